@@ -1,0 +1,94 @@
+//! The only doors to time and chance.
+//!
+//! The pure core (`flow`, `session`) never looks at a clock: it is handed [`Timestamp`]s. The shell
+//! reads them here, so that a test (and the sandbox's inspector) can move time instead of waiting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::rand;
+
+/// Seconds since the Unix epoch: the unit of `exp`, `iat` and of our own records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment `seconds` after the Unix epoch.
+    #[must_use]
+    pub fn from_unix(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since the Unix epoch.
+    #[must_use]
+    pub fn unix(self) -> i64 {
+        self.0
+    }
+
+    /// The moment `seconds` later. Saturates: an absurd lifetime from outside must not overflow.
+    #[must_use]
+    pub fn plus(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+
+    /// Seconds from `earlier` until this moment; negative when `earlier` lies in its future.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Wall time and monotonic time, both movable in tests.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    moved_ms: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The system's time.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::default()
+    }
+
+    /// Wall time: for token lifetimes and everything else that is compared with the outside.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    pub fn now(&self) -> Timestamp {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(seconds.saturating_add(self.moved()) / 1000)
+    }
+
+    /// Monotonic time: for deadlines and memories, which a jump of the wall clock must not touch.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    pub fn monotonic(&self) -> Instant {
+        Instant::now() + Duration::from_millis(u64::try_from(self.moved()).unwrap_or_default())
+    }
+
+    /// Moves every clone of this clock forward.
+    pub fn advance(&self, by: Duration) {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.moved_ms.fetch_add(by, Ordering::SeqCst);
+    }
+
+    fn moved(&self) -> i64 {
+        self.moved_ms.load(Ordering::SeqCst)
+    }
+}
+
+/// `N` bytes from the operating system's generator, for keys, nonces, verifiers and ids.
+///
+/// # Panics
+///
+/// When the system has no randomness to give: going on with a guessable PKCE verifier or nonce
+/// would be worse than failing this one request.
+#[must_use]
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    #[expect(clippy::expect_used, reason = "see `# Panics`")]
+    rand::fill(&mut bytes).expect("the operating system provides randomness");
+    bytes
+}

@@ -1,0 +1,5 @@
+//! Tandem.
+
+pub mod clock;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;

@@ -1,0 +1,1 @@
+//! An embedded, stateful simulator of the platform.
