@@ -9,35 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand;
 
-/// Seconds since the Unix epoch: the unit of `exp`, `iat` and of our own records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
-
-impl Timestamp {
-    /// The moment `seconds` after the Unix epoch.
-    #[must_use]
-    pub fn from_unix(seconds: i64) -> Self {
-        Self(seconds)
-    }
-
-    /// Seconds since the Unix epoch.
-    #[must_use]
-    pub fn unix(self) -> i64 {
-        self.0
-    }
-
-    /// The moment `seconds` later. Saturates: an absurd lifetime from outside must not overflow.
-    #[must_use]
-    pub fn plus(self, seconds: i64) -> Self {
-        Self(self.0.saturating_add(seconds))
-    }
-
-    /// Seconds from `earlier` until this moment; negative when `earlier` lies in its future.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> i64 {
-        self.0.saturating_sub(earlier.0)
-    }
-}
+pub use crate::timestamp::Timestamp;
 
 /// Wall time and monotonic time, both movable in tests.
 #[derive(Clone, Debug, Default)]
@@ -57,8 +29,8 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     pub fn now(&self) -> Timestamp {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-        Timestamp(seconds.saturating_add(self.moved()) / 1000)
+        let millis = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_unix(millis.saturating_add(self.moved()) / 1000)
     }
 
     /// Monotonic time: for deadlines and memories, which a jump of the wall clock must not touch.

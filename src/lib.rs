@@ -1,5 +1,9 @@
 //! Tandem.
 
 pub mod clock;
+pub mod flow;
+pub mod ids;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod session;
+pub mod timestamp;

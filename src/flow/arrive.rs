@@ -1,0 +1,173 @@
+//! Landing and returning: from whatever the browser holds to good SLAS tokens.
+
+use super::journey::{AdoptAsk, Goal, Journey, ProbeAsk, Tokens};
+use super::{
+    Access, AdoptAnswer, BridgeMode, Cause, Dw, DwChange, Facts, GuestAnswer, Intent, Outcome,
+    ProbeAnswer, RefreshAnswer, Step, Trouble, bridge, guest_usid,
+};
+use crate::session::{Customer, CustomerType};
+
+/// The `login_id` by which SLAS knows a guest.
+const GUEST_LOGIN: &str = "guest";
+
+pub(super) fn begin(facts: Facts, intent: Intent) -> Step {
+    let journey = Journey::new(facts, Goal::Arrive(intent));
+    let usable = match &journey.facts.access {
+        Access::Fresh(_) => !outranked(&journey),
+        Access::Ending(_) => journey.facts.refresh.is_none(),
+        Access::Expired(_) | Access::None => false,
+    };
+    if usable {
+        return bridge::settle(journey);
+    }
+    match journey.unused_refresh() {
+        Some(refresh) => journey.ask_refresh(refresh),
+        None => without_refresh(journey),
+    }
+}
+
+/// A registered refresh token beside a guest's access token: somebody else (ECOM) has signed the
+/// shopper in, and the registered one wins.
+fn outranked(journey: &Journey) -> bool {
+    let guest = journey.customer().is_some_and(|customer| customer.kind == CustomerType::Guest);
+    let refresh = journey.facts.refresh.as_ref();
+    guest && refresh.is_some_and(|refresh| refresh.kind == CustomerType::Registered)
+}
+
+fn without_refresh(mut journey: Journey) -> Step {
+    match &journey.facts.access {
+        Access::Expired(claims) if claims.customer.kind == CustomerType::Registered => {
+            lose(journey, CustomerType::Registered)
+        }
+        Access::Expired(claims) => {
+            let usid = guest_usid(claims);
+            journey.ask_guest(usid)
+        }
+        _ if journey.goal == Goal::Arrive(Intent::Renew) => journey.reached(DwChange::Keep),
+        _ => match journey.held_dw().cloned() {
+            Some(dw) if journey.facts.policy.mode == BridgeMode::Classic => {
+                Step::Probe(ProbeAsk { dw, journey: Box::new(journey) })
+            }
+            _ => {
+                journey.dw = Dw::Dead;
+                journey.ask_guest(None)
+            }
+        },
+    }
+}
+
+/// The session is over: its tokens go, and a registered shopper is told.
+fn lose(mut journey: Journey, kind: CustomerType) -> Step {
+    journey.tokens = Tokens::Dropped;
+    journey.session_expired |= kind == CustomerType::Registered;
+    journey.ask_guest(None)
+}
+
+pub(super) fn refreshed(mut journey: Journey, kind: CustomerType, answer: RefreshAnswer) -> Step {
+    match answer {
+        // A registered shopper never silently becomes a guest, not even by the upstream's doing.
+        RefreshAnswer::Granted(grant)
+            if kind == CustomerType::Registered
+                && grant.claims.customer.kind == CustomerType::Guest =>
+        {
+            lose(journey, kind)
+        }
+        RefreshAnswer::Granted(grant) => {
+            journey.tokens = Tokens::Renewed(grant);
+            bridge::settle(journey)
+        }
+        RefreshAnswer::Refused => lose(journey, kind),
+        RefreshAnswer::Unavailable(trouble) if journey.access().is_some() => {
+            bridge::settle_without_refresh(journey, trouble)
+        }
+        RefreshAnswer::Unavailable(trouble) => {
+            journey.ended(Outcome::Unavailable(trouble), DwChange::Keep)
+        }
+    }
+}
+
+pub(super) fn guest(mut journey: Journey, sent_usid: bool, answer: GuestAnswer) -> Step {
+    match answer {
+        GuestAnswer::Granted(grant) => {
+            journey.tokens = Tokens::New(grant);
+            bridge::settle(journey)
+        }
+        GuestAnswer::UsidTaken if sent_usid => journey.ask_guest(None),
+        GuestAnswer::UsidTaken => {
+            no_guest(journey, Trouble { cause: Cause::Unavailable, retry_after: None })
+        }
+        GuestAnswer::Unavailable(trouble) => no_guest(journey, trouble),
+    }
+}
+
+fn no_guest(journey: Journey, trouble: Trouble) -> Step {
+    match (journey.goal, &journey.tokens) {
+        (Goal::SignOut { .. }, _) => journey.reached(DwChange::Drop),
+        (_, Tokens::Dropped) => journey.ended(Outcome::Unavailable(trouble), DwChange::Drop),
+        _ => journey.ended(Outcome::Unavailable(trouble), DwChange::Keep),
+    }
+}
+
+/// The browser holds nothing but a DW session: the shopper met ECOM first.
+pub(super) fn probed(mut journey: Journey, answer: ProbeAnswer) -> Step {
+    match answer {
+        ProbeAnswer::Alive { owner, login } => adopt(journey, owner, login),
+        ProbeAnswer::Unavailable(trouble) if trouble.cause != Cause::Misconfigured => {
+            journey.ended(Outcome::Unavailable(trouble), DwChange::Keep)
+        }
+        // Where OCAPI is not allowed to tell, waiting would not help.
+        ProbeAnswer::Dead | ProbeAnswer::Unavailable(_) => {
+            journey.dw = Dw::Dead;
+            journey.ask_guest(None)
+        }
+    }
+}
+
+fn adopt(mut journey: Journey, owner: Customer, login: Option<String>) -> Step {
+    let signature = journey.facts.signature.clone();
+    let login = match owner.kind {
+        CustomerType::Guest if signature.is_none() && journey.facts.guest_adoption_retired => None,
+        CustomerType::Guest => Some(GUEST_LOGIN.to_owned()),
+        CustomerType::Registered => login,
+    };
+    if let (Some(login), Some(dw)) = (login, journey.held_dw().cloned()) {
+        return Step::Adopt(AdoptAsk { dw, owner, login, signature, journey: Box::new(journey) });
+    }
+    journey.dw = Dw::Dead;
+    lose(journey, owner.kind)
+}
+
+pub(super) fn adopted(mut journey: Journey, owner: Customer, answer: AdoptAnswer) -> Step {
+    match answer {
+        AdoptAnswer::Granted(grant) if grant.claims.customer == owner => {
+            let held = journey.held_dw().cloned();
+            journey.dw = held.map_or(Dw::Absent, |held| Dw::Live { held, owner });
+            journey.confirmed = true;
+            journey.tokens = Tokens::Renewed(grant);
+            bridge::settle(journey)
+        }
+        // Tokens of a guest nobody has been before are as good as any; the DW session is not.
+        AdoptAnswer::Granted(grant)
+            if owner.kind == CustomerType::Guest
+                && grant.claims.customer.kind == CustomerType::Guest =>
+        {
+            journey.dw = Dw::Dead;
+            journey.tokens = Tokens::New(grant);
+            bridge::settle(journey)
+        }
+        AdoptAnswer::Granted(_) => {
+            journey.dw = Dw::Dead;
+            lose(journey, owner.kind)
+        }
+        AdoptAnswer::Refused => {
+            let plain_guest =
+                owner.kind == CustomerType::Guest && journey.facts.signature.is_none();
+            journey.guest_adoption_refused |= plain_guest;
+            journey.dw = Dw::Dead;
+            lose(journey, owner.kind)
+        }
+        AdoptAnswer::Unavailable(trouble) => {
+            journey.ended(Outcome::Unavailable(trouble), DwChange::Keep)
+        }
+    }
+}

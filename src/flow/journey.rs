@@ -1,0 +1,299 @@
+//! The state of an unfinished journey, and the questions that carry it.
+
+use super::{
+    Access, AdoptAnswer, BasketAnswer, BridgeAnswer, Dw, DwChange, Ending, Facts, GuestAnswer,
+    GuestBasket, HeldAccess, HeldDw, HeldRefresh, Intent, Outcome, ProbeAnswer, RefreshAnswer,
+    SignInAnswer, SignOutAnswer, Step, TokenChange, arrive, bridge, sign_in, sign_out,
+};
+use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Usid};
+use crate::session::{Customer, CustomerType, Grant};
+
+/// What has been found out so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four findings that do not exclude each other")]
+pub(super) struct Journey {
+    pub(super) facts: Facts,
+    pub(super) goal: Goal,
+    /// The tokens the browser will hold if the journey ended now.
+    pub(super) tokens: Tokens,
+    /// The DW session in the browser, as far as is known by now.
+    pub(super) dw: Dw,
+    /// The platform itself has confirmed that `dw` lives.
+    pub(super) confirmed: bool,
+    /// A refresh has been tried on this journey; there is no second one.
+    pub(super) refreshed: bool,
+    pub(super) session_expired: bool,
+    pub(super) guest_adoption_refused: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    Arrive(Intent),
+    SignIn { basket: GuestBasket, basket_lost: bool },
+    SignOut { all_devices: bool, revoked: bool },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Tokens {
+    /// Those of the request, if any.
+    Kept(Option<HeldAccess>),
+    /// Fresh ones of the same session.
+    Renewed(Box<Grant>),
+    /// Those of a shopper the browser has not been until now.
+    New(Box<Grant>),
+    /// Dead.
+    Dropped,
+}
+
+impl Journey {
+    pub(super) fn new(facts: Facts, goal: Goal) -> Self {
+        let held = match &facts.access {
+            Access::Fresh(held) | Access::Ending(held) => Some(held.clone()),
+            Access::Expired(_) | Access::None => None,
+        };
+        Self {
+            tokens: Tokens::Kept(held),
+            dw: facts.dw.clone(),
+            confirmed: false,
+            refreshed: false,
+            session_expired: false,
+            guest_adoption_refused: false,
+            facts,
+            goal,
+        }
+    }
+
+    /// Who the tokens say the shopper is.
+    pub(super) fn customer(&self) -> Option<&Customer> {
+        match &self.tokens {
+            Tokens::Kept(held) => held.as_ref().map(|held| &held.claims.customer),
+            Tokens::Renewed(grant) | Tokens::New(grant) => Some(&grant.claims.customer),
+            Tokens::Dropped => None,
+        }
+    }
+
+    pub(super) fn access(&self) -> Option<&AccessToken> {
+        match &self.tokens {
+            Tokens::Kept(held) => held.as_ref().map(|held| &held.token),
+            Tokens::Renewed(grant) | Tokens::New(grant) => Some(&grant.access),
+            Tokens::Dropped => None,
+        }
+    }
+
+    /// The refresh token, unless this journey has already used it.
+    pub(super) fn unused_refresh(&self) -> Option<HeldRefresh> {
+        if self.refreshed { None } else { self.facts.refresh.clone() }
+    }
+
+    pub(super) fn held_dw(&self) -> Option<&HeldDw> {
+        match &self.dw {
+            Dw::Live { held, .. } | Dw::Doubtful { held, .. } => Some(held),
+            Dw::Absent | Dw::Dead => None,
+        }
+    }
+
+    pub(super) fn ask_refresh(mut self, held: HeldRefresh) -> Step {
+        self.refreshed = true;
+        let dwsid = self.held_dw().map(|dw| dw.dwsid.clone());
+        let HeldRefresh { kind, token } = held;
+        Step::Refresh(RefreshAsk { token, kind, dwsid, journey: Box::new(self) })
+    }
+
+    pub(super) fn ask_guest(self, usid: Option<Usid>) -> Step {
+        Step::Guest(GuestAsk { usid, journey: Box::new(self) })
+    }
+
+    /// Ends with what the goal promised.
+    pub(super) fn reached(self, dw: DwChange) -> Step {
+        let outcome = match self.goal {
+            Goal::Arrive(_) => Outcome::Ready,
+            Goal::SignIn { basket_lost, .. } => Outcome::SignedIn { basket_lost },
+            Goal::SignOut { revoked, .. } => Outcome::SignedOut { revoked },
+        };
+        self.ended(outcome, dw)
+    }
+
+    pub(super) fn ended(self, outcome: Outcome, dw: DwChange) -> Step {
+        let tokens = match self.tokens {
+            Tokens::Kept(_) => TokenChange::Keep,
+            Tokens::Renewed(grant) | Tokens::New(grant) => TokenChange::Set(grant),
+            Tokens::Dropped => TokenChange::Drop,
+        };
+        Step::Done(Box::new(Ending {
+            outcome,
+            tokens,
+            dw,
+            session_expired: self.session_expired,
+            guest_adoption_refused: self.guest_adoption_refused,
+        }))
+    }
+}
+
+/// [`Step::Refresh`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshAsk {
+    /// The token to exchange.
+    pub token: RefreshToken,
+    /// The cookie it came in.
+    pub kind: CustomerType,
+    /// The DW session to keep, for a Hybrid Auth tenant.
+    pub dwsid: Option<Dwsid>,
+    journey: Box<Journey>,
+}
+
+impl RefreshAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: RefreshAnswer) -> Step {
+        match self.journey.goal {
+            Goal::Arrive(_) => arrive::refreshed(*self.journey, self.kind, answer),
+            Goal::SignIn { .. } => sign_in::refreshed(*self.journey, answer),
+            Goal::SignOut { .. } => sign_out::refreshed(*self.journey, answer),
+        }
+    }
+}
+
+/// [`Step::Guest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestAsk {
+    /// The guest session to re-attach to.
+    pub usid: Option<Usid>,
+    journey: Box<Journey>,
+}
+
+impl GuestAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: GuestAnswer) -> Step {
+        arrive::guest(*self.journey, self.usid.is_some(), answer)
+    }
+}
+
+/// [`Step::Probe`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeAsk {
+    /// The session in question.
+    pub dw: HeldDw,
+    pub(super) journey: Box<Journey>,
+}
+
+impl ProbeAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: ProbeAnswer) -> Step {
+        if self.journey.customer().is_some() {
+            bridge::probed(*self.journey, answer)
+        } else {
+            arrive::probed(*self.journey, answer)
+        }
+    }
+}
+
+/// [`Step::Adopt`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdoptAsk {
+    /// The session to get tokens for.
+    pub dw: HeldDw,
+    /// Whose it is.
+    pub owner: Customer,
+    /// The owner's login; `guest` for a guest.
+    pub login: String,
+    /// A signature over the session, better than its plain id.
+    pub signature: Option<DwSignature>,
+    pub(super) journey: Box<Journey>,
+}
+
+impl AdoptAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: AdoptAnswer) -> Step {
+        arrive::adopted(*self.journey, self.owner, answer)
+    }
+}
+
+/// [`Step::Bridge`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BridgeAsk {
+    /// The token to make a session for.
+    pub access: AccessToken,
+    pub(super) owner: Customer,
+    pub(super) journey: Box<Journey>,
+}
+
+impl BridgeAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: BridgeAnswer) -> Step {
+        bridge::bridged(*self.journey, self.owner, answer)
+    }
+}
+
+/// [`Step::SignIn`]; the credentials stay with the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInAsk {
+    /// The guest session that becomes the shopper's.
+    pub usid: Option<Usid>,
+    pub(super) journey: Box<Journey>,
+}
+
+impl SignInAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: SignInAnswer) -> Step {
+        sign_in::signed_in(*self.journey, answer)
+    }
+}
+
+/// [`Step::PeekBasket`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeekBasketAsk {
+    /// The guest's token.
+    pub access: AccessToken,
+    /// The guest.
+    pub customer: CustomerId,
+    pub(super) journey: Box<Journey>,
+}
+
+impl PeekBasketAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: BasketAnswer) -> Step {
+        sign_in::peeked(*self.journey, answer)
+    }
+}
+
+/// [`Step::TransferBasket`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferBasketAsk {
+    /// The registered shopper's token.
+    pub access: AccessToken,
+    pub(super) journey: Box<Journey>,
+}
+
+impl TransferBasketAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: BasketAnswer) -> Step {
+        sign_in::transferred(*self.journey, answer)
+    }
+}
+
+/// [`Step::SignOut`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignOutAsk {
+    /// A valid access token of the session that ends.
+    pub access: AccessToken,
+    /// Its refresh token.
+    pub refresh: RefreshToken,
+    /// Every device, not only this one.
+    pub all_devices: bool,
+    pub(super) journey: Box<Journey>,
+}
+
+impl SignOutAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: SignOutAnswer) -> Step {
+        sign_out::signed_out(*self.journey, answer)
+    }
+}

@@ -1,0 +1,197 @@
+//! Identifiers and secrets as types: parsed at the door, correct inside.
+//!
+//! Everything here can be written into a cookie as it stands: its text consists of the octets
+//! that RFC 6265 section 4.1.1 allows in a cookie value, so that no value from a browser or an
+//! upstream can smuggle a `;` and with it an attribute. Secrets do not print.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Whether `text` consists of RFC 6265 cookie octets only.
+#[must_use]
+pub fn is_cookie_text(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, 0x21 | 0x23..=0x2B | 0x2D..=0x3A | 0x3C..=0x5B | 0x5D..=0x7E))
+}
+
+fn fits(text: &str, longest: usize) -> bool {
+    !text.is_empty() && text.len() <= longest && is_cookie_text(text)
+}
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident, longest $longest:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes the text if it is not empty, not too long, and plain cookie octets.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                fits(text, $longest).then(|| Self(text.into()))
+            }
+
+            /// The identifier as it goes over the wire.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text)
+                    .ok_or_else(|| serde::de::Error::custom(concat!("not a ", stringify!($name))))
+            }
+        }
+    };
+}
+
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident, longest $longest:literal) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(Arc<SecretString>);
+
+        impl $name {
+            /// Takes the text if it is not empty, not too long, and plain cookie octets.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                fits(text, $longest).then(|| Self(Arc::new(SecretString::from(text))))
+            }
+
+            /// The secret itself, to be sent to its upstream or to its owner and nowhere else.
+            #[must_use]
+            pub fn expose(&self) -> &str {
+                self.0.expose_secret()
+            }
+
+            /// A fingerprint by which this secret can be recognised but not rebuilt.
+            #[must_use]
+            pub fn tag(&self) -> Tag {
+                Tag::of(self.expose())
+            }
+        }
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.expose() == other.expose()
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    };
+}
+
+identifier! {
+    /// The B2C Commerce site, which SLAS calls the channel. At most 100 octets (SLAS `OpenAPI`).
+    SiteId, longest 100
+}
+identifier! {
+    /// The SLAS shopper session id, a UUID v4 in practice. At most 128 octets (SLAS `/login`).
+    Usid, longest 128
+}
+identifier! {
+    /// A B2C Commerce customer id, 26 octets in practice: `gcid` of a guest, `rcid` of a
+    /// registered shopper.
+    CustomerId, longest 128
+}
+secret! {
+    /// A SLAS access token (JWT). Name and value of one cookie fit 4096 octets, hence the bound.
+    AccessToken, longest 4000
+}
+secret! {
+    /// A SLAS refresh token. SLAS accepts at most 256 octets in a request.
+    RefreshToken, longest 256
+}
+secret! {
+    /// The value of a `dwsid` cookie: 88 octets in practice.
+    Dwsid, longest 512
+}
+secret! {
+    /// The value of a companion of `dwsid`, such as `dwsecuretoken_…`.
+    DwValue, longest 1024
+}
+secret! {
+    /// `dwsgst` or `dwsrst`: a DW session signed by script code on the instance.
+    DwSignature, longest 4000
+}
+
+/// The first 128 bits of a secret's SHA-256: enough to recognise it, useless for rebuilding it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tag([u8; 16]);
+
+impl Tag {
+    fn of(text: &str) -> Self {
+        let mut tag = [0; 16];
+        tag.copy_from_slice(&digest(&SHA256, text.as_bytes()).as_ref()[..16]);
+        Self(tag)
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Tag(…)")
+    }
+}
+
+impl Serialize for Tag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Tag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(serde::de::Error::custom)?;
+        let tag = bytes.try_into().map_err(|_| serde::de::Error::custom("not 16 bytes"))?;
+        Ok(Self(tag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_not_plain_cookie_octets_never_becomes_one() {
+        for hostile in ["", "a;b", "a b", "a,b", "a\"b", "a\\b", "a\r\nb", "é", "a\0"] {
+            assert!(Usid::parse(hostile).is_none(), "{hostile:?}");
+            assert!(Dwsid::parse(hostile).is_none(), "{hostile:?}");
+        }
+        assert!(RefreshToken::parse(&"x".repeat(257)).is_none());
+        assert!(Dwsid::parse("Vx3-_abc==").is_some());
+    }
+
+    #[test]
+    fn a_secret_does_not_print() {
+        let token = RefreshToken::parse("CANARY").unwrap();
+        assert_eq!(format!("{token:?} {:?}", token.tag()), "RefreshToken(…) Tag(…)");
+    }
+}

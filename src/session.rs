@@ -1,0 +1,89 @@
+//! What a browser holds, as types.
+//!
+//! A request's cookies become [`Presented`](read::Presented); with our own sealed
+//! [`Memory`](memory::Memory) and the time they become [`Facts`](crate::flow::Facts)
+//! ([`judge`]); what the flow decides goes back to the browser through [`write`], the only writer
+//! of `Set-Cookie`. Pure: no clock, no I/O, no async.
+
+use crate::ids::{AccessToken, CustomerId, DwValue, Dwsid, RefreshToken, Tag};
+use serde::{Deserialize, Serialize};
+
+pub mod judge;
+pub mod memory;
+pub mod names;
+pub mod read;
+pub mod token;
+pub mod write;
+
+use token::Claims;
+
+/// Whether a shopper has signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CustomerType {
+    /// An anonymous shopper.
+    Guest,
+    /// A shopper who has signed in.
+    Registered,
+}
+
+/// The shopper both worlds must agree on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Customer {
+    /// Guest or registered.
+    #[serde(rename = "k")]
+    pub kind: CustomerType,
+    /// `gcid` of a guest, `rcid` of a registered shopper.
+    #[serde(rename = "i")]
+    pub id: CustomerId,
+}
+
+/// SLAS tokens fresh from the token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The access token.
+    pub access: AccessToken,
+    /// What the access token says.
+    pub claims: Claims,
+    /// The refresh token, where the grant has one.
+    pub refresh: Option<RefreshGrant>,
+    /// The DW session that a Hybrid Auth tenant sets on token answers.
+    pub dw: Option<DwCookies>,
+}
+
+/// A refresh token and the seconds it still lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshGrant {
+    /// The token.
+    pub token: RefreshToken,
+    /// Seconds until it dies, as SLAS said.
+    pub expires_in: i64,
+}
+
+/// The cookies of one DW session: `dwsid` and its companions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DwCookies {
+    /// The session itself.
+    pub dwsid: Dwsid,
+    /// `dwsecuretoken_…`, `dwanonymous_…` and the like, in the order they came.
+    pub companions: Vec<DwCompanion>,
+}
+
+impl DwCookies {
+    /// A fingerprint of the session.
+    #[must_use]
+    pub fn tag(&self) -> Tag {
+        self.dwsid.tag()
+    }
+}
+
+/// A cookie that belongs to a DW session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DwCompanion {
+    /// Its whole name, hash included.
+    pub name: String,
+    /// Its value; none asks the browser to forget it (the platform's `""` with an epoch expiry).
+    pub value: Option<DwValue>,
+    /// Seconds it lives; none for the life of the browser session.
+    pub max_age: Option<i64>,
+}

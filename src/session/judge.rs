@@ -1,0 +1,155 @@
+//! What the browser presents + our memory of it + the time → the facts a decision needs.
+
+use super::memory::{DwMemory, Memory};
+use super::read::Presented;
+use super::token::Claims;
+use super::{Customer, CustomerType};
+use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy};
+use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
+use crate::timestamp::Timestamp;
+
+/// A token with less life than this is refreshed early, in seconds (the margin of the shipped
+/// clients). It still works if the refresh cannot be had.
+pub const EARLY: i64 = 60;
+/// A DW session dies after this long without a controller request, in seconds.
+pub const DW_IDLE: i64 = 30 * 60;
+/// A DW session dies at this age, in seconds.
+pub const DW_HARD: i64 = 6 * 60 * 60;
+/// How old our note of the last ECOM request may get before it is written anew, in seconds: a
+/// note per request would be a `Set-Cookie` per request.
+pub const DW_NOTE: i64 = 5 * 60;
+/// A DW session this close to its hard end is not worth beginning a page in, in seconds.
+const DW_MARGIN: i64 = 60;
+/// A shopper who has not been told within this time that the session expired, in seconds, has
+/// noticed.
+pub const EXPIRED_NOTICE: i64 = 5 * 60;
+
+/// Picks the access token to believe in. Of several, only the one our seal vouches for.
+#[must_use]
+pub fn access_token<'a>(presented: &'a Presented, memory: &Memory) -> Option<&'a AccessToken> {
+    pick(&presented.access, memory.access, AccessToken::tag)
+}
+
+/// Picks the refresh token: registered before guest.
+#[must_use]
+pub fn refresh_token(presented: &Presented, memory: &Memory) -> Option<HeldRefresh> {
+    let registered = pick(&presented.registered_refresh, memory.refresh, RefreshToken::tag)
+        .map(|token| (CustomerType::Registered, token));
+    let guest = || {
+        pick(&presented.guest_refresh, memory.refresh, RefreshToken::tag)
+            .map(|token| (CustomerType::Guest, token))
+    };
+    registered.or_else(guest).map(|(kind, token)| HeldRefresh { kind, token: token.clone() })
+}
+
+fn pick<T>(candidates: &[T], ours: Option<Tag>, tag: impl Fn(&T) -> Tag) -> Option<&T> {
+    match candidates {
+        [only] => Some(only),
+        several => several.iter().find(|candidate| Some(tag(candidate)) == ours),
+    }
+}
+
+/// How long an access token whose claims are believed still lives.
+#[must_use]
+pub fn access(token: AccessToken, claims: Claims, now: Timestamp) -> Access {
+    match claims.expires_at.since(now) {
+        left if left > EARLY => Access::Fresh(HeldAccess { token, claims }),
+        left if left > 0 => Access::Ending(HeldAccess { token, claims }),
+        _ => Access::Expired(claims),
+    }
+}
+
+/// What is known of the site, beyond its policy.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// A signature over its session that ECOM gave the caller.
+    pub signature: Option<DwSignature>,
+    /// The tenant has refused to bridge a guest's plain `dwsid`.
+    pub guest_adoption_retired: bool,
+    /// Every request to ECOM passes through us, so our note of the last one is the truth.
+    pub fronts_ecom: bool,
+}
+
+/// Puts the facts together.
+#[must_use]
+pub fn facts(
+    presented: &Presented,
+    memory: &Memory,
+    access: Access,
+    policy: Policy,
+    surroundings: Surroundings,
+    now: Timestamp,
+) -> Facts {
+    let held = match &access {
+        Access::Fresh(held) | Access::Ending(held) => Some(held.token.tag()),
+        Access::Expired(_) | Access::None => None,
+    };
+    Facts {
+        policy,
+        bridged: held.is_some() && held == memory.bridged,
+        bridge_resting: memory.bridge_after.is_some_and(|after| now < after),
+        access,
+        refresh: refresh_token(presented, memory),
+        dw: dw(presented, memory, surroundings.fronts_ecom, now),
+        signature: surroundings.signature,
+        guest_adoption_retired: surroundings.guest_adoption_retired,
+    }
+}
+
+fn dw(presented: &Presented, memory: &Memory, fronts_ecom: bool, now: Timestamp) -> Dw {
+    let ours = memory.dw.as_ref().map(|dw| dw.dwsid);
+    let Some(dwsid) = pick(&presented.dwsid, ours, Dwsid::tag) else { return Dw::Absent };
+    let held = held_dw(dwsid, presented);
+    match &memory.dw {
+        Some(known) if known.dwsid == dwsid.tag() => {
+            let owner = known.owner.clone();
+            match life(known, fronts_ecom, now) {
+                Life::Certain => Dw::Live { held, owner },
+                Life::Doubtful => Dw::Doubtful { held, owner: Some(owner) },
+                Life::Over => Dw::Dead,
+            }
+        }
+        _ => Dw::Doubtful { held, owner: None },
+    }
+}
+
+fn held_dw(dwsid: &Dwsid, presented: &Presented) -> HeldDw {
+    let secure = |(name, _): &&(String, _)| name.starts_with("dwsecuretoken_");
+    HeldDw {
+        dwsid: dwsid.clone(),
+        secure_tokens: presented.dw_companions.iter().filter(secure).cloned().collect(),
+    }
+}
+
+enum Life {
+    Certain,
+    Doubtful,
+    Over,
+}
+
+fn life(known: &DwMemory, fronts_ecom: bool, now: Timestamp) -> Life {
+    let (age, idle) = (now.since(known.born), now.since(known.used));
+    if age >= DW_HARD - DW_MARGIN {
+        Life::Over
+    } else if idle < DW_IDLE - DW_MARGIN {
+        Life::Certain
+    } else if fronts_ecom && idle >= DW_IDLE + DW_NOTE {
+        // Even a request that our note does not show yet would be too long ago.
+        Life::Over
+    } else {
+        Life::Doubtful
+    }
+}
+
+/// Whether a request that reaches ECOM now is worth a note in our memory.
+#[must_use]
+pub fn deserves_note(known: &DwMemory, now: Timestamp) -> bool {
+    now.since(known.used) >= DW_NOTE
+}
+
+/// The customer our memory has for the DW session the browser presents.
+#[must_use]
+pub fn known_owner<'a>(presented: &Presented, memory: &'a Memory) -> Option<&'a Customer> {
+    let known = memory.dw.as_ref()?;
+    presented.dwsid.iter().any(|dwsid| dwsid.tag() == known.dwsid).then_some(&known.owner)
+}

@@ -1,0 +1,172 @@
+//! `Cookie` headers → what the browser presents.
+//!
+//! Values are taken raw: nothing is percent-decoded, because `dwsid` and JWTs would not survive
+//! it. A name that comes several times with different values is kept as several *candidates*;
+//! the judge takes the one our seal vouches for, or none. Whatever does not parse is absent.
+
+use cookie::Cookie;
+
+use super::names::{self, CookieNames};
+use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
+
+/// More candidates than this for one name are no accident, and are not worth reading.
+const MOST_CANDIDATES: usize = 4;
+/// More companions than this are no accident either: a DW session has three.
+const MOST_COMPANIONS: usize = 8;
+
+/// The cookies of a request that mean something to us.
+#[derive(Clone, Debug, Default)]
+pub struct Presented {
+    /// Access tokens.
+    pub access: Vec<AccessToken>,
+    /// Registered refresh tokens.
+    pub registered_refresh: Vec<RefreshToken>,
+    /// Guest refresh tokens.
+    pub guest_refresh: Vec<RefreshToken>,
+    /// DW sessions.
+    pub dwsid: Vec<Dwsid>,
+    /// Companions of the DW session, with their values.
+    pub dw_companions: Vec<(String, DwValue)>,
+    /// Do-not-track, where the shopper chose.
+    pub dnt: Option<bool>,
+    /// Our sealed memory, still closed.
+    pub memory: Option<String>,
+    /// Every name of ours that the browser sent, whatever its value.
+    pub names: Vec<String>,
+}
+
+impl Presented {
+    /// Reads the `Cookie` headers of a request (HTTP/2 may send several).
+    pub fn read<'a>(headers: impl Iterator<Item = &'a [u8]>, names: &CookieNames) -> Self {
+        let mut presented = Self::default();
+        for header in headers {
+            let Ok(header) = std::str::from_utf8(header) else { continue };
+            for cookie in Cookie::split_parse(header).flatten() {
+                presented.take(&cookie, names);
+            }
+        }
+        presented
+    }
+
+    fn take(&mut self, cookie: &Cookie<'_>, names: &CookieNames) {
+        let (name, value) = (cookie.name(), cookie.value());
+        if name == names.access {
+            candidate(&mut self.access, AccessToken::parse(value));
+        } else if name == names.registered_refresh {
+            candidate(&mut self.registered_refresh, RefreshToken::parse(value));
+        } else if name == names.guest_refresh {
+            candidate(&mut self.guest_refresh, RefreshToken::parse(value));
+        } else if name == names::DWSID {
+            candidate(&mut self.dwsid, Dwsid::parse(value));
+        } else if name == names.memory {
+            // Two different ones: the host-only prefix makes that impossible for us, so neither.
+            self.memory = match self.memory.take() {
+                Some(first) if first != value => Some(String::new()),
+                _ => Some(value.to_owned()),
+            };
+        } else if name == names::DO_NOT_TRACK {
+            self.dnt = match value {
+                "1" => Some(true),
+                "0" => Some(false),
+                _ => self.dnt,
+            };
+            return;
+        } else if names::is_dw_companion(name) {
+            self.companion(name, value);
+        } else if name != names.usid && name != names.customer_id {
+            return;
+        }
+        if !self.names.iter().any(|known| known == name) {
+            self.names.push(name.to_owned());
+        }
+    }
+
+    fn companion(&mut self, name: &str, value: &str) {
+        let known = self.dw_companions.iter().any(|(known, _)| known == name);
+        if !known
+            && self.dw_companions.len() < MOST_COMPANIONS
+            && let Some(value) = DwValue::parse(value)
+        {
+            self.dw_companions.push((name.to_owned(), value));
+        }
+    }
+
+    /// Whether the browser sent a cookie of that name, usable or not.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
+
+    /// Whether the browser holds anything by which a shopper could be known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.access.is_empty()
+            && self.registered_refresh.is_empty()
+            && self.guest_refresh.is_empty()
+            && self.dwsid.is_empty()
+    }
+}
+
+fn candidate<T: PartialEq>(candidates: &mut Vec<T>, found: Option<T>) {
+    if let Some(found) = found
+        && candidates.len() < MOST_CANDIDATES
+        && !candidates.contains(&found)
+    {
+        candidates.push(found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::SiteId;
+    use proptest::prelude::*;
+
+    fn names() -> CookieNames {
+        CookieNames::classic(&SiteId::parse("RefArch").unwrap(), false, true)
+    }
+
+    fn read(headers: &[&str]) -> Presented {
+        Presented::read(headers.iter().map(|header| header.as_bytes()), &names())
+    }
+
+    #[test]
+    fn values_are_taken_raw() {
+        let presented = read(&["dwsid=a%3D=-_==; token=x.y.z"]);
+        assert_eq!(presented.dwsid[0].expose(), "a%3D=-_==");
+    }
+
+    #[test]
+    fn a_repeated_name_is_kept_as_candidates_over_several_headers() {
+        let presented = read(&["cc-nx=a; cc-nx=a", "cc-nx=b"]);
+        assert_eq!(presented.registered_refresh.len(), 2);
+    }
+
+    #[test]
+    fn attack_8_tricks_with_the_name_of_the_sealed_cookie_are_not_it() {
+        for header in ["__host-tandem=x", "=__Host-tandem=x", "$Version=1"] {
+            assert_eq!(read(&[header]).memory, None, "{header}");
+        }
+    }
+
+    #[test]
+    fn attack_7_two_sealed_cookies_are_neither() {
+        assert_eq!(read(&["__Host-tandem=a", "__Host-tandem=b"]).memory.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn garbage_is_absent_but_its_name_is_remembered() {
+        let long = format!("token={}; cc-nx=a\"b; dwsid=", "x".repeat(5000));
+        let presented = read(&[&long]);
+        assert!(presented.is_empty());
+        assert!(presented.has("token") && presented.has("cc-nx") && presented.has("dwsid"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_can_panic_or_pile_up(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            let presented = Presented::read([bytes.as_slice()].into_iter(), &names());
+            prop_assert!(presented.dw_companions.len() <= MOST_COMPANIONS);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! What a journey decided → `Set-Cookie`. The only writer of that header.
+//!
+//! Deletions come before writes (clients that walk the headers take the last one per field), and
+//! a deletion repeats the attributes of the write, because a browser forgets nothing else.
+
+use std::fmt;
+
+use cookie::time::{Duration, OffsetDateTime};
+use cookie::{Cookie, SameSite};
+use http::HeaderValue;
+
+use super::memory::{DwMemory, Memory};
+use super::names::{CookieNames, DWSID, Readable};
+use super::read::Presented;
+use super::{Customer, CustomerType, DwCookies, Grant, judge};
+use crate::flow::{Cause, DwChange, Ending, Outcome, TokenChange};
+use crate::ids::{AccessToken, Dwsid, Tag};
+use crate::timestamp::Timestamp;
+
+/// Seconds a DW session that the platform just confirmed is believed to live on.
+const CONFIRMED_FOR: i64 = 10 * 60;
+/// Seconds before the Head tries again to get a DW session.
+const REST: i64 = 30;
+/// The same, when the fault is in the tenant's settings and will not pass by itself.
+const LONG_REST: i64 = 5 * 60;
+
+/// One cookie to set or to delete.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CookieWrite {
+    name: String,
+    value: Option<String>,
+    max_age: Option<i64>,
+}
+
+impl fmt::Debug for CookieWrite {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.value.is_some() { "set" } else { "delete" };
+        write!(formatter, "{verb} {} {:?}", self.name, self.max_age)
+    }
+}
+
+/// Everything that changes in the browser.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Deletions, then writes.
+    pub cookies: Vec<CookieWrite>,
+    /// Our memory afterwards.
+    pub memory: Memory,
+}
+
+/// What the browser had, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Before<'a> {
+    /// The site's cookie names.
+    pub names: &'a CookieNames,
+    /// What the browser presented.
+    pub presented: &'a Presented,
+    /// What we remembered about it.
+    pub memory: &'a Memory,
+    /// The access token in hand when the journey began.
+    pub access: Option<Tag>,
+    /// The moment of the answer.
+    pub now: Timestamp,
+}
+
+impl Before<'_> {
+    /// Works out what an ending changes. `remember` is the shopper's wish at a login.
+    #[must_use]
+    pub fn changes(&self, ending: &Ending, remember: Option<bool>) -> Changes {
+        let mut changes = Changes { cookies: Vec::new(), memory: self.memory.clone() };
+        if let Some(remember) = remember {
+            changes.memory.forget_on_close = !remember;
+        }
+        let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
+        self.delete_tokens(&ending.tokens, leaving, &mut changes);
+        self.delete_dw(&ending.dw, leaving, &mut changes);
+        if let TokenChange::Set(grant) = &ending.tokens {
+            self.set_tokens(grant, &mut changes);
+        }
+        self.set_dw(ending, &mut changes);
+        self.note_expiry(ending, &mut changes.memory);
+        changes
+    }
+
+    fn delete_tokens(&self, change: &TokenChange, leaving: bool, changes: &mut Changes) {
+        let names = self.names;
+        let refresh = [&names.guest_refresh, &names.registered_refresh];
+        let others = [&names.access, &names.usid, &names.customer_id];
+        let keeps = match change {
+            TokenChange::Keep => return,
+            TokenChange::Set(grant) => grant.refresh.as_ref().map(|_| grant.claims.customer.kind),
+            TokenChange::Drop => None,
+        };
+        let kept = keeps.map(|kind| names.refresh(kind));
+        for name in refresh {
+            if Some(name.as_str()) != kept {
+                self.delete(name, leaving, changes);
+            }
+        }
+        if *change == TokenChange::Drop {
+            for name in others {
+                self.delete(name, leaving, changes);
+            }
+            changes.memory = Memory { dw: changes.memory.dw.take(), ..Memory::default() };
+        }
+    }
+
+    fn set_tokens(&self, grant: &Grant, changes: &mut Changes) {
+        let kind = grant.claims.customer.kind;
+        let memory = &mut changes.memory;
+        memory.forget_on_close &= kind == CustomerType::Registered;
+        memory.access = Some(grant.access.tag());
+        memory.refresh = grant.refresh.as_ref().map(|refresh| refresh.token.tag());
+        memory.refresh_expires_at =
+            grant.refresh.as_ref().map(|refresh| self.now.plus(refresh.expires_in));
+        let access_life = Some(grant.claims.expires_at.since(self.now));
+        let life = match &grant.refresh {
+            Some(_) if memory.forget_on_close => None,
+            Some(refresh) => Some(refresh.expires_in),
+            None => access_life,
+        };
+        if let Some(refresh) = &grant.refresh {
+            changes.set(self.names.refresh(kind), refresh.token.expose(), life);
+        }
+        changes.set(&self.names.usid, grant.claims.usid.as_str(), life);
+        changes.set(&self.names.customer_id, grant.claims.customer.id.as_str(), life);
+        changes.set(&self.names.access, grant.access.expose(), access_life);
+    }
+
+    fn delete_dw(&self, change: &DwChange, leaving: bool, changes: &mut Changes) {
+        let stays: &[_] = match change {
+            DwChange::Keep | DwChange::Confirm(_) => return,
+            DwChange::Set { cookies, .. } => &cookies.companions,
+            DwChange::Drop | DwChange::Missing(_) => {
+                self.delete(DWSID, leaving, changes);
+                &[]
+            }
+        };
+        for (name, _) in &self.presented.dw_companions {
+            let secret = self.names.readable(name) == Readable::ByServersOnly;
+            if secret && !stays.iter().any(|companion| companion.name == *name) {
+                changes.delete(name);
+            }
+        }
+        changes.memory.dw = None;
+    }
+
+    fn set_dw(&self, ending: &Ending, changes: &mut Changes) {
+        match &ending.dw {
+            DwChange::Keep | DwChange::Drop => {}
+            DwChange::Confirm(owner) => self.confirm(owner, &mut changes.memory),
+            DwChange::Set { cookies, owner } => {
+                self.write_dw(cookies, changes);
+                changes.memory.bridged = match &ending.tokens {
+                    TokenChange::Set(grant) => Some(AccessToken::tag(&grant.access)),
+                    TokenChange::Keep | TokenChange::Drop => self.access,
+                };
+                changes.memory.bridge_after = None;
+                changes.memory.dw = Some(DwMemory {
+                    dwsid: cookies.tag(),
+                    owner: owner.clone(),
+                    born: self.now,
+                    used: self.now,
+                });
+            }
+            DwChange::Missing(trouble) => {
+                let rest = if trouble.cause == Cause::Misconfigured { LONG_REST } else { REST };
+                changes.memory.bridge_after = Some(self.now.plus(rest));
+            }
+        }
+    }
+
+    fn write_dw(&self, cookies: &DwCookies, changes: &mut Changes) {
+        for companion in &cookies.companions {
+            match &companion.value {
+                Some(value) => changes.set(&companion.name, value.expose(), companion.max_age),
+                None if self.presented.has(&companion.name) => changes.delete(&companion.name),
+                None => {}
+            }
+        }
+        changes.set(DWSID, cookies.dwsid.expose(), None);
+    }
+
+    fn confirm(&self, owner: &Customer, memory: &mut Memory) {
+        let tag = memory.dw.as_ref().map(|known| known.dwsid);
+        let mut candidates = self.presented.dwsid.iter().map(Dwsid::tag);
+        let picked = match self.presented.dwsid.as_slice() {
+            [only] => Some(only.tag()),
+            _ => candidates.find(|candidate| Some(*candidate) == tag),
+        };
+        let Some(dwsid) = picked else { return };
+        let known = memory.dw.take().filter(|known| known.dwsid == dwsid);
+        memory.dw = Some(DwMemory {
+            dwsid,
+            owner: owner.clone(),
+            born: known.map_or(self.now, |known| known.born),
+            used: self.now.plus(CONFIRMED_FOR - judge::DW_IDLE),
+        });
+    }
+
+    fn note_expiry(&self, ending: &Ending, memory: &mut Memory) {
+        let told = matches!(ending.outcome, Outcome::SignedIn { .. } | Outcome::SignedOut { .. });
+        if ending.session_expired {
+            memory.session_expired_at = Some(self.now);
+        } else if told {
+            memory.session_expired_at = None;
+        }
+    }
+
+    fn delete(&self, name: &str, always: bool, changes: &mut Changes) {
+        if always || self.presented.has(name) {
+            changes.delete(name);
+        }
+    }
+}
+
+impl Changes {
+    fn set(&mut self, name: &str, value: &str, max_age: Option<i64>) {
+        let value = Some(value.to_owned());
+        self.cookies.push(CookieWrite { name: name.to_owned(), value, max_age });
+    }
+
+    fn delete(&mut self, name: &str) {
+        let deletion = CookieWrite { name: name.to_owned(), value: None, max_age: None };
+        // Deletions first: they are inserted behind the last deletion.
+        let behind = self.cookies.iter().take_while(|write| write.value.is_none()).count();
+        self.cookies.insert(behind, deletion);
+    }
+
+    /// Adds the sealed memory as the last cookie. It lives as long as the refresh token.
+    pub fn remember(&mut self, names: &CookieNames, sealed: &str, now: Timestamp) {
+        let life = match self.memory.refresh_expires_at {
+            Some(expires) if !self.memory.forget_on_close => Some(expires.since(now).max(1)),
+            _ => None,
+        };
+        self.set(&names.memory, sealed, life);
+    }
+
+    /// The `Set-Cookie` headers, in order.
+    pub fn headers<'a>(&'a self, names: &'a CookieNames) -> impl Iterator<Item = HeaderValue> + 'a {
+        // Every value has been parsed as cookie octets, so none is refused here.
+        self.cookies.iter().filter_map(|write| write.header(names).ok())
+    }
+
+    /// The `Cookie` header of the request at hand, as the browser would send it after taking over
+    /// these changes, without our own sealed memory. `None` when nothing is left.
+    #[must_use]
+    pub fn forwarded<'a>(
+        &self,
+        headers: impl Iterator<Item = &'a [u8]>,
+        names: &CookieNames,
+    ) -> Option<Vec<u8>> {
+        let mut pairs: Vec<&[u8]> = Vec::new();
+        for header in headers {
+            let kept = header.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+            pairs.extend(kept.filter(|pair| !pair.is_empty() && !self.replaces(pair, names)));
+        }
+        let written: Vec<Vec<u8>> = self.cookies.iter().filter_map(|w| w.pair(names)).collect();
+        pairs.extend(written.iter().map(Vec::as_slice));
+        (!pairs.is_empty()).then(|| pairs.join(&b"; "[..]))
+    }
+
+    fn replaces(&self, pair: &[u8], names: &CookieNames) -> bool {
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+        name == names.memory.as_bytes()
+            || self.cookies.iter().any(|write| write.name.as_bytes() == name)
+    }
+}
+
+impl CookieWrite {
+    fn header(&self, names: &CookieNames) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+        let mut cookie = Cookie::new(&self.name, self.value.as_deref().unwrap_or_default());
+        cookie.set_path("/");
+        cookie.set_same_site(SameSite::Lax);
+        cookie.set_secure(names.secure);
+        cookie.set_http_only(names.readable(&self.name) == Readable::ByServersOnly);
+        if self.value.is_none() {
+            cookie.set_max_age(Duration::ZERO);
+            cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
+        } else if let Some(seconds) = self.max_age {
+            cookie.set_max_age(Duration::seconds(seconds.max(0)));
+        }
+        HeaderValue::from_str(&cookie.to_string())
+    }
+
+    fn pair(&self, names: &CookieNames) -> Option<Vec<u8>> {
+        let value = self.value.as_ref().filter(|_| self.name != names.memory)?;
+        Some(format!("{}={value}", self.name).into_bytes())
+    }
+}
