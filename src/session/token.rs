@@ -147,7 +147,8 @@ fn parse_dnt(text: &str) -> Option<bool> {
 /// `key:value` pairs joined with `::`, as in `sub` and `isb`.
 ///
 /// In `sub` the tenant has `cc-slas::zzte_053`: a key without a value followed by a value without
-/// a key. Such a pair is read as one.
+/// a key. Such a pair is read as one, and so is a key with an empty value, whose own colon
+/// runs into the separator: its value then begins with a colon and counts as empty.
 struct Pairs<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Pairs<'a> {
@@ -155,16 +156,15 @@ impl<'a> Pairs<'a> {
         let mut pairs = Vec::with_capacity(8);
         let mut parts = text.split("::");
         while let Some(part) = parts.next() {
-            match part.split_once(':') {
-                Some(pair) => pairs.push(pair),
-                None => pairs.push((part, parts.next().unwrap_or_default())),
-            }
+            let pair = part.split_once(':');
+            pairs.push(pair.unwrap_or_else(|| (part, parts.next().unwrap_or_default())));
         }
         Self(pairs)
     }
 
     fn value(&self, key: &str) -> Option<&'a str> {
-        self.0.iter().find(|(name, value)| *name == key && !value.is_empty()).map(|(_, v)| *v)
+        let given = |value: &str| !value.is_empty() && !value.starts_with(':');
+        self.0.iter().find(|(name, value)| *name == key && given(value)).map(|(_, value)| *value)
     }
 
     /// Registered if and only if there is a non-empty `rcid`.
