@@ -1,6 +1,7 @@
 //! Tandem.
 
 pub mod clock;
+pub mod config;
 pub mod flow;
 pub mod ids;
 #[cfg(feature = "sandbox")]

@@ -1,0 +1,127 @@
+//! Texts of the configuration → values that cannot be wrong.
+
+use http::Uri;
+use url::Url;
+
+/// Scheme, host and port, nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    text: String,
+    authority: String,
+    https: bool,
+}
+
+impl Origin {
+    /// Takes `http://` or `https://`, a host, perhaps a port, and at most one trailing slash.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || "must be an origin, like https://www.shop.example".to_owned();
+        let url = Url::parse(text).map_err(|_| wrong())?;
+        let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let anonymous = url.username().is_empty() && url.password().is_none();
+        if !matches!(url.scheme(), "http" | "https") || !plain || !anonymous {
+            return Err(wrong());
+        }
+        let text = url.origin().ascii_serialization();
+        let uri: Uri = text.parse().map_err(|_| wrong())?;
+        let authority = uri.authority().ok_or_else(wrong)?.to_string();
+        Ok(Self { https: url.scheme() == "https", authority, text })
+    }
+
+    /// As browsers write it in `Origin`: without default port and trailing slash.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Host and port.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Whether the scheme is https.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Whether the host is a loopback address.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let host = self.authority.rsplit_once(':').map_or(self.authority(), |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost"
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+pub(super) fn path(text: &str) -> Result<String, String> {
+    if text.starts_with('/') && !text.starts_with("//") && text.is_ascii() {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a path that begins with /".to_owned())
+    }
+}
+
+pub(super) fn prefix(text: &str) -> Result<String, String> {
+    path(text).map(|path| path.trim_end_matches('/').to_owned())
+}
+
+pub(super) fn public_origin(text: &str) -> Result<Origin, String> {
+    let origin = Origin::parse(text)?;
+    if origin.is_https() || origin.is_loopback() {
+        Ok(origin)
+    } else {
+        Err("must be https, except on loopback: cookies would travel in the clear".to_owned())
+    }
+}
+
+/// Secrets and tokens go there.
+pub(super) fn upstream(text: &str) -> Result<Origin, String> {
+    let origin = Origin::parse(text)?;
+    if origin.is_https() || origin.is_loopback() {
+        Ok(origin)
+    } else {
+        Err("must be https, except on loopback".to_owned())
+    }
+}
+
+/// `OpenAPI`: `^f_ecom_[a-z]{4}_(prd|stg|dev|s[0-9]{2}|[0-9]{3})$`.
+pub(super) fn organization(text: &str) -> Result<String, String> {
+    let parts = text.strip_prefix("f_ecom_").and_then(|rest| rest.split_once('_'));
+    let is_instance = |instance: &str| match instance.as_bytes() {
+        b"prd" | b"stg" | b"dev" => true,
+        [b's', rest @ ..] if rest.len() == 2 => rest.iter().all(u8::is_ascii_digit),
+        digits if digits.len() == 3 => digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let is_realm = |realm: &str| realm.len() == 4 && realm.bytes().all(|b| b.is_ascii_lowercase());
+    match parts {
+        Some((realm, instance)) if is_realm(realm) && is_instance(instance) => Ok(text.to_owned()),
+        _ => Err("must look like f_ecom_zzte_053".to_owned()),
+    }
+}
+
+pub(super) fn client_id(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if text.len() <= 40 && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a client id: at most 40 letters, digits and dashes".to_owned())
+    }
+}
+
+pub(super) fn redirect_uri(text: &str) -> Result<String, String> {
+    match Url::parse(text) {
+        Ok(url) if url.has_host() && text.len() <= 256 => Ok(text.to_owned()),
+        _ => Err("must be an absolute URL of at most 256 characters".to_owned()),
+    }
+}
+
+pub(super) fn ocapi_version(text: &str) -> Result<String, String> {
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    match text.strip_prefix('v').and_then(|rest| rest.split_once('_')) {
+        Some((year, number)) if is_number(year) && is_number(number) => Ok(text.to_owned()),
+        _ => Err("must look like v24_5".to_owned()),
+    }
+}

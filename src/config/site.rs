@@ -1,0 +1,297 @@
+//! One site: raw tables → checked values.
+
+use std::collections::HashSet;
+
+use secrecy::SecretString;
+
+use super::parse::{self, Origin};
+use super::reader::{Report, Section};
+use crate::flow::{BridgeMode, BridgeTime, Policy};
+use crate::ids::SiteId;
+use crate::session::token::Audience;
+
+/// A site.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Its id, which SLAS calls the channel.
+    pub id: SiteId,
+    /// Host names by which browsers reach it, in lower case.
+    pub hosts: Vec<String>,
+    /// The path under which it lives, without a trailing slash; empty for the root.
+    pub path_prefix: String,
+    /// The origin browsers see.
+    pub public_origin: Origin,
+    /// Further origins whose scripts may call us.
+    pub cors_origins: Vec<Origin>,
+    /// Bridge mode and time, and what follows a logout.
+    pub policy: Policy,
+    /// SLAS.
+    pub slas: SlasConfig,
+    /// OCAPI; always there in bridge mode `classic`.
+    pub ocapi: Option<OcapiConfig>,
+    /// How the guest's basket follows a login.
+    pub basket: BasketAction,
+    /// Whether cookie names carry the site id.
+    pub cookie_suffix: bool,
+    /// What shoppers experience.
+    pub session: SessionConfig,
+    /// Where requests go.
+    pub routes: RouteConfig,
+}
+
+/// The SLAS client of a site.
+#[derive(Clone, Debug)]
+pub struct SlasConfig {
+    /// Scheme and host of the API.
+    pub base_url: Origin,
+    /// `f_ecom_…`.
+    pub organization_id: String,
+    /// The client.
+    pub client_id: String,
+    /// Its secret; a public client has none.
+    pub client_secret: Option<SecretString>,
+    /// Its registered redirect URI.
+    pub redirect_uri: String,
+    /// Send `x-slas-client-auth`.
+    pub strict_client_auth: bool,
+    /// Whom tokens must have been made for.
+    pub audience: Audience,
+}
+
+/// OCAPI of a site.
+#[derive(Clone, Debug)]
+pub struct OcapiConfig {
+    /// Scheme and host of the instance.
+    pub base_url: Origin,
+    /// `v24_5`.
+    pub version: String,
+    /// For `x-dw-client-id`.
+    pub client_id: String,
+    /// Whether the session probe works without `dwsecuretoken_…`.
+    pub enforce_https: bool,
+}
+
+/// How the guest's basket follows a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BasketAction {
+    /// `POST /baskets/actions/transfer?merge=true`.
+    Transfer,
+    /// `POST /baskets/actions/merge?createDestinationBasket=true`.
+    Merge,
+    /// It does not.
+    None,
+}
+
+/// What shoppers experience.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// Default of "remember me".
+    pub remember_me: bool,
+    /// Paths that need a registered shopper.
+    pub protected_paths: Vec<String>,
+    /// The Head's login page.
+    pub login_page: Option<String>,
+}
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub struct RouteConfig {
+    /// The Head.
+    pub head: Option<Origin>,
+    /// The controller pages.
+    pub ecom: Option<Origin>,
+    /// Path prefixes that go to ECOM.
+    pub ecom_paths: Vec<String>,
+    /// Path prefixes of files.
+    pub asset_paths: Vec<String>,
+    /// Endings of paths of files.
+    pub asset_suffixes: Vec<String>,
+}
+
+pub(super) fn read_all(root: &Section<'_>, report: &Report<'_>) -> Option<Vec<Site>> {
+    let sections = root.sections("sites");
+    if sections.is_empty() {
+        report.problem("sites", "at least one [[sites]] entry is needed");
+    }
+    let sites: Option<Vec<Site>> =
+        sections.iter().map(read).collect::<Vec<_>>().into_iter().collect();
+    check_together(sites.as_deref().unwrap_or_default(), report);
+    sites
+}
+
+/// Two sites must not answer for the same host and path, nor share cookie names on a host.
+fn check_together(sites: &[Site], report: &Report<'_>) {
+    let mut places = HashSet::new();
+    let mut unsuffixed = HashSet::new();
+    for (index, site) in sites.iter().enumerate() {
+        for host in &site.hosts {
+            if !places.insert((host, &site.path_prefix)) {
+                let message = format!("{host}{} belongs to two sites", site.path_prefix);
+                report.problem(&format!("sites.{index}.hosts"), &message);
+            }
+            if !site.cookie_suffix && !unsuffixed.insert(host) {
+                let message = format!("must be true: several sites share {host}");
+                report.problem(&format!("sites.{index}.cookies.suffix"), &message);
+            }
+        }
+    }
+}
+
+fn read(section: &Section<'_>) -> Option<Site> {
+    let id = section
+        .parse("id", |text| SiteId::parse(text).ok_or_else(|| "is not a site id".to_owned()));
+    let hosts = read_hosts(section);
+    let path_prefix = section.parse_optional("path_prefix", parse::prefix);
+    let public_origin = section.parse("public_origin", parse::public_origin);
+    let cors_origins = read_origins(section, "cors_origins");
+    let policy = read_policy(section);
+    let slas = read_slas(&section.section("slas"), id.as_ref());
+    let ocapi = read_ocapi(section, policy, slas.as_ref());
+    let basket = section.section("basket");
+    let action = basket.choice(
+        "action",
+        &[
+            ("transfer", BasketAction::Transfer),
+            ("merge", BasketAction::Merge),
+            ("none", BasketAction::None),
+        ],
+    );
+    basket.finish();
+    let cookies = section.section("cookies");
+    let cookie_suffix = cookies.boolean("suffix");
+    cookies.finish();
+    let session = read_session(&section.section("session"));
+    let routes = read_routes(&section.section("routes"));
+    section.finish();
+    Some(Site {
+        id: id?,
+        hosts: hosts?,
+        path_prefix: path_prefix.unwrap_or_default(),
+        public_origin: public_origin?,
+        cors_origins,
+        policy: policy?,
+        slas: slas?,
+        ocapi: ocapi?,
+        basket: action?,
+        cookie_suffix: cookie_suffix?,
+        session: session?,
+        routes,
+    })
+}
+
+fn read_hosts(section: &Section<'_>) -> Option<Vec<String>> {
+    let hosts: Vec<String> =
+        section.texts("hosts").iter().map(|host| host.to_ascii_lowercase()).collect();
+    let odd = |host: &String| host.is_empty() || host.parse::<http::uri::Authority>().is_err();
+    if hosts.is_empty() || hosts.iter().any(odd) {
+        section.problem("hosts", "must be a list of host names, like [\"www.shop.example\"]");
+        return None;
+    }
+    Some(hosts)
+}
+
+fn read_origins(section: &Section<'_>, name: &str) -> Vec<Origin> {
+    let parse =
+        |text: String| Origin::parse(&text).map_err(|message| section.problem(name, &message)).ok();
+    section.texts(name).into_iter().filter_map(parse).collect()
+}
+
+fn read_policy(section: &Section<'_>) -> Option<Policy> {
+    let bridge = section.section("bridge");
+    let mode = bridge.choice(
+        "mode",
+        &[
+            ("classic", BridgeMode::Classic),
+            ("hybrid-auth", BridgeMode::HybridAuth),
+            ("none", BridgeMode::None),
+        ],
+    );
+    let time = bridge
+        .choice("time", &[("landing", BridgeTime::Landing), ("on-demand", BridgeTime::OnDemand)]);
+    bridge.finish();
+    let session = section.section("session");
+    let guest_after_logout = session.choice("after_logout", &[("guest", true), ("none", false)]);
+    Some(Policy { mode: mode?, time: time?, guest_after_logout: guest_after_logout? })
+}
+
+fn read_slas(section: &Section<'_>, site: Option<&SiteId>) -> Option<SlasConfig> {
+    let base_url = section.parse("base_url", parse::upstream);
+    let organization_id = section.parse("organization_id", parse::organization);
+    let client_id = section.parse("client_id", parse::client_id);
+    let client_secret = section.secret("client_secret");
+    let redirect_uri = section.parse("redirect_uri", parse::redirect_uri);
+    let strict_client_auth = section.boolean("strict_client_auth");
+    section.finish();
+    let (organization_id, client_id) = (organization_id?, client_id?);
+    let tenant = organization_id.trim_start_matches("f_ecom_").to_owned();
+    let channel = site?.as_str().to_owned();
+    Some(SlasConfig {
+        base_url: base_url?,
+        audience: Audience { tenant, client_id: client_id.clone(), channel },
+        organization_id,
+        client_id,
+        client_secret,
+        redirect_uri: redirect_uri?,
+        strict_client_auth: strict_client_auth?,
+    })
+}
+
+/// The outer `None` is a fault, the inner one a site without OCAPI.
+#[expect(clippy::option_option, reason = "a fault is not the same as a site without OCAPI")]
+fn read_ocapi(
+    site: &Section<'_>,
+    policy: Option<Policy>,
+    slas: Option<&SlasConfig>,
+) -> Option<Option<OcapiConfig>> {
+    let section = site.section("ocapi");
+    let classic = policy.is_some_and(|policy| policy.mode == BridgeMode::Classic);
+    let base_url = if classic {
+        section.parse("base_url", parse::upstream)
+    } else {
+        section.parse_optional("base_url", parse::upstream)
+    };
+    let version = section.parse("version", parse::ocapi_version);
+    let client_id = section.parse_optional("client_id", parse::client_id);
+    let enforce_https = section.boolean("enforce_https");
+    section.finish();
+    if base_url.is_none() && !classic {
+        return Some(None);
+    }
+    Some(Some(OcapiConfig {
+        base_url: base_url?,
+        version: version?,
+        client_id: client_id.or_else(|| slas.map(|slas| slas.client_id.clone()))?,
+        enforce_https: enforce_https?,
+    }))
+}
+
+fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
+    let remember_me = section.boolean("remember_me");
+    let protected_paths = read_paths(section, "protected_paths");
+    let login_page = section.parse_optional("login_page", parse::path);
+    section.text("after_logout");
+    section.finish();
+    Some(SessionConfig { remember_me: remember_me?, protected_paths, login_page })
+}
+
+fn read_routes(section: &Section<'_>) -> RouteConfig {
+    let head = section.parse_optional("head", Origin::parse);
+    let ecom = section.parse_optional("ecom", Origin::parse);
+    let routes = RouteConfig {
+        head,
+        ecom,
+        ecom_paths: read_paths(section, "ecom_paths"),
+        asset_paths: read_paths(section, "asset_paths"),
+        asset_suffixes: section.texts("asset_suffixes"),
+    };
+    section.finish();
+    routes
+}
+
+fn read_paths(section: &Section<'_>, name: &str) -> Vec<String> {
+    let paths = section.texts(name);
+    if paths.iter().any(|path| parse::path(path).is_err()) {
+        section.problem(name, "must be a list of paths that begin with /");
+    }
+    paths
+}
