@@ -1,0 +1,124 @@
+//! What `/metrics` shows. Labels are words from fixed sets, never anything a client sent.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// All metrics of the process.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    calls: Family<CallLabels, Counter>,
+    call_seconds: Family<UpstreamLabels, Histogram>,
+    journeys: Family<JourneyLabels, Counter>,
+    refreshes: Family<RefreshLabels, Counter>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CallLabels {
+    upstream: &'static str,
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct UpstreamLabels {
+    upstream: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct JourneyLabels {
+    intent: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RefreshLabels {
+    answer: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("tandem");
+        let metrics = Self {
+            requests: Family::default(),
+            calls: Family::default(),
+            call_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.005, 2.0, 12))
+            }),
+            journeys: Family::default(),
+            refreshes: Family::default(),
+            registry: Registry::default(),
+        };
+        registry.register("requests", "Requests answered", metrics.requests.clone());
+        registry.register("upstream_calls", "Calls to SLAS, OCAPI, SCAPI", metrics.calls.clone());
+        registry.register(
+            "upstream_call_seconds",
+            "Duration of calls to SLAS, OCAPI, SCAPI",
+            metrics.call_seconds.clone(),
+        );
+        registry.register("journeys", "Decisions about a shopper", metrics.journeys.clone());
+        registry.register(
+            "refreshes",
+            "Refreshes asked for, by where the answer came from",
+            metrics.refreshes.clone(),
+        );
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// Counts a request.
+    pub fn request(&self, route: &'static str, status: http::StatusCode) {
+        let status = match status.as_u16() {
+            100..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            _ => "5xx",
+        };
+        self.requests.get_or_create(&RequestLabels { route, status }).inc();
+    }
+
+    /// Counts a call to an upstream.
+    pub fn call(
+        &self,
+        upstream: &'static str,
+        operation: &'static str,
+        outcome: &'static str,
+        took: Duration,
+    ) {
+        self.calls.get_or_create(&CallLabels { upstream, operation, outcome }).inc();
+        self.call_seconds.get_or_create(&UpstreamLabels { upstream }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a finished journey.
+    pub fn journey(&self, intent: &'static str, outcome: &'static str) {
+        self.journeys.get_or_create(&JourneyLabels { intent, outcome }).inc();
+    }
+
+    /// Counts a refresh: `asked` SLAS, `joined` one under way, or `remembered` its answer.
+    pub fn refresh(&self, answer: &'static str) {
+        self.refreshes.get_or_create(&RefreshLabels { answer }).inc();
+    }
+
+    /// Everything in the OpenMetrics text format.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a `String` does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

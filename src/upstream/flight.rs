@@ -1,0 +1,270 @@
+//! One call at a time per key, whoever asks, and its answer for those who come a moment late.
+//!
+//! The work runs in a task of its own: a browser that goes away takes nothing with it, and an
+//! answer that comes too late for its asker is still there for the next one. In this process
+//! only; replicas that share no store can each make one call.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+
+/// Answers are swept out when so many slots have piled up since the last sweep.
+const SWEEP: usize = 1024;
+
+/// Calls under way, and answers that still count.
+pub struct Flights<Key, Answer> {
+    slots: Arc<Mutex<Slots<Key, Answer>>>,
+    clock: Clock,
+}
+
+struct Slots<Key, Answer> {
+    by_key: HashMap<Key, Slot<Answer>>,
+    sweep_at: usize,
+}
+
+enum Slot<Answer> {
+    Flying(watch::Receiver<Option<Answer>>),
+    Landed { answer: Answer, until: Instant },
+}
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// We made the call.
+    Asked,
+    /// Somebody else's call was under way.
+    Joined,
+    /// Somebody else's call had just been answered.
+    Remembered,
+}
+
+impl<Key, Answer> Flights<Key, Answer>
+where
+    Key: Clone + Eq + Hash + Send + Sync + 'static,
+    Answer: Clone + Send + Sync + 'static,
+{
+    /// No calls, no answers.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        let slots = Slots { by_key: HashMap::new(), sweep_at: SWEEP };
+        Self { slots: Arc::new(Mutex::new(slots)), clock }
+    }
+
+    /// Joins the call for `key`, or makes it. `keep` says how long an answer counts.
+    ///
+    /// `None` when the call's task died without an answer; the next asker makes a new one.
+    pub async fn join<Work>(
+        &self,
+        key: Key,
+        work: impl FnOnce() -> Work + Send,
+        keep: impl FnOnce(&Answer) -> Duration + Send + 'static,
+    ) -> (Source, Option<Answer>)
+    where
+        Work: Future<Output = Answer> + Send + 'static,
+    {
+        let (source, mut receiver) = match self.board(&key) {
+            Boarding::Remembered(answer) => return (Source::Remembered, Some(answer)),
+            Boarding::Joined(receiver) => (Source::Joined, receiver),
+            Boarding::Leads(sender, receiver) => {
+                self.take_off(key, sender, work(), keep);
+                (Source::Asked, receiver)
+            }
+        };
+        let answer = receiver.wait_for(Option::is_some).await;
+        (source, answer.ok().and_then(|answer| answer.clone()))
+    }
+
+    /// The answer for `key`, if there is one by now.
+    #[must_use]
+    pub fn remembered(&self, key: &Key) -> Option<Answer> {
+        let now = self.clock.monotonic();
+        match lock(&self.slots).by_key.get(key) {
+            Some(Slot::Landed { answer, until }) if now < *until => Some(answer.clone()),
+            _ => None,
+        }
+    }
+
+    /// The answer of a call for `key` that is under way or has just landed.
+    pub async fn current(&self, key: &Key) -> Option<Answer> {
+        let flying = match lock(&self.slots).by_key.get(key) {
+            Some(Slot::Flying(receiver)) => Some(receiver.clone()),
+            _ => None,
+        };
+        match flying {
+            Some(mut receiver) => {
+                let answer = receiver.wait_for(Option::is_some).await;
+                answer.ok().and_then(|answer| answer.clone())
+            }
+            None => self.remembered(key),
+        }
+    }
+
+    fn board(&self, key: &Key) -> Boarding<Answer> {
+        let now = self.clock.monotonic();
+        let mut slots = lock(&self.slots);
+        match slots.by_key.get(key) {
+            Some(Slot::Landed { answer, until }) if now < *until => {
+                return Boarding::Remembered(answer.clone());
+            }
+            Some(Slot::Flying(receiver)) => return Boarding::Joined(receiver.clone()),
+            _ => {}
+        }
+        slots.sweep(now);
+        let (sender, receiver) = watch::channel(None);
+        slots.by_key.insert(key.clone(), Slot::Flying(receiver.clone()));
+        Boarding::Leads(sender, receiver)
+    }
+
+    fn take_off(
+        &self,
+        key: Key,
+        sender: watch::Sender<Option<Answer>>,
+        work: impl Future<Output = Answer> + Send + 'static,
+        keep: impl FnOnce(&Answer) -> Duration + Send + 'static,
+    ) {
+        let landing = Landing { key: Some(key), slots: Arc::clone(&self.slots) };
+        let clock = self.clock.clone();
+        tokio::spawn(async move {
+            let answer = work.await;
+            let until = clock.monotonic() + keep(&answer);
+            landing.land(Slot::Landed { answer: answer.clone(), until });
+            sender.send_replace(Some(answer));
+        });
+    }
+}
+
+enum Boarding<Answer> {
+    Remembered(Answer),
+    Joined(watch::Receiver<Option<Answer>>),
+    Leads(watch::Sender<Option<Answer>>, watch::Receiver<Option<Answer>>),
+}
+
+/// Clears the slot if the work dies, so that it does not block its key for ever.
+struct Landing<Key: Eq + Hash, Answer> {
+    key: Option<Key>,
+    slots: Arc<Mutex<Slots<Key, Answer>>>,
+}
+
+impl<Key: Eq + Hash, Answer> Landing<Key, Answer> {
+    fn land(mut self, slot: Slot<Answer>) {
+        if let Some(key) = self.key.take() {
+            lock(&self.slots).by_key.insert(key, slot);
+        }
+    }
+}
+
+impl<Key: Eq + Hash, Answer> Drop for Landing<Key, Answer> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            lock(&self.slots).by_key.remove(&key);
+        }
+    }
+}
+
+impl<Key: Eq + Hash, Answer> Slots<Key, Answer> {
+    fn sweep(&mut self, now: Instant) {
+        if self.by_key.len() >= self.sweep_at {
+            self.by_key.retain(|_, slot| match slot {
+                Slot::Flying(_) => true,
+                Slot::Landed { until, .. } => now < *until,
+            });
+            self.sweep_at = self.by_key.len() * 2 + SWEEP;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const KEPT: Duration = Duration::from_secs(60);
+
+    struct World {
+        flights: Arc<Flights<u8, usize>>,
+        clock: Clock,
+        calls: Arc<AtomicUsize>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let clock = Clock::system();
+            let flights = Arc::new(Flights::new(clock.clone()));
+            Self { flights, clock, calls: Arc::default() }
+        }
+
+        async fn join(&self) -> (Source, Option<usize>) {
+            let calls = Arc::clone(&self.calls);
+            let work = || async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                calls.fetch_add(1, Ordering::SeqCst) + 1
+            };
+            self.flights.join(1, work, |_| KEPT).await
+        }
+    }
+
+    #[tokio::test]
+    async fn fault_1_five_hundred_askers_make_one_call() {
+        let world = Arc::new(World::new());
+        let askers: Vec<_> = (0..500)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move { world.join().await.1 })
+            })
+            .collect();
+        for asker in askers {
+            assert_eq!(asker.await.unwrap(), Some(1));
+        }
+        assert_eq!(world.calls.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn fault_2_a_leader_that_goes_away_takes_nothing_with_it() {
+        let world = Arc::new(World::new());
+        let leader = Arc::clone(&world);
+        let gone = tokio::time::timeout(Duration::from_millis(5), leader.join()).await;
+        assert!(gone.is_err());
+        assert_eq!(world.join().await, (Source::Joined, Some(1)));
+        assert_eq!(world.calls.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn fault_3_a_call_that_dies_blocks_nobody() {
+        let world = World::new();
+        let died =
+            world.flights.join(1, || async { panic!("deliberately") }, |_: &usize| KEPT).await;
+        assert_eq!(died, (Source::Asked, None));
+        assert_eq!(world.join().await, (Source::Asked, Some(1)));
+    }
+
+    #[tokio::test]
+    async fn fault_18_a_late_asker_gets_the_answer_until_it_counts_no_more() {
+        let world = World::new();
+        world.join().await;
+        world.clock.advance(KEPT / 2);
+        assert_eq!(world.join().await, (Source::Remembered, Some(1)));
+        world.clock.advance(KEPT);
+        assert_eq!(world.join().await, (Source::Asked, Some(2)));
+    }
+
+    #[tokio::test]
+    async fn answers_that_count_no_more_do_not_pile_up() {
+        let world = World::new();
+        let flights: Flights<usize, usize> = Flights::new(world.clock.clone());
+        for key in 0..4 * SWEEP {
+            flights.join(key, || async { 1 }, |_| Duration::from_secs(1)).await;
+            world.clock.advance(Duration::from_secs(2));
+        }
+        assert!(lock(&flights.slots).by_key.len() <= SWEEP + 1);
+    }
+}

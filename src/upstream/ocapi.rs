@@ -1,0 +1,175 @@
+//! The OCAPI Shop API client: `POST /sessions` and `POST /customers/auth`.
+
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE};
+use http::{HeaderValue, StatusCode};
+use reqwest::RequestBuilder;
+use serde::Deserialize;
+
+use super::http::{CallError, Operation, Reply, Sender};
+use super::{CallContext, dw};
+use crate::config::OcapiConfig;
+use crate::flow::{BridgeAnswer, Cause, HeldDw, ProbeAnswer, Trouble};
+use crate::ids::{AccessToken, CustomerId, SiteId};
+use crate::session::{Customer, CustomerType};
+
+/// OCAPI of one site.
+#[derive(Clone)]
+pub struct Ocapi {
+    sender: Sender,
+    base: String,
+    config: OcapiConfig,
+}
+
+impl Ocapi {
+    /// A client for the Shop API of `site`. `/s/{site}` works on every kind of instance.
+    #[must_use]
+    pub fn new(sender: Sender, site: &SiteId, config: OcapiConfig) -> Self {
+        let host = config.base_url.as_str();
+        let base = format!("{host}/s/{site}/dw/shop/{}", config.version);
+        Self { sender, base, config }
+    }
+
+    fn post(&self, path: &str, context: &CallContext) -> RequestBuilder {
+        let request = self.sender.http.post(format!("{}/{path}", self.base));
+        request
+            .header("x-dw-client-id", &self.config.client_id)
+            .header("correlation-id", &context.correlation_id)
+    }
+
+    /// `POST /sessions`: a DW session for a SLAS access token. Every call makes another one.
+    pub async fn bridge(&self, access: &AccessToken, context: &CallContext) -> BridgeAnswer {
+        let operation = Operation { upstream: "ocapi", name: "sessions" };
+        let bearer = format!("Bearer {}", access.expose());
+        let request = self
+            .post("sessions", context)
+            .header(AUTHORIZATION, secret_header(&bearer))
+            .header(CONTENT_LENGTH, 0);
+        match self.sender.send(operation, request).await {
+            Ok(reply) if reply.status.is_success() => match dw::read(&reply.headers) {
+                Some(cookies) => BridgeAnswer::Bridged(cookies),
+                None => BridgeAnswer::Unavailable(odd("sessions", "no single dwsid")),
+            },
+            Ok(reply) => match Fault::of(&reply) {
+                Fault::Token => BridgeAnswer::TokenRefused,
+                fault => BridgeAnswer::Unavailable(fault.trouble("sessions", reply.status)),
+            },
+            Err(error) => BridgeAnswer::Unavailable(failed("sessions", &error)),
+        }
+    }
+
+    /// `POST /customers/auth` `{"type":"session"}`: does the DW session live, and whose is it?
+    pub async fn probe(&self, dw: &HeldDw, context: &CallContext) -> ProbeAnswer {
+        let operation = Operation { upstream: "ocapi", name: "customers-auth" };
+        let request = self
+            .post("customers/auth", context)
+            .header(COOKIE, secret_header(&self.cookies(dw)))
+            .json(&serde_json::json!({ "type": "session" }));
+        match self.sender.send(operation, request).await {
+            Ok(reply) if reply.status.is_success() => owner(&reply),
+            Ok(reply) => match Fault::of(&reply) {
+                Fault::Session => ProbeAnswer::Dead,
+                fault => ProbeAnswer::Unavailable(fault.trouble("customers-auth", reply.status)),
+            },
+            Err(error) => ProbeAnswer::Unavailable(failed("customers-auth", &error)),
+        }
+    }
+
+    /// With enforce-https off, the platform wants to see the secure token beside the session.
+    fn cookies(&self, dw: &HeldDw) -> String {
+        let mut cookies = format!("dwsid={}", dw.dwsid.expose());
+        for (name, value) in dw.secure_tokens.iter().filter(|_| !self.config.enforce_https) {
+            cookies.push_str("; ");
+            cookies.push_str(name);
+            cookies.push('=');
+            cookies.push_str(value.expose());
+        }
+        cookies
+    }
+}
+
+#[derive(Deserialize)]
+struct CustomerDocument {
+    auth_type: CustomerType,
+    customer_id: CustomerId,
+    #[serde(default)]
+    login: Option<String>,
+}
+
+fn owner(reply: &Reply) -> ProbeAnswer {
+    match serde_json::from_slice::<CustomerDocument>(&reply.body) {
+        Ok(CustomerDocument { auth_type: kind, customer_id: id, login }) => {
+            ProbeAnswer::Alive { owner: Customer { kind, id }, login }
+        }
+        Err(_) => ProbeAnswer::Unavailable(odd("customers-auth", "no customer document")),
+    }
+}
+
+/// What an OCAPI fault document comes to. Only its type is looked at: `arguments` may echo the
+/// access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// The access token is not accepted.
+    Token,
+    /// The DW session is dead or unusable.
+    Session,
+    /// Our settings or the tenant's are wrong.
+    Settings,
+    /// It may pass by itself.
+    Passing,
+}
+
+#[derive(Deserialize)]
+struct FaultDocument {
+    fault: FaultBody,
+}
+
+#[derive(Deserialize)]
+struct FaultBody {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+impl Fault {
+    fn of(reply: &Reply) -> Self {
+        let document = serde_json::from_slice::<FaultDocument>(&reply.body);
+        let kind = document.as_ref().map_or("", |document| document.fault.kind.as_str());
+        match (kind, reply.status) {
+            ("InvalidAccessTokenException", _) => Self::Token,
+            ("AuthenticationFailedException" | "InvalidSecureTokenException", _) => Self::Session,
+            // Not OCAPI itself but the edge before it, or a site that is closed for now.
+            ("SiteOfflineException" | "", StatusCode::FORBIDDEN) => Self::Passing,
+            (_, status) if status.is_client_error() => Self::Settings,
+            _ => Self::Passing,
+        }
+    }
+
+    fn trouble(self, operation: &'static str, status: StatusCode) -> Trouble {
+        let status = status.as_u16();
+        tracing::warn!(upstream = "ocapi", operation, status, fault = ?self, "refused");
+        match self {
+            Self::Settings | Self::Token => {
+                Trouble { cause: Cause::Misconfigured, retry_after: None }
+            }
+            Self::Passing | Self::Session => {
+                Trouble { cause: Cause::Unavailable, retry_after: Some(5) }
+            }
+        }
+    }
+}
+
+fn failed(operation: &'static str, error: &CallError) -> Trouble {
+    tracing::warn!(upstream = "ocapi", operation, %error, "no answer to use");
+    error.trouble()
+}
+
+fn odd(operation: &'static str, what: &'static str) -> Trouble {
+    tracing::warn!(upstream = "ocapi", operation, what, "an answer that makes no sense");
+    Trouble { cause: Cause::Unavailable, retry_after: Some(5) }
+}
+
+fn secret_header(text: &str) -> HeaderValue {
+    // Tokens, session ids and their cookie names have been parsed as cookie octets.
+    let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}

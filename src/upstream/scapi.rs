@@ -1,0 +1,134 @@
+//! The few shopper APIs Tandem itself calls: to see whether a guest has a basket, and to move it.
+
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use reqwest::RequestBuilder;
+use serde::Deserialize;
+
+use super::CallContext;
+use super::http::{Operation, Reply, Sender};
+use crate::config::{BasketAction, SlasConfig};
+use crate::flow::BasketAnswer;
+use crate::ids::{AccessToken, CustomerId, SiteId};
+
+/// SCAPI of one site.
+#[derive(Clone)]
+pub struct Scapi {
+    sender: Sender,
+    host: String,
+    organization_id: String,
+    site: SiteId,
+    action: BasketAction,
+}
+
+impl Scapi {
+    /// A client on the same host as SLAS.
+    #[must_use]
+    pub fn new(sender: Sender, slas: &SlasConfig, site: SiteId, action: BasketAction) -> Self {
+        let host = slas.base_url.as_str().to_owned();
+        Self { sender, host, organization_id: slas.organization_id.clone(), site, action }
+    }
+
+    /// Whether the guest's basket has items (Shopper Customers, `getCustomerBaskets`).
+    pub async fn has_items(
+        &self,
+        access: &AccessToken,
+        customer: &CustomerId,
+        context: &CallContext,
+    ) -> BasketAnswer {
+        let url = format!(
+            "{}/customer/shopper-customers/v1/organizations/{}/customers/{customer}/baskets",
+            self.host, self.organization_id
+        );
+        let request = self.sender.http.get(url).query(&[("siteId", self.site.as_str())]);
+        let name = "customer-baskets";
+        match self.call(name, request, access, context).await {
+            Some(reply) if reply.status == StatusCode::OK => count(&reply),
+            Some(reply) if reply.status == StatusCode::NOT_FOUND => BasketAnswer::No,
+            _ => BasketAnswer::Failed,
+        }
+    }
+
+    /// Moves the guest's basket to the shopper whose token this is (Shopper Baskets).
+    pub async fn transfer(&self, access: &AccessToken, context: &CallContext) -> BasketAnswer {
+        let (action, query) = match self.action {
+            BasketAction::Transfer => ("transfer", ("merge", "true")),
+            BasketAction::Merge => ("merge", ("createDestinationBasket", "true")),
+            BasketAction::None => return BasketAnswer::No,
+        };
+        let url = format!(
+            "{}/checkout/shopper-baskets/v1/organizations/{}/baskets/actions/{action}",
+            self.host, self.organization_id
+        );
+        let request = self.sender.http.post(url).query(&[("siteId", self.site.as_str()), query]);
+        // There is no body, but without this header the API refuses the media type.
+        let request = request.header(CONTENT_TYPE, "application/json");
+        match self.call("basket-transfer", request, access, context).await {
+            Some(reply) if reply.status == StatusCode::OK => BasketAnswer::Yes,
+            Some(reply) if reply.status == StatusCode::NO_CONTENT => BasketAnswer::No,
+            // "Source Basket": the guest had none.
+            Some(reply) if reply.status == StatusCode::CONFLICT && lacks_source(&reply) => {
+                BasketAnswer::No
+            }
+            _ => BasketAnswer::Failed,
+        }
+    }
+
+    async fn call(
+        &self,
+        name: &'static str,
+        request: RequestBuilder,
+        access: &AccessToken,
+        context: &CallContext,
+    ) -> Option<Reply> {
+        let request =
+            request.bearer_auth(access.expose()).header("correlation-id", &context.correlation_id);
+        match self.sender.send(Operation { upstream: "scapi", name }, request).await {
+            Ok(reply) => {
+                let status = reply.status.as_u16();
+                if !reply.status.is_success() {
+                    tracing::warn!(upstream = "scapi", operation = name, status, "refused");
+                }
+                Some(reply)
+            }
+            Err(error) => {
+                tracing::warn!(upstream = "scapi", operation = name, %error, "no answer to use");
+                None
+            }
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Baskets {
+    baskets: Vec<Basket>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Basket {
+    #[serde(rename = "productItems")]
+    product_items: Vec<serde::de::IgnoredAny>,
+}
+
+fn count(reply: &Reply) -> BasketAnswer {
+    match serde_json::from_slice::<Baskets>(&reply.body) {
+        Ok(Baskets { baskets })
+            if baskets.iter().any(|basket| !basket.product_items.is_empty()) =>
+        {
+            BasketAnswer::Yes
+        }
+        Ok(_) => BasketAnswer::No,
+        Err(_) => BasketAnswer::Failed,
+    }
+}
+
+fn lacks_source(reply: &Reply) -> bool {
+    #[derive(Deserialize)]
+    struct Problem {
+        title: String,
+    }
+    let problem = serde_json::from_slice::<Problem>(&reply.body);
+    problem.is_ok_and(|problem| problem.title.eq_ignore_ascii_case("source basket"))
+}
