@@ -1,5 +1,6 @@
 //! Typed clients of SLAS, OCAPI and SCAPI behind one shared sender.
 
+pub mod allowance;
 mod breaker;
 mod dw;
 pub mod flight;

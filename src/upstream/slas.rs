@@ -80,6 +80,12 @@ impl Slas {
         Self { sender, clock, base, config, refresh_timeout }
     }
 
+    /// The same client, sending by another sender.
+    #[must_use]
+    pub fn with_sender(&self, sender: Sender) -> Self {
+        Self { sender, ..self.clone() }
+    }
+
     /// Whether the SLAS client is a public one, whose refresh tokens rotate.
     #[must_use]
     pub fn is_public(&self) -> bool {

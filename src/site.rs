@@ -1,0 +1,147 @@
+//! One site at work: its configuration, its clients, and what it remembers between requests.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+use crate::config::{self, Config, UpstreamLimits};
+use crate::flow::{BridgeAnswer, RefreshAnswer};
+use crate::ids::Tag;
+use crate::metrics::Metrics;
+use crate::retired::Retired;
+use crate::session::memory::KeyRing;
+use crate::session::names::CookieNames;
+use crate::upstream::allowance::Allowance;
+use crate::upstream::flight::Flights;
+use crate::upstream::http::{self, Sender};
+use crate::upstream::keys::Keys;
+use crate::upstream::ocapi::Ocapi;
+use crate::upstream::scapi::Scapi;
+use crate::upstream::slas::Slas;
+use crate::upstream::verifier::Verifier;
+
+/// A tenant that refuses to bridge a guest's plain `dwsid` is asked again after this time: the
+/// feature has been retired platform-wide, so it hardly ever comes back.
+const ADOPTION_RETIRED: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// A site.
+pub struct Site {
+    /// What the operator decided.
+    pub config: config::Site,
+    /// Its cookies.
+    pub names: CookieNames,
+    /// The keys of our own cookie.
+    pub seal: Arc<KeyRing>,
+    /// SLAS.
+    pub slas: Slas,
+    /// OCAPI, where the site has it.
+    pub ocapi: Option<Ocapi>,
+    /// SCAPI.
+    pub scapi: Scapi,
+    /// Checks access tokens.
+    pub verifier: Verifier,
+    /// Refreshes under way and their answers, by refresh token.
+    pub refreshes: Flights<Tag, RefreshAnswer>,
+    /// How often a refresh token has been exchanged.
+    pub exchanges: Arc<Allowance>,
+    /// Bridges under way and their answers, by access token.
+    pub bridges: Flights<Tag, BridgeAnswer>,
+    /// Credentials that login and logout have replaced.
+    pub retired: Retired,
+    /// How long a browser waits for a call.
+    pub patience: Duration,
+    /// Time.
+    pub clock: Clock,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    adoption_refused: Mutex<Option<Instant>>,
+}
+
+/// What sites share.
+pub struct Shared {
+    /// Time.
+    pub clock: Clock,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// The keys of our own cookie.
+    pub seal: Arc<KeyRing>,
+    /// The client all calls leave by.
+    pub http: reqwest::Client,
+    /// Limits of calls.
+    pub limits: UpstreamLimits,
+}
+
+impl Shared {
+    /// Builds what the sites of `config` share. `None` if its keys are unusable, which
+    /// [`Config::load`] rules out.
+    pub fn new(config: &Config, clock: Clock) -> Option<Self> {
+        use secrecy::ExposeSecret as _;
+        let keys: Vec<&[u8]> =
+            config.seal_keys.iter().map(|key| key.expose_secret().as_bytes()).collect();
+        Some(Self {
+            clock,
+            metrics: Arc::default(),
+            seal: Arc::new(KeyRing::new(&keys)?),
+            http: http::client(&config.upstream).ok()?,
+            limits: config.upstream.clone(),
+        })
+    }
+
+    fn sender(&self) -> Sender {
+        let (clock, metrics) = (self.clock.clone(), Arc::clone(&self.metrics));
+        Sender::new(self.http.clone(), &self.limits, clock, metrics)
+    }
+}
+
+impl Site {
+    /// Puts a site to work.
+    #[must_use]
+    pub fn new(config: config::Site, shared: &Shared) -> Self {
+        let clock = shared.clock.clone();
+        let slas = Slas::new(
+            shared.sender(),
+            clock.clone(),
+            config.slas.clone(),
+            shared.limits.refresh_timeout,
+        );
+        // Keys travel by a sender of their own: a busy token endpoint must not shut them out.
+        let key_slas = slas.with_sender(shared.sender());
+        let keys = Keys::new(key_slas, clock.clone());
+        let ocapi = config.ocapi.clone();
+        Self {
+            names: CookieNames::classic(
+                &config.id,
+                config.cookie_suffix,
+                config.public_origin.is_https(),
+            ),
+            seal: Arc::clone(&shared.seal),
+            ocapi: ocapi.map(|ocapi| Ocapi::new(shared.sender(), &config.id, ocapi)),
+            scapi: Scapi::new(shared.sender(), &config.slas, config.id.clone(), config.basket),
+            verifier: Verifier::new(keys, config.slas.audience.clone()),
+            refreshes: Flights::new(clock.clone()),
+            exchanges: Arc::default(),
+            bridges: Flights::new(clock.clone()),
+            retired: Retired::default(),
+            patience: shared.limits.timeout,
+            metrics: Arc::clone(&shared.metrics),
+            adoption_refused: Mutex::default(),
+            slas,
+            clock,
+            config,
+        }
+    }
+
+    /// Whether the tenant is known to refuse bridging a guest's plain `dwsid`.
+    #[must_use]
+    pub fn guest_adoption_retired(&self) -> bool {
+        let refused = *self.adoption_refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.monotonic();
+        refused.is_some_and(|at| now.saturating_duration_since(at) < ADOPTION_RETIRED)
+    }
+
+    /// The tenant has just refused.
+    pub fn retire_guest_adoption(&self) {
+        let now = self.clock.monotonic();
+        *self.adoption_refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+}
