@@ -1,15 +1,29 @@
-//! Tandem.
+//! Tandem: a Backend-for-frontend that keeps the SLAS tokens and the DW session of a B2C Commerce
+//! shopper in step.
+//!
+//! A request meets the modules roughly in this order: `serve` accepts it, `web` routes it,
+//! `session` reads its cookies into facts, `flow` decides, `drive` asks `upstream` what the
+//! decision needs, `session::write` turns the outcome into cookies, and `proxy` carries the
+//! request on. `ARCHITECTURE.md` tells who may use whom.
 
+pub mod admin;
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drive;
 pub mod flow;
 pub mod ids;
 pub mod metrics;
+pub mod problem;
+pub mod proxy;
 pub mod retired;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod serve;
 pub mod session;
 pub mod site;
+pub mod telemetry;
 pub mod timestamp;
 pub mod upstream;
+pub mod web;

@@ -1,1 +1,7 @@
-fn main() {}
+//! `tandem`: see [`tandem::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tandem::cli::main()
+}

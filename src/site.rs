@@ -74,6 +74,7 @@ pub struct Shared {
 impl Shared {
     /// Builds what the sites of `config` share. `None` if its keys are unusable, which
     /// [`Config::load`] rules out.
+    #[must_use]
     pub fn new(config: &Config, clock: Clock) -> Option<Self> {
         use secrecy::ExposeSecret as _;
         let keys: Vec<&[u8]> =

@@ -268,6 +268,12 @@ impl Changes {
 }
 
 impl CookieWrite {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     fn header(&self, names: &CookieNames) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
         let mut cookie = Cookie::new(&self.name, self.value.as_deref().unwrap_or_default());
         cookie.set_path("/");

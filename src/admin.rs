@@ -1,0 +1,46 @@
+//! The admin listener: `/livez`, `/readyz`, `/metrics`. Separate, so that no route of the public
+//! one can lead here.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+
+/// What the admin routes look at.
+#[derive(Clone)]
+pub struct Admin {
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Cancelled when the process begins to drain.
+    pub draining: CancellationToken,
+}
+
+/// The admin routes.
+pub fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(admin)
+}
+
+/// Does not depend on SLAS: a platform that is down must not take every replica out of service.
+async fn readyz(State(admin): State<Admin>) -> Response {
+    if admin.draining.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response()
+    } else {
+        "ready\n".into_response()
+    }
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, kind)], admin.metrics.text()).into_response()
+}

@@ -1,0 +1,61 @@
+//! Everything built once.
+
+use std::sync::Arc;
+
+use http::uri::Authority;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::proxy::Proxy;
+use crate::site::{Shared, Site};
+
+/// The application.
+pub struct App {
+    /// The sites, longest path prefix first.
+    pub sites: Vec<Arc<Site>>,
+    /// Carries requests to the Head and to ECOM.
+    pub proxy: Proxy,
+    /// Time.
+    pub clock: Clock,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// User agents that get no session, in lower case.
+    pub crawlers: Vec<String>,
+    /// Limits of the public listener.
+    pub server: crate::config::Server,
+}
+
+impl App {
+    /// Builds the application. `None` if the keys of `config` are unusable, which loading it rules
+    /// out, or TLS cannot be set up.
+    #[must_use]
+    pub fn new(config: Config, clock: Clock) -> Option<Arc<Self>> {
+        let shared = Shared::new(&config, clock.clone())?;
+        let proxy = Proxy::new(&config.upstream)?;
+        let mut sites: Vec<_> =
+            config.sites.into_iter().map(|site| Arc::new(Site::new(site, &shared))).collect();
+        sites.sort_by_key(|site| std::cmp::Reverse(site.config.path_prefix.len()));
+        Some(Arc::new(Self {
+            sites,
+            proxy,
+            clock,
+            metrics: shared.metrics,
+            crawlers: config.crawlers,
+            server: config.server,
+        }))
+    }
+
+    /// The site that answers for `host` and `path`.
+    #[must_use]
+    pub fn site(&self, host: &Authority, path: &str) -> Option<&Arc<Site>> {
+        let host = host.as_str();
+        self.sites.iter().find(|site| {
+            let config = &site.config;
+            let under = path
+                .strip_prefix(config.path_prefix.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            under && config.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+        })
+    }
+}

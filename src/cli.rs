@@ -1,0 +1,125 @@
+//! The command line.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Layers, Problems, masked};
+use crate::{serve, telemetry};
+
+/// Exit code for a configuration that is wrong.
+const BAD_CONFIG: u8 = 2;
+
+/// Keeps SLAS tokens and the DW session of a B2C Commerce shopper in step.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the sites of a configuration file.
+    Serve(File),
+    /// Check a configuration file, offline: every problem with its key and file.
+    Check(File),
+    /// Print what defaults, file and environment come to, secrets masked.
+    PrintConfig(File),
+    /// Run against a simulated platform on loopback; needs no account. The default.
+    #[cfg(feature = "sandbox")]
+    Sandbox(crate::sandbox::run::SandboxOptions),
+}
+
+#[derive(Debug, clap::Args)]
+struct File {
+    /// The configuration file (TOML).
+    #[arg(long)]
+    config: PathBuf,
+}
+
+/// Runs what the arguments of the process ask for.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Some(Command::Serve(File { config })) => serve(&config),
+        Some(Command::Check(File { config })) => check(&config),
+        Some(Command::PrintConfig(File { config })) => print_config(&config),
+        #[cfg(feature = "sandbox")]
+        Some(Command::Sandbox(options)) => sandbox(options),
+        #[cfg(feature = "sandbox")]
+        None => sandbox(crate::sandbox::run::SandboxOptions::default()),
+        #[cfg(not(feature = "sandbox"))]
+        None => {
+            complain("say what to do: `tandem serve --config FILE` (or --help)");
+            ExitCode::from(BAD_CONFIG)
+        }
+    }
+}
+
+fn serve(file: &Path) -> ExitCode {
+    let config = match Config::load(file) {
+        Ok(config) => config,
+        Err(problems) => return report(&problems),
+    };
+    telemetry::start(&config.log_filter);
+    within_runtime(serve::run(config))
+}
+
+fn check(file: &Path) -> ExitCode {
+    match Config::load(file) {
+        Ok(config) => {
+            say(&format!("{} is fine: {} site(s).", file.display(), config.sites.len()));
+            ExitCode::SUCCESS
+        }
+        Err(problems) => report(&problems),
+    }
+}
+
+fn print_config(file: &Path) -> ExitCode {
+    match Layers::load(file) {
+        Ok(layers) => {
+            say(masked(&layers).trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(problems) => report(&problems),
+    }
+}
+
+#[cfg(feature = "sandbox")]
+fn sandbox(options: crate::sandbox::run::SandboxOptions) -> ExitCode {
+    within_runtime(crate::sandbox::run::run(options))
+}
+
+fn within_runtime(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(work) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("cannot go on: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn report(problems: &Problems) -> ExitCode {
+    complain(&problems.to_string());
+    ExitCode::from(BAD_CONFIG)
+}
+
+/// To standard output; a closed pipe is no reason to panic.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,235 @@
+//! Everything that can go wrong for a caller, and the one place where it becomes HTTP.
+//!
+//! `application/problem+json` (RFC 9457) with a stable `code`; for documents a small HTML page.
+//! Nothing internal and nothing a client sent is in either. A problem travels to
+//! [`present`] in the response's extensions, where the request decides the form.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::json;
+
+use crate::flow::{Cause, Trouble};
+
+/// Seconds after which asking again may help, where nobody said.
+const RETRY: u32 = 5;
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The request makes no sense; the text says what.
+    BadRequest(&'static str),
+    /// No site has this host.
+    UnknownHost,
+    /// A state-changing request that does not come from our own pages.
+    CsrfRejected,
+    /// The route exists, but not with this method.
+    MethodNotAllowed,
+    /// Nothing is there.
+    NotFound,
+    /// The body is longer than our routes take.
+    PayloadTooLarge,
+    /// Wrong login or password.
+    BadCredentials,
+    /// The same login is being used, or the session changed, at this very moment.
+    LoginConflict,
+    /// The registered session is over.
+    SessionExpired,
+    /// An upstream of ours fails, throttles, or refuses us.
+    Upstream(Trouble),
+    /// The Head or ECOM cannot be reached.
+    Unreachable,
+    /// The Head or ECOM takes too long.
+    TooSlow,
+    /// We took too long ourselves.
+    TimedOut,
+    /// A defect of ours.
+    Internal,
+}
+
+struct Parts {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    retry_after: Option<u32>,
+}
+
+impl Problem {
+    fn parts(self) -> Parts {
+        let (status, code, title, retry_after) = match self {
+            Self::BadRequest(title) => (StatusCode::BAD_REQUEST, "bad_request", title, None),
+            Self::UnknownHost => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "bad_request",
+                "This host is not served here.",
+                None,
+            ),
+            Self::CsrfRejected => (
+                StatusCode::FORBIDDEN,
+                "csrf_rejected",
+                "The request did not come from a page of this shop.",
+                None,
+            ),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "not_allowed",
+                "This method is not allowed here.",
+                None,
+            ),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here.", None),
+            Self::PayloadTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                "The request is too long.",
+                None,
+            ),
+            Self::BadCredentials => (
+                StatusCode::UNAUTHORIZED,
+                "bad_credentials",
+                "Login and password do not match.",
+                None,
+            ),
+            Self::LoginConflict => (
+                StatusCode::CONFLICT,
+                "login_conflict",
+                "The session is changing at this moment. Please try again.",
+                Some(1),
+            ),
+            Self::SessionExpired => (
+                StatusCode::UNAUTHORIZED,
+                "session_expired",
+                "The session has expired. Please sign in again.",
+                None,
+            ),
+            Self::Upstream(trouble) => return Parts::of_trouble(trouble),
+            Self::Unreachable => (
+                StatusCode::BAD_GATEWAY,
+                "upstream_unavailable",
+                "The shop cannot be reached right now.",
+                Some(RETRY),
+            ),
+            Self::TooSlow => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "upstream_unavailable",
+                "The shop takes too long to answer.",
+                Some(RETRY),
+            ),
+            Self::TimedOut => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "upstream_unavailable",
+                "This took too long. Please try again.",
+                Some(RETRY),
+            ),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Something went wrong on our side.",
+                None,
+            ),
+        };
+        Parts { status, code, title, retry_after }
+    }
+
+    /// The stable word for it.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        self.parts().code
+    }
+
+    fn page(self) -> Response {
+        let Parts { status, code, title, retry_after } = self.parts();
+        // Only our own fixed texts are put into the page.
+        let page = include_str!("problem.html")
+            .replace("{{status}}", status.as_str())
+            .replace("{{title}}", title)
+            .replace("{{code}}", code);
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        respond(status, html, page, retry_after)
+    }
+}
+
+impl Parts {
+    fn of_trouble(trouble: Trouble) -> Self {
+        let (status, code, title) = match trouble.cause {
+            Cause::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "upstream_unavailable",
+                "The shop is not available right now. Please try again in a moment.",
+            ),
+            Cause::Throttled => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "upstream_throttled",
+                "The shop is very busy right now. Please try again in a moment.",
+            ),
+            Cause::Misconfigured => (
+                StatusCode::BAD_GATEWAY,
+                "misconfigured",
+                "The shop is not set up correctly. Its operators have been told.",
+            ),
+        };
+        let waits = trouble.cause != Cause::Misconfigured;
+        let retry_after = trouble.retry_after.or(waits.then_some(RETRY));
+        Self { status, code, title, retry_after }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Parts { status, code, title, retry_after } = self.parts();
+        let body = json!({
+            "type": "about:blank", "title": title, "status": status.as_u16(), "code": code,
+        });
+        let json = HeaderValue::from_static("application/problem+json");
+        let mut response = respond(status, json, body.to_string(), retry_after);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+fn respond(
+    status: StatusCode,
+    content_type: HeaderValue,
+    body: String,
+    retry_after: Option<u32>,
+) -> Response {
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    if let Some(seconds) = retry_after {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// Whether the caller is a person looking at a page: by `Sec-Fetch-Mode`, then by `Accept`.
+#[must_use]
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    match headers.get("sec-fetch-mode") {
+        Some(mode) => mode == "navigate",
+        None => headers
+            .get(ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.contains("text/html")),
+    }
+}
+
+/// Layer: gives a problem the form the caller wants, and keeps the headers it already has.
+pub async fn present(request: Request, next: Next) -> Response {
+    let page = wants_page(request.headers());
+    let response = next.run(request).await;
+    match response.extensions().get::<Problem>().copied() {
+        Some(problem) if page => {
+            let (parts, _) = response.into_parts();
+            let mut rendered = problem.page();
+            for cookie in parts.headers.get_all(http::header::SET_COOKIE) {
+                rendered.headers_mut().append(http::header::SET_COOKIE, cookie.clone());
+            }
+            rendered.extensions_mut().insert(problem);
+            rendered
+        }
+        _ => response,
+    }
+}

@@ -1,0 +1,40 @@
+//! The public listener: every route on one screen.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{MethodRouter, get, post};
+
+mod arrival;
+mod document;
+mod go;
+mod guard;
+mod layers;
+mod login;
+mod logout;
+mod notes;
+mod places;
+mod session;
+
+pub use arrival::SessionView;
+pub use notes::Notes;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Every route of our own; everything else goes to the Head or to ECOM.
+pub fn router(app: &Arc<App>) -> Router {
+    let own = Router::new()
+        .route("/bff/session", only(get(session::show).post(session::make)))
+        .route("/bff/login", only(post(login::login)))
+        .route("/bff/logout", only(post(logout::logout)))
+        .route("/bff/go", only(get(go::go)))
+        .route("/bff/{*rest}", axum::routing::any(|| async { Problem::NotFound }));
+    let own = layers::own(own, app);
+    let all = own.fallback(document::proxy).with_state(Arc::clone(app));
+    layers::all(all, app)
+}
+
+fn only(methods: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+    methods.fallback(|| async { Problem::MethodNotAllowed })
+}

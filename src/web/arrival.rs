@@ -1,0 +1,329 @@
+//! A request's shopper: cookies read, seal opened, token checked; and the answer's cookies.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::FromRequestParts;
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use serde::Serialize;
+
+use super::notes::{Notes, RequestId};
+use crate::app::App;
+use crate::clock;
+use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
+use crate::flow::{
+    self, Access, Dw, DwChange, Ending, Facts, Intent, Outcome, RefreshAnswer, TokenChange,
+};
+use crate::ids::{AccessToken, DwSignature, RefreshToken, Tag};
+use crate::problem::Problem;
+use crate::retired::Reason;
+use crate::session::judge::{self, Surroundings};
+use crate::session::memory::Memory;
+use crate::session::read::Presented;
+use crate::session::token::Claims;
+use crate::session::write::{Before, Changes};
+use crate::session::{Customer, CustomerType, Grant};
+use crate::site::Site;
+use crate::upstream::CallContext;
+use crate::upstream::slas::Credentials;
+
+/// Who comes, to which site, with what.
+pub(super) struct Arrival {
+    pub(super) site: Arc<Site>,
+    pub(super) presented: Presented,
+    pub(super) memory: Memory,
+    pub(super) access: Access,
+    pub(super) notes: Notes,
+    context: CallContext,
+    arrived: Instant,
+    /// Fingerprints of the SLAS credentials presented.
+    tags: Vec<Tag>,
+    /// A login in another tab has just replaced what this request presents.
+    overtaken: bool,
+}
+
+impl FromRequestParts<Arc<App>> for Arrival {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
+        let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
+        let id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        let arrived = app.clock.monotonic();
+        Ok(Self::new(site, &parts.headers, notes, id, arrived).await)
+    }
+}
+
+impl Arrival {
+    async fn new(
+        site: Arc<Site>,
+        headers: &HeaderMap,
+        notes: Notes,
+        correlation_id: String,
+        arrived: Instant,
+    ) -> Self {
+        let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+        let mut presented = Presented::read(cookies, &site.names);
+        let tags = tags(&presented);
+        let overtaken = drop_retired(&mut presented, &site, arrived);
+        let sealed = presented.memory.as_deref().unwrap_or_default();
+        let memory = site.seal.open(&site.names.memory, &site.config.id, sealed);
+        let context = CallContext { correlation_id, dnt: presented.dnt };
+        let mut arrival = Self {
+            site,
+            presented,
+            memory,
+            access: Access::None,
+            notes,
+            context,
+            arrived,
+            tags,
+            overtaken,
+        };
+        arrival.judge_access().await;
+        arrival
+    }
+
+    async fn judge_access(&mut self) {
+        let Some(token) = judge::access_token(&self.presented, &self.memory).cloned() else {
+            return;
+        };
+        if let Some(claims) = self.site.verifier.verify(&token, self.memory.access).await {
+            let hashed = self.site.seal.log_id(claims.usid.as_str());
+            self.notes.with(|noted| noted.session = Some(hashed));
+            self.access = judge::access(token, claims, self.site.clock.now());
+        }
+    }
+
+    /// The facts of this request.
+    pub(super) fn facts(&self, signature: Option<DwSignature>) -> Facts {
+        let surroundings = Surroundings {
+            signature,
+            guest_adoption_retired: self.site.guest_adoption_retired(),
+            fronts_ecom: self.site.config.routes.ecom.is_some(),
+        };
+        let policy = self.site.config.policy;
+        let now = self.site.clock.now();
+        judge::facts(&self.presented, &self.memory, self.access.clone(), policy, surroundings, now)
+    }
+
+    /// A refresh of what the browser presents may be under way, or have come back a moment ago:
+    /// then its successor is what a logout must end.
+    pub(super) async fn catch_up(&mut self) {
+        let Some(held) = judge::refresh_token(&self.presented, &self.memory) else { return };
+        let tag = held.token.tag();
+        let current = self.site.refreshes.current(&tag);
+        let current = tokio::time::timeout(self.site.patience, current).await.ok().flatten();
+        if let Some(RefreshAnswer::Granted(grant)) = current {
+            self.take_over(*grant);
+        }
+    }
+
+    fn take_over(&mut self, grant: Grant) {
+        if let Some(refresh) = grant.refresh {
+            let candidates = match grant.claims.customer.kind {
+                CustomerType::Guest => &mut self.presented.guest_refresh,
+                CustomerType::Registered => &mut self.presented.registered_refresh,
+            };
+            *candidates = vec![refresh.token];
+        }
+        self.tags.push(grant.access.tag());
+        self.tags.extend(tags(&self.presented));
+        self.access = judge::access(grant.access, grant.claims, self.site.clock.now());
+    }
+
+    /// Retires what this request presents.
+    pub(super) fn retire(&self, reason: Reason) {
+        let now = self.site.clock.monotonic();
+        self.site.retired.retire(self.tags.iter().copied(), reason, now);
+    }
+
+    /// Decides, asks, and works out what changes in the browser.
+    pub(super) async fn travel(&self, facts: Facts, intent: Intent) -> Result<Travelled, Problem> {
+        self.travel_with(facts, intent, None, None).await
+    }
+
+    /// As [`travel`](Self::travel), for a login.
+    pub(super) async fn travel_with(
+        &self,
+        facts: Facts,
+        intent: Intent,
+        credentials: Option<Credentials>,
+        remember: Option<bool>,
+    ) -> Result<Travelled, Problem> {
+        let step = flow::decide(facts, intent);
+        if self.overtaken && !matches!(step, flow::Step::Done(_)) {
+            return Err(Problem::LoginConflict);
+        }
+        let luggage = Luggage { context: self.context.clone(), credentials };
+        let Report { ending, questions } = drive(Arc::clone(&self.site), step, luggage).await;
+        if ending.guest_adoption_refused {
+            self.site.retire_guest_adoption();
+        }
+        let outcome = outcome_word(&ending);
+        self.site.metrics.journey(intent_word(intent), outcome);
+        self.notes.with(|noted| {
+            noted.outcome = Some(outcome);
+            noted.questions += questions;
+        });
+        self.finish(ending, remember)
+    }
+
+    fn finish(&self, ending: Ending, remember: Option<bool>) -> Result<Travelled, Problem> {
+        let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
+        let replaced = self.site.retired.any_since(&self.tags, self.arrived);
+        if replaced && !leaving && changes_anything(&ending) {
+            // A logout or login in another tab came first, and its cookies must stay.
+            return Err(Problem::LoginConflict);
+        }
+        let remember = remember.filter(|_| matches!(ending.outcome, Outcome::SignedIn { .. }));
+        let now = self.site.clock.now();
+        let before = Before {
+            names: &self.site.names,
+            presented: &self.presented,
+            memory: &self.memory,
+            access: judge::access_token(&self.presented, &self.memory).map(AccessToken::tag),
+            now,
+        };
+        let mut changes = before.changes(&ending, remember);
+        if self.overtaken {
+            changes = Changes { cookies: Vec::new(), memory: self.memory.clone() };
+        }
+        self.seal(&mut changes);
+        Ok(Travelled { ending, changes })
+    }
+
+    /// Adds our sealed memory to the changes, if there is anything new in it.
+    pub(super) fn seal(&self, changes: &mut Changes) {
+        if changes.memory != self.memory {
+            let names = &self.site.names;
+            let id = &self.site.config.id;
+            let sealed = self.site.seal.seal(&names.memory, id, &changes.memory, clock::random());
+            changes.remember(names, &sealed, self.site.clock.now());
+        }
+    }
+
+    /// What a page may know about the shopper after `travelled`, or now.
+    pub(super) fn view(&self, travelled: Option<&Travelled>) -> SessionView {
+        let granted = travelled.and_then(|travelled| match &travelled.ending.tokens {
+            TokenChange::Set(grant) => Some(Some(&grant.claims)),
+            TokenChange::Drop => Some(None),
+            TokenChange::Keep => None,
+        });
+        let held = match &self.access {
+            Access::Fresh(held) | Access::Ending(held) => Some(&held.claims),
+            Access::Expired(_) | Access::None => None,
+        };
+        let memory = travelled.map_or(&self.memory, |travelled| &travelled.changes.memory);
+        let dw = match travelled.map(|travelled| &travelled.ending.dw) {
+            Some(DwChange::Set { .. } | DwChange::Confirm(_)) => "live",
+            Some(DwChange::Drop | DwChange::Missing(_)) => "none",
+            Some(DwChange::Keep) | None => match self.facts(None).dw {
+                Dw::Absent => "none",
+                Dw::Live { .. } => "live",
+                Dw::Doubtful { .. } => "unknown",
+                Dw::Dead => "expired",
+            },
+        };
+        SessionView::new(granted.unwrap_or(held), memory, dw, self.presented.dnt, &self.site)
+    }
+
+    /// Puts the cookies of `changes` on `response`.
+    pub(super) fn dress(&self, changes: &Changes, response: &mut Response) {
+        let headers = response.headers_mut();
+        for cookie in changes.headers(&self.site.names) {
+            headers.append(SET_COOKIE, cookie);
+        }
+        if !changes.cookies.is_empty() {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        }
+    }
+
+    /// The customer this browser is after `ending`.
+    pub(super) fn customer<'a>(&'a self, ending: &'a Ending) -> Option<&'a Customer> {
+        match (&ending.tokens, &self.access) {
+            (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
+            (TokenChange::Keep, Access::Fresh(held) | Access::Ending(held)) => {
+                Some(&held.claims.customer)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn changes_anything(ending: &Ending) -> bool {
+    ending.tokens != TokenChange::Keep || ending.dw != DwChange::Keep
+}
+
+fn tags(presented: &Presented) -> Vec<Tag> {
+    let refresh = presented.registered_refresh.iter().chain(&presented.guest_refresh);
+    presented.access.iter().map(AccessToken::tag).chain(refresh.map(RefreshToken::tag)).collect()
+}
+
+/// Credentials of a session that has been signed out count as absent. Says whether others have
+/// been overtaken by a login.
+fn drop_retired(presented: &mut Presented, site: &Site, now: Instant) -> bool {
+    let reason = |tag| site.retired.reason(tag, now);
+    let overtaken = tags(presented).into_iter().any(|tag| reason(tag) == Some(Reason::SignedIn));
+    let live = |tag| reason(tag) != Some(Reason::SignedOut);
+    presented.access.retain(|token| live(token.tag()));
+    presented.registered_refresh.retain(|token| live(token.tag()));
+    presented.guest_refresh.retain(|token| live(token.tag()));
+    overtaken
+}
+
+/// The end of a journey, and what changes in the browser.
+pub(super) struct Travelled {
+    pub(super) ending: Ending,
+    pub(super) changes: Changes,
+}
+
+/// What a page may know about its shopper. Never a token.
+#[derive(Clone, Debug, Serialize)]
+pub struct SessionView {
+    customer_type: &'static str,
+    customer_id: Option<String>,
+    usid: Option<String>,
+    login_id: Option<String>,
+    /// Seconds.
+    access_expires_in: Option<i64>,
+    /// Seconds.
+    refresh_expires_in: Option<i64>,
+    dw_session: &'static str,
+    dnt: Option<bool>,
+    session_expired: bool,
+}
+
+impl SessionView {
+    fn new(
+        claims: Option<&Claims>,
+        memory: &Memory,
+        dw_session: &'static str,
+        dnt: Option<bool>,
+        site: &Site,
+    ) -> Self {
+        let now = site.clock.now();
+        let expired = memory.session_expired_at;
+        Self {
+            customer_type: match claims.map(|claims| claims.customer.kind) {
+                None => "none",
+                Some(CustomerType::Guest) => "guest",
+                Some(CustomerType::Registered) => "registered",
+            },
+            customer_id: claims.map(|claims| claims.customer.id.to_string()),
+            usid: claims.map(|claims| claims.usid.to_string()),
+            login_id: claims.and_then(|claims| claims.login_id.clone()),
+            access_expires_in: claims.map(|claims| claims.expires_at.since(now)),
+            refresh_expires_in: memory
+                .refresh_expires_at
+                .map(|at| at.since(now))
+                .filter(|left| claims.is_some() && *left > 0),
+            dw_session,
+            dnt: dnt.or(claims.and_then(|claims| claims.dnt)),
+            session_expired: expired.is_some_and(|at| now.since(at) < judge::EXPIRED_NOTICE),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Everything that is not a route of ours: to the Head or to ECOM, with the pair made first.
+//!
+//! The request that goes on already carries the new cookies, so the page is rendered once, in the
+//! right session; the browser gets the same cookies on the answer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{COOKIE, LOCATION, REFERER, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use super::arrival::{Arrival, Travelled};
+use super::guard::local_path;
+use super::notes::{Notes, RequestId};
+use super::places::{Place, Visit, place, visit};
+use crate::app::App;
+use crate::config::Origin;
+use crate::flow::{Dw, DwChange, Intent, Outcome};
+use crate::problem::{Problem, wants_page};
+use crate::session::names::DWSID;
+use crate::session::write::Changes;
+use crate::session::{CustomerType, judge};
+use crate::site::Site;
+
+pub(super) async fn proxy(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
+    let path = parts.uri.path();
+    let routes = &site.config.routes;
+    let place = place(path, routes).ok_or(Problem::NotFound)?;
+    let visit = visit(&parts.method, path, &parts.headers, routes, &app.crawlers);
+    if let Some(notes) = parts.extensions.get::<Notes>() {
+        notes.with(|noted| {
+            noted.route = Some(if matches!(place, Place::Ecom(_)) { "ecom" } else { "head" });
+        });
+    }
+    if visit == Visit::Quiet {
+        let cookies = cookies(&site, &parts, &Changes::default());
+        return forward(&app, &site, place, &parts, body, cookies).await;
+    }
+    let arrival = Arrival::from_request_parts(&mut parts, &app).await?;
+    let hop = Hop { app, arrival, parts };
+    match place {
+        Place::Head(head) => hop.to_head(head, visit, body).await,
+        Place::Ecom(ecom) => hop.to_ecom(ecom, body).await,
+    }
+}
+
+/// One request on its way through.
+struct Hop {
+    app: Arc<App>,
+    arrival: Arrival,
+    parts: Parts,
+}
+
+impl Hop {
+    async fn to_head(&self, head: &Origin, visit: Visit, body: Body) -> Result<Response, Problem> {
+        let intent = if visit == Visit::Document { Intent::Head } else { Intent::Renew };
+        if intent == Intent::Renew && self.arrival.presented.is_empty() {
+            return self.forward(Place::Head(head), body, None).await;
+        }
+        let travelled = match self.arrival.travel(self.arrival.facts(None), intent).await {
+            // A call that a login in another tab has overtaken still works; it changes nothing.
+            Err(Problem::LoginConflict) => {
+                return self.forward(Place::Head(head), body, None).await;
+            }
+            travelled => travelled?,
+        };
+        match travelled.ending.outcome {
+            Outcome::Unavailable(trouble) if intent == Intent::Head => {
+                return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
+            }
+            _ => {}
+        }
+        if travelled.ending.session_expired
+            && intent == Intent::Head
+            && let Some(login) = self.login_page()
+        {
+            return Ok(self.dressed(login, &travelled));
+        }
+        let response = self.forward(Place::Head(head), body, Some(&travelled.changes)).await?;
+        Ok(self.dressed(response, &travelled))
+    }
+
+    async fn to_ecom(&self, ecom: &Origin, body: Body) -> Result<Response, Problem> {
+        let mut travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
+        if let Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) =
+            travelled.ending.outcome
+        {
+            return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
+        }
+        let safe = self.parts.method == Method::GET || self.parts.method == Method::HEAD;
+        if !safe && was_replaced(&travelled) {
+            return Ok(self.dressed(self.back_to_form(), &travelled));
+        }
+        self.note_use(&mut travelled);
+        let response = self.forward(Place::Ecom(ecom), body, Some(&travelled.changes)).await?;
+        if safe && self.was_swapped(&travelled, &response) {
+            return self.again(ecom, response, travelled).await;
+        }
+        Ok(self.dressed(response, &travelled))
+    }
+
+    /// ECOM has silently begun a new guest session in place of ours: ours was dead. It is made
+    /// anew, and the page is asked for once more.
+    async fn again(
+        &self,
+        ecom: &Origin,
+        swapped: Response,
+        before: Travelled,
+    ) -> Result<Response, Problem> {
+        let mut facts = self.arrival.facts(None);
+        facts.dw = Dw::Dead;
+        // Whatever token made the dead session must not make another one.
+        facts.bridged |= before.ending.tokens == crate::flow::TokenChange::Keep;
+        let known = self.arrival.customer(&before.ending).map(|customer| customer.kind);
+        if matches!(before.ending.dw, DwChange::Set { .. }) {
+            // A session we made a moment ago and ECOM does not know: asking again would loop.
+            tracing::warn!("ECOM does not accept the DW session that OCAPI made");
+            return Ok(self.dressed(swapped, &before));
+        }
+        let travelled = self.arrival.travel(facts, Intent::Ecom).await?;
+        match travelled.ending.outcome {
+            Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble)
+                if known == Some(CustomerType::Registered) =>
+            {
+                Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled))
+            }
+            Outcome::Unavailable(_) | Outcome::NoDwSession(_) => Ok(self.dressed(swapped, &before)),
+            _ => {
+                let changes = Some(&travelled.changes);
+                let response = self.forward(Place::Ecom(ecom), Body::empty(), changes).await?;
+                Ok(self.dressed(response, &travelled))
+            }
+        }
+    }
+
+    /// Whether ECOM sets another `dwsid` than the one it was sent.
+    fn was_swapped(&self, travelled: &Travelled, response: &Response) -> bool {
+        let cookies = self.cookies(Some(&travelled.changes));
+        let ours = cookies.as_ref().and_then(|cookies| value_of(cookies.as_bytes(), DWSID));
+        let mut answered = response.headers().get_all(SET_COOKIE).iter();
+        let theirs = answered.find_map(|header| value_of(header.as_bytes(), DWSID));
+        matches!((ours, theirs), (Some(ours), Some(theirs)) if ours != theirs)
+    }
+
+    /// ECOM serves a request in the DW session now: that keeps it alive.
+    fn note_use(&self, travelled: &mut Travelled) {
+        let now = self.arrival.site.clock.now();
+        let changes = &mut travelled.changes;
+        if travelled.ending.dw == DwChange::Keep
+            && let Some(dw) = &mut changes.memory.dw
+            && judge::deserves_note(dw, now)
+        {
+            dw.used = now;
+            if changes.cookies.is_empty() {
+                self.arrival.seal(changes);
+            }
+        }
+    }
+
+    /// A form that was rendered in a session that is no more cannot be sent in the new one: its
+    /// CSRF token would be wrong, and ECOM would log the shopper out. The page is shown again.
+    fn back_to_form(&self) -> Response {
+        if !wants_page(&self.parts.headers) {
+            return Problem::SessionExpired.into_response();
+        }
+        let origin = self.arrival.site.config.public_origin.as_str();
+        let referer = self.parts.headers.get(REFERER).and_then(|referer| referer.to_str().ok());
+        let path = referer.and_then(|referer| referer.strip_prefix(origin)).and_then(local_path);
+        let location = HeaderValue::from_str(path.unwrap_or("/"));
+        let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
+        (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+    }
+
+    /// Where a shopper whose registered session has expired is sent, once: the new guest who comes
+    /// back has nothing left that could expire.
+    fn login_page(&self) -> Option<Response> {
+        let session = &self.arrival.site.config.session;
+        let page = session.login_page.as_deref()?;
+        let path = self.parts.uri.path();
+        let needs_login = |prefix: &String| {
+            path.strip_prefix(prefix.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if !session.protected_paths.iter().any(needs_login) {
+            return None;
+        }
+        let wanted = self.parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("error", "session_expired")
+            .append_pair("return_to", local_path(wanted).unwrap_or("/"))
+            .finish();
+        let location = HeaderValue::from_str(&format!("{page}?{query}")).ok()?;
+        Some((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
+    }
+
+    fn dressed(&self, mut response: Response, travelled: &Travelled) -> Response {
+        if travelled.changes.cookies.iter().any(|write| write.name() == DWSID) {
+            drop_dw_session(response.headers_mut());
+        }
+        self.arrival.dress(&travelled.changes, &mut response);
+        response
+    }
+
+    async fn forward(
+        &self,
+        place: Place<'_>,
+        body: Body,
+        changes: Option<&Changes>,
+    ) -> Result<Response, Problem> {
+        let cookies = self.cookies(changes);
+        forward(&self.app, &self.arrival.site, place, &self.parts, body, cookies).await
+    }
+
+    fn cookies(&self, changes: Option<&Changes>) -> Option<HeaderValue> {
+        let unchanged = Changes::default();
+        cookies(&self.arrival.site, &self.parts, changes.unwrap_or(&unchanged))
+    }
+}
+
+/// Whether the DW session the form was rendered in is no more.
+fn was_replaced(travelled: &Travelled) -> bool {
+    matches!(travelled.ending.dw, DwChange::Set { .. } | DwChange::Drop | DwChange::Missing(_))
+}
+
+async fn forward(
+    app: &App,
+    site: &Site,
+    place: Place<'_>,
+    parts: &Parts,
+    body: Body,
+    cookies: Option<HeaderValue>,
+) -> Result<Response, Problem> {
+    let id = parts.extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
+    let (Place::Head(origin) | Place::Ecom(origin)) = place;
+    app.proxy.forward(origin, &site.config.public_origin, parts, body, cookies, id).await
+}
+
+/// The request's cookies after `changes`, without our own memory.
+fn cookies(site: &Site, parts: &Parts, changes: &Changes) -> Option<HeaderValue> {
+    let headers = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    HeaderValue::from_bytes(&changes.forwarded(headers, &site.names)?).ok()
+}
+
+/// The value of the cookie `name` in a `Cookie` or at the head of a `Set-Cookie` header.
+fn value_of<'a>(header: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    header
+        .split(|byte| *byte == b';')
+        .map(<[u8]>::trim_ascii)
+        .find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+}
+
+/// We set the DW session on this answer ourselves: ECOM's must not come after it.
+fn drop_dw_session(headers: &mut HeaderMap) {
+    let kept: Vec<HeaderValue> = headers
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter(|header| value_of(header.as_bytes(), DWSID).is_none())
+        .cloned()
+        .collect();
+    headers.remove(SET_COOKIE);
+    for header in kept {
+        headers.append(SET_COOKIE, header);
+    }
+}

@@ -1,0 +1,47 @@
+//! `GET /bff/go?to=/cart`: repair the pair, then go on. By this an ECOM that Tandem does not front
+//! sends a returning visitor through us, and the Head links to such an ECOM.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Deserialize;
+
+use super::arrival::Arrival;
+use super::guard::local_path;
+use super::places::{Visit, visit};
+use crate::app::App;
+use crate::flow::{Intent, Outcome};
+use crate::problem::Problem;
+
+#[derive(Deserialize)]
+pub(super) struct Target {
+    to: String,
+}
+
+/// Sends the browser on with both credentials in step.
+pub(super) async fn go(
+    State(app): State<Arc<App>>,
+    arrival: Arrival,
+    headers: HeaderMap,
+    target: Result<Query<Target>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let target = target.as_ref().ok().and_then(|Query(target)| local_path(&target.to)).unwrap_or("/");
+    let location = HeaderValue::from_str(target)
+        .map_err(|_| Problem::BadRequest("The target is not a path of this site."))?;
+    let mut response = (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response();
+    let routes = &arrival.site.config.routes;
+    if visit(&http::Method::GET, "/", &headers, routes, &app.crawlers) == Visit::Quiet {
+        return Ok(response);
+    }
+    let travelled = arrival.travel(arrival.facts(None), Intent::Ecom).await?;
+    if let Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) = travelled.ending.outcome
+    {
+        response = Problem::Upstream(trouble).into_response();
+    }
+    arrival.dress(&travelled.changes, &mut response);
+    Ok(response)
+}

@@ -1,0 +1,152 @@
+//! Every layer on one screen, outermost last, each with its reason.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, VARY};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::limit::RequestBodyLimitLayer;
+
+use super::notes::{Notes, RequestId};
+use super::{guard, places};
+use crate::app::App;
+use crate::clock;
+use crate::problem::{self, Problem};
+use crate::site::Site;
+
+/// For our own routes only: what is proxied has its own rules.
+pub(super) fn own(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+    router
+        // Our bodies are a login at the longest.
+        .layer(RequestBodyLimitLayer::new(app.server.body_limit))
+        // A state-changing request must come from our own pages. Inside CORS, so that a refusal
+        // can be read by a listed origin.
+        .layer(from_fn(check_origin))
+        // Scripts of listed origins may call us; all others see no CORS header.
+        .layer(cors())
+        // A whole request ends in bounded time; proxied ones are bounded by their upstream.
+        .layer(from_fn_with_state(Arc::clone(app), bound_time))
+        // Nobody stores or sniffs an answer of ours.
+        .layer(from_fn(keep_private))
+}
+
+/// For every request.
+pub(super) fn all(router: Router, app: &Arc<App>) -> Router {
+    let before_routing = tower::ServiceBuilder::new()
+        // Puts problems into the form the caller wants.
+        .layer(from_fn(problem::present))
+        // Before routing, because the site's path prefix comes off our own routes.
+        .layer(from_fn_with_state(Arc::clone(app), places::find_site));
+    Router::new()
+        .fallback_service(before_routing.service(router))
+        // A defect costs one request, not the process. Inside the log, so that it is seen.
+        .layer(CatchPanicLayer::custom(|_| Problem::Internal.into_response()))
+        // One line per request, whatever happened inside.
+        .layer(from_fn_with_state(Arc::clone(app), log))
+}
+
+async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let started = app.clock.monotonic();
+    let notebook = Notes::default();
+    let id = RequestId(hex(clock::random::<8>()));
+    let method = request.method().clone();
+    let own = own_route(request.uri().path());
+    request.extensions_mut().insert(notebook.clone());
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).await;
+    let took = app.clock.monotonic().saturating_duration_since(started);
+    let noted = notebook.read();
+    let route = noted.route.or(own).unwrap_or("none");
+    app.metrics.request(route, response.status());
+    tracing::info!(
+        request_id = id.0,
+        method = method_word(&method),
+        route,
+        status = response.status().as_u16(),
+        ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        site = noted.site,
+        session = noted.session,
+        outcome = noted.outcome,
+        questions = noted.questions,
+        problem = response.extensions().get::<Problem>().map(|problem| problem.code()),
+        "request"
+    );
+    if let Ok(id) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
+
+/// Words from a fixed set: paths may carry what does not belong in a log.
+fn own_route(path: &str) -> Option<&'static str> {
+    let at = path.find("/bff/")?;
+    Some(match &path[at..] {
+        "/bff/session" => "session",
+        "/bff/login" => "login",
+        "/bff/logout" => "logout",
+        "/bff/go" => "go",
+        _ => "own",
+    })
+}
+
+fn method_word(method: &Method) -> &str {
+    match method.as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
+        _ => "other",
+    }
+}
+
+fn hex(bytes: [u8; 8]) -> String {
+    format!("{:016x}", u64::from_be_bytes(bytes))
+}
+
+async fn check_origin(request: Request, next: Next) -> Response {
+    let Some(site) = request.extensions().get::<Arc<Site>>().cloned() else {
+        return Problem::UnknownHost.into_response();
+    };
+    match guard::may_change_state(request.method(), request.headers(), &site.config) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn cors() -> CorsLayer {
+    let listed = |origin: &HeaderValue, parts: &http::request::Parts| {
+        let site = parts.extensions.get::<Arc<Site>>();
+        site.is_some_and(|site| {
+            site.config.cors_origins.iter().any(|known| known.as_str().as_bytes() == origin)
+        })
+    };
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(listed))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([http::header::CONTENT_TYPE, HeaderName::from_static("x-bff")])
+}
+
+async fn bound_time(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let limit = app.server.request_timeout;
+    tokio::time::timeout(limit, next.run(request))
+        .await
+        .unwrap_or_else(|_| Problem::TimedOut.into_response())
+}
+
+async fn keep_private(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE
+        && response.extensions().get::<Problem>().is_none()
+    {
+        response = Problem::PayloadTooLarge.into_response();
+    }
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.append(VARY, HeaderValue::from_static("Cookie"));
+    headers.remove(CONTENT_LENGTH);
+    response
+}

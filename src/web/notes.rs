@@ -1,0 +1,32 @@
+//! What one request's log line will say beyond method and status.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Filled in by whoever learns something; read when the answer is ready.
+#[derive(Clone, Debug, Default)]
+pub struct Notes(Arc<Mutex<Noted>>);
+
+/// What has been noted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Noted {
+    pub(super) route: Option<&'static str>,
+    pub(super) site: Option<String>,
+    /// A keyed hash of the usid.
+    pub(super) session: Option<String>,
+    pub(super) outcome: Option<&'static str>,
+    pub(super) questions: u32,
+}
+
+impl Notes {
+    pub(super) fn with(&self, note: impl FnOnce(&mut Noted)) {
+        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn read(&self) -> Noted {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The id by which a request is found in our log and, as `correlation-id`, in the platform's.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) String);

@@ -1,0 +1,56 @@
+//! `GET /bff/session`: who the shopper is. `POST /bff/session`: make it so.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::arrival::{Arrival, Travelled};
+use crate::flow::{Intent, Outcome};
+use crate::ids::DwSignature;
+use crate::problem::Problem;
+
+/// What the browser may know. Never a token, never an upstream call, and it slides nothing.
+pub(super) async fn show(arrival: Arrival) -> Response {
+    Json(arrival.view(None)).into_response()
+}
+
+/// A signature over its session that ECOM gave the page, where there is one.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Signed {
+    dwsgst: Option<String>,
+    dwsrst: Option<String>,
+}
+
+/// Landing or returning, the bridge by the site's policy; answers as [`show`].
+pub(super) async fn make(arrival: Arrival, body: Bytes) -> Result<Response, Problem> {
+    let signature = signature(&body)?;
+    let facts = arrival.facts(signature);
+    let travelled = arrival.travel(facts, Intent::Head).await?;
+    let mut response = answer(&arrival, &travelled);
+    arrival.dress(&travelled.changes, &mut response);
+    Ok(response)
+}
+
+fn signature(body: &[u8]) -> Result<Option<DwSignature>, Problem> {
+    if body.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let signed: Signed = serde_json::from_slice(body)
+        .map_err(|_| Problem::BadRequest("The body is not JSON with dwsgst or dwsrst."))?;
+    let Some(text) = signed.dwsgst.or(signed.dwsrst) else { return Ok(None) };
+    let signature = DwSignature::parse(&text);
+    signature.map(Some).ok_or(Problem::BadRequest("The signature is not one."))
+}
+
+fn answer(arrival: &Arrival, travelled: &Travelled) -> Response {
+    match travelled.ending.outcome {
+        Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) => {
+            Problem::Upstream(trouble).into_response()
+        }
+        // The caller is told; the cookies on this answer are already the new guest's.
+        _ if travelled.ending.session_expired => Problem::SessionExpired.into_response(),
+        _ => Json(arrival.view(Some(travelled))).into_response(),
+    }
+}
