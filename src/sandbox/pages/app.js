@@ -302,7 +302,7 @@ function cartTable(basket, refresh) {
     element('caption', { class: 'unseen' }, 'What is in your cart'),
     element('thead', {}, element('tr', {}, ...heads)),
     element('tbody', {}, ...rows),
-    element('tfoot', {}, element('tr', {}, element('th', { scope: 'row', colspan: 3 }, 'Total'), element('td', { class: 'number total' }, money(basket.total)))));
+    element('tfoot', {}, element('tr', {}, element('th', { scope: 'row' }, 'Total'), element('td', { class: 'number total', colspan: 3 }, money(basket.total)))));
 }
 
 function showCart(basket) {
@@ -406,6 +406,7 @@ const PAGES = {
 
 const startPage = PAGES[document.body.dataset.page];
 if (startPage) {
+  document.body.classList.toggle('framed', window !== window.top);
   watchSignOut();
   startPage();
 }

@@ -71,9 +71,16 @@ function verdict({ access, refresh, dw_session: dw, agree }, now) {
   const ecomWorks = dw?.state === 'live';
   if (headWorks && ecomWorks && agree === false) return ['split', 'SPLIT', 'The two worlds name two different shoppers.'];
   if (headWorks && ecomWorks) return ['agree', 'AGREE', 'Both worlds name the same shopper.'];
-  const broken = [!headWorks && 'the access token', !ecomWorks && 'the DW session'].filter(Boolean).join(' and ');
-  const verb = !headWorks && !ecomWorks ? 'are' : 'is';
-  return ['due', 'REPAIR DUE', `On the next visit: ${broken} ${verb} gone.`];
+  if (!headWorks && refresh?.state !== 'live') return afterTheEnd(refresh);
+  if (headWorks) return ['due', 'REPAIR DUE', 'The DW session is gone. The next ECOM visit bridges a new one.'];
+  if (ecomWorks) return ['due', 'REPAIR DUE', 'The access token is gone. The next visit refreshes it.'];
+  return ['due', 'REPAIR DUE', 'Access token and DW session are gone. The next visit brings both back.'];
+}
+
+/** Nothing is left to refresh with: a shopper who had signed in must be told, a guest need not. */
+function afterTheEnd(refresh) {
+  if (refresh?.kind === 'registered') return ['due', 'SIGN-IN DUE', 'The refresh token is refused. The next visit asks for a sign-in.'];
+  return ['due', 'NEW GUEST DUE', 'Nothing left to refresh with. The next visit starts afresh.'];
 }
 
 function drawVerdict(state) {
@@ -86,8 +93,10 @@ function drawVerdict(state) {
 // ---------------------------------------------------------------- the two worlds
 
 function drawHead({ access, refresh }) {
-  const who = access ?? (refresh && ['live', 'revoked'].includes(refresh.state) ? { customer_type: refresh.kind } : null);
+  const holds = alive(access, serverNow()) || refresh?.state === 'live';
+  const who = holds ? access ?? { customer_type: refresh.kind } : null;
   drawWho('head', who, access?.login);
+  drawSignedIn(who?.customer_type === 'registered');
   drawFacts('head', [['customer', access?.customer_id], ['usid', access?.usid], ['client', refresh?.client]]);
 }
 
@@ -104,6 +113,11 @@ function drawWho(world, who, login) {
   const type = find(`[data-type="${world}"]`);
   type.dataset.kind = who ? who.customer_type : 'none';
   say(type, registered ? 'registered shopper' : who ? 'guest shopper' : 'no valid credential');
+}
+
+function drawSignedIn(registered) {
+  find('[data-sign-in]').hidden = registered;
+  find('[data-sign-out]').hidden = !registered;
 }
 
 /** An e-mail address may break after its @ and nowhere else. */
@@ -155,9 +169,15 @@ function tick() {
     say(find(`[data-time="${name}"]`), text);
     find(`[data-life="${name}"]`).classList.toggle('dead', dead);
   }
-  say(find('[data-time="hub-head"]'), lives.access.text);
-  say(find('[data-time="hub-ecom"]'), lives.idle.text);
+  sayHub('head', lives.access);
+  sayHub('ecom', lives.idle);
   findAll('[data-at]').forEach((node) => say(node, ago(Number(node.dataset.at))));
+}
+
+function sayHub(world, { text, dead }) {
+  const hub = find(`[data-time="hub-${world}"]`);
+  say(hub, text);
+  hub.classList.toggle('word', dead);
 }
 
 function ago(atMs) {
@@ -225,10 +245,12 @@ function wholeScale(requests) {
 const milliseconds = (number) => (number >= 1000 ? `${+(number / 1000).toFixed(2)} s` : `${Math.round(number)} ms`);
 
 function requestRow(request, whole) {
+  const list = find('[data-requests]');
   const signature = JSON.stringify([request, whole]);
   const known = drawn.get(request.id);
   if (known?.signature === signature) return known.row;
-  const row = element('li', { class: known ? 'request' : 'request fresh' }, requestTitle(request), callBars(request.calls, whole));
+  const isNews = !known && list.children.length > 0;
+  const row = element('li', { class: isNews ? 'request fresh' : 'request' }, requestTitle(request), callBars(request.calls, whole));
   drawn.set(request.id, { signature, row });
   return row;
 }
@@ -331,6 +353,7 @@ function visit(world) {
   frame.addEventListener('load', () => { visited(world, frame, performance.now() - started); });
   frame.src = HOME[world];
   screen.replaceChildren(frame);
+  screen.classList.add('visited');
   say(find(`[data-frame-said="${world}"]`), 'visiting…');
   tell(`Visiting ${world === 'head' ? 'Head' : 'ECOM'}…`);
 }
@@ -356,6 +379,19 @@ function ecomSays(frame) {
 
 // ---------------------------------------------------------------- start
 
+async function signOut(button) {
+  button.disabled = true;
+  try {
+    await post('/bff/logout');
+    tell('Signed out of both worlds.');
+    await poll();
+  } catch (error) {
+    tell(sentence(error), true);
+  } finally {
+    button.disabled = false;
+  }
+}
+
 function pause(button) {
   paused = !paused;
   button.setAttribute('aria-pressed', String(paused));
@@ -370,6 +406,7 @@ document.addEventListener('click', (event) => {
   const button = event.target.closest?.('[data-visit]');
   if (button) visit(button.dataset.visit);
 });
+find('[data-sign-out]').addEventListener('click', (event) => signOut(event.currentTarget));
 document.addEventListener('visibilitychange', poll);
 setInterval(tick, 250);
 pollForEver();
