@@ -281,14 +281,15 @@ function guessWhat(calls) {
 
 function callBars(calls, whole) {
   return element('ul', { class: 'calls' }, ...calls.map((call) => {
-    const bar = element('span', { class: `bar ${call.upstream}${call.status >= 400 || !call.status ? ' failed' : ''}` });
+    const failed = call.status >= 400 ? ' failed' : '';
+    const bar = element('span', { class: `bar ${call.upstream}${failed}` });
     bar.style.setProperty('--start', (100 * call.start_ms) / whole);
     bar.style.setProperty('--width', (100 * call.ms) / whole);
     const operation = call.operation.replace(new RegExp(`^${call.upstream}[. ]`), '');
     return element('li', {},
       element('span', { class: 'operation', title: `${call.upstream} ${operation}` }, element('i', { class: `dot ${call.upstream}` }), element('b', {}, call.upstream), ` ${operation}`),
       element('span', { class: 'track' }, bar),
-      element('span', { class: call.status >= 400 || !call.status ? 'status failed' : 'status' }, String(call.status || 'lost')),
+      element('span', { class: `status${failed}`, title: call.status ? null : 'no answer yet, or it was lost' }, String(call.status ?? '…')),
       element('span', { class: 'took' }, milliseconds(call.ms)));
   }));
 }
@@ -302,7 +303,16 @@ const BROKEN = {
   'revoke-refresh': 'The refresh token is revoked. Nobody notices until the access token ends: expire it and visit Head.',
 };
 
+/** What there must be before it can be broken. */
+const NEEDS = {
+  'expire-access': (state) => state.access,
+  'expire-dw': (state) => state.dw_session,
+  both: (state) => state.access && state.dw_session,
+  'revoke-refresh': (state) => state.refresh,
+};
+
 async function breakIt(what, button) {
+  if (latest && !NEEDS[what](latest)) return tell('There is nothing to break yet: visit a world first.', true);
   button.disabled = true;
   try {
     const steps = what === 'both' ? ['expire-dw', 'expire-access'] : [what];
@@ -359,21 +369,23 @@ function visit(world) {
 }
 
 async function visited(world, frame, took) {
-  const said = ecomSays(frame);
-  const answer = said ? `says you are ${said}` : 'answered';
+  const answer = whatItSaid(frame);
   say(find(`[data-frame-said="${world}"]`), `${answer} · ${milliseconds(took)}`);
   await poll();
   const word = find('[data-verdict]').textContent.toLowerCase();
   tell(`${world === 'head' ? 'Head' : 'ECOM'} ${answer}, after ${milliseconds(took)}. Verdict: ${word}.`);
 }
 
-/** What a classic page itself says, read off the page. */
-function ecomSays(frame) {
+/** Read off the page itself, as the visitor would. */
+function whatItSaid(frame) {
   try {
-    const node = frame.contentDocument?.getElementById('ecom-customer');
-    return node && `${node.textContent.trim()} (${node.dataset.customerType})`;
+    const [trip] = frame.contentWindow.performance.getEntriesByType('navigation');
+    if (frame.contentWindow.location.pathname.startsWith('/login')) return 'asks you to sign in';
+    if (trip?.responseStatus >= 400) return `answered with status ${trip.responseStatus}`;
+    const customer = frame.contentDocument.getElementById('ecom-customer');
+    return customer ? `says you are ${customer.textContent.trim()} (${customer.dataset.customerType})` : 'answered';
   } catch {
-    return null;
+    return 'answered';
   }
 }
 
