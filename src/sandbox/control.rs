@@ -145,6 +145,7 @@ impl Control {
     }
 
     /// Signs a shopper in on ECOM. False when the session is dead or the login unknown.
+    #[must_use]
     pub fn sign_in_on_ecom(&self, dwsid: &str, login: &str) -> bool {
         let now = self.platform.now();
         let state = &mut *self.platform.state();

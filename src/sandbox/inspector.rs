@@ -32,16 +32,16 @@ type Answered = Result<Response, Refusal>;
 /// The routes under `/inspector`.
 pub(super) fn router() -> Router<Shared> {
     Router::new()
-        .route("/state", get(Calls(state)))
+        .route("/state", get(Calls(|platform, ask| Ok::<_, Refusal>(state(platform, ask)))))
         .route("/expire-access", post(Calls(expire_access)))
         .route("/expire-dw", post(Calls(expire_dw)))
         .route("/revoke-refresh", post(Calls(revoke_refresh)))
         .route("/fault", post(Calls(fault)))
 }
 
-fn state(platform: &Platform, ask: &Ask) -> Answered {
+fn state(platform: &Platform, ask: &Ask) -> Response {
     let seen = view::of(platform, &platform.state(), ask);
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(seen)).into_response())
+    ([(header::CACHE_CONTROL, "no-store")], Json(seen)).into_response()
 }
 
 /// Hands the browser its own access token again, only expired.

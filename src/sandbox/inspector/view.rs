@@ -8,7 +8,7 @@ use crate::sandbox::faults::Fault;
 use crate::sandbox::ledger::Upstream;
 use crate::sandbox::platform::Platform;
 use crate::sandbox::slas::access::{self, Claims};
-use crate::sandbox::state::{Client, GrantState, Life, State};
+use crate::sandbox::state::{Client, Customer, GrantState, Life, State};
 
 /// The whole document of `GET /inspector/state`.
 pub(super) fn of(platform: &Platform, state: &State, ask: &Ask) -> Value {
@@ -84,7 +84,7 @@ fn dw_session(state: &State, ask: &Ask, now: i64) -> Option<Value> {
                            "idle_ends_at": null, "hard_ends_at": null}));
     };
     let standing = if session.life(now) == Life::Live { "live" } else { "expired" };
-    let kind = state.customers.get(&session.customer_id).map(|customer| customer.kind());
+    let kind = state.customers.get(&session.customer_id).map(Customer::kind);
     Some(json!({"state": standing, "customer_type": kind, "customer_id": session.customer_id,
                 "idle_ends_at": session.idle_ends_at(), "hard_ends_at": session.hard_ends_at()}))
 }

@@ -8,7 +8,7 @@ use crate::sandbox::ids;
 /// Seconds in which an authorization code must be used.
 const CODE_LIFE: i64 = 60;
 /// The window in which one refresh token may be exchanged [`WINDOW_LIMIT`] times (slas.md 6).
-const WINDOW: Duration = Duration::from_mins(1);
+const WINDOW: Duration = Duration::from_secs(60);
 const WINDOW_LIMIT: usize = 3;
 
 /// Codes, refresh tokens and usids.
@@ -178,7 +178,9 @@ impl Grant {
         let recent: Vec<Instant> = recent.collect();
         let over = recent.len().checked_sub(WINDOW_LIMIT);
         self.exchanges.push(Attempt { at, throttled: over.is_some() });
-        over.map_or(Exchange::Allowed, |over| Exchange::TooMany(WINDOW - (at - recent[over])))
+        over.map_or(Exchange::Allowed, |over| {
+            Exchange::TooMany(WINDOW.saturating_sub(at - recent[over]))
+        })
     }
 
     /// Marks a public client's token as used: it rotates.
