@@ -73,6 +73,11 @@ impl Control {
         self.platform.state().keys.rotate();
     }
 
+    /// The next login answers with a usid other than the one it was sent, as SLAS may.
+    pub fn move_usid_at_next_login(&self) {
+        self.platform.state().usid_moves = true;
+    }
+
     /// Ends a DW session as its idle time-out would.
     pub fn expire_dw(&self, dwsid: &str) {
         self.platform.state().sessions.expire(dwsid);

@@ -16,6 +16,8 @@ pub enum Fault {
     Status(u16, Option<u64>),
     /// The call is not processed but answered with this status and body.
     Body(u16, String),
+    /// The call is processed and answered with one more header line of this name and value.
+    ExtraHeader(&'static str, String),
     /// The call is neither processed nor answered.
     Hang,
     /// The call is processed and the connection closed: the answer is lost.

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) revoked: HashSet<String>,
     /// When each login id last signed in.
     pub(super) logins: HashMap<String, Instant>,
+    /// Whether the next login answers with a usid other than the one it was sent.
+    pub(super) usid_moves: bool,
     pub(super) ledger: Ledger,
     pub(super) faults: Faults,
 }
@@ -45,6 +47,7 @@ impl State {
             instance_key: SigningKey::generate(),
             revoked: HashSet::new(),
             logins: HashMap::new(),
+            usid_moves: false,
             ledger: Ledger::default(),
             faults: Faults::default(),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -81,7 +81,15 @@ async fn suffer(
             response
         }
         Fault::Status(status, retry_after) => refusal(upstream, status, retry_after),
-        Fault::Body(status, text) => (code(status), text).into_response(),
+        Fault::Body(status, text) => {
+            (code(status), [(header::CONTENT_TYPE, kind_of(&text))], text).into_response()
+        }
+        Fault::ExtraHeader(name, value) => {
+            let mut response = next.run(request).await;
+            let line = HeaderName::from_static(name);
+            response.headers_mut().extend(value.try_into().ok().map(|value| (line, value)));
+            response
+        }
         Fault::Hang => pending().await,
         Fault::Reset => {
             let _lost = next.run(request).await;
@@ -118,6 +126,15 @@ fn with_retry(mut response: Response, retry_after: Option<u64>) -> Response {
     response
 }
 
+/// The media type that a text looks like.
+fn kind_of(text: &str) -> &'static str {
+    match text.trim_start().chars().next() {
+        Some('{' | '[' | '"') => "application/json",
+        Some('<') => "text/html; charset=utf-8",
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
 fn code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
@@ -133,14 +150,16 @@ fn name(method: &Method, path: &str, body: &[u8]) -> Option<Operation> {
     if path.contains("/dw/shop/") {
         return Some(ocapi(method, path));
     }
-    let page = match path {
+    let rest = match path {
+        _ if path.starts_with("/shopper/") => Operation::SlasOther,
+        _ if path.starts_with("/s/") => Operation::OcapiOther,
         _ if path.starts_with("/assets/") || path.starts_with("/inspector") => return None,
         "/favicon.ico" => return None,
         _ if path.starts_with("/on/demandware.store/") => Operation::EcomPage,
         _ if path.starts_with("/api/") => Operation::HeadApi,
         _ => Operation::HeadPage,
     };
-    Some(page)
+    Some(rest)
 }
 
 fn slas(operation: &str, body: &[u8]) -> Operation {

@@ -9,17 +9,20 @@ use crate::sandbox::state::State;
 const SHOWN: usize = 12;
 /// How many calls are looked at to find them.
 const LOOKED_AT: usize = 400;
+/// Milliseconds after which a call without an answer counts as lost; until then it is not shown.
+const PATIENCE_MS: i64 = 10_000;
 
-/// One browser request: calls that carry the same id.
+/// One browser request: calls that carry the same id, newest first until it is shown.
 struct Group<'a> {
     id: String,
     calls: Vec<&'a Call>,
 }
 
 /// Newest first.
-pub(super) fn latest(state: &State) -> Vec<Value> {
+pub(super) fn latest(state: &State, now_ms: i64) -> Vec<Value> {
+    let shown = |call: &&Call| call.status.is_some() || now_ms - call.at_ms > PATIENCE_MS;
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for (number, call) in state.ledger.calls().rev().take(LOOKED_AT).enumerate() {
+    for (number, call) in state.ledger.calls().rev().filter(shown).take(LOOKED_AT).enumerate() {
         let alone = || format!("{}-{}-{number}", call.at_ms, call.operation.as_str());
         let id = call.correlation.clone().unwrap_or_else(alone);
         match groups.iter().position(|group| group.id == id) {
@@ -33,8 +36,8 @@ pub(super) fn latest(state: &State) -> Vec<Value> {
 
 impl Group<'_> {
     fn document(&mut self) -> Value {
-        self.calls.sort_by_key(|call| call.at_ms);
-        let first = self.calls.iter().map(|call| call.at_ms).min().unwrap_or_default();
+        self.calls.reverse();
+        let first = self.calls.first().map_or(0, |call| call.at_ms);
         let page = self.calls.iter().find(|call| is_page(call));
         json!({
             "id": self.id,

@@ -21,7 +21,7 @@ pub(super) fn of(platform: &Platform, state: &State, ask: &Ask) -> Value {
         "refresh": refresh_token(state, ask, now),
         "dw_session": dw_session(state, ask, now),
         "agree": agree(state, ask, access.as_ref(), now),
-        "requests": requests::latest(state),
+        "requests": requests::latest(state, platform.now_ms()),
         "faults": faults(state),
     })
 }

@@ -105,12 +105,16 @@ fn session_customer(platform: &Platform, state: &mut State, ask: &Ask) -> Result
     let session = state.sessions.live(&dwsid, platform.now());
     let session = session.ok_or_else(Refusal::authentication)?;
     let shown = ask.cookie(&cookies::secure_token_name(options));
-    if options.enforce_https == EnforceHttps::Off && shown.as_ref() != Some(&session.secure_token) {
-        let message = "The secure token is missing or invalid.";
-        let kind = "InvalidSecureTokenException";
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, kind, message));
+    match shown {
+        _ if options.enforce_https != EnforceHttps::Off => Ok(session.customer_id.clone()),
+        Some(token) if token == session.secure_token => Ok(session.customer_id.clone()),
+        Some(_) => {
+            let kind = "InvalidSecureTokenException";
+            let message = "The secure token does not belong to the session.";
+            Err(Refusal::new(StatusCode::UNAUTHORIZED, kind, message))
+        }
+        None => Err(Refusal::authentication()),
     }
-    Ok(session.customer_id.clone())
 }
 
 fn sign(state: &State, client_id: &str, customer: &Customer, now: i64) -> String {

@@ -14,13 +14,15 @@ pub(super) fn check_organization(platform: &Platform, ask: &Ask) -> Result<(), R
     }
 }
 
-/// Whether organization and channel are this tenant's.
+/// Whether organization and channel are this tenant's. A refresh token of another channel is
+/// refused as a refresh token, not for its channel.
 pub(super) fn check_place(platform: &Platform, ask: &Ask, fields: &Fields) -> Result<(), Refusal> {
     check_organization(platform, ask)?;
-    if fields.get("channel_id") == Some(platform.options.site_id.as_str()) {
-        Ok(())
-    } else {
-        Err(Refusal::Live("invalid channel_id"))
+    let refreshes = fields.get("grant_type") == Some("refresh_token");
+    match fields.get("channel_id") {
+        Some(channel) if channel == platform.options.site_id => Ok(()),
+        Some(_) if refreshes => Err(Refusal::refresh_token()),
+        _ => Err(Refusal::Live("invalid channel_id")),
     }
 }
 

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use super::refusal::Refusal;
 use super::{Answered, authorize, client, redirect};
 use crate::sandbox::ask::Ask;
+use crate::sandbox::ids;
 use crate::sandbox::platform::Platform;
 use crate::sandbox::state::{Purpose, State};
 
@@ -19,8 +20,11 @@ pub(super) fn login(platform: &Platform, ask: &Ask) -> Answered {
     let redirect_uri = authorize::redirect_uri(platform, &form)?;
     let mut state = platform.state();
     let (login, customer_id) = shopper(&state, ask)?;
-    let code = authorize::code(platform, &form, client, Purpose::Login(customer_id))?;
+    let mut code = authorize::code(platform, &form, client, Purpose::Login(customer_id))?;
     check_conflict(platform, &mut state, login)?;
+    if std::mem::take(&mut state.usid_moves) {
+        code.usid = move_usid(&mut state, &code.usid);
+    }
     let usid = code.usid.clone();
     let value = state.grants.keep_code(code);
     let fields = [
@@ -30,6 +34,16 @@ pub(super) fn login(platform: &Platform, ask: &Ask) -> Answered {
         ("code", Some(&value)),
     ];
     Ok(redirect::to(redirect_uri, &fields))
+}
+
+/// Another usid with the holder of this one: what SLAS does when the shopper already has a session
+/// elsewhere (slas.md 7).
+fn move_usid(state: &mut State, usid: &str) -> String {
+    let other = ids::uuid();
+    if let Some(holder) = state.grants.holder(usid).map(ToOwned::to_owned) {
+        state.grants.hold(&other, &holder, false);
+    }
+    other
 }
 
 /// Login id and customer id of the shopper whose credentials are right.

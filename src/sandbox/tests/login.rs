@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 
-use super::world::{LOGIN, PASSWORD, VERIFIER, world, world_with};
+use super::world::{LOGIN, PASSWORD, VERIFIER, World, world, world_with};
 use crate::sandbox::{Options, RefreshState};
 
 #[tokio::test]
@@ -79,6 +79,19 @@ async fn a_login_keeps_the_guests_usid_and_names_the_shopper() {
     assert_eq!(shopper.member("usid"), guest.member("usid"));
     assert_eq!(shopper.member("customer_id"), world.control.customer_id_of(LOGIN).unwrap());
     assert_eq!(shopper.member("customer_id").len(), 26);
+}
+
+#[tokio::test]
+async fn a_usid_that_moves_at_login_still_leads_to_the_guests_basket() {
+    let world = world();
+    let guest = world.private_guest().await;
+    world.control.move_usid_at_next_login();
+    let shopper = world.shopper(&guest.member("usid")).await;
+    assert_ne!(shopper.member("usid"), guest.member("usid"));
+    let uri = "/checkout/shopper-baskets/v2/organizations/f_ecom_zzte_053/baskets/actions/\
+               transfer?siteId=RefArch&merge=true";
+    let call = World::ask(&world.api, Method::POST, uri);
+    call.bearer(&shopper.member("access_token")).answer().await.expect(204);
 }
 
 #[tokio::test]

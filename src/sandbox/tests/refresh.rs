@@ -81,6 +81,14 @@ async fn a_missing_channel_is_refused_in_the_live_shape() {
     let call = world.slas(Method::POST, "token").basic(&client.id, &client.secret);
     let answer = call.form(&[("grant_type", "client_credentials")]).answer().await.expect(400);
     assert_eq!(answer.member("message"), "invalid channel_id");
+    let token = world.private_guest().await.member("refresh_token");
+    let fields = [
+        ("channel_id", "Another"),
+        ("grant_type", "refresh_token"),
+        ("refresh_token", token.as_str()),
+    ];
+    let answer = world.private_token_call(&fields).answer().await.expect(400);
+    assert_eq!(answer.member("message"), "invalid refresh_token");
 }
 
 #[tokio::test]
