@@ -108,9 +108,9 @@ impl Sandbox {
 }
 
 fn api_host(platform: &Shared) -> Router {
-    watch::watched(slas::router(platform).merge(scapi::router()), platform)
+    watch::watched(slas::router(platform).merge(scapi::router()), platform, Operation::ScapiOther)
 }
 
 fn instance_host(platform: &Shared) -> Router {
-    watch::watched(ocapi::router().merge(ecom::router()), platform)
+    watch::watched(ocapi::router().merge(ecom::router()), platform, Operation::EcomPage)
 }

@@ -3,8 +3,6 @@
 
 mod basket;
 
-use std::sync::Arc;
-
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -14,6 +12,7 @@ use serde_json::{Value, json};
 use super::ask::{Ask, Calls};
 use super::catalog::{self, PRODUCTS};
 use super::inspector;
+use super::ledger::Operation;
 use super::platform::Shared;
 use super::watch;
 
@@ -45,7 +44,7 @@ pub(super) fn router(platform: &Shared) -> Router {
         .route("/api/basket/items", post(Calls(basket::add)))
         .nest("/inspector", inspector::router())
         .fallback(|| async { (StatusCode::NOT_FOUND, Html(NOT_FOUND)) });
-    watch::watched(routes, &Arc::clone(platform))
+    watch::watched(routes, platform, Operation::HeadPage)
 }
 
 fn page(html: &'static str) -> MethodRouter<Shared> {

@@ -209,6 +209,12 @@ impl Ledger {
         self.calls.iter()
     }
 
+    /// The calls with their numbers.
+    pub(super) fn numbered(&self) -> impl DoubleEndedIterator<Item = (usize, &Call)> {
+        let numbered = |(at, call)| (self.forgotten + at, call);
+        self.calls.iter().enumerate().map(numbered)
+    }
+
     pub(super) fn count(&self, operation: Operation) -> usize {
         self.counts.get(&operation).copied().unwrap_or_default()
     }

@@ -19,14 +19,14 @@ use super::ledger::{Call, Operation, Upstream};
 use super::platform::Shared;
 use super::server::Line;
 
-/// The router with every call watched.
-pub(super) fn watched(router: Router<Shared>, platform: &Shared) -> Router {
-    let watching = from_fn_with_state(Arc::clone(platform), watch);
+/// The router with every call watched. `other` is the operation of a path that tells nothing.
+pub(super) fn watched(router: Router<Shared>, platform: &Shared, other: Operation) -> Router {
+    let watching = from_fn_with_state((Arc::clone(platform), other), watch);
     router.layer(watching).with_state(Arc::clone(platform))
 }
 
 async fn watch(
-    State(platform): State<Shared>,
+    State((platform, other)): State<(Shared, Operation)>,
     line: Option<Extension<Line>>,
     request: Request,
     next: Next,
@@ -34,7 +34,7 @@ async fn watch(
     let Ok((request, body)) = read(request).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let Some(operation) = name(request.method(), request.uri().path(), &body) else {
+    let Some(operation) = name(request.method(), request.uri().path(), &body, other) else {
         return next.run(request).await;
     };
     let call =
@@ -140,7 +140,7 @@ fn code(status: u16) -> StatusCode {
 }
 
 /// What a call wants; `None` for what is not worth a line: assets and the inspector.
-fn name(method: &Method, path: &str, body: &[u8]) -> Option<Operation> {
+fn name(method: &Method, path: &str, body: &[u8], other: Operation) -> Option<Operation> {
     if let Some((_, rest)) = path.split_once("/oauth2/") {
         return Some(slas(rest, body));
     }
@@ -157,7 +157,7 @@ fn name(method: &Method, path: &str, body: &[u8]) -> Option<Operation> {
         "/favicon.ico" => return None,
         _ if path.starts_with("/on/demandware.store/") => Operation::EcomPage,
         _ if path.starts_with("/api/") => Operation::HeadApi,
-        _ => Operation::HeadPage,
+        _ => other,
     };
     Some(rest)
 }

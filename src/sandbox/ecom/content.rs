@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use crate::sandbox::catalog::{self, PRODUCTS};
+use crate::sandbox::catalog::PRODUCTS;
 use crate::sandbox::html::escape;
 use crate::sandbox::state::{Customer, Line};
 
@@ -90,6 +90,11 @@ fn table(heads: &[&str], rows: &str) -> String {
     format!("<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>")
 }
 
+/// An amount as shoppers of this shop are used to reading it: `$2,499.00`.
 fn price(cents: u32) -> String {
-    format!("${:.2}", catalog::amount(cents))
+    let (units, rest) = (cents / 100, cents % 100);
+    if units < 1000 {
+        return format!("${units}.{rest:02}");
+    }
+    format!("${},{:03}.{rest:02}", units / 1000, units % 1000)
 }

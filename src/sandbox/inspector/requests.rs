@@ -20,10 +20,11 @@ struct Group<'a> {
 
 /// Newest first.
 pub(super) fn latest(state: &State, now_ms: i64) -> Vec<Value> {
-    let shown = |call: &&Call| call.status.is_some() || now_ms - call.at_ms > PATIENCE_MS;
+    let shown =
+        |(_, call): &(usize, &Call)| call.status.is_some() || now_ms - call.at_ms > PATIENCE_MS;
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for (number, call) in state.ledger.calls().rev().filter(shown).take(LOOKED_AT).enumerate() {
-        let alone = || format!("{}-{}-{number}", call.at_ms, call.operation.as_str());
+    for (number, call) in state.ledger.numbered().rev().filter(shown).take(LOOKED_AT) {
+        let alone = || format!("call-{number}");
         let id = call.correlation.clone().unwrap_or_else(alone);
         match groups.iter().position(|group| group.id == id) {
             Some(at) => groups[at].calls.push(call),

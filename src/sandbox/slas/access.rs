@@ -15,7 +15,13 @@ const SCOPES: &str = "sfcc.shopper-myaccount.baskets openid offline_access email
     sfcc.shopper-gift-certificates sfcc.shopper-stores sfcc.shopper-context.rw \
     sfcc.shopper-myaccount.rw sfcc.shopper-myaccount.addresses.rw \
     sfcc.shopper-myaccount.orders sfcc.shopper-myaccount.paymentinstruments.rw \
-    sfcc.shopper-myaccount.productlists.rw sfcc.shopper-discovery-search";
+    sfcc.shopper-myaccount.productlists.rw sfcc.shopper-discovery-search \
+    sfcc.shopper-myaccount sfcc.shopper-myaccount.addresses sfcc.shopper-baskets-orders \
+    sfcc.shopper-myaccount.paymentinstruments sfcc.shopper-myaccount.productlists \
+    sfcc.shopper-customers.update sfcc.shopper-productlists sfcc.pwdless_login \
+    sfcc.shopper-experience sfcc.shopper-seo sfcc.shopper-context \
+    sfcc.shopper-myaccount.emailsubscriptions.rw sfcc.shopper-consents.rw \
+    sfcc.shopper-configurations c_loyalty.balance_r c_loyalty.history_r";
 
 /// The claims of an access token (slas.md 4).
 #[derive(Clone, Serialize, Deserialize)]
