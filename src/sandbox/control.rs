@@ -3,8 +3,6 @@
 mod mint;
 mod views;
 
-use std::sync::Arc;
-
 pub use self::mint::{TokenSignature, TokenSpec};
 pub use self::views::{BasketLine, CustomerKind, DwView, RefreshState, RefreshView};
 
@@ -175,6 +173,6 @@ impl Control {
     /// Another handle on the same simulator's clock, to move time.
     #[must_use]
     pub fn clock(&self) -> crate::clock::Clock {
-        Arc::clone(&self.platform).clock.clone()
+        self.platform.clock.clone()
     }
 }

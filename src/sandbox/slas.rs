@@ -48,7 +48,9 @@ pub(super) fn router(platform: &Shared) -> Router<Shared> {
 
 fn jwks(platform: &Platform, ask: &Ask) -> Answered {
     client::check_organization(platform, ask)?;
-    Ok(Json(platform.state().keys.jwks()).into_response())
+    let mut state = platform.state();
+    state.keys.fetch(platform.clock.monotonic()).map_err(Refusal::Throttled)?;
+    Ok(Json(state.keys.jwks()).into_response())
 }
 
 /// Adds the six rate-limit headers, which SLAS leaves out on a conflict.

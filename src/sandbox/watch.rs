@@ -86,8 +86,8 @@ async fn suffer(
         }
         Fault::ExtraHeader(name, value) => {
             let mut response = next.run(request).await;
-            let line = HeaderName::from_static(name);
-            response.headers_mut().extend(value.try_into().ok().map(|value| (line, value)));
+            let line = HeaderName::try_from(name).ok().zip(value.try_into().ok());
+            response.headers_mut().extend(line);
             response
         }
         Fault::Hang => pending().await,

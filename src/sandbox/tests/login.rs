@@ -113,3 +113,21 @@ async fn logout_ends_the_session_and_guests_cannot_log_out() {
     let call = world.slas(Method::GET, &uri(&guest.member("refresh_token")));
     call.bearer(&guest.member("access_token")).answer().await.expect(400);
 }
+
+#[tokio::test]
+async fn logout_of_all_sessions_revokes_the_shoppers_other_refresh_tokens_too() {
+    let world = world();
+    let here = world.shopper("").await;
+    world.clock.advance(Duration::from_secs(1));
+    let there = world.shopper("").await.member("refresh_token");
+    let guest = world.private_guest().await.member("refresh_token");
+    let client = &world.options.private_client.id;
+    let token = here.member("refresh_token");
+    let uri = format!(
+        "logout?client_id={client}&channel_id=RefArch&refresh_token={token}&hint=all-sessions"
+    );
+    let call = world.slas(Method::GET, &uri).bearer(&here.member("access_token"));
+    call.answer().await.expect(200);
+    assert_eq!(world.control.refresh(&there).unwrap().state, RefreshState::Revoked);
+    assert_eq!(world.control.refresh(&guest).unwrap().state, RefreshState::Live);
+}

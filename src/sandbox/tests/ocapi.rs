@@ -72,6 +72,18 @@ async fn tokens_of_a_retired_key_stay_good() {
 }
 
 #[tokio::test]
+async fn the_keys_can_be_fetched_25_times_a_minute() {
+    let world = world();
+    for _ in 0..25 {
+        world.slas(Method::GET, "jwks").answer().await.expect(200);
+    }
+    let throttled = world.slas(Method::GET, "jwks").answer().await.expect(429);
+    assert!(throttled.header("retry-after").is_some());
+    world.clock.advance(Duration::from_secs(60));
+    world.slas(Method::GET, "jwks").answer().await.expect(200);
+}
+
+#[tokio::test]
 async fn a_session_tells_its_customer_until_it_expires() {
     let world = world();
     let token = world.shopper("").await.member("access_token");
