@@ -29,7 +29,8 @@ pub(super) async fn go(
     headers: HeaderMap,
     target: Result<Query<Target>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let target = target.as_ref().ok().and_then(|Query(target)| local_path(&target.to)).unwrap_or("/");
+    let target =
+        target.as_ref().ok().and_then(|Query(target)| local_path(&target.to)).unwrap_or("/");
     let location = HeaderValue::from_str(target)
         .map_err(|_| Problem::BadRequest("The target is not a path of this site."))?;
     let mut response = (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response();

@@ -1,0 +1,148 @@
+//! A request as the simulated hosts read it: whole, and with the credentials taken apart.
+//!
+//! Handlers are plain functions from the platform and an [`Ask`] to an answer. They cannot wait, so
+//! the state's lock is never held across an await.
+
+use std::pin::Pin;
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::handler::Handler;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use cookie::Cookie;
+use serde::de::DeserializeOwned;
+use url::form_urlencoded;
+
+use super::platform::{Platform, Shared};
+
+/// The longest body any simulated host reads, in bytes.
+pub(super) const BODY_LIMIT: usize = 1024 * 1024;
+
+/// A handler made of a function that answers at once.
+pub(super) struct Calls<E>(pub(super) fn(&Platform, &Ask) -> Result<Response, E>);
+
+impl<E> Clone for Calls<E> {
+    fn clone(&self) -> Self {
+        Self(self.0)
+    }
+}
+
+impl<E: IntoResponse + 'static> Handler<(), Shared> for Calls<E> {
+    type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+    fn call(self, request: Request, platform: Shared) -> Self::Future {
+        Box::pin(async move {
+            match Ask::read(request).await {
+                Ok(ask) => (self.0)(&platform, &ask).unwrap_or_else(E::into_response),
+                Err(status) => status.into_response(),
+            }
+        })
+    }
+}
+
+/// One request, read to its end.
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) query: Fields,
+    path: Vec<(String, String)>,
+}
+
+impl Ask {
+    async fn read(request: Request) -> Result<Self, StatusCode> {
+        let (mut parts, body) = request.into_parts();
+        let raw = RawPathParams::from_request_parts(&mut parts, &())
+            .await
+            .map_err(|_| StatusCode::BAD_REQUEST)?;
+        let path = raw.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+        let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        Ok(Self { method: parts.method, headers: parts.headers, body, query, path })
+    }
+
+    /// A parameter of the matched route; empty when the route has none of that name.
+    pub(super) fn path(&self, name: &str) -> &str {
+        self.path.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// A header that is readable text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as form fields, when it says that it is a form.
+    pub(super) fn form(&self) -> Option<Fields> {
+        self.has_type("application/x-www-form-urlencoded").then(|| Fields::parse(&self.body))
+    }
+
+    /// The body as JSON, when it says that it is JSON and is.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok().filter(|_| self.has_type("application/json"))
+    }
+
+    /// Whether the content type is this one, parameters aside.
+    pub(super) fn has_type(&self, wanted: &str) -> bool {
+        let content_type = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case(wanted)
+    }
+
+    /// The token of an `Authorization: Bearer` header.
+    pub(super) fn bearer(&self) -> Option<&str> {
+        self.credentials("bearer")
+    }
+
+    /// Name and password of an `Authorization: Basic` header (UTF-8, RFC 7617).
+    pub(super) fn basic(&self) -> Option<(String, String)> {
+        decode_pair(self.credentials("basic")?)
+    }
+
+    /// The value of the first cookie of that name, as sent: nothing is percent-decoded.
+    pub(super) fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies().into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// All cookies of the request in order.
+    pub(super) fn cookies(&self) -> Vec<(String, String)> {
+        let lines =
+            self.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
+        cookies.map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned())).collect()
+    }
+
+    fn credentials(&self, scheme: &str) -> Option<&str> {
+        let (said, value) = self.header(header::AUTHORIZATION.as_str())?.split_once(' ')?;
+        said.eq_ignore_ascii_case(scheme).then(|| value.trim())
+    }
+}
+
+/// `base64(name:password)` taken apart at the first colon.
+pub(super) fn decode_pair(encoded: &str) -> Option<(String, String)> {
+    let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (name, password) = text.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
+}
+
+/// Decoded fields of a form or a query.
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    pub(super) fn parse(encoded: &[u8]) -> Self {
+        Self(form_urlencoded::parse(encoded).into_owned().collect())
+    }
+
+    /// The first field of that name, unless it is empty: an empty parameter counts as missing.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let field = self.0.iter().find(|(known, _)| known == name);
+        field.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Whether the field says `true`.
+    pub(super) fn is_true(&self, name: &str) -> bool {
+        self.get(name) == Some("true")
+    }
+}

@@ -1,0 +1,37 @@
+//! The cookies that the instance sets for a DW session.
+
+use axum::http::header::{InvalidHeaderValue, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue};
+
+use super::ids;
+use super::options::{EnforceHttps, Options};
+
+/// The cookies of a new session: `dwsid` and `dwanonymous_{hash}`.
+pub(super) fn open_session(headers: &mut HeaderMap, options: &Options, dwsid: &str, guest: &str) {
+    let hash = ids::site_hash(&options.site_id);
+    set(headers, format!("dwsid={dwsid}; Path=/; HttpOnly; Secure; SameSite=None"));
+    set(headers, format!("dwanonymous_{hash}={guest}; Max-Age=15552000; Path=/"));
+}
+
+/// The secure token of a session, as the site's "Enforce HTTPS" switch has it.
+pub(super) fn secure_token(headers: &mut HeaderMap, options: &Options, value: &str) {
+    let name = secure_token_name(options);
+    match options.enforce_https {
+        EnforceHttps::Off => set(headers, format!("{name}={value}; Path=/; Secure")),
+        EnforceHttps::Silent => {}
+        EnforceHttps::Deletes => {
+            set(headers, format!("{name}=\"\"; Expires=Thu, 01-Jan-1970 00:00:10 GMT; Path=/"));
+        }
+    }
+}
+
+/// The name of the secure token's cookie on this site.
+pub(super) fn secure_token_name(options: &Options) -> String {
+    format!("dwsecuretoken_{}", ids::site_hash(&options.site_id))
+}
+
+/// Adds a `Set-Cookie` line of its own.
+pub(super) fn set(headers: &mut HeaderMap, line: String) {
+    let value: Result<HeaderValue, InvalidHeaderValue> = line.try_into();
+    headers.extend(value.ok().map(|value| (SET_COOKIE, value)));
+}

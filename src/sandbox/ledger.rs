@@ -1,0 +1,228 @@
+//! The ledger: every call that arrived, in order. Tests ask it how often something was called.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+
+use axum::http::{HeaderMap, Method};
+use serde::{Deserialize, Serialize};
+
+/// How many calls the ledger keeps; the counts go on.
+const CAPACITY: usize = 20_000;
+
+/// A simulated system that is called over the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Upstream {
+    /// Shopper login, under `/shopper/auth/v1`.
+    Slas,
+    /// The old shop API of the instance.
+    Ocapi,
+    /// The new commerce APIs.
+    Scapi,
+    /// The controllers of the instance.
+    Ecom,
+    /// The demo Head.
+    Head,
+}
+
+/// What a call wanted, told by its route and its grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// SLAS `GET authorize`.
+    Authorize,
+    /// SLAS `POST login`.
+    Login,
+    /// SLAS `POST token`, grant `client_credentials`.
+    TokenGuest,
+    /// SLAS `POST token`, grant `authorization_code_pkce`.
+    TokenCode,
+    /// SLAS `POST token`, grant `refresh_token`.
+    TokenRefresh,
+    /// SLAS `POST session-bridge/token`.
+    SessionBridge,
+    /// SLAS `GET logout`.
+    Logout,
+    /// SLAS `GET jwks`.
+    Jwks,
+    /// Any other SLAS call, including a token call with an unknown grant.
+    SlasOther,
+    /// SCAPI list of a customer's baskets.
+    BasketList,
+    /// SCAPI `baskets/actions/transfer`.
+    BasketTransfer,
+    /// SCAPI `baskets/actions/merge`.
+    BasketMerge,
+    /// Any other SCAPI call.
+    ScapiOther,
+    /// OCAPI `POST /sessions`.
+    Sessions,
+    /// OCAPI `POST /customers/auth`.
+    CustomersAuth,
+    /// Any other OCAPI call.
+    OcapiOther,
+    /// A page of an ECOM controller.
+    EcomPage,
+    /// A page of the Head.
+    HeadPage,
+    /// A call to the Head's own JSON interface.
+    HeadApi,
+}
+
+impl Operation {
+    /// A stable dotted name, such as `slas.token.refresh`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorize => "slas.authorize",
+            Self::Login => "slas.login",
+            Self::TokenGuest => "slas.token.guest",
+            Self::TokenCode => "slas.token.code",
+            Self::TokenRefresh => "slas.token.refresh",
+            Self::SessionBridge => "slas.session-bridge",
+            Self::Logout => "slas.logout",
+            Self::Jwks => "slas.jwks",
+            Self::SlasOther => "slas.other",
+            Self::BasketList => "scapi.baskets.list",
+            Self::BasketTransfer => "scapi.baskets.transfer",
+            Self::BasketMerge => "scapi.baskets.merge",
+            Self::ScapiOther => "scapi.other",
+            Self::Sessions => "ocapi.sessions",
+            Self::CustomersAuth => "ocapi.customers.auth",
+            Self::OcapiOther => "ocapi.other",
+            Self::EcomPage => "ecom.page",
+            Self::HeadPage => "head.page",
+            Self::HeadApi => "head.api",
+        }
+    }
+
+    /// The system that this operation belongs to.
+    #[must_use]
+    pub fn upstream(self) -> Upstream {
+        match self {
+            Self::Authorize
+            | Self::Login
+            | Self::TokenGuest
+            | Self::TokenCode
+            | Self::TokenRefresh
+            | Self::SessionBridge
+            | Self::Logout
+            | Self::Jwks
+            | Self::SlasOther => Upstream::Slas,
+            Self::BasketList | Self::BasketTransfer | Self::BasketMerge | Self::ScapiOther => {
+                Upstream::Scapi
+            }
+            Self::Sessions | Self::CustomersAuth | Self::OcapiOther => Upstream::Ocapi,
+            Self::EcomPage => Upstream::Ecom,
+            Self::HeadPage | Self::HeadApi => Upstream::Head,
+        }
+    }
+}
+
+/// One call that arrived.
+#[derive(Clone)]
+pub struct Call {
+    /// What it wanted.
+    pub operation: Operation,
+    /// Its method.
+    pub method: Method,
+    /// Its path, without the query: that may carry a refresh token.
+    pub path: String,
+    /// The status of the answer; `None` while there is none, or when it was lost.
+    pub status: Option<u16>,
+    /// The caller's `correlation-id`, else its `x-request-id`.
+    pub correlation: Option<String>,
+    /// When it arrived, in Unix milliseconds of the simulator's clock.
+    pub at_ms: i64,
+    /// How long the answer took, in milliseconds.
+    pub took_ms: i64,
+    headers: HeaderMap,
+}
+
+impl Call {
+    pub(super) fn new(operation: Operation, method: Method, path: &str, at_ms: i64) -> Self {
+        let headers = HeaderMap::new();
+        let path = path.to_owned();
+        Self {
+            operation,
+            method,
+            path,
+            status: None,
+            correlation: None,
+            at_ms,
+            took_ms: 0,
+            headers,
+        }
+    }
+
+    pub(super) fn with_headers(mut self, headers: &HeaderMap) -> Self {
+        self.headers = headers.clone();
+        let named = self.header("correlation-id").or_else(|| self.header("x-request-id"));
+        self.correlation = named.map(ToOwned::to_owned);
+        self
+    }
+
+    /// A header of the request, if it is readable text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Without header values, which carry tokens.
+impl fmt::Debug for Call {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, method, path, status, .. } = self;
+        write!(formatter, "{} ({method} {path}) -> {status:?}", operation.as_str())
+    }
+}
+
+/// All calls, oldest first.
+#[derive(Default)]
+pub(super) struct Ledger {
+    calls: VecDeque<Call>,
+    forgotten: usize,
+    counts: HashMap<Operation, usize>,
+}
+
+impl Ledger {
+    /// Enters a call on arrival and returns its number.
+    pub(super) fn enter(&mut self, call: Call) -> usize {
+        *self.counts.entry(call.operation).or_default() += 1;
+        self.calls.push_back(call);
+        if self.calls.len() > CAPACITY {
+            self.calls.pop_front();
+            self.forgotten += 1;
+        }
+        self.forgotten + self.calls.len() - 1
+    }
+
+    /// Notes the answer of a call.
+    pub(super) fn answered(&mut self, number: usize, status: u16, now_ms: i64) {
+        let entry = number.checked_sub(self.forgotten).and_then(|at| self.calls.get_mut(at));
+        if let Some(call) = entry {
+            call.status = Some(status);
+            call.took_ms = now_ms - call.at_ms;
+        }
+    }
+
+    pub(super) fn calls(&self) -> impl DoubleEndedIterator<Item = &Call> {
+        self.calls.iter()
+    }
+
+    /// The calls with their numbers.
+    pub(super) fn numbered(&self) -> impl DoubleEndedIterator<Item = (usize, &Call)> {
+        let numbered = |(at, call)| (self.forgotten + at, call);
+        self.calls.iter().enumerate().map(numbered)
+    }
+
+    pub(super) fn count(&self, operation: Operation) -> usize {
+        self.counts.get(&operation).copied().unwrap_or_default()
+    }
+
+    /// Forgets all calls; numbers of calls that still run stay valid and lead nowhere.
+    pub(super) fn forget(&mut self) {
+        self.forgotten += self.calls.len();
+        self.calls.clear();
+        self.counts.clear();
+    }
+}

@@ -1,0 +1,43 @@
+//! How OCAPI says no: a fault document.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// A fault with its type and arguments.
+pub(super) struct Refusal {
+    status: StatusCode,
+    kind: &'static str,
+    message: &'static str,
+    arguments: Value,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, kind: &'static str, message: &'static str) -> Self {
+        Self { status, kind, message, arguments: json!({}) }
+    }
+
+    /// The platform's way of refusing a token: it repeats it, for whoever logs the fault.
+    pub(super) fn access_token(token: &str) -> Self {
+        let message = "The OAuth access token sent via Authorization: Bearer header is invalid.";
+        Self {
+            arguments: json!({"accessToken": token}),
+            ..Self::new(StatusCode::UNAUTHORIZED, "InvalidAccessTokenException", message)
+        }
+    }
+
+    /// A session that is dead, unknown, or not proven.
+    pub(super) fn authentication() -> Self {
+        let message = "The customer could not be authenticated.";
+        Self::new(StatusCode::UNAUTHORIZED, "AuthenticationFailedException", message)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Self { status, kind, message, arguments } = self;
+        let fault = json!({"type": kind, "message": message, "arguments": arguments});
+        (status, Json(json!({"_v": "24.5", "fault": fault}))).into_response()
+    }
+}

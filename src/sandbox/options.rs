@@ -1,0 +1,132 @@
+//! How the simulated tenant is set up: ids, clients, shoppers, switches and lifetimes.
+
+use std::time::Duration;
+
+/// The set-up of a simulated tenant. `Options::default()` is what the README describes.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The organization in every API path, `f_ecom_{tenant}`.
+    pub organization_id: String,
+    /// The only site of the tenant: `channel_id`, `siteId` and the `/s/{site}` path segment.
+    pub site_id: String,
+    /// The private SLAS client.
+    pub private_client: PrivateClient,
+    /// The id of the public SLAS client.
+    pub public_client: String,
+    /// The one redirect URI registered for both clients.
+    pub redirect_uri: String,
+    /// Whether `/login` and `/authorize` demand `x-slas-client-auth` of the private client.
+    pub strict_client_auth: bool,
+    /// Whether the platform bridges by itself: token answers set `dwsid`, OCAPI is closed.
+    pub hybrid_auth: bool,
+    /// Whether a plain guest `dwsid` may still be bridged (stopped by the platform in 2024).
+    pub guest_dwsid_bridge: bool,
+    /// The site's "Enforce HTTPS" switch, which decides about `dwsecuretoken`.
+    pub enforce_https: EnforceHttps,
+    /// Life of an access token.
+    pub access_life: Duration,
+    /// Life of a guest's refresh token.
+    pub guest_refresh_life: Duration,
+    /// Life of a registered shopper's refresh token.
+    pub registered_refresh_life: Duration,
+    /// Ports to listen on; 0 means any free one.
+    pub ports: Ports,
+    /// The shoppers who have an account.
+    pub shoppers: Vec<Shopper>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            organization_id: "f_ecom_zzte_053".to_owned(),
+            site_id: "RefArch".to_owned(),
+            private_client: PrivateClient::default(),
+            public_client: "4e0b7c1a-2f56-4d6e-9c3b-7a1d5e8f2b90".to_owned(),
+            redirect_uri: "http://localhost:4280/callback".to_owned(),
+            strict_client_auth: true,
+            hybrid_auth: false,
+            guest_dwsid_bridge: false,
+            enforce_https: EnforceHttps::Silent,
+            access_life: Duration::from_secs(30 * 60),
+            guest_refresh_life: days(30),
+            registered_refresh_life: days(90),
+            ports: Ports::default(),
+            shoppers: vec![
+                Shopper::new("jo@example.com", "Tandem-2026", "Jo Rider"),
+                Shopper::new("sam@example.com", "Tandem-2026", "Sam Stoker"),
+            ],
+        }
+    }
+}
+
+impl Options {
+    /// The tenant id, such as `zzte_053`.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        self.organization_id.strip_prefix("f_ecom_").unwrap_or(&self.organization_id)
+    }
+}
+
+/// A SLAS client that holds a secret.
+#[derive(Clone, Debug)]
+pub struct PrivateClient {
+    /// The client id, a UUID.
+    pub id: String,
+    /// The secret, sent as `Basic` credentials.
+    pub secret: String,
+}
+
+impl Default for PrivateClient {
+    fn default() -> Self {
+        Self {
+            id: "1d0c6a52-93be-4f1a-8d37-5b2f9e6c7a41".to_owned(),
+            secret: "sandbox-only-secret".to_owned(),
+        }
+    }
+}
+
+/// A shopper with an account.
+#[derive(Clone, Debug)]
+pub struct Shopper {
+    /// What is typed into the login form.
+    pub login: String,
+    /// The password, in clear: these accounts exist only inside the simulator.
+    pub password: String,
+    /// The display name.
+    pub name: String,
+}
+
+impl Shopper {
+    /// A shopper with these credentials and this name.
+    #[must_use]
+    pub fn new(login: &str, password: &str, name: &str) -> Self {
+        Self { login: login.to_owned(), password: password.to_owned(), name: name.to_owned() }
+    }
+}
+
+/// Ports of the three listeners; 0 means any free one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ports {
+    /// SLAS and SCAPI.
+    pub api: u16,
+    /// OCAPI and ECOM.
+    pub instance: u16,
+    /// The demo Head.
+    pub head: u16,
+}
+
+/// The "Enforce HTTPS" switch of the site, and how `POST /sessions` words the absence of a secure
+/// token (both wordings are in the field).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnforceHttps {
+    /// Off: `dwsecuretoken_*` carries a value, and a session is proven by both cookies.
+    Off,
+    /// On: no `dwsecuretoken_*` header at all.
+    Silent,
+    /// On: `dwsecuretoken_*=""` with an expiry in 1970, as OCAPI 19.3 answered.
+    Deletes,
+}
+
+const fn days(count: u64) -> Duration {
+    Duration::from_secs(count * 24 * 60 * 60)
+}

@@ -1,0 +1,93 @@
+//! How SCAPI says no.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// A problem document with `title`, `type` and `detail`, and members of its own.
+pub(super) struct Problem {
+    status: StatusCode,
+    title: &'static str,
+    slug: &'static str,
+    detail: String,
+    more: Option<(&'static str, String)>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, title: &'static str, slug: &'static str, detail: &str) -> Self {
+        Self { status, title, slug, detail: detail.to_owned(), more: None }
+    }
+
+    pub(super) fn unauthorized(detail: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", "unauthorized", detail)
+    }
+
+    pub(super) fn forbidden(detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", "forbidden", detail)
+    }
+
+    pub(super) fn bad_request(detail: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "Bad Request", "bad-request", detail)
+    }
+
+    pub(super) fn unsupported_media_type() -> Self {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let detail = "The content type must be application/json.";
+        Self::new(status, "Unsupported Media Type", "unsupported-media-type", detail)
+    }
+
+    pub(super) fn no_such_basket(id: &str) -> Self {
+        let detail = format!("The basket with ID '{id}' is unknown.");
+        Self::new(StatusCode::NOT_FOUND, "Basket Not Found", "basket-not-found", &detail)
+    }
+
+    /// A registered or guest customer may have one basket.
+    pub(super) fn quota(basket_id: &str) -> Self {
+        let detail = format!(
+            "The maximum number of baskets per customer was exceeded. Please reuse or delete one \
+             of the existing baskets ({basket_id})."
+        );
+        let title = "Customer Baskets Quota Exceeded";
+        let slug = "customer-baskets-quota-exceeded";
+        Self {
+            more: Some(("basketIds", basket_id.to_owned())),
+            ..Self::new(StatusCode::BAD_REQUEST, title, slug, &detail)
+        }
+    }
+
+    /// 409: the customer from whom something should be taken has nothing.
+    pub(super) fn no_source_basket(customer_id: &str) -> Self {
+        let detail = format!("The previous customer with ID '{customer_id}' has no active basket.");
+        Self::conflict("no-source-basket-exception", &detail, customer_id)
+    }
+
+    /// 409: a transfer would replace the current customer's basket.
+    pub(super) fn basket_exists(customer_id: &str) -> Self {
+        let detail = format!("The current customer with ID '{customer_id}' has an active basket.");
+        Self::conflict("basket-transfer-basket-already-exists-exception", &detail, customer_id)
+    }
+
+    /// 409: there is no basket to merge into.
+    pub(super) fn no_destination_basket(customer_id: &str) -> Self {
+        let detail = format!("The current customer with ID '{customer_id}' has no active basket.");
+        Self::conflict("basket-merge-no-current-basket-exception", &detail, customer_id)
+    }
+
+    fn conflict(slug: &'static str, detail: &str, customer_id: &str) -> Self {
+        let more = Some(("customerId", customer_id.to_owned()));
+        Self { more, ..Self::new(StatusCode::CONFLICT, "Conflict", slug, detail) }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let base = "https://api.commercecloud.salesforce.com/documentation/error/v1/errors";
+        let mut body = json!({"title": self.title, "type": format!("{base}/{}", self.slug),
+                              "detail": self.detail});
+        if let Some((name, value)) = self.more {
+            body[name] = Value::String(value);
+        }
+        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
+        (self.status, content_type, body.to_string()).into_response()
+    }
+}
