@@ -73,7 +73,7 @@ pub async fn run(options: SandboxOptions) -> io::Result<()> {
     let clock = Clock::system();
     let hybrid_auth = options.mode == Mode::HybridAuth;
     let redirect_uri = format!("http://127.0.0.1:{}/callback", options.port);
-    let simulated = Options { hybrid_auth, redirect_uri, ..Options::default() };
+    let simulated = Options { redirect_uri, hybrid_auth, ..Options::default() };
     let sandbox = Sandbox::start(simulated.clone(), clock.clone()).await?;
     let layers = layers(&options, &simulated, &sandbox)?;
     let config = Config::from_layers(&layers).map_err(io::Error::other)?;

@@ -39,8 +39,9 @@ pub(super) struct Arrival {
     pub(super) notes: Notes,
     context: CallContext,
     arrived: Instant,
-    /// Fingerprints of the SLAS credentials presented.
-    tags: Vec<Tag>,
+    /// Fingerprints of every SLAS credential presented, and of those that count.
+    all: Vec<Tag>,
+    chosen: Vec<Tag>,
     /// A login in another tab has just replaced what this request presents.
     overtaken: bool,
 }
@@ -67,10 +68,13 @@ impl Arrival {
     ) -> Self {
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let mut presented = Presented::read(cookies, &site.names);
-        let tags = tags(&presented);
-        let overtaken = drop_retired(&mut presented, &site, arrived);
+        let all = tags(&presented);
+        drop_signed_out(&mut presented, &site, arrived);
         let sealed = presented.memory.as_deref().unwrap_or_default();
         let memory = site.seal.open(&site.names.memory, &site.config.id, sealed);
+        let chosen = chosen(&presented, &memory);
+        let signed_in = |tag: &Tag| site.retired.reason(*tag, arrived) == Some(Reason::SignedIn);
+        let overtaken = chosen.iter().any(signed_in);
         let context = CallContext { correlation_id, dnt: presented.dnt };
         let mut arrival = Self {
             site,
@@ -80,7 +84,8 @@ impl Arrival {
             notes,
             context,
             arrived,
-            tags,
+            all,
+            chosen,
             overtaken,
         };
         arrival.judge_access().await;
@@ -130,15 +135,15 @@ impl Arrival {
             };
             *candidates = vec![refresh.token];
         }
-        self.tags.push(grant.access.tag());
-        self.tags.extend(tags(&self.presented));
+        self.all.push(grant.access.tag());
+        self.all.extend(tags(&self.presented));
         self.access = judge::access(grant.access, grant.claims, self.site.clock.now());
     }
 
     /// Retires what this request presents.
     pub(super) fn retire(&self, reason: Reason) {
         let now = self.site.clock.monotonic();
-        self.site.retired.retire(self.tags.iter().copied(), reason, now);
+        self.site.retired.retire(self.all.iter().copied(), reason, now);
     }
 
     /// Decides, asks, and works out what changes in the browser.
@@ -174,7 +179,7 @@ impl Arrival {
 
     fn finish(&self, ending: Ending, remember: Option<bool>) -> Result<Travelled, Problem> {
         let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
-        let replaced = self.site.retired.any_since(&self.tags, self.arrived);
+        let replaced = self.site.retired.any_since(&self.chosen, self.arrived);
         if replaced && !leaving && changes_anything(&ending) {
             // A logout or login in another tab came first, and its cookies must stay.
             return Err(Problem::LoginConflict);
@@ -263,16 +268,18 @@ fn tags(presented: &Presented) -> Vec<Tag> {
     presented.access.iter().map(AccessToken::tag).chain(refresh.map(RefreshToken::tag)).collect()
 }
 
-/// Credentials of a session that has been signed out count as absent. Says whether others have
-/// been overtaken by a login.
-fn drop_retired(presented: &mut Presented, site: &Site, now: Instant) -> bool {
-    let reason = |tag| site.retired.reason(tag, now);
-    let overtaken = tags(presented).into_iter().any(|tag| reason(tag) == Some(Reason::SignedIn));
-    let live = |tag| reason(tag) != Some(Reason::SignedOut);
+fn chosen(presented: &Presented, memory: &Memory) -> Vec<Tag> {
+    let access = judge::access_token(presented, memory).map(AccessToken::tag);
+    let refresh = judge::refresh_token(presented, memory).map(|held| held.token.tag());
+    access.into_iter().chain(refresh).collect()
+}
+
+/// Credentials of a session that has been signed out count as absent.
+fn drop_signed_out(presented: &mut Presented, site: &Site, now: Instant) {
+    let live = |tag| site.retired.reason(tag, now) != Some(Reason::SignedOut);
     presented.access.retain(|token| live(token.tag()));
     presented.registered_refresh.retain(|token| live(token.tag()));
     presented.guest_refresh.retain(|token| live(token.tag()));
-    overtaken
 }
 
 /// The end of a journey, and what changes in the browser.
