@@ -49,7 +49,9 @@ impl App {
     /// The site that answers for `host` and `path`.
     #[must_use]
     pub fn site(&self, host: &Authority, path: &str) -> Option<&Arc<Site>> {
+        // Some proxies write the port although it is the scheme's own.
         let host = host.as_str();
+        let host = host.strip_suffix(":443").or(host.strip_suffix(":80")).unwrap_or(host);
         self.sites.iter().find(|site| {
             let config = &site.config;
             let under = path

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod drive;
 pub mod flow;
+mod forgetful;
 pub mod ids;
 pub mod metrics;
 pub mod problem;

@@ -5,18 +5,16 @@
 //! shopper into a guest again. So login and logout retire what they replace: by fingerprint, in
 //! this process, for as long as it matters.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::forgetful::Forgetful;
 use crate::ids::Tag;
 
 /// An access token dies by itself after 30 minutes; the refresh token has been revoked by then.
 const SIGNED_OUT: Duration = Duration::from_secs(60 * 60);
 /// By then the browser has the answer to its login, or will never have it.
 const SIGNED_IN: Duration = Duration::from_secs(30);
-/// What no longer matters is swept out when so many have piled up.
-const SWEEP: usize = 1024;
 
 /// Why a credential is retired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,17 +27,14 @@ pub enum Reason {
 
 /// The retired credentials of one site.
 #[derive(Default)]
-pub struct Retired(Mutex<HashMap<Tag, (Reason, Instant)>>);
+pub struct Retired(Mutex<Forgetful<Tag, (Reason, Instant)>>);
 
 impl Retired {
     /// Retires `tags` at the moment `now`.
     pub fn retire(&self, tags: impl IntoIterator<Item = Tag>, reason: Reason, now: Instant) {
         let mut retired = self.lock();
-        if retired.len() >= SWEEP && retired.len().is_power_of_two() {
-            retired.retain(|_, (reason, at)| matters(*reason, *at, now));
-        }
         for tag in tags {
-            retired.insert(tag, (reason, now));
+            retired.insert(tag, (reason, now), |(reason, at)| matters(*reason, *at, now));
         }
     }
 
@@ -57,7 +52,7 @@ impl Retired {
         tags.iter().any(|tag| retired.get(tag).is_some_and(|(_, at)| *at >= since))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Tag, (Reason, Instant)>> {
+    fn lock(&self) -> MutexGuard<'_, Forgetful<Tag, (Reason, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,9 +1,9 @@
 //! What the browser presents + our memory of it + the time → the facts a decision needs.
 
+use super::CustomerType;
 use super::memory::{DwMemory, Memory};
 use super::read::Presented;
 use super::token::Claims;
-use super::{Customer, CustomerType};
 use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy};
 use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
 use crate::timestamp::Timestamp;
@@ -139,17 +139,4 @@ fn life(known: &DwMemory, fronts_ecom: bool, now: Timestamp) -> Life {
     } else {
         Life::Doubtful
     }
-}
-
-/// Whether a request that reaches ECOM now is worth a note in our memory.
-#[must_use]
-pub fn deserves_note(known: &DwMemory, now: Timestamp) -> bool {
-    now.since(known.used) >= DW_NOTE
-}
-
-/// The customer our memory has for the DW session the browser presents.
-#[must_use]
-pub fn known_owner<'a>(presented: &Presented, memory: &'a Memory) -> Option<&'a Customer> {
-    let known = memory.dw.as_ref()?;
-    presented.dwsid.iter().any(|dwsid| dwsid.tag() == known.dwsid).then_some(&known.owner)
 }

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::Customer;
+use super::{Customer, judge};
 use crate::ids::{SiteId, Tag};
 use crate::timestamp::Timestamp;
 
@@ -71,6 +71,18 @@ pub struct DwMemory {
     /// When ECOM last served a request in it, as far as we saw.
     #[serde(rename = "u")]
     pub used: Timestamp,
+}
+
+impl Memory {
+    /// ECOM serves a request in the DW session now: that keeps it alive. Written down only now
+    /// and then, because every note is a `Set-Cookie`.
+    pub fn note_use(&mut self, now: Timestamp) {
+        if let Some(dw) = &mut self.dw
+            && now.since(dw.used) >= judge::DW_NOTE
+        {
+            dw.used = now;
+        }
+    }
 }
 
 /// The keys that seal: the first seals, all of them open, so that keys can be rotated.

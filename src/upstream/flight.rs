@@ -4,7 +4,6 @@
 //! answer that comes too late for its asker is still there for the next one. In this process
 //! only; replicas that share no store can each make one call.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,20 +12,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-
-/// Answers are swept out when so many slots have piled up since the last sweep.
-const SWEEP: usize = 1024;
+use crate::forgetful::Forgetful;
 
 /// Calls under way, and answers that still count.
 pub struct Flights<Key, Answer> {
-    slots: Arc<Mutex<Slots<Key, Answer>>>,
+    slots: Slots<Key, Answer>,
     clock: Clock,
 }
 
-struct Slots<Key, Answer> {
-    by_key: HashMap<Key, Slot<Answer>>,
-    sweep_at: usize,
-}
+type Slots<Key, Answer> = Arc<Mutex<Forgetful<Key, Slot<Answer>>>>;
 
 enum Slot<Answer> {
     Flying(watch::Receiver<Option<Answer>>),
@@ -52,8 +46,7 @@ where
     /// No calls, no answers.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        let slots = Slots { by_key: HashMap::new(), sweep_at: SWEEP };
-        Self { slots: Arc::new(Mutex::new(slots)), clock }
+        Self { slots: Arc::default(), clock }
     }
 
     /// Joins the call for `key`, or makes it. `keep` says how long an answer counts.
@@ -84,7 +77,7 @@ where
     #[must_use]
     pub fn remembered(&self, key: &Key) -> Option<Answer> {
         let now = self.clock.monotonic();
-        match lock(&self.slots).by_key.get(key) {
+        match lock(&self.slots).get(key) {
             Some(Slot::Landed { answer, until }) if now < *until => Some(answer.clone()),
             _ => None,
         }
@@ -92,7 +85,7 @@ where
 
     /// The answer of a call for `key` that is under way or has just landed.
     pub async fn current(&self, key: &Key) -> Option<Answer> {
-        let flying = match lock(&self.slots).by_key.get(key) {
+        let flying = match lock(&self.slots).get(key) {
             Some(Slot::Flying(receiver)) => Some(receiver.clone()),
             _ => None,
         };
@@ -108,16 +101,15 @@ where
     fn board(&self, key: &Key) -> Boarding<Answer> {
         let now = self.clock.monotonic();
         let mut slots = lock(&self.slots);
-        match slots.by_key.get(key) {
+        match slots.get(key) {
             Some(Slot::Landed { answer, until }) if now < *until => {
                 return Boarding::Remembered(answer.clone());
             }
             Some(Slot::Flying(receiver)) => return Boarding::Joined(receiver.clone()),
             _ => {}
         }
-        slots.sweep(now);
         let (sender, receiver) = watch::channel(None);
-        slots.by_key.insert(key.clone(), Slot::Flying(receiver.clone()));
+        slots.insert(key.clone(), Slot::Flying(receiver.clone()), |slot| slot.matters(now));
         Boarding::Leads(sender, receiver)
     }
 
@@ -133,7 +125,7 @@ where
         tokio::spawn(async move {
             let answer = work.await;
             let until = clock.monotonic() + keep(&answer);
-            landing.land(Slot::Landed { answer: answer.clone(), until });
+            landing.land(Slot::Landed { answer: answer.clone(), until }, clock.monotonic());
             sender.send_replace(Some(answer));
         });
     }
@@ -148,13 +140,13 @@ enum Boarding<Answer> {
 /// Clears the slot if the work dies, so that it does not block its key for ever.
 struct Landing<Key: Eq + Hash, Answer> {
     key: Option<Key>,
-    slots: Arc<Mutex<Slots<Key, Answer>>>,
+    slots: Slots<Key, Answer>,
 }
 
 impl<Key: Eq + Hash, Answer> Landing<Key, Answer> {
-    fn land(mut self, slot: Slot<Answer>) {
+    fn land(mut self, slot: Slot<Answer>, now: Instant) {
         if let Some(key) = self.key.take() {
-            lock(&self.slots).by_key.insert(key, slot);
+            lock(&self.slots).insert(key, slot, |slot| slot.matters(now));
         }
     }
 }
@@ -162,19 +154,16 @@ impl<Key: Eq + Hash, Answer> Landing<Key, Answer> {
 impl<Key: Eq + Hash, Answer> Drop for Landing<Key, Answer> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            lock(&self.slots).by_key.remove(&key);
+            lock(&self.slots).remove(&key);
         }
     }
 }
 
-impl<Key: Eq + Hash, Answer> Slots<Key, Answer> {
-    fn sweep(&mut self, now: Instant) {
-        if self.by_key.len() >= self.sweep_at {
-            self.by_key.retain(|_, slot| match slot {
-                Slot::Flying(_) => true,
-                Slot::Landed { until, .. } => now < *until,
-            });
-            self.sweep_at = self.by_key.len() * 2 + SWEEP;
+impl<Answer> Slot<Answer> {
+    fn matters(&self, now: Instant) -> bool {
+        match self {
+            Self::Flying(_) => true,
+            Self::Landed { until, .. } => now < *until,
         }
     }
 }
@@ -255,16 +244,5 @@ mod tests {
         assert_eq!(world.join().await, (Source::Remembered, Some(1)));
         world.clock.advance(KEPT);
         assert_eq!(world.join().await, (Source::Asked, Some(2)));
-    }
-
-    #[tokio::test]
-    async fn answers_that_count_no_more_do_not_pile_up() {
-        let world = World::new();
-        let flights: Flights<usize, usize> = Flights::new(world.clock.clone());
-        for key in 0..4 * SWEEP {
-            flights.join(key, || async { 1 }, |_| Duration::from_secs(1)).await;
-            world.clock.advance(Duration::from_secs(2));
-        }
-        assert!(lock(&flights.slots).by_key.len() <= SWEEP + 1);
     }
 }

@@ -52,6 +52,11 @@ impl Keys {
         }
     }
 
+    /// The key `kid`, if it is known without asking.
+    pub async fn at_hand(&self, kid: &str) -> Option<DecodingKey> {
+        self.cache.read().await.known(kid, self.clock.monotonic()).cloned()
+    }
+
     /// Holding the lock while fetching makes everybody else wait for the same answer.
     async fn fetch(&self, kid: &str) -> Option<DecodingKey> {
         let mut cache = self.cache.write().await;

@@ -5,6 +5,7 @@
 //! other token is checked with the tenant's ES256 keys. Verdicts are remembered by the token's
 //! fingerprint, so a warm request costs one hash.
 
+use jsonwebtoken::DecodingKey;
 use moka::sync::Cache;
 
 use super::keys::Keys;
@@ -30,18 +31,38 @@ impl Verifier {
 
     /// The claims of a genuine token, dead or alive; `None` for any other.
     pub async fn verify(&self, token: &AccessToken, vouched: Option<Tag>) -> Option<Claims> {
+        if let Some(claims) = self.known(token, vouched) {
+            return Some(claims);
+        }
+        let key = self.keys.get(&token::key_id(token).ok()?).await?;
+        self.check(token, &key)
+    }
+
+    /// As [`verify`](Self::verify), but with the keys at hand only.
+    pub async fn recognise(&self, token: &AccessToken, vouched: Option<Tag>) -> Option<Claims> {
+        if let Some(claims) = self.known(token, vouched) {
+            return Some(claims);
+        }
+        let key = self.keys.at_hand(&token::key_id(token).ok()?).await?;
+        self.check(token, &key)
+    }
+
+    fn known(&self, token: &AccessToken, vouched: Option<Tag>) -> Option<Claims> {
         let tag = token.tag();
         if let Some(claims) = self.verdicts.get(&tag) {
             return Some(claims);
         }
-        let claims = if vouched == Some(tag) {
-            token::read_issued(token, &self.audience).ok()?
-        } else {
-            let kid = token::key_id(token).ok()?;
-            let key = self.keys.get(&kid).await?;
-            token::verify(token, &key, &self.audience).ok()?
-        };
+        if vouched != Some(tag) {
+            return None;
+        }
+        let claims = token::read_issued(token, &self.audience).ok()?;
         self.verdicts.insert(tag, claims.clone());
+        Some(claims)
+    }
+
+    fn check(&self, token: &AccessToken, key: &DecodingKey) -> Option<Claims> {
+        let claims = token::verify(token, key, &self.audience).ok()?;
+        self.verdicts.insert(token.tag(), claims.clone());
         Some(claims)
     }
 }

@@ -50,16 +50,43 @@ impl FromRequestParts<Arc<App>> for Arrival {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
-        let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
-        let id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-        let arrived = app.clock.monotonic();
-        Ok(Self::new(site, &parts.headers, notes, id, arrived).await)
+        let (site, notes, id) = found(parts)?;
+        let mut arrival = Self::new(site, &parts.headers, notes, id, app.clock.monotonic());
+        if let Some(token) = arrival.token() {
+            let claims = arrival.site.verifier.verify(&token, arrival.memory.access).await;
+            arrival.believe(token, claims);
+        }
+        Ok(arrival)
     }
 }
 
+/// An arrival for which no key is fetched: a look at the session must cost no upstream call.
+pub(super) struct Glance(pub(super) Arrival);
+
+impl FromRequestParts<Arc<App>> for Glance {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let (site, notes, id) = found(parts)?;
+        let mut arrival = Arrival::new(site, &parts.headers, notes, id, app.clock.monotonic());
+        if let Some(token) = arrival.token() {
+            let claims = arrival.site.verifier.recognise(&token, arrival.memory.access).await;
+            arrival.believe(token, claims);
+        }
+        Ok(Self(arrival))
+    }
+}
+
+/// What the layers before the routes have found out.
+fn found(parts: &Parts) -> Result<(Arc<Site>, Notes, String), Problem> {
+    let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
+    let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
+    let id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    Ok((site, notes, id))
+}
+
 impl Arrival {
-    async fn new(
+    fn new(
         site: Arc<Site>,
         headers: &HeaderMap,
         notes: Notes,
@@ -76,7 +103,7 @@ impl Arrival {
         let signed_in = |tag: &Tag| site.retired.reason(*tag, arrived) == Some(Reason::SignedIn);
         let overtaken = chosen.iter().any(signed_in);
         let context = CallContext { correlation_id, dnt: presented.dnt };
-        let mut arrival = Self {
+        Self {
             site,
             presented,
             memory,
@@ -87,16 +114,15 @@ impl Arrival {
             all,
             chosen,
             overtaken,
-        };
-        arrival.judge_access().await;
-        arrival
+        }
     }
 
-    async fn judge_access(&mut self) {
-        let Some(token) = judge::access_token(&self.presented, &self.memory).cloned() else {
-            return;
-        };
-        if let Some(claims) = self.site.verifier.verify(&token, self.memory.access).await {
+    fn token(&self) -> Option<AccessToken> {
+        judge::access_token(&self.presented, &self.memory).cloned()
+    }
+
+    fn believe(&mut self, token: AccessToken, claims: Option<Claims>) {
+        if let Some(claims) = claims {
             let hashed = self.site.seal.log_id(claims.usid.as_str());
             self.notes.with(|noted| noted.session = Some(hashed));
             self.access = judge::access(token, claims, self.site.clock.now());
@@ -174,10 +200,15 @@ impl Arrival {
             noted.outcome = Some(outcome);
             noted.questions += questions;
         });
-        self.finish(ending, remember)
+        self.finish(ending, intent, remember)
     }
 
-    fn finish(&self, ending: Ending, remember: Option<bool>) -> Result<Travelled, Problem> {
+    fn finish(
+        &self,
+        ending: Ending,
+        intent: Intent,
+        remember: Option<bool>,
+    ) -> Result<Travelled, Problem> {
         let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
         let replaced = self.site.retired.any_since(&self.chosen, self.arrived);
         if replaced && !leaving && changes_anything(&ending) {
@@ -194,6 +225,9 @@ impl Arrival {
             now,
         };
         let mut changes = before.changes(&ending, remember);
+        if intent == Intent::Ecom && ending.dw == DwChange::Keep {
+            changes.memory.note_use(now);
+        }
         if self.overtaken {
             changes = Changes { cookies: Vec::new(), memory: self.memory.clone() };
         }
@@ -202,7 +236,7 @@ impl Arrival {
     }
 
     /// Adds our sealed memory to the changes, if there is anything new in it.
-    pub(super) fn seal(&self, changes: &mut Changes) {
+    fn seal(&self, changes: &mut Changes) {
         if changes.memory != self.memory {
             let names = &self.site.names;
             let id = &self.site.config.id;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{COOKIE, LOCATION, REFERER, SET_COOKIE};
+use http::header::{CONTENT_LENGTH, COOKIE, LOCATION, REFERER, SET_COOKIE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -20,9 +20,9 @@ use crate::app::App;
 use crate::config::Origin;
 use crate::flow::{Dw, DwChange, Intent, Outcome};
 use crate::problem::{Problem, wants_page};
+use crate::session::CustomerType;
 use crate::session::names::DWSID;
 use crate::session::write::Changes;
-use crate::session::{CustomerType, judge};
 use crate::site::Site;
 
 pub(super) async fn proxy(
@@ -48,7 +48,7 @@ pub(super) async fn proxy(
     let hop = Hop { app, arrival, parts };
     match place {
         Place::Head(head) => hop.to_head(head, visit, body).await,
-        Place::Ecom(ecom) => hop.to_ecom(ecom, body).await,
+        Place::Ecom(ecom) => hop.to_ecom(ecom, visit, body).await,
     }
 }
 
@@ -88,8 +88,14 @@ impl Hop {
         Ok(self.dressed(response, &travelled))
     }
 
-    async fn to_ecom(&self, ecom: &Origin, body: Body) -> Result<Response, Problem> {
-        let mut travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
+    async fn to_ecom(&self, ecom: &Origin, visit: Visit, body: Body) -> Result<Response, Problem> {
+        // A form sent from another site comes without cookies (a payment page's return), and so
+        // does a beacon of a page that is just loading: neither may begin a session, because it
+        // would take the place of the one the browser holds back.
+        if visit != Visit::Document && self.arrival.presented.is_empty() {
+            return self.forward(Place::Ecom(ecom), body, None).await;
+        }
+        let travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
         if let Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) =
             travelled.ending.outcome
         {
@@ -99,9 +105,9 @@ impl Hop {
         if !safe && was_replaced(&travelled) {
             return Ok(self.dressed(self.back_to_form(), &travelled));
         }
-        self.note_use(&mut travelled);
         let response = self.forward(Place::Ecom(ecom), body, Some(&travelled.changes)).await?;
-        if safe && self.was_swapped(&travelled, &response) {
+        let repeatable = safe && !has_body(&self.parts.headers);
+        if repeatable && self.was_swapped(&travelled, &response) {
             return self.again(ecom, response, travelled).await;
         }
         Ok(self.dressed(response, &travelled))
@@ -148,21 +154,6 @@ impl Hop {
         let mut answered = response.headers().get_all(SET_COOKIE).iter();
         let theirs = answered.find_map(|header| value_of(header.as_bytes(), DWSID));
         matches!((ours, theirs), (Some(ours), Some(theirs)) if ours != theirs)
-    }
-
-    /// ECOM serves a request in the DW session now: that keeps it alive.
-    fn note_use(&self, travelled: &mut Travelled) {
-        let now = self.arrival.site.clock.now();
-        let changes = &mut travelled.changes;
-        if travelled.ending.dw == DwChange::Keep
-            && let Some(dw) = &mut changes.memory.dw
-            && judge::deserves_note(dw, now)
-        {
-            dw.used = now;
-            if changes.cookies.is_empty() {
-                self.arrival.seal(changes);
-            }
-        }
     }
 
     /// A form that was rendered in a session that is no more cannot be sent in the new one: its
@@ -223,6 +214,10 @@ impl Hop {
         let unchanged = Changes::default();
         cookies(&self.arrival.site, &self.parts, changes.unwrap_or(&unchanged))
     }
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
 }
 
 /// Whether the DW session the form was rendered in is no more.

@@ -143,8 +143,10 @@ fn is_navigation(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match text("sec-fetch-mode") {
         Some(mode) => {
-            let framed = |dest| matches!(dest, "document" | "iframe" | "frame");
-            mode == "navigate" && text("sec-fetch-dest").is_none_or(framed)
+            // A frame on another site gets no cookies from the browser, nor keeps any.
+            let ours = text("sec-fetch-site") != Some("cross-site");
+            let page = |dest| dest == "document" || (ours && matches!(dest, "iframe" | "frame"));
+            mode == "navigate" && text("sec-fetch-dest").is_none_or(page)
         }
         None => text(ACCEPT.as_str()).is_some_and(|accept| accept.contains("text/html")),
     }

@@ -5,13 +5,13 @@ use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::arrival::{Arrival, Travelled};
+use super::arrival::{Arrival, Glance, Travelled};
 use crate::flow::{Intent, Outcome};
 use crate::ids::DwSignature;
 use crate::problem::Problem;
 
 /// What the browser may know. Never a token, never an upstream call, and it slides nothing.
-pub(super) async fn show(arrival: Arrival) -> Response {
+pub(super) async fn show(Glance(arrival): Glance) -> Response {
     Json(arrival.view(None)).into_response()
 }
 
