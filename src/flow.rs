@@ -102,6 +102,17 @@ pub struct Facts {
     pub guest_adoption_retired: bool,
 }
 
+impl Facts {
+    /// Who the access token says the shopper is, or was.
+    fn customer(&self) -> Option<&Customer> {
+        match &self.access {
+            Access::None => None,
+            Access::Expired(claims) => Some(&claims.customer),
+            Access::Ending(held) | Access::Fresh(held) => Some(&held.claims.customer),
+        }
+    }
+}
+
 /// The access token a browser holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {

@@ -46,7 +46,10 @@ pub(super) enum Tokens {
 }
 
 impl Journey {
-    pub(super) fn new(facts: Facts, goal: Goal) -> Self {
+    pub(super) fn new(mut facts: Facts, goal: Goal) -> Self {
+        if !is_of_session(&facts) {
+            facts.refresh = None;
+        }
         let held = match &facts.access {
             Access::Fresh(held) | Access::Ending(held) => Some(held.clone()),
             Access::Expired(_) | Access::None => None,
@@ -92,6 +95,23 @@ impl Journey {
         }
     }
 
+    /// Whose the DW session is, where that is known and it may still live.
+    pub(super) fn dw_owner(&self) -> Option<&Customer> {
+        match &self.dw {
+            Dw::Live { owner, .. } => Some(owner),
+            Dw::Doubtful { owner, .. } => owner.as_ref(),
+            Dw::Absent | Dw::Dead => None,
+        }
+    }
+
+    /// A registered refresh token beside a guest's access token: somebody else (ECOM) has signed
+    /// the shopper in, and the registered one wins.
+    pub(super) fn outranked(&self) -> bool {
+        let guest = self.customer().is_some_and(|customer| customer.kind == CustomerType::Guest);
+        let refresh = self.facts.refresh.as_ref();
+        guest && refresh.is_some_and(|refresh| refresh.kind == CustomerType::Registered)
+    }
+
     pub(super) fn ask_refresh(mut self, held: HeldRefresh) -> Step {
         self.refreshed = true;
         let dwsid = self.held_dw().map(|dw| dw.dwsid.clone());
@@ -114,6 +134,7 @@ impl Journey {
     }
 
     pub(super) fn ended(self, outcome: Outcome, dw: DwChange) -> Step {
+        let session_expired = self.session_expired || self.signs_out_of_ecom(&dw);
         let tokens = match self.tokens {
             Tokens::Kept(_) => TokenChange::Keep,
             Tokens::Renewed(grant) | Tokens::New(grant) => TokenChange::Set(grant),
@@ -123,10 +144,30 @@ impl Journey {
             outcome,
             tokens,
             dw,
-            session_expired: self.session_expired,
+            session_expired,
             guest_adoption_refused: self.guest_adoption_refused,
         }))
     }
+
+    /// Whether `change` takes a registered shopper's DW session away and leaves a guest, which
+    /// must not happen silently.
+    fn signs_out_of_ecom(&self, change: &DwChange) -> bool {
+        let registered = |customer: &Customer| customer.kind == CustomerType::Registered;
+        let stays = matches!(change, DwChange::Keep | DwChange::Confirm(_));
+        matches!(self.goal, Goal::Arrive(_))
+            && !stays
+            && self.dw_owner().is_some_and(registered)
+            && !self.customer().is_some_and(registered)
+    }
+}
+
+/// A guest's refresh token beside a registered shopper's access token belongs to somebody else:
+/// using it would sign the shopper out.
+fn is_of_session(facts: &Facts) -> bool {
+    let registered =
+        facts.customer().is_some_and(|customer| customer.kind == CustomerType::Registered);
+    let guest = |refresh: &HeldRefresh| refresh.kind == CustomerType::Guest;
+    !(registered && facts.refresh.as_ref().is_some_and(guest))
 }
 
 /// [`Step::Refresh`].
@@ -207,7 +248,7 @@ impl AdoptAsk {
     /// Goes on with the answer.
     #[must_use]
     pub fn hear(self, answer: AdoptAnswer) -> Step {
-        arrive::adopted(*self.journey, self.owner, answer)
+        arrive::adopted(*self.journey, &self.owner, answer)
     }
 }
 

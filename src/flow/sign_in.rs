@@ -79,8 +79,8 @@ pub(super) fn signed_in(mut journey: Journey, answer: SignInAnswer) -> Step {
         SignInAnswer::Conflict => Outcome::LoginConflict,
         SignInAnswer::Unavailable(trouble) => Outcome::Unavailable(trouble),
     };
-    let lost = matches!(journey.tokens, Tokens::Dropped);
-    journey.ended(refused, if lost { DwChange::Drop } else { DwChange::Keep })
+    let dw = bridge::unasked(&journey);
+    journey.ended(refused, dw)
 }
 
 fn transfer(journey: Journey) -> Step {
