@@ -137,7 +137,7 @@ pub(super) fn bridged(journey: Journey, owner: Customer, answer: BridgeAnswer) -
     match (answer, journey.unused_refresh()) {
         (BridgeAnswer::Bridged(cookies), _) => journey.reached(DwChange::Set { cookies, owner }),
         (BridgeAnswer::TokenRefused, Some(refresh)) if arriving && !is_new(&journey) => {
-            forget_access(journey).ask_refresh(refresh)
+            spend_access(journey).ask_refresh(refresh)
         }
         // Even a token fresh from SLAS is refused: OCAPI does not know our client.
         (BridgeAnswer::TokenRefused, _) => {
@@ -147,9 +147,10 @@ pub(super) fn bridged(journey: Journey, owner: Customer, answer: BridgeAnswer) -
     }
 }
 
-/// OCAPI has just refused the access token: nothing may fall back on it.
-fn forget_access(mut journey: Journey) -> Journey {
-    journey.tokens = Tokens::Kept(None);
+/// OCAPI has just refused the access token: it is not shown there again. It may still be good for
+/// everything else.
+fn spend_access(mut journey: Journey) -> Journey {
+    journey.facts.bridged = true;
     journey
 }
 
