@@ -7,7 +7,9 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
@@ -198,6 +200,7 @@ fn respond(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(seconds) = retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
     }
@@ -224,8 +227,8 @@ pub async fn present(request: Request, next: Next) -> Response {
         Some(problem) if page => {
             let (parts, _) = response.into_parts();
             let mut rendered = problem.page();
-            for cookie in parts.headers.get_all(http::header::SET_COOKIE) {
-                rendered.headers_mut().append(http::header::SET_COOKIE, cookie.clone());
+            for cookie in parts.headers.get_all(SET_COOKIE) {
+                rendered.headers_mut().append(SET_COOKIE, cookie.clone());
             }
             rendered.extensions_mut().insert(problem);
             rendered

@@ -2,8 +2,8 @@
 //!
 //! A request's cookies become [`Presented`](read::Presented); with our own sealed
 //! [`Memory`](memory::Memory) and the time they become [`Facts`](crate::flow::Facts)
-//! ([`judge`]); what the flow decides goes back to the browser through [`write`], the only writer
-//! of `Set-Cookie`. Pure: no clock, no I/O, no async.
+//! ([`judge`]); what the flow decides goes back to the browser through [`mod@write`], the only
+//! writer of `Set-Cookie`. Pure: no clock, no I/O, no async.
 
 use crate::ids::{AccessToken, CustomerId, DwValue, Dwsid, RefreshToken, Tag};
 use serde::{Deserialize, Serialize};
