@@ -12,6 +12,7 @@ use crate::session::token::Claims;
 
 mod answers;
 mod arrive;
+mod asks;
 mod bridge;
 mod ending;
 mod facts;
@@ -23,14 +24,14 @@ pub use answers::{
     AdoptAnswer, BasketAnswer, BridgeAnswer, Cause, GuestAnswer, ProbeAnswer, RefreshAnswer,
     SignInAnswer, SignOutAnswer, Trouble,
 };
+pub use asks::{
+    AdoptAsk, BridgeAsk, GuestAsk, PeekBasketAsk, ProbeAsk, RefreshAsk, SignInAsk, SignOutAsk,
+    TransferBasketAsk,
+};
 pub use ending::{DwChange, Ending, Outcome, TokenChange};
 pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
     Intent, Policy,
-};
-pub use journey::{
-    AdoptAsk, BridgeAsk, GuestAsk, PeekBasketAsk, ProbeAsk, RefreshAsk, SignInAsk, SignOutAsk,
-    TransferBasketAsk,
 };
 
 /// What comes next.

@@ -1,6 +1,7 @@
 //! Landing and returning: from whatever the browser holds to good SLAS tokens.
 
-use super::journey::{AdoptAsk, Goal, Journey, ProbeAsk, Tokens};
+use super::asks::{AdoptAsk, ProbeAsk};
+use super::journey::{Goal, Journey, Tokens};
 use super::{
     Access, AdoptAnswer, BridgeMode, Cause, Dw, DwChange, Facts, GuestAnswer, Intent, Outcome,
     ProbeAnswer, RefreshAnswer, Step, Trouble, bridge, guest_usid,

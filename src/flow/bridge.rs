@@ -1,6 +1,7 @@
 //! The DW side of the pair: keep it, confirm it, replace it, or let it go.
 
-use super::journey::{BridgeAsk, Goal, Journey, ProbeAsk, Tokens};
+use super::asks::{BridgeAsk, ProbeAsk};
+use super::journey::{Goal, Journey, Tokens};
 use super::{
     BridgeAnswer, BridgeMode, BridgeTime, Cause, Dw, DwChange, Intent, Outcome, ProbeAnswer, Step,
     Trouble,

@@ -4,7 +4,8 @@
 //! basket; between login and transfer no other token call is made, because that would break the
 //! chain by which the platform finds the guest's basket.
 
-use super::journey::{Goal, Journey, PeekBasketAsk, SignInAsk, Tokens, TransferBasketAsk};
+use super::asks::{PeekBasketAsk, SignInAsk, TransferBasketAsk};
+use super::journey::{Goal, Journey, Tokens};
 use super::{
     BasketAnswer, Cause, DwChange, Facts, GuestBasket, Outcome, RefreshAnswer, SignInAnswer, Step,
     Trouble, bridge,

@@ -1,7 +1,8 @@
 //! Logout: end the session at SLAS, clear both worlds here whatever the upstream says, and begin
 //! a guest session where the site wants one.
 
-use super::journey::{Goal, Journey, SignOutAsk, Tokens};
+use super::asks::SignOutAsk;
+use super::journey::{Goal, Journey, Tokens};
 use super::{DwChange, Facts, RefreshAnswer, SignOutAnswer, Step};
 use crate::ids::{AccessToken, RefreshToken};
 use crate::session::CustomerType;
