@@ -8,14 +8,13 @@ use axum::response::Response;
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use serde::Serialize;
 
 use super::notes::{Notes, RequestId};
 use crate::app::App;
 use crate::clock;
 use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
 use crate::flow::{
-    self, Access, Dw, DwChange, Ending, Facts, Intent, Outcome, RefreshAnswer, TokenChange,
+    self, Access, DwChange, Ending, Facts, Intent, Outcome, RefreshAnswer, TokenChange,
 };
 use crate::ids::{AccessToken, DwSignature, RefreshToken, Tag};
 use crate::problem::Problem;
@@ -245,31 +244,6 @@ impl Arrival {
         }
     }
 
-    /// What a page may know about the shopper after `travelled`, or now.
-    pub(super) fn view(&self, travelled: Option<&Travelled>) -> SessionView {
-        let granted = travelled.and_then(|travelled| match &travelled.ending.tokens {
-            TokenChange::Set(grant) => Some(Some(&grant.claims)),
-            TokenChange::Drop => Some(None),
-            TokenChange::Keep => None,
-        });
-        let held = match &self.access {
-            Access::Fresh(held) | Access::Ending(held) => Some(&held.claims),
-            Access::Expired(_) | Access::None => None,
-        };
-        let memory = travelled.map_or(&self.memory, |travelled| &travelled.changes.memory);
-        let dw = match travelled.map(|travelled| &travelled.ending.dw) {
-            Some(DwChange::Set { .. } | DwChange::Confirm(_)) => "live",
-            Some(DwChange::Drop | DwChange::Missing(_)) => "none",
-            Some(DwChange::Keep) | None => match self.facts(None).dw {
-                Dw::Absent => "none",
-                Dw::Live { .. } => "live",
-                Dw::Doubtful { .. } => "unknown",
-                Dw::Dead => "expired",
-            },
-        };
-        SessionView::new(granted.unwrap_or(held), memory, dw, self.presented.dnt, &self.site)
-    }
-
     /// Puts the cookies of `changes` on `response`.
     pub(super) fn dress(&self, changes: &Changes, response: &mut Response) {
         let headers = response.headers_mut();
@@ -320,51 +294,4 @@ fn drop_signed_out(presented: &mut Presented, site: &Site, now: Instant) {
 pub(super) struct Travelled {
     pub(super) ending: Ending,
     pub(super) changes: Changes,
-}
-
-/// What a page may know about its shopper. Never a token.
-#[derive(Clone, Debug, Serialize)]
-pub struct SessionView {
-    customer_type: &'static str,
-    customer_id: Option<String>,
-    usid: Option<String>,
-    login_id: Option<String>,
-    /// Seconds.
-    access_expires_in: Option<i64>,
-    /// Seconds.
-    refresh_expires_in: Option<i64>,
-    dw_session: &'static str,
-    dnt: Option<bool>,
-    session_expired: bool,
-}
-
-impl SessionView {
-    fn new(
-        claims: Option<&Claims>,
-        memory: &Memory,
-        dw_session: &'static str,
-        dnt: Option<bool>,
-        site: &Site,
-    ) -> Self {
-        let now = site.clock.now();
-        let expired = memory.session_expired_at;
-        Self {
-            customer_type: match claims.map(|claims| claims.customer.kind) {
-                None => "none",
-                Some(CustomerType::Guest) => "guest",
-                Some(CustomerType::Registered) => "registered",
-            },
-            customer_id: claims.map(|claims| claims.customer.id.to_string()),
-            usid: claims.map(|claims| claims.usid.to_string()),
-            login_id: claims.and_then(|claims| claims.login_id.clone()),
-            access_expires_in: claims.map(|claims| claims.expires_at.since(now)),
-            refresh_expires_in: memory
-                .refresh_expires_at
-                .map(|at| at.since(now))
-                .filter(|left| claims.is_some() && *left > 0),
-            dw_session,
-            dnt: dnt.or(claims.and_then(|claims| claims.dnt)),
-            session_expired: expired.is_some_and(|at| now.since(at) < judge::EXPIRED_NOTICE),
-        }
-    }
 }

@@ -6,13 +6,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::arrival::{Arrival, Glance, Travelled};
+use super::view::SessionView;
 use crate::flow::{Intent, Outcome};
 use crate::ids::DwSignature;
 use crate::problem::Problem;
 
 /// What the browser may know. Never a token, never an upstream call, and it slides nothing.
 pub(super) async fn show(Glance(arrival): Glance) -> Response {
-    Json(arrival.view(None)).into_response()
+    Json(SessionView::of(&arrival, None)).into_response()
 }
 
 /// A signature over its session that ECOM gave the page, where there is one.
@@ -51,6 +52,6 @@ fn answer(arrival: &Arrival, travelled: &Travelled) -> Response {
         }
         // The caller is told; the cookies on this answer are already the new guest's.
         _ if travelled.ending.session_expired => Problem::SessionExpired.into_response(),
-        _ => Json(arrival.view(Some(travelled))).into_response(),
+        _ => Json(SessionView::of(arrival, Some(travelled))).into_response(),
     }
 }
