@@ -162,6 +162,10 @@ fn read(section: &Section<'_>) -> Option<Site> {
     cookies.finish();
     let session = read_session(&section.section("session"));
     let routes = read_routes(&section.section("routes"));
+    let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
+    if no_dw && routes.ecom.is_some() {
+        section.problem("routes.ecom", "must be empty: bridge mode \"none\" has no DW session");
+    }
     section.finish();
     Some(Site {
         id: id?,
