@@ -139,7 +139,7 @@ fn promise_10_nothing_in_the_browser_can_bring_the_shopper_back_after_logout() {
 #[test]
 fn promise_1_the_judge_never_finds_a_live_dw_session_of_somebody_else_in_what_was_written() {
     next(
-        starts(&ARRIVALS),
+        starts(&ARRIVALS[..2]),
         |start| start.intent,
         |path, browser, _| {
             let facts = browser.facts(&path.start.facts, false);
@@ -159,6 +159,22 @@ fn a_registered_session_that_ended_is_remembered_until_it_has_been_told() {
         |path, browser, _| {
             let noted = browser.memory.session_expired_at == Some(now());
             assert_eq!(noted, path.ending.session_expired, "{path}");
+        },
+    );
+}
+
+#[test]
+fn promise_4_the_token_that_made_a_dw_session_is_remembered_as_spent() {
+    let classic = starts(&ARRIVALS[..2]).filter(|start| {
+        start.facts.policy.mode == BridgeMode::Classic && !start.facts.bridge_resting
+    });
+    next(
+        classic,
+        |start| start.intent,
+        |path, browser, _| {
+            let made = matches!(path.ending.dw, DwChange::Set { .. });
+            let spent = browser.facts(&path.start.facts, false).bridged;
+            assert!(spent || !made, "{path}");
         },
     );
 }

@@ -152,17 +152,33 @@ pub(crate) const MODES: [BridgeMode; 3] =
 /// Every combination of facts for `intents`, save those that differ only in what cannot matter
 /// ([`indifferent`] makes up for it).
 pub(crate) fn starts(intents: &[Intent]) -> impl Iterator<Item = Start> {
-    every_start(intents).filter(is_plain)
+    let start = |intent: &Intent| Start { facts: nothing(BridgeMode::None), intent: *intent };
+    let mut all = intents.iter().map(start).collect();
+    all = vary(all, &MODES, |facts, mode| facts.policy.mode = *mode);
+    let times = [BridgeTime::Landing, BridgeTime::OnDemand];
+    all = vary(all, &times, |facts, time| facts.policy.time = *time);
+    all = vary(all, &accesses(), |facts, access| facts.access = access.clone());
+    all = vary(all, &refreshes(), |facts, refresh| facts.refresh.clone_from(refresh));
+    all = vary(all, &dws(), |facts, dw| facts.dw = dw.clone());
+    all = vary(all, &[true, false], |facts, flag| facts.policy.guest_after_logout = *flag);
+    all = vary(all, &[false, true], |facts, flag| facts.bridged = *flag);
+    all = vary(all, &[false, true], |facts, flag| facts.bridge_resting = *flag);
+    let signatures = [None, Some(signature())];
+    all = vary(all, &signatures, |facts, signature| facts.signature.clone_from(signature));
+    all = vary(all, &[false, true], |facts, flag| facts.guest_adoption_retired = *flag);
+    all.into_iter()
 }
 
-/// Every combination, without exception.
-fn every_start(intents: &[Intent]) -> impl Iterator<Item = Start> {
-    let intents = intents.to_vec();
-    facts().flat_map(move |facts| {
-        let starts: Vec<_> =
-            intents.iter().map(|intent| Start { facts: facts.clone(), intent: *intent }).collect();
-        starts
-    })
+fn vary<T>(all: Vec<Start>, values: &[T], set: impl Fn(&mut Facts, &T)) -> Vec<Start> {
+    let one = |start: Start| {
+        let set = &set;
+        values.iter().map(move |value| {
+            let mut start = start.clone();
+            set(&mut start.facts, value);
+            start
+        })
+    };
+    all.into_iter().flat_map(one).filter(is_plain).collect()
 }
 
 /// Of the starts that differ only in what cannot matter, the one that stands for all.
@@ -199,35 +215,6 @@ pub(crate) fn indifferent(start: &Start) -> Start {
     twin.facts.bridged |= !may_be_spent(start);
     twin.facts.bridge_resting |= !start.is_arrival();
     twin
-}
-
-fn facts() -> impl Iterator<Item = Facts> {
-    let mut all = vec![nothing(BridgeMode::None)];
-    all = vary(all, &MODES, |facts, mode| facts.policy.mode = *mode);
-    let times = [BridgeTime::Landing, BridgeTime::OnDemand];
-    all = vary(all, &times, |facts, time| facts.policy.time = *time);
-    all = vary(all, &[true, false], |facts, flag| facts.policy.guest_after_logout = *flag);
-    all = vary(all, &accesses(), |facts, access| facts.access = access.clone());
-    all = vary(all, &refreshes(), |facts, refresh| facts.refresh.clone_from(refresh));
-    all = vary(all, &dws(), |facts, dw| facts.dw = dw.clone());
-    all = vary(all, &[false, true], |facts, flag| facts.bridged = *flag);
-    all = vary(all, &[false, true], |facts, flag| facts.bridge_resting = *flag);
-    let signatures = [None, Some(signature())];
-    all = vary(all, &signatures, |facts, signature| facts.signature.clone_from(signature));
-    all = vary(all, &[false, true], |facts, flag| facts.guest_adoption_retired = *flag);
-    all.into_iter()
-}
-
-fn vary<T>(all: Vec<Facts>, values: &[T], set: impl Fn(&mut Facts, &T)) -> Vec<Facts> {
-    let one = |facts: Facts| {
-        let set = &set;
-        values.iter().map(move |value| {
-            let mut facts = facts.clone();
-            set(&mut facts, value);
-            facts
-        })
-    };
-    all.into_iter().flat_map(one).collect()
 }
 
 /// An empty-handed browser on a site that bridges at landing.

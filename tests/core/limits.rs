@@ -259,3 +259,13 @@ fn only_the_dw_session_that_the_browser_presents_is_asked_about() {
         }
     });
 }
+
+#[test]
+fn a_registered_refresh_token_beside_a_guests_tokens_is_used_at_once() {
+    for start in starts(&ARRIVALS).filter(Start::is_outranked) {
+        let Step::Refresh(ask) = decide(start.facts.clone(), start.intent) else {
+            panic!("the guest goes on: {start:?}");
+        };
+        assert_eq!(ask.kind, Registered);
+    }
+}

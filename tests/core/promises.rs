@@ -2,8 +2,8 @@
 //! signed out without being told.
 
 use tandem::flow::{
-    BridgeAnswer, BridgeMode, Dw, DwChange, Intent, Outcome, ProbeAnswer, RefreshAnswer,
-    TokenChange,
+    BridgeAnswer, BridgeMode, Dw, DwChange, GuestAnswer, Intent, Outcome, ProbeAnswer,
+    RefreshAnswer, TokenChange,
 };
 use tandem::session::Customer;
 
@@ -125,6 +125,20 @@ fn promise_1_without_tokens_no_dwsid_is_left() {
 }
 
 #[test]
+fn promise_1_a_guest_nobody_has_been_before_inherits_no_dwsid() {
+    walk_all(starts(&ARRIVALS), |path| {
+        let before = path.start.claims().map(|claims| &claims.customer);
+        let new = path.asked.iter().rev().find_map(|asked| match asked {
+            Asked::Guest(_, GuestAnswer::Granted(grant)) => Some(&grant.claims.customer),
+            _ => None,
+        });
+        let stranger = customer_after(path).as_ref() == new && new.is_some() && new != before;
+        let inherited = matches!(path.ending.dw, DwChange::Keep | DwChange::Confirm(_));
+        assert!(!stranger || !inherited, "{path}");
+    });
+}
+
+#[test]
 fn ready_for_ecom_means_a_dw_session_of_the_same_shopper() {
     let classic =
         starts(&[Intent::Ecom]).filter(|start| start.facts.policy.mode == BridgeMode::Classic);
@@ -213,10 +227,7 @@ fn promise_2_a_still_valid_access_token_keeps_working_while_the_refresh_is_unava
     walk_all(holders, |path| {
         let outage =
             path.any(|asked| matches!(asked, Asked::Refresh(_, RefreshAnswer::Unavailable(_))));
-        // OCAPI has just said that this token works no more.
-        let revoked =
-            path.any(|asked| matches!(asked, Asked::Bridge(_, BridgeAnswer::TokenRefused)));
-        if outage && !revoked {
+        if outage {
             assert_eq!(path.ending.tokens, TokenChange::Keep, "{path}");
             assert!(!matches!(path.ending.outcome, Outcome::Unavailable(_)), "{path}");
         }
@@ -231,4 +242,25 @@ fn promise_2_a_registered_shopper_is_not_served_as_a_guest_while_the_refresh_is_
             path.any(|asked| matches!(asked, Asked::Refresh(_, RefreshAnswer::Unavailable(_))));
         assert!(!outage || left_alone(path), "{path}");
     });
+}
+
+#[test]
+fn a_dw_session_comes_from_ocapi_or_where_hybrid_auth_is_on_from_the_last_token_answer() {
+    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS[..1]] {
+        walk_all(starts(intents), |path| {
+            let set = match &path.ending.dw {
+                DwChange::Set { cookies, .. } => Some(cookies),
+                _ => None,
+            };
+            let expected = match (path.start.facts.policy.mode, &path.ending.tokens) {
+                (BridgeMode::Classic, _) => path.asked.last().and_then(|asked| match asked {
+                    Asked::Bridge(_, BridgeAnswer::Bridged(cookies)) => Some(cookies),
+                    _ => None,
+                }),
+                (BridgeMode::HybridAuth, TokenChange::Set(grant)) => grant.dw.as_ref(),
+                _ => None,
+            };
+            assert_eq!(set, expected, "{path}");
+        });
+    }
 }
