@@ -7,7 +7,7 @@ use tokio::time::{Duration, Instant, timeout};
 use crate::support::{Answer, Head, Line, Plan, Server, World, get, post};
 
 async fn platform() -> Sandbox {
-    Sandbox::start(Options::default(), Clock::system()).await.unwrap()
+    Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox")
 }
 
 /// A server before a Head that the test plays, draining for `delay` milliseconds.

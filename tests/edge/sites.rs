@@ -13,7 +13,8 @@ struct Mall {
 
 async fn mall() -> Mall {
     let options = Options { site_id: "RefArchDE".to_owned(), ..Options::default() };
-    let german = Sandbox::start(options.clone(), Clock::system()).await.unwrap();
+    let german = Sandbox::start(options.clone(), Clock::system()).await;
+    let german = german.expect("a sandbox");
     let (instance, head) = (german.instance(), german.head());
     let other = format!(
         r#"

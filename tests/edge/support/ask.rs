@@ -80,16 +80,13 @@ impl Ask {
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
-        for (name, value) in &self.headers {
-            bytes.push_str(&format!("{name}: {value}\r\n"));
-        }
+        let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.target)];
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
         let framed = self.headers.iter().any(|(name, _)| name == "content-length");
         if !framed && (self.method == "POST" || !self.body.is_empty()) {
-            bytes.push_str(&format!("content-length: {}\r\n", self.body.len()));
+            lines.push(format!("content-length: {}", self.body.len()));
         }
-        bytes.push_str("\r\n");
-        let mut bytes = bytes.into_bytes();
+        let mut bytes = (lines.join("\r\n") + "\r\n\r\n").into_bytes();
         bytes.extend_from_slice(&self.body);
         bytes
     }
@@ -121,11 +118,6 @@ impl Jar {
     #[track_caller]
     pub(crate) fn value(&self, name: &str) -> &str {
         self.0.get(name).unwrap_or_else(|| panic!("no cookie {name} in {:?}", self.0.keys()))
-    }
-
-    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        self.0.insert(name.to_owned(), value.to_owned());
-        self
     }
 
     pub(crate) fn without(mut self, name: &str) -> Self {

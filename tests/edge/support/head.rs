@@ -11,6 +11,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::wire::{Line, Top};
 
+/// What was asked: tops and bodies.
+type Requests = Arc<Mutex<Vec<(Top, Vec<u8>)>>>;
+
 /// A listener whose connections the test answers by hand.
 pub(crate) struct Head {
     listener: TcpListener,
@@ -41,7 +44,7 @@ impl Head {
 /// A Head that gives every request the same answer and remembers what it was asked.
 pub(crate) struct StandIn {
     pub(crate) address: SocketAddr,
-    asked: Arc<Mutex<Vec<(Top, Vec<u8>)>>>,
+    asked: Requests,
     _stop: DropGuard,
 }
 
@@ -50,7 +53,7 @@ impl StandIn {
     pub(crate) async fn answering(answer: &str) -> Self {
         let head = Head::bind().await;
         let (address, answer) = (head.address, answer.to_owned());
-        let asked = Arc::<Mutex<Vec<_>>>::default();
+        let asked = Requests::default();
         let stop = CancellationToken::new();
         let serving = serve(head, answer, Arc::clone(&asked));
         tokio::spawn(stop.clone().run_until_cancelled_owned(serving));
@@ -63,7 +66,7 @@ impl StandIn {
     }
 }
 
-async fn serve(head: Head, answer: String, asked: Arc<Mutex<Vec<(Top, Vec<u8>)>>>) {
+async fn serve(head: Head, answer: String, asked: Requests) {
     while let Ok((stream, _)) = head.listener.accept().await {
         let mut line = Line::on(stream);
         let Some(top) = line.top().await else { continue };
