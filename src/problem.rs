@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
@@ -33,6 +33,10 @@ pub enum Problem {
     NotFound,
     /// The body is longer than our routes take.
     PayloadTooLarge,
+    /// Path and query are longer than any of ours.
+    TargetTooLong,
+    /// The headers are longer than the platform would take.
+    HeadersTooLong,
     /// Wrong login or password.
     BadCredentials,
     /// The same login is being used, or the session changed, at this very moment.
@@ -85,6 +89,15 @@ impl Problem {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "payload_too_large",
                 "The request is too long.",
+                None,
+            ),
+            Self::TargetTooLong => {
+                (StatusCode::URI_TOO_LONG, "bad_request", "The address is too long.", None)
+            }
+            Self::HeadersTooLong => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "bad_request",
+                "The request has too many cookies or other headers.",
                 None,
             ),
             Self::BadCredentials => (
@@ -225,13 +238,13 @@ pub async fn present(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     match response.extensions().get::<Problem>().copied() {
         Some(problem) if page => {
-            let (parts, _) = response.into_parts();
-            let mut rendered = problem.page();
-            for cookie in parts.headers.get_all(SET_COOKIE) {
-                rendered.headers_mut().append(SET_COOKIE, cookie.clone());
+            let (mut parts, _) = response.into_parts();
+            let (page, body) = problem.page().into_parts();
+            parts.headers.remove(CONTENT_LENGTH);
+            for (name, value) in &page.headers {
+                parts.headers.insert(name, value.clone());
             }
-            rendered.extensions_mut().insert(problem);
-            rendered
+            Response::from_parts(parts, body)
         }
         _ => response,
     }

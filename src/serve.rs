@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,6 +28,10 @@ use crate::web;
 const BACKLOG: u32 = 4096;
 /// A peer that opens more streams at a time on one HTTP/2 connection is not a browser.
 const STREAMS: u32 = 250;
+
+/// A request head longer than this, in octets, is not read at all. What is read and still too long
+/// is refused with a reason in `web::layers`.
+const LONGEST_HEAD: u32 = 64 * 1024;
 
 /// A server whose listeners are bound.
 pub struct Bound {
@@ -130,20 +136,32 @@ async fn serve(
     closing: CancellationToken,
 ) {
     let _ = stream.set_nodelay(true);
-    let routes =
-        routes.map_request(|request: Request<Incoming>| request.map(axum::body::Body::new));
+    let begun = Arc::new(AtomicBool::new(false));
+    let routes = routes.map_request({
+        let begun = Arc::clone(&begun);
+        move |request: Request<Incoming>| {
+            begun.store(true, Ordering::Relaxed);
+            request.map(axum::body::Body::new)
+        }
+    });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(LONGEST_HEAD as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        .max_header_list_size(LONGEST_HEAD)
         .keep_alive_interval(Duration::from_secs(30));
     let service = TowerToHyperService::new(routes);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = silence(&begun, header_timeout) => return,
         () = closing.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -154,38 +172,66 @@ async fn serve(
     }
 }
 
+/// Returns when a new connection has not brought a request within `limit`. hyper's own timer starts
+/// only when it knows the protocol, so that whoever sends nothing would be waited for for ever.
+async fn silence(begun: &AtomicBool, limit: Duration) {
+    tokio::time::sleep(limit).await;
+    if begun.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Serves `config` until the process is told to stop.
 pub async fn run(config: Config) -> io::Result<()> {
     let admin = config.admin_listen;
     let app = App::new(config, crate::clock::Clock::system())
         .ok_or_else(|| io::Error::other("the system has no usable TLS roots"))?;
     let bound = Bound::new(app, admin)?;
+    // Whoever reads that we are serving may tell us to stop.
+    let stop = stopped();
     tracing::info!(public = %bound.address()?, admin = %bound.admin_address()?, "serving");
-    bound.run(stopped()).await;
+    bound.run(stop).await;
     Ok(())
 }
 
-/// Cancelled by SIGTERM or SIGINT. A second one ends the process at once.
+/// Cancelled by SIGTERM or SIGINT, from this call on. A second one ends the process at once.
+///
+/// # Panics
+///
+/// Outside a runtime, and when the system refuses to report signals: a process that cannot be told
+/// to stop must not start.
 #[must_use]
 pub fn stopped() -> CancellationToken {
+    #[expect(clippy::expect_used, reason = "see `# Panics`")]
+    let mut signals = Signals::new().expect("the system reports signals");
     let token = CancellationToken::new();
     tokio::spawn({
         let token = token.clone();
         async move {
-            signal().await;
+            signals.next().await;
             token.cancel();
-            signal().await;
+            signals.next().await;
             std::process::exit(130);
         }
     });
     token
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 
 mod arrival;
 mod document;
@@ -29,7 +29,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/bff/login", only(post(login::login)))
         .route("/bff/logout", only(post(logout::logout)))
         .route("/bff/go", only(get(go::go)))
-        .route("/bff/{*rest}", axum::routing::any(|| async { Problem::NotFound }));
+        .route("/bff/", any(|| async { Problem::NotFound }))
+        .route("/bff/{*rest}", any(|| async { Problem::NotFound }));
     let own = layers::own(own, app);
     let all = own.fallback(document::proxy).with_state(Arc::clone(app));
     layers::all(all, app)

@@ -33,11 +33,18 @@ const FORWARDING: [HeaderName; 7] = [
     HeaderName::from_static("x-real-ip"),
 ];
 
+/// A method is what the request line says: what was judged as a GET must not become a DELETE.
+const METHOD_OVERRIDES: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-method-override"),
+];
+
 /// The headers of a request as they go on to `origin`, still without cookies.
 pub(super) fn onward(headers: &HeaderMap, origin: &Origin, public_origin: &Origin) -> HeaderMap {
     let mut headers = headers.clone();
     strip_hop_by_hop(&mut headers);
-    for name in FORWARDING {
+    for name in FORWARDING.iter().chain(&METHOD_OVERRIDES) {
         headers.remove(name);
     }
     headers.remove(COOKIE);

@@ -81,8 +81,9 @@ pub async fn run(options: SandboxOptions) -> io::Result<()> {
     let admin = config.admin_listen;
     let app = App::new(config, clock).ok_or_else(|| io::Error::other("no usable TLS roots"))?;
     let bound = Bound::new(app, admin).map_err(|error| taken(&options, &error))?;
+    let stop = stopped();
     say(&welcome(options.port, &simulated));
-    bound.run(stopped()).await;
+    bound.run(stop).await;
     drop(sandbox);
     Ok(())
 }

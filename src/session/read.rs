@@ -4,8 +4,6 @@
 //! it. A name that comes several times with different values is kept as several *candidates*;
 //! the judge takes the one our seal vouches for, or none. Whatever does not parse is absent.
 
-use cookie::Cookie;
-
 use super::names::{self, CookieNames};
 use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 
@@ -41,15 +39,14 @@ impl Presented {
         let mut presented = Self::default();
         for header in headers {
             let Ok(header) = std::str::from_utf8(header) else { continue };
-            for cookie in Cookie::split_parse(header).flatten() {
-                presented.take(&cookie, names);
+            for (name, value) in header.split(';').filter_map(pair) {
+                presented.take(name, value, names);
             }
         }
         presented
     }
 
-    fn take(&mut self, cookie: &Cookie<'_>, names: &CookieNames) {
-        let (name, value) = (cookie.name(), cookie.value());
+    fn take(&mut self, name: &str, value: &str, names: &CookieNames) {
         if name == names.access {
             candidate(&mut self.access, AccessToken::parse(value));
         } else if name == names.registered_refresh {
@@ -107,6 +104,16 @@ impl Presented {
     }
 }
 
+/// One `name=value` of a `Cookie` header.
+///
+/// Only spaces are trimmed (RFC 6265 section 4.2.1). Whoever trims all that Unicode calls white
+/// space takes a cookie for `__Host-…` whose name a browser sees as another one, and which any
+/// sibling host may set.
+fn pair(text: &str) -> Option<(&str, &str)> {
+    let (name, value) = text.split_once('=')?;
+    Some((name.trim_matches(' '), value.trim_matches(' ')))
+}
+
 fn candidate<T: PartialEq>(candidates: &mut Vec<T>, found: Option<T>) {
     if let Some(found) = found
         && candidates.len() < MOST_CANDIDATES
@@ -144,7 +151,14 @@ mod tests {
 
     #[test]
     fn attack_8_tricks_with_the_name_of_the_sealed_cookie_are_not_it() {
-        for header in ["__host-tandem=x", "=__Host-tandem=x", "$Version=1"] {
+        for header in [
+            "__host-tandem=x",
+            "=__Host-tandem=x",
+            "$Version=1",
+            "a=b;\t__Host-tandem=x",
+            "a=b; \u{2000}__Host-tandem=x",
+            "__Host-tandem\u{a0}=x",
+        ] {
             assert_eq!(read(&[header]).memory, None, "{header}");
         }
     }

@@ -29,6 +29,19 @@ use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
 
+/// By these an upstream tells a cache before us more than `Cache-Control` does (RFC 9213 and its
+/// older relatives), so they would win over our `no-store`.
+const SHARED_CACHES: [&str; 8] = [
+    "cdn-cache-control",
+    "cloudflare-cdn-cache-control",
+    "edge-control",
+    "expires",
+    "netlify-cdn-cache-control",
+    "surrogate-control",
+    "vercel-cdn-cache-control",
+    "x-accel-expires",
+];
+
 /// Who comes, to which site, with what.
 pub(super) struct Arrival {
     pub(super) site: Arc<Site>,
@@ -252,6 +265,9 @@ impl Arrival {
         }
         if !changes.cookies.is_empty() {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+            for name in SHARED_CACHES {
+                headers.remove(name);
+            }
         }
     }
 

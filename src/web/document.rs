@@ -8,7 +8,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_LENGTH, COOKIE, LOCATION, REFERER, SET_COOKIE, TRANSFER_ENCODING};
+use http::header::{
+    ALLOW, CONTENT_LENGTH, COOKIE, LOCATION, REFERER, SET_COOKIE, TRANSFER_ENCODING,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -25,11 +27,27 @@ use crate::session::names::DWSID;
 use crate::session::write::Changes;
 use crate::site::Site;
 
+/// Methods that go through to the Head or to ECOM. `TRACE` would show a page's script the cookies
+/// it must not read, and `CONNECT` is not for us.
+const PASSING: [Method; 7] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
+
 pub(super) async fn proxy(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
+    if !PASSING.contains(&parts.method) {
+        let allowed = PASSING.map(|method| method.to_string()).join(",");
+        return Ok(([(ALLOW, allowed)], Problem::MethodNotAllowed).into_response());
+    }
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let path = parts.uri.path();
     let routes = &site.config.routes;
@@ -63,12 +81,12 @@ impl Hop {
     async fn to_head(&self, head: &Origin, visit: Visit, body: Body) -> Result<Response, Problem> {
         let intent = if visit == Visit::Document { Intent::Head } else { Intent::Renew };
         if intent == Intent::Renew && self.arrival.presented.is_empty() {
-            return self.forward(Place::Head(head), body, None).await;
+            return Ok(self.forward(Place::Head(head), body, None).await);
         }
         let travelled = match self.arrival.travel(self.arrival.facts(None), intent).await {
             // A call that a login in another tab has overtaken still works; it changes nothing.
             Err(Problem::LoginConflict) => {
-                return self.forward(Place::Head(head), body, None).await;
+                return Ok(self.forward(Place::Head(head), body, None).await);
             }
             travelled => travelled?,
         };
@@ -84,7 +102,7 @@ impl Hop {
         {
             return Ok(self.dressed(login, &travelled));
         }
-        let response = self.forward(Place::Head(head), body, Some(&travelled.changes)).await?;
+        let response = self.forward(Place::Head(head), body, Some(&travelled.changes)).await;
         Ok(self.dressed(response, &travelled))
     }
 
@@ -93,7 +111,7 @@ impl Hop {
         // does a beacon of a page that is just loading: neither may begin a session, because it
         // would take the place of the one the browser holds back.
         if visit != Visit::Document && self.arrival.presented.is_empty() {
-            return self.forward(Place::Ecom(ecom), body, None).await;
+            return Ok(self.forward(Place::Ecom(ecom), body, None).await);
         }
         let travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
         if let Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) =
@@ -105,7 +123,7 @@ impl Hop {
         if !safe && was_replaced(&travelled) {
             return Ok(self.dressed(self.back_to_form(), &travelled));
         }
-        let response = self.forward(Place::Ecom(ecom), body, Some(&travelled.changes)).await?;
+        let response = self.forward(Place::Ecom(ecom), body, Some(&travelled.changes)).await;
         let repeatable = safe && !has_body(&self.parts.headers);
         if repeatable && self.was_swapped(&travelled, &response) {
             return self.again(ecom, response, travelled).await;
@@ -141,7 +159,7 @@ impl Hop {
             Outcome::Unavailable(_) | Outcome::NoDwSession(_) => Ok(self.dressed(swapped, &before)),
             _ => {
                 let changes = Some(&travelled.changes);
-                let response = self.forward(Place::Ecom(ecom), Body::empty(), changes).await?;
+                let response = self.forward(Place::Ecom(ecom), Body::empty(), changes).await;
                 Ok(self.dressed(response, &travelled))
             }
         }
@@ -200,14 +218,13 @@ impl Hop {
         response
     }
 
-    async fn forward(
-        &self,
-        place: Place<'_>,
-        body: Body,
-        changes: Option<&Changes>,
-    ) -> Result<Response, Problem> {
+    /// A page that cannot be had is an answer too: it carries the cookies that were made for it,
+    /// or a rotated refresh token would be lost.
+    async fn forward(&self, place: Place<'_>, body: Body, changes: Option<&Changes>) -> Response {
         let cookies = self.cookies(changes);
-        forward(&self.app, &self.arrival.site, place, &self.parts, body, cookies).await
+        let site = &self.arrival.site;
+        let response = forward(&self.app, site, place, &self.parts, body, cookies).await;
+        response.unwrap_or_else(IntoResponse::into_response)
     }
 
     fn cookies(&self, changes: Option<&Changes>) -> Option<HeaderValue> {

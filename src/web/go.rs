@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::arrival::Arrival;
 use super::guard::local_path;
-use super::places::{Visit, visit};
+use super::places::only_looks;
 use crate::app::App;
 use crate::flow::{Intent, Outcome};
 use crate::problem::Problem;
@@ -34,8 +34,7 @@ pub(super) async fn go(
     let location = HeaderValue::from_str(target)
         .map_err(|_| Problem::BadRequest("The target is not a path of this site."))?;
     let mut response = (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response();
-    let routes = &arrival.site.config.routes;
-    if visit(&http::Method::GET, "/", &headers, routes, &app.crawlers) == Visit::Quiet {
+    if only_looks(&headers, &app.crawlers) {
         return Ok(response);
     }
     let travelled = arrival.travel(arrival.facts(None), Intent::Ecom).await?;

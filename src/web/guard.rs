@@ -1,7 +1,7 @@
 //! May this request change state, and may that path be redirected to? Pure rules.
 
 use http::header::ORIGIN;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 use crate::config;
 use crate::problem::Problem;
@@ -22,16 +22,27 @@ pub(super) fn may_change_state(
     if method.is_safe() {
         return Ok(());
     }
-    let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    let origin = one(headers, ORIGIN)?;
     let listed = |origin: &str| site.cors_origins.iter().any(|known| known.as_str() == origin);
-    let allowed = match (headers.get("sec-fetch-site"), origin) {
-        (Some(relation), _) if relation == "same-origin" || relation == "none" => true,
+    let relation = one(headers, HeaderName::from_static("sec-fetch-site"))?;
+    let allowed = match (relation, origin) {
+        (Some("same-origin" | "none"), _) => true,
         (Some(_), Some(origin)) => listed(origin),
         (Some(_), None) => false,
         (None, Some(origin)) => origin == site.public_origin.as_str() || listed(origin),
         (None, None) => headers.get("x-bff").is_some_and(|value| value == "1"),
     };
     if allowed { Ok(()) } else { Err(Problem::CsrfRejected) }
+}
+
+/// The header's value; a header that comes twice has no one value, and no browser sends it so.
+fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| Problem::CsrfRejected),
+        (Some(_), Some(_)) => Err(Problem::CsrfRejected),
+    }
 }
 
 /// The path of this site that `text` names, if it is one: it cannot lead to another origin, to our

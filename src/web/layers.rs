@@ -19,6 +19,13 @@ use crate::clock;
 use crate::problem::{self, Problem};
 use crate::site::Site;
 
+/// Longest path and query, in octets.
+const LONGEST_TARGET: usize = 8 * 1024;
+/// Longest single header, in octets; by far the longest of a browser is `Cookie`.
+const LONGEST_HEADER: usize = 16 * 1024;
+/// All headers together, in octets. The Commerce APIs take no more than this either.
+const LONGEST_HEAD: usize = 24 * 1024;
+
 /// For our own routes only: what is proxied has its own rules.
 pub(super) fn own(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
     router
@@ -40,14 +47,30 @@ pub(super) fn all(router: Router, app: &Arc<App>) -> Router {
     let before_routing = tower::ServiceBuilder::new()
         // Puts problems into the form the caller wants.
         .layer(from_fn(problem::present))
+        // A defect costs one request, not the process. Inside the log, so that it is seen.
+        .layer(CatchPanicLayer::custom(|_| Problem::Internal.into_response()))
+        // What no upstream of ours would take ends here.
+        .layer(from_fn(bound_head))
         // Before routing, because the site's path prefix comes off our own routes.
         .layer(from_fn_with_state(Arc::clone(app), places::find_site));
     Router::new()
         .fallback_service(before_routing.service(router))
-        // A defect costs one request, not the process. Inside the log, so that it is seen.
-        .layer(CatchPanicLayer::custom(|_| Problem::Internal.into_response()))
         // One line per request, whatever happened inside.
         .layer(from_fn_with_state(Arc::clone(app), log))
+}
+
+async fn bound_head(request: Request, next: Next) -> Response {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let lengths = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    let (longest, total) =
+        lengths.fold((0, 0), |(longest, total), length| (length.max(longest), total + length));
+    if target > LONGEST_TARGET {
+        Problem::TargetTooLong.into_response()
+    } else if longest > LONGEST_HEADER || total > LONGEST_HEAD {
+        Problem::HeadersTooLong.into_response()
+    } else {
+        next.run(request).await
+    }
 }
 
 async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
@@ -138,14 +161,72 @@ async fn bound_time(State(app): State<Arc<App>>, request: Request, next: Next) -
 
 async fn keep_private(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    if response.status() == StatusCode::PAYLOAD_TOO_LARGE
-        && response.extensions().get::<Problem>().is_none()
-    {
-        response = Problem::PayloadTooLarge.into_response();
+    if response.extensions().get::<Problem>().is_none() {
+        response = match response.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::PayloadTooLarge.into_response(),
+            StatusCode::BAD_REQUEST => {
+                Problem::BadRequest("The body does not arrive whole.").into_response()
+            }
+            _ => response,
+        };
     }
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.append(VARY, HeaderValue::from_static("Cookie"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::get;
+    use http::header::ACCEPT;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::config::{Config, Layers};
+
+    const CONFIG: &str = r#"
+        [cookies]
+        seal_keys = ["a key for tests only, long enough"]
+        [[sites]]
+        id = "RefArch"
+        hosts = ["shop.test"]
+        public_origin = "https://shop.test"
+        bridge.mode = "none"
+        slas.base_url = "http://127.0.0.1:1"
+        slas.organization_id = "f_ecom_zzte_053"
+        slas.client_id = "client"
+        slas.redirect_uri = "https://shop.test/callback"
+    "#;
+
+    async fn broken() -> Response {
+        panic!("CANARY in a panic")
+    }
+
+    #[tokio::test]
+    async fn attack_80_and_fault_60_a_panic_costs_one_request_and_tells_nothing() {
+        let config = Config::from_layers(&Layers::merge("test.toml", CONFIG, []).unwrap()).unwrap();
+        let app = App::new(config, clock::Clock::system()).unwrap();
+        let routes = Router::new().route("/broken", get(broken)).route("/fine", get(|| async {}));
+        let routes = all(routes, &app);
+        for (path, accept, status, kind) in [
+            ("/broken", "*/*", 500, Some("application/problem+json")),
+            ("/broken", "text/html", 500, Some("text/html; charset=utf-8")),
+            ("/fine", "*/*", 200, None),
+        ] {
+            let request = Request::get(path).header("host", "shop.test").header(ACCEPT, accept);
+            let request = request.body(Body::empty()).unwrap();
+            let response = routes.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), status);
+            let answered =
+                response.headers().get("content-type").map(|kind| kind.to_str().unwrap());
+            assert_eq!(answered, kind);
+            assert!(response.headers().contains_key("x-request-id"));
+            let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+            let body = String::from_utf8_lossy(&body);
+            assert!(!body.contains("CANARY") && !body.contains(".rs"), "{body}");
+        }
+    }
 }

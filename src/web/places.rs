@@ -95,11 +95,7 @@ pub(super) fn visit(
     crawlers: &[String],
 ) -> Visit {
     let safe = method == Method::GET || method == Method::HEAD;
-    if *method == Method::OPTIONS
-        || is_file(path, routes)
-        || is_prefetch(headers)
-        || is_crawler(headers, crawlers)
-    {
+    if *method == Method::OPTIONS || is_file(path, routes) || only_looks(headers, crawlers) {
         Visit::Quiet
     } else if safe && is_navigation(headers) {
         Visit::Document
@@ -123,6 +119,11 @@ fn is_file(path: &str, routes: &RouteConfig) -> bool {
         || routes.asset_suffixes.iter().any(|suffix| path.ends_with(suffix))
 }
 
+/// Whether nobody is there yet to have a session: a prefetch, or a crawler.
+pub(super) fn only_looks(headers: &HeaderMap, crawlers: &[String]) -> bool {
+    is_prefetch(headers) || is_crawler(headers, crawlers)
+}
+
 fn is_prefetch(headers: &HeaderMap) -> bool {
     ["sec-purpose", "purpose", "x-moz"].iter().any(|name| {
         let purpose = headers.get(*name).and_then(|value| value.to_str().ok());
@@ -131,7 +132,7 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
 }
 
 /// Whether the user agent is a known crawler. That only ever takes rights away.
-pub(super) fn is_crawler(headers: &HeaderMap, crawlers: &[String]) -> bool {
+fn is_crawler(headers: &HeaderMap, crawlers: &[String]) -> bool {
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     agent.is_some_and(|agent| {
         let agent = agent.to_ascii_lowercase();

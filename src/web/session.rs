@@ -1,12 +1,18 @@
 //! `GET /bff/session`: who the shopper is. `POST /bff/session`: make it so.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
 use serde::Deserialize;
 
 use super::arrival::{Arrival, Glance, Travelled};
+use super::places::only_looks;
 use super::view::SessionView;
+use crate::app::App;
 use crate::flow::{Intent, Outcome};
 use crate::ids::DwSignature;
 use crate::problem::Problem;
@@ -25,7 +31,15 @@ struct Signed {
 }
 
 /// Landing or returning, the bridge by the site's policy; answers as [`show`].
-pub(super) async fn make(arrival: Arrival, body: Bytes) -> Result<Response, Problem> {
+pub(super) async fn make(
+    State(app): State<Arc<App>>,
+    arrival: Arrival,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    if only_looks(&headers, &app.crawlers) {
+        return Ok(Json(SessionView::of(&arrival, None)).into_response());
+    }
     let signature = signature(&body)?;
     let facts = arrival.facts(signature);
     let travelled = arrival.travel(facts, Intent::Head).await?;

@@ -1,0 +1,253 @@
+//! Planted, doubled and forged cookies, and the attributes of our own (attacks 7–18).
+
+use std::collections::BTreeSet;
+
+use http::header::{COOKIE, HOST};
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tandem::sandbox::{CustomerKind, Operation, TokenSignature, TokenSpec};
+
+use crate::support::{Answer, Jar, World, get, post};
+
+const MEMORY: &str = "__Host-tandem";
+
+/// A jar in which only our memory tells that the DW session lives.
+async fn known(world: &World) -> Jar {
+    let jar = world.guest().await;
+    assert_eq!(world.session(&jar).await["dw_session"], "live");
+    jar
+}
+
+#[tokio::test]
+async fn attack_7_of_two_memories_in_one_header_none_counts() {
+    let world = World::start().await;
+    let jar = known(&world).await;
+    let other = world.guest().await;
+    for doubled in [
+        format!("{}; {MEMORY}={}", jar.header(), other.value(MEMORY)),
+        format!("{MEMORY}=x; {}", jar.header()),
+    ] {
+        let answer = world.ask(get("/bff/session").own_page().header("cookie", &doubled)).await;
+        assert_eq!(answer.expect(200).json()["dw_session"], "unknown");
+    }
+}
+
+#[tokio::test]
+async fn attack_7_of_two_memories_in_two_http2_headers_none_counts() {
+    let world = World::start().await;
+    let jar = known(&world).await;
+    let both = [jar.header(), format!("{MEMORY}={}", world.guest().await.value(MEMORY))];
+    for (headers, state) in [(&both[..1], "live"), (&both[..], "unknown")] {
+        let stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
+        let io = TokioIo::new(stream);
+        let (mut client, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+        tokio::spawn(connection);
+        let mut request = http::Request::get("https://shop.test/bff/session");
+        for header in headers {
+            request = request.header(COOKIE, header);
+        }
+        let request = request.body(Empty::<bytes::Bytes>::new()).unwrap();
+        let response = client.send_request(request).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let session: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(session["dw_session"], state);
+    }
+}
+
+#[tokio::test]
+async fn attack_43_http2_with_two_names_for_the_host_is_refused() {
+    let world = World::start().await;
+    let stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::get("https://shop.test/bff/session").header(HOST, "other.test");
+    let request = request.body(Empty::<bytes::Bytes>::new()).unwrap();
+    assert_eq!(client.send_request(request).await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn attack_8_a_name_that_only_resembles_the_memory_is_not_it() {
+    let world = World::start().await;
+    let jar = known(&world).await;
+    let sealed = jar.value(MEMORY).to_owned();
+    let rest = jar.without(MEMORY).header();
+    for trick in [
+        format!("__host-tandem={sealed}"),
+        format!("__HOST-tandem={sealed}"),
+        format!("{MEMORY}=\"{sealed}\""),
+        format!("$Version=1; ={MEMORY}={sealed}"),
+        format!("={MEMORY}={sealed}"),
+        format!("\t{MEMORY}={sealed}"),
+        format!("{MEMORY}\t={sealed}"),
+        // Characters that careless parsers take for white space. A browser does not, so a sibling
+        // host could plant a cookie of that name past the `__Host-` rule.
+        format!("\u{a0}{MEMORY}={sealed}"),
+        format!("\u{2000}{MEMORY}={sealed}"),
+        format!("{MEMORY}\u{3000}={sealed}"),
+        format!("\u{85}{MEMORY}={sealed}"),
+    ] {
+        let cookies = format!("{rest}; {trick}");
+        let answer = world.ask(get("/bff/session").own_page().header("cookie", &cookies)).await;
+        assert_eq!(answer.expect(200).json()["dw_session"], "unknown", "{trick:?}");
+    }
+    let cookies = format!("{rest}; {MEMORY}={sealed}");
+    let answer = world.ask(get("/bff/session").own_page().header("cookie", &cookies)).await;
+    assert_eq!(answer.json()["dw_session"], "live", "the control");
+}
+
+#[tokio::test]
+async fn attack_13_a_planted_dw_session_is_never_made_the_shoppers() {
+    let world = World::start().await;
+    let planted = world.control().new_ecom_visitor();
+    let mut jar = Jar::of(&[("dwsid", &planted)]);
+    jar.take(world.ask(get("/").document().cookies(&jar)).await.expect(200));
+    let login = post("/bff/login").own_page().cookies(&jar);
+    let login = login.json(r#"{"username":"jo@example.com","password":"Tandem-2026"}"#);
+    jar.take(world.ask(login).await.expect(200));
+    assert_ne!(jar.value("dwsid"), planted);
+    let theirs = world.control().dw_session(&planted).unwrap();
+    assert_eq!(theirs.customer_type, CustomerKind::Guest, "the attacker's session is upgraded");
+    let ours = world.control().dw_session(jar.value("dwsid")).unwrap();
+    assert_eq!(ours.login.as_deref(), Some("jo@example.com"));
+}
+
+#[tokio::test]
+async fn attack_14_a_planted_usid_reaches_nobody() {
+    let world = World::start().await;
+    let victim = world.guest().await.value("usid").to_owned();
+    let planted = Jar::of(&[("usid", &victim)]);
+    let asks = [
+        get(&format!("/?usid={victim}")).document().cookies(&planted),
+        get(&format!("/bff/go?to=/&usid={victim}")).document().cookies(&planted),
+        post(&format!("/bff/session?usid={victim}")).own_page().cookies(&planted),
+    ];
+    for ask in asks {
+        let mut jar = planted.clone();
+        jar.take(&world.ask(ask).await);
+        assert_ne!(jar.value("usid"), victim);
+    }
+    let login = post(&format!("/bff/login?usid={victim}")).own_page().cookies(&planted);
+    let login = login.json(&format!(
+        r#"{{"username":"jo@example.com","password":"Tandem-2026","usid":"{victim}"}}"#
+    ));
+    let mut jar = planted.clone();
+    jar.take(world.ask(login).await.expect(200));
+    assert_ne!(jar.value("usid"), victim);
+}
+
+#[tokio::test]
+async fn attack_16_a_forged_token_is_no_session_whichever_way_it_comes() {
+    let world = World::start().await;
+    let customer = world.control().customer_id_of("jo@example.com");
+    let spec = TokenSpec { customer_id: customer, ..TokenSpec::default() };
+    let forged = [
+        TokenSpec { signature: TokenSignature::None, ..spec.clone() },
+        TokenSpec { signature: TokenSignature::UnknownKey, ..spec.clone() },
+        TokenSpec { signature: TokenSignature::Forged, ..spec.clone() },
+        TokenSpec { tenant: Some("zzzz_001".to_owned()), ..spec.clone() },
+        TokenSpec { client_id: Some("somebody-else".to_owned()), ..spec.clone() },
+        TokenSpec { expires_in: Some(-10), ..spec.clone() },
+    ];
+    let tokens = forged.iter().map(|spec| world.control().mint_token(spec));
+    let odd = ["x".repeat(4000), "a.b.c".to_owned(), "....".to_owned(), "e30.e30.".to_owned()];
+    for token in tokens.chain(odd) {
+        let jar = Jar::of(&[("token", &token)]);
+        // A call and a document both look at it; neither takes it for the registered shopper.
+        for ask in [post("/bff/session").own_page(), get("/").document()] {
+            let answer = world.ask(ask.cookies(&jar)).await;
+            // A token that is genuine but expired tells that somebody had signed in, no more.
+            assert!(matches!(answer.status, 200 | 401), "{}", answer.status);
+            let mut after = jar.clone();
+            after.take(&answer);
+            assert_eq!(world.session(&after).await["customer_type"], "guest");
+            assert_ne!(after.0.get("token"), Some(&token));
+        }
+        let bearer = get("/bff/session").header("authorization", &format!("Bearer {token}"));
+        assert_eq!(world.ask(bearer).await.expect(200).json()["customer_type"], "none");
+    }
+    assert!(world.count(Operation::Jwks) <= 1, "a forged token has fetched keys");
+    let good = world.control().mint_token(&spec);
+    let answer = world.ask(post("/bff/session").own_page().cookies(&Jar::of(&[("token", &good)])));
+    assert_eq!(answer.await.expect(200).json()["customer_type"], "registered", "the control");
+}
+
+#[tokio::test]
+async fn attack_17_a_thousand_unknown_keys_cost_one_fetch_a_minute() {
+    let world = World::start().await;
+    world.guest().await;
+    world.clock.advance(std::time::Duration::from_secs(61));
+    world.forget_calls();
+    let spec = TokenSpec { signature: TokenSignature::UnknownKey, ..TokenSpec::default() };
+    let mut line = world.line().await;
+    for _ in 0..1000 {
+        let jar = Jar::of(&[("token", &world.control().mint_token(&spec))]);
+        line.write(get("/api/products").own_page().cookies(&jar).bytes()).await;
+        assert_eq!(line.answer("GET").await.status, 200);
+    }
+    assert_eq!(world.count(Operation::Jwks), 1);
+}
+
+#[tokio::test]
+async fn attack_18_every_cookie_of_ours_has_its_attributes_on_every_route() {
+    let world = World::start().await;
+    let mut seen = BTreeSet::new();
+    let mut note = |answer: &Answer| {
+        for line in answer.all("set-cookie") {
+            seen.insert(shape(line));
+        }
+    };
+    note(&world.ask(post("/bff/session").own_page()).await);
+    note(&world.ask(get("/bff/go?to=/cart").document()).await);
+    let landing = world.ask(get("/").document()).await;
+    note(&landing);
+    let mut jar = Jar::default();
+    jar.take(&landing);
+    let login = r#"{"username":"jo@example.com","password":"Tandem-2026"}"#;
+    let answer = world.ask(post("/bff/login").own_page().cookies(&jar).json(login)).await;
+    note(&answer);
+    jar.take(&answer);
+    note(&world.ask(post("/bff/logout").own_page().cookies(&jar)).await);
+    let shapes: Vec<_> = seen.into_iter().collect();
+    insta::assert_snapshot!(shapes.join("\n"), @r"
+    __Host-tandem=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=30 d
+    __Host-tandem=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=90 d
+    cc-nx-g=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT
+    cc-nx-g=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=30 d
+    cc-nx=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT
+    cc-nx=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=90 d
+    cid=…; SameSite=Lax; Secure; Path=/; Max-Age=30 d
+    cid=…; SameSite=Lax; Secure; Path=/; Max-Age=90 d
+    dwanonymous_{hash}=…; SameSite=Lax; Secure; Path=/; Max-Age=180 d
+    dwsid=…; HttpOnly; SameSite=Lax; Secure; Path=/
+    token=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=30 min
+    usid=…; SameSite=Lax; Secure; Path=/; Max-Age=30 d
+    usid=…; SameSite=Lax; Secure; Path=/; Max-Age=90 d
+    ");
+}
+
+/// A `Set-Cookie` without what differs each time.
+fn shape(line: &str) -> String {
+    let mut parts = line.split("; ");
+    let (name, value) = parts.next().and_then(|pair| pair.split_once('=')).unwrap_or_default();
+    let name = name.strip_prefix("dwanonymous_").map_or(name, |_| "dwanonymous_{hash}");
+    let attributes: Vec<String> = parts
+        .map(|part| match part.strip_prefix("Max-Age=").map(str::parse::<u64>) {
+            Some(Ok(seconds @ 1..)) => format!("Max-Age={}", round(seconds)),
+            _ => part.to_owned(),
+        })
+        .collect();
+    let value = if value.is_empty() { "" } else { "…" };
+    format!("{name}={value}; {}", attributes.join("; "))
+}
+
+/// Seconds that have passed since the token was made do not count.
+fn round(seconds: u64) -> String {
+    match seconds {
+        0..=3600 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} d", seconds.div_ceil(24 * 3600)),
+    }
+}

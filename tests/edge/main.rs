@@ -1,0 +1,15 @@
+//! Hostile and unlucky input against the listeners: what comes in by the wire is written byte by
+//! byte, and what goes on to the Head is looked at byte by byte.
+
+mod caching;
+mod cookies;
+mod csrf;
+mod framing;
+mod limits;
+mod problems;
+mod proxying;
+mod quiet;
+mod redirects;
+mod shutdown;
+mod sites;
+mod support;

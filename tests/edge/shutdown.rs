@@ -1,0 +1,125 @@
+//! The real binary: how it drains, ends, and logs (faults 50–52, attack 91).
+
+use tandem::clock::Clock;
+use tandem::sandbox::{Options, Sandbox};
+use tokio::time::{Duration, Instant, timeout};
+
+use crate::support::{Answer, Head, Line, Plan, Server, World, get, post};
+
+async fn platform() -> Sandbox {
+    Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox")
+}
+
+/// A server before a Head that the test plays, draining for `delay` milliseconds.
+async fn server(head: &Head, sandbox: &Sandbox, delay: u32) -> Server {
+    let lines = format!("drain_delay_ms = {delay}\ndrain_timeout_ms = 10000");
+    let plan: Plan = World::with().server(&lines).head(head.address);
+    Server::start(&plan, sandbox).await
+}
+
+async fn asked(address: std::net::SocketAddr, path: &str) -> Answer {
+    let mut line = Line::open(address).await;
+    line.write(get(path).own_page().bytes()).await;
+    line.answer("GET").await
+}
+
+/// Returns when `/readyz` says no.
+async fn draining(server: &Server) {
+    let began = Instant::now();
+    while asked(server.admin, "/readyz").await.status != 503 {
+        assert!(began.elapsed() < Duration::from_secs(10), "still ready");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn fault_50_on_sigterm_readiness_goes_first_and_what_is_under_way_is_finished() {
+    let (head, sandbox) = (Head::bind().await, platform().await);
+    let mut server = server(&head, &sandbox, 700).await;
+    assert_eq!(asked(server.admin, "/readyz").await.status, 200);
+    let mut under_way = Line::open(server.address).await;
+    under_way.write(get("/slow").own_page().bytes()).await;
+    let (mut upstream, _) = head.asked().await;
+    let mut idle = Line::open(server.address).await;
+    idle.write(get("/bff/session").bytes()).await;
+    idle.answer("GET").await.expect(200);
+    let silent = Line::open(server.address).await;
+
+    server.terminate();
+    draining(&server).await;
+    // The load balancer has not noticed yet: requests still come, and are still served.
+    assert_eq!(asked(server.address, "/bff/session").await.status, 200);
+    assert_eq!(asked(server.admin, "/livez").await.status, 200);
+    // Then the door closes; connections with nothing to do end.
+    assert!(idle.is_closed().await);
+    assert_eq!(silent.rest().await, "");
+    assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
+    // What was under way all the time is served to its end.
+    assert_eq!(asked(server.admin, "/livez").await.status, 200);
+    upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone").await;
+    assert_eq!(under_way.answer("GET").await.expect(200).text(), "done");
+    assert!(under_way.is_closed().await);
+    assert_eq!(server.ends().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn fault_51_a_second_sigterm_ends_the_process_at_once() {
+    let (head, sandbox) = (Head::bind().await, platform().await);
+    let mut server = server(&head, &sandbox, 60_000).await;
+    let mut under_way = Line::open(server.address).await;
+    under_way.write(get("/slow").own_page().bytes()).await;
+    let _upstream = head.asked().await;
+    server.terminate();
+    draining(&server).await;
+    server.terminate();
+    let ended = timeout(Duration::from_secs(5), server.ends()).await;
+    assert_eq!(ended.expect("it ends at once").0, Some(130));
+    assert!(under_way.is_closed().await);
+}
+
+#[tokio::test]
+async fn fault_52_sigterm_with_nothing_to_do_ends_promptly_and_well() {
+    let (head, sandbox) = (Head::bind().await, platform().await);
+    let mut server = server(&head, &sandbox, 0).await;
+    server.terminate();
+    let (code, _) = timeout(Duration::from_secs(5), server.ends()).await.expect("promptly");
+    assert_eq!(code, Some(0));
+}
+
+#[tokio::test]
+async fn attack_91_whatever_comes_in_is_one_line_of_json() {
+    let (head, sandbox) = (Head::bind().await, platform().await);
+    drop(head.line());
+    let address = head.address;
+    drop(head);
+    let plan = World::with().server("drain_delay_ms = 0").head(address);
+    let mut server = Server::start(&plan, &sandbox).await;
+    let evil = "EVIL\u{1b}[31m";
+    let asks = [
+        get("/%0d%0a%1b[31mEVIL\"}{\"level\":\"x").own_page().bytes(),
+        get("/page").own_page().header("user-agent", "EVIL\"}\t'").bytes(),
+        get("/page").host("EVIL\"x").bytes(),
+        get("/bff/EVIL").own_page().bytes(),
+        post("/bff/login")
+            .own_page()
+            .json("{\"username\":\"EVIL\\n\",\"password\":\"EVIL\"}")
+            .bytes(),
+        format!("GET /page HTTP/1.1\r\nhost: shop.test\r\nuser-agent: {evil}\r\n\r\n").into_bytes(),
+        format!("EVIL /page{evil} HTTP/1.1\r\nhost: shop.test\r\n\r\n").into_bytes(),
+        "GET /bff/go?to=EVIL%0d%0a HTTP/1.1\r\nhost: shop.test\r\n\r\n".into(),
+    ];
+    let count = asks.len();
+    for ask in asks {
+        let mut line = Line::open(server.address).await;
+        line.write(ask).await;
+        line.try_answer(false).await;
+    }
+    server.terminate();
+    let (code, log) = server.ends().await;
+    assert_eq!(code, Some(0));
+    assert!(log.len() >= count - 3, "{log:#?}");
+    for line in log {
+        let json: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+        assert!(json.is_object() && !line.contains("EVIL"), "{line}");
+    }
+}
