@@ -17,7 +17,7 @@ use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
 use crate::flow::{
     self, Access, Dw, DwChange, Ending, Facts, Intent, Outcome, RefreshAnswer, TokenChange,
 };
-use crate::ids::{AccessToken, DwSignature, RefreshToken, Tag};
+use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
 use crate::problem::Problem;
 use crate::retired::Reason;
 use crate::session::judge::{self, Surroundings};
@@ -39,7 +39,7 @@ pub(super) struct Arrival {
     pub(super) notes: Notes,
     context: CallContext,
     arrived: Instant,
-    /// Fingerprints of every SLAS credential presented, and of those that count.
+    /// Fingerprints of every credential presented, and of those that count.
     all: Vec<Tag>,
     chosen: Vec<Tag>,
     /// A login in another tab has just replaced what this request presents.
@@ -265,21 +265,26 @@ fn changes_anything(ending: &Ending) -> bool {
 
 fn tags(presented: &Presented) -> Vec<Tag> {
     let refresh = presented.registered_refresh.iter().chain(&presented.guest_refresh);
-    presented.access.iter().map(AccessToken::tag).chain(refresh.map(RefreshToken::tag)).collect()
+    let slas = presented.access.iter().map(AccessToken::tag).chain(refresh.map(RefreshToken::tag));
+    slas.chain(presented.dwsid.iter().map(Dwsid::tag)).collect()
 }
 
 fn chosen(presented: &Presented, memory: &Memory) -> Vec<Tag> {
     let access = judge::access_token(presented, memory).map(AccessToken::tag);
     let refresh = judge::refresh_token(presented, memory).map(|held| held.token.tag());
-    access.into_iter().chain(refresh).collect()
+    let slas: Vec<Tag> = access.into_iter().chain(refresh).collect();
+    // Without SLAS credentials, it is by the DW session that the shopper is known.
+    if slas.is_empty() { presented.dwsid.iter().map(Dwsid::tag).collect() } else { slas }
 }
 
-/// Credentials of a session that has been signed out count as absent.
+/// Credentials of a session that has been signed out count as absent. That goes for the DW session
+/// too: nothing can end it at the platform, and whoever shows it would get tokens for it.
 fn drop_signed_out(presented: &mut Presented, site: &Site, now: Instant) {
     let live = |tag| site.retired.reason(tag, now) != Some(Reason::SignedOut);
     presented.access.retain(|token| live(token.tag()));
     presented.registered_refresh.retain(|token| live(token.tag()));
     presented.guest_refresh.retain(|token| live(token.tag()));
+    presented.dwsid.retain(|dwsid| live(dwsid.tag()));
 }
 
 /// The end of a journey, and what changes in the browser.

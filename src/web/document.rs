@@ -154,14 +154,12 @@ impl Hop {
     fn note_use(&self, travelled: &mut Travelled) {
         let now = self.arrival.site.clock.now();
         let changes = &mut travelled.changes;
-        if travelled.ending.dw == DwChange::Keep
+        if matches!(travelled.ending.dw, DwChange::Keep | DwChange::Confirm(_))
             && let Some(dw) = &mut changes.memory.dw
             && judge::deserves_note(dw, now)
         {
             dw.used = now;
-            if changes.cookies.is_empty() {
-                self.arrival.seal(changes);
-            }
+            self.arrival.seal(changes);
         }
     }
 
