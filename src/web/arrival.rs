@@ -25,7 +25,7 @@ use crate::session::memory::Memory;
 use crate::session::read::Presented;
 use crate::session::token::Claims;
 use crate::session::write::{Before, Changes};
-use crate::session::{Customer, CustomerType, Grant};
+use crate::session::{CustomerType, Grant};
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
@@ -177,7 +177,12 @@ impl Arrival {
         self.finish(ending, remember)
     }
 
-    fn finish(&self, ending: Ending, remember: Option<bool>) -> Result<Travelled, Problem> {
+    /// Works out what `ending` changes in the browser.
+    pub(super) fn finish(
+        &self,
+        ending: Ending,
+        remember: Option<bool>,
+    ) -> Result<Travelled, Problem> {
         let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
         let replaced = self.site.retired.any_since(&self.chosen, self.arrived);
         if replaced && !leaving && changes_anything(&ending) {
@@ -244,17 +249,6 @@ impl Arrival {
         }
         if !changes.cookies.is_empty() {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-        }
-    }
-
-    /// The customer this browser is after `ending`.
-    pub(super) fn customer<'a>(&'a self, ending: &'a Ending) -> Option<&'a Customer> {
-        match (&ending.tokens, &self.access) {
-            (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
-            (TokenChange::Keep, Access::Fresh(held) | Access::Ending(held)) => {
-                Some(&held.claims.customer)
-            }
-            _ => None,
         }
     }
 }
