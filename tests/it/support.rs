@@ -6,7 +6,7 @@ mod jar;
 mod page;
 mod world;
 
-pub(crate) use browser::Browser;
+pub(crate) use browser::{Asking, Browser};
 pub(crate) use page::Page;
 pub(crate) use world::{Client, JO, Mode, SAM, Setup, Time, World};
 
