@@ -73,7 +73,7 @@ impl Arrival {
         let sealed = presented.memory.as_deref().unwrap_or_default();
         let memory = site.seal.open(&site.names.memory, &site.config.id, sealed);
         let chosen = chosen(&presented, &memory);
-        let signed_in = |tag: &Tag| site.retired.reason(*tag, arrived) == Some(Reason::SignedIn);
+        let signed_in = |tag: &Tag| retired(&site, *tag, arrived) == Some(Reason::SignedIn);
         let overtaken = chosen.iter().any(signed_in);
         let context = CallContext { correlation_id, dnt: presented.dnt };
         let mut arrival = Self {
@@ -140,10 +140,24 @@ impl Arrival {
         self.access = judge::access(grant.access, grant.claims, self.site.clock.now());
     }
 
-    /// Retires what this request presents.
+    /// Retires what this request presents, and what a refresh of it has just brought.
     pub(super) fn retire(&self, reason: Reason) {
         let now = self.site.clock.monotonic();
-        self.site.retired.retire(self.all.iter().copied(), reason, now);
+        let successors = self.all.iter().flat_map(|tag| successors(&self.site, *tag));
+        self.site.retired.retire(self.all.iter().copied().chain(successors), reason, now);
+    }
+
+    /// Whether a logout or a login in another tab has made `ending` a thing of the past. An answer
+    /// may be held up by a slow page long after it was worked out, so this is asked when it leaves.
+    pub(super) fn is_past(&self, ending: &Ending) -> bool {
+        let own = matches!(ending.outcome, Outcome::SignedIn { .. } | Outcome::SignedOut { .. });
+        let granted = match &ending.tokens {
+            TokenChange::Set(grant) => grant.tags(),
+            TokenChange::Keep | TokenChange::Drop => Vec::new(),
+        };
+        let retired = &self.site.retired;
+        let since = self.arrived;
+        !own && (retired.any_since(&self.chosen, since) || retired.any_since(&granted, since))
     }
 
     /// Decides, asks, and works out what changes in the browser.
@@ -241,8 +255,12 @@ impl Arrival {
         SessionView::new(granted.unwrap_or(held), memory, dw, self.presented.dnt, &self.site)
     }
 
-    /// Puts the cookies of `changes` on `response`.
-    pub(super) fn dress(&self, changes: &Changes, response: &mut Response) {
+    /// Puts the cookies of `travelled` on `response`, unless another tab's have taken their place.
+    pub(super) fn dress(&self, travelled: &Travelled, response: &mut Response) {
+        let Travelled { ending, changes } = travelled;
+        if self.is_past(ending) {
+            return;
+        }
         let headers = response.headers_mut();
         for cookie in changes.headers(&self.site.names) {
             headers.append(SET_COOKIE, cookie);
@@ -271,10 +289,24 @@ fn chosen(presented: &Presented, memory: &Memory) -> Vec<Tag> {
     if slas.is_empty() { presented.dwsid.iter().map(Dwsid::tag).collect() } else { slas }
 }
 
+/// Why a credential, or what it has just been refreshed to, is retired.
+fn retired(site: &Site, tag: Tag, now: Instant) -> Option<Reason> {
+    let reason = |tag| site.retired.reason(tag, now);
+    reason(tag).or_else(|| successors(site, tag).into_iter().find_map(reason))
+}
+
+/// The fingerprints of what a refresh of `tag` has brought within the last minute.
+fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
+    match site.refreshes.remembered(&tag) {
+        Some(RefreshAnswer::Granted(grant)) => grant.tags(),
+        _ => Vec::new(),
+    }
+}
+
 /// Credentials of a session that has been signed out count as absent. That goes for the DW session
 /// too: nothing can end it at the platform, and whoever shows it would get tokens for it.
 fn drop_signed_out(presented: &mut Presented, site: &Site, now: Instant) {
-    let live = |tag| site.retired.reason(tag, now) != Some(Reason::SignedOut);
+    let live = |tag| retired(site, tag, now) != Some(Reason::SignedOut);
     presented.access.retain(|token| live(token.tag()));
     presented.registered_refresh.retain(|token| live(token.tag()));
     presented.guest_refresh.retain(|token| live(token.tag()));

@@ -226,10 +226,11 @@ impl Hop {
     }
 
     fn dressed(&self, mut response: Response, travelled: &Travelled) -> Response {
-        if travelled.changes.cookies.iter().any(|write| write.name() == DWSID) {
+        let ours = travelled.changes.cookies.iter().any(|write| write.name() == DWSID);
+        if ours || self.arrival.is_past(&travelled.ending) {
             drop_dw_session(response.headers_mut());
         }
-        self.arrival.dress(&travelled.changes, &mut response);
+        self.arrival.dress(travelled, &mut response);
         response
     }
 

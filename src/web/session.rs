@@ -29,7 +29,7 @@ pub(super) async fn make(arrival: Arrival, body: Bytes) -> Result<Response, Prob
     let facts = arrival.facts(signature);
     let travelled = arrival.travel(facts, Intent::Head).await?;
     let mut response = answer(&arrival, &travelled);
-    arrival.dress(&travelled.changes, &mut response);
+    arrival.dress(&travelled, &mut response);
     Ok(response)
 }
 
