@@ -93,8 +93,8 @@ impl Page {
         token.unwrap_or_else(|| panic!("{}: no form: {}", self.asked, self.text)).to_owned()
     }
 
-    /// Every cookie this answer sets or deletes, one per line, values left out and lifetimes as
-    /// they are: for snapshots.
+    /// Every cookie this answer sets or deletes, one per line, values left out and lifetimes
+    /// rounded up to ten seconds: for snapshots.
     pub(crate) fn cookie_attributes(&self) -> String {
         let line = |line: &&str| {
             let (pair, attributes) = line.split_once("; ").unwrap_or((line, ""));
@@ -104,10 +104,17 @@ impl Page {
                 .filter(|_| name.starts_with("dw"))
                 .map_or_else(|| name.to_owned(), |(companion, _)| format!("{companion}_…"));
             let value = if value.is_empty() { "" } else { "…" };
-            format!("{name}={value}; {attributes}")
+            let attributes: Vec<String> = attributes.split("; ").map(rounded).collect();
+            format!("{name}={value}; {}", attributes.join("; "))
         };
         self.set_cookies().iter().map(line).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// A second may pass between two of the simulator's looks at the clock.
+fn rounded(attribute: &str) -> String {
+    let age = attribute.strip_prefix("Max-Age=").and_then(|age| age.parse::<i64>().ok());
+    age.map_or_else(|| attribute.to_owned(), |age| format!("Max-Age={}", (age + 9) / 10 * 10))
 }
 
 /// What the payload of an access token says, by key, wherever it stands.
