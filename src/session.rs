@@ -51,6 +51,15 @@ pub struct Grant {
     pub dw: Option<DwCookies>,
 }
 
+impl Grant {
+    /// Fingerprints of its tokens.
+    #[must_use]
+    pub fn tags(&self) -> Vec<Tag> {
+        let refresh = self.refresh.as_ref().map(|refresh| refresh.token.tag());
+        refresh.into_iter().chain([self.access.tag()]).collect()
+    }
+}
+
 /// A refresh token and the seconds it still lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshGrant {

@@ -231,8 +231,10 @@ impl Changes {
         self.cookies.insert(behind, deletion);
     }
 
-    /// Adds the sealed memory as the last cookie. It lives as long as the refresh token.
+    /// Adds the sealed memory as the last cookie, in place of one added before. It lives as long
+    /// as the refresh token.
     pub fn remember(&mut self, names: &CookieNames, sealed: &str, now: Timestamp) {
+        self.cookies.retain(|write| write.name != names.memory);
         let life = match self.memory.refresh_expires_at {
             Some(expires) if !self.memory.forget_on_close => Some(expires.since(now).max(1)),
             _ => None,

@@ -95,7 +95,7 @@ pub(super) async fn login(
             Problem::BadCredentials.into_response()
         }
     };
-    arrival.dress(&travelled.changes, &mut response);
+    arrival.dress(&travelled, &mut response);
     Ok(response)
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn logout(
         Some(target) => (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response(),
         None => Json(SessionView::of(&arrival, Some(&travelled))).into_response(),
     };
-    arrival.dress(&travelled.changes, &mut response);
+    arrival.dress(&travelled, &mut response);
     Ok(response)
 }
 

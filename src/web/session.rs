@@ -44,7 +44,7 @@ pub(super) async fn make(
     let facts = arrival.facts(signature);
     let travelled = arrival.travel(facts, Intent::Head).await?;
     let mut response = answer(&arrival, &travelled);
-    arrival.dress(&travelled.changes, &mut response);
+    arrival.dress(&travelled, &mut response);
     Ok(response)
 }
 
