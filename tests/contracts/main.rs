@@ -2,11 +2,11 @@
 //! configuration, the command line, the doors between the modules, and what logs must not say.
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as loudly as the test")]
 
-// mod cli;
-// mod config;
-// mod keys;
-// mod layering;
-// mod logs;
+mod cli;
+mod config;
+mod keys;
+mod layering;
+mod logs;
 mod ocapi;
 mod scapi;
 mod slas;

@@ -319,8 +319,9 @@ fn answers() -> Vec<(String, ResponseTemplate)> {
 async fn every_answer_of_ocapi_has_a_word_of_the_core() {
     let mut table =
         format!("{:<45} | {:<20} | customers/auth\n{}\n", "", "sessions", "-".repeat(90));
+    let shared = support::shared();
     for (name, answer) in answers() {
-        let world = World::private().await;
+        let world = World::sharing(&Settings::default(), &shared).await;
         world.answers("POST", SESSIONS, answer.clone()).await;
         world.answers("POST", AUTH, answer).await;
         let made = bridged(&bridge(&world).await);

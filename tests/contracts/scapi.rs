@@ -24,7 +24,11 @@ fn access() -> AccessToken {
 }
 
 async fn world(action: &'static str) -> World {
-    World::new(Settings { site: action, ..Settings::default() }).await
+    World::new(settings(action)).await
+}
+
+fn settings(site: &'static str) -> Settings {
+    Settings { site, ..Settings::default() }
 }
 
 async fn has_items(world: &World) -> BasketAnswer {
@@ -86,6 +90,7 @@ async fn a_site_that_moves_no_baskets_makes_no_call() {
 
 #[tokio::test]
 async fn every_list_of_baskets_has_a_word_of_the_core() {
+    let shared = support::shared();
     let list = |baskets: Value| support::json(200, &baskets);
     for (answer, expected) in [
         (list(json!({"baskets": [], "total": 0})), BasketAnswer::No),
@@ -105,7 +110,7 @@ async fn every_list_of_baskets_has_a_word_of_the_core() {
         (status(429), BasketAnswer::Failed),
         (status(503).insert_header("sfdc_load_status", "THROTTLE"), BasketAnswer::Failed),
     ] {
-        let world = World::private().await;
+        let world = World::sharing(&settings(""), &shared).await;
         world.answers("GET", &baskets_of("abGuest"), answer.clone()).await;
         assert_eq!(has_items(&world).await, expected, "{answer:?}");
         assert_eq!(world.sent().await.len(), 1, "no second try: {answer:?}");
@@ -122,6 +127,7 @@ fn problem(code: u16, title: &str) -> ResponseTemplate {
 
 #[tokio::test]
 async fn fault_27_every_answer_to_a_transfer_or_merge_has_a_word_of_the_core() {
+    let shared = support::shared();
     for (answer, expected) in [
         (support::json(200, &json!({"basketId": "b"})), BasketAnswer::Yes),
         // Nobody had a basket.
@@ -142,7 +148,7 @@ async fn fault_27_every_answer_to_a_transfer_or_merge_has_a_word_of_the_core() {
         (status(504), BasketAnswer::Failed),
     ] {
         for (setting, name) in [("", "transfer"), ("basket.action = \"merge\"", "merge")] {
-            let world = world(setting).await;
+            let world = World::sharing(&settings(setting), &shared).await;
             world.answers("POST", &action(name), answer.clone()).await;
             assert_eq!(transfer(&world).await, expected, "{name} {answer:?}");
             assert_eq!(world.sent().await.len(), 1, "no second try: {name} {answer:?}");

@@ -12,5 +12,6 @@ pub(crate) use peer::{Manner, Peer};
 pub(crate) use tokens::{Shopper, SigningKey, base64url, tokens, unsigned};
 pub(crate) use wire::{Sent, html, json, pairs, redirect, status};
 pub(crate) use world::{
-    CLIENT, ORGANIZATION, REDIRECT, SECRET, SITE, Settings, TENANT, USID, World, context, site,
+    CLIENT, ORGANIZATION, REDIRECT, SECRET, SITE, Settings, USID, World, config, context, shared,
+    site,
 };

@@ -10,6 +10,7 @@ use tandem::flow::{
 };
 use tandem::ids::AccessToken;
 use tandem::session::{CustomerType, Grant};
+use tandem::site::Shared;
 use wiremock::ResponseTemplate;
 
 use super::{adopt_ask, credentials, oauth, refresh_token, usid};
@@ -61,9 +62,10 @@ impl Call {
         }
     }
 
-    async fn word(self, answer: ResponseTemplate) -> String {
+    async fn word(self, answer: ResponseTemplate, shared: &Shared) -> String {
         let public_client = matches!(self, Authorize | CodeExchange);
-        let world = World::new(Settings { public_client, ..Settings::default() }).await;
+        let settings = Settings { public_client, ..Settings::default() };
+        let world = World::sharing(&settings, shared).await;
         let (verb, endpoint) = self.endpoint();
         world.answers(verb, &oauth(endpoint), answer).await;
         let code = || redirect("https://shop.test/callback?code=code-1");
@@ -72,10 +74,10 @@ impl Call {
         world.answers("POST", &oauth("login"), code()).await;
         let shopper = if self == Login { Shopper::registered() } else { Shopper::guest() };
         world.answers("POST", &oauth("token"), fine(shopper)).await;
-        let word = self.make(&world).await;
+        let outcome = self.make(&world).await;
         let made = world.sent().await;
         let made = made.iter().filter(|sent| sent.0.url.path() == oauth(endpoint)).count();
-        if made == 1 { word } else { format!("{word} x{made}") }
+        if made == 1 { outcome } else { format!("{outcome} x{made}") }
     }
 
     async fn make(self, world: &World) -> String {
@@ -311,8 +313,10 @@ fn key_sets() -> Answers {
 async fn table(title: &str, calls: &[Call], answers: Answers) -> String {
     let mut text = row(title, calls.iter().map(|call| call.name().to_owned()));
     let _ = writeln!(text, "{}", "-".repeat(45 + 19 * calls.len()));
+    // One client for all: making one takes longer than all that is done with it here.
+    let shared = support::shared();
     for (name, answer) in answers {
-        let words = calls.iter().map(|call| call.word(answer.clone()));
+        let words = calls.iter().map(|call| call.word(answer.clone(), &shared));
         text += &row(name, join_all(words).await);
     }
     text

@@ -20,19 +20,13 @@ pub(crate) const USID: &str = "0f5b0f52-6a1e-4c2b-9a4e-0b9f3c1d2e3f";
 pub(crate) const REDIRECT: &str = "https://shop.test/callback";
 
 /// What differs from one site to another.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) public_client: bool,
     /// Further lines of the site's table, as dotted keys.
     pub(crate) site: &'static str,
     /// Further tables before the site.
     pub(crate) limits: &'static str,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { public_client: false, site: "", limits: "" }
-    }
 }
 
 /// A mocked platform and the site that calls it.
@@ -56,6 +50,14 @@ impl World {
         let clock = Clock::system();
         let site = site(&settings, &server.uri(), &clock);
         Self { server, clock, site }
+    }
+
+    /// A world whose site shares what sites of one process share.
+    pub(crate) async fn sharing(settings: &Settings, shared: &Shared) -> Self {
+        let server = MockServer::start().await;
+        let mut config = config(settings, &server.uri());
+        let site = Arc::new(Site::new(config.sites.remove(0), shared));
+        Self { server, clock: shared.clock.clone(), site }
     }
 
     /// `answer` to every call of that method and path that nothing else answers.
@@ -90,13 +92,27 @@ impl World {
 
 /// A site that calls `platform` for everything.
 pub(crate) fn site(settings: &Settings, platform: &str, clock: &Clock) -> Arc<Site> {
+    let mut config = config(settings, platform);
+    let shared = Shared::new(&config, clock.clone()).unwrap();
+    Arc::new(Site::new(config.sites.remove(0), &shared))
+}
+
+/// What sites of one process share.
+pub(crate) fn shared() -> Shared {
+    let config = config(&Settings::default(), "http://127.0.0.1:1");
+    Shared::new(&config, Clock::system()).unwrap()
+}
+
+/// One site, `shop.test`, that calls `platform` for everything.
+pub(crate) fn config(settings: &Settings, platform: &str) -> Config {
     let secret = if settings.public_client {
         String::new()
     } else {
         format!("slas.client_secret = \"{SECRET}\"")
     };
     let text = format!(
-        "{limits}\n[cookies]\nseal_keys = [\"{key}\"]\n[[sites]]\nid = \"{SITE}\"\n\
+        "{limits}\n[server]\nlisten = \"127.0.0.1:0\"\ndrain_delay_ms = 0\n\
+         [cookies]\nseal_keys = [\"{key}\"]\n[[sites]]\nid = \"{SITE}\"\n\
          hosts = [\"shop.test\"]\npublic_origin = \"https://shop.test\"\n{secret}\n\
          slas.base_url = \"{platform}\"\nslas.organization_id = \"{ORGANIZATION}\"\n\
          slas.client_id = \"{CLIENT}\"\nslas.redirect_uri = \"{REDIRECT}\"\n\
@@ -105,10 +121,7 @@ pub(crate) fn site(settings: &Settings, platform: &str, clock: &Clock) -> Arc<Si
         limits = settings.limits,
         site = settings.site,
     );
-    let layers = Layers::merge("test.toml", &text, []).unwrap();
-    let mut config = Config::from_layers(&layers).unwrap();
-    let shared = Shared::new(&config, clock.clone()).unwrap();
-    Arc::new(Site::new(config.sites.remove(0), &shared))
+    Config::from_layers(&Layers::merge("test.toml", &text, []).unwrap()).unwrap()
 }
 
 /// What the calls of a request have in common.
