@@ -31,38 +31,47 @@ impl Verifier {
 
     /// The claims of a genuine token, dead or alive; `None` for any other.
     pub async fn verify(&self, token: &AccessToken, vouched: Option<Tag>) -> Option<Claims> {
-        if let Some(claims) = self.known(token, vouched) {
-            return Some(claims);
+        match self.known(token, vouched) {
+            Known::Verdict(claims) => claims,
+            Known::Kid(kid) => self.check(token, &self.keys.get(&kid).await?),
         }
-        let key = self.keys.get(&token::key_id(token).ok()?).await?;
-        self.check(token, &key)
     }
 
     /// As [`verify`](Self::verify), but with the keys at hand only.
     pub async fn recognise(&self, token: &AccessToken, vouched: Option<Tag>) -> Option<Claims> {
-        if let Some(claims) = self.known(token, vouched) {
-            return Some(claims);
+        match self.known(token, vouched) {
+            Known::Verdict(claims) => claims,
+            Known::Kid(kid) => self.check(token, &self.keys.at_hand(&kid).await?),
         }
-        let key = self.keys.at_hand(&token::key_id(token).ok()?).await?;
-        self.check(token, &key)
     }
 
-    fn known(&self, token: &AccessToken, vouched: Option<Tag>) -> Option<Claims> {
+    fn known(&self, token: &AccessToken, vouched: Option<Tag>) -> Known {
         let tag = token.tag();
         if let Some(claims) = self.verdicts.get(&tag) {
-            return Some(claims);
+            return Known::Verdict(Some(claims));
         }
-        if vouched != Some(tag) {
-            return None;
+        if vouched == Some(tag) {
+            let claims = token::read_issued(token, &self.audience).ok();
+            return Known::Verdict(claims.inspect(|claims| self.remember(tag, claims)));
         }
-        let claims = token::read_issued(token, &self.audience).ok()?;
+        token::key_id(token).map_or(Known::Verdict(None), Known::Kid)
+    }
+
+    fn remember(&self, tag: Tag, claims: &Claims) {
         self.verdicts.insert(tag, claims.clone());
-        Some(claims)
     }
 
     fn check(&self, token: &AccessToken, key: &DecodingKey) -> Option<Claims> {
         let claims = token::verify(token, key, &self.audience).ok()?;
-        self.verdicts.insert(token.tag(), claims.clone());
+        self.remember(token.tag(), &claims);
         Some(claims)
     }
+}
+
+/// What is known about a token without its key.
+enum Known {
+    /// All there is to know.
+    Verdict(Option<Claims>),
+    /// The key it must be checked with.
+    Kid(String),
 }

@@ -197,6 +197,7 @@ fn a_site_is_found_by_its_id_whatever_characters_it_has() {
     );
     let environment = [
         ("TANDEM__SITES__REF_ARCH_DE__BRIDGE__MODE", "none"),
+        ("TANDEM__SITES__REF_ARCH_DE__ROUTES__ECOM", ""),
         ("TANDEM__SITES__REF_ARCH_DE__COOKIES__SUFFIX", "true"),
         ("TANDEM__SITES__REF_ARCH_DE__HOSTS", "a.test, b.test:8443"),
         ("TANDEM__SITES__REFARCH__SLAS__CLIENT_SECRET", ""),

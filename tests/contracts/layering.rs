@@ -5,19 +5,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the crate, and the modules it may use. Nobody but `serve` has `web`.
-const DOORS: [(&str, &[&str]); 20] = [
+const DOORS: [(&str, &[&str]); 21] = [
     ("ids", &[]),
     ("timestamp", &[]),
     ("telemetry", &[]),
+    ("forgetful", &[]),
     ("metrics", &[]),
     ("clock", &["timestamp"]),
-    ("retired", &["ids"]),
+    ("retired", &["forgetful", "ids"]),
     ("flow", &["ids", "session"]),
     ("session", &["flow", "ids", "timestamp"]),
     ("config", &["flow", "ids", "session"]),
     ("problem", &["flow"]),
     ("proxy", &["config", "problem", "session"]),
-    ("upstream", &["clock", "config", "flow", "ids", "metrics", "session", "timestamp"]),
+    (
+        "upstream",
+        &["clock", "config", "flow", "forgetful", "ids", "metrics", "session", "timestamp"],
+    ),
     ("site", &["clock", "config", "flow", "ids", "metrics", "retired", "session", "upstream"]),
     ("drive", &["flow", "site", "upstream"]),
     ("app", &["clock", "config", "metrics", "proxy", "site"]),
