@@ -5,7 +5,7 @@
 //! upstream can smuggle a `;` and with it an attribute. Secrets do not print.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -70,25 +70,25 @@ macro_rules! secret {
     ($(#[$doc:meta])* $name:ident, longest $longest:literal) => {
         $(#[$doc])*
         #[derive(Clone)]
-        pub struct $name(Arc<SecretString>);
+        pub struct $name(Arc<Secret>);
 
         impl $name {
             /// Takes the text if it is not empty, not too long, and plain cookie octets.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
-                fits(text, $longest).then(|| Self(Arc::new(SecretString::from(text))))
+                fits(text, $longest).then(|| Self(Arc::new(Secret::new(text))))
             }
 
             /// The secret itself, to be sent to its upstream or to its owner and nowhere else.
             #[must_use]
             pub fn expose(&self) -> &str {
-                self.0.expose_secret()
+                self.0.text.expose_secret()
             }
 
             /// A fingerprint by which this secret can be recognised but not rebuilt.
             #[must_use]
             pub fn tag(&self) -> Tag {
-                Tag::of(self.expose())
+                *self.0.tag.get_or_init(|| Tag::of(self.expose()))
             }
         }
 
@@ -106,6 +106,19 @@ macro_rules! secret {
             }
         }
     };
+}
+
+/// A secret and, once somebody has asked for it, its fingerprint: a warm request asks for that of
+/// its access token several times, and hashing two kilobytes is most of what it costs.
+struct Secret {
+    text: SecretString,
+    tag: OnceLock<Tag>,
+}
+
+impl Secret {
+    fn new(text: &str) -> Self {
+        Self { text: SecretString::from(text), tag: OnceLock::new() }
+    }
 }
 
 identifier! {
