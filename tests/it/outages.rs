@@ -77,7 +77,7 @@ async fn promise_2_fault_4_an_unavailable_refresh_keeps_every_cookie_and_says_so
 
 #[tokio::test]
 async fn promise_2_a_token_that_is_still_valid_goes_on_working_without_its_refresh() {
-    for setup in Setup::with_ecom() {
+    for setup in Setup::clients() {
         for (fault, ..) in unavailable() {
             let world = setup.clone().impatient().start().await;
             let browser = jo(&world).await;

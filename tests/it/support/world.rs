@@ -142,7 +142,7 @@ impl Setup {
 
     /// Upstreams are given up on soon, for tests in which one hangs.
     pub(crate) fn impatient(self) -> Self {
-        self.with("upstream.timeout_ms", "250")
+        self.with("upstream.timeout_ms", "250").with("upstream.refresh_timeout_ms", "250")
     }
 
     /// Whether one of SLAS's own answers makes a landing's DW session, or OCAPI does.
