@@ -52,8 +52,10 @@ fn pick<T>(candidates: &[T], ours: Option<Tag>, tag: impl Fn(&T) -> Tag) -> Opti
 /// How long an access token whose claims are believed still lives.
 #[must_use]
 pub fn access(token: AccessToken, claims: Claims, now: Timestamp) -> Access {
+    // A token that never lives much longer than the margin would be refreshed with every request.
+    let early = EARLY.min(claims.expires_at.since(claims.issued_at) / 2);
     match claims.expires_at.since(now) {
-        left if left > EARLY => Access::Fresh(HeldAccess { token, claims }),
+        left if left > early => Access::Fresh(HeldAccess { token, claims }),
         left if left > 0 => Access::Ending(HeldAccess { token, claims }),
         _ => Access::Expired(claims),
     }

@@ -16,7 +16,7 @@ fn adoption(setup: &Setup) -> Vec<&'static str> {
 /// A browser that has been on ECOM only, and whose guest it is there.
 fn visitor_of_ecom(world: &World) -> (Browser, String, String) {
     let dwsid = world.control().new_ecom_visitor();
-    let guest = world.control().dw_session(&dwsid).unwrap().customer_id;
+    let guest = world.control().dw_session(&dwsid).expect("a session").customer_id;
     let browser = world.browser();
     browser.is_given("dwsid", &dwsid);
     (browser, dwsid, guest)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tandem::sandbox::{Fault, Operation, RefreshState};
 
-use crate::support::{Browser, JO, Page, SAM, Setup, World, controller};
+use crate::support::{Browser, Client, JO, Mode, Page, SAM, Setup, Time, World, controller};
 
 /// Long enough to be overtaken, in a test that does not wait for it where it can help it.
 const SLOW: Duration = Duration::from_millis(150);
@@ -30,7 +30,8 @@ async fn tabs(browser: &Browser, path: &str, count: usize) -> Vec<Page> {
 
 #[tokio::test]
 async fn promise_3_fault_1_two_hundred_tabs_with_one_expired_token_make_one_refresh() {
-    for setup in Setup::with_ecom() {
+    let hybrid = Setup::new(Client::Public, Mode::Hybrid, Time::Landing);
+    for setup in Setup::clients().into_iter().chain([hybrid]) {
         let world = setup.clone().start().await;
         let browser = jo(&world).await;
         world.minutes_pass(60);
@@ -106,7 +107,7 @@ async fn fault_2_a_browser_that_leaves_during_the_refresh_finds_its_tokens_when_
 #[tokio::test]
 async fn fault_5_an_answer_that_comes_after_the_browsers_patience_is_kept_for_the_next_request() {
     for setup in Setup::clients() {
-        let world = setup.impatient().start().await;
+        let world = setup.with("upstream.timeout_ms", "250").start().await;
         let browser = jo(&world).await;
         world.minutes_pass(60);
         world.calls();

@@ -1,5 +1,6 @@
 //! A cookie jar by RFC 6265bis, for one origin that counts as secure.
 
+use cookie::time::OffsetDateTime;
 use cookie::{Cookie, SameSite};
 
 /// The host the jar belongs to.
@@ -79,7 +80,7 @@ fn keep(cookie: &Cookie<'_>, path: &str, now: i64) -> Option<Kept> {
         || (cookie.same_site() == Some(SameSite::None) && !secure)
         || domain.is_some_and(|domain| domain != HOST);
     let age = cookie.max_age().map(|age| now.saturating_add(age.whole_seconds()));
-    let date = || cookie.expires_datetime().map(|date| date.unix_timestamp());
+    let date = || cookie.expires_datetime().map(OffsetDateTime::unix_timestamp);
     (!refused).then(|| Kept {
         name: name.to_owned(),
         value: value.to_owned(),
@@ -114,7 +115,9 @@ mod tests {
 
     fn jar(lines: &[&str]) -> Jar {
         let mut jar = Jar::default();
-        lines.iter().for_each(|line| jar.absorb(line, "/a/b?c", 1000));
+        for line in lines {
+            jar.absorb(line, "/a/b?c", 1000);
+        }
         jar
     }
 

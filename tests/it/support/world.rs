@@ -1,7 +1,6 @@
 //! A world: the simulated platform, Tandem before it, one clock for both.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tandem::app::App;
@@ -130,9 +129,9 @@ impl Setup {
     }
 
     /// A key of the configuration, such as `upstream.timeout_ms`.
-    pub(crate) fn with(mut self, key: &str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
         let variable = format!("TANDEM__{}", key.to_uppercase().replace('.', "__"));
-        self.settings.push((variable, value.to_string()));
+        self.settings.push((variable, value.to_owned()));
         self
     }
 
@@ -143,7 +142,7 @@ impl Setup {
 
     /// Upstreams are given up on soon, for tests in which one hangs.
     pub(crate) fn impatient(self) -> Self {
-        self.with("upstream.timeout_ms", 250)
+        self.with("upstream.timeout_ms", "250").with("upstream.refresh_timeout_ms", "250")
     }
 
     /// Whether one of SLAS's own answers makes a landing's DW session, or OCAPI does.
@@ -181,13 +180,13 @@ impl Setup {
         let config = Config::from_layers(&layers).expect("a configuration without problems");
         let admin = config.admin_listen;
         let app = App::new(config, clock.clone()).expect("TLS roots");
-        let bound = Bound::new(Arc::clone(&app), admin).expect("free ports");
+        let bound = Bound::new(app, admin).expect("free ports");
         let address = bound.address().expect("an address");
         let stop = CancellationToken::new();
         tokio::spawn(bound.run(stop.clone()));
         let bridges = self.mode != Mode::None;
         let outside = Outside::new(address, sandbox.control().clone(), clock, bridges, &self);
-        World { setup: self, sandbox, app, outside, _stop: stop.drop_guard() }
+        World { setup: self, sandbox, outside, _stop: stop.drop_guard() }
     }
 
     fn variables(&self, sandbox: &Sandbox) -> Vec<(String, String)> {
@@ -228,7 +227,6 @@ impl fmt::Display for Setup {
 pub(crate) struct World {
     pub(crate) setup: Setup,
     pub(crate) sandbox: Sandbox,
-    pub(crate) app: Arc<App>,
     pub(super) outside: Outside,
     _stop: DropGuard,
 }
