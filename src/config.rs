@@ -124,7 +124,7 @@ impl Config {
         let upstream = read_upstream(&root.section("upstream"));
         let cookies = root.section("cookies");
         let seal_keys = cookies.secrets("seal_keys");
-        check_seal_keys(&cookies, &seal_keys);
+        check_seal_keys(&cookies, seal_keys.as_deref());
         cookies.finish();
         let log = root.section("log");
         let log_filter = log.parse("filter", parse_filter);
@@ -138,9 +138,9 @@ impl Config {
             server: server?,
             admin_listen: admin_listen?,
             upstream: upstream?,
-            seal_keys,
+            seal_keys: seal_keys?,
             log_filter: log_filter?,
-            crawlers: agents.iter().map(|agent| agent.to_lowercase()).collect(),
+            crawlers: agents?.iter().map(|agent| agent.to_lowercase()).collect(),
             sites: sites?,
         })
     }
@@ -182,8 +182,9 @@ fn read_upstream(section: &Section<'_>) -> Option<UpstreamLimits> {
     })
 }
 
-fn check_seal_keys(section: &Section<'_>, keys: &[SecretString]) {
+fn check_seal_keys(section: &Section<'_>, keys: Option<&[SecretString]>) {
     use secrecy::ExposeSecret as _;
+    let Some(keys) = keys else { return };
     let bytes: Vec<&[u8]> = keys.iter().map(|key| key.expose_secret().as_bytes()).collect();
     if bytes.is_empty() {
         section.problem("seal_keys", "at least one key is needed, the same on every replica");

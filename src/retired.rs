@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use crate::forgetful::Forgetful;
 use crate::ids::Tag;
 
-/// An access token dies by itself after 30 minutes; the refresh token has been revoked by then.
-const SIGNED_OUT: Duration = Duration::from_secs(60 * 60);
+/// A DW session, which nobody can end before its time, is dead after six hours; an access token
+/// dies sooner, and the refresh token has been revoked.
+const SIGNED_OUT: Duration = Duration::from_secs(6 * 60 * 60);
 /// By then the browser has the answer to its login, or will never have it.
 const SIGNED_IN: Duration = Duration::from_secs(30);
 

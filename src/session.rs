@@ -2,8 +2,8 @@
 //!
 //! A request's cookies become [`Presented`](read::Presented); with our own sealed
 //! [`Memory`](memory::Memory) and the time they become [`Facts`](crate::flow::Facts)
-//! ([`judge`]); what the flow decides goes back to the browser through [`write`], the only writer
-//! of `Set-Cookie`. Pure: no clock, no I/O, no async.
+//! ([`judge`]); what the flow decides goes back to the browser through [`mod@write`], the only
+//! writer of `Set-Cookie`. Pure: no clock, no I/O, no async.
 
 use crate::ids::{AccessToken, CustomerId, DwValue, Dwsid, RefreshToken, Tag};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,15 @@ pub struct Grant {
     pub refresh: Option<RefreshGrant>,
     /// The DW session that a Hybrid Auth tenant sets on token answers.
     pub dw: Option<DwCookies>,
+}
+
+impl Grant {
+    /// Fingerprints of its tokens.
+    #[must_use]
+    pub fn tags(&self) -> Vec<Tag> {
+        let refresh = self.refresh.as_ref().map(|refresh| refresh.token.tag());
+        refresh.into_iter().chain([self.access.tag()]).collect()
+    }
 }
 
 /// A refresh token and the seconds it still lives.

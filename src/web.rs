@@ -15,8 +15,8 @@ mod logout;
 mod notes;
 mod places;
 mod session;
+mod view;
 
-pub use arrival::SessionView;
 pub use notes::Notes;
 
 use crate::app::App;

@@ -17,11 +17,12 @@ pub struct Layers {
     origins: BTreeMap<String, String>,
     /// The file an absent key should have been in.
     file: String,
+    /// Variables that have no place in the table.
+    pub(super) strays: Vec<Problem>,
 }
 
 impl Layers {
     /// The defaults, `file`, and the variables of this process.
-    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn load(file: &Path) -> Result<Self, Problems> {
         let name = file.display().to_string();
         let unreadable = |error: std::io::Error| {
@@ -32,8 +33,7 @@ impl Layers {
             }])
         };
         let text = std::fs::read_to_string(file).map_err(unreadable)?;
-        let variables = std::env::vars().filter(|(name, _)| name.starts_with(PREFIX));
-        Self::merge(&name, &text, variables)
+        Self::merge(&name, &text, variables()?)
     }
 
     /// The defaults, a file's text, and `variables`.
@@ -45,7 +45,7 @@ impl Layers {
         let mut layers = Self { file: name.to_owned(), ..Self::default() };
         for (origin, text) in [("the defaults", DEFAULTS), (name, text)] {
             let table = text.parse::<Table>().map_err(|error| {
-                let message = format!("is not TOML: {}", error.to_string().trim_end());
+                let message = not_toml(text, &error);
                 let key = "--config".to_owned();
                 Problems(vec![Problem { key, origin: origin.to_owned(), message }])
             })?;
@@ -73,37 +73,19 @@ impl Layers {
     }
 
     fn set_variable(&mut self, variable: &str, value: String) {
-        let path = variable.strip_prefix(PREFIX).unwrap_or(variable);
-        let segments: Vec<String> = path.split("__").map(str::to_lowercase).collect();
-        let Some((last, parents)) = segments.split_last() else { return };
-        let mut key = String::new();
-        let mut table = &mut self.table;
-        let mut parents = parents.iter();
-        while let Some(parent) = parents.next() {
-            let slot = table.entry(parent.clone()).or_insert_with(|| Value::Table(Table::new()));
-            push(&mut key, parent);
-            table = match slot {
-                Value::Table(inner) => inner,
-                Value::Array(sites) => {
-                    let Some(wanted) = parents.next() else { return };
-                    let Some(index) = sites.iter().position(|site| is_site(site, wanted)) else {
-                        self.origins.insert(key.clone(), format!("environment {variable}"));
-                        return;
-                    };
-                    push(&mut key, &index.to_string());
-                    let Some(Value::Table(site)) = sites.get_mut(index) else { return };
-                    site
-                }
-                other => {
-                    *other = Value::Table(Table::new());
-                    let Value::Table(inner) = other else { return };
-                    inner
-                }
-            };
+        let path = variable.strip_prefix(PREFIX).unwrap_or(variable).to_lowercase();
+        let origin = format!("environment {variable}");
+        match place(&mut self.table, &path) {
+            Some((table, name, key)) => {
+                table.insert(name, Value::String(value));
+                self.origins.insert(key, origin);
+            }
+            None => self.strays.push(Problem {
+                key: path.replace("__", "."),
+                origin,
+                message: "is not a key of Tandem, or of a site that is not there".to_owned(),
+            }),
         }
-        push(&mut key, last);
-        table.insert(last.clone(), Value::String(value));
-        self.origins.insert(key, format!("environment {variable}"));
     }
 
     fn give_sites_their_defaults(&mut self) {
@@ -112,11 +94,62 @@ impl Layers {
             _ => Table::new(),
         };
         if let Some(Value::Array(sites)) = self.table.get_mut("sites") {
-            for site in sites.iter_mut().filter_map(Value::as_table_mut) {
-                underlay(site, &defaults);
+            for (index, site) in sites.iter_mut().enumerate() {
+                let Value::Table(site) = site else { continue };
+                underlay(site, &defaults, "site", &format!("sites.{index}"), &mut self.origins);
             }
         }
     }
+}
+
+/// The variables of this process that are ours.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+fn variables() -> Result<Vec<(String, String)>, Problems> {
+    let ours = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
+        Some((name, value))
+    });
+    ours.map(|(name, value)| match value.into_string() {
+        Ok(value) => Ok((name, value)),
+        Err(_) => Err(Problems(vec![Problem {
+            key: name[PREFIX.len()..].to_lowercase().replace("__", "."),
+            origin: format!("environment {name}"),
+            message: "is not UTF-8".to_owned(),
+        }])),
+    })
+    .collect()
+}
+
+/// The line itself may hold a secret, so only its number is told.
+fn not_toml(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    format!("is not TOML: line {line}: {}", error.message().trim_end())
+}
+
+/// The table in which a variable's key stands, its name there, and its dotted path. A list is
+/// entered by the id of one of its sites.
+fn place<'t>(mut table: &'t mut Table, path: &str) -> Option<(&'t mut Table, String, String)> {
+    let mut key = String::new();
+    let (parents, last) = path.rsplit_once("__").unwrap_or(("", path));
+    let mut parents = parents.split("__").filter(|_| !parents.is_empty());
+    while let Some(parent) = parents.next() {
+        push(&mut key, parent);
+        let slot = table.entry(parent).or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Array(sites) = slot {
+            let wanted = parents.next()?;
+            let index = sites.iter().position(|site| is_site(site, wanted))?;
+            push(&mut key, &index.to_string());
+            table = sites[index].as_table_mut()?;
+        } else {
+            if !slot.is_table() {
+                *slot = Value::Table(Table::new());
+            }
+            table = slot.as_table_mut()?;
+        }
+    }
+    push(&mut key, last);
+    Some((table, last.to_owned(), key))
 }
 
 /// Whether a variable's segment names the site: its id, with `_` for everything odd.
@@ -154,14 +187,30 @@ fn overlay(
     }
 }
 
-fn underlay(table: &mut Table, defaults: &Table) {
+/// Gives `table`, which is at `to`, what it lacks of `defaults`, which are at `from`.
+fn underlay(
+    table: &mut Table,
+    defaults: &Table,
+    from: &str,
+    to: &str,
+    origins: &mut BTreeMap<String, String>,
+) {
     for (name, default) in defaults {
-        match (table.get_mut(name), default) {
-            (Some(Value::Table(inner)), Value::Table(default)) => underlay(inner, default),
-            (Some(_), _) => {}
-            (None, _) => {
-                table.insert(name.clone(), default.clone());
+        let [from, to] = [from, to].map(|path| format!("{path}.{name}"));
+        match default {
+            Value::Table(default) => {
+                let slot = table.entry(name.as_str()).or_insert_with(|| Value::Table(Table::new()));
+                if let Value::Table(inner) = slot {
+                    underlay(inner, default, &from, &to, origins);
+                }
             }
+            default if !table.contains_key(name) => {
+                table.insert(name.clone(), default.clone());
+                if let Some(origin) = origins.get(&from).cloned() {
+                    origins.insert(to, origin);
+                }
+            }
+            _ => {}
         }
     }
 }

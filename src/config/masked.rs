@@ -4,7 +4,9 @@ use toml::{Table, Value};
 
 use super::Layers;
 
-const SECRETS: [&str; 2] = ["client_secret", "seal_keys"];
+/// A key that has one of these in its name holds a secret; so does one that should have been
+/// `client_secret` or `seal_keys` but was misspelt.
+const SECRET_WORDS: [&str; 4] = ["secret", "key", "password", "token"];
 
 /// The merged configuration as TOML; a secret given in plain shows as `"***"`, one that points to
 /// a variable or file shows where it points.
@@ -19,7 +21,8 @@ pub fn masked(layers: &Layers) -> String {
 
 fn mask_table(table: &mut Table) {
     for (name, value) in table.iter_mut() {
-        if SECRETS.contains(&name.as_str()) { mask_secret(value) } else { mask(value) }
+        let secret = SECRET_WORDS.iter().any(|word| name.to_lowercase().contains(word));
+        if secret { mask_secret(value) } else { mask(value) }
     }
 }
 

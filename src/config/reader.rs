@@ -19,7 +19,7 @@ pub(super) struct Report<'a> {
 
 impl<'a> Report<'a> {
     pub(super) fn new(layers: &'a Layers) -> Self {
-        Self { layers, problems: RefCell::default() }
+        Self { layers, problems: RefCell::new(layers.strays.clone()) }
     }
 
     pub(super) fn root<'r>(&'r self, table: &'r Table) -> Section<'r> {
@@ -179,17 +179,17 @@ impl<'a> Section<'a> {
         self.number(name, least).map(|number| Duration::from_millis(number as u64))
     }
 
-    /// A list of texts.
-    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+    /// A list of texts; `None` if it is something else.
+    pub(super) fn texts(&self, name: &str) -> Option<Vec<String>> {
         match self.get(name) {
-            None => Vec::new(),
+            None => Some(Vec::new()),
             Some(Value::String(text)) if self.report.is_variable(&self.key(name)) => {
-                text.split(',').map(|item| item.trim().to_owned()).collect()
+                Some(text.split(',').map(|item| item.trim().to_owned()).collect())
             }
             Some(Value::Array(items)) if items.iter().all(Value::is_str) => {
-                items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+                Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
             }
-            Some(_) => self.mistyped(name, "a list of texts").unwrap_or_default(),
+            Some(_) => self.mistyped(name, "a list of texts"),
         }
     }
 
@@ -199,17 +199,23 @@ impl<'a> Section<'a> {
         self.resolve(name, value)
     }
 
-    /// A list of secrets.
-    pub(super) fn secrets(&self, name: &str) -> Vec<SecretString> {
+    /// A list of secrets; `None` if one of them is not to be had.
+    pub(super) fn secrets(&self, name: &str) -> Option<Vec<SecretString>> {
         match self.get(name) {
-            None => Vec::new(),
+            None => Some(Vec::new()),
             Some(Value::Array(items)) => {
-                items.iter().filter_map(|item| self.resolve(name, item)).collect()
+                let secret = |item: &Value| match item {
+                    Value::String(text) => Some(SecretString::from(text.as_str())),
+                    pointer => self.resolve(name, pointer),
+                };
+                // First all of them, so that every fault is told.
+                let secrets: Vec<_> = items.iter().map(secret).collect();
+                secrets.into_iter().collect()
             }
             Some(Value::String(text)) if self.report.is_variable(&self.key(name)) => {
-                text.split(',').map(|item| SecretString::from(item.trim())).collect()
+                Some(text.split(',').map(|item| SecretString::from(item.trim())).collect())
             }
-            Some(_) => self.mistyped(name, "a list of secrets").unwrap_or_default(),
+            Some(_) => self.mistyped(name, "a list of secrets"),
         }
     }
 
@@ -238,6 +244,11 @@ impl<'a> Section<'a> {
         self.known.borrow_mut().extend(self.table.keys().cloned());
     }
 
+    /// Takes the key as known: it is read together with others.
+    pub(super) fn read_elsewhere(&self, name: &str) {
+        self.known.borrow_mut().insert(name.to_owned());
+    }
+
     /// Reports every key that nobody asked for.
     pub(super) fn finish(&self) {
         let known = self.known.borrow();
@@ -257,7 +268,7 @@ fn from_variable(variable: &str) -> Result<String, String> {
 
 fn from_file(file: &str) -> Result<String, String> {
     match std::fs::read_to_string(Path::new(file)) {
-        Ok(text) if !text.trim_end().is_empty() => Ok(text.trim_end().to_owned()),
+        Ok(text) if !text.trim().is_empty() => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
         Ok(_) => Err(format!("the file {file} is empty")),
         Err(error) => Err(format!("the file {file} cannot be read: {error}")),
     }

@@ -162,6 +162,10 @@ fn read(section: &Section<'_>) -> Option<Site> {
     cookies.finish();
     let session = read_session(&section.section("session"));
     let routes = read_routes(&section.section("routes"));
+    let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
+    if no_dw && routes.ecom.is_some() {
+        section.problem("routes.ecom", "must be empty: bridge mode \"none\" has no DW session");
+    }
     section.finish();
     Some(Site {
         id: id?,
@@ -181,7 +185,7 @@ fn read(section: &Section<'_>) -> Option<Site> {
 
 fn read_hosts(section: &Section<'_>) -> Option<Vec<String>> {
     let hosts: Vec<String> =
-        section.texts("hosts").iter().map(|host| host.to_ascii_lowercase()).collect();
+        section.texts("hosts")?.iter().map(|host| host.to_ascii_lowercase()).collect();
     let odd = |host: &String| host.is_empty() || host.parse::<http::uri::Authority>().is_err();
     if hosts.is_empty() || hosts.iter().any(odd) {
         section.problem("hosts", "must be a list of host names, like [\"www.shop.example\"]");
@@ -191,9 +195,14 @@ fn read_hosts(section: &Section<'_>) -> Option<Vec<String>> {
 }
 
 fn read_origins(section: &Section<'_>, name: &str) -> Vec<Origin> {
-    let parse =
-        |text: String| Origin::parse(&text).map_err(|message| section.problem(name, &message)).ok();
-    section.texts(name).into_iter().filter_map(parse).collect()
+    let parse = |text: String| match Origin::parse(&text) {
+        Ok(origin) => Some(origin),
+        Err(message) => {
+            section.problem(name, &format!("\"{text}\" {message}"));
+            None
+        }
+    };
+    section.texts(name).unwrap_or_default().into_iter().filter_map(parse).collect()
 }
 
 fn read_policy(section: &Section<'_>) -> Option<Policy> {
@@ -269,7 +278,7 @@ fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
     let remember_me = section.boolean("remember_me");
     let protected_paths = read_paths(section, "protected_paths");
     let login_page = section.parse_optional("login_page", parse::path);
-    section.text("after_logout");
+    section.read_elsewhere("after_logout");
     section.finish();
     Some(SessionConfig { remember_me: remember_me?, protected_paths, login_page })
 }
@@ -282,14 +291,14 @@ fn read_routes(section: &Section<'_>) -> RouteConfig {
         ecom,
         ecom_paths: read_paths(section, "ecom_paths"),
         asset_paths: read_paths(section, "asset_paths"),
-        asset_suffixes: section.texts("asset_suffixes"),
+        asset_suffixes: section.texts("asset_suffixes").unwrap_or_default(),
     };
     section.finish();
     routes
 }
 
 fn read_paths(section: &Section<'_>, name: &str) -> Vec<String> {
-    let paths = section.texts(name);
+    let paths = section.texts(name).unwrap_or_default();
     if paths.iter().any(|path| parse::path(path).is_err()) {
         section.problem(name, "must be a list of paths that begin with /");
     }

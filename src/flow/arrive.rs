@@ -1,6 +1,7 @@
 //! Landing and returning: from whatever the browser holds to good SLAS tokens.
 
-use super::journey::{AdoptAsk, Goal, Journey, ProbeAsk, Tokens};
+use super::asks::{AdoptAsk, ProbeAsk};
+use super::journey::{Goal, Journey, Tokens};
 use super::{
     Access, AdoptAnswer, BridgeMode, Cause, Dw, DwChange, Facts, GuestAnswer, Intent, Outcome,
     ProbeAnswer, RefreshAnswer, Step, Trouble, bridge, guest_usid,
@@ -13,7 +14,7 @@ const GUEST_LOGIN: &str = "guest";
 pub(super) fn begin(facts: Facts, intent: Intent) -> Step {
     let journey = Journey::new(facts, Goal::Arrive(intent));
     let usable = match &journey.facts.access {
-        Access::Fresh(_) => !outranked(&journey),
+        Access::Fresh(_) => !journey.outranked(),
         Access::Ending(_) => journey.facts.refresh.is_none(),
         Access::Expired(_) | Access::None => false,
     };
@@ -26,15 +27,7 @@ pub(super) fn begin(facts: Facts, intent: Intent) -> Step {
     }
 }
 
-/// A registered refresh token beside a guest's access token: somebody else (ECOM) has signed the
-/// shopper in, and the registered one wins.
-fn outranked(journey: &Journey) -> bool {
-    let guest = journey.customer().is_some_and(|customer| customer.kind == CustomerType::Guest);
-    let refresh = journey.facts.refresh.as_ref();
-    guest && refresh.is_some_and(|refresh| refresh.kind == CustomerType::Registered)
-}
-
-fn without_refresh(mut journey: Journey) -> Step {
+fn without_refresh(journey: Journey) -> Step {
     match &journey.facts.access {
         Access::Expired(claims) if claims.customer.kind == CustomerType::Registered => {
             lose(journey, CustomerType::Registered)
@@ -48,10 +41,7 @@ fn without_refresh(mut journey: Journey) -> Step {
             Some(dw) if journey.facts.policy.mode == BridgeMode::Classic => {
                 Step::Probe(ProbeAsk { dw, journey: Box::new(journey) })
             }
-            _ => {
-                journey.dw = Dw::Dead;
-                journey.ask_guest(None)
-            }
+            _ => journey.ask_guest(None),
         },
     }
 }
@@ -77,7 +67,9 @@ pub(super) fn refreshed(mut journey: Journey, kind: CustomerType, answer: Refres
             bridge::settle(journey)
         }
         RefreshAnswer::Refused => lose(journey, kind),
-        RefreshAnswer::Unavailable(trouble) if journey.access().is_some() => {
+        RefreshAnswer::Unavailable(trouble)
+            if journey.access().is_some() && !journey.outranked() =>
+        {
             bridge::settle_without_refresh(journey, trouble)
         }
         RefreshAnswer::Unavailable(trouble) => {
@@ -88,12 +80,16 @@ pub(super) fn refreshed(mut journey: Journey, kind: CustomerType, answer: Refres
 
 pub(super) fn guest(mut journey: Journey, sent_usid: bool, answer: GuestAnswer) -> Step {
     match answer {
-        GuestAnswer::Granted(grant) => {
-            journey.tokens = Tokens::New(grant);
+        GuestAnswer::Granted(grant) if grant.claims.customer.kind == CustomerType::Guest => {
+            let same = journey.facts.customer() == Some(&grant.claims.customer);
+            journey.tokens =
+                if sent_usid && same { Tokens::Renewed(grant) } else { Tokens::New(grant) };
             bridge::settle(journey)
         }
-        GuestAnswer::UsidTaken if sent_usid => journey.ask_guest(None),
-        GuestAnswer::UsidTaken => {
+        // A usid that has become a registered shopper's is no guest's any more, and a shopper who
+        // has just left must not come back.
+        GuestAnswer::UsidTaken | GuestAnswer::Granted(_) if sent_usid => journey.ask_guest(None),
+        GuestAnswer::UsidTaken | GuestAnswer::Granted(_) => {
             no_guest(journey, Trouble { cause: Cause::Unavailable, retry_after: None })
         }
         GuestAnswer::Unavailable(trouble) => no_guest(journey, trouble),
@@ -111,19 +107,27 @@ fn no_guest(journey: Journey, trouble: Trouble) -> Step {
 /// The browser holds nothing but a DW session: the shopper met ECOM first.
 pub(super) fn probed(mut journey: Journey, answer: ProbeAnswer) -> Step {
     match answer {
-        ProbeAnswer::Alive { owner, login } => adopt(journey, owner, login),
+        ProbeAnswer::Alive { owner, login } => {
+            if let Some(held) = journey.held_dw().cloned() {
+                journey.dw = Dw::Live { held, owner: owner.clone() };
+            }
+            adopt(journey, owner, login)
+        }
         ProbeAnswer::Unavailable(trouble) if trouble.cause != Cause::Misconfigured => {
             journey.ended(Outcome::Unavailable(trouble), DwChange::Keep)
         }
-        // Where OCAPI is not allowed to tell, waiting would not help.
-        ProbeAnswer::Dead | ProbeAnswer::Unavailable(_) => {
+        ProbeAnswer::Dead => {
             journey.dw = Dw::Dead;
             journey.ask_guest(None)
         }
+        // Where OCAPI is not allowed to tell, waiting would not help.
+        ProbeAnswer::Unavailable(_) => journey.ask_guest(None),
     }
 }
 
-fn adopt(mut journey: Journey, owner: Customer, login: Option<String>) -> Step {
+/// Where no tokens can be had for the DW session, a new guest with a new one takes its place; it
+/// stays until there is such a guest.
+fn adopt(journey: Journey, owner: Customer, login: Option<String>) -> Step {
     let signature = journey.facts.signature.clone();
     let login = match owner.kind {
         CustomerType::Guest if signature.is_none() && journey.facts.guest_adoption_retired => None,
@@ -133,15 +137,12 @@ fn adopt(mut journey: Journey, owner: Customer, login: Option<String>) -> Step {
     if let (Some(login), Some(dw)) = (login, journey.held_dw().cloned()) {
         return Step::Adopt(AdoptAsk { dw, owner, login, signature, journey: Box::new(journey) });
     }
-    journey.dw = Dw::Dead;
-    lose(journey, owner.kind)
+    journey.ask_guest(None)
 }
 
-pub(super) fn adopted(mut journey: Journey, owner: Customer, answer: AdoptAnswer) -> Step {
+pub(super) fn adopted(mut journey: Journey, owner: &Customer, answer: AdoptAnswer) -> Step {
     match answer {
-        AdoptAnswer::Granted(grant) if grant.claims.customer == owner => {
-            let held = journey.held_dw().cloned();
-            journey.dw = held.map_or(Dw::Absent, |held| Dw::Live { held, owner });
+        AdoptAnswer::Granted(grant) if grant.claims.customer == *owner => {
             journey.confirmed = true;
             journey.tokens = Tokens::Renewed(grant);
             bridge::settle(journey)
@@ -151,20 +152,15 @@ pub(super) fn adopted(mut journey: Journey, owner: Customer, answer: AdoptAnswer
             if owner.kind == CustomerType::Guest
                 && grant.claims.customer.kind == CustomerType::Guest =>
         {
-            journey.dw = Dw::Dead;
             journey.tokens = Tokens::New(grant);
             bridge::settle(journey)
         }
-        AdoptAnswer::Granted(_) => {
-            journey.dw = Dw::Dead;
-            lose(journey, owner.kind)
-        }
+        AdoptAnswer::Granted(_) => journey.ask_guest(None),
         AdoptAnswer::Refused => {
             let plain_guest =
                 owner.kind == CustomerType::Guest && journey.facts.signature.is_none();
             journey.guest_adoption_refused |= plain_guest;
-            journey.dw = Dw::Dead;
-            lose(journey, owner.kind)
+            journey.ask_guest(None)
         }
         AdoptAnswer::Unavailable(trouble) => {
             journey.ended(Outcome::Unavailable(trouble), DwChange::Keep)

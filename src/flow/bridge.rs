@@ -1,11 +1,12 @@
 //! The DW side of the pair: keep it, confirm it, replace it, or let it go.
 
-use super::journey::{BridgeAsk, Goal, Journey, ProbeAsk, Tokens};
+use super::asks::{BridgeAsk, ProbeAsk};
+use super::journey::{Goal, Journey, Tokens};
 use super::{
     BridgeAnswer, BridgeMode, BridgeTime, Cause, Dw, DwChange, Intent, Outcome, ProbeAnswer, Step,
     Trouble,
 };
-use crate::session::Customer;
+use crate::session::{Customer, DwCookies};
 
 /// With good tokens in hand, brings the DW session in step with them.
 pub(super) fn settle(journey: Journey) -> Step {
@@ -13,7 +14,7 @@ pub(super) fn settle(journey: Journey) -> Step {
         return journey.reached(DwChange::Keep);
     };
     match journey.facts.policy.mode {
-        BridgeMode::None => settle_alone(journey),
+        BridgeMode::None => settle_alone(journey, &customer),
         BridgeMode::HybridAuth => settle_hybrid(journey, customer),
         BridgeMode::Classic => settle_classic(journey, customer),
     }
@@ -33,26 +34,48 @@ pub(super) fn settle_without_refresh(journey: Journey, trouble: Trouble) -> Step
     }
 }
 
-fn settle_alone(journey: Journey) -> Step {
-    let dw = if is_new(&journey) { DwChange::Drop } else { DwChange::Keep };
-    journey.reached(dw)
+fn settle_alone(journey: Journey, customer: &Customer) -> Step {
+    let gone = is_new(&journey) || is_anothers(&journey, customer);
+    journey.reached(if gone { DwChange::Drop } else { DwChange::Keep })
+}
+
+/// The DW session when a journey ends early and nothing more can be asked about it.
+pub(super) fn unasked(journey: &Journey) -> DwChange {
+    let Tokens::Renewed(grant) = &journey.tokens else {
+        let dropped = matches!(journey.tokens, Tokens::Dropped);
+        return if dropped { DwChange::Drop } else { DwChange::Keep };
+    };
+    let owner = grant.claims.customer.clone();
+    match granted_dw(journey) {
+        Some(cookies) => DwChange::Set { cookies, owner },
+        None if is_anothers(journey, &owner) => DwChange::Drop,
+        None => DwChange::Keep,
+    }
+}
+
+/// The DW session that the platform of a Hybrid Auth tenant set on a token answer.
+fn granted_dw(journey: &Journey) -> Option<DwCookies> {
+    match &journey.tokens {
+        Tokens::Renewed(grant) | Tokens::New(grant)
+            if journey.facts.policy.mode == BridgeMode::HybridAuth =>
+        {
+            grant.dw.clone()
+        }
+        _ => None,
+    }
+}
+
+fn is_anothers(journey: &Journey, customer: &Customer) -> bool {
+    journey.dw_owner().is_some_and(|owner| owner != customer)
 }
 
 /// The platform bridges by itself and says so on token answers.
 fn settle_hybrid(journey: Journey, customer: Customer) -> Step {
-    let granted = match &journey.tokens {
-        Tokens::Renewed(grant) | Tokens::New(grant) => grant.dw.clone(),
-        Tokens::Kept(_) | Tokens::Dropped => None,
-    };
-    if let Some(cookies) = granted {
+    if let Some(cookies) = granted_dw(&journey) {
         return journey.reached(DwChange::Set { cookies, owner: customer });
     }
-    let foreign = match &journey.dw {
-        Dw::Live { owner, .. } | Dw::Doubtful { owner: Some(owner), .. } => *owner != customer,
-        Dw::Absent | Dw::Dead => true,
-        Dw::Doubtful { owner: None, .. } => false,
-    };
-    if !is_new(&journey) && !foreign {
+    let unusable = journey.held_dw().is_none() || is_anothers(&journey, &customer);
+    if !is_new(&journey) && !unusable {
         return journey.reached(DwChange::Keep);
     }
     match journey.unused_refresh() {
@@ -115,7 +138,7 @@ pub(super) fn bridged(journey: Journey, owner: Customer, answer: BridgeAnswer) -
     match (answer, journey.unused_refresh()) {
         (BridgeAnswer::Bridged(cookies), _) => journey.reached(DwChange::Set { cookies, owner }),
         (BridgeAnswer::TokenRefused, Some(refresh)) if arriving && !is_new(&journey) => {
-            forget_access(journey).ask_refresh(refresh)
+            spend_access(journey).ask_refresh(refresh)
         }
         // Even a token fresh from SLAS is refused: OCAPI does not know our client.
         (BridgeAnswer::TokenRefused, _) => {
@@ -125,9 +148,10 @@ pub(super) fn bridged(journey: Journey, owner: Customer, answer: BridgeAnswer) -
     }
 }
 
-/// OCAPI has just refused the access token: nothing may fall back on it.
-fn forget_access(mut journey: Journey) -> Journey {
-    journey.tokens = Tokens::Kept(None);
+/// OCAPI has just refused the access token: it is not shown there again. It may still be good for
+/// everything else.
+fn spend_access(mut journey: Journey) -> Journey {
+    journey.facts.bridged = true;
     journey
 }
 

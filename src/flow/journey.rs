@@ -1,11 +1,10 @@
-//! The state of an unfinished journey, and the questions that carry it.
+//! The state of an unfinished journey.
 
 use super::{
-    Access, AdoptAnswer, BasketAnswer, BridgeAnswer, Dw, DwChange, Ending, Facts, GuestAnswer,
-    GuestBasket, HeldAccess, HeldDw, HeldRefresh, Intent, Outcome, ProbeAnswer, RefreshAnswer,
-    SignInAnswer, SignOutAnswer, Step, TokenChange, arrive, bridge, sign_in, sign_out,
+    Access, Dw, DwChange, Ending, Facts, GuestAsk, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
+    Intent, Outcome, RefreshAsk, Step, TokenChange,
 };
-use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Usid};
+use crate::ids::{AccessToken, Usid};
 use crate::session::{Customer, CustomerType, Grant};
 
 /// What has been found out so far.
@@ -46,7 +45,10 @@ pub(super) enum Tokens {
 }
 
 impl Journey {
-    pub(super) fn new(facts: Facts, goal: Goal) -> Self {
+    pub(super) fn new(mut facts: Facts, goal: Goal) -> Self {
+        if !is_of_session(&facts) {
+            facts.refresh = None;
+        }
         let held = match &facts.access {
             Access::Fresh(held) | Access::Ending(held) => Some(held.clone()),
             Access::Expired(_) | Access::None => None,
@@ -92,6 +94,23 @@ impl Journey {
         }
     }
 
+    /// Whose the DW session is, where that is known and it may still live.
+    pub(super) fn dw_owner(&self) -> Option<&Customer> {
+        match &self.dw {
+            Dw::Live { owner, .. } => Some(owner),
+            Dw::Doubtful { owner, .. } => owner.as_ref(),
+            Dw::Absent | Dw::Dead => None,
+        }
+    }
+
+    /// A registered refresh token beside a guest's access token: somebody else (ECOM) has signed
+    /// the shopper in, and the registered one wins.
+    pub(super) fn outranked(&self) -> bool {
+        let guest = self.customer().is_some_and(|customer| customer.kind == CustomerType::Guest);
+        let refresh = self.facts.refresh.as_ref();
+        guest && refresh.is_some_and(|refresh| refresh.kind == CustomerType::Registered)
+    }
+
     pub(super) fn ask_refresh(mut self, held: HeldRefresh) -> Step {
         self.refreshed = true;
         let dwsid = self.held_dw().map(|dw| dw.dwsid.clone());
@@ -114,6 +133,7 @@ impl Journey {
     }
 
     pub(super) fn ended(self, outcome: Outcome, dw: DwChange) -> Step {
+        let session_expired = self.session_expired || self.signs_out_of_ecom(&dw);
         let tokens = match self.tokens {
             Tokens::Kept(_) => TokenChange::Keep,
             Tokens::Renewed(grant) | Tokens::New(grant) => TokenChange::Set(grant),
@@ -123,177 +143,28 @@ impl Journey {
             outcome,
             tokens,
             dw,
-            session_expired: self.session_expired,
+            session_expired,
             guest_adoption_refused: self.guest_adoption_refused,
         }))
     }
-}
 
-/// [`Step::Refresh`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefreshAsk {
-    /// The token to exchange.
-    pub token: RefreshToken,
-    /// The cookie it came in.
-    pub kind: CustomerType,
-    /// The DW session to keep, for a Hybrid Auth tenant.
-    pub dwsid: Option<Dwsid>,
-    journey: Box<Journey>,
-}
-
-impl RefreshAsk {
-    /// Goes on with the answer.
-    #[must_use]
-    pub fn hear(self, answer: RefreshAnswer) -> Step {
-        match self.journey.goal {
-            Goal::Arrive(_) => arrive::refreshed(*self.journey, self.kind, answer),
-            Goal::SignIn { .. } => sign_in::refreshed(*self.journey, answer),
-            Goal::SignOut { .. } => sign_out::refreshed(*self.journey, answer),
-        }
+    /// Whether `change` takes a registered shopper's DW session away and leaves a guest, which
+    /// must not happen silently.
+    fn signs_out_of_ecom(&self, change: &DwChange) -> bool {
+        let registered = |customer: &Customer| customer.kind == CustomerType::Registered;
+        let stays = matches!(change, DwChange::Keep | DwChange::Confirm(_));
+        matches!(self.goal, Goal::Arrive(_))
+            && !stays
+            && self.dw_owner().is_some_and(registered)
+            && !self.customer().is_some_and(registered)
     }
 }
 
-/// [`Step::Guest`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GuestAsk {
-    /// The guest session to re-attach to.
-    pub usid: Option<Usid>,
-    journey: Box<Journey>,
-}
-
-impl GuestAsk {
-    /// Goes on with the answer.
-    #[must_use]
-    pub fn hear(self, answer: GuestAnswer) -> Step {
-        arrive::guest(*self.journey, self.usid.is_some(), answer)
-    }
-}
-
-/// [`Step::Probe`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProbeAsk {
-    /// The session in question.
-    pub dw: HeldDw,
-    pub(super) journey: Box<Journey>,
-}
-
-impl ProbeAsk {
-    /// Goes on with the answer.
-    #[must_use]
-    pub fn hear(self, answer: ProbeAnswer) -> Step {
-        if self.journey.customer().is_some() {
-            bridge::probed(*self.journey, answer)
-        } else {
-            arrive::probed(*self.journey, answer)
-        }
-    }
-}
-
-/// [`Step::Adopt`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdoptAsk {
-    /// The session to get tokens for.
-    pub dw: HeldDw,
-    /// Whose it is.
-    pub owner: Customer,
-    /// The owner's login; `guest` for a guest.
-    pub login: String,
-    /// A signature over the session, better than its plain id.
-    pub signature: Option<DwSignature>,
-    pub(super) journey: Box<Journey>,
-}
-
-impl AdoptAsk {
-    /// Goes on with the answer.
-    #[must_use]
-    pub fn hear(self, answer: AdoptAnswer) -> Step {
-        arrive::adopted(*self.journey, self.owner, answer)
-    }
-}
-
-/// [`Step::Bridge`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BridgeAsk {
-    /// The token to make a session for.
-    pub access: AccessToken,
-    pub(super) owner: Customer,
-    pub(super) journey: Box<Journey>,
-}
-
-impl BridgeAsk {
-    /// Goes on with the answer.
-    #[must_use]
-    pub fn hear(self, answer: BridgeAnswer) -> Step {
-        bridge::bridged(*self.journey, self.owner, answer)
-    }
-}
-
-/// [`Step::SignIn`]; the credentials stay with the caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignInAsk {
-    /// The guest session that becomes the shopper's.
-    pub usid: Option<Usid>,
-    pub(super) journey: Box<Journey>,
-}
-
-impl SignInAsk {
-    /// Goes on with the answer.
-    #[must_use]
-    pub fn hear(self, answer: SignInAnswer) -> Step {
-        sign_in::signed_in(*self.journey, answer)
-    }
-}
-
-/// [`Step::PeekBasket`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeekBasketAsk {
-    /// The guest's token.
-    pub access: AccessToken,
-    /// The guest.
-    pub customer: CustomerId,
-    pub(super) journey: Box<Journey>,
-}
-
-impl PeekBasketAsk {
-    /// Goes on with the answer.
-    #[must_use]
-    pub fn hear(self, answer: BasketAnswer) -> Step {
-        sign_in::peeked(*self.journey, answer)
-    }
-}
-
-/// [`Step::TransferBasket`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TransferBasketAsk {
-    /// The registered shopper's token.
-    pub access: AccessToken,
-    pub(super) journey: Box<Journey>,
-}
-
-impl TransferBasketAsk {
-    /// Goes on with the answer.
-    #[must_use]
-    pub fn hear(self, answer: BasketAnswer) -> Step {
-        sign_in::transferred(*self.journey, answer)
-    }
-}
-
-/// [`Step::SignOut`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignOutAsk {
-    /// A valid access token of the session that ends.
-    pub access: AccessToken,
-    /// Its refresh token.
-    pub refresh: RefreshToken,
-    /// Every device, not only this one.
-    pub all_devices: bool,
-    pub(super) journey: Box<Journey>,
-}
-
-impl SignOutAsk {
-    /// Goes on with the answer.
-    #[must_use]
-    pub fn hear(self, answer: SignOutAnswer) -> Step {
-        sign_out::signed_out(*self.journey, answer)
-    }
+/// A guest's refresh token beside a registered shopper's access token belongs to somebody else:
+/// using it would sign the shopper out.
+fn is_of_session(facts: &Facts) -> bool {
+    let registered =
+        facts.customer().is_some_and(|customer| customer.kind == CustomerType::Registered);
+    let guest = |refresh: &HeldRefresh| refresh.kind == CustomerType::Guest;
+    !(registered && facts.refresh.as_ref().is_some_and(guest))
 }

@@ -4,7 +4,8 @@
 //! basket; between login and transfer no other token call is made, because that would break the
 //! chain by which the platform finds the guest's basket.
 
-use super::journey::{Goal, Journey, PeekBasketAsk, SignInAsk, Tokens, TransferBasketAsk};
+use super::asks::{PeekBasketAsk, SignInAsk, TransferBasketAsk};
+use super::journey::{Goal, Journey, Tokens};
 use super::{
     BasketAnswer, Cause, DwChange, Facts, GuestBasket, Outcome, RefreshAnswer, SignInAnswer, Step,
     Trouble, bridge,
@@ -79,8 +80,8 @@ pub(super) fn signed_in(mut journey: Journey, answer: SignInAnswer) -> Step {
         SignInAnswer::Conflict => Outcome::LoginConflict,
         SignInAnswer::Unavailable(trouble) => Outcome::Unavailable(trouble),
     };
-    let lost = matches!(journey.tokens, Tokens::Dropped);
-    journey.ended(refused, if lost { DwChange::Drop } else { DwChange::Keep })
+    let dw = bridge::unasked(&journey);
+    journey.ended(refused, dw)
 }
 
 fn transfer(journey: Journey) -> Step {

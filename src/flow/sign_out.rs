@@ -1,8 +1,9 @@
 //! Logout: end the session at SLAS, clear both worlds here whatever the upstream says, and begin
 //! a guest session where the site wants one.
 
-use super::journey::{Goal, Journey, SignOutAsk, Tokens};
-use super::{Access, DwChange, Facts, RefreshAnswer, SignOutAnswer, Step};
+use super::asks::SignOutAsk;
+use super::journey::{Goal, Journey, Tokens};
+use super::{DwChange, Facts, RefreshAnswer, SignOutAnswer, Step};
 use crate::ids::{AccessToken, RefreshToken};
 use crate::session::CustomerType;
 
@@ -14,21 +15,18 @@ pub(super) fn begin(facts: Facts, all_devices: bool) -> Step {
         return clear(journey);
     }
     match (journey.access().cloned(), journey.unused_refresh()) {
-        (Some(access), Some(refresh)) => ask_sign_out(journey, access, refresh.token),
-        // SLAS wants a valid access token for its logout.
-        (None, Some(refresh)) => journey.ask_refresh(refresh),
+        (Some(access), Some(refresh)) if !journey.outranked() => {
+            ask_sign_out(journey, access, refresh.token)
+        }
+        // SLAS wants a valid access token of the same session for its logout.
+        (_, Some(refresh)) => journey.ask_refresh(refresh),
         (_, None) => clear(journey),
     }
 }
 
 fn is_registered(facts: &Facts) -> bool {
     let registered = CustomerType::Registered;
-    let claims = match &facts.access {
-        Access::Fresh(held) | Access::Ending(held) => Some(&held.claims),
-        Access::Expired(claims) => Some(claims),
-        Access::None => None,
-    };
-    claims.is_some_and(|claims| claims.customer.kind == registered)
+    facts.customer().is_some_and(|customer| customer.kind == registered)
         || facts.refresh.as_ref().is_some_and(|refresh| refresh.kind == registered)
 }
 
@@ -39,7 +37,7 @@ fn ask_sign_out(journey: Journey, access: AccessToken, refresh: RefreshToken) ->
 
 pub(super) fn refreshed(mut journey: Journey, answer: RefreshAnswer) -> Step {
     match answer {
-        RefreshAnswer::Granted(grant) => {
+        RefreshAnswer::Granted(grant) if grant.claims.customer.kind == CustomerType::Registered => {
             let renewed = grant.refresh.as_ref().map(|refresh| refresh.token.clone());
             let presented = journey.facts.refresh.as_ref().map(|held| held.token.clone());
             match renewed.or(presented) {
@@ -51,7 +49,8 @@ pub(super) fn refreshed(mut journey: Journey, answer: RefreshAnswer) -> Step {
             set_revoked(&mut journey, true);
             clear(journey)
         }
-        RefreshAnswer::Unavailable(_) => clear(journey),
+        // A guest's tokens do not end a registered session.
+        RefreshAnswer::Granted(_) | RefreshAnswer::Unavailable(_) => clear(journey),
     }
 }
 

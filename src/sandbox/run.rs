@@ -49,7 +49,7 @@ pub enum Mode {
     Classic,
     /// The platform sets `dwsid` on token answers.
     HybridAuth,
-    /// No DW session.
+    /// No DW session, and no controller pages.
     None,
 }
 
@@ -109,10 +109,12 @@ fn layers(options: &SandboxOptions, simulated: &Options, sandbox: &Sandbox) -> i
         site("SLAS__REDIRECT_URI", simulated.redirect_uri.clone()),
         site("OCAPI__BASE_URL", format!("http://{}", sandbox.instance())),
         site("ROUTES__HEAD", format!("http://{}", sandbox.head())),
-        site("ROUTES__ECOM", format!("http://{}", sandbox.instance())),
         site("BRIDGE__MODE", word(&|| options.mode.to_possible_value())),
         site("BRIDGE__TIME", word(&|| options.time.to_possible_value())),
     ];
+    if options.mode != Mode::None {
+        overrides.push(site("ROUTES__ECOM", format!("http://{}", sandbox.instance())));
+    }
     if options.client == Client::Private {
         overrides.push(site("SLAS__CLIENT_SECRET", simulated.private_client.secret.clone()));
     }

@@ -10,7 +10,7 @@ use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 /// More candidates than this for one name are no accident, and are not worth reading.
 const MOST_CANDIDATES: usize = 4;
 /// More companions than this are no accident either: a DW session has three.
-const MOST_COMPANIONS: usize = 8;
+pub(super) const MOST_COMPANIONS: usize = 8;
 
 /// The cookies of a request that mean something to us.
 #[derive(Clone, Debug, Default)]

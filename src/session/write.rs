@@ -10,8 +10,8 @@ use cookie::{Cookie, SameSite};
 use http::HeaderValue;
 
 use super::memory::{DwMemory, Memory};
-use super::names::{CookieNames, DWSID, Readable};
-use super::read::Presented;
+use super::names::{CookieNames, DWSID, Readable, is_dw_companion};
+use super::read::{MOST_COMPANIONS, Presented};
 use super::{Customer, CustomerType, DwCookies, Grant, judge};
 use crate::flow::{Cause, DwChange, Ending, Outcome, TokenChange};
 use crate::ids::{AccessToken, Dwsid, Tag};
@@ -68,7 +68,9 @@ impl Before<'_> {
     #[must_use]
     pub fn changes(&self, ending: &Ending, remember: Option<bool>) -> Changes {
         let mut changes = Changes { cookies: Vec::new(), memory: self.memory.clone() };
-        if let Some(remember) = remember {
+        if let Some(remember) = remember
+            && matches!(ending.outcome, Outcome::SignedIn { .. })
+        {
             changes.memory.forget_on_close = !remember;
         }
         let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
@@ -136,7 +138,9 @@ impl Before<'_> {
                 &[]
             }
         };
-        for (name, _) in &self.presented.dw_companions {
+        // By name, because a companion whose value is garbage must go as well.
+        let presented = self.presented.names.iter().filter(|name| is_dw_companion(name));
+        for name in presented.take(MOST_COMPANIONS) {
             let secret = self.names.readable(name) == Readable::ByServersOnly;
             if secret && !stays.iter().any(|companion| companion.name == *name) {
                 changes.delete(name);
@@ -227,8 +231,10 @@ impl Changes {
         self.cookies.insert(behind, deletion);
     }
 
-    /// Adds the sealed memory as the last cookie. It lives as long as the refresh token.
+    /// Adds the sealed memory as the last cookie, in place of one added before. It lives as long
+    /// as the refresh token.
     pub fn remember(&mut self, names: &CookieNames, sealed: &str, now: Timestamp) {
+        self.cookies.retain(|write| write.name != names.memory);
         let life = match self.memory.refresh_expires_at {
             Some(expires) if !self.memory.forget_on_close => Some(expires.since(now).max(1)),
             _ => None,

@@ -136,8 +136,10 @@ impl Fault {
         match (kind, reply.status) {
             ("InvalidAccessTokenException", _) => Self::Token,
             ("AuthenticationFailedException" | "InvalidSecureTokenException", _) => Self::Session,
-            // Not OCAPI itself but the edge before it, or a site that is closed for now.
-            ("SiteOfflineException" | "", StatusCode::FORBIDDEN) => Self::Passing,
+            // Not OCAPI itself but the edge before it, a site that is closed for now, or the
+            // platform's word for overload.
+            ("SiteOfflineException" | "", StatusCode::FORBIDDEN)
+            | ("QuotaExceededException", _) => Self::Passing,
             (_, status) if status.is_client_error() => Self::Settings,
             _ => Self::Passing,
         }

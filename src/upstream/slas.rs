@@ -173,10 +173,7 @@ impl SlasError {
         match self {
             Self::Call(error) => error.trouble(),
             Self::Malformed(_) => Trouble { cause: Cause::Unavailable, retry_after: Some(5) },
-            Self::Refused(refusal) if refusal.status == StatusCode::CONFLICT => {
-                Trouble { cause: Cause::Throttled, retry_after: Some(2) }
-            }
-            Self::Refused(_) => Trouble { cause: Cause::Misconfigured, retry_after: None },
+            Self::Refused(refusal) => refusal.trouble(),
         }
     }
 

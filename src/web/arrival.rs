@@ -8,16 +8,15 @@ use axum::response::Response;
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use serde::Serialize;
 
 use super::notes::{Notes, RequestId};
 use crate::app::App;
 use crate::clock;
 use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
 use crate::flow::{
-    self, Access, Dw, DwChange, Ending, Facts, Intent, Outcome, RefreshAnswer, TokenChange,
+    self, Access, DwChange, Ending, Facts, Intent, Outcome, RefreshAnswer, TokenChange,
 };
-use crate::ids::{AccessToken, DwSignature, RefreshToken, Tag};
+use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
 use crate::problem::Problem;
 use crate::retired::Reason;
 use crate::session::judge::{self, Surroundings};
@@ -25,7 +24,7 @@ use crate::session::memory::Memory;
 use crate::session::read::Presented;
 use crate::session::token::Claims;
 use crate::session::write::{Before, Changes};
-use crate::session::{Customer, CustomerType, Grant};
+use crate::session::{CustomerType, Grant};
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
@@ -52,7 +51,7 @@ pub(super) struct Arrival {
     pub(super) notes: Notes,
     context: CallContext,
     arrived: Instant,
-    /// Fingerprints of every SLAS credential presented, and of those that count.
+    /// Fingerprints of every credential presented, and of those that count.
     all: Vec<Tag>,
     chosen: Vec<Tag>,
     /// A login in another tab has just replaced what this request presents.
@@ -113,7 +112,7 @@ impl Arrival {
         let sealed = presented.memory.as_deref().unwrap_or_default();
         let memory = site.seal.open(&site.names.memory, &site.config.id, sealed);
         let chosen = chosen(&presented, &memory);
-        let signed_in = |tag: &Tag| site.retired.reason(*tag, arrived) == Some(Reason::SignedIn);
+        let signed_in = |tag: &Tag| retired(&site, *tag, arrived) == Some(Reason::SignedIn);
         let overtaken = chosen.iter().any(signed_in);
         let context = CallContext { correlation_id, dnt: presented.dnt };
         Self {
@@ -179,10 +178,24 @@ impl Arrival {
         self.access = judge::access(grant.access, grant.claims, self.site.clock.now());
     }
 
-    /// Retires what this request presents.
+    /// Retires what this request presents, and what a refresh of it has just brought.
     pub(super) fn retire(&self, reason: Reason) {
         let now = self.site.clock.monotonic();
-        self.site.retired.retire(self.all.iter().copied(), reason, now);
+        let successors = self.all.iter().flat_map(|tag| successors(&self.site, *tag));
+        self.site.retired.retire(self.all.iter().copied().chain(successors), reason, now);
+    }
+
+    /// Whether a logout or a login in another tab has made `ending` a thing of the past. An answer
+    /// may be held up by a slow page long after it was worked out, so this is asked when it leaves.
+    pub(super) fn is_past(&self, ending: &Ending) -> bool {
+        let own = matches!(ending.outcome, Outcome::SignedIn { .. } | Outcome::SignedOut { .. });
+        let granted = match &ending.tokens {
+            TokenChange::Set(grant) => grant.tags(),
+            TokenChange::Keep | TokenChange::Drop => Vec::new(),
+        };
+        let retired = &self.site.retired;
+        let since = self.arrived;
+        !own && (retired.any_since(&self.chosen, since) || retired.any_since(&granted, since))
     }
 
     /// Decides, asks, and works out what changes in the browser.
@@ -216,7 +229,8 @@ impl Arrival {
         self.finish(ending, intent, remember)
     }
 
-    fn finish(
+    /// Works out what `ending` changes in the browser.
+    pub(super) fn finish(
         &self,
         ending: Ending,
         intent: Intent,
@@ -238,7 +252,7 @@ impl Arrival {
             now,
         };
         let mut changes = before.changes(&ending, remember);
-        if intent == Intent::Ecom && ending.dw == DwChange::Keep {
+        if intent == Intent::Ecom && matches!(ending.dw, DwChange::Keep | DwChange::Confirm(_)) {
             changes.memory.note_use(now);
         }
         if self.overtaken {
@@ -258,33 +272,12 @@ impl Arrival {
         }
     }
 
-    /// What a page may know about the shopper after `travelled`, or now.
-    pub(super) fn view(&self, travelled: Option<&Travelled>) -> SessionView {
-        let granted = travelled.and_then(|travelled| match &travelled.ending.tokens {
-            TokenChange::Set(grant) => Some(Some(&grant.claims)),
-            TokenChange::Drop => Some(None),
-            TokenChange::Keep => None,
-        });
-        let held = match &self.access {
-            Access::Fresh(held) | Access::Ending(held) => Some(&held.claims),
-            Access::Expired(_) | Access::None => None,
-        };
-        let memory = travelled.map_or(&self.memory, |travelled| &travelled.changes.memory);
-        let dw = match travelled.map(|travelled| &travelled.ending.dw) {
-            Some(DwChange::Set { .. } | DwChange::Confirm(_)) => "live",
-            Some(DwChange::Drop | DwChange::Missing(_)) => "none",
-            Some(DwChange::Keep) | None => match self.facts(None).dw {
-                Dw::Absent => "none",
-                Dw::Live { .. } => "live",
-                Dw::Doubtful { .. } => "unknown",
-                Dw::Dead => "expired",
-            },
-        };
-        SessionView::new(granted.unwrap_or(held), memory, dw, self.presented.dnt, &self.site)
-    }
-
-    /// Puts the cookies of `changes` on `response`.
-    pub(super) fn dress(&self, changes: &Changes, response: &mut Response) {
+    /// Puts the cookies of `travelled` on `response`, unless another tab's have taken their place.
+    pub(super) fn dress(&self, travelled: &Travelled, response: &mut Response) {
+        let Travelled { ending, changes } = travelled;
+        if self.is_past(ending) {
+            return;
+        }
         let headers = response.headers_mut();
         for cookie in changes.headers(&self.site.names) {
             headers.append(SET_COOKIE, cookie);
@@ -296,17 +289,6 @@ impl Arrival {
             }
         }
     }
-
-    /// The customer this browser is after `ending`.
-    pub(super) fn customer<'a>(&'a self, ending: &'a Ending) -> Option<&'a Customer> {
-        match (&ending.tokens, &self.access) {
-            (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
-            (TokenChange::Keep, Access::Fresh(held) | Access::Ending(held)) => {
-                Some(&held.claims.customer)
-            }
-            _ => None,
-        }
-    }
 }
 
 fn changes_anything(ending: &Ending) -> bool {
@@ -315,72 +297,44 @@ fn changes_anything(ending: &Ending) -> bool {
 
 fn tags(presented: &Presented) -> Vec<Tag> {
     let refresh = presented.registered_refresh.iter().chain(&presented.guest_refresh);
-    presented.access.iter().map(AccessToken::tag).chain(refresh.map(RefreshToken::tag)).collect()
+    let slas = presented.access.iter().map(AccessToken::tag).chain(refresh.map(RefreshToken::tag));
+    slas.chain(presented.dwsid.iter().map(Dwsid::tag)).collect()
 }
 
 fn chosen(presented: &Presented, memory: &Memory) -> Vec<Tag> {
     let access = judge::access_token(presented, memory).map(AccessToken::tag);
     let refresh = judge::refresh_token(presented, memory).map(|held| held.token.tag());
-    access.into_iter().chain(refresh).collect()
+    let slas: Vec<Tag> = access.into_iter().chain(refresh).collect();
+    // Without SLAS credentials, it is by the DW session that the shopper is known.
+    if slas.is_empty() { presented.dwsid.iter().map(Dwsid::tag).collect() } else { slas }
 }
 
-/// Credentials of a session that has been signed out count as absent.
+/// Why a credential, or what it has just been refreshed to, is retired.
+fn retired(site: &Site, tag: Tag, now: Instant) -> Option<Reason> {
+    let reason = |tag| site.retired.reason(tag, now);
+    reason(tag).or_else(|| successors(site, tag).into_iter().find_map(reason))
+}
+
+/// The fingerprints of what a refresh of `tag` has brought within the last minute.
+fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
+    match site.refreshes.remembered(&tag) {
+        Some(RefreshAnswer::Granted(grant)) => grant.tags(),
+        _ => Vec::new(),
+    }
+}
+
+/// Credentials of a session that has been signed out count as absent. That goes for the DW session
+/// too: nothing can end it at the platform, and whoever shows it would get tokens for it.
 fn drop_signed_out(presented: &mut Presented, site: &Site, now: Instant) {
-    let live = |tag| site.retired.reason(tag, now) != Some(Reason::SignedOut);
+    let live = |tag| retired(site, tag, now) != Some(Reason::SignedOut);
     presented.access.retain(|token| live(token.tag()));
     presented.registered_refresh.retain(|token| live(token.tag()));
     presented.guest_refresh.retain(|token| live(token.tag()));
+    presented.dwsid.retain(|dwsid| live(dwsid.tag()));
 }
 
 /// The end of a journey, and what changes in the browser.
 pub(super) struct Travelled {
     pub(super) ending: Ending,
     pub(super) changes: Changes,
-}
-
-/// What a page may know about its shopper. Never a token.
-#[derive(Clone, Debug, Serialize)]
-pub struct SessionView {
-    customer_type: &'static str,
-    customer_id: Option<String>,
-    usid: Option<String>,
-    login_id: Option<String>,
-    /// Seconds.
-    access_expires_in: Option<i64>,
-    /// Seconds.
-    refresh_expires_in: Option<i64>,
-    dw_session: &'static str,
-    dnt: Option<bool>,
-    session_expired: bool,
-}
-
-impl SessionView {
-    fn new(
-        claims: Option<&Claims>,
-        memory: &Memory,
-        dw_session: &'static str,
-        dnt: Option<bool>,
-        site: &Site,
-    ) -> Self {
-        let now = site.clock.now();
-        let expired = memory.session_expired_at;
-        Self {
-            customer_type: match claims.map(|claims| claims.customer.kind) {
-                None => "none",
-                Some(CustomerType::Guest) => "guest",
-                Some(CustomerType::Registered) => "registered",
-            },
-            customer_id: claims.map(|claims| claims.customer.id.to_string()),
-            usid: claims.map(|claims| claims.usid.to_string()),
-            login_id: claims.and_then(|claims| claims.login_id.clone()),
-            access_expires_in: claims.map(|claims| claims.expires_at.since(now)),
-            refresh_expires_in: memory
-                .refresh_expires_at
-                .map(|at| at.since(now))
-                .filter(|left| claims.is_some() && *left > 0),
-            dw_session,
-            dnt: dnt.or(claims.and_then(|claims| claims.dnt)),
-            session_expired: expired.is_some_and(|at| now.since(at) < judge::EXPIRED_NOTICE),
-        }
-    }
 }

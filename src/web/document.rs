@@ -22,8 +22,7 @@ use crate::app::App;
 use crate::config::Origin;
 use crate::flow::{Dw, DwChange, Intent, Outcome};
 use crate::problem::{Problem, wants_page};
-use crate::session::CustomerType;
-use crate::session::names::DWSID;
+use crate::session::names::{DWSID, is_dw_companion};
 use crate::session::write::Changes;
 use crate::site::Site;
 
@@ -60,7 +59,10 @@ pub(super) async fn proxy(
     }
     if visit == Visit::Quiet {
         let cookies = cookies(&site, &parts, &Changes::default());
-        return forward(&app, &site, place, &parts, body, cookies).await;
+        let mut response = forward(&app, &site, place, &parts, body, cookies).await?;
+        // Nor does it change the session: ECOM may have begun another one for it.
+        drop_dw_session(response.headers_mut());
+        return Ok(response);
     }
     let arrival = Arrival::from_request_parts(&mut parts, &app).await?;
     let hop = Hop { app, arrival, parts };
@@ -120,15 +122,29 @@ impl Hop {
             return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
         }
         let safe = self.parts.method == Method::GET || self.parts.method == Method::HEAD;
-        if !safe && was_replaced(&travelled) {
+        if !safe && self.was_replaced(&travelled) {
             return Ok(self.dressed(self.back_to_form(), &travelled));
         }
         let response = self.forward(Place::Ecom(ecom), body, Some(&travelled.changes)).await;
-        let repeatable = safe && !has_body(&self.parts.headers);
-        if repeatable && self.was_swapped(&travelled, &response) {
-            return self.again(ecom, response, travelled).await;
+        if !self.was_swapped(&travelled, &response) {
+            return Ok(self.dressed(response, &travelled));
         }
-        Ok(self.dressed(response, &travelled))
+        let safe = safe && !has_body(&self.parts.headers);
+        tracing::info!(repeated = safe, "ECOM has silently begun another DW session");
+        if safe {
+            self.again(ecom, response, travelled).await
+        } else {
+            self.apart(response, travelled)
+        }
+    }
+
+    /// A request that must not be repeated was served in a session of nobody we know: the answer
+    /// stands, the session does not reach the browser. The next page makes the shopper's anew.
+    fn apart(&self, swapped: Response, before: Travelled) -> Result<Response, Problem> {
+        let mut ending = before.ending;
+        ending.dw = DwChange::Drop;
+        let travelled = self.arrival.finish(ending, Intent::Ecom, None)?;
+        Ok(self.dressed(swapped, &travelled))
     }
 
     /// ECOM has silently begun a new guest session in place of ours: ours was dead. It is made
@@ -143,7 +159,6 @@ impl Hop {
         facts.dw = Dw::Dead;
         // Whatever token made the dead session must not make another one.
         facts.bridged |= before.ending.tokens == crate::flow::TokenChange::Keep;
-        let known = self.arrival.customer(&before.ending).map(|customer| customer.kind);
         if matches!(before.ending.dw, DwChange::Set { .. }) {
             // A session we made a moment ago and ECOM does not know: asking again would loop.
             tracing::warn!("ECOM does not accept the DW session that OCAPI made");
@@ -151,17 +166,27 @@ impl Hop {
         }
         let travelled = self.arrival.travel(facts, Intent::Ecom).await?;
         match travelled.ending.outcome {
-            Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble)
-                if known == Some(CustomerType::Registered) =>
-            {
+            // What ECOM has shown is somebody else's page.
+            Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) => {
                 Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled))
             }
-            Outcome::Unavailable(_) | Outcome::NoDwSession(_) => Ok(self.dressed(swapped, &before)),
             _ => {
                 let changes = Some(&travelled.changes);
                 let response = self.forward(Place::Ecom(ecom), Body::empty(), changes).await;
                 Ok(self.dressed(response, &travelled))
             }
+        }
+    }
+
+    /// Whether the DW session the form was rendered in is no more.
+    fn was_replaced(&self, travelled: &Travelled) -> bool {
+        match &travelled.ending.dw {
+            // A Hybrid Auth tenant says on every token answer which session it keeps.
+            DwChange::Set { cookies, .. } => {
+                self.arrival.presented.dwsid.iter().all(|dwsid| *dwsid != cookies.dwsid)
+            }
+            DwChange::Drop | DwChange::Missing(_) => true,
+            DwChange::Keep | DwChange::Confirm(_) => false,
         }
     }
 
@@ -211,10 +236,11 @@ impl Hop {
     }
 
     fn dressed(&self, mut response: Response, travelled: &Travelled) -> Response {
-        if travelled.changes.cookies.iter().any(|write| write.name() == DWSID) {
+        let ours = travelled.changes.cookies.iter().any(|write| write.name() == DWSID);
+        if ours || self.arrival.is_past(&travelled.ending) {
             drop_dw_session(response.headers_mut());
         }
-        self.arrival.dress(&travelled.changes, &mut response);
+        self.arrival.dress(travelled, &mut response);
         response
     }
 
@@ -235,11 +261,6 @@ impl Hop {
 
 fn has_body(headers: &HeaderMap) -> bool {
     headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
-}
-
-/// Whether the DW session the form was rendered in is no more.
-fn was_replaced(travelled: &Travelled) -> bool {
-    matches!(travelled.ending.dw, DwChange::Set { .. } | DwChange::Drop | DwChange::Missing(_))
 }
 
 async fn forward(
@@ -269,14 +290,15 @@ fn value_of<'a>(header: &'a [u8], name: &str) -> Option<&'a [u8]> {
         .find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
 }
 
-/// We set the DW session on this answer ourselves: ECOM's must not come after it.
+/// The DW session on this answer is our affair: ECOM's must not reach the browser.
 fn drop_dw_session(headers: &mut HeaderMap) {
-    let kept: Vec<HeaderValue> = headers
-        .get_all(SET_COOKIE)
-        .iter()
-        .filter(|header| value_of(header.as_bytes(), DWSID).is_none())
-        .cloned()
-        .collect();
+    let foreign = |header: &HeaderValue| {
+        let name = header.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
+        let name = std::str::from_utf8(name.trim_ascii()).unwrap_or_default();
+        name == DWSID || is_dw_companion(name)
+    };
+    let kept: Vec<HeaderValue> =
+        headers.get_all(SET_COOKIE).iter().filter(|header| !foreign(header)).cloned().collect();
     headers.remove(SET_COOKIE);
     for header in kept {
         headers.append(SET_COOKIE, header);

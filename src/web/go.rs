@@ -42,6 +42,6 @@ pub(super) async fn go(
     {
         response = Problem::Upstream(trouble).into_response();
     }
-    arrival.dress(&travelled.changes, &mut response);
+    arrival.dress(&travelled, &mut response);
     Ok(response)
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::arrival::Arrival;
 use super::guard::local_path;
+use super::view::SessionView;
 use crate::flow::{GuestBasket, Intent, Outcome};
 use crate::problem::Problem;
 use crate::retired::Reason;
@@ -80,7 +81,11 @@ pub(super) async fn login(
     let mut response = match travelled.ending.outcome {
         Outcome::SignedIn { .. } => {
             arrival.retire(Reason::SignedIn);
-            signed_in(&arrival.view(Some(&travelled)), request.return_to.as_deref(), form)
+            signed_in(
+                &SessionView::of(&arrival, Some(&travelled)),
+                request.return_to.as_deref(),
+                form,
+            )
         }
         Outcome::LoginConflict => Problem::LoginConflict.into_response(),
         Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) => {
@@ -90,7 +95,7 @@ pub(super) async fn login(
             Problem::BadCredentials.into_response()
         }
     };
-    arrival.dress(&travelled.changes, &mut response);
+    arrival.dress(&travelled, &mut response);
     Ok(response)
 }
 
@@ -125,7 +130,7 @@ fn from_form(body: &[u8]) -> Option<LoginRequest> {
     serde_json::from_value(fields.into()).ok()
 }
 
-fn signed_in(view: &super::SessionView, return_to: Option<&str>, form: bool) -> Response {
+fn signed_in(view: &SessionView, return_to: Option<&str>, form: bool) -> Response {
     let target = return_to.and_then(local_path).or(form.then_some("/"));
     match target.map(HeaderValue::from_str) {
         Some(Ok(target)) if form => (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response(),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::arrival::Arrival;
 use super::guard::local_path;
+use super::view::SessionView;
 use crate::flow::Intent;
 use crate::problem::Problem;
 use crate::retired::Reason;
@@ -34,9 +35,9 @@ pub(super) async fn logout(
     let travelled = arrival.travel(arrival.facts(None), intent).await?;
     let mut response = match return_to {
         Some(target) => (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response(),
-        None => Json(arrival.view(Some(&travelled))).into_response(),
+        None => Json(SessionView::of(&arrival, Some(&travelled))).into_response(),
     };
-    arrival.dress(&travelled.changes, &mut response);
+    arrival.dress(&travelled, &mut response);
     Ok(response)
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::arrival::{Arrival, Glance, Travelled};
 use super::places::only_looks;
+use super::view::SessionView;
 use crate::app::App;
 use crate::flow::{Intent, Outcome};
 use crate::ids::DwSignature;
@@ -18,7 +19,7 @@ use crate::problem::Problem;
 
 /// What the browser may know. Never a token, never an upstream call, and it slides nothing.
 pub(super) async fn show(Glance(arrival): Glance) -> Response {
-    Json(arrival.view(None)).into_response()
+    Json(SessionView::of(&arrival, None)).into_response()
 }
 
 /// A signature over its session that ECOM gave the page, where there is one.
@@ -37,13 +38,13 @@ pub(super) async fn make(
     body: Bytes,
 ) -> Result<Response, Problem> {
     if only_looks(&headers, &app.crawlers) {
-        return Ok(Json(arrival.view(None)).into_response());
+        return Ok(Json(SessionView::of(&arrival, None)).into_response());
     }
     let signature = signature(&body)?;
     let facts = arrival.facts(signature);
     let travelled = arrival.travel(facts, Intent::Head).await?;
     let mut response = answer(&arrival, &travelled);
-    arrival.dress(&travelled.changes, &mut response);
+    arrival.dress(&travelled, &mut response);
     Ok(response)
 }
 
@@ -65,6 +66,6 @@ fn answer(arrival: &Arrival, travelled: &Travelled) -> Response {
         }
         // The caller is told; the cookies on this answer are already the new guest's.
         _ if travelled.ending.session_expired => Problem::SessionExpired.into_response(),
-        _ => Json(arrival.view(Some(travelled))).into_response(),
+        _ => Json(SessionView::of(arrival, Some(travelled))).into_response(),
     }
 }

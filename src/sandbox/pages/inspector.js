@@ -299,7 +299,7 @@ function callBars(calls, whole) {
 const BROKEN = {
   'expire-access': 'The access token has expired. Now visit Head and watch one token refresh go by.',
   'expire-dw': 'The DW session has expired. Without Tandem, ECOM would now silently see a new guest. Visit ECOM.',
-  both: 'Access token and DW session have both expired. Visit either world: one refresh, one bridge.',
+  both: 'Access token and DW session have both expired. Visit ECOM: one refresh, one bridge.',
   'revoke-refresh': 'The refresh token is revoked. Nobody notices until the access token ends: expire it and visit Head.',
 };
 

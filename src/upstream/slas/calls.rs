@@ -42,7 +42,12 @@ impl Slas {
         if reply.status != StatusCode::OK {
             return Err(SlasError::Refused(Refusal::of(&reply)));
         }
-        wire::grant(&reply, &self.config.audience, self.clock.now()).map_err(SlasError::Malformed)
+        let grant = wire::grant(&reply, &self.config.audience, self.clock.now());
+        match grant.map_err(SlasError::Malformed)? {
+            // Without it the shopper would be gone when the access token is.
+            Grant { refresh: None, .. } => Err(SlasError::Malformed("no refresh token")),
+            grant => Ok(grant),
+        }
     }
 
     /// Guest tokens: one call for a private client, two for a public one.
@@ -209,11 +214,13 @@ impl Slas {
     pub async fn adopt(&self, ask: &AdoptAsk, context: &CallContext) -> AdoptAnswer {
         match self.bridge_session(ask, context).await {
             Ok(grant) => AdoptAnswer::Granted(Box::new(grant)),
-            Err(SlasError::Refused(refusal)) if !refusal.is_about_client() => {
+            Err(SlasError::Refused(refusal))
+                if refusal.is_for_good() && !refusal.is_about_client() =>
+            {
                 tracing::info!(status = refusal.status.as_u16(), "the tenant refuses to adopt");
                 AdoptAnswer::Refused
             }
-            Err(SlasError::Refused(refusal)) => {
+            Err(SlasError::Refused(refusal)) if refusal.is_for_good() => {
                 SlasError::Refused(refusal).warn("session-bridge");
                 AdoptAnswer::Refused
             }
@@ -287,16 +294,9 @@ fn granted<Answer>(answer: fn(Box<Grant>) -> Answer) -> impl FnOnce(Grant) -> An
     move |grant| answer(Box::new(grant))
 }
 
-/// Any 400 or 401 ends the token, but for those that speak of the client: then the fault is
-/// ours, and the shopper must not be logged out for it.
 fn refresh_refused(error: &SlasError) -> RefreshAnswer {
     match error {
-        SlasError::Refused(refusal)
-            if matches!(refusal.status.as_u16(), 400 | 401)
-                && (refusal.is_about_refresh_token() || !refusal.is_about_client()) =>
-        {
-            RefreshAnswer::Refused
-        }
+        SlasError::Refused(refusal) if refusal.ends_refresh_token() => RefreshAnswer::Refused,
         _ => {
             error.warn("refresh");
             RefreshAnswer::Unavailable(error.trouble())

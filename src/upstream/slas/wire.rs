@@ -10,6 +10,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{SlasError, SlasResult};
+use crate::flow::{Cause, Trouble};
 use crate::ids::{AccessToken, RefreshToken, Usid};
 use crate::session::token::{self, Audience};
 use crate::session::{Grant, RefreshGrant};
@@ -100,6 +101,9 @@ pub(super) struct Refusal {
     text: String,
 }
 
+/// Errors by which SLAS speaks of its own state (`OpenAPI`; RFC 6749 section 4.1.2.1).
+const PASSING: [&str; 3] = ["server_error", "gateway_server_error", "temporarily_unavailable"];
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ErrorBody {
@@ -123,6 +127,44 @@ impl Refusal {
         Self { status, code, text }
     }
 
+    /// Whether asking again later may help: SLAS speaks of its own state, or it is the edge before
+    /// it that speaks, in HTML or not at all.
+    pub(super) fn is_passing(&self) -> bool {
+        self.text.trim().is_empty() || PASSING.contains(&self.code.as_str())
+    }
+
+    /// Whether it ends a refresh token. Any 400 of SLAS does, but for those that speak of the
+    /// client, and a 401 only in so many words: a secret that we have wrong must not log out
+    /// everybody.
+    pub(super) fn ends_refresh_token(&self) -> bool {
+        match self.status {
+            StatusCode::BAD_REQUEST => {
+                self.is_about_refresh_token() || !(self.is_passing() || self.is_about_client())
+            }
+            StatusCode::UNAUTHORIZED => self.is_about_refresh_token(),
+            _ => false,
+        }
+    }
+
+    /// Whether the same question would get the same answer tomorrow.
+    pub(super) fn is_for_good(&self) -> bool {
+        match self.status {
+            StatusCode::CONFLICT => false,
+            status if status.is_client_error() => true,
+            _ => !self.is_passing(),
+        }
+    }
+
+    /// What it means where no refusal is the shopper's business.
+    pub(super) fn trouble(&self) -> Trouble {
+        let (cause, retry_after) = match self.status {
+            StatusCode::CONFLICT => (Cause::Throttled, Some(2)),
+            _ if self.is_passing() => (Cause::Unavailable, Some(5)),
+            _ => (Cause::Misconfigured, None),
+        };
+        Trouble { cause, retry_after }
+    }
+
     /// SLAS does not know this client or its secret.
     pub(super) fn is_about_client(&self) -> bool {
         ["invalid_client", "client_id", "channel_id", "redirect"]
@@ -131,7 +173,7 @@ impl Refusal {
     }
 
     /// The refresh token is dead: said in so many words.
-    pub(super) fn is_about_refresh_token(&self) -> bool {
+    fn is_about_refresh_token(&self) -> bool {
         let text = self.text.replace(' ', "_");
         text.contains("refresh_token")
     }

@@ -1,0 +1,24 @@
+# Two stages: build with the lock file as it stands, run without a shell and without root.
+
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+# Dependencies first: they change less often than the code, and stay in this layer.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir -p src benches && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
+ && for bench in decide footprint; do echo 'fn main() {}' > benches/$bench.rs; done \
+ && cargo build --locked --release --no-default-features \
+ && rm -rf src benches
+COPY src src
+COPY config config
+COPY benches benches
+# Newer than the stand-ins above, or cargo would take them for built.
+RUN find src config -type f -exec touch {} + \
+ && cargo build --locked --release --no-default-features
+
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /src/target/release/tandem /usr/local/bin/tandem
+# The public listener and the admin listener of config/production.toml.
+EXPOSE 8080 9090
+USER nonroot
+ENTRYPOINT ["/usr/local/bin/tandem", "serve"]
+CMD ["--config", "/etc/tandem/tandem.toml"]

@@ -1,0 +1,106 @@
+//! The warm decision: `Cookie` header → presented → facts → decision, with the token's verdict
+//! remembered. This is what Tandem adds to every page of a shopper who has all it takes.
+//!
+//! `cargo bench --bench decide`
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use moka::sync::Cache;
+
+use tandem::flow::{self, BridgeMode, BridgeTime, Intent, Outcome, Policy, Step};
+use tandem::ids::{AccessToken, CustomerId, Dwsid, RefreshToken, SiteId, Tag, Usid};
+use tandem::session::judge::{self, Surroundings};
+use tandem::session::memory::{DwMemory, KeyRing, Memory};
+use tandem::session::names::CookieNames;
+use tandem::session::read::Presented;
+use tandem::session::token::Claims;
+use tandem::session::{Customer, CustomerType};
+use tandem::timestamp::Timestamp;
+
+const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+const POLICY: Policy =
+    Policy { mode: BridgeMode::Classic, time: BridgeTime::Landing, guest_after_logout: true };
+
+/// A shopper with everything: a token of the usual length and the usual foreign cookies beside.
+struct Warm {
+    site: SiteId,
+    names: CookieNames,
+    seal: KeyRing,
+    verdicts: Cache<Tag, Claims>,
+    header: String,
+}
+
+impl Warm {
+    fn new() -> Option<Self> {
+        let site = SiteId::parse("RefArch")?;
+        let names = CookieNames::classic(&site, false, true);
+        let seal = KeyRing::new(&["k".repeat(32)])?;
+        let access = AccessToken::parse(&"eyJ2ZXIiOiIxLjAifQ".repeat(125))?;
+        let refresh = RefreshToken::parse(&format!("{0}.{0}", "r".repeat(43)))?;
+        let dwsid = Dwsid::parse(&format!("{}==", "d".repeat(86)))?;
+        let owner = Customer {
+            kind: CustomerType::Guest,
+            id: CustomerId::parse("abkXsYlHdGmKwRlHg3mqYYkewY")?,
+        };
+        let memory = Memory {
+            access: Some(access.tag()),
+            refresh: Some(refresh.tag()),
+            refresh_expires_at: Some(NOW.plus(86_400)),
+            bridged: Some(access.tag()),
+            dw: Some(DwMemory {
+                dwsid: dwsid.tag(),
+                owner: owner.clone(),
+                born: NOW.plus(-60),
+                used: NOW.plus(-60),
+            }),
+            ..Memory::default()
+        };
+        let sealed = seal.seal(&names.memory, &site, &memory, [7; 12]);
+        let claims = Claims {
+            customer: owner,
+            usid: Usid::parse("0f5b0f52-6a1e-4c2b-9a4e-0b9f3c1d2e3f")?,
+            login_id: None,
+            issued_at: NOW.plus(-60),
+            expires_at: NOW.plus(1740),
+            dnt: Some(false),
+        };
+        let verdicts = Cache::new(1000);
+        verdicts.insert(access.tag(), claims);
+        let header = format!(
+            "_ga=GA1.2.{}; dwac_x={}; cc-nx-g={}; token={}; dwsid={}; usid=u; cid=c; {}={sealed}",
+            "9".repeat(20),
+            "x".repeat(60),
+            refresh.expose(),
+            access.expose(),
+            dwsid.expose(),
+            names.memory,
+        );
+        Some(Self { site, names, seal, verdicts, header })
+    }
+
+    fn decide(&self) -> Step {
+        let presented = Presented::read([self.header.as_bytes()].into_iter(), &self.names);
+        let sealed = presented.memory.as_deref().unwrap_or_default();
+        let memory = self.seal.open(&self.names.memory, &self.site, sealed);
+        let verdict = judge::access_token(&presented, &memory)
+            .and_then(|token| Some((token.clone(), self.verdicts.get(&token.tag())?)));
+        let access =
+            verdict.map_or(flow::Access::None, |(token, claims)| judge::access(token, claims, NOW));
+        let facts = judge::facts(&presented, &memory, access, POLICY, Surroundings::default(), NOW);
+        flow::decide(facts, Intent::Head)
+    }
+}
+
+fn warm_decision(criterion: &mut Criterion) {
+    let Some(warm) = Warm::new() else { return };
+    let ready =
+        |step: &Step| matches!(step, Step::Done(ending) if ending.outcome == Outcome::Ready);
+    assert!(ready(&warm.decide()), "a warm shopper costs no call");
+    criterion.bench_function("warm decision", |bencher| {
+        bencher.iter(|| black_box(warm.decide()));
+    });
+}
+
+criterion_group!(benches, warm_decision);
+criterion_main!(benches);

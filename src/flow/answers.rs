@@ -1,0 +1,116 @@
+//! What the outside may answer: one type per question.
+
+use crate::session::{Customer, DwCookies, Grant};
+
+/// Why something could not be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Trouble {
+    /// Whose fault it is.
+    pub cause: Cause,
+    /// Seconds after which asking again may help, where the upstream said.
+    pub retry_after: Option<u32>,
+}
+
+/// Whose fault a trouble is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The upstream is down, slow, or answers nonsense.
+    Unavailable,
+    /// The upstream asked us to slow down.
+    Throttled,
+    /// The upstream refuses *us*: client, secret, scope, site or redirect URI are wrong.
+    Misconfigured,
+}
+
+/// What a refresh came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefreshAnswer {
+    /// New tokens.
+    Granted(Box<Grant>),
+    /// The refresh token is dead.
+    Refused,
+    /// Nobody knows; the token may still be good.
+    Unavailable(Trouble),
+}
+
+/// What asking for guest tokens came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GuestAnswer {
+    /// Tokens.
+    Granted(Box<Grant>),
+    /// The usid we sent belongs to another session.
+    UsidTaken,
+    /// No tokens now.
+    Unavailable(Trouble),
+}
+
+/// What OCAPI says about a DW session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeAnswer {
+    /// It lives.
+    Alive {
+        /// Whose it is.
+        owner: Customer,
+        /// The login of a registered owner, where OCAPI shows it.
+        login: Option<String>,
+    },
+    /// It is dead.
+    Dead,
+    /// OCAPI will not say, now or ever.
+    Unavailable(Trouble),
+}
+
+/// What asking for SLAS tokens for a DW session came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdoptAnswer {
+    /// Tokens.
+    Granted(Box<Grant>),
+    /// The tenant does not bridge this kind of session.
+    Refused,
+    /// No tokens now.
+    Unavailable(Trouble),
+}
+
+/// What asking for a DW session came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BridgeAnswer {
+    /// A new DW session.
+    Bridged(DwCookies),
+    /// OCAPI does not accept the access token.
+    TokenRefused,
+    /// No DW session now.
+    Unavailable(Trouble),
+}
+
+/// What presenting credentials came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignInAnswer {
+    /// Tokens of the registered shopper.
+    Granted(Box<Grant>),
+    /// Wrong login or password.
+    BadCredentials,
+    /// The same login is being used at this very moment.
+    Conflict,
+    /// No tokens now.
+    Unavailable(Trouble),
+}
+
+/// What became of the guest's basket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BasketAnswer {
+    /// It has items, or has been moved.
+    Yes,
+    /// It is empty, or there was nothing to move.
+    No,
+    /// Nobody knows.
+    Failed,
+}
+
+/// What became of the SLAS session at logout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SignOutAnswer {
+    /// SLAS revoked it, or knew it no more.
+    Revoked,
+    /// SLAS did not say so.
+    Failed,
+}

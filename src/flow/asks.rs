@@ -1,0 +1,178 @@
+//! The questions: each carries the unfinished journey and goes on with its own kind of answer.
+
+use super::journey::{Goal, Journey};
+use super::{
+    AdoptAnswer, BasketAnswer, BridgeAnswer, GuestAnswer, HeldDw, ProbeAnswer, RefreshAnswer,
+    SignInAnswer, SignOutAnswer, Step, arrive, bridge, sign_in, sign_out,
+};
+use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Usid};
+use crate::session::{Customer, CustomerType};
+
+/// [`Step::Refresh`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshAsk {
+    /// The token to exchange.
+    pub token: RefreshToken,
+    /// The cookie it came in.
+    pub kind: CustomerType,
+    /// The DW session to keep, for a Hybrid Auth tenant.
+    pub dwsid: Option<Dwsid>,
+    pub(super) journey: Box<Journey>,
+}
+
+impl RefreshAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: RefreshAnswer) -> Step {
+        match self.journey.goal {
+            Goal::Arrive(_) => arrive::refreshed(*self.journey, self.kind, answer),
+            Goal::SignIn { .. } => sign_in::refreshed(*self.journey, answer),
+            Goal::SignOut { .. } => sign_out::refreshed(*self.journey, answer),
+        }
+    }
+}
+
+/// [`Step::Guest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestAsk {
+    /// The guest session to re-attach to.
+    pub usid: Option<Usid>,
+    pub(super) journey: Box<Journey>,
+}
+
+impl GuestAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: GuestAnswer) -> Step {
+        arrive::guest(*self.journey, self.usid.is_some(), answer)
+    }
+}
+
+/// [`Step::Probe`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeAsk {
+    /// The session in question.
+    pub dw: HeldDw,
+    pub(super) journey: Box<Journey>,
+}
+
+impl ProbeAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: ProbeAnswer) -> Step {
+        if self.journey.customer().is_some() {
+            bridge::probed(*self.journey, answer)
+        } else {
+            arrive::probed(*self.journey, answer)
+        }
+    }
+}
+
+/// [`Step::Adopt`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdoptAsk {
+    /// The session to get tokens for.
+    pub dw: HeldDw,
+    /// Whose it is.
+    pub owner: Customer,
+    /// The owner's login; `guest` for a guest.
+    pub login: String,
+    /// A signature over the session, better than its plain id.
+    pub signature: Option<DwSignature>,
+    pub(super) journey: Box<Journey>,
+}
+
+impl AdoptAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: AdoptAnswer) -> Step {
+        arrive::adopted(*self.journey, &self.owner, answer)
+    }
+}
+
+/// [`Step::Bridge`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BridgeAsk {
+    /// The token to make a session for.
+    pub access: AccessToken,
+    pub(super) owner: Customer,
+    pub(super) journey: Box<Journey>,
+}
+
+impl BridgeAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: BridgeAnswer) -> Step {
+        bridge::bridged(*self.journey, self.owner, answer)
+    }
+}
+
+/// [`Step::SignIn`]; the credentials stay with the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInAsk {
+    /// The guest session that becomes the shopper's.
+    pub usid: Option<Usid>,
+    pub(super) journey: Box<Journey>,
+}
+
+impl SignInAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: SignInAnswer) -> Step {
+        sign_in::signed_in(*self.journey, answer)
+    }
+}
+
+/// [`Step::PeekBasket`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeekBasketAsk {
+    /// The guest's token.
+    pub access: AccessToken,
+    /// The guest.
+    pub customer: CustomerId,
+    pub(super) journey: Box<Journey>,
+}
+
+impl PeekBasketAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: BasketAnswer) -> Step {
+        sign_in::peeked(*self.journey, answer)
+    }
+}
+
+/// [`Step::TransferBasket`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferBasketAsk {
+    /// The registered shopper's token.
+    pub access: AccessToken,
+    pub(super) journey: Box<Journey>,
+}
+
+impl TransferBasketAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: BasketAnswer) -> Step {
+        sign_in::transferred(*self.journey, answer)
+    }
+}
+
+/// [`Step::SignOut`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignOutAsk {
+    /// A valid access token of the session that ends.
+    pub access: AccessToken,
+    /// Its refresh token.
+    pub refresh: RefreshToken,
+    /// Every device, not only this one.
+    pub all_devices: bool,
+    pub(super) journey: Box<Journey>,
+}
+
+impl SignOutAsk {
+    /// Goes on with the answer.
+    #[must_use]
+    pub fn hear(self, answer: SignOutAnswer) -> Step {
+        sign_out::signed_out(*self.journey, answer)
+    }
+}

@@ -1,0 +1,75 @@
+//! How a journey may end.
+
+use super::Trouble;
+use crate::session::{Customer, DwCookies, Grant};
+
+/// How a journey ended: what to tell the caller, and what the browser shall hold from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// What to tell the caller.
+    pub outcome: Outcome,
+    /// What happens to the SLAS tokens in the browser.
+    pub tokens: TokenChange,
+    /// What happens to the DW session in the browser.
+    pub dw: DwChange,
+    /// A registered session was found dead on the way.
+    pub session_expired: bool,
+    /// The tenant refused to bridge a guest's plain `dwsid`: do not ask again.
+    pub guest_adoption_refused: bool,
+}
+
+/// What to tell the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// What the intent needs is there.
+    Ready,
+    /// The shopper is signed in.
+    SignedIn {
+        /// The guest's basket could not be moved.
+        basket_lost: bool,
+    },
+    /// The shopper is signed out here, whatever the upstream said.
+    SignedOut {
+        /// SLAS has revoked the session.
+        revoked: bool,
+    },
+    /// Wrong login or password; nothing changed.
+    BadCredentials,
+    /// The same login is being used at this very moment; nothing changed.
+    LoginConflict,
+    /// Nothing can be said about the tokens now; what the browser holds stays.
+    Unavailable(Trouble),
+    /// Tokens are good, but there is no DW session to go to ECOM with.
+    NoDwSession(Trouble),
+}
+
+/// What happens to the SLAS tokens in the browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenChange {
+    /// Nothing.
+    Keep,
+    /// They are replaced.
+    Set(Box<Grant>),
+    /// They go.
+    Drop,
+}
+
+/// What happens to the DW session in the browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DwChange {
+    /// Nothing.
+    Keep,
+    /// The browser keeps it; we now know that it lives, and whose it is.
+    Confirm(Customer),
+    /// It is replaced.
+    Set {
+        /// The new session.
+        cookies: DwCookies,
+        /// Whose it is.
+        owner: Customer,
+    },
+    /// It goes.
+    Drop,
+    /// It goes, and the new one that should replace it could not be made.
+    Missing(Trouble),
+}

@@ -1,0 +1,160 @@
+//! Everything a decision depends on.
+
+use crate::ids::{AccessToken, DwSignature, DwValue, Dwsid, RefreshToken};
+use crate::session::token::Claims;
+use crate::session::{Customer, CustomerType};
+
+/// How a site makes a DW session for SLAS tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BridgeMode {
+    /// OCAPI `POST /sessions`.
+    Classic,
+    /// The platform sets `dwsid` on SLAS token answers; OCAPI is never called.
+    HybridAuth,
+    /// There is no DW session.
+    None,
+}
+
+/// When a site makes a DW session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BridgeTime {
+    /// Together with the tokens.
+    Landing,
+    /// When a request is about to reach ECOM.
+    OnDemand,
+}
+
+/// What the site's operator decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Policy {
+    /// How to bridge.
+    pub mode: BridgeMode,
+    /// When to bridge.
+    pub time: BridgeTime,
+    /// Whether a guest session follows a logout at once.
+    pub guest_after_logout: bool,
+}
+
+/// What a request wants of us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Intent {
+    /// A request of the Head: SLAS tokens must be good.
+    Head,
+    /// A request that is about to reach ECOM: the DW session must be good too.
+    Ecom,
+    /// A call that may renew what the browser holds but begins no session of its own.
+    Renew,
+    /// B2C Commerce credentials are at hand.
+    SignIn(GuestBasket),
+    /// The shopper leaves.
+    SignOut {
+        /// Every device of the shopper, not only this one.
+        all_devices: bool,
+    },
+}
+
+/// Whether the guest who signs in has anything in the basket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GuestBasket {
+    /// Nobody said; ask the API.
+    Unknown,
+    /// The caller knows it is empty.
+    Empty,
+    /// The caller knows it is not.
+    HasItems,
+}
+
+/// Everything a decision depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The site's policy.
+    pub policy: Policy,
+    /// The access token in hand.
+    pub access: Access,
+    /// The refresh token in hand, registered before guest.
+    pub refresh: Option<HeldRefresh>,
+    /// The DW session in hand.
+    pub dw: Dw,
+    /// The access token in hand has already made a DW session.
+    pub bridged: bool,
+    /// Making a DW session failed a moment ago: the Head does not wait for another try.
+    pub bridge_resting: bool,
+    /// A signature by which ECOM vouches for its session, where the caller brought one.
+    pub signature: Option<DwSignature>,
+    /// The tenant is known to refuse bridging a guest's plain `dwsid`.
+    pub guest_adoption_retired: bool,
+}
+
+impl Facts {
+    /// Who the access token says the shopper is, or was.
+    pub(super) fn customer(&self) -> Option<&Customer> {
+        match &self.access {
+            Access::None => None,
+            Access::Expired(claims) => Some(&claims.customer),
+            Access::Ending(held) | Access::Fresh(held) => Some(&held.claims.customer),
+        }
+    }
+}
+
+/// The access token a browser holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// None that means anything here.
+    None,
+    /// Dead, but its signature was good: it still says who the shopper was.
+    Expired(Claims),
+    /// Valid for less than the early-refresh margin: refresh, but it still works if that fails.
+    Ending(HeldAccess),
+    /// Valid.
+    Fresh(HeldAccess),
+}
+
+/// A valid access token and what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldAccess {
+    /// The token.
+    pub token: AccessToken,
+    /// Its claims.
+    pub claims: Claims,
+}
+
+/// A refresh token, and which of the two cookies it came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldRefresh {
+    /// `cc-nx` or `cc-nx-g`.
+    pub kind: CustomerType,
+    /// The token.
+    pub token: RefreshToken,
+}
+
+/// The DW session a browser holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dw {
+    /// No `dwsid`.
+    Absent,
+    /// By our own clock it lives, and we know whose it is.
+    Live {
+        /// Its cookies.
+        held: HeldDw,
+        /// Its customer.
+        owner: Customer,
+    },
+    /// Only the platform can tell whether it lives, and perhaps whose it is.
+    Doubtful {
+        /// Its cookies.
+        held: HeldDw,
+        /// Its customer, where we know.
+        owner: Option<Customer>,
+    },
+    /// By our own clock it is dead.
+    Dead,
+}
+
+/// The cookies of a DW session as the browser presents them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldDw {
+    /// The session.
+    pub dwsid: Dwsid,
+    /// `dwsecuretoken_…` cookies, needed by OCAPI where enforce-https is off.
+    pub secure_tokens: Vec<(String, DwValue)>,
+}

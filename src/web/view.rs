@@ -1,0 +1,83 @@
+//! What a page may know about its shopper. Never a token.
+
+use serde::Serialize;
+
+use super::arrival::{Arrival, Travelled};
+use crate::flow::{Access, Dw, DwChange, TokenChange};
+use crate::session::memory::Memory;
+use crate::session::token::Claims;
+use crate::session::{CustomerType, judge};
+use crate::site::Site;
+
+/// Who the shopper is, and how long that holds.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct SessionView {
+    customer_type: &'static str,
+    customer_id: Option<String>,
+    usid: Option<String>,
+    login_id: Option<String>,
+    /// Seconds.
+    access_expires_in: Option<i64>,
+    /// Seconds.
+    refresh_expires_in: Option<i64>,
+    dw_session: &'static str,
+    dnt: Option<bool>,
+    session_expired: bool,
+}
+
+impl SessionView {
+    /// The shopper of `arrival` after `travelled`, or now.
+    pub(super) fn of(arrival: &Arrival, travelled: Option<&Travelled>) -> Self {
+        let granted = travelled.and_then(|travelled| match &travelled.ending.tokens {
+            TokenChange::Set(grant) => Some(Some(&grant.claims)),
+            TokenChange::Drop => Some(None),
+            TokenChange::Keep => None,
+        });
+        let held = match &arrival.access {
+            Access::Fresh(held) | Access::Ending(held) => Some(&held.claims),
+            Access::Expired(_) | Access::None => None,
+        };
+        let memory = travelled.map_or(&arrival.memory, |travelled| &travelled.changes.memory);
+        let dw = match travelled.map(|travelled| &travelled.ending.dw) {
+            Some(DwChange::Set { .. } | DwChange::Confirm(_)) => "live",
+            Some(DwChange::Drop | DwChange::Missing(_)) => "none",
+            Some(DwChange::Keep) | None => match arrival.facts(None).dw {
+                Dw::Absent => "none",
+                Dw::Live { .. } => "live",
+                Dw::Doubtful { .. } => "unknown",
+                Dw::Dead => "expired",
+            },
+        };
+        let dnt = arrival.presented.dnt;
+        Self::new(granted.unwrap_or(held), memory, dw, dnt, &arrival.site)
+    }
+
+    fn new(
+        claims: Option<&Claims>,
+        memory: &Memory,
+        dw_session: &'static str,
+        dnt: Option<bool>,
+        site: &Site,
+    ) -> Self {
+        let now = site.clock.now();
+        let expired = memory.session_expired_at;
+        Self {
+            customer_type: match claims.map(|claims| claims.customer.kind) {
+                None => "none",
+                Some(CustomerType::Guest) => "guest",
+                Some(CustomerType::Registered) => "registered",
+            },
+            customer_id: claims.map(|claims| claims.customer.id.to_string()),
+            usid: claims.map(|claims| claims.usid.to_string()),
+            login_id: claims.and_then(|claims| claims.login_id.clone()),
+            access_expires_in: claims.map(|claims| claims.expires_at.since(now)),
+            refresh_expires_in: memory
+                .refresh_expires_at
+                .map(|at| at.since(now))
+                .filter(|left| claims.is_some() && *left > 0),
+            dw_session,
+            dnt: dnt.or(claims.and_then(|claims| claims.dnt)),
+            session_expired: expired.is_some_and(|at| now.since(at) < judge::EXPIRED_NOTICE),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The program as its operator meets it: exit codes, what is printed, and what is not.
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+const SITE: &str = r#"
+[cookies]
+seal_keys = ["CANARY-seal-key-of-thirty-two-octets"]
+
+[[sites]]
+id = "RefArch"
+hosts = ["shop.test"]
+public_origin = "https://shop.test"
+slas.base_url = "https://kv7kzm78.api.commercecloud.salesforce.com"
+slas.organization_id = "f_ecom_zzte_053"
+slas.client_id = "client-1"
+slas.client_secret = "CANARY-client-secret"
+slas.redirect_uri = "https://shop.test/callback"
+ocapi.base_url = "https://instance.test"
+"#;
+
+/// A file of this test's own.
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Tandem with these arguments and nothing in its environment.
+fn tandem(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn text(octets: &[u8]) -> &str {
+    std::str::from_utf8(octets).unwrap()
+}
+
+#[track_caller]
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap()
+}
+
+#[test]
+fn check_of_a_good_file_says_so() {
+    let path = file("check-good.toml", SITE);
+    let output = run(&mut tandem(&["check", "--config", path.to_str().unwrap()]));
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), format!("{} is fine: 1 site(s).\n", path.display()));
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn check_of_a_bad_file_names_every_fault_with_key_and_file_and_exits_with_2() {
+    let bad = SITE.replace("f_ecom_zzte_053", "CANARY").replace("hosts", "host");
+    let path = file("check-bad.toml", &bad);
+    let mut command = tandem(&["check", "--config", path.to_str().unwrap()]);
+    command.env("TANDEM__SERVER__LISTEN", "everywhere");
+    let output = run(&mut command);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output.stdout), "");
+    let at = path.display();
+    for line in [
+        "server.listen: must be an IP address and a port, like 127.0.0.1:8080 \
+         (environment TANDEM__SERVER__LISTEN)\n"
+            .to_owned(),
+        format!("sites.0.slas.organization_id: must look like f_ecom_zzte_053 ({at})\n"),
+        format!("sites.0.host: is not a key of Tandem ({at})\n"),
+        format!(
+            "sites.0.hosts: must be a list of host names, like [\"www.shop.example\"] ({at})\n"
+        ),
+    ] {
+        assert!(text(&output.stderr).contains(&line), "{line}\nin\n{}", text(&output.stderr));
+    }
+    assert_eq!(text(&output.stderr).lines().count(), 4);
+}
+
+#[test]
+fn a_file_that_is_missing_or_no_toml_is_a_fault_of_its_own() {
+    let missing = run(&mut tandem(&["check", "--config", "no-such-file.toml"]));
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).starts_with("--config: cannot be read: "));
+    assert!(text(&missing.stderr).ends_with("(no-such-file.toml)\n"));
+    let path = file("not-toml.toml", "[server\nlisten = 1");
+    for command in ["check", "print-config", "serve"] {
+        let output = run(&mut tandem(&[command, "--config", path.to_str().unwrap()]));
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        assert!(text(&output.stderr).starts_with("--config: is not TOML: "), "{command}");
+    }
+}
+
+#[test]
+fn attack_98_no_command_prints_a_secret() {
+    let broken = SITE.replace("client-secret\"", "client-secret");
+    let misspelt = SITE.replace("client_secret", "client_secrets").replace("seal_keys", "seal_key");
+    for (name, config) in [("masked", SITE), ("masked-broken", &broken), ("masked-odd", &misspelt)]
+    {
+        let path = file(&format!("{name}.toml"), config);
+        for command in ["print-config", "check", "serve"] {
+            if name == "masked" && command == "serve" {
+                continue;
+            }
+            let output = run(&mut tandem(&[command, "--config", path.to_str().unwrap()]));
+            let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+            assert!(!said.is_empty() && !said.contains("CANARY"), "{name} {command}:\n{said}");
+        }
+    }
+}
+
+#[test]
+fn print_config_shows_what_counts_and_where_secrets_come_from() {
+    let pointing = SITE
+        .replace("\"CANARY-client-secret\"", "{ file = \"/run/secrets/slas\" }")
+        .replace("\"CANARY-seal-key-of-thirty-two-octets\"", "{ env = \"SEAL\" }, \"plain\"");
+    let path = file("print.toml", &pointing);
+    let mut command = tandem(&["print-config", "--config", path.to_str().unwrap()]);
+    command.env("TANDEM__SITES__REFARCH__BRIDGE__TIME", "on-demand");
+    let output = run(&mut command);
+    assert_eq!(output.status.code(), Some(0));
+    let printed: toml::Table = text(&output.stdout).parse().unwrap();
+    let site = &printed["sites"][0];
+    assert_eq!(site["bridge"]["time"].as_str(), Some("on-demand"));
+    assert_eq!(site["bridge"]["mode"].as_str(), Some("classic"), "a default");
+    assert_eq!(site["slas"]["client_secret"]["file"].as_str(), Some("/run/secrets/slas"));
+    assert_eq!(printed["cookies"]["seal_keys"][0]["env"].as_str(), Some("SEAL"));
+    assert_eq!(printed["cookies"]["seal_keys"][1].as_str(), Some("***"));
+    assert_eq!(printed["server"]["body_limit_bytes"].as_integer(), Some(16_384));
+    assert!(!printed.contains_key("site"), "the defaults have gone into each site");
+}
+
+#[test]
+fn the_production_sample_passes_once_its_secrets_are_there() {
+    let sample = include_str!("../../config/production.toml");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("production-secrets");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = file("production.toml", &sample.replace("/run/secrets", folder.to_str().unwrap()));
+    let check = || tandem(&["check", "--config", path.to_str().unwrap()]);
+    let _ = std::fs::remove_file(folder.join("slas-client-secret"));
+    let without = run(&mut check());
+    assert_eq!(without.status.code(), Some(2));
+    for fault in [
+        "cookies.seal_keys: the environment variable TANDEM_SEAL_KEY is not set",
+        "sites.0.slas.client_secret: the file ",
+    ] {
+        assert!(text(&without.stderr).contains(fault), "{}", text(&without.stderr));
+    }
+    std::fs::write(folder.join("tandem-previous-seal-key"), "p".repeat(44) + "\n").unwrap();
+    std::fs::write(folder.join("slas-client-secret"), "secret\n").unwrap();
+    let with = run(check().env("TANDEM_SEAL_KEY", "k".repeat(44)));
+    assert_eq!(with.status.code(), Some(0), "{}", text(&with.stderr));
+}
+
+#[test]
+fn serve_with_a_bad_file_exits_with_2_and_starts_nothing() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // Held open: had anything been started, it would have failed to bind and exited with 1.
+    let config = format!("[server]\nlisten = \"{address}\"\ndrain = 1\n{SITE}");
+    let path = file("serve-bad.toml", &config);
+    let output = run(&mut tandem(&["serve", "--config", path.to_str().unwrap()]));
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output.stdout), "", "no log line");
+    let expected = format!("server.drain: is not a key of Tandem ({})\n", path.display());
+    assert_eq!(text(&output.stderr), expected);
+    drop(listener);
+}
+
+#[test]
+fn serve_on_a_port_that_is_taken_says_so_and_exits_with_1() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let config =
+        format!("[server]\nlisten = \"{address}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{SITE}");
+    let path = file("serve-taken.toml", &config);
+    let mut child = tandem(&["serve", "--config", path.to_str().unwrap()]);
+    // Were the port shared, this would serve for ever.
+    let mut child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let code = wait(&mut child);
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn serve_ends_with_0_when_it_is_told_to() {
+    use std::io::{BufRead as _, BufReader};
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\ndrain_delay_ms = 0\n\
+         [admin]\nlisten = \"127.0.0.1:0\"\n{SITE}"
+    );
+    let path = file("serve-good.toml", &config);
+    let mut child = tandem(&["serve", "--config", path.to_str().unwrap()]);
+    let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    let started: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(started["message"], "serving");
+    let public: std::net::SocketAddr = started["public"].as_str().unwrap().parse().unwrap();
+    std::net::TcpStream::connect(public).unwrap();
+    let told = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", child.id())).status();
+    assert!(told.unwrap().success());
+    assert_eq!(wait(&mut child), Some(0));
+    std::net::TcpStream::connect(public).unwrap_err();
+}
+
+/// The exit code, within ten seconds.
+fn wait(child: &mut std::process::Child) -> Option<i32> {
+    for _ in 0..1000 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    panic!("it did not end");
+}
+
+#[test]
+fn help_names_every_command_and_wrong_arguments_are_refused() {
+    let help = run(&mut tandem(&["--help"]));
+    assert_eq!(help.status.code(), Some(0));
+    for word in ["serve", "check", "print-config", "--version"] {
+        assert!(text(&help.stdout).contains(word), "{word}");
+    }
+    assert_eq!(text(&help.stdout).contains("sandbox"), cfg!(feature = "sandbox"));
+    for arguments in [&["serve"][..], &["check", "--conf", "x"], &["bogus"]] {
+        let output = run(&mut tandem(arguments));
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains("Usage"), "{arguments:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_does_not_matter_unless_it_is_ours() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let odd = OsStr::from_bytes(b"\xff\xfe");
+    let path = file("odd-variable.toml", SITE);
+    let check = || tandem(&["check", "--config", path.to_str().unwrap()]);
+    let other = run(check().env("LS_COLORS", odd).env(odd, "x"));
+    assert_eq!(other.status.code(), Some(0), "{}", text(&other.stderr));
+    let ours = run(check().env("TANDEM__SERVER__LISTEN", odd));
+    assert_eq!(ours.status.code(), Some(2), "{}", text(&ours.stderr));
+    assert!(text(&ours.stderr).contains("TANDEM__SERVER__LISTEN"), "{}", text(&ours.stderr));
+}

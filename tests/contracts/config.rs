@@ -1,0 +1,455 @@
+//! The configuration: the manual is true, every fault is named with key and origin, the
+//! environment wins, and secrets stay where they are.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use secrecy::ExposeSecret as _;
+use tandem::config::{Config, Layers, Problem, Problems, masked};
+use toml::{Table, Value};
+
+const MANUAL: &str = include_str!("../../config/default.toml");
+
+/// A site with every key of the manual that has no default.
+const SITE: &str = r#"
+[cookies]
+seal_keys = ["a-seal-key-of-at-least-32-octets-"]
+
+[[sites]]
+id = "RefArch"
+hosts = ["shop.test"]
+public_origin = "https://shop.test"
+
+[sites.slas]
+base_url = "https://kv7kzm78.api.commercecloud.salesforce.com"
+organization_id = "f_ecom_zzte_053"
+client_id = "client-1"
+client_secret = "secret-1"
+redirect_uri = "https://shop.test/callback"
+
+[sites.ocapi]
+base_url = "https://instance.test"
+client_id = "client-2"
+
+[sites.routes]
+head = "http://pwa.test:3000"
+ecom = "https://instance.test"
+"#;
+
+fn variables(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    variables.iter().map(own).collect()
+}
+
+fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, Problems> {
+    Config::from_layers(&Layers::merge("test.toml", text, variables(environment))?)
+}
+
+#[track_caller]
+fn good(text: &str, environment: &[(&str, &str)]) -> Config {
+    load(text, environment).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[track_caller]
+fn problems(text: &str, environment: &[(&str, &str)]) -> Vec<Problem> {
+    load(text, environment).map(|_| ()).unwrap_err().0
+}
+
+/// [`SITE`] with a change to it, as a text.
+fn changed(change: impl FnOnce(&mut Table)) -> String {
+    let mut table: Table = SITE.parse().unwrap();
+    change(&mut table);
+    toml::to_string(&table).unwrap()
+}
+
+/// Sets a dotted key; `sites.0` is the site.
+fn set(table: &mut Table, key: &str, value: Value) {
+    let mut place = table;
+    let (parents, last) = key.rsplit_once('.').unwrap_or(("", key));
+    for parent in parents.split('.').filter(|parent| *parent != "0" && !parent.is_empty()) {
+        let slot = place.entry(parent).or_insert_with(|| Value::Table(Table::new()));
+        place = match slot {
+            Value::Array(items) => items[0].as_table_mut().unwrap(),
+            slot => slot.as_table_mut().unwrap(),
+        };
+    }
+    place.insert(last.to_owned(), value);
+}
+
+/// Every key of the manual, also those it shows commented out, as dotted keys of a whole
+/// configuration with one site.
+fn keys() -> Vec<String> {
+    let mut section = String::new();
+    let mut keys = Vec::new();
+    for line in MANUAL.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = name.replacen("site", "sites.0", 1);
+        } else if let Some((name, _)) = line.trim_start_matches("# ").split_once(" = ")
+            && !section.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        {
+            keys.push(format!("{section}.{name}"));
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_manual_shows_every_key_once() {
+    let keys = keys();
+    let distinct: BTreeSet<&String> = keys.iter().collect();
+    assert_eq!(distinct.len(), keys.len());
+    let mut leaves = Vec::new();
+    for layer in [MANUAL, SITE] {
+        collect(&Value::Table(layer.parse().unwrap()), "", &mut leaves);
+    }
+    let leaves: BTreeSet<String> = leaves.into_iter().collect();
+    let shown: BTreeSet<String> = keys.into_iter().collect();
+    assert_eq!(shown, leaves, "the reader of the manual sees what the program sees");
+}
+
+fn collect(value: &Value, key: &str, leaves: &mut Vec<String>) {
+    match value {
+        Value::Table(table) => {
+            for (name, value) in table {
+                let name = if key.is_empty() && name == "site" { "sites.0" } else { name };
+                let dotted = if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+                collect(value, &dotted, leaves);
+            }
+        }
+        Value::Array(items) if items.iter().any(Value::is_table) => {
+            for (index, item) in items.iter().enumerate() {
+                collect(item, &format!("{key}.{index}"), leaves);
+            }
+        }
+        _ => leaves.push(key.to_owned()),
+    }
+}
+
+#[test]
+fn every_key_of_the_manual_is_read() {
+    good(SITE, &[]);
+    for key in keys() {
+        // No key takes a date: whoever reads this one complains.
+        let date = Value::Datetime("1979-05-27".parse().unwrap());
+        let text = changed(|table| set(table, &key, date));
+        let found = problems(&text, &[]);
+        assert!(found.iter().any(|problem| problem.key == key), "{key} is not read: {found:?}");
+        assert!(found.iter().all(|problem| problem.origin == "test.toml"), "{key}: {found:?}");
+        assert_eq!(found.iter().filter(|problem| problem.key == key).count(), 1, "{key}: once");
+    }
+}
+
+#[test]
+fn every_misspelt_key_is_named() {
+    for key in keys() {
+        let misspelt = format!("{key}x");
+        let text = changed(|table| set(table, &misspelt, Value::Integer(1)));
+        let expected = Problem {
+            key: misspelt,
+            origin: "test.toml".to_owned(),
+            message: "is not a key of Tandem".to_owned(),
+        };
+        assert_eq!(problems(&text, &[]), [expected]);
+        // The same as a default of all sites.
+        if let Some(key) = key.strip_prefix("sites.0.") {
+            let text = changed(|table| set(table, &format!("site.{key}x"), Value::Integer(1)));
+            let found = problems(&text, &[]);
+            assert_eq!(found[0].key, format!("sites.0.{key}x"));
+            assert_eq!((found.len(), found[0].origin.as_str()), (1, "test.toml"));
+        }
+    }
+}
+
+#[test]
+fn every_key_may_come_from_the_environment_and_a_fault_names_the_variable() {
+    for key in keys() {
+        let path = key.replace("sites.0", "sites.refarch").replace('.', "__").to_uppercase();
+        let variable = format!("TANDEM__{path}");
+        let found = load(SITE, &[(&variable, "\u{1}")]);
+        // A text may be anything; whatever has a rule refuses this one, and says whose it was.
+        for problem in found.map_or_else(|problems| problems.0, |_| Vec::new()) {
+            assert_eq!(problem.key, key);
+            assert_eq!(problem.origin, format!("environment {variable}"));
+        }
+        let misspelt = format!("{variable}X");
+        let [problem] = &problems(SITE, &[(&misspelt, "1")])[..] else { panic!("{misspelt}") };
+        assert_eq!(problem.key, format!("{key}x"));
+        assert_eq!(problem.origin, format!("environment {misspelt}"));
+    }
+}
+
+#[test]
+fn the_environment_beats_the_file_and_the_file_the_defaults() {
+    assert_eq!(good(SITE, &[]).server.body_limit, 16_384);
+    let file = format!("[server]\nbody_limit_bytes = 1000\n{SITE}");
+    assert_eq!(good(&file, &[]).server.body_limit, 1000);
+    let config = good(&file, &[("TANDEM__SERVER__BODY_LIMIT_BYTES", "2000")]);
+    assert_eq!(config.server.body_limit, 2000);
+}
+
+#[test]
+fn a_site_is_found_by_its_id_whatever_characters_it_has() {
+    let two = format!(
+        "{}\n{}",
+        SITE.replace("RefArch", "Ref-Arch.de"),
+        &SITE[SITE.find("[[sites]]").unwrap()..].replace("shop.test", "other.test")
+    );
+    let environment = [
+        ("TANDEM__SITES__REF_ARCH_DE__BRIDGE__MODE", "none"),
+        ("TANDEM__SITES__REF_ARCH_DE__COOKIES__SUFFIX", "true"),
+        ("TANDEM__SITES__REF_ARCH_DE__HOSTS", "a.test, b.test:8443"),
+        ("TANDEM__SITES__REFARCH__SLAS__CLIENT_SECRET", ""),
+        ("TANDEM__SITES__REFARCH__SESSION__REMEMBER_ME", "false"),
+    ];
+    let config = good(&two, &environment);
+    let [first, second] = &config.sites[..] else { panic!("two sites") };
+    assert_eq!(first.hosts, ["a.test", "b.test:8443"]);
+    assert_eq!(format!("{:?}", first.policy.mode), "None");
+    assert!(first.cookie_suffix && !second.cookie_suffix);
+    assert!(first.slas.client_secret.is_some() && second.slas.client_secret.is_none());
+    assert!(first.session.remember_me && !second.session.remember_me);
+}
+
+#[test]
+fn a_variable_for_a_site_that_is_not_there_is_a_fault() {
+    for variable in [
+        "TANDEM__SITES__NOSUCH__SLAS__CLIENT_ID",
+        "TANDEM__SITES__REFARCH",
+        "TANDEM__SITES__0__SLAS__CLIENT_ID",
+        "TANDEM__COOKIES__SEAL_KEYS__0__ENV",
+    ] {
+        let [problem] = &problems(SITE, &[(variable, "x")])[..] else { panic!("{variable}") };
+        assert_eq!(problem.origin, format!("environment {variable}"));
+    }
+}
+
+#[test]
+fn a_default_of_all_sites_may_come_from_the_environment() {
+    let environment = [
+        ("TANDEM__SITE__OCAPI__ENFORCE_HTTPS", "false"),
+        ("TANDEM__SITE__BRIDGE__TIME", "on-demand"),
+        ("TANDEM__SITE__ROUTES__ASSET_PATHS", "/a/,/b/"),
+    ];
+    let site = good(SITE, &environment).sites.remove(0);
+    assert!(!site.ocapi.unwrap().enforce_https);
+    assert_eq!(site.routes.asset_paths, ["/a/", "/b/"]);
+    let short = SITE.replace("[\"a-seal", "[\"\", \"a-seal");
+    assert_eq!(problems(&short, &[])[0].message, "a key must have at least 32 octets");
+    let [problem] = &problems(SITE, &[("TANDEM__SITE__BRIDGE__TIME", "later")])[..] else {
+        panic!("one fault")
+    };
+    assert_eq!(problem.key, "sites.0.bridge.time");
+    assert_eq!(problem.origin, "environment TANDEM__SITE__BRIDGE__TIME");
+}
+
+/// Each line breaks one rule.
+const EVERYTHING_WRONG: &str = r#"
+typo = 1
+[server]
+listen = "localhost"
+header_read_timeout_ms = 0
+body_limit_bytes = 255
+request_timeout_ms = "soon"
+drain_delay_ms = -1
+connection_limit = 0
+[admin]
+listen = ":9090"
+[upstream]
+connect_timeout_ms = 0
+timeout_ms = 1.5
+body_limit_bytes = 4095
+proxy_timeout_ms = true
+[cookies]
+seal_keys = ["CANARY-too-short"]
+[log]
+filter = "info,=,"
+[crawlers]
+user_agents = [1]
+
+[[sites]]
+id = "Ref Arch"
+hosts = []
+public_origin = "http://shop.test"
+path_prefix = "de"
+cors_origins = ["*", "https://a.test/path", "https://b.test"]
+slas.base_url = "http://kv7kzm78.api.commercecloud.salesforce.com"
+slas.organization_id = "zzte_053"
+slas.client_id = "client 1"
+slas.client_secret = { env = "CANARY_NO_SUCH_VARIABLE_OF_TANDEM" }
+slas.redirect_uri = "/callback"
+slas.strict_client_auth = "true"
+bridge.mode = "sometimes"
+bridge.time = ""
+ocapi.base_url = "https://user@instance.test"
+ocapi.version = "24.5"
+ocapi.client_id = "ä"
+ocapi.enforce_https = 1
+basket.action = "copy"
+cookies.suffix = "no"
+session.remember_me = 0
+session.after_logout = "login"
+session.protected_paths = ["account"]
+session.login_page = "https://evil.test/login"
+routes.head = "pwa.internal:3000"
+routes.ecom = "ftp://instance.test"
+routes.ecom_paths = ["//x"]
+routes.asset_paths = "/assets/"
+routes.asset_suffixes = [".js", 1]
+
+[[sites]]
+slas.client_secret = { env = "A", file = "b" }
+hosts = ["shop test"]
+
+[[sites]]
+slas.client_secret = { file = "/no/such/file" }
+bridge.mode = "none"
+ocapi = 1
+"#;
+
+#[test]
+fn attack_99_every_broken_rule_is_named_with_key_and_origin_all_at_once() {
+    let found = load(EVERYTHING_WRONG, &[("TANDEM__LOG__FILTERS", "debug")]).unwrap_err();
+    assert!(!found.to_string().contains("CANARY-"), "{found}");
+    insta::assert_snapshot!("everything_wrong", found.to_string());
+}
+
+#[test]
+fn an_empty_file_says_what_is_needed() {
+    insta::assert_snapshot!("empty", load("", &[]).unwrap_err().to_string());
+    insta::assert_snapshot!("empty_site", load("[[sites]]", &[]).unwrap_err().to_string());
+}
+
+#[test]
+fn attack_99_two_sites_never_answer_for_the_same_place() {
+    let site = &SITE[SITE.find("[[sites]]").unwrap()..];
+    let second = site.replace("RefArch", "Other");
+    let clash = problems(&format!("{SITE}\n{second}"), &[]);
+    let clash: Vec<String> = clash.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        clash,
+        [
+            "sites.1.hosts: shop.test belongs to two sites (test.toml)",
+            "sites.1.cookies.suffix: must be true: several sites share shop.test (the defaults)",
+        ]
+    );
+    // Neither case nor a trailing slash makes it another place.
+    let disguised = second.replace("\"shop.test\"", "\"SHOP.test\"");
+    assert_eq!(problems(&format!("{SITE}\n{disguised}"), &[]).len(), 2);
+    let under = second.replace(
+        "[sites.slas]",
+        "path_prefix = \"/de/\"\n[sites.cookies]\nsuffix = true\n[sites.slas]",
+    );
+    let config = good(&format!("{SITE}\n{under}"), &[]);
+    assert_eq!(config.sites[1].path_prefix, "/de");
+}
+
+#[test]
+fn attack_99_what_travels_in_the_clear_is_refused_except_on_loopback() {
+    for (key, origin, fine) in [
+        ("sites.0.public_origin", "http://shop.test", false),
+        ("sites.0.public_origin", "http://127.0.0.1.evil.test", false),
+        ("sites.0.public_origin", "http://127.0.0.1:8080", true),
+        ("sites.0.public_origin", "http://[::1]:8080", true),
+        ("sites.0.public_origin", "http://localhost", true),
+        ("sites.0.slas.base_url", "http://api.test", false),
+        ("sites.0.slas.base_url", "http://localhost:1", true),
+        ("sites.0.slas.base_url", "https://user:password@api.test", false),
+        ("sites.0.slas.base_url", "https://api.test/shopper", false),
+        ("sites.0.slas.base_url", "https://api.test/?", false),
+        ("sites.0.ocapi.base_url", "http://instance.test", false),
+        ("sites.0.ocapi.base_url", "https://instance.test/", true),
+        ("sites.0.routes.head", "http://pwa.internal:3000", true),
+    ] {
+        let text = changed(|table| set(table, key, Value::String(origin.to_owned())));
+        let named: Vec<String> = match load(&text, &[]) {
+            Ok(_) => Vec::new(),
+            Err(Problems(found)) => found.into_iter().map(|problem| problem.key).collect(),
+        };
+        assert_eq!(named, if fine { vec![] } else { vec![key.to_owned()] }, "{key} {origin}");
+    }
+}
+
+#[test]
+fn a_secret_is_a_value_or_a_variable_or_a_file() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let file = folder.join("a-secret");
+    std::fs::write(&file, " two words \r\n").unwrap();
+    let empty = folder.join("an-empty-secret");
+    std::fs::write(&empty, "\n").unwrap();
+    // A variable that cargo sets for every test.
+    let variable = "CARGO_MANIFEST_DIR";
+    for (value, expected) in [
+        ("\"plain\"".to_owned(), Ok("plain")),
+        (format!("{{ env = \"{variable}\" }}"), Ok(env!("CARGO_MANIFEST_DIR"))),
+        // Without its line end, and nothing else.
+        (format!("{{ file = \"{}\" }}", file.display()), Ok(" two words ")),
+        (format!("{{ file = \"{}\" }}", empty.display()), Err("is empty")),
+        ("{ file = \"/no/such/file\" }".to_owned(), Err("the file /no/such/file cannot be read")),
+        ("{ env = \"NO_SUCH_VARIABLE\" }".to_owned(), Err("NO_SUCH_VARIABLE is not set")),
+        ("{ vault = \"x\" }".to_owned(), Err("must be text, { env = ")),
+        ("{ env = \"A\", file = \"b\" }".to_owned(), Err("must be text, { env = ")),
+        ("7".to_owned(), Err("must be text, { env = ")),
+    ] {
+        let text = SITE.replace("\"secret-1\"", &value);
+        match (load(&text, &[]), expected) {
+            (Ok(config), Ok(expected)) => {
+                let secret = config.sites[0].slas.client_secret.as_ref().unwrap();
+                assert_eq!(secret.expose_secret(), expected);
+            }
+            (Err(Problems(found)), Err(expected)) => {
+                assert_eq!(found[0].key, "sites.0.slas.client_secret");
+                assert!(found[0].message.contains(expected), "{}", found[0]);
+            }
+            (loaded, _) => panic!("{value}: {loaded:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_is_a_number_in_the_environment_stays_what_was_written() {
+    let environment = [("TANDEM__SITES__REFARCH__SLAS__CLIENT_SECRET", "007")];
+    let secret = good(SITE, &environment).sites[0].slas.client_secret.clone().unwrap();
+    assert_eq!(secret.expose_secret(), "007");
+}
+
+#[test]
+fn attack_98_neither_the_masked_print_nor_debug_shows_a_secret() {
+    let text = SITE.replace("secret-1", "CANARY-1").replace("a-seal-key", "CANARY-2-key");
+    let environment = [("TANDEM__COOKIES__SEAL_KEYS", "CANARY-3-of-at-least-32-octets-is-long")];
+    for environment in [&environment[..], &[]] {
+        let layers = Layers::merge("test.toml", &text, variables(environment)).unwrap();
+        let printed = masked(&layers);
+        assert!(printed.contains("client_secret = \"***\""), "{printed}");
+        assert!(!printed.contains("CANARY"), "{printed}");
+        let config = Config::from_layers(&layers).unwrap();
+        assert!(!format!("{config:?}").contains("CANARY"), "{config:?}");
+    }
+}
+
+#[test]
+fn a_printed_configuration_without_secrets_is_a_configuration() {
+    let pointing = SITE
+        .replace("\"secret-1\"", "{ env = \"CARGO_MANIFEST_DIR\" }")
+        .replace("\"a-seal-key-of-at-least-32-octets-\"", "{ env = \"CARGO_MANIFEST_DIR\" }");
+    let layers = Layers::merge("test.toml", &pointing, []).unwrap();
+    let printed = masked(&layers);
+    let again = Layers::merge("printed.toml", &printed, []).unwrap();
+    assert_eq!(masked(&again), printed);
+}
+
+#[test]
+fn the_sandbox_sample_lacks_only_what_is_filled_in_at_its_start() {
+    let sample = include_str!("../../config/sandbox.toml");
+    let missing: Vec<String> =
+        problems(sample, &[]).into_iter().map(|problem| problem.key).collect();
+    assert_eq!(
+        missing,
+        [
+            "cookies.seal_keys",
+            "sites.0.slas.base_url",
+            "sites.0.slas.client_id",
+            "sites.0.ocapi.base_url",
+        ]
+    );
+}

@@ -1,0 +1,300 @@
+//! Who may use whom, read off the sources: a door that is not on the list fails here.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every module of the crate, and the modules it may use. Nobody but `serve` has `web`.
+const DOORS: [(&str, &[&str]); 20] = [
+    ("ids", &[]),
+    ("timestamp", &[]),
+    ("telemetry", &[]),
+    ("metrics", &[]),
+    ("clock", &["timestamp"]),
+    ("retired", &["ids"]),
+    ("flow", &["ids", "session"]),
+    ("session", &["flow", "ids", "timestamp"]),
+    ("config", &["flow", "ids", "session"]),
+    ("problem", &["flow"]),
+    ("proxy", &["config", "problem", "session"]),
+    ("upstream", &["clock", "config", "flow", "ids", "metrics", "session", "timestamp"]),
+    ("site", &["clock", "config", "flow", "ids", "metrics", "retired", "session", "upstream"]),
+    ("drive", &["flow", "site", "upstream"]),
+    ("app", &["clock", "config", "metrics", "proxy", "site"]),
+    ("admin", &["metrics"]),
+    (
+        "web",
+        &[
+            "app", "clock", "config", "drive", "flow", "ids", "metrics", "problem", "proxy",
+            "retired", "session", "site", "upstream",
+        ],
+    ),
+    ("serve", &["admin", "app", "clock", "config", "web"]),
+    ("cli", &["config", "sandbox", "serve", "telemetry"]),
+    ("sandbox", &["clock"]),
+];
+
+/// What starts the sandbox together with Tandem may use what starts Tandem.
+const SANDBOX_RUN: [&str; 5] = ["app", "cli", "config", "serve", "telemetry"];
+
+/// The core does without these: no network, no executor, no clock, no files, no environment.
+const NOT_IN_THE_CORE: [&str; 14] = [
+    "tokio",
+    "tokio_util",
+    "futures_util",
+    "reqwest",
+    "axum",
+    "hyper",
+    "hyper_util",
+    "tower",
+    "tower_http",
+    "tracing",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::time::",
+];
+
+const UNFINISHED: [&str; 3] = ["todo!", "unimplemented!", "dbg!"];
+const LONGEST_FILE: usize = 400;
+
+#[test]
+fn every_door_between_modules_is_on_the_list() {
+    let found: Vec<String> = sources().iter().flat_map(forbidden_doors).collect();
+    assert!(found.is_empty(), "not on the list:\n{}", found.join("\n"));
+}
+
+#[test]
+fn the_core_knows_no_network_no_clock_and_no_executor() {
+    let found: Vec<String> = sources().iter().flat_map(impurities).collect();
+    assert!(found.is_empty(), "not in the core:\n{}", found.join("\n"));
+}
+
+#[test]
+fn every_module_is_on_the_list_and_every_line_of_the_list_is_a_module() {
+    let sources = sources();
+    let modules: BTreeSet<&str> = sources.iter().map(Source::module).collect();
+    let mut listed: BTreeSet<&str> = DOORS.iter().map(|(module, _)| *module).collect();
+    listed.extend(["lib", "main"]);
+    assert_eq!(modules, listed);
+}
+
+#[test]
+fn no_file_is_longer_than_a_reader_can_hold() {
+    let long = |source: &&Source| source.text.lines().count() > LONGEST_FILE;
+    let long: Vec<_> = sources().iter().filter(long).map(|source| source.path.join("/")).collect();
+    assert!(long.is_empty(), "over {LONGEST_FILE} lines: {long:?}");
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let found: Vec<String> = sources().iter().flat_map(unfinished).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_planted_forbidden_use_is_found() {
+    for (path, line) in [
+        ("flow/arrive.rs", "use crate::web::Notes;"),
+        ("flow/arrive.rs", "use crate::{ids::Usid, web};"),
+        (
+            "flow/arrive.rs",
+            "use crate::{\n    ids::{Usid, SiteId},\n    upstream::{http, slas::Slas},\n};",
+        ),
+        ("flow/arrive.rs", "    let now = crate::clock::Clock::system();"),
+        ("flow/arrive.rs", "use super::super::config::Config;"),
+        ("flow.rs", "use super::config::Config;"),
+        ("session/token.rs", "use crate::clock::Timestamp;"),
+        ("upstream/slas/calls.rs", "use crate::web::Notes;"),
+        ("upstream/http.rs", "use crate::drive::drive;"),
+        ("upstream/http.rs", "use super::super::web;"),
+        ("drive.rs", "use crate::web::Notes;"),
+        ("app.rs", "fn f(notes: &crate::web::Notes) {}"),
+        ("sandbox/slas.rs", "use crate::upstream::slas::Slas;"),
+        ("sandbox/slas.rs", "use crate::config::Config;"),
+        ("sandbox/run.rs", "use crate::upstream::slas::Slas;"),
+        ("proxy/headers.rs", "use crate::app::App;"),
+        ("config/site.rs", "use crate::upstream::http;"),
+    ] {
+        assert_eq!(forbidden_doors(&planted(path, line)).len(), 1, "{path}: {line}");
+    }
+    for line in [
+        "tokio::spawn(async {});",
+        "use reqwest::Client;",
+        "let t = std::time::Instant::now();",
+        "use axum::Router;",
+    ] {
+        assert_eq!(impurities(&planted("flow/arrive.rs", line)).len(), 1, "{line}");
+        assert_eq!(impurities(&planted("session.rs", line)).len(), 1, "{line}");
+        assert_eq!(impurities(&planted("drive.rs", line)).len(), 0, "{line}");
+    }
+    for line in ["    todo!()", "dbg!(x);", "unimplemented!(\"later\")"] {
+        assert_eq!(unfinished(&planted("web.rs", line)).len(), 1, "{line}");
+    }
+}
+
+#[test]
+fn a_permitted_use_is_not_found() {
+    for (path, line) in [
+        ("flow/arrive.rs", "use super::journey::Journey;"),
+        ("flow/arrive.rs", "use crate::{ids::{Usid, SiteId}, session::Grant};"),
+        ("upstream/slas/calls.rs", "use super::super::http::Sender;"),
+        ("serve.rs", "use crate::web;"),
+        ("sandbox/run.rs", "use crate::config::{Config, Layers};"),
+        ("sandbox/slas/keys.rs", "use crate::sandbox::jws;"),
+        ("flow.rs", "//! See [`web`](crate::web) and tokio."),
+        ("flow.rs", "let x = 1; // not crate::web"),
+        (
+            "flow.rs",
+            "#[cfg(test)]\nmod tests {\n    use crate::web::Notes;\n    use tokio::spawn;\n}",
+        ),
+        ("flow.rs", "pub(crate) fn notokio() {}"),
+    ] {
+        let source = planted(path, line);
+        assert_eq!(forbidden_doors(&source), [""; 0], "{path}: {line}");
+        assert_eq!(impurities(&source), [""; 0], "{path}: {line}");
+    }
+}
+
+/// A file of `src`.
+struct Source {
+    /// `["upstream", "slas", "calls"]`.
+    path: Vec<String>,
+    text: String,
+}
+
+impl Source {
+    fn module(&self) -> &str {
+        &self.path[0]
+    }
+
+    /// What is compiled into the product: without comments and unit tests.
+    fn code(&self) -> String {
+        let product = self.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let lines = product.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = lines.map(|line| line.split(" // ").next().unwrap_or_default());
+        code.collect::<Vec<_>>().join("\n")
+    }
+
+    fn named(&self, what: &str) -> String {
+        format!("{} -> {what}", self.path.join("/"))
+    }
+}
+
+fn planted(path: &str, text: &str) -> Source {
+    let path = path.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+    Source { path, text: text.to_owned() }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    let read = |file: PathBuf| {
+        let path = file.strip_prefix(&root).unwrap().with_extension("");
+        let path = path.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+        Source { path, text: fs::read_to_string(&file).unwrap() }
+    };
+    let sources: Vec<Source> = files.into_iter().map(read).collect();
+    assert!(sources.len() > 50, "the sources were found");
+    sources
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn forbidden_doors(source: &Source) -> Vec<String> {
+    let own = source.module();
+    if matches!(own, "lib" | "main") {
+        return Vec::new();
+    }
+    let doors = DOORS.iter().find(|(module, _)| *module == own);
+    let doors = doors.map(|(_, doors)| *doors).unwrap_or_default();
+    let run = source.path == ["sandbox", "run"];
+    let permitted =
+        |used: &str| used == own || doors.contains(&used) || (run && SANDBOX_RUN.contains(&used));
+    let used = modules_used(&source.code(), source.path.len());
+    used.iter().filter(|used| !permitted(used)).map(|used| source.named(used)).collect()
+}
+
+/// The crate's modules that code at this depth names: by `crate::` or by enough `super::`.
+fn modules_used(code: &str, depth: usize) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    let supers = "super::".repeat(depth);
+    for root in ["crate::", supers.as_str()] {
+        for (at, _) in code.match_indices(root) {
+            let boundary = code[..at].chars().next_back();
+            if !boundary
+                .is_some_and(|before| before.is_alphanumeric() || matches!(before, '_' | ':' | '$'))
+            {
+                used.extend(heads(&code[at + root.len()..]));
+            }
+        }
+    }
+    used
+}
+
+/// `web::Notes` → `web`; `{ids::{Usid}, web}` → `ids`, `web`.
+fn heads(path: &str) -> Vec<String> {
+    let ident = |text: &str| {
+        let name: String =
+            text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        // An upper-case name is an item of the crate's root; there are none.
+        (!name.is_empty()).then_some(name)
+    };
+    let Some(group) = path.strip_prefix('{') else { return ident(path).into_iter().collect() };
+    let mut nested = 0;
+    let mut found = Vec::new();
+    let mut begins = true;
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => nested += 1,
+            '}' if nested == 0 => break,
+            '}' => nested -= 1,
+            ',' if nested == 0 => begins = true,
+            _ if begins && !character.is_whitespace() => {
+                found.extend(ident(&group[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn impurities(source: &Source) -> Vec<String> {
+    if !matches!(source.module(), "flow" | "session") {
+        return Vec::new();
+    }
+    let code = source.code();
+    let names = |word: &str| {
+        code.match_indices(word).any(|(at, _)| {
+            let before = code[..at].chars().next_back();
+            let after = code[at + word.len()..].chars().next();
+            let inside = |c: char| c.is_alphanumeric() || c == '_';
+            !before.is_some_and(inside) && (word.ends_with(':') || !after.is_some_and(inside))
+        })
+    };
+    let mut found: Vec<_> =
+        NOT_IN_THE_CORE.iter().filter(|word| names(word)).map(|word| source.named(word)).collect();
+    found.extend(
+        [".await", "async fn"]
+            .iter()
+            .filter(|word| code.contains(*word))
+            .map(|word| source.named(word)),
+    );
+    found
+}
+
+fn unfinished(source: &Source) -> Vec<String> {
+    let found = UNFINISHED.iter().filter(|word| source.text.contains(*word));
+    found.map(|word| source.named(word)).collect()
+}

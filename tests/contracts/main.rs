@@ -1,0 +1,13 @@
+//! Contracts: the bytes Tandem sends to its upstreams, every answer they may give, the
+//! configuration, the command line, the doors between the modules, and what logs must not say.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as loudly as the test")]
+
+mod cli;
+mod config;
+mod keys;
+mod layering;
+mod logs;
+mod ocapi;
+mod scapi;
+mod slas;
+mod support;

@@ -1,0 +1,335 @@
+//! OCAPI: the two requests octet for octet, every fault of its documents, and what a fault that
+//! echoes a token must not do.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use tandem::clock::Clock;
+use tandem::flow::{BridgeAnswer, Cause, HeldDw, ProbeAnswer, Trouble};
+use tandem::ids::{AccessToken, DwValue, Dwsid};
+use tandem::session::CustomerType;
+use wiremock::ResponseTemplate;
+
+use crate::support::{
+    self, Captured, Manner, Peer, Settings, World, context, html, pairs, redirect, status,
+};
+
+const SESSIONS: &str = "/s/RefArch/dw/shop/v24_5/sessions";
+const AUTH: &str = "/s/RefArch/dw/shop/v24_5/customers/auth";
+const SECURE: &str = "dwsecuretoken_a85a5236a2e852d714eb6f1585efb61c";
+const ANONYMOUS: &str = "dwanonymous_a85a5236a2e852d714eb6f1585efb61c";
+const DWSID: &str = "dwsid=eXv5R3FZ_-x==; Path=/; HttpOnly; Secure; SameSite=None";
+
+fn access() -> AccessToken {
+    AccessToken::parse("at.at.at").unwrap()
+}
+
+fn held() -> HeldDw {
+    HeldDw {
+        dwsid: Dwsid::parse("Vx3-_a==").unwrap(),
+        secure_tokens: vec![
+            (SECURE.to_owned(), DwValue::parse("5Kx5-2P7==").unwrap()),
+            ("dwsecuretoken_b".to_owned(), DwValue::parse("second").unwrap()),
+        ],
+    }
+}
+
+async fn bridge(world: &World) -> BridgeAnswer {
+    world.site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await
+}
+
+async fn probe(world: &World) -> ProbeAnswer {
+    world.site.ocapi.as_ref().unwrap().probe(&held(), &context()).await
+}
+
+async fn with_settings(site: &'static str) -> World {
+    World::new(Settings { site, ..Settings::default() }).await
+}
+
+fn set(cookies: &[&str]) -> ResponseTemplate {
+    cookies.iter().fold(status(204), |answer, line| answer.append_header("set-cookie", *line))
+}
+
+fn customer(auth_type: &str) -> Value {
+    json!({"_v": "24.5", "_type": "customer", "auth_type": auth_type,
+           "customer_id": "abdtkZzH6sqInJGIHNR1yUw90A", "preferred_locale": "default"})
+}
+
+#[tokio::test]
+async fn sessions_is_asked_with_the_access_token_and_nothing_else() {
+    let world = World::private().await;
+    world.answers("POST", SESSIONS, set(&[DWSID])).await;
+    let answer = bridge(&world).await;
+    assert!(matches!(answer, BridgeAnswer::Bridged(_)), "{answer:?}");
+    let sent = World::only(world.sent().await);
+    assert_eq!(sent.line(), format!("POST {SESSIONS}"));
+    assert_eq!(sent.query(), pairs::<&str, &str>([]));
+    // No Origin (401 at OCAPI), no cookies, no content type.
+    assert_eq!(sent.headers(), ["authorization", "correlation-id", "x-dw-client-id"]);
+    assert_eq!(sent.header("authorization"), Some("Bearer at.at.at"));
+    assert_eq!(sent.header("x-dw-client-id"), Some(support::CLIENT));
+    assert_eq!(sent.header("content-type"), None);
+}
+
+#[tokio::test]
+async fn sessions_says_that_its_body_is_empty() {
+    let peer = Peer::start(Manner::Says(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())).await;
+    let site = support::site(&Settings::default(), &peer.url(), &Clock::system());
+    site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await;
+    let request = peer.heard().to_lowercase();
+    assert!(request.starts_with("post /s/refarch/dw/shop/v24_5/sessions http/1.1\r\n"));
+    assert_eq!(request.matches("content-length: 0\r\n").count(), 1, "{request}");
+    assert!(!request.contains("transfer-encoding"), "{request}");
+    assert!(request.ends_with("\r\n\r\n"), "{request}");
+}
+
+#[tokio::test]
+async fn customers_auth_is_asked_with_the_dw_session_in_a_cookie() {
+    let world = World::private().await;
+    world.answers("POST", AUTH, support::json(200, &customer("guest"))).await;
+    let answer = probe(&world).await;
+    assert!(matches!(answer, ProbeAnswer::Alive { .. }), "{answer:?}");
+    let sent = World::only(world.sent().await);
+    assert_eq!(sent.line(), format!("POST {AUTH}"));
+    assert_eq!(sent.headers(), ["cookie", "correlation-id", "x-dw-client-id"]);
+    assert_eq!(sent.header("cookie"), Some("dwsid=Vx3-_a=="));
+    assert_eq!(sent.header("content-type"), Some("application/json"));
+    assert_eq!(sent.0.body, br#"{"type":"session"}"#);
+}
+
+#[tokio::test]
+async fn the_secure_token_goes_along_only_where_https_is_not_enforced() {
+    let world = with_settings("ocapi.enforce_https = false").await;
+    world.answers("POST", AUTH, support::json(200, &customer("guest"))).await;
+    probe(&world).await;
+    let sent = World::only(world.sent().await);
+    let cookies = format!("dwsid=Vx3-_a==; {SECURE}=5Kx5-2P7==; dwsecuretoken_b=second");
+    assert_eq!(sent.header("cookie"), Some(cookies.as_str()));
+}
+
+#[tokio::test]
+async fn version_and_client_id_are_those_of_the_configuration() {
+    let world =
+        with_settings("ocapi.version = \"v25_6\"\nocapi.client_id = \"ocapi-client\"").await;
+    let at = SESSIONS.replace("v24_5", "v25_6");
+    world.answers("POST", &at, set(&[DWSID])).await;
+    assert!(matches!(bridge(&world).await, BridgeAnswer::Bridged(_)));
+    assert_eq!(World::only(world.sent().await).header("x-dw-client-id"), Some("ocapi-client"));
+}
+
+#[tokio::test]
+async fn all_three_variants_of_the_secure_token_are_understood() {
+    let value = format!("{SECURE}=5Kx5-2P7==; Path=/; Secure");
+    let deletion = format!("{SECURE}=\"\"; Expires=Thu, 01-Jan-1970 00:00:10 GMT; Path=/");
+    let anonymous = format!("{ANONYMOUS}=bdjalnzmfrkJ0FtYliwud5db67; Max-Age=15552000; Path=/");
+    for (line, expected) in
+        [(None, vec![]), (Some(&value), vec![Some("5Kx5-2P7==")]), (Some(&deletion), vec![None])]
+    {
+        let world = World::private().await;
+        let mut lines = vec![DWSID, &anonymous];
+        lines.extend(line.map(String::as_str));
+        world.answers("POST", SESSIONS, set(&lines)).await;
+        let BridgeAnswer::Bridged(cookies) = bridge(&world).await else { panic!("{line:?}") };
+        assert_eq!(cookies.dwsid.expose(), "eXv5R3FZ_-x==");
+        let [first, rest @ ..] = &cookies.companions[..] else { panic!("no dwanonymous") };
+        assert_eq!((first.name.as_str(), first.max_age), (ANONYMOUS, Some(15_552_000)));
+        let values = rest.iter().map(|companion| {
+            assert_eq!(companion.name, SECURE);
+            companion.value.as_ref().map(DwValue::expose)
+        });
+        assert_eq!(values.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[tokio::test]
+async fn fault_23_a_success_without_exactly_one_dw_session_is_none() {
+    for cookies in [
+        &[][..],
+        &["dwsid=; Path=/"],
+        &["dwsid=\"\"; Expires=Thu, 01-Jan-1970 00:00:10 GMT"],
+        &["dwsid=a", "dwsid=b"],
+        &["dwsid=a b"],
+        &["DWSID=a"],
+        &["not a cookie"],
+    ] {
+        let world = World::private().await;
+        world.answers("POST", SESSIONS, set(cookies)).await;
+        let expected = Trouble { cause: Cause::Unavailable, retry_after: Some(5) };
+        assert_eq!(bridge(&world).await, BridgeAnswer::Unavailable(expected), "{cookies:?}");
+    }
+}
+
+#[tokio::test]
+async fn attack_77_a_redirect_of_ocapi_is_not_followed() {
+    let evil = wiremock::MockServer::start().await;
+    let trap = wiremock::Mock::given(wiremock::matchers::any());
+    trap.respond_with(set(&[DWSID])).expect(0).mount(&evil).await;
+    for code in [301, 302, 303, 307, 308] {
+        let world = World::private().await;
+        let answer = || status(code).insert_header("location", evil.uri());
+        world.answers("POST", SESSIONS, answer()).await;
+        world.answers("POST", AUTH, answer()).await;
+        assert!(matches!(bridge(&world).await, BridgeAnswer::Unavailable(_)));
+        assert!(matches!(probe(&world).await, ProbeAnswer::Unavailable(_)));
+    }
+}
+
+#[tokio::test]
+async fn fault_6_sessions_is_not_asked_again_after_the_connection_broke() {
+    let peer = Peer::start(Manner::Resets).await;
+    let site = support::site(&Settings::default(), &peer.url(), &Clock::system());
+    let answer = site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await;
+    assert!(matches!(answer, BridgeAnswer::Unavailable(_)), "{answer:?}");
+    assert_eq!(peer.calls(), 1, "every call makes another session");
+}
+
+#[tokio::test]
+async fn attack_70_a_fault_that_echoes_the_token_does_not_reach_a_log() {
+    let captured = Captured::start();
+    for shape in [json!("CANARY-AT"), json!({"type": "string", "value": "CANARY-AT"})] {
+        let fault = json!({"fault": {
+            "type": "InvalidAccessTokenException", "message": "CANARY-AT is invalid",
+            "arguments": {"accessToken": shape}, "display_message_pattern": "CANARY-AT",
+        }});
+        for code in [400, 401, 403, 404, 500] {
+            let world = World::private().await;
+            world.answers("POST", SESSIONS, support::json(code, &fault)).await;
+            world.answers("POST", AUTH, support::json(code, &fault)).await;
+            let ocapi = world.site.ocapi.as_ref().unwrap();
+            let token = AccessToken::parse("CANARY-AT").unwrap();
+            let answer = ocapi.bridge(&token, &context()).await;
+            assert!(!format!("{answer:?}").contains("CANARY"));
+            let dw = HeldDw {
+                dwsid: Dwsid::parse("CANARY-DWSID").unwrap(),
+                secure_tokens: vec![(SECURE.into(), DwValue::parse("CANARY-SECURE").unwrap())],
+            };
+            let answer = ocapi.probe(&dw, &context()).await;
+            assert!(!format!("{answer:?} {dw:?}").contains("CANARY"));
+        }
+    }
+    let log = captured.text();
+    assert!(log.contains("\"upstream\":\"ocapi\""), "something was logged: {log}");
+    assert!(!log.contains("CANARY"), "{log}");
+}
+
+fn bridged(answer: &BridgeAnswer) -> String {
+    match answer {
+        BridgeAnswer::Bridged(cookies) => format!("bridged, {} more", cookies.companions.len()),
+        BridgeAnswer::TokenRefused => "token refused".to_owned(),
+        BridgeAnswer::Unavailable(trouble) => troubled(*trouble),
+    }
+}
+
+fn probed(answer: &ProbeAnswer) -> String {
+    match answer {
+        ProbeAnswer::Alive { owner, login } => {
+            let kind = match owner.kind {
+                CustomerType::Guest => "guest",
+                CustomerType::Registered => "registered",
+            };
+            let login = if login.is_some() { " with login" } else { "" };
+            format!("alive: {kind}{login}")
+        }
+        ProbeAnswer::Dead => "dead".to_owned(),
+        ProbeAnswer::Unavailable(trouble) => troubled(*trouble),
+    }
+}
+
+fn troubled(trouble: Trouble) -> String {
+    let after = trouble.retry_after.map(|after| format!(" {after}s")).unwrap_or_default();
+    format!("{:?}{after}", trouble.cause).to_lowercase()
+}
+
+/// The fault table of the OCAPI reference, with the status each type comes with.
+const FAULTS: [(u16, &str); 29] = [
+    (400, "MissingClientIdException"),
+    (400, "InvalidClientIdException"),
+    (400, "InvalidHostHeaderException"),
+    (400, "InvalidVersionException"),
+    (400, "HookStatusException"),
+    (400, "QuotaExceededException"),
+    (400, "CustomerBasketsQuotaExceededException"),
+    (401, "AuthorizationHeaderMissingException"),
+    (401, "InvalidAuthorizationHeaderException"),
+    (401, "InvalidAccessTokenException"),
+    (400, "InvalidAccessTokenException"),
+    (401, "InvalidSecureTokenException"),
+    (401, "UnauthorizedOriginException"),
+    (401, "UnknownClientIdException"),
+    (401, "DemoClientIdException"),
+    (401, "UnauthorizedReadAccessException"),
+    (401, "AuthenticationFailedException"),
+    (400, "AuthenticationFailedException"),
+    (403, "AuthenticationFailedException"),
+    (403, "ClientAccessForbiddenException"),
+    (403, "OrganizationAccessForbiddenException"),
+    (403, "SiteAccessForbiddenException"),
+    (403, "SecureCommunicationRequiredException"),
+    (403, "SiteOfflineException"),
+    (403, "UserAccessForbiddenException"),
+    (404, "UnknownSiteException"),
+    (404, "ResourcePathNotFoundException"),
+    (404, "VersionNotFoundException"),
+    (500, "InternalServerErrorException"),
+];
+
+fn answers() -> Vec<(String, ResponseTemplate)> {
+    let fault = |code: u16, kind: &str| {
+        let body = json!({"_v": "24.5", "fault": {
+            "type": kind, "message": "…", "arguments": {"path": {"type": "string", "value": "x"}},
+        }});
+        (format!("{code} {kind}"), support::json(code, &body))
+    };
+    let named = |name: &str, answer| (name.to_owned(), answer);
+    let mut answers: Vec<_> = FAULTS.iter().map(|(code, kind)| fault(*code, kind)).collect();
+    let mut login = customer("registered");
+    login["login"] = json!("jo@example.com");
+    answers.extend([
+        named("204 with dwsid", set(&[DWSID])),
+        named("200 with dwsid and a companion", {
+            let companion = format!("{ANONYMOUS}=x; Path=/");
+            support::json(200, &customer("guest"))
+                .append_header("set-cookie", DWSID)
+                .append_header("set-cookie", companion.as_str())
+        }),
+        named("200 guest", support::json(200, &customer("guest"))),
+        named("200 registered", support::json(200, &customer("registered"))),
+        named("200 registered, with login", support::json(200, &login)),
+        named("200 of an agent", support::json(200, &customer("agent"))),
+        named("200 without customer_id", support::json(200, &json!({"auth_type": "guest"}))),
+        named("200 HTML", html(200)),
+        named("200 empty", status(200)),
+        named("204 empty", status(204)),
+        named("303", redirect("https://evil.test/")),
+        named("400 without fault", support::json(400, &json!({"title": "Bad Request"}))),
+        named("401 empty", status(401)),
+        named("403 HTML of the edge", html(403)),
+        named("404 HTML", html(404)),
+        named("409 empty", status(409)),
+        named("412 empty", status(412)),
+        named("429, Retry-After: 7", status(429).insert_header("retry-after", "7")),
+        named("429 HTML", html(429)),
+        named("503 HTML", html(503)),
+        named("520 HTML", html(520)),
+    ]);
+    answers
+}
+
+#[tokio::test]
+async fn every_answer_of_ocapi_has_a_word_of_the_core() {
+    let mut table =
+        format!("{:<45} | {:<20} | customers/auth\n{}\n", "", "sessions", "-".repeat(90));
+    let shared = support::shared();
+    for (name, answer) in answers() {
+        let world = World::sharing(&Settings::default(), &shared).await;
+        world.answers("POST", SESSIONS, answer.clone()).await;
+        world.answers("POST", AUTH, answer).await;
+        let made = bridged(&bridge(&world).await);
+        // A throttled or failing /sessions must not decide what customers/auth is shown here.
+        world.clock.advance(std::time::Duration::from_secs(61));
+        let seen = probed(&probe(&world).await);
+        let _ = writeln!(table, "{name:<45} | {made:<20} | {seen}");
+        assert_eq!(world.sent().await.len(), 2, "{name}: no second try");
+    }
+    insta::assert_snapshot!("ocapi", table);
+}

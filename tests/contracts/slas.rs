@@ -1,0 +1,57 @@
+//! SLAS: what is asked of it, octet for octet, and what is made of its answers.
+
+use tandem::flow::{
+    Access, AdoptAsk, BridgeMode, BridgeTime, Dw, Facts, HeldDw, Intent, Policy, ProbeAnswer, Step,
+};
+use tandem::ids::{CustomerId, DwSignature, Dwsid, RefreshToken, Usid};
+use tandem::session::{Customer, CustomerType};
+use tandem::upstream::slas::Credentials;
+
+use crate::support::{ORGANIZATION, USID};
+
+mod classification;
+mod failures;
+mod requests;
+
+/// The path of a SLAS operation.
+pub(crate) fn oauth(operation: &str) -> String {
+    format!("/shopper/auth/v1/organizations/{ORGANIZATION}/oauth2/{operation}")
+}
+
+pub(crate) fn refresh_token() -> RefreshToken {
+    RefreshToken::parse("Qx-refresh.Zp-1").unwrap()
+}
+
+pub(crate) fn usid() -> Usid {
+    Usid::parse(USID).unwrap()
+}
+
+pub(crate) fn credentials() -> Credentials {
+    Credentials { username: "jo@example.com".to_owned(), password: "Geheim!ß".to_owned().into() }
+}
+
+/// The question the core asks for a browser that holds nothing but a DW session of that kind.
+pub(crate) fn adopt_ask(kind: CustomerType, signature: Option<&str>) -> AdoptAsk {
+    let policy =
+        Policy { mode: BridgeMode::Classic, time: BridgeTime::Landing, guest_after_logout: true };
+    let held = HeldDw { dwsid: Dwsid::parse("dwsid-1==").unwrap(), secure_tokens: Vec::new() };
+    let facts = Facts {
+        policy,
+        access: Access::None,
+        refresh: None,
+        dw: Dw::Doubtful { held, owner: None },
+        bridged: false,
+        bridge_resting: false,
+        signature: signature.map(|text| DwSignature::parse(text).unwrap()),
+        guest_adoption_retired: false,
+    };
+    let owner = Customer { kind, id: CustomerId::parse("abGuest").unwrap() };
+    let login = (kind == CustomerType::Registered).then(|| "jo@example.com".to_owned());
+    let Step::Probe(ask) = tandem::flow::decide(facts, Intent::Head) else {
+        panic!("a DW session alone is probed")
+    };
+    match ask.hear(ProbeAnswer::Alive { owner, login }) {
+        Step::Adopt(ask) => ask,
+        step => panic!("a living DW session alone is adopted, not {step:?}"),
+    }
+}

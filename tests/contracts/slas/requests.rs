@@ -1,0 +1,312 @@
+//! The requests, as the protocol pages give them.
+
+use serde_json::{Value, json};
+use tandem::flow::{AdoptAnswer, GuestAnswer, RefreshAnswer, SignInAnswer, SignOutAnswer};
+use tandem::ids::{AccessToken, Dwsid};
+use tandem::session::CustomerType;
+use tandem::upstream::CallContext;
+
+use super::{adopt_ask, credentials, oauth, refresh_token, usid};
+use crate::support::{
+    self, CLIENT, REDIRECT, SECRET, SITE, Sent, Settings, Shopper, USID, World, base64url, context,
+    pairs, redirect, tokens,
+};
+
+const CODE: &str = "https://shop.test/callback?usid=0f5b0f52-moved&code=code-1&state=";
+const MOVED_USID: &str = "0f5b0f52-moved";
+
+async fn serving_tokens(world: &World, shopper: &Shopper) {
+    world.answers("POST", &oauth("token"), support::json(200, &tokens(shopper))).await;
+    world
+        .answers("POST", &oauth("session-bridge/token"), support::json(200, &tokens(shopper)))
+        .await;
+    world.answers("GET", &oauth("authorize"), redirect(CODE)).await;
+    world.answers("POST", &oauth("login"), redirect(CODE)).await;
+}
+
+/// The challenge that belongs to the verifier of a later request.
+fn challenge_of(verifier: &str) -> String {
+    use aws_lc_rs::digest::{SHA256, digest};
+    base64url(digest(&SHA256, verifier.as_bytes()))
+}
+
+#[tokio::test]
+async fn a_private_client_gets_a_guest_with_one_call() {
+    let world = World::private().await;
+    serving_tokens(&world, &Shopper::guest()).await;
+    let answer = world.site.slas.guest(None, &context()).await;
+    assert!(matches!(answer, GuestAnswer::Granted(_)), "{answer:?}");
+    let sent = World::only(world.sent().await);
+    assert_eq!(sent.line(), format!("POST {}", oauth("token")));
+    assert_eq!(sent.form(), pairs([("grant_type", "client_credentials"), ("channel_id", SITE)]));
+    assert_eq!(sent.query(), pairs::<&str, &str>([]));
+    assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
+    assert_eq!(sent.basic(), format!("{CLIENT}:{SECRET}"));
+    assert_eq!(sent.header("correlation-id"), Some("correlation-1"));
+}
+
+#[tokio::test]
+async fn a_guest_is_attached_to_its_usid_and_keeps_its_do_not_track() {
+    for (dnt, text) in [(true, "true"), (false, "false")] {
+        let world = World::private().await;
+        serving_tokens(&world, &Shopper::guest()).await;
+        let context = CallContext { dnt: Some(dnt), ..context() };
+        world.site.slas.guest(Some(&usid()), &context).await;
+        let expected = [
+            ("grant_type", "client_credentials"),
+            ("channel_id", SITE),
+            ("usid", USID),
+            ("dnt", text),
+        ];
+        assert_eq!(World::only(world.sent().await).form(), pairs(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_public_client_gets_a_guest_by_code_and_proof() {
+    let world = World::public().await;
+    serving_tokens(&world, &Shopper::guest()).await;
+    let answer = world.site.slas.guest(Some(&usid()), &context()).await;
+    assert!(matches!(answer, GuestAnswer::Granted(_)), "{answer:?}");
+    let [authorize, token]: [Sent; 2] = world.sent().await.try_into().ok().unwrap();
+    assert_eq!(authorize.line(), format!("GET {}", oauth("authorize")));
+    assert_eq!(authorize.headers(), ["correlation-id"]);
+    assert!(authorize.0.body.is_empty());
+    let form = token.form();
+    let verifier = &form["code_verifier"];
+    assert!((43..=128).contains(&verifier.len()));
+    assert_eq!(
+        authorize.query(),
+        pairs([
+            ("redirect_uri", REDIRECT),
+            ("response_type", "code"),
+            ("client_id", CLIENT),
+            ("channel_id", SITE),
+            ("hint", "guest"),
+            ("usid", USID),
+            ("code_challenge", &challenge_of(verifier)),
+        ])
+    );
+    assert_eq!(token.line(), format!("POST {}", oauth("token")));
+    assert_eq!(token.headers(), ["correlation-id"]);
+    // The usid that came back wins over the one sent.
+    let expected = [
+        ("grant_type", "authorization_code_pkce"),
+        ("code", "code-1"),
+        ("code_verifier", verifier),
+        ("client_id", CLIENT),
+        ("channel_id", SITE),
+        ("redirect_uri", REDIRECT),
+        ("usid", MOVED_USID),
+    ];
+    assert_eq!(form, pairs(expected));
+}
+
+#[tokio::test]
+async fn no_two_codes_have_the_same_proof() {
+    let world = World::public().await;
+    serving_tokens(&world, &Shopper::guest()).await;
+    for _ in 0..2 {
+        world.site.slas.guest(None, &context()).await;
+    }
+    let sent = world.sent().await;
+    assert_ne!(sent[0].query()["code_challenge"], sent[2].query()["code_challenge"]);
+}
+
+#[tokio::test]
+async fn a_private_client_refreshes_with_its_secret() {
+    let world = World::private().await;
+    serving_tokens(&world, &Shopper::guest()).await;
+    let answer = world.site.slas.refresh(&refresh_token(), None, &context()).await;
+    assert!(matches!(answer, RefreshAnswer::Granted(_)), "{answer:?}");
+    let sent = World::only(world.sent().await);
+    assert_eq!(sent.line(), format!("POST {}", oauth("token")));
+    assert_eq!(sent.form(), refresh_form());
+    assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
+    assert_eq!(sent.basic(), format!("{CLIENT}:{SECRET}"));
+}
+
+#[tokio::test]
+async fn a_public_client_refreshes_without_authorization_and_passes_its_dw_session() {
+    let world = World::public().await;
+    serving_tokens(&world, &Shopper::registered()).await;
+    let dwsid = Dwsid::parse("abc==").unwrap();
+    let answer = world.site.slas.refresh(&refresh_token(), Some(&dwsid), &context()).await;
+    assert!(matches!(answer, RefreshAnswer::Granted(_)), "{answer:?}");
+    let sent = World::only(world.sent().await);
+    assert_eq!(sent.form(), refresh_form());
+    assert_eq!(sent.headers(), ["correlation-id", "sfdc_dwsid"]);
+    assert_eq!(sent.header("sfdc_dwsid"), Some("abc=="));
+}
+
+fn refresh_form() -> std::collections::BTreeMap<String, String> {
+    pairs([
+        ("grant_type", "refresh_token"),
+        ("refresh_token", "Qx-refresh.Zp-1"),
+        ("client_id", CLIENT),
+        ("channel_id", SITE),
+    ])
+}
+
+#[tokio::test]
+async fn a_login_carries_the_shoppers_credentials_and_shows_the_client_beside_them() {
+    let world = World::private().await;
+    serving_tokens(&world, &Shopper::registered()).await;
+    let answer = world.site.slas.sign_in(&credentials(), Some(&usid()), &context()).await;
+    assert!(matches!(answer, SignInAnswer::Granted(_)), "{answer:?}");
+    let [login, token]: [Sent; 2] = world.sent().await.try_into().ok().unwrap();
+    assert_eq!(login.line(), format!("POST {}", oauth("login")));
+    assert_eq!(login.headers(), ["authorization", "correlation-id", "x-slas-client-auth"]);
+    // RFC 7617 with UTF-8, which a password with an umlaut needs.
+    assert_eq!(login.basic(), "jo@example.com:Geheim!ß");
+    assert_eq!(login.strict_client(), format!("{CLIENT}:{SECRET}"));
+    let (login, exchange) = (login.form(), token.form());
+    let verifier = &exchange["code_verifier"];
+    assert_eq!(
+        login,
+        pairs([
+            ("client_id", CLIENT),
+            ("channel_id", SITE),
+            ("redirect_uri", REDIRECT),
+            ("response_type", "code"),
+            ("usid", USID),
+            ("code_challenge", &challenge_of(verifier)),
+        ])
+    );
+    assert_eq!(token.headers(), ["authorization", "correlation-id"]);
+    assert_eq!(token.basic(), format!("{CLIENT}:{SECRET}"));
+    let expected = [
+        ("grant_type", "authorization_code_pkce"),
+        ("code", "code-1"),
+        ("code_verifier", verifier),
+        ("client_id", CLIENT),
+        ("channel_id", SITE),
+        ("redirect_uri", REDIRECT),
+        ("usid", MOVED_USID),
+    ];
+    assert_eq!(exchange, pairs(expected));
+}
+
+#[tokio::test]
+async fn a_client_that_is_public_or_not_strict_does_not_show_itself_at_login() {
+    let lax = Settings { site: "slas.strict_client_auth = false", ..Settings::default() };
+    for world in [World::public().await, World::new(lax).await] {
+        serving_tokens(&world, &Shopper::registered()).await;
+        world.site.slas.sign_in(&credentials(), None, &context()).await;
+        let login = &world.sent().await[0];
+        assert_eq!(login.headers(), ["authorization", "correlation-id"]);
+        assert!(!login.form().contains_key("usid"));
+    }
+}
+
+#[tokio::test]
+async fn logout_is_a_get_with_the_refresh_token_in_the_query() {
+    for (all_devices, hint) in [(false, None), (true, Some(("hint", "all-sessions")))] {
+        let world = World::private().await;
+        // SLAS answers with empty strings and the word null.
+        let nothing = json!({"access_token": "", "usid": "null", "expires_in": 0, "dnt": "null"});
+        world.answers("GET", &oauth("logout"), support::json(200, &nothing)).await;
+        let access = AccessToken::parse("at.at.at").unwrap();
+        let slas = &world.site.slas;
+        let answer = slas.sign_out(&access, &refresh_token(), all_devices, &context()).await;
+        assert_eq!(answer, SignOutAnswer::Revoked);
+        let sent = World::only(world.sent().await);
+        assert_eq!(sent.line(), format!("GET {}", oauth("logout")));
+        assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
+        assert_eq!(sent.header("authorization"), Some("Bearer at.at.at"));
+        let always =
+            [("client_id", CLIENT), ("channel_id", SITE), ("refresh_token", "Qx-refresh.Zp-1")];
+        assert_eq!(sent.query(), pairs(always.into_iter().chain(hint)));
+    }
+}
+
+#[tokio::test]
+async fn a_private_client_bridges_a_dw_session_with_one_call() {
+    for (kind, signature, login, proof) in [
+        (CustomerType::Guest, None, "guest", ("dwsid", "dwsid-1==")),
+        (CustomerType::Guest, Some("s.i.g"), "guest", ("dwsgst", "s.i.g")),
+        (CustomerType::Registered, None, "jo@example.com", ("dwsid", "dwsid-1==")),
+        (CustomerType::Registered, Some("s.i.g"), "jo@example.com", ("dwsrst", "s.i.g")),
+    ] {
+        let world = World::private().await;
+        serving_tokens(&world, &Shopper::guest()).await;
+        let answer = world.site.slas.adopt(&adopt_ask(kind, signature), &context()).await;
+        assert!(matches!(answer, AdoptAnswer::Granted(_)), "{answer:?}");
+        let sent = World::only(world.sent().await);
+        assert_eq!(sent.line(), format!("POST {}", oauth("session-bridge/token")));
+        assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
+        assert_eq!(sent.basic(), format!("{CLIENT}:{SECRET}"));
+        let expected = [
+            ("grant_type", "client_credentials"),
+            ("client_id", CLIENT),
+            ("channel_id", SITE),
+            ("login_id", login),
+            proof,
+        ];
+        assert_eq!(sent.form(), pairs(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_public_client_bridges_a_dw_session_by_code_and_proof() {
+    for (kind, hint, login) in [
+        (CustomerType::Guest, "sb-guest", "guest"),
+        (CustomerType::Registered, "sb-user", "jo@example.com"),
+    ] {
+        let world = World::public().await;
+        serving_tokens(&world, &Shopper::guest()).await;
+        let answer = world.site.slas.adopt(&adopt_ask(kind, None), &context()).await;
+        assert!(matches!(answer, AdoptAnswer::Granted(_)), "{answer:?}");
+        let [authorize, token]: [Sent; 2] = world.sent().await.try_into().ok().unwrap();
+        assert_eq!(authorize.query()["hint"], hint);
+        assert!(!authorize.query().contains_key("usid"));
+        assert_eq!(token.headers(), ["correlation-id"]);
+        let form = token.form();
+        let verifier = &form["code_verifier"];
+        assert_eq!(authorize.query()["code_challenge"], challenge_of(verifier));
+        let expected = [
+            ("grant_type", "session_bridge"),
+            ("code", "code-1"),
+            ("code_verifier", verifier),
+            ("client_id", CLIENT),
+            ("channel_id", SITE),
+            ("login_id", login),
+            ("dwsid", "dwsid-1=="),
+            ("usid", MOVED_USID),
+        ];
+        assert_eq!(form, pairs(expected));
+    }
+}
+
+#[tokio::test]
+async fn the_key_document_is_fetched_without_credentials() {
+    let world = World::private().await;
+    let key = support::SigningKey::new("k-1");
+    world.answers("GET", &oauth("jwks"), support::json(200, &json!({"keys": [key.jwk()]}))).await;
+    assert_eq!(world.site.slas.keys().await.unwrap().len(), 1);
+    let sent = World::only(world.sent().await);
+    assert_eq!(sent.line(), format!("GET {}", oauth("jwks")));
+    assert_eq!((sent.headers(), sent.query()), (vec![], pairs::<&str, &str>([])));
+}
+
+#[tokio::test]
+async fn what_a_granted_answer_says_reaches_the_core() {
+    let world = World::private().await;
+    let answer: Value = tokens(&Shopper::registered());
+    let answer = support::json(200, &answer)
+        .append_header("set-cookie", "dwsid=hybrid==; Path=/; HttpOnly; Secure; SameSite=None")
+        .append_header("set-cookie", "dwanonymous_abc=x; Max-Age=15552000; Path=/");
+    world.answers("POST", &oauth("token"), answer).await;
+    let answer = world.site.slas.refresh(&refresh_token(), None, &context()).await;
+    let RefreshAnswer::Granted(grant) = answer else { panic!("{answer:?}") };
+    assert_eq!(grant.access.expose(), Shopper::registered().token());
+    let refresh = grant.refresh.unwrap();
+    assert_eq!((refresh.token.expose(), refresh.expires_in), ("refresh-2", 2_592_000));
+    assert_eq!(grant.claims.customer.kind, CustomerType::Registered);
+    assert_eq!(grant.claims.customer.id.as_str(), "abRegistered");
+    assert_eq!(grant.claims.usid.as_str(), USID);
+    assert_eq!(grant.claims.login_id.as_deref(), Some("jo@example.com"));
+    // A Hybrid Auth tenant sets the DW session on the token answer.
+    let dw = grant.dw.unwrap();
+    assert_eq!((dw.dwsid.expose(), dw.companions.len()), ("hybrid==", 1));
+}

@@ -1,0 +1,180 @@
+//! The next request: what one journey makes, the next finds, so that there is no loop and no
+//! call is made twice.
+
+use tandem::flow::{
+    Access, BridgeMode, Dw, DwChange, Ending, Intent, Outcome, ProbeAnswer, RefreshAnswer, Step,
+    TokenChange, decide,
+};
+use tandem::session::write::Before;
+
+use crate::answers::Answers;
+use crate::browser::{Browser, names, now};
+use crate::facts::{ARRIVALS, Guest, Registered, SIGN_INS, SIGN_OUTS, Start, starts};
+use crate::walk::{Asked, Path, walk};
+
+/// The browser after the ending's cookies have arrived in it.
+fn after(browser: &Browser, ending: &Ending) -> Browser {
+    let names = names();
+    let presented = browser.jar.read();
+    let before = Before {
+        names: &names,
+        presented: &presented,
+        memory: &browser.memory,
+        access: browser.access.as_ref().map(|(token, _)| token.tag()),
+        now: now(),
+    };
+    let changes = before.changes(ending, Some(true));
+    let mut next = browser.clone();
+    next.jar.take(changes.headers(&names));
+    next.memory = changes.memory;
+    match &ending.tokens {
+        TokenChange::Keep => {}
+        TokenChange::Set(grant) => {
+            next.access = Some((grant.access.clone(), grant.claims.clone()));
+        }
+        TokenChange::Drop => next.access = None,
+    }
+    next
+}
+
+/// Visits every path together with the browser after it and the next decision about `intent`.
+fn next(
+    starts: impl Iterator<Item = Start>,
+    intent: impl Fn(&Start) -> Intent,
+    mut visit: impl FnMut(&Path<'_>, &Browser, &Step),
+) {
+    let answers = Answers::typical();
+    for start in starts.filter(|start| !matches!(start.facts.access, Access::Expired(_))) {
+        let browser = Browser::of(&start);
+        // Many paths from one start have the same ending.
+        let mut endings: Vec<Ending> = Vec::new();
+        walk(&start, &answers, |path| {
+            if endings.contains(path.ending) {
+                return;
+            }
+            endings.push(path.ending.clone());
+            let browser = after(&browser, path.ending);
+            let retired = start.facts.guest_adoption_retired || path.ending.guest_adoption_refused;
+            let step = decide(browser.facts(&start.facts, retired), intent(&start));
+            visit(path, &browser, &step);
+        });
+    }
+}
+
+#[test]
+fn the_judge_reads_in_a_browsers_cookies_the_facts_they_stand_for() {
+    let readable =
+        starts(&[Intent::Head]).filter(|start| !matches!(start.facts.access, Access::Expired(_)));
+    for start in readable {
+        let mut found = Browser::of(&start).facts(&start.facts, start.facts.guest_adoption_retired);
+        if let (Dw::Doubtful { .. }, Dw::Doubtful { .. }) = (&found.dw, &start.facts.dw) {
+            found.dw = start.facts.dw.clone();
+        }
+        assert_eq!(found, start.facts);
+    }
+}
+
+/// What was wanted could not be had, and is worth asking for again.
+fn is_unfinished(path: &Path<'_>) -> bool {
+    let facts = &path.start.facts;
+    let ending = path.ending;
+    let outage = path.any(|asked| {
+        matches!(
+            asked,
+            Asked::Refresh(_, RefreshAnswer::Unavailable(_))
+                | Asked::Probe(_, ProbeAnswer::Unavailable(_))
+        )
+    });
+    let unpaired = facts.policy.mode == BridgeMode::HybridAuth && ending.dw == DwChange::Drop;
+    outage || unpaired || !matches!(ending.outcome, Outcome::Ready)
+}
+
+#[test]
+fn no_loop_what_an_arrival_has_made_the_next_one_finds_and_asks_nothing() {
+    next(
+        starts(&ARRIVALS),
+        |start| start.intent,
+        |path, _, step| {
+            let found = matches!(step, Step::Done(ending)
+                if ending.tokens == TokenChange::Keep && ending.dw == DwChange::Keep);
+            let absent = matches!(step, Step::Done(ending)
+                if ending.tokens == TokenChange::Keep && ending.dw == DwChange::Drop);
+            assert!(found || absent || is_unfinished(path), "{path}\n  then {step:?}");
+        },
+    );
+}
+
+#[test]
+fn no_loop_the_head_waits_for_nothing_after_a_login() {
+    next(
+        starts(&SIGN_INS[..1]),
+        |_| Intent::Head,
+        |path, browser, step| {
+            if matches!(path.ending.outcome, Outcome::SignedIn { .. }) {
+                assert!(matches!(step, Step::Done(_)), "{path}");
+                assert!(browser.jar.0.contains_key("cc-nx"), "{path}");
+                assert!(!browser.jar.0.contains_key("cc-nx-g"), "{path}");
+                assert_ne!(browser.jar.0.get("dwsid").map(String::as_str), Some("held-dwsid"));
+            }
+        },
+    );
+}
+
+#[test]
+fn promise_10_nothing_in_the_browser_can_bring_the_shopper_back_after_logout() {
+    next(
+        starts(&SIGN_OUTS[..1]),
+        |_| Intent::Head,
+        |path, browser, step| {
+            assert!(!browser.jar.0.contains_key("cc-nx"), "{path}");
+            assert_ne!(browser.jar.0.get("dwsid").map(String::as_str), Some("held-dwsid"));
+            let guest =
+                browser.access.as_ref().is_none_or(|(_, claims)| claims.customer.kind == Guest);
+            assert!(guest, "{path}");
+            assert!(matches!(step, Step::Done(_) | Step::Guest(_)), "{path}");
+        },
+    );
+}
+
+#[test]
+fn promise_1_the_judge_never_finds_a_live_dw_session_of_somebody_else_in_what_was_written() {
+    next(
+        starts(&ARRIVALS[..2]),
+        |start| start.intent,
+        |path, browser, _| {
+            let facts = browser.facts(&path.start.facts, false);
+            let Dw::Live { owner, .. } = &facts.dw else { return };
+            let Access::Fresh(held) = &facts.access else { return };
+            let left = matches!(path.ending.outcome, Outcome::Unavailable(_));
+            assert!(*owner == held.claims.customer || left, "{path}");
+        },
+    );
+}
+
+#[test]
+fn a_registered_session_that_ended_is_remembered_until_it_has_been_told() {
+    next(
+        starts(&ARRIVALS).filter(|start| start.refresh_kind() == Some(Registered)),
+        |start| start.intent,
+        |path, browser, _| {
+            let noted = browser.memory.session_expired_at == Some(now());
+            assert_eq!(noted, path.ending.session_expired, "{path}");
+        },
+    );
+}
+
+#[test]
+fn promise_4_the_token_that_made_a_dw_session_is_remembered_as_spent() {
+    let classic = starts(&ARRIVALS[..2]).filter(|start| {
+        start.facts.policy.mode == BridgeMode::Classic && !start.facts.bridge_resting
+    });
+    next(
+        classic,
+        |start| start.intent,
+        |path, browser, _| {
+            let made = matches!(path.ending.dw, DwChange::Set { .. });
+            let spent = browser.facts(&path.start.facts, false).bridged;
+            assert!(spent || !made, "{path}");
+        },
+    );
+}

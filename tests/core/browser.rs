@@ -1,0 +1,135 @@
+//! A browser's cookie jar, and the cookies that stand for a combination of facts.
+
+use std::collections::BTreeMap;
+
+use cookie::Cookie;
+use http::HeaderValue;
+use tandem::flow::{Access, Dw, Facts, HeldDw};
+use tandem::ids::{AccessToken, SiteId};
+use tandem::session::Customer;
+use tandem::session::judge::{self, DW_HARD, DW_IDLE, Surroundings};
+use tandem::session::memory::{DwMemory, Memory};
+use tandem::session::names::CookieNames;
+use tandem::session::read::Presented;
+use tandem::session::token::Claims;
+use tandem::timestamp::Timestamp;
+
+use crate::facts::{NOW, Start};
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_unix(NOW)
+}
+
+pub(crate) fn site() -> SiteId {
+    SiteId::parse("RefArch").expect("a site")
+}
+
+pub(crate) fn names() -> CookieNames {
+    CookieNames::classic(&site(), false, true)
+}
+
+/// The cookies of one origin, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Jar(pub(crate) BTreeMap<String, String>);
+
+impl Jar {
+    pub(crate) fn put(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The `Cookie` header the browser sends.
+    pub(crate) fn header(&self) -> String {
+        let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join("; ")
+    }
+
+    /// Does what a browser does with `Set-Cookie` headers, in their order.
+    pub(crate) fn take(&mut self, headers: impl Iterator<Item = HeaderValue>) {
+        for header in headers {
+            let text = header.to_str().expect("a readable header");
+            let cookie = Cookie::parse(text).expect("a cookie");
+            let over = cookie.max_age().is_some_and(|age| age.whole_seconds() <= 0);
+            if over {
+                self.0.remove(cookie.name());
+            } else {
+                self.put(cookie.name(), cookie.value());
+            }
+        }
+    }
+
+    pub(crate) fn read(&self) -> Presented {
+        Presented::read([self.header().as_bytes()].into_iter(), &names())
+    }
+}
+
+/// A browser: its jar, what our memory says about it, and what is known of its access token.
+#[derive(Clone, Debug)]
+pub(crate) struct Browser {
+    pub(crate) jar: Jar,
+    pub(crate) memory: Memory,
+    pub(crate) access: Option<(AccessToken, Claims)>,
+}
+
+impl Browser {
+    /// The browser that makes for the facts of `start`. An expired access token has no cookie any
+    /// more.
+    pub(crate) fn of(start: &Start) -> Self {
+        let facts = &start.facts;
+        let (mut jar, mut memory) = (Jar::default(), Memory::default());
+        let access = start.valid().map(|held| (held.token.clone(), held.claims.clone()));
+        if let Some((token, _)) = &access {
+            jar.put("token", token.expose());
+            memory.access = Some(token.tag());
+            memory.bridged = facts.bridged.then(|| token.tag());
+        }
+        if let Some(held) = &facts.refresh {
+            jar.put(names().refresh(held.kind), held.token.expose());
+            memory.refresh = Some(held.token.tag());
+            memory.refresh_expires_at = Some(now().plus(90_000));
+        }
+        memory.bridge_after = facts.bridge_resting.then(|| now().plus(10));
+        memory.dw = remember_dw(&facts.dw, &mut jar);
+        Self { jar, memory, access }
+    }
+
+    /// What the judge makes of it.
+    pub(crate) fn facts(&self, like: &Facts, retired: bool) -> Facts {
+        let presented = self.jar.read();
+        let picked = judge::access_token(&presented, &self.memory);
+        let known = self.access.clone().filter(|(token, _)| picked == Some(token));
+        let access =
+            known.map_or(Access::None, |(token, claims)| judge::access(token, claims, now()));
+        let surroundings = Surroundings {
+            signature: like.signature.clone(),
+            guest_adoption_retired: retired,
+            fronts_ecom: false,
+        };
+        judge::facts(&presented, &self.memory, access, like.policy, surroundings, now())
+    }
+}
+
+fn remember_dw(dw: &Dw, jar: &mut Jar) -> Option<DwMemory> {
+    let held = crate::facts::held_dw();
+    let note = |owner: &Customer, age: i64, idle: i64| DwMemory {
+        dwsid: held.dwsid.tag(),
+        owner: owner.clone(),
+        born: now().plus(-age),
+        used: now().plus(-idle),
+    };
+    if *dw != Dw::Absent {
+        put_dw(&held, jar);
+    }
+    match dw {
+        Dw::Absent | Dw::Doubtful { owner: None, .. } => None,
+        Dw::Dead => Some(note(&crate::facts::guest(), DW_HARD, 0)),
+        Dw::Live { owner, .. } => Some(note(owner, 100, 100)),
+        Dw::Doubtful { owner: Some(owner), .. } => Some(note(owner, DW_IDLE, DW_IDLE)),
+    }
+}
+
+fn put_dw(held: &HeldDw, jar: &mut Jar) {
+    jar.put("dwsid", held.dwsid.expose());
+    for (name, value) in &held.secure_tokens {
+        jar.put(name, value.expose());
+    }
+}

@@ -1,0 +1,271 @@
+//! Sample values, and every combination of what a decision depends on.
+//!
+//! Four shoppers are enough: the guest and the registered shopper whose tokens a browser may
+//! hold, and another of each kind, so that "somebody else" exists for both.
+
+use tandem::flow::{
+    Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
+    Intent, Policy,
+};
+use tandem::ids::{AccessToken, CustomerId, DwSignature, DwValue, Dwsid, RefreshToken, Usid};
+use tandem::session::token::Claims;
+use tandem::session::{Customer, CustomerType};
+use tandem::timestamp::Timestamp;
+
+pub(crate) use tandem::session::CustomerType::{Guest, Registered};
+
+/// The moment of every test.
+pub(crate) const NOW: i64 = 1_700_000_000;
+/// Seconds a fresh access token still lives.
+pub(crate) const FRESH: i64 = 1_500;
+const ENDING: i64 = 30;
+const EXPIRED: i64 = -10;
+
+pub(crate) fn guest() -> Customer {
+    customer(Guest, "guest")
+}
+
+pub(crate) fn other_guest() -> Customer {
+    customer(Guest, "other-guest")
+}
+
+pub(crate) fn shopper() -> Customer {
+    customer(Registered, "shopper")
+}
+
+pub(crate) fn other_shopper() -> Customer {
+    customer(Registered, "other-shopper")
+}
+
+fn customer(kind: CustomerType, id: &str) -> Customer {
+    Customer { kind, id: CustomerId::parse(id).expect("an id") }
+}
+
+pub(crate) fn usid(of: &Customer) -> Usid {
+    Usid::parse(&format!("usid-of-{}", of.id)).expect("a usid")
+}
+
+pub(crate) fn claims(customer: Customer, left: i64) -> Claims {
+    Claims {
+        usid: usid(&customer),
+        login_id: (customer.kind == Registered).then(|| "jo@example.com".to_owned()),
+        customer,
+        issued_at: Timestamp::from_unix(NOW + left - 1_800),
+        expires_at: Timestamp::from_unix(NOW + left),
+        dnt: None,
+    }
+}
+
+pub(crate) fn access_token(text: &str) -> AccessToken {
+    AccessToken::parse(text).expect("an access token")
+}
+
+pub(crate) fn refresh_token(text: &str) -> RefreshToken {
+    RefreshToken::parse(text).expect("a refresh token")
+}
+
+/// The access token a browser holds for `customer`.
+pub(crate) fn held_access(customer: Customer, left: i64) -> HeldAccess {
+    let token = access_token(&format!("held.{}.{left}", customer.id));
+    HeldAccess { token, claims: claims(customer, left) }
+}
+
+/// The refresh token a browser holds in the cookie of `kind`.
+pub(crate) fn held_refresh(kind: CustomerType) -> HeldRefresh {
+    let text = if kind == Guest { "held-guest-refresh" } else { "held-registered-refresh" };
+    HeldRefresh { kind, token: refresh_token(text) }
+}
+
+pub(crate) fn held_dw() -> HeldDw {
+    let token = DwValue::parse("held-secure").expect("a companion");
+    HeldDw {
+        dwsid: Dwsid::parse("held-dwsid").expect("a dwsid"),
+        secure_tokens: vec![("dwsecuretoken_0".to_owned(), token)],
+    }
+}
+
+/// Where a journey begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    pub(crate) facts: Facts,
+    pub(crate) intent: Intent,
+}
+
+impl Start {
+    /// Who the tokens in hand say the shopper is; an expired one still says who it was.
+    pub(crate) fn claims(&self) -> Option<&Claims> {
+        match &self.facts.access {
+            Access::None => None,
+            Access::Expired(claims) => Some(claims),
+            Access::Ending(held) | Access::Fresh(held) => Some(&held.claims),
+        }
+    }
+
+    /// The access token in hand, if it still works.
+    pub(crate) fn valid(&self) -> Option<&HeldAccess> {
+        match &self.facts.access {
+            Access::None | Access::Expired(_) => None,
+            Access::Ending(held) | Access::Fresh(held) => Some(held),
+        }
+    }
+
+    /// Anything in hand that says this is a registered shopper.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.claims().is_some_and(|claims| claims.customer.kind == Registered)
+            || self.refresh_kind() == Some(Registered)
+    }
+
+    pub(crate) fn refresh_kind(&self) -> Option<CustomerType> {
+        self.facts.refresh.as_ref().map(|refresh| refresh.kind)
+    }
+
+    /// A guest's access token beside a registered refresh token: the registered one wins.
+    pub(crate) fn is_outranked(&self) -> bool {
+        self.claims().is_some_and(|claims| claims.customer.kind == Guest)
+            && self.refresh_kind() == Some(Registered)
+    }
+
+    pub(crate) fn is_arrival(&self) -> bool {
+        matches!(self.intent, Intent::Head | Intent::Ecom | Intent::Renew)
+    }
+
+    pub(crate) fn is_sign_in(&self) -> bool {
+        matches!(self.intent, Intent::SignIn(_))
+    }
+
+    pub(crate) fn is_sign_out(&self) -> bool {
+        matches!(self.intent, Intent::SignOut { .. })
+    }
+}
+
+pub(crate) const ARRIVALS: [Intent; 3] = [Intent::Head, Intent::Ecom, Intent::Renew];
+pub(crate) const SIGN_INS: [Intent; 3] = [
+    Intent::SignIn(GuestBasket::Unknown),
+    Intent::SignIn(GuestBasket::Empty),
+    Intent::SignIn(GuestBasket::HasItems),
+];
+pub(crate) const SIGN_OUTS: [Intent; 2] =
+    [Intent::SignOut { all_devices: false }, Intent::SignOut { all_devices: true }];
+pub(crate) const MODES: [BridgeMode; 3] =
+    [BridgeMode::Classic, BridgeMode::HybridAuth, BridgeMode::None];
+
+/// Every combination of facts for `intents`, save those that differ only in what cannot matter
+/// ([`indifferent`] makes up for it).
+pub(crate) fn starts(intents: &[Intent]) -> impl Iterator<Item = Start> {
+    let start = |intent: &Intent| Start { facts: nothing(BridgeMode::None), intent: *intent };
+    let mut all = intents.iter().map(start).collect();
+    all = vary(all, &MODES, |facts, mode| facts.policy.mode = *mode);
+    let times = [BridgeTime::Landing, BridgeTime::OnDemand];
+    all = vary(all, &times, |facts, time| facts.policy.time = *time);
+    all = vary(all, &accesses(), |facts, access| facts.access = access.clone());
+    all = vary(all, &refreshes(), |facts, refresh| facts.refresh.clone_from(refresh));
+    all = vary(all, &dws(), |facts, dw| facts.dw = dw.clone());
+    all = vary(all, &[true, false], |facts, flag| facts.policy.guest_after_logout = *flag);
+    all = vary(all, &[false, true], |facts, flag| facts.bridged = *flag);
+    all = vary(all, &[false, true], |facts, flag| facts.bridge_resting = *flag);
+    let signatures = [None, Some(signature())];
+    all = vary(all, &signatures, |facts, signature| facts.signature.clone_from(signature));
+    all = vary(all, &[false, true], |facts, flag| facts.guest_adoption_retired = *flag);
+    all.into_iter()
+}
+
+fn vary<T>(all: Vec<Start>, values: &[T], set: impl Fn(&mut Facts, &T)) -> Vec<Start> {
+    let one = |start: Start| {
+        let set = &set;
+        values.iter().map(move |value| {
+            let mut start = start.clone();
+            set(&mut start.facts, value);
+            start
+        })
+    };
+    all.into_iter().flat_map(one).filter(is_plain).collect()
+}
+
+/// Of the starts that differ only in what cannot matter, the one that stands for all.
+fn is_plain(start: &Start) -> bool {
+    let facts = &start.facts;
+    let may_adopt = may_adopt(start);
+    (start.is_sign_out() || facts.policy.guest_after_logout)
+        && (may_adopt || (facts.signature.is_none() && !facts.guest_adoption_retired))
+        && (may_be_spent(start) || !facts.bridged)
+        && (start.is_arrival() || !facts.bridge_resting)
+}
+
+/// Only a browser without any token can have tokens made for its DW session.
+fn may_adopt(start: &Start) -> bool {
+    start.facts.access == Access::None && start.facts.refresh.is_none()
+}
+
+/// Only an arrival can need another DW session for the token it came with; whoever signs in or
+/// out gets new tokens.
+fn may_be_spent(start: &Start) -> bool {
+    start.is_arrival() && start.valid().is_some()
+}
+
+/// The same start with everything changed that is said not to matter to it.
+pub(crate) fn indifferent(start: &Start) -> Start {
+    let mut twin = start.clone();
+    if !start.is_sign_out() {
+        twin.facts.policy.guest_after_logout = false;
+    }
+    if !may_adopt(start) {
+        twin.facts.signature = Some(signature());
+        twin.facts.guest_adoption_retired = true;
+    }
+    twin.facts.bridged |= !may_be_spent(start);
+    twin.facts.bridge_resting |= !start.is_arrival();
+    twin
+}
+
+/// An empty-handed browser on a site that bridges at landing.
+pub(crate) fn nothing(mode: BridgeMode) -> Facts {
+    Facts {
+        policy: Policy { mode, time: BridgeTime::Landing, guest_after_logout: true },
+        access: Access::None,
+        refresh: None,
+        dw: Dw::Absent,
+        bridged: false,
+        bridge_resting: false,
+        signature: None,
+        guest_adoption_retired: false,
+    }
+}
+
+pub(crate) fn accesses() -> Vec<Access> {
+    let mut all = vec![Access::None];
+    for customer in [guest(), shopper()] {
+        all.push(Access::Expired(claims(customer.clone(), EXPIRED)));
+        all.push(Access::Ending(held_access(customer.clone(), ENDING)));
+        all.push(Access::Fresh(held_access(customer, FRESH)));
+    }
+    all
+}
+
+pub(crate) fn expired(customer: Customer) -> Access {
+    Access::Expired(claims(customer, EXPIRED))
+}
+
+pub(crate) fn ending(customer: Customer) -> Access {
+    Access::Ending(held_access(customer, ENDING))
+}
+
+pub(crate) fn fresh(customer: Customer) -> Access {
+    Access::Fresh(held_access(customer, FRESH))
+}
+
+pub(crate) fn refreshes() -> [Option<HeldRefresh>; 3] {
+    [None, Some(held_refresh(Guest)), Some(held_refresh(Registered))]
+}
+
+pub(crate) fn dws() -> Vec<Dw> {
+    let mut all = vec![Dw::Absent, Dw::Dead, Dw::Doubtful { held: held_dw(), owner: None }];
+    for owner in [guest(), shopper(), other_guest(), other_shopper()] {
+        all.push(Dw::Live { held: held_dw(), owner: owner.clone() });
+        all.push(Dw::Doubtful { held: held_dw(), owner: Some(owner) });
+    }
+    all
+}
+
+pub(crate) fn signature() -> DwSignature {
+    DwSignature::parse("signed-by-ecom").expect("a signature")
+}

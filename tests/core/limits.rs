@@ -1,0 +1,271 @@
+//! How much a journey may ask: every path ends, and no call is made that was not needed.
+
+use tandem::flow::{Access, BridgeMode, BridgeTime, Dw, GuestAnswer, Intent, ProbeAnswer, Step};
+use tandem::flow::{DwChange, HeldRefresh, TokenChange, decide};
+use tandem::ids::AccessToken;
+use tandem::session::Customer;
+
+use crate::answers::Answers;
+use crate::facts::{ARRIVALS, Guest, MODES, Registered, SIGN_INS, SIGN_OUTS, Start};
+use crate::facts::{held_dw, indifferent, starts};
+use crate::walk::{Asked, Path, walk, walk_all};
+
+fn longest(intents: &[Intent]) -> usize {
+    let mut longest = 0;
+    walk_all(starts(intents), |path| longest = longest.max(path.asked.len()));
+    longest
+}
+
+#[test]
+fn every_arrival_ends_within_five_questions() {
+    assert_eq!(longest(&ARRIVALS), 5);
+}
+
+#[test]
+fn every_sign_in_ends_within_five_questions() {
+    assert_eq!(longest(&SIGN_INS), 5);
+}
+
+#[test]
+fn every_sign_out_ends_within_four_questions() {
+    assert_eq!(longest(&SIGN_OUTS), 4);
+}
+
+/// What [`starts`] leaves out really is left out for nothing.
+#[test]
+fn what_is_said_not_to_matter_does_not_matter() {
+    let endings = |start: &Start| {
+        let mut endings = Vec::new();
+        walk(start, &Answers::typical(), |path| {
+            endings.push((path.asked.len(), path.ending.clone()));
+        });
+        endings
+    };
+    for intents in [&ARRIVALS[..2], &SIGN_INS[..1], &SIGN_OUTS[..1]] {
+        for start in starts(intents) {
+            assert_eq!(endings(&start), endings(&indifferent(&start)), "{start:?}");
+        }
+    }
+}
+
+/// A kind of question, and how often a journey may ask it.
+fn allowance(asked: &Asked<'_>) -> (usize, u8) {
+    match asked {
+        Asked::Refresh(..) => (0, 1),
+        Asked::Guest(ask, _) if ask.usid.is_some() => (1, 1),
+        Asked::Guest(..) => (2, 1),
+        Asked::Probe(..) => (3, 1),
+        Asked::Adopt(..) => (4, 1),
+        // The second one is for the token of a refresh in between.
+        Asked::Bridge(..) => (5, 2),
+        Asked::SignIn(..) => (6, 1),
+        Asked::PeekBasket(..) => (7, 1),
+        Asked::TransferBasket(..) => (8, 1),
+        Asked::SignOut(..) => (9, 1),
+    }
+}
+
+#[test]
+fn no_journey_asks_the_same_more_often_than_promised() {
+    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+        walk_all(starts(intents), |path| {
+            let mut counts = [0_u8; 10];
+            for asked in path.asked {
+                let (kind, most) = allowance(asked);
+                counts[kind] += 1;
+                assert!(counts[kind] <= most, "{path}");
+            }
+        });
+    }
+}
+
+#[test]
+fn promise_3_a_journey_presents_its_refresh_token_once_and_no_other() {
+    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+        walk_all(starts(intents), |path| {
+            let mut held = path.start.facts.refresh.as_ref();
+            for asked in path.asked {
+                if let Asked::Refresh(ask, _) = asked {
+                    let presented = HeldRefresh { kind: ask.kind, token: ask.token.clone() };
+                    assert_eq!(Some(&presented), held.take(), "{path}");
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn hybrid_auth_and_none_never_call_ocapi() {
+    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+        let without_ocapi =
+            starts(intents).filter(|start| start.facts.policy.mode != BridgeMode::Classic);
+        walk_all(without_ocapi, |path| {
+            let ocapi = |asked: &Asked<'_>| {
+                matches!(asked, Asked::Probe(..) | Asked::Adopt(..) | Asked::Bridge(..))
+            };
+            assert!(!path.any(ocapi), "{path}");
+        });
+    }
+}
+
+fn bridged_tokens(path: &Path<'_>) -> Vec<AccessToken> {
+    let token = |asked: &Asked<'_>| match asked {
+        Asked::Bridge(ask, _) => Some(ask.access.clone()),
+        _ => None,
+    };
+    path.asked.iter().filter_map(token).collect()
+}
+
+#[test]
+fn promise_4_one_access_token_makes_at_most_one_dw_session() {
+    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+        walk_all(starts(intents), |path| {
+            let tokens = bridged_tokens(path);
+            let spent = path.start.valid().filter(|_| path.start.facts.bridged);
+            assert!(spent.is_none_or(|spent| !tokens.contains(&spent.token)), "{path}");
+            assert!(tokens.len() < 2 || tokens[0] != tokens[1], "{path}");
+        });
+    }
+}
+
+#[test]
+fn promise_4_no_bridge_while_the_dw_session_lives_and_is_the_same_customers() {
+    walk_all(starts(&ARRIVALS), |path| {
+        let mut living = known_to_live(path.start);
+        let mut customer = path.start.valid().map(|held| held.claims.customer.clone());
+        for asked in path.asked {
+            match asked {
+                Asked::Probe(_, ProbeAnswer::Alive { owner, .. }) => living = Some(owner.clone()),
+                Asked::Probe(_, ProbeAnswer::Dead) => living = None,
+                // Whoever the browser has not been until now has no DW session in it.
+                Asked::Guest(ask, GuestAnswer::Granted(grant)) => {
+                    let before = path.start.claims().map(|claims| &claims.customer);
+                    let same = ask.usid.is_some() && before == Some(&grant.claims.customer);
+                    living = living.filter(|_| same);
+                }
+                Asked::Bridge(..) => {
+                    assert!(living.is_none() || living != customer, "{path}");
+                }
+                _ => {}
+            }
+            customer = asked.grant().map(|grant| grant.claims.customer.clone()).or(customer);
+        }
+    });
+}
+
+fn known_to_live(start: &Start) -> Option<Customer> {
+    match &start.facts.dw {
+        Dw::Live { owner, .. } => Some(owner.clone()),
+        _ => None,
+    }
+}
+
+#[test]
+fn promise_5_a_warm_request_asks_nothing_and_changes_nothing() {
+    let mut warm = 0;
+    for start in starts(&ARRIVALS).filter(is_warm) {
+        let Step::Done(ending) = decide(start.facts.clone(), start.intent) else {
+            panic!("a warm request asked something: {start:?}");
+        };
+        assert_eq!((&ending.tokens, &ending.dw), (&TokenChange::Keep, &DwChange::Keep));
+        warm += 1;
+    }
+    assert!(warm > 500, "{warm}");
+}
+
+/// Valid tokens, and a DW session where one is needed.
+fn is_warm(start: &Start) -> bool {
+    let facts = &start.facts;
+    let Access::Fresh(held) = &facts.access else { return false };
+    let own = |owner: &Customer| *owner == held.claims.customer;
+    let paired = match &facts.dw {
+        Dw::Live { owner, .. } => own(owner),
+        Dw::Doubtful { owner, .. } => {
+            let trusted = facts.policy.mode != BridgeMode::Classic;
+            let unneeded = start.intent != Intent::Ecom && is_patient(start);
+            owner.as_ref().map_or(trusted, |owner| own(owner) && (trusted || unneeded))
+        }
+        Dw::Absent | Dw::Dead => false,
+    };
+    paired && !start.is_outranked()
+}
+
+/// Nothing of the Head's waits for a DW session.
+fn is_patient(start: &Start) -> bool {
+    start.facts.policy.time == BridgeTime::OnDemand || start.facts.bridge_resting
+}
+
+#[test]
+fn promise_5_the_head_asks_nothing_where_it_does_not_wait_for_a_dw_session() {
+    let heads = starts(&[Intent::Head, Intent::Renew]).filter(|start| {
+        let absent = matches!(start.facts.dw, Dw::Absent | Dw::Dead);
+        let fresh = matches!(start.facts.access, Access::Fresh(_)) && !start.is_outranked();
+        let classic = start.facts.policy.mode == BridgeMode::Classic;
+        absent && fresh && (!classic || is_patient(start))
+    });
+    for start in heads {
+        assert!(matches!(decide(start.facts.clone(), start.intent), Step::Done(_)), "{start:?}");
+    }
+}
+
+#[test]
+fn a_fresh_access_token_is_refreshed_only_for_a_better_one_or_for_a_dw_session() {
+    for mode in MODES {
+        let fresh = starts(&ARRIVALS).filter(|start| {
+            matches!(start.facts.access, Access::Fresh(_)) && start.facts.policy.mode == mode
+        });
+        walk_all(fresh, |path| {
+            let Some(at) = path.asked.iter().position(|asked| matches!(asked, Asked::Refresh(..)))
+            else {
+                return;
+            };
+            let refused = matches!(
+                at.checked_sub(1).map(|before| &path.asked[before]),
+                Some(Asked::Bridge(..))
+            );
+            let start = path.start;
+            let spent = mode == BridgeMode::Classic && start.facts.bridged;
+            let unpaired = mode == BridgeMode::HybridAuth && start.intent == Intent::Ecom;
+            assert!(start.is_outranked() || refused || spent || unpaired, "{path}");
+        });
+    }
+}
+
+#[test]
+fn a_guest_refresh_token_never_stands_in_for_a_registered_shopper() {
+    for intents in [&ARRIVALS[..], &SIGN_OUTS] {
+        walk_all(starts(intents), |path| {
+            let registered =
+                path.start.claims().is_some_and(|claims| claims.customer.kind == Registered);
+            let guest =
+                |asked: &Asked<'_>| matches!(asked, Asked::Refresh(ask, _) if ask.kind == Guest);
+            assert!(!registered || !path.any(guest), "{path}");
+        });
+    }
+}
+
+#[test]
+fn only_the_dw_session_that_the_browser_presents_is_asked_about() {
+    walk_all(starts(&ARRIVALS), |path| {
+        for asked in path.asked {
+            match asked {
+                Asked::Probe(ask, _) => assert_eq!(ask.dw, held_dw(), "{path}"),
+                Asked::Adopt(ask, _) => {
+                    assert_eq!(ask.dw, held_dw(), "{path}");
+                    assert_eq!(ask.signature, path.start.facts.signature, "{path}");
+                }
+                _ => {}
+            }
+        }
+    });
+}
+
+#[test]
+fn a_registered_refresh_token_beside_a_guests_tokens_is_used_at_once() {
+    for start in starts(&ARRIVALS).filter(Start::is_outranked) {
+        let Step::Refresh(ask) = decide(start.facts.clone(), start.intent) else {
+            panic!("the guest goes on: {start:?}");
+        };
+        assert_eq!(ask.kind, Registered);
+    }
+}

@@ -1,0 +1,18 @@
+//! The pure core, walked exhaustively: every combination of facts, every answer to every question.
+//!
+//! [`facts`] makes the sample values and enumerates the starts, [`walk`] follows every path,
+//! [`promises`] holds the promises against each of them, [`table`] prints the ones a human should
+//! have read, and [`writing`] and [`again`] look at what an ending does to a browser's cookies.
+
+mod again;
+mod answers;
+mod browser;
+mod facts;
+mod limits;
+mod promises;
+mod signing;
+mod table;
+mod thrown;
+mod walk;
+mod words;
+mod writing;

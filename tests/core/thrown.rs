@@ -1,0 +1,138 @@
+//! Browsers and endings thrown together at random: they need not fit each other, because the
+//! writer must be right even where the core would never send it.
+
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use tandem::flow::{DwChange, Ending, Outcome, TokenChange};
+use tandem::ids::{Dwsid, RefreshToken};
+use tandem::session::memory::{DwMemory, Memory};
+use tandem::session::{Customer, DwCookies, Grant, RefreshGrant};
+
+use crate::answers::{TROUBLES, dw_cookies, granted};
+use crate::browser::{Jar, now};
+use crate::facts::{self, claims};
+
+/// A jar with any of our cookies, with foreign ones, and with garbage under our names.
+pub(crate) fn jar() -> impl Strategy<Value = Jar> {
+    let ours = [
+        "token",
+        "cc-nx",
+        "cc-nx-g",
+        "usid",
+        "cid",
+        "dwsid",
+        "dwsecuretoken_0",
+        "dwanonymous_0",
+        "dwpersonalization_0",
+        "__Host-tandem",
+        "other",
+        "dw_dnt",
+    ];
+    let value = prop_oneof![
+        4 => select(vec!["old", "1", "a%3D=b", "sealed-tandem"]).prop_map(str::to_owned),
+        1 => select(vec![String::new(), "a\"b".to_owned(), "x".repeat(4_500)]),
+    ];
+    proptest::collection::btree_map(select(ours.to_vec()), value, 0..12).prop_map(|cookies| {
+        Jar(cookies.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    })
+}
+
+pub(crate) fn memory() -> impl Strategy<Value = Memory> {
+    let tag = || option::of(Just(RefreshToken::parse("old").expect("a token").tag()));
+    let time = || option::of((-100_i64..100_000).prop_map(|after| now().plus(after)));
+    (tag(), tag(), time(), any::<bool>(), dw_memory(), tag(), time(), time()).prop_map(
+        |(access, refresh, expires, forget, dw, bridged, bridge_after, told)| Memory {
+            access,
+            refresh,
+            refresh_expires_at: expires,
+            forget_on_close: forget,
+            dw,
+            bridged,
+            bridge_after,
+            session_expired_at: told,
+        },
+    )
+}
+
+fn dw_memory() -> impl Strategy<Value = Option<DwMemory>> {
+    option::of((customer(), select(vec!["old", "gone"])).prop_map(|(owner, dwsid)| DwMemory {
+        dwsid: Dwsid::parse(dwsid).expect("a dwsid").tag(),
+        owner,
+        born: now(),
+        used: now(),
+    }))
+}
+
+fn customer() -> impl Strategy<Value = Customer> {
+    select(vec![facts::guest(), facts::other_guest(), facts::shopper(), facts::other_shopper()])
+}
+
+pub(crate) fn ending() -> impl Strategy<Value = Ending> {
+    (outcome(), tokens(), dw(), any::<bool>(), any::<bool>()).prop_map(
+        |(outcome, tokens, dw, session_expired, guest_adoption_refused)| Ending {
+            outcome,
+            tokens,
+            dw,
+            session_expired,
+            guest_adoption_refused,
+        },
+    )
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let mut all = vec![Outcome::Ready, Outcome::BadCredentials, Outcome::LoginConflict];
+    for flag in [true, false] {
+        all.push(Outcome::SignedIn { basket_lost: flag });
+        all.push(Outcome::SignedOut { revoked: flag });
+    }
+    for trouble in TROUBLES {
+        all.push(Outcome::Unavailable(trouble));
+        all.push(Outcome::NoDwSession(trouble));
+    }
+    select(all)
+}
+
+fn tokens() -> impl Strategy<Value = TokenChange> {
+    prop_oneof![
+        Just(TokenChange::Keep),
+        Just(TokenChange::Drop),
+        grant().prop_map(|grant| TokenChange::Set(Box::new(grant))),
+    ]
+}
+
+fn grant() -> impl Strategy<Value = Grant> {
+    let refresh = (1_i64..8_000_000).prop_map(|expires_in| RefreshGrant {
+        token: RefreshToken::parse("fresh").expect("a token"),
+        expires_in,
+    });
+    (customer(), 1_i64..1_800, option::of(refresh)).prop_map(|(customer, left, refresh)| Grant {
+        claims: claims(customer.clone(), left),
+        refresh,
+        ..*granted("thrown", customer)
+    })
+}
+
+fn dw() -> impl Strategy<Value = DwChange> {
+    let cookies = prop_oneof![
+        Just(dw_cookies("fresh")),
+        Just(DwCookies { companions: Vec::new(), ..dw_cookies("fresh") }),
+        Just(forgetting()),
+    ];
+    prop_oneof![
+        Just(DwChange::Keep),
+        Just(DwChange::Drop),
+        select(TROUBLES.to_vec()).prop_map(DwChange::Missing),
+        customer().prop_map(DwChange::Confirm),
+        (cookies, customer()).prop_map(|(cookies, owner)| DwChange::Set { cookies, owner }),
+    ]
+}
+
+/// A session whose answer asks the browser to forget the old one's companion.
+fn forgetting() -> DwCookies {
+    let mut cookies = dw_cookies("fresh");
+    for companion in &mut cookies.companions {
+        companion.value = None;
+    }
+    cookies
+}

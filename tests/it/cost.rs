@@ -1,0 +1,212 @@
+//! The smallest number of upstream calls per flow: every row of the cost table that these flows
+//! have.
+
+use http::Method;
+use serde_json::json;
+
+use crate::support::{Browser, Client, JO, Mode, Setup, Time, World, controller};
+
+/// Calls in classic mode at landing, in classic mode on demand, and with Hybrid Auth.
+struct Row {
+    eager: usize,
+    lazy: usize,
+    hybrid: usize,
+}
+
+impl Row {
+    fn of(&self, setup: &Setup) -> usize {
+        match (setup.mode, setup.time) {
+            (Mode::Classic, Time::Landing) => self.eager,
+            (Mode::Classic, Time::OnDemand) => self.lazy,
+            (Mode::Hybrid, _) => self.hybrid,
+            (Mode::None, _) => panic!("not in the table"),
+        }
+    }
+
+    #[track_caller]
+    fn was_paid(&self, world: &World) {
+        let calls = world.calls();
+        assert_eq!(calls.len(), self.of(&world.setup), "{}: {calls:?}", world.setup);
+    }
+}
+
+fn kinds(client: Client) -> impl Iterator<Item = Setup> {
+    Setup::with_ecom().into_iter().filter(move |setup| setup.client == client)
+}
+
+async fn guest(world: &World) -> Browser {
+    let browser = world.browser();
+    browser.visits("/").await.expect(200);
+    world.calls();
+    browser
+}
+
+#[tokio::test]
+async fn a_new_guest_on_the_head() {
+    for (client, row) in [
+        (Client::Private, Row { eager: 2, lazy: 1, hybrid: 1 }),
+        (Client::Public, Row { eager: 3, lazy: 2, hybrid: 2 }),
+    ] {
+        for setup in kinds(client) {
+            let world = setup.start().await;
+            world.browser().visits("/").await.expect(200);
+            row.was_paid(&world);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_guest_on_ecom() {
+    for (client, row) in [
+        (Client::Private, Row { eager: 2, lazy: 2, hybrid: 1 }),
+        (Client::Public, Row { eager: 3, lazy: 3, hybrid: 2 }),
+    ] {
+        for setup in kinds(client) {
+            let world = setup.start().await;
+            world.browser().visits(&controller("Home-Show")).await.expect(200);
+            row.was_paid(&world);
+        }
+    }
+}
+
+#[tokio::test]
+async fn returning_with_a_valid_token_and_dw_session() {
+    for setup in Setup::with_ecom() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        world.calls();
+        browser.visits("/").await.expect(200);
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
+    }
+}
+
+#[tokio::test]
+async fn a_valid_token_and_the_first_page_of_ecom() {
+    for setup in Setup::with_ecom() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        Row { eager: 0, lazy: 1, hybrid: 0 }.was_paid(&world);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_token_on_the_head() {
+    for setup in Setup::with_ecom() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        world.minutes_pass(120);
+        browser.visits("/").await.expect(200);
+        Row { eager: 2, lazy: 1, hybrid: 1 }.was_paid(&world);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_token_on_ecom_without_a_redirect() {
+    for setup in Setup::with_ecom() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        world.minutes_pass(120);
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        Row { eager: 2, lazy: 2, hybrid: 1 }.was_paid(&world);
+    }
+}
+
+#[tokio::test]
+async fn a_login_with_and_without_items_in_the_basket() {
+    for setup in Setup::with_ecom() {
+        let world = setup.start().await;
+        let login = |basket| json!({"username": JO.0, "password": JO.1, "basket": basket});
+        guest(&world).await.posts_json("/bff/login", &login("empty")).await.expect(200);
+        Row { eager: 3, lazy: 2, hybrid: 2 }.was_paid(&world);
+        world.minutes_pass(1);
+        let browser = guest(&world).await;
+        browser.puts_into_basket("bell-brass").await.expect(200);
+        browser.posts_json("/bff/login", &login("items")).await.expect(200);
+        Row { eager: 4, lazy: 3, hybrid: 3 }.was_paid(&world);
+        // A page that does not say what is in the basket pays for one look into it.
+        world.minutes_pass(1);
+        guest(&world).await.logs_in(JO).await.expect(200);
+        Row { eager: 4, lazy: 3, hybrid: 3 }.was_paid(&world);
+    }
+}
+
+#[tokio::test]
+async fn a_logout() {
+    for setup in Setup::with_ecom() {
+        let world = setup.with_site("session.after_logout", "none").start().await;
+        let browser = guest(&world).await;
+        browser.logs_in(JO).await.expect(200);
+        world.calls();
+        browser.posts("/bff/logout").await.expect(200);
+        Row { eager: 1, lazy: 1, hybrid: 1 }.was_paid(&world);
+    }
+}
+
+#[tokio::test]
+async fn promise_6_assets_prefetches_preflights_and_crawlers_cost_nothing() {
+    for setup in Setup::with_ecom() {
+        let world = setup.start().await;
+        let browser = world.browser();
+        let page = controller("Home-Show");
+        for quiet in [
+            browser.visits("/assets/app.css"),
+            browser.calls("/assets/app.js"),
+            browser.visits("/favicon.ico"),
+            browser.visits("/").header("sec-purpose", "prefetch;prerender"),
+            browser.visits("/").header("purpose", "prefetch"),
+            browser.visits(&page).header("sec-purpose", "prefetch"),
+            browser.visits("/").header("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)"),
+            browser.visits(&page).header("user-agent", "Mozilla/5.0 (compatible; bingbot/2.0)"),
+            browser.calls("/api/products").method(Method::OPTIONS),
+            browser.calls("/bff/session").method(Method::OPTIONS),
+        ] {
+            quiet.await.sets_nothing();
+        }
+        Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
+    }
+}
+
+#[tokio::test]
+async fn promise_6_they_cost_nothing_either_when_everything_has_expired() {
+    for setup in Setup::with_ecom() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        browser.logs_in(JO).await.expect(200);
+        world.calls();
+        world.minutes_pass(120);
+        let before = browser.cookies();
+        browser.visits("/assets/app.css").await.expect(200).sets_nothing();
+        browser.visits("/").header("sec-purpose", "prefetch").await.expect(200).sets_nothing();
+        let page = controller("Home-Show");
+        browser.visits(&page).header("sec-purpose", "prefetch").await.expect(200).sets_nothing();
+        Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
+        assert_eq!(browser.cookies(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_a_page_begins_no_session_for_a_visitor_with_nothing() {
+    for setup in Setup::with_ecom() {
+        let world = setup.start().await;
+        world.browser().calls("/api/products").await.expect(200).sets_nothing();
+        Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
+    }
+}
+
+#[tokio::test]
+async fn tokens_of_our_own_making_need_no_key() {
+    for setup in Setup::with_ecom() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        browser.logs_in(JO).await.expect(200);
+        for _ in 0..5 {
+            world.minutes_pass(40);
+            browser.visits("/").await.expect(200);
+        }
+        let calls = world.calls();
+        assert!(!calls.contains(&"slas.jwks"), "{calls:?}");
+    }
+}

@@ -1,0 +1,171 @@
+//! Controller pages: forms that belong to one session, and a platform that never says when that
+//! session is over.
+
+use http::Method;
+use tandem::sandbox::{Operation, Upstream};
+
+use crate::support::{Browser, JO, Setup, World, controller};
+
+const FIELD: &str = "csrf_token";
+
+async fn jo(world: &World) -> Browser {
+    let browser = world.browser();
+    browser.visits("/").await.expect(200);
+    browser.logs_in(JO).await.expect(200);
+    browser.visits(&controller("Home-Show")).await.expect(200);
+    world.calls();
+    browser
+}
+
+async fn form(browser: &Browser) -> String {
+    browser.visits(&controller("Account-EditProfile")).await.expect(200).csrf_token()
+}
+
+/// Sends the profile form that was shown with `token`.
+fn save(browser: &Browser, token: &str) -> crate::support::Asking {
+    let fields = [(FIELD, token), ("name", "Jo Stoker")];
+    let page = controller("Account-EditProfile");
+    browser.posts_form(&page, &controller("Account-SaveProfile"), &fields)
+}
+
+/// How many POSTs have reached ECOM.
+fn posts(world: &World) -> usize {
+    let calls = world.control().calls();
+    let posted = |method: &Method| method == Method::POST;
+    calls.iter().filter(|c| c.operation.upstream() == Upstream::Ecom && posted(&c.method)).count()
+}
+
+#[tokio::test]
+async fn a_form_of_the_live_session_passes_whatever_the_access_token_does_meanwhile() {
+    for setup in Setup::with_ecom() {
+        let world = setup.clone().start().await;
+        let browser = jo(&world).await;
+        world.minutes_pass(20);
+        let token = form(&browser).await;
+        // The access token dies, the DW session lives on: a refresh must not replace it.
+        world.minutes_pass(15);
+        let page = save(&browser, &token).await.expect(200);
+        assert!(page.text.contains("Your profile was saved"), "{setup}");
+        browser.is_registered(JO.0, true);
+        assert_eq!(world.control().count(Operation::Sessions), 0);
+    }
+}
+
+#[tokio::test]
+async fn promise_9_fault_30_a_form_of_a_dead_session_is_shown_again_and_never_sent() {
+    for setup in Setup::with_ecom() {
+        let world = setup.clone().start().await;
+        let browser = jo(&world).await;
+        let token = form(&browser).await;
+        world.minutes_pass(45);
+        let page = save(&browser, &token).await.expect(303);
+        assert_eq!(page.location(), controller("Account-EditProfile"), "{setup}");
+        assert_eq!(posts(&world), 0, "{setup}: the platform has seen no POST");
+        browser.is_registered(JO.0, true);
+        let token = form(&browser).await;
+        let page = save(&browser, &token).await.expect(200);
+        assert!(page.text.contains("Your profile was saved"), "{setup}");
+    }
+}
+
+#[tokio::test]
+async fn promise_9_a_script_that_posts_into_a_dead_session_is_told_and_nothing_is_sent() {
+    for setup in Setup::with_ecom() {
+        let world = setup.start().await;
+        let browser = jo(&world).await;
+        world.minutes_pass(45);
+        let page = browser.posts(&controller("Account-SaveProfile")).await;
+        page.problem(401, "session_expired");
+        assert_eq!(posts(&world), 0);
+        browser.is_registered(JO.0, true);
+    }
+}
+
+#[tokio::test]
+async fn promise_9_a_post_whose_session_ecom_swaps_silently_is_sent_once_and_never_again() {
+    for setup in Setup::with_ecom() {
+        let world = setup.clone().start().await;
+        let browser = jo(&world).await;
+        let token = form(&browser).await;
+        // We cannot know: by our clock the session lives.
+        world.control().expire_dw(&browser.holds("dwsid"));
+        save(&browser, &token).await;
+        assert_eq!(posts(&world), 1, "{setup}");
+        // What the platform put in place of the shopper's session is not the shopper's: the
+        // browser has held promise 1 by now. The next page repairs it.
+        let page = browser.visits(&controller("Account-Show")).await.expect(200);
+        assert_eq!(page.ecom_customer().1, browser.is_registered(JO.0, true), "{setup}");
+    }
+}
+
+#[tokio::test]
+async fn fault_25_a_page_whose_session_ecom_swaps_silently_is_repaired_before_anyone_sees_it() {
+    for setup in Setup::with_ecom() {
+        let world = setup.clone().start().await;
+        let browser = jo(&world).await;
+        world.control().expire_dw(&browser.holds("dwsid"));
+        let page = browser.visits(&controller("Account-Show")).await.expect(200);
+        let shopper = browser.is_registered(JO.0, true);
+        assert_eq!(page.ecom_customer(), ("registered".to_owned(), shopper), "{setup}");
+        assert_eq!(world.control().count(Operation::EcomPage), 2, "asked once more, not oftener");
+        world.calls();
+        browser.visits(&controller("Account-Show")).await.expect(200).sets_nothing();
+        world.has_called(&[]);
+    }
+}
+
+#[tokio::test]
+async fn fault_25_the_same_for_a_guest_with_a_basket() {
+    for setup in Setup::with_ecom() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        browser.puts_into_basket("bag-harbour").await.expect(200);
+        let guest = browser.is_guest(true);
+        world.control().expire_dw(&browser.holds("dwsid"));
+        let page = browser.visits(&controller("Cart-Show")).await.expect(200);
+        assert_eq!(browser.is_guest(true), guest, "{setup}");
+        assert!(page.text.contains("bag-harbour"), "{setup}");
+    }
+}
+
+#[tokio::test]
+async fn promise_1_a_prefetch_of_ecom_in_a_dead_session_brings_no_other_shopper() {
+    for setup in Setup::with_ecom() {
+        let world = setup.start().await;
+        let browser = jo(&world).await;
+        world.control().expire_dw(&browser.holds("dwsid"));
+        browser
+            .visits(&controller("Home-Show"))
+            .header("sec-purpose", "prefetch")
+            .await
+            .expect(200);
+        world.has_called(&[]);
+        let page = browser.visits(&controller("Account-Show")).await.expect(200);
+        assert_eq!(page.ecom_customer().1, browser.is_registered(JO.0, true));
+    }
+}
+
+#[tokio::test]
+async fn a_head_request_is_repaired_like_a_page() {
+    let world = Setup::private().start().await;
+    let browser = jo(&world).await;
+    world.control().expire_dw(&browser.holds("dwsid"));
+    browser.visits(&controller("Account-Show")).method(Method::HEAD).await.expect(200);
+    browser.is_registered(JO.0, true);
+}
+
+#[tokio::test]
+async fn promise_4_one_access_token_never_makes_two_dw_sessions() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let browser = jo(&world).await;
+        for _ in 0..2 {
+            world.control().expire_dw(&browser.holds("dwsid"));
+            browser.visits(&controller("Home-Show")).await.expect(200);
+            world.has_called(&["slas.token.refresh", "ocapi.sessions"]);
+            world.minutes_pass(2);
+        }
+        browser.is_registered(JO.0, true);
+    }
+}

@@ -1,0 +1,260 @@
+//! Login: the guest becomes the shopper, in both worlds and with the basket.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tandem::sandbox::{Fault, Operation};
+
+use crate::support::{Browser, JO, Mode, SAM, Setup, World, controller};
+
+async fn guest(world: &World) -> Browser {
+    let browser = world.browser();
+    browser.visits("/").await.expect(200);
+    world.calls();
+    browser
+}
+
+#[tokio::test]
+async fn promise_1_after_a_login_both_worlds_know_the_shopper() {
+    for setup in Setup::all() {
+        let world = setup.clone().start().await;
+        let browser = guest(&world).await;
+        let usid = browser.usid();
+        let answer = browser.logs_in(JO).await.expect(200).json();
+        let bridged = setup.mode == Mode::Hybrid || setup.bridges_at_landing();
+        let shopper = browser.is_registered(JO.0, bridged);
+        assert_eq!(answer["customer_id"], shopper, "{setup}");
+        assert_eq!(answer["login_id"], JO.0);
+        assert_eq!(browser.usid(), usid, "the usid is kept");
+        assert_eq!(browser.cookie("cc-nx-g"), None, "the guest's token is gone");
+        if setup.mode != Mode::None {
+            let page = browser.visits(&controller("Account-Show")).await.expect(200);
+            assert_eq!(page.ecom_customer(), ("registered".to_owned(), shopper));
+        }
+    }
+}
+
+#[tokio::test]
+async fn attack_13_the_guests_dwsid_never_survives_a_login() {
+    for setup in Setup::with_ecom() {
+        let world = setup.clone().start().await;
+        let browser = guest(&world).await;
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        let planted = browser.holds("dwsid");
+        browser.logs_in(JO).await.expect(200);
+        assert_ne!(browser.cookie("dwsid"), Some(planted.clone()), "{setup}");
+        let view = world.control().dw_session(&planted).unwrap();
+        assert_eq!(view.login, None, "{setup}: it was not upgraded");
+    }
+}
+
+#[tokio::test]
+async fn attack_9_the_cookies_of_before_the_login_never_see_the_shopper() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        let before = browser.copy();
+        browser.logs_in(JO).await.expect(200);
+        world.minutes_pass(24 * 60);
+        before.visits("/").await.expect(200);
+        assert!(!before.token().unwrap().registered);
+        before.visits(&controller("Account-Show")).await.expect(200);
+        assert!(!before.token().unwrap().registered);
+    }
+}
+
+#[tokio::test]
+async fn the_guests_basket_comes_along_and_ecom_shows_it_at_once() {
+    for action in ["transfer", "merge"] {
+        for setup in Setup::with_ecom() {
+            let world = setup.clone().with_site("basket.action", action).start().await;
+            let browser = guest(&world).await;
+            browser.puts_into_basket("tent-linnet").await.expect(200);
+            browser.logs_in(JO).await.expect(200);
+            let shopper = browser.holds("cid");
+            assert_eq!(world.control().basket_of(&shopper)[0].product_id, "tent-linnet");
+            let page = browser.visits(&controller("Cart-Show")).await.expect(200);
+            assert!(page.text.contains("tent-linnet"), "{setup}, {action}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_knows_the_basket_saves_the_look_into_it() {
+    let world = Setup::private().start().await;
+    let login = |basket| json!({"username": JO.0, "password": JO.1, "basket": basket});
+    let browser = guest(&world).await;
+    browser.posts_json("/bff/login", &login("empty")).await.expect(200);
+    world.has_called(&["slas.login", "slas.token.code", "ocapi.sessions"]);
+    world.minutes_pass(1);
+    let browser = guest(&world).await;
+    browser.puts_into_basket("bell-brass").await.expect(200);
+    browser.posts_json("/bff/login", &login("items")).await.expect(200);
+    let transfer = "scapi.baskets.transfer";
+    world.has_called(&["slas.login", "slas.token.code", transfer, "ocapi.sessions"]);
+    assert_eq!(world.control().basket_of(&browser.holds("cid")).len(), 1);
+}
+
+#[tokio::test]
+async fn a_wrong_password_leaves_the_guest_untouched() {
+    for setup in Setup::all() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        let before = browser.cookies();
+        for (username, password) in [(JO.0, "wrong"), ("nobody@example.com", JO.1)] {
+            let page = browser.logs_in((username, password)).await;
+            page.problem(401, "bad_credentials").sets_nothing();
+        }
+        assert_eq!(browser.cookies(), before);
+        world.calls();
+        browser.visits("/").await.expect(200);
+        world.has_called(&[]);
+    }
+}
+
+#[tokio::test]
+async fn a_plain_form_logs_in_and_is_sent_on_to_a_page_of_this_site() {
+    let world = Setup::private().start().await;
+    for (wish, target) in
+        [("/cart?x=1", "/cart?x=1"), ("//evil.test", "/"), ("/bff/logout", "/"), ("", "/")]
+    {
+        world.minutes_pass(1);
+        let browser = guest(&world).await;
+        let fields = [("username", JO.0), ("password", JO.1), ("return_to", wish)];
+        let page = browser.posts_form("/login", "/bff/login", &fields).await.expect(303);
+        assert_eq!(page.location(), target);
+        browser.is_registered(JO.0, true);
+    }
+}
+
+#[tokio::test]
+async fn a_visitor_with_nothing_can_log_in_right_away() {
+    for setup in Setup::all() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        browser.logs_in(JO).await.expect(200);
+        browser.is_registered(JO.0, setup.mode == Mode::Hybrid || setup.bridges_at_landing());
+        let login = vec!["slas.login", "slas.token.code"];
+        world.has_called(&setup.and_bridge(login));
+    }
+}
+
+#[tokio::test]
+async fn a_guest_whose_token_is_dead_is_refreshed_first_so_that_usid_and_basket_come_along() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        browser.puts_into_basket("flask-ember").await.expect(200);
+        let usid = browser.usid();
+        world.minutes_pass(60);
+        world.calls();
+        browser.logs_in(JO).await.expect(200);
+        assert_eq!(browser.usid(), usid);
+        assert_eq!(world.control().basket_of(&browser.holds("cid")).len(), 1);
+        let calls = world.calls();
+        assert_eq!(calls[0], "slas.token.refresh");
+        assert_eq!(calls.iter().filter(|call| **call == "slas.token.refresh").count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_login_as_somebody_else_leaves_nothing_of_the_first_shopper() {
+    for setup in Setup::with_ecom() {
+        let world = setup.clone().start().await;
+        let browser = guest(&world).await;
+        browser.logs_in(JO).await.expect(200);
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        browser.logs_in(SAM).await.expect(200);
+        let page = browser.visits(&controller("Account-Show")).await.expect(200);
+        assert_eq!(page.ecom_customer().1, browser.is_registered(SAM.0, true), "{setup}");
+    }
+}
+
+#[tokio::test]
+async fn a_usid_that_slas_changes_at_the_login_replaces_the_old_one_everywhere() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        browser.puts_into_basket("bell-brass").await.expect(200);
+        let before = browser.usid();
+        world.control().move_usid_at_next_login();
+        browser.logs_in(JO).await.expect(200);
+        browser.is_registered(JO.0, true);
+        assert_ne!(browser.usid(), before);
+        assert_eq!(world.control().basket_of(&browser.holds("cid")).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn without_remember_me_closing_the_browser_signs_the_shopper_out() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        let login = json!({"username": JO.0, "password": JO.1, "remember_me": false});
+        browser.posts_json("/bff/login", &login).await.expect(200);
+        world.minutes_pass(40);
+        browser.visits("/").await.expect(200);
+        browser.is_registered(JO.0, true);
+        browser.restarts();
+        world.minutes_pass(40);
+        browser.visits("/").await.expect(200);
+        browser.is_guest(true);
+        assert_eq!(browser.calls("/bff/session").await.json()["session_expired"], false);
+    }
+}
+
+#[tokio::test]
+async fn fault_9_two_logins_of_one_shopper_at_the_same_moment_both_succeed() {
+    let world = Setup::private().start().await;
+    let (one, two) = (guest(&world).await, guest(&world).await);
+    let (first, second) =
+        tokio::join!(one.logs_in(JO).into_future(), two.logs_in(JO).into_future());
+    first.expect(200);
+    second.expect(200);
+    one.is_registered(JO.0, true);
+    two.is_registered(JO.0, true);
+    assert_eq!(world.control().count(Operation::Login), 3, "one of them was asked to wait");
+}
+
+#[tokio::test]
+async fn fault_9_a_login_that_stays_in_conflict_is_told_so_after_one_more_try() {
+    let world = Setup::private().start().await;
+    let browser = guest(&world).await;
+    let before = browser.cookies();
+    world.control().fault(Operation::Login, Fault::Status(409, None), 2);
+    let page = browser.logs_in(JO).await;
+    page.problem(409, "login_conflict").sets_nothing();
+    assert_eq!(world.control().count(Operation::Login), 2);
+    assert_eq!(browser.cookies(), before);
+}
+
+#[tokio::test]
+async fn fault_27_a_basket_that_cannot_be_moved_does_not_fail_the_login() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        browser.puts_into_basket("bell-brass").await.expect(200);
+        world.calls();
+        world.control().fault(Operation::BasketTransfer, Fault::Status(503, None), 1);
+        browser.logs_in(JO).await.expect(200);
+        browser.is_registered(JO.0, true);
+        let calls = world.calls();
+        assert_eq!(calls.last(), Some(&"ocapi.sessions"), "the bridge comes after: {calls:?}");
+    }
+}
+
+#[tokio::test]
+async fn fault_28_a_login_without_bridge_works_on_the_head_and_ecom_tries_again() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        world.control().fault(Operation::Sessions, Fault::Status(503, None), 1);
+        browser.logs_in(JO).await.expect(200);
+        browser.is_registered(JO.0, false);
+        browser.calls("/api/me").await.expect(200);
+        // Those who ask at the same moment share a failure; by now it is a moment later.
+        world.passes(Duration::from_secs(2));
+        let page = browser.visits(&controller("Account-Show")).await.expect(200);
+        assert_eq!(page.ecom_customer().1, browser.is_registered(JO.0, true));
+    }
+}

@@ -1,0 +1,165 @@
+//! Logout: out of both worlds, whatever the upstream says.
+
+use serde_json::json;
+use tandem::sandbox::{Fault, Operation, RefreshState, Times, Upstream};
+
+use crate::support::{Browser, JO, Mode, Setup, World, controller};
+
+async fn jo(world: &World) -> Browser {
+    let browser = world.browser();
+    browser.visits("/").await.expect(200);
+    browser.logs_in(JO).await.expect(200);
+    if world.setup.mode != Mode::None {
+        browser.visits(&controller("Home-Show")).await.expect(200);
+    }
+    world.calls();
+    browser
+}
+
+/// None of these values is in the browser any more.
+#[track_caller]
+fn nothing_is_left(browser: &Browser, before: &[(String, String)]) {
+    let after = browser.cookies();
+    for (name, value) in before.iter().filter(|(name, _)| !name.starts_with("dwanonymous_")) {
+        assert!(!after.iter().any(|(_, kept)| kept == value), "{name} is still there");
+    }
+}
+
+#[tokio::test]
+async fn promise_10_a_logout_ends_both_worlds_and_a_fresh_guest_follows() {
+    for setup in Setup::all() {
+        let world = setup.clone().start().await;
+        let browser = jo(&world).await;
+        let (before, refresh) = (browser.cookies(), browser.holds("cc-nx"));
+        let answer = browser.posts("/bff/logout").await.expect(200).json();
+        assert_eq!(answer["customer_type"], "guest", "{setup}");
+        world.has_called(&[vec!["slas.logout"], setup.landing_calls()].concat());
+        assert_eq!(world.control().refresh(&refresh).unwrap().state, RefreshState::Revoked);
+        browser.is_guest(setup.mode == Mode::Hybrid || setup.bridges_at_landing());
+        nothing_is_left(&browser, &before);
+    }
+}
+
+#[tokio::test]
+async fn a_site_may_leave_the_browser_empty_after_a_logout() {
+    for setup in Setup::all() {
+        let world = setup.with_site("session.after_logout", "none").start().await;
+        let browser = jo(&world).await;
+        browser.posts("/bff/logout").await.expect(200);
+        world.has_called(&["slas.logout"]);
+        let mut left = browser.names();
+        left.retain(|name| name != "dwanonymous" && name != "__Host-tandem");
+        assert_eq!(left, Vec::<String>::new());
+        browser.visits("/").await.expect(200);
+        assert!(!browser.token().unwrap().registered);
+    }
+}
+
+#[tokio::test]
+async fn promise_10_local_state_goes_whatever_the_upstream_says() {
+    for setup in Setup::all() {
+        for fault in [Fault::Status(500, None), Fault::Status(401, None), Fault::Reset] {
+            let world = setup.clone().impatient().start().await;
+            let browser = jo(&world).await;
+            let before = browser.cookies();
+            world.control().fault(Upstream::Slas, fault.clone(), Times::Always);
+            world.control().fault(Upstream::Ocapi, fault.clone(), Times::Always);
+            let answer = browser.posts("/bff/logout").await.expect(200).json();
+            assert_eq!(answer["customer_type"], "none", "{setup}, {fault:?}");
+            nothing_is_left(&browser, &before);
+            assert_eq!(browser.cookie("dwsid"), None);
+            assert_eq!(browser.cookie("token"), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_guest_who_logs_out_becomes_another_guest_and_slas_is_not_asked_to_forget() {
+    for setup in Setup::all() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        browser.visits("/").await.expect(200);
+        let (before, usid) = (browser.cookies(), browser.usid());
+        world.calls();
+        browser.posts("/bff/logout").await.expect(200);
+        world.has_called(&setup.landing_calls());
+        assert_ne!(browser.usid(), usid);
+        nothing_is_left(&browser, &before);
+    }
+}
+
+#[tokio::test]
+async fn a_logout_of_nobody_is_no_error() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let browser = world.browser();
+        browser.posts("/bff/logout").await.expect(200);
+        browser.is_guest(true);
+    }
+}
+
+#[tokio::test]
+async fn with_all_devices_the_shopper_is_out_everywhere() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let here = jo(&world).await;
+        world.minutes_pass(1);
+        let there = jo(&world).await;
+        here.posts_json("/bff/logout", &json!({"all_devices": true})).await.expect(200);
+        world.minutes_pass(60);
+        there.posts("/bff/session").await.problem(401, "session_expired");
+        there.is_guest(true);
+    }
+}
+
+#[tokio::test]
+async fn a_logout_on_one_device_leaves_the_other_alone() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let here = jo(&world).await;
+        world.minutes_pass(1);
+        let there = jo(&world).await;
+        here.posts("/bff/logout").await.expect(200);
+        world.minutes_pass(60);
+        there.visits("/").await.expect(200);
+        there.is_registered(JO.0, true);
+    }
+}
+
+#[tokio::test]
+async fn a_shopper_whose_token_is_dead_is_refreshed_so_that_slas_can_be_told() {
+    for setup in Setup::clients() {
+        let world = setup.clone().start().await;
+        let browser = jo(&world).await;
+        world.minutes_pass(60);
+        browser.posts("/bff/logout").await.expect(200);
+        let logout = vec!["slas.token.refresh", "slas.logout"];
+        world.has_called(&[logout, setup.landing_calls()].concat());
+        browser.is_guest(true);
+    }
+}
+
+#[tokio::test]
+async fn attack_10_the_cookies_of_before_a_logout_are_no_session_any_more() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let browser = jo(&world).await;
+        let stolen = browser.copy();
+        browser.posts("/bff/logout").await.expect(200);
+        stolen.visits("/").await.expect(200);
+        assert!(!stolen.token().unwrap().registered);
+        let page = stolen.visits(&controller("Account-Show")).await.expect(200);
+        assert_eq!(page.ecom_customer().0, "guest");
+        assert_eq!(world.control().count(Operation::TokenRefresh), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_plain_form_logs_out_and_is_sent_on() {
+    let world = Setup::private().start().await;
+    let browser = jo(&world).await;
+    let fields = [("return_to", "/?bye=1")];
+    let page = browser.posts_form("/", "/bff/logout", &fields).await.expect(303);
+    assert_eq!(page.location(), "/?bye=1");
+    browser.is_guest(true);
+}

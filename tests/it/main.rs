@@ -1,0 +1,23 @@
+//! Journeys: a browser that behaves like one, Tandem on a real listener, and the simulated
+//! platform as the oracle.
+//!
+//! [`support`] is the small language the tests speak: a world to build, a browser with a cookie
+//! jar, expectations that point at the line that expected. After *every* answer the browser itself
+//! holds the promises that need no test of their own: its cookies name one shopper, answers that
+//! set cookies are not stored, deletions come first, and no answer of ours tells a secret.
+
+mod support;
+
+mod caching;
+mod cost;
+mod ecom;
+mod ecom_first;
+mod faults;
+mod go;
+mod landing;
+mod login;
+mod logout;
+mod outages;
+mod races;
+mod returning;
+mod session_route;

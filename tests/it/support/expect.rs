@@ -1,0 +1,111 @@
+//! What is expected of a browser: after every answer, and where a test asks.
+
+use cookie::Cookie;
+
+use super::browser::Browser;
+use super::page::Page;
+
+/// Cookies that only servers may read.
+const SECRETS: [&str; 5] = ["token", "cc-nx", "cc-nx-g", "dwsid", "__Host-tandem"];
+
+/// After every answer.
+impl Browser {
+    pub(super) fn keeps_promises(&self, page: &Page, path: &str) {
+        self.names_one_shopper(page);
+        keeps_the_order(page);
+        if path.starts_with("/bff/") {
+            self.tells_no_secret(page);
+        }
+    }
+
+    /// Promise 1: the cookies name one shopper, or there is no `dwsid`.
+    fn names_one_shopper(&self, page: &Page) {
+        let control = &self.outside.control;
+        let (guest, registered) = (self.cookie("cc-nx-g"), self.cookie("cc-nx"));
+        assert!(guest.is_none() || registered.is_none(), "two refresh tokens after {}", page.asked);
+        let refresh = guest.or(registered).and_then(|token| control.refresh(&token));
+        let slas: Vec<(&str, String)> = [
+            ("token", self.token().map(|said| said.customer_id)),
+            ("refresh token", refresh.map(|view| view.customer_id)),
+            ("cid", self.cookie("cid")),
+        ]
+        .into_iter()
+        .filter_map(|(name, customer)| Some((name, customer?)))
+        .collect();
+        let Some((_, shopper)) = slas.first() else { return };
+        assert!(slas.iter().all(|(_, id)| id == shopper), "{slas:?} after {}", page.asked);
+        if let Some(dwsid) = self.cookie("dwsid").filter(|_| self.outside.bridges) {
+            let ecom = control.dw_session(&dwsid).map(|session| session.customer_id);
+            assert_eq!(ecom.as_ref(), Some(shopper), "the pair is split after {}", page.asked);
+        }
+    }
+
+    /// Promise 8, as far as an answer of ours goes.
+    fn tells_no_secret(&self, page: &Page) {
+        for (name, value) in self.cookies() {
+            let secret = SECRETS.contains(&name.as_str()) || name.starts_with("dwsecuretoken_");
+            let told = page.text.contains(&value) || page.location().contains(&value);
+            assert!(!secret || value.len() < 16 || !told, "{} tells {name}", page.asked);
+        }
+    }
+}
+
+/// Promise 7: what sets a cookie is not stored, and deletions come before writes.
+fn keeps_the_order(page: &Page) {
+    let cookies = page.set_cookies();
+    if cookies.is_empty() {
+        return;
+    }
+    let stored = !page.cache_control().contains("no-store");
+    assert!(!stored, "{} sets cookies but says {:?}", page.asked, page.cache_control());
+    let deletions: Vec<bool> = cookies.iter().map(|line| is_deletion(line)).collect();
+    let sorted = deletions.windows(2).all(|pair| pair[0] || !pair[1]);
+    assert!(sorted, "a write before a deletion in {}:\n{}", page.asked, page.cookie_attributes());
+}
+
+pub(super) fn is_deletion(line: &str) -> bool {
+    let cookie = Cookie::parse(line.to_owned()).expect("a cookie");
+    cookie.max_age().is_some_and(|age| age.whole_seconds() <= 0)
+        || cookie.expires_datetime().is_some_and(|date| date.unix_timestamp() < 86_400)
+}
+
+/// Where a test asks.
+impl Browser {
+    /// A guest, and where there are DW sessions, with a live one if `bridged`.
+    #[track_caller]
+    pub(crate) fn is_guest(&self, bridged: bool) -> String {
+        self.is("guest", bridged)
+    }
+
+    /// The shopper with that login.
+    #[track_caller]
+    pub(crate) fn is_registered(&self, login: &str, bridged: bool) -> String {
+        let id = self.is("registered", bridged);
+        assert_eq!(self.outside.control.customer_id_of(login).as_ref(), Some(&id));
+        id
+    }
+
+    #[track_caller]
+    fn is(&self, kind: &str, bridged: bool) -> String {
+        let said = self.token().unwrap_or_else(|| panic!("no token: {:?}", self.names()));
+        let name = &self.outside.name;
+        assert_eq!(said.registered, kind == "registered", "in {name}");
+        assert_eq!(self.cookie("usid"), Some(said.usid), "in {name}");
+        assert_eq!(self.cookie("cid"), Some(said.customer_id.clone()), "in {name}");
+        let refresh = if said.registered { "cc-nx" } else { "cc-nx-g" };
+        assert!(self.cookie(refresh).is_some(), "no {refresh} in {name}: {:?}", self.names());
+        let dw = self.cookie("dwsid");
+        assert_eq!(dw.is_some(), bridged, "dwsid in {name}");
+        if let Some(session) = dw.and_then(|dwsid| self.outside.control.dw_session(&dwsid)) {
+            assert!(session.live, "a dead dwsid in {name}");
+            assert_eq!(session.customer_id, said.customer_id, "in {name}");
+        }
+        said.customer_id
+    }
+
+    /// The SLAS session the browser is in.
+    #[track_caller]
+    pub(crate) fn usid(&self) -> String {
+        self.token().expect("a token").usid
+    }
+}

@@ -1,0 +1,281 @@
+//! A world: the simulated platform, Tandem before it, one clock for both.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tandem::app::App;
+use tandem::clock::Clock;
+use tandem::config::{Config, Layers};
+use tandem::sandbox::{Control, EnforceHttps, Operation, Options, Sandbox, Upstream};
+use tandem::serve::Bound;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::browser::{Browser, Outside};
+
+/// Login and password of the demo shoppers.
+pub(crate) const JO: (&str, &str) = ("jo@example.com", "Tandem-2026");
+pub(crate) const SAM: (&str, &str) = ("sam@example.com", "Tandem-2026");
+
+const SHOP: &str = r#"
+    [server]
+    listen = "127.0.0.1:0"
+    [admin]
+    listen = "127.0.0.1:0"
+    [cookies]
+    seal_keys = ["a sealing key for tests that is long enough"]
+    [[sites]]
+    id = "RefArch"
+    hosts = ["shop.test"]
+    public_origin = "https://shop.test"
+    slas.organization_id = "f_ecom_zzte_053"
+    slas.redirect_uri = "https://shop.test/callback"
+    session.login_page = "/login"
+"#;
+
+/// The kind of SLAS client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Client {
+    Private,
+    Public,
+}
+
+/// How a DW session is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Classic,
+    Hybrid,
+    None,
+}
+
+/// When it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Time {
+    Landing,
+    OnDemand,
+}
+
+/// A world in the making.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) client: Client,
+    pub(crate) mode: Mode,
+    pub(crate) time: Time,
+    options: Options,
+    settings: Vec<(String, String)>,
+}
+
+impl Setup {
+    pub(crate) fn new(client: Client, mode: Mode, time: Time) -> Self {
+        let redirect_uri = "https://shop.test/callback".to_owned();
+        let hybrid_auth = mode == Mode::Hybrid;
+        let options = Options { redirect_uri, hybrid_auth, ..Options::default() };
+        Self { client, mode, time, options, settings: Vec::new() }
+    }
+
+    /// A private client that bridges when a shopper lands: what the defaults say.
+    pub(crate) fn private() -> Self {
+        Self::new(Client::Private, Mode::Classic, Time::Landing)
+    }
+
+    /// The same for a public client.
+    pub(crate) fn public() -> Self {
+        Self::new(Client::Public, Mode::Classic, Time::Landing)
+    }
+
+    /// Both kinds of client.
+    pub(crate) fn clients() -> [Self; 2] {
+        [Self::private(), Self::public()]
+    }
+
+    /// Every kind of client, bridge mode and bridge time.
+    pub(crate) fn all() -> Vec<Self> {
+        let kinds = [
+            (Mode::Classic, Time::Landing),
+            (Mode::Classic, Time::OnDemand),
+            (Mode::Hybrid, Time::Landing),
+            (Mode::Hybrid, Time::OnDemand),
+            (Mode::None, Time::Landing),
+        ];
+        let of = |client| kinds.map(|(mode, time)| Self::new(client, mode, time));
+        [of(Client::Private), of(Client::Public)].concat()
+    }
+
+    /// Every kind that has controller pages.
+    pub(crate) fn with_ecom() -> Vec<Self> {
+        Self::all().into_iter().filter(|setup| setup.mode != Mode::None).collect()
+    }
+
+    pub(crate) fn on_demand(mut self) -> Self {
+        self.time = Time::OnDemand;
+        self
+    }
+
+    /// "Enforce HTTPS" is off: a DW session is proven by two cookies.
+    pub(crate) fn without_enforce_https(mut self) -> Self {
+        self.options.enforce_https = EnforceHttps::Off;
+        self.with_site("ocapi.enforce_https", "false")
+    }
+
+    /// The tenant still bridges a guest's plain `dwsid`.
+    pub(crate) fn with_guest_dwsid_bridge(mut self) -> Self {
+        self.options.guest_dwsid_bridge = true;
+        self
+    }
+
+    /// Access tokens live for so many seconds.
+    pub(crate) fn with_access_life(mut self, seconds: u64) -> Self {
+        self.options.access_life = Duration::from_secs(seconds);
+        self
+    }
+
+    /// A key of the configuration, such as `upstream.timeout_ms`.
+    pub(crate) fn with(mut self, key: &str, value: impl ToString) -> Self {
+        let variable = format!("TANDEM__{}", key.to_uppercase().replace('.', "__"));
+        self.settings.push((variable, value.to_string()));
+        self
+    }
+
+    /// A key of the site, such as `session.after_logout`.
+    pub(crate) fn with_site(self, key: &str, value: &str) -> Self {
+        self.with(&format!("sites.refarch.{key}"), value)
+    }
+
+    /// Upstreams are given up on soon, for tests in which one hangs.
+    pub(crate) fn impatient(self) -> Self {
+        self.with("upstream.timeout_ms", 250)
+    }
+
+    /// Whether one of SLAS's own answers makes a landing's DW session, or OCAPI does.
+    pub(crate) fn bridges_at_landing(&self) -> bool {
+        self.mode == Mode::Classic && self.time == Time::Landing
+    }
+
+    /// The calls that make a guest.
+    pub(crate) fn guest_calls(&self) -> Vec<&'static str> {
+        match self.client {
+            Client::Private => vec!["slas.token.guest"],
+            Client::Public => vec!["slas.authorize", "slas.token.code"],
+        }
+    }
+
+    /// Those, and the bridge where one belongs to them.
+    pub(crate) fn landing_calls(&self) -> Vec<&'static str> {
+        self.and_bridge(self.guest_calls())
+    }
+
+    /// `calls`, and the bridge where landing has one.
+    pub(crate) fn and_bridge(&self, mut calls: Vec<&'static str>) -> Vec<&'static str> {
+        if self.bridges_at_landing() {
+            calls.push("ocapi.sessions");
+        }
+        calls
+    }
+
+    pub(crate) async fn start(self) -> World {
+        let clock = Clock::system();
+        let sandbox =
+            Sandbox::start(self.options.clone(), clock.clone()).await.expect("free ports");
+        let variables = self.variables(&sandbox);
+        let layers = Layers::merge("test.toml", SHOP, variables).expect("TOML");
+        let config = Config::from_layers(&layers).expect("a configuration without problems");
+        let admin = config.admin_listen;
+        let app = App::new(config, clock.clone()).expect("TLS roots");
+        let bound = Bound::new(Arc::clone(&app), admin).expect("free ports");
+        let address = bound.address().expect("an address");
+        let stop = CancellationToken::new();
+        tokio::spawn(bound.run(stop.clone()));
+        let bridges = self.mode != Mode::None;
+        let outside = Outside::new(address, sandbox.control().clone(), clock, bridges, &self);
+        World { setup: self, sandbox, app, outside, _stop: stop.drop_guard() }
+    }
+
+    fn variables(&self, sandbox: &Sandbox) -> Vec<(String, String)> {
+        let mode = match self.mode {
+            Mode::Classic => "classic",
+            Mode::Hybrid => "hybrid-auth",
+            Mode::None => "none",
+        };
+        let time = if self.time == Time::Landing { "landing" } else { "on-demand" };
+        let instance = format!("http://{}", sandbox.instance());
+        let setup = self
+            .clone()
+            .with_site("bridge.mode", mode)
+            .with_site("bridge.time", time)
+            .with_site("slas.base_url", &format!("http://{}", sandbox.api()))
+            .with_site("ocapi.base_url", &instance)
+            .with_site("routes.head", &format!("http://{}", sandbox.head()));
+        let setup = match self.client {
+            Client::Private => setup
+                .with_site("slas.client_id", &self.options.private_client.id)
+                .with_site("slas.client_secret", &self.options.private_client.secret),
+            Client::Public => setup.with_site("slas.client_id", &self.options.public_client),
+        };
+        match self.mode {
+            Mode::None => setup.settings,
+            Mode::Classic | Mode::Hybrid => setup.with_site("routes.ecom", &instance).settings,
+        }
+    }
+}
+
+impl fmt::Display for Setup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}, {:?}, {:?}", self.client, self.mode, self.time)
+    }
+}
+
+/// The platform and Tandem, running.
+pub(crate) struct World {
+    pub(crate) setup: Setup,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) app: Arc<App>,
+    pub(super) outside: Outside,
+    _stop: DropGuard,
+}
+
+impl World {
+    /// A browser that has never been here.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(self.outside.clone())
+    }
+
+    pub(crate) fn control(&self) -> &Control {
+        self.sandbox.control()
+    }
+
+    /// Moves the one clock.
+    pub(crate) fn passes(&self, time: Duration) {
+        self.outside.clock.advance(time);
+    }
+
+    pub(crate) fn minutes_pass(&self, minutes: u64) {
+        self.passes(Duration::from_secs(minutes * 60));
+    }
+
+    /// The calls to SLAS, OCAPI and SCAPI since the last question, by name and in order.
+    pub(crate) fn calls(&self) -> Vec<&'static str> {
+        let auth = |operation: &Operation| {
+            !matches!(operation.upstream(), Upstream::Head | Upstream::Ecom)
+        };
+        let calls = self.control().calls();
+        self.control().forget_calls();
+        calls.iter().map(|call| call.operation).filter(auth).map(Operation::as_str).collect()
+    }
+
+    /// Those calls were made since the last question, and no others.
+    #[track_caller]
+    pub(crate) fn has_called(&self, expected: &[&str]) {
+        assert_eq!(self.calls(), expected, "calls in {}", self.setup);
+    }
+
+    /// Waits until the platform has received so many calls of that kind.
+    pub(crate) async fn receives(&self, operation: Operation, count: usize) {
+        let received = async {
+            while self.control().count(operation) < count {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(10), received).await;
+        assert!(in_time.is_ok(), "{} was not called {count} times", operation.as_str());
+    }
+}
