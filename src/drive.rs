@@ -115,7 +115,12 @@ async fn refresh(site: &Arc<Site>, ask: RefreshAsk, context: &CallContext) -> St
             }
         }
     };
-    let joined = site.refreshes.join(ask.token.tag(), exchange, keep_refresh);
+    let spent = ask.spent;
+    let is_news = move |answer: &RefreshAnswer| match answer {
+        RefreshAnswer::Granted(grant) => Some(grant.access.tag()) != spent,
+        RefreshAnswer::Refused | RefreshAnswer::Unavailable(_) => true,
+    };
+    let joined = site.refreshes.join(ask.token.tag(), is_news, exchange, keep_refresh);
     // The exchange itself may take longer; its answer then waits for the next request.
     let (source, answer) =
         tokio::time::timeout(site.patience, joined).await.unwrap_or((Source::Asked, None));
@@ -152,7 +157,7 @@ async fn bridge(site: &Arc<Site>, ask: BridgeAsk, context: &CallContext) -> Step
         BridgeAnswer::Bridged(_) | BridgeAnswer::TokenRefused => SUCCESSOR,
         BridgeAnswer::Unavailable(_) => FAILURE,
     };
-    let (_, answer) = site.bridges.join(ask.access.tag(), make, keep).await;
+    let (_, answer) = site.bridges.join(ask.access.tag(), |_| true, make, keep).await;
     ask.hear(answer.unwrap_or(BridgeAnswer::Unavailable(unavailable())))
 }
 

@@ -5,7 +5,7 @@ use super::{
     AdoptAnswer, BasketAnswer, BridgeAnswer, GuestAnswer, HeldDw, ProbeAnswer, RefreshAnswer,
     SignInAnswer, SignOutAnswer, Step, arrive, bridge, sign_in, sign_out,
 };
-use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Usid};
+use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Tag, Usid};
 use crate::session::{Customer, CustomerType};
 
 /// [`Step::Refresh`].
@@ -17,6 +17,9 @@ pub struct RefreshAsk {
     pub kind: CustomerType,
     /// The DW session to keep, for a Hybrid Auth tenant.
     pub dwsid: Option<Dwsid>,
+    /// The access token in hand, which no longer does: an earlier exchange that brought this very
+    /// one is no answer.
+    pub spent: Option<Tag>,
     pub(super) journey: Box<Journey>,
 }
 

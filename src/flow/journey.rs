@@ -114,8 +114,9 @@ impl Journey {
     pub(super) fn ask_refresh(mut self, held: HeldRefresh) -> Step {
         self.refreshed = true;
         let dwsid = self.held_dw().map(|dw| dw.dwsid.clone());
+        let spent = self.access().map(AccessToken::tag);
         let HeldRefresh { kind, token } = held;
-        Step::Refresh(RefreshAsk { token, kind, dwsid, journey: Box::new(self) })
+        Step::Refresh(RefreshAsk { token, kind, dwsid, spent, journey: Box::new(self) })
     }
 
     pub(super) fn ask_guest(self, usid: Option<Usid>) -> Step {

@@ -49,19 +49,21 @@ where
         Self { slots: Arc::default(), clock }
     }
 
-    /// Joins the call for `key`, or makes it. `keep` says how long an answer counts.
+    /// Joins the call for `key`, or makes it. `serves` says whether an earlier answer is one for
+    /// this asker, `keep` how long an answer counts.
     ///
     /// `None` when the call's task died without an answer; the next asker makes a new one.
     pub async fn join<Work>(
         &self,
         key: Key,
+        serves: impl FnOnce(&Answer) -> bool + Send,
         work: impl FnOnce() -> Work + Send,
         keep: impl FnOnce(&Answer) -> Duration + Send + 'static,
     ) -> (Source, Option<Answer>)
     where
         Work: Future<Output = Answer> + Send + 'static,
     {
-        let (source, mut receiver) = match self.board(&key) {
+        let (source, mut receiver) = match self.board(&key, serves) {
             Boarding::Remembered(answer) => return (Source::Remembered, Some(answer)),
             Boarding::Joined(receiver) => (Source::Joined, receiver),
             Boarding::Leads(sender, receiver) => {
@@ -98,11 +100,11 @@ where
         }
     }
 
-    fn board(&self, key: &Key) -> Boarding<Answer> {
+    fn board(&self, key: &Key, serves: impl FnOnce(&Answer) -> bool) -> Boarding<Answer> {
         let now = self.clock.monotonic();
         let mut slots = lock(&self.slots);
         match slots.get(key) {
-            Some(Slot::Landed { answer, until }) if now < *until => {
+            Some(Slot::Landed { answer, until }) if now < *until && serves(answer) => {
                 return Boarding::Remembered(answer.clone());
             }
             Some(Slot::Flying(receiver)) => return Boarding::Joined(receiver.clone()),
@@ -198,7 +200,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 calls.fetch_add(1, Ordering::SeqCst) + 1
             };
-            self.flights.join(1, work, |_| KEPT).await
+            self.flights.join(1, |_| true, work, |_| KEPT).await
         }
     }
 
@@ -230,8 +232,10 @@ mod tests {
     #[tokio::test]
     async fn fault_3_a_call_that_dies_blocks_nobody() {
         let world = World::new();
-        let died =
-            world.flights.join(1, || async { panic!("deliberately") }, |_: &usize| KEPT).await;
+        let died = world
+            .flights
+            .join(1, |_| true, || async { panic!("deliberately") }, |_: &usize| KEPT)
+            .await;
         assert_eq!(died, (Source::Asked, None));
         assert_eq!(world.join().await, (Source::Asked, Some(1)));
     }

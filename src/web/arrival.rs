@@ -1,5 +1,7 @@
 //! A request's shopper: cookies read, seal opened, token checked; and the answer's cookies.
 
+mod again;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -211,6 +213,16 @@ impl Arrival {
         credentials: Option<Credentials>,
         remember: Option<bool>,
     ) -> Result<Travelled, Problem> {
+        let ending = self.ending(facts, intent, credentials).await?;
+        self.finish(ending, intent, remember)
+    }
+
+    async fn ending(
+        &self,
+        facts: Facts,
+        intent: Intent,
+        credentials: Option<Credentials>,
+    ) -> Result<Ending, Problem> {
         let step = flow::decide(facts, intent);
         if self.overtaken && !matches!(step, flow::Step::Done(_)) {
             return Err(Problem::LoginConflict);
@@ -226,7 +238,7 @@ impl Arrival {
             noted.outcome = Some(outcome);
             noted.questions += questions;
         });
-        self.finish(ending, intent, remember)
+        Ok(ending)
     }
 
     /// Works out what `ending` changes in the browser.

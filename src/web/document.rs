@@ -20,8 +20,9 @@ use super::notes::{Notes, RequestId};
 use super::places::{Place, Visit, place, visit};
 use crate::app::App;
 use crate::config::Origin;
-use crate::flow::{Dw, DwChange, Intent, Outcome};
+use crate::flow::{Cause, DwChange, Intent, Outcome, Trouble};
 use crate::problem::{Problem, wants_page};
+use crate::session::CustomerType;
 use crate::session::names::{DWSID, is_dw_companion};
 use crate::session::write::Changes;
 use crate::site::Site;
@@ -155,16 +156,11 @@ impl Hop {
         swapped: Response,
         before: Travelled,
     ) -> Result<Response, Problem> {
-        let mut facts = self.arrival.facts(None);
-        facts.dw = Dw::Dead;
-        // Whatever token made the dead session must not make another one.
-        facts.bridged |= before.ending.tokens == crate::flow::TokenChange::Keep;
         if matches!(before.ending.dw, DwChange::Set { .. }) {
             // A session we made a moment ago and ECOM does not know: asking again would loop.
-            tracing::warn!("ECOM does not accept the DW session that OCAPI made");
-            return Ok(self.dressed(swapped, &before));
+            return Ok(self.not_accepted(swapped, &before));
         }
-        let travelled = self.arrival.travel(facts, Intent::Ecom).await?;
+        let travelled = self.arrival.travel_on(&before.ending).await?;
         match travelled.ending.outcome {
             // What ECOM has shown is somebody else's page.
             Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) => {
@@ -173,7 +169,26 @@ impl Hop {
             _ => {
                 let changes = Some(&travelled.changes);
                 let response = self.forward(Place::Ecom(ecom), Body::empty(), changes).await;
+                if self.was_swapped(&travelled, &response) {
+                    return Ok(self.not_accepted(response, &travelled));
+                }
                 Ok(self.dressed(response, &travelled))
+            }
+        }
+    }
+
+    /// ECOM does not know a session that OCAPI has just made. A guest may see the page it made for
+    /// another guest; a registered shopper must not be shown a guest's page as if it were theirs.
+    fn not_accepted(&self, swapped: Response, travelled: &Travelled) -> Response {
+        tracing::warn!("ECOM does not accept the DW session that OCAPI made");
+        let DwChange::Set { owner, .. } = &travelled.ending.dw else {
+            return self.dressed(swapped, travelled);
+        };
+        match owner.kind {
+            CustomerType::Guest => self.dressed(swapped, travelled),
+            CustomerType::Registered => {
+                let trouble = Trouble { cause: Cause::Unavailable, retry_after: None };
+                self.dressed(Problem::Upstream(trouble).into_response(), travelled)
             }
         }
     }

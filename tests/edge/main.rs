@@ -4,6 +4,7 @@
 mod caching;
 mod cookies;
 mod csrf;
+mod ecom;
 mod framing;
 mod limits;
 mod problems;

@@ -32,6 +32,7 @@ pub(crate) struct Plan {
     site: String,
     more: String,
     head: Option<SocketAddr>,
+    ecom: Option<SocketAddr>,
     public_client: bool,
 }
 
@@ -137,6 +138,12 @@ impl Plan {
         self
     }
 
+    /// Other controller pages than the simulator's.
+    pub(crate) fn ecom(mut self, address: SocketAddr) -> Self {
+        self.ecom = Some(address);
+        self
+    }
+
     /// A SLAS client without a secret.
     pub(crate) fn public_client(mut self) -> Self {
         self.public_client = true;
@@ -160,10 +167,11 @@ impl Plan {
 
     /// The configuration file for this plan.
     pub(crate) fn config(&self, sandbox: &Sandbox) -> String {
-        let Self { server, site, more, head, public_client } = self;
+        let Self { server, site, more, head, ecom, public_client } = self;
         let options = Options::default();
         let head = head.unwrap_or_else(|| sandbox.head());
         let instance = sandbox.instance();
+        let ecom = ecom.unwrap_or(instance);
         format!(
             r#"
             [server]
@@ -179,7 +187,7 @@ impl Plan {
             public_origin = "{ORIGIN}"
             ocapi.base_url = "http://{instance}"
             routes.head = "http://{head}"
-            routes.ecom = "http://{instance}"
+            routes.ecom = "http://{ecom}"
             {slas}
             {site}
             {more}

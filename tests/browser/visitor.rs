@@ -1,0 +1,131 @@
+//! What a visitor does and sees. Every look waits for what it wants to see, in bounded time.
+
+use std::time::Duration;
+
+use fantoccini::cookies::Cookie;
+use fantoccini::{Client, Locator};
+use serde_json::{Value, json};
+use tokio::time::{Instant, interval};
+
+use super::chromium::Chromium;
+use super::shop::Shop;
+
+/// Longer than any page here takes, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Someone at the browser.
+pub(crate) struct Visitor {
+    client: Client,
+    origin: String,
+}
+
+/// Opens a shop with `arguments` and a browser, lets somebody visit, and ends both whatever
+/// happens.
+pub(crate) async fn visiting<Visit>(
+    name: &str,
+    arguments: &[&str],
+    visit: impl FnOnce(Visitor) -> Visit,
+) where
+    Visit: Future<Output = ()> + Send + 'static,
+{
+    let shop = Shop::open(arguments).await;
+    let chromium = Chromium::start().await;
+    let visitor = Visitor { client: chromium.client.clone(), origin: shop.origin.clone() };
+    let visited = tokio::spawn(visit(visitor)).await;
+    let failed = match visited {
+        Ok(()) => None,
+        Err(failed) => Some((failed, chromium.photograph(name).await)),
+    };
+    chromium.close().await;
+    if let Some((failed, picture)) = failed {
+        eprintln!("what the browser showed: {}", picture.display());
+        std::panic::resume_unwind(failed.into_panic());
+    }
+}
+
+impl Visitor {
+    /// Opens a path of the shop.
+    pub(crate) async fn goes(&self, path: &str) {
+        self.client.goto(&format!("{}{path}", self.origin)).await.expect("the page loads");
+    }
+
+    /// Waits for the element and clicks it.
+    pub(crate) async fn clicks(&self, selector: &str) {
+        self.is_shown(selector).await;
+        let element = self.client.find(Locator::Css(selector)).await.expect("an element");
+        element.click().await.unwrap_or_else(|error| panic!("cannot click {selector}: {error}"));
+    }
+
+    pub(crate) async fn clicks_link(&self, text: &str) {
+        let wait = self.client.wait().at_most(PATIENCE);
+        let link = wait.for_element(Locator::LinkText(text)).await;
+        link.expect("a link").click().await.expect("a link that can be clicked");
+    }
+
+    /// Replaces what is in a field.
+    pub(crate) async fn types(&self, selector: &str, text: &str) {
+        self.is_shown(selector).await;
+        let field = self.client.find(Locator::Css(selector)).await.expect("a field");
+        field.clear().await.expect("a field that can be changed");
+        field.send_keys(text).await.expect("a field that can be changed");
+    }
+
+    /// Waits until an element shows a text that contains `text`.
+    pub(crate) async fn sees(&self, selector: &str, text: &str) {
+        let (quoted, wanted) = (json!(selector), json!(text));
+        let condition = format!(
+            "[...document.querySelectorAll({quoted})].some((shown) => shown.checkVisibility() \
+             && shown.textContent.includes({wanted}))"
+        );
+        self.until(&condition, &format!("{text:?} in {selector}")).await;
+    }
+
+    async fn is_shown(&self, selector: &str) {
+        let condition = format!("document.querySelector({})?.checkVisibility()", json!(selector));
+        self.until(&condition, selector).await;
+    }
+
+    /// Waits until a script expression holds on the page, whichever page that is by then.
+    pub(crate) async fn until(&self, condition: &str, what: &str) {
+        let began = Instant::now();
+        let mut beat = interval(Duration::from_millis(50));
+        loop {
+            beat.tick().await;
+            // Between two pages there is nothing to ask.
+            let held = self.client.execute(&format!("return Boolean({condition});"), vec![]).await;
+            if matches!(held, Ok(Value::Bool(true))) {
+                return;
+            }
+            if began.elapsed() > PATIENCE {
+                let shown = self.evaluates("document.body.innerText").await;
+                panic!("does not see {what} in {PATIENCE:?} but: {shown:#}");
+            }
+        }
+    }
+
+    pub(crate) async fn evaluates(&self, expression: &str) -> Value {
+        let value = self.client.execute(&format!("return {expression};"), vec![]).await;
+        value.expect("a script that runs")
+    }
+
+    pub(crate) async fn attribute(&self, selector: &str, name: &str) -> String {
+        let element = self.client.find(Locator::Css(selector)).await.expect("an element");
+        element.attr(name).await.expect("an element").expect("an attribute")
+    }
+
+    pub(crate) async fn count(&self, selector: &str) -> usize {
+        self.client.find_all(Locator::Css(selector)).await.expect("a page").len()
+    }
+
+    /// A field of `GET /bff/session`, asked by the page's own script.
+    pub(crate) async fn session(&self, field: &str) -> String {
+        let script = "const done = arguments[0];
+            fetch('/bff/session').then((answer) => answer.json()).then(done, () => done(null));";
+        let session = self.client.execute_async(script, vec![]).await.expect("a script that runs");
+        session[field].as_str().unwrap_or_else(|| panic!("no {field} in {session}")).to_owned()
+    }
+
+    pub(crate) async fn cookies(&self) -> Vec<Cookie<'static>> {
+        self.client.get_all_cookies().await.expect("the browser's cookies")
+    }
+}

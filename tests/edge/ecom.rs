@@ -1,0 +1,138 @@
+//! ECOM says nothing when a DW session is dead: it begins another one, of another shopper
+//! (fault 25). However fresh our tokens and memories are, the shopper must get their own page.
+
+use std::time::Duration;
+
+use tandem::sandbox::{Operation, TokenSpec};
+
+use crate::support::{Answer, Jar, StandIn, World, get};
+
+const HOME: &str = "/on/demandware.store/Sites-RefArch-Site/en_US/Home-Show";
+
+/// A customer of the simulator with these cookies, and what happens to them.
+struct Shopper<'a> {
+    world: &'a World,
+    jar: Jar,
+    customer: String,
+}
+
+impl<'a> Shopper<'a> {
+    async fn registered(world: &'a World) -> Self {
+        let jar = world.registered().await;
+        let customer = world.control().customer_id_of("jo@example.com").expect("a customer");
+        Self { world, jar, customer }
+    }
+
+    async fn guest(world: &'a World) -> Self {
+        let jar = world.guest().await;
+        let customer = jar.value("cid").to_owned();
+        Self { world, jar, customer }
+    }
+
+    fn dw_session_dies(&self) {
+        self.world.control().expire_dw(self.jar.value("dwsid"));
+    }
+
+    /// The browser's access token is replaced by an expired one of the same shopper.
+    fn access_token_expires(&mut self) {
+        let expired = self.world.control().mint_token(&TokenSpec {
+            customer_id: Some(self.customer.clone()),
+            usid: Some(self.jar.value("usid").to_owned()),
+            expires_in: Some(-1),
+            ..TokenSpec::default()
+        });
+        self.jar = self.jar.clone().without("token");
+        self.jar.0.insert("token".to_owned(), expired);
+    }
+
+    async fn visits_ecom(&mut self) -> Answer {
+        let answer = self.world.ask(get(HOME).document().cookies(&self.jar)).await;
+        self.jar.take(&answer);
+        answer
+    }
+
+    async fn is_served_as_themselves(&mut self, when: &str) {
+        let answer = self.visits_ecom().await;
+        let shown = format!("data-customer-id=\"{}\"", self.customer);
+        assert_eq!(answer.status, 200, "{when}: {}", answer.text());
+        assert!(answer.text().contains(&shown), "{when}: another shopper's page");
+        let session = self.world.control().dw_session(self.jar.value("dwsid")).expect("a session");
+        assert!(session.live, "{when}: the browser is left with a dead session");
+        assert_eq!(session.customer_id, self.customer, "{when}");
+        assert_eq!(self.world.session(&self.jar).await["customer_id"], *self.customer, "{when}");
+    }
+}
+
+#[tokio::test]
+async fn fault_25_a_session_that_dies_again_within_the_minute_is_replaced_again() {
+    let world = World::start().await;
+    let mut shoppers = [Shopper::registered(&world).await, Shopper::guest(&world).await];
+    for shopper in &mut shoppers {
+        for when in ["once", "twice", "three times"] {
+            shopper.dw_session_dies();
+            shopper.is_served_as_themselves(when).await;
+        }
+    }
+    assert!(world.control().max_exchanges_within_a_minute() <= 3);
+}
+
+#[tokio::test]
+async fn fault_25_a_rotating_token_survives_the_same() {
+    let world = World::with().public_client().start().await;
+    let mut shoppers = [Shopper::registered(&world).await, Shopper::guest(&world).await];
+    for shopper in &mut shoppers {
+        for when in ["once", "twice", "three times"] {
+            shopper.dw_session_dies();
+            shopper.is_served_as_themselves(when).await;
+        }
+    }
+    assert_eq!(world.control().max_exchanges_of_one_refresh_token(), 1);
+}
+
+#[tokio::test]
+async fn fault_25_an_exchange_of_a_moment_ago_does_not_bring_the_dead_session_back() {
+    let world = World::start().await;
+    let mut shopper = Shopper::registered(&world).await;
+    shopper.dw_session_dies();
+    shopper.is_served_as_themselves("the session has died").await;
+    shopper.access_token_expires();
+    shopper.is_served_as_themselves("the token has expired").await;
+    shopper.access_token_expires();
+    shopper.dw_session_dies();
+    shopper.is_served_as_themselves("both are gone").await;
+    assert!(world.control().max_exchanges_within_a_minute() <= 3);
+}
+
+#[tokio::test]
+async fn fault_25_a_fresh_token_of_the_same_request_makes_the_session() {
+    let world = World::start().await;
+    let mut shopper = Shopper::registered(&world).await;
+    world.clock.advance(Duration::from_secs(20 * 60));
+    shopper.visits_ecom().await;
+    world.clock.advance(Duration::from_secs(11 * 60));
+    shopper.dw_session_dies();
+    world.forget_calls();
+    shopper.is_served_as_themselves("token and session are gone").await;
+    assert_eq!(world.count(Operation::TokenRefresh), 1);
+    assert_eq!(world.count(Operation::Sessions), 1);
+}
+
+#[tokio::test]
+async fn fault_21_a_registered_shopper_is_never_shown_a_guests_page() {
+    // An instance that has forgotten every session by the next request.
+    let forgetful = StandIn::answering(
+        "HTTP/1.1 200 OK\r\nset-cookie: dwsid=somebody-elses; Path=/\r\n\
+         content-type: text/html\r\ncontent-length: 12\r\n\r\nhello, Guest",
+    )
+    .await;
+    let world = World::with().ecom(forgetful.address).start().await;
+    let mut guest = Shopper::guest(&world).await;
+    let mut registered = Shopper::registered(&world).await;
+    assert_eq!(guest.visits_ecom().await.expect(200).text(), "hello, Guest");
+    registered.visits_ecom().await.expect_problem_page(503, "upstream_unavailable");
+    // Each was asked for once in the session there was, and once in one made for it.
+    assert_eq!(forgetful.asked().len(), 4);
+    for shopper in [guest, registered] {
+        assert_ne!(shopper.jar.value("dwsid"), "somebody-elses");
+    }
+}
