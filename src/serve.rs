@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -160,8 +161,9 @@ pub async fn run(config: Config) -> io::Result<()> {
     let app = App::new(config, crate::clock::Clock::system())
         .ok_or_else(|| io::Error::other("the system has no usable TLS roots"))?;
     let bound = Bound::new(app, admin)?;
+    let stop = stopped();
     tracing::info!(public = %bound.address()?, admin = %bound.admin_address()?, "serving");
-    bound.run(stopped()).await;
+    bound.run(stop).await;
     Ok(())
 }
 
@@ -169,23 +171,34 @@ pub async fn run(config: Config) -> io::Result<()> {
 #[must_use]
 pub fn stopped() -> CancellationToken {
     let token = CancellationToken::new();
-    tokio::spawn({
+    // Here and not in the task: from the next line on, a signal must find its handler.
+    if let Ok(mut signals) = Signals::handle() {
         let token = token.clone();
-        async move {
-            signal().await;
+        tokio::spawn(async move {
+            signals.next().await;
             token.cancel();
-            signal().await;
+            signals.next().await;
             std::process::exit(130);
-        }
-    });
+        });
+    }
     token
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn handle() -> io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
