@@ -292,14 +292,14 @@ async fn the_key_document_is_fetched_without_credentials() {
 #[tokio::test]
 async fn what_a_granted_answer_says_reaches_the_core() {
     let world = World::private().await;
-    let answer: Value = tokens(&Shopper::registered());
-    let answer = support::json(200, &answer)
+    let said: Value = tokens(&Shopper::registered());
+    let answer = support::json(200, &said)
         .append_header("set-cookie", "dwsid=hybrid==; Path=/; HttpOnly; Secure; SameSite=None")
         .append_header("set-cookie", "dwanonymous_abc=x; Max-Age=15552000; Path=/");
     world.answers("POST", &oauth("token"), answer).await;
     let answer = world.site.slas.refresh(&refresh_token(), None, &context()).await;
     let RefreshAnswer::Granted(grant) = answer else { panic!("{answer:?}") };
-    assert_eq!(grant.access.expose(), Shopper::registered().token());
+    assert_eq!(grant.access.expose(), said["access_token"]);
     let refresh = grant.refresh.unwrap();
     assert_eq!((refresh.token.expose(), refresh.expires_in), ("refresh-2", 2_592_000));
     assert_eq!(grant.claims.customer.kind, CustomerType::Registered);
