@@ -264,7 +264,8 @@ impl Arrival {
             now,
         };
         let mut changes = before.changes(&ending, remember);
-        if intent == Intent::Ecom && matches!(ending.dw, DwChange::Keep | DwChange::Confirm(_)) {
+        let stays = matches!(ending.dw, DwChange::Keep | DwChange::Confirm(_));
+        if intent == Intent::Ecom && ending.outcome == Outcome::Ready && stays {
             changes.memory.note_use(now);
         }
         if self.overtaken {
