@@ -180,7 +180,7 @@ async fn attack_28_a_foreign_form_cannot_log_the_shopper_in_as_somebody_else() {
 }
 
 #[tokio::test]
-async fn attack_28_there_is_no_callback_to_abuse() {
+async fn attacks_28_and_36_there_is_no_callback_to_abuse_and_nothing_is_reflected() {
     let world = World::start().await;
     let evil = "/bff/callback?code=x&state=y&error=<script>alert(1)</script>";
     let answer = world.ask_raw(format!("GET {evil} HTTP/1.1\r\nhost: {HOST}\r\n\r\n")).await;
