@@ -264,7 +264,9 @@ impl Arrival {
             now,
         };
         let mut changes = before.changes(&ending, remember);
-        if intent == Intent::Ecom && matches!(ending.dw, DwChange::Keep | DwChange::Confirm(_)) {
+        // Only a request that really goes there keeps the DW session alive.
+        let goes_to_ecom = intent == Intent::Ecom && ending.outcome == Outcome::Ready;
+        if goes_to_ecom && matches!(ending.dw, DwChange::Keep | DwChange::Confirm(_)) {
             changes.memory.note_use(now);
         }
         if self.overtaken {
