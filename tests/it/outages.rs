@@ -23,7 +23,7 @@ fn unavailable() -> [(Fault, u16, &'static str); 9] {
         (body(401, UNKNOWN_CLIENT), 502, "misconfigured"),
         (body(400, UNKNOWN_CHANNEL), 502, "misconfigured"),
         (body(200, "<html>maintenance</html>"), 503, "upstream_unavailable"),
-        (body(403, "<html>Access Denied</html>"), 502, "misconfigured"),
+        (body(403, "<html>Access Denied</html>"), 503, "upstream_unavailable"),
     ]
 }
 
