@@ -147,9 +147,11 @@ pub(super) fn adopted(mut journey: Journey, owner: &Customer, answer: AdoptAnswe
             journey.tokens = Tokens::Renewed(grant);
             bridge::settle(journey)
         }
-        // Tokens of a guest nobody has been before are as good as any; the DW session is not.
+        // Tokens of a guest nobody has been before are as good as any; the DW session is not. But
+        // a signature that speaks of another session than the browser's may be anybody's.
         AdoptAnswer::Granted(grant)
-            if owner.kind == CustomerType::Guest
+            if journey.facts.signature.is_none()
+                && owner.kind == CustomerType::Guest
                 && grant.claims.customer.kind == CustomerType::Guest =>
         {
             journey.tokens = Tokens::New(grant);
