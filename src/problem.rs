@@ -18,6 +18,8 @@ use crate::flow::{Cause, Trouble};
 /// Seconds after which asking again may help, where nobody said.
 const RETRY: u32 = 5;
 
+const AGAIN: &str = r#"<a href="">Try again</a> &middot; "#;
+
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
@@ -153,13 +155,15 @@ impl Problem {
         self.parts().code
     }
 
-    fn page(self) -> Response {
+    /// `again`: asking for the same address once more makes sense.
+    fn page(self, again: bool) -> Response {
         let Parts { status, code, title, retry_after } = self.parts();
         // Only our own fixed texts are put into the page.
         let page = include_str!("problem.html")
             .replace("{{status}}", status.as_str())
             .replace("{{title}}", title)
-            .replace("{{code}}", code);
+            .replace("{{code}}", code)
+            .replace("{{again}}", if again { AGAIN } else { "" });
         let html = HeaderValue::from_static("text/html; charset=utf-8");
         respond(status, html, page, retry_after)
     }
@@ -235,11 +239,12 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
 /// Layer: gives a problem the form the caller wants, and keeps the headers it already has.
 pub async fn present(request: Request, next: Next) -> Response {
     let page = wants_page(request.headers());
+    let again = request.method().is_safe();
     let response = next.run(request).await;
     match response.extensions().get::<Problem>().copied() {
         Some(problem) if page => {
             let (mut parts, _) = response.into_parts();
-            let (page, body) = problem.page().into_parts();
+            let (page, body) = problem.page(again).into_parts();
             parts.headers.remove(CONTENT_LENGTH);
             for (name, value) in &page.headers {
                 parts.headers.insert(name, value.clone());
@@ -247,5 +252,23 @@ pub async fn present(request: Request, next: Next) -> Response {
             Response::from_parts(parts, body)
         }
         _ => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn page(again: bool) -> String {
+        let body = Problem::TimedOut.page(again).into_body();
+        let bytes = axum::body::to_bytes(body, 10_000).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_page_offers_to_try_again_only_what_can_be_asked_for_again() {
+        assert!(page(true).await.contains("Try again"));
+        let posted = page(false).await;
+        assert!(!posted.contains("Try again<") && !posted.contains("{{"), "{posted}");
     }
 }

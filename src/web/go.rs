@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::arrival::Arrival;
 use super::guard::local_path;
-use super::places::only_looks;
+use super::places::{is_navigation, only_looks};
 use crate::app::App;
 use crate::flow::{Intent, Outcome};
 use crate::problem::Problem;
@@ -34,7 +34,8 @@ pub(super) async fn go(
     let location = HeaderValue::from_str(target)
         .map_err(|_| Problem::BadRequest("The target is not a path of this site."))?;
     let mut response = (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response();
-    if only_looks(&headers, &app.crawlers) {
+    // Links are followed by people. An image or a script that points here, on whatever site, is not.
+    if only_looks(&headers, &app.crawlers) || !is_navigation(&headers) {
         return Ok(response);
     }
     let travelled = arrival.travel(arrival.facts(None), Intent::Ecom).await?;

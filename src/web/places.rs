@@ -140,7 +140,8 @@ fn is_crawler(headers: &HeaderMap, crawlers: &[String]) -> bool {
     })
 }
 
-fn is_navigation(headers: &HeaderMap) -> bool {
+/// Whether a person follows a link or opens an address.
+pub(super) fn is_navigation(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match text("sec-fetch-mode") {
         Some(mode) => {

@@ -88,3 +88,13 @@ async fn a_site_without_controller_pages_just_goes_on() {
         world.has_called(&setup.guest_calls());
     }
 }
+
+#[tokio::test]
+async fn attack_24_an_image_or_script_that_points_here_begins_nothing() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    browser.calls(&to("/cart")).await.expect(303).sets_nothing();
+    let framed = browser.visits(&to("/cart")).header("sec-fetch-dest", "image");
+    framed.await.expect(303).sets_nothing();
+    world.has_called(&[]);
+}
