@@ -19,6 +19,8 @@ FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /src/target/release/tandem /usr/local/bin/tandem
 # The public listener and the admin listener of config/production.toml.
 EXPOSE 8080 9090
+# Inside a container loopback reaches nobody.
+ENV TANDEM__SERVER__LISTEN=0.0.0.0:8080 TANDEM__ADMIN__LISTEN=0.0.0.0:9090
 USER nonroot
 ENTRYPOINT ["/usr/local/bin/tandem", "serve"]
 CMD ["--config", "/etc/tandem/tandem.toml"]

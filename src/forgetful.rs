@@ -1,11 +1,14 @@
 //! A map that forgets: entries that no longer matter are swept out whenever it has doubled since
-//! the last sweep, so that its size follows what matters and no timer is needed.
+//! the last sweep, so that its size follows what matters and no timer is needed. What would make it
+//! larger than any honest use does is not taken in.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
 /// Below this size sweeping is not worth the walk.
 const SMALL: usize = 1024;
+/// More entries than this come from somebody who wants to fill the memory.
+const MOST: usize = 500_000;
 
 /// Keys and values, some of which still matter.
 #[derive(Debug)]
@@ -30,18 +33,14 @@ impl<Key: Eq + Hash, Value> Forgetful<Key, Value> {
     }
 
     /// Puts `value` in the place of `key`; forgets what no longer `matters` if it is time to.
-    pub(crate) fn insert(
-        &mut self,
-        key: Key,
-        value: Value,
-        matters: impl Fn(&Value) -> bool,
-    ) -> &mut Value {
+    pub(crate) fn insert(&mut self, key: Key, value: Value, matters: impl Fn(&Value) -> bool) {
         if self.entries.len() >= self.sweep_at {
             self.entries.retain(|_, value| matters(value));
-            self.sweep_at = self.entries.len() * 2 + SMALL;
+            self.sweep_at = (self.entries.len() * 2 + SMALL).min(MOST);
         }
-        let slot = self.entries.entry(key);
-        slot.insert_entry(value).into_mut()
+        if self.entries.len() < MOST || self.entries.contains_key(&key) {
+            self.entries.insert(key, value);
+        }
     }
 
     #[cfg(test)]

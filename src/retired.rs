@@ -31,10 +31,16 @@ pub enum Reason {
 pub struct Retired(Mutex<Forgetful<Tag, (Reason, Instant)>>);
 
 impl Retired {
-    /// Retires `tags` at the moment `now`.
+    /// Retires `tags` at the moment `now`. What has been signed out stays so.
     pub fn retire(&self, tags: impl IntoIterator<Item = Tag>, reason: Reason, now: Instant) {
         let mut retired = self.lock();
         for tag in tags {
+            let signed_out = retired.get(&tag).is_some_and(|(known, at)| {
+                *known == Reason::SignedOut && matters(*known, *at, now)
+            });
+            if signed_out && reason == Reason::SignedIn {
+                continue;
+            }
             retired.insert(tag, (reason, now), |(reason, at)| matters(*reason, *at, now));
         }
     }
@@ -82,6 +88,8 @@ mod tests {
         assert_eq!(retired.reason(guest, now + SIGNED_IN), None);
         assert_eq!(retired.reason(shopper, now + SIGNED_IN), Some(Reason::SignedOut));
         assert_eq!(retired.reason(shopper, now + SIGNED_OUT), None);
+        retired.retire([shopper], Reason::SignedIn, now);
+        assert_eq!(retired.reason(shopper, now), Some(Reason::SignedOut), "it stays signed out");
         assert!(retired.any_since(&[guest], now));
         assert!(!retired.any_since(&[guest], now + Duration::from_secs(1)));
     }

@@ -23,7 +23,7 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// A browser has no business sending these: they are a proxy's word about the client.
-const FORWARDING: [HeaderName; 7] = [
+const FORWARDING: [HeaderName; 19] = [
     FORWARDED,
     HeaderName::from_static("x-forwarded-for"),
     HeaderName::from_static("x-forwarded-host"),
@@ -31,6 +31,18 @@ const FORWARDING: [HeaderName; 7] = [
     HeaderName::from_static("x-forwarded-prefix"),
     HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-client-ip"),
+    HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("x-forwarded-method"),
+    HeaderName::from_static("x-forwarded-server"),
+    HeaderName::from_static("x-forwarded-uri"),
+    HeaderName::from_static("x-original-uri"),
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+    HeaderName::from_static("x-middleware-subrequest"),
+    HeaderName::from_static("sfdc_dwsid"),
+    HeaderName::from_static("x-dw-http-method-override"),
 ];
 
 /// A method is what the request line says: what was judged as a GET must not become a DELETE.

@@ -2,6 +2,7 @@
 
 use super::CustomerType;
 use super::memory::{DwMemory, Memory};
+use super::names::{CookieNames, DWSID};
 use super::read::Presented;
 use super::token::Claims;
 use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy};
@@ -49,11 +50,43 @@ fn pick<T>(candidates: &[T], ours: Option<Tag>, tag: impl Fn(&T) -> Tag) -> Opti
     }
 }
 
+/// The pair of a `Cookie` header that may go on to an upstream, if it names a credential: only the
+/// one that was judged. Another of the same name may be a sibling host's, and the upstream might
+/// take that one.
+#[must_use]
+pub fn is_judged(
+    pair: (&str, &str),
+    names: &CookieNames,
+    presented: &Presented,
+    memory: &Memory,
+) -> bool {
+    // As generously as the most generous upstream may read it.
+    let (name, value) = (pair.0.trim(), pair.1.trim());
+    let chosen = if name == names.access {
+        access_token(presented, memory).map(AccessToken::expose)
+    } else if name == names.registered_refresh {
+        pick(&presented.registered_refresh, memory.refresh, RefreshToken::tag)
+            .map(RefreshToken::expose)
+    } else if name == names.guest_refresh {
+        pick(&presented.guest_refresh, memory.refresh, RefreshToken::tag).map(RefreshToken::expose)
+    } else if name == DWSID {
+        picked_dwsid(presented, memory).map(Dwsid::expose)
+    } else {
+        return true;
+    };
+    chosen == Some(value)
+}
+
+/// Picks the DW session to believe in.
+pub(super) fn picked_dwsid<'a>(presented: &'a Presented, memory: &Memory) -> Option<&'a Dwsid> {
+    pick(&presented.dwsid, memory.dw.as_ref().map(|dw| dw.dwsid), Dwsid::tag)
+}
+
 /// How long an access token whose claims are believed still lives.
 #[must_use]
 pub fn access(token: AccessToken, claims: Claims, now: Timestamp) -> Access {
     // A token that never lives much longer than the margin would be refreshed with every request.
-    let early = EARLY.min(claims.expires_at.since(claims.issued_at) / 2);
+    let early = EARLY.min(claims.expires_at.since(claims.issued_at) / 2).max(0);
     match claims.expires_at.since(now) {
         left if left > early => Access::Fresh(HeldAccess { token, claims }),
         left if left > 0 => Access::Ending(HeldAccess { token, claims }),
@@ -99,8 +132,7 @@ pub fn facts(
 }
 
 fn dw(presented: &Presented, memory: &Memory, fronts_ecom: bool, now: Timestamp) -> Dw {
-    let ours = memory.dw.as_ref().map(|dw| dw.dwsid);
-    let Some(dwsid) = pick(&presented.dwsid, ours, Dwsid::tag) else { return Dw::Absent };
+    let Some(dwsid) = picked_dwsid(presented, memory) else { return Dw::Absent };
     let held = held_dw(dwsid, presented);
     match &memory.dw {
         Some(known) if known.dwsid == dwsid.tag() => {

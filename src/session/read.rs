@@ -9,6 +9,8 @@ use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 
 /// More candidates than this for one name are no accident, and are not worth reading.
 const MOST_CANDIDATES: usize = 4;
+/// Names of ours that are remembered; there are six of them, and the companions.
+const MOST_NAMES: usize = 32;
 /// More companions than this are no accident either: a DW session has three.
 pub(super) const MOST_COMPANIONS: usize = 8;
 
@@ -39,7 +41,7 @@ impl Presented {
         let mut presented = Self::default();
         for header in headers {
             let Ok(header) = std::str::from_utf8(header) else { continue };
-            for (name, value) in header.split(';').filter_map(pair) {
+            for (name, value) in header.split(';').filter_map(pair_of) {
                 presented.take(name, value, names);
             }
         }
@@ -73,7 +75,8 @@ impl Presented {
         } else if name != names.usid && name != names.customer_id {
             return;
         }
-        if !self.names.iter().any(|known| known == name) {
+        let room = self.names.len() < MOST_NAMES;
+        if room && !self.names.iter().any(|known| known == name) {
             self.names.push(name.to_owned());
         }
     }
@@ -109,7 +112,8 @@ impl Presented {
 /// Only spaces are trimmed (RFC 6265 section 4.2.1). Whoever trims all that Unicode calls white
 /// space takes a cookie for `__Host-…` whose name a browser sees as another one, and which any
 /// sibling host may set.
-fn pair(text: &str) -> Option<(&str, &str)> {
+#[must_use]
+pub fn pair_of(text: &str) -> Option<(&str, &str)> {
     let (name, value) = text.split_once('=')?;
     Some((name.trim_matches(' '), value.trim_matches(' ')))
 }

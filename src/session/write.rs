@@ -121,6 +121,7 @@ impl Before<'_> {
             Some(refresh) => Some(refresh.expires_in),
             None => access_life,
         };
+        let access_life = access_life.filter(|_| !memory.forget_on_close);
         if let Some(refresh) = &grant.refresh {
             changes.set(self.names.refresh(kind), refresh.token.expose(), life);
         }
@@ -186,12 +187,7 @@ impl Before<'_> {
     }
 
     fn confirm(&self, owner: &Customer, memory: &mut Memory) {
-        let tag = memory.dw.as_ref().map(|known| known.dwsid);
-        let mut candidates = self.presented.dwsid.iter().map(Dwsid::tag);
-        let picked = match self.presented.dwsid.as_slice() {
-            [only] => Some(only.tag()),
-            _ => candidates.find(|candidate| Some(*candidate) == tag),
-        };
+        let picked = judge::picked_dwsid(self.presented, memory).map(Dwsid::tag);
         let Some(dwsid) = picked else { return };
         let known = memory.dw.take().filter(|known| known.dwsid == dwsid);
         memory.dw = Some(DwMemory {

@@ -54,7 +54,8 @@ impl Breaker {
 
     /// The upstream wants to be left alone.
     pub(super) fn hold(&mut self, now: Instant, wish: Duration) {
-        self.shut_until = Some(now + wish.min(LONGEST_HOLD));
+        let until = now + wish.min(LONGEST_HOLD);
+        self.shut_until = Some(self.shut_until.map_or(until, |known| known.max(until)));
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::RETRY_AFTER;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use reqwest::{RequestBuilder, Response};
 
 use super::breaker::Breaker;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::UpstreamLimits;
 use crate::flow::{Cause, Trouble};
 use crate::metrics::Metrics;
@@ -68,7 +68,7 @@ impl CallError {
     /// Whether the upstream cannot have acted on the call.
     #[must_use]
     pub fn is_safe_to_repeat(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Resting(_))
+        matches!(self, Self::Connect(_))
     }
 
     /// The core's word for it.
@@ -143,7 +143,9 @@ impl Sender {
         let again = request.try_clone();
         let first = self.send_once(operation, request).await;
         match (first, again) {
-            (Err(CallError::Connect(_)), Some(again)) => self.send_once(operation, again).await,
+            (Err(error), Some(again)) if error.is_safe_to_repeat() => {
+                self.send_once(operation, again).await
+            }
             (first, _) => first,
         }
     }
@@ -182,7 +184,8 @@ impl Sender {
         let response = request.send().await.map_err(classify)?;
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            return Err(CallError::Throttled(retry_after(response.headers())));
+            let after = retry_after(response.headers(), self.clock.now());
+            return Err(CallError::Throttled(after));
         }
         if status.is_server_error() || status == StatusCode::PRECONDITION_FAILED {
             return Err(CallError::Failed(status));
@@ -230,6 +233,13 @@ impl Sender {
     }
 }
 
+/// A header whose value no log shows. Base64, tokens and session ids are always legal values.
+pub(super) fn secret_header(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
 /// A URL may carry a refresh token, a code or a login: it does not belong in an error.
 fn classify(error: reqwest::Error) -> CallError {
     let error = error.without_url();
@@ -250,8 +260,35 @@ fn outcome(status: StatusCode) -> &'static str {
     }
 }
 
-/// `Retry-After` in seconds; where it is missing, the nearer of SLAS's two reset times would need
-/// a clock the two sides share, so it is not used.
-fn retry_after(headers: &HeaderMap) -> Option<u32> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+/// When SLAS's limits per minute and per five minutes start anew, in Unix seconds.
+const RESETS: [&str; 2] = ["x-ratelimit-1m-reset", "x-ratelimit-5m-reset"];
+
+/// `Retry-After` in seconds; where it is missing, the time until the nearer of SLAS's resets.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u32> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+    let until = |name: &&str| number(name).map(|reset| reset - now.unix()).filter(|left| *left > 0);
+    let seconds = number(RETRY_AFTER.as_str()).or_else(|| RESETS.iter().filter_map(until).min())?;
+    u32::try_from(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_wins_over_the_resets_and_the_nearer_future_reset_over_the_other() {
+        let after = |pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            retry_after(&headers, Timestamp::from_unix(1_000))
+        };
+        let [minute, five] = RESETS;
+        assert_eq!(after(&[("retry-after", "7"), (minute, "1030")]), Some(7));
+        assert_eq!(after(&[(minute, "1030"), (five, "1200")]), Some(30));
+        assert_eq!(after(&[(minute, "990"), (five, "1200")]), Some(200));
+        assert_eq!(after(&[(minute, "soon")]), None);
+        assert_eq!(after(&[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")]), None);
+    }
 }

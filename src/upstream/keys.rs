@@ -5,6 +5,7 @@
 //! fetched anew go on counting for a while; SLAS rotates them every 30 days.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jsonwebtoken::DecodingKey;
@@ -21,7 +22,9 @@ const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 const STALE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// The keys of one tenant.
-pub struct Keys {
+pub struct Keys(Arc<Inner>);
+
+struct Inner {
     slas: Slas,
     clock: Clock,
     cache: RwLock<Cache>,
@@ -38,25 +41,32 @@ impl Keys {
     /// No keys yet; the first one needed fetches them.
     #[must_use]
     pub fn new(slas: Slas, clock: Clock) -> Self {
-        Self { slas, clock, cache: RwLock::default() }
+        Self(Arc::new(Inner { slas, clock, cache: RwLock::default() }))
     }
 
     /// The key `kid`, if the tenant has one of that name.
     pub async fn get(&self, kid: &str) -> Option<DecodingKey> {
-        let now = self.clock.monotonic();
-        let known = self.cache.read().await.find(kid, now);
+        let now = self.0.clock.monotonic();
+        let known = self.0.cache.read().await.find(kid, now);
         match known {
             Found::Fresh(key) => Some(*key),
             Found::Floor(key) => key.map(|key| *key),
-            Found::Wanted => self.fetch(kid).await,
+            Found::Wanted => {
+                // In a task of its own: a client that hangs up must not take the one fetch of this
+                // minute with it.
+                let (inner, kid) = (Arc::clone(&self.0), kid.to_owned());
+                tokio::spawn(async move { inner.fetch(&kid).await }).await.ok().flatten()
+            }
         }
     }
 
     /// The key `kid`, if it is known without asking.
     pub async fn at_hand(&self, kid: &str) -> Option<DecodingKey> {
-        self.cache.read().await.known(kid, self.clock.monotonic()).cloned()
+        self.0.cache.read().await.known(kid, self.0.clock.monotonic()).cloned()
     }
+}
 
+impl Inner {
     /// Holding the lock while fetching makes everybody else wait for the same answer.
     async fn fetch(&self, kid: &str) -> Option<DecodingKey> {
         let mut cache = self.cache.write().await;

@@ -1,11 +1,11 @@
 //! The OCAPI Shop API client: `POST /sessions` and `POST /customers/auth`.
 
+use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE};
-use http::{HeaderValue, StatusCode};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 
-use super::http::{CallError, Operation, Reply, Sender};
+use super::http::{CallError, Operation, Reply, Sender, secret_header};
 use super::{CallContext, dw};
 use crate::config::OcapiConfig;
 use crate::flow::{BridgeAnswer, Cause, HeldDw, ProbeAnswer, Trouble};
@@ -167,11 +167,4 @@ fn failed(operation: &'static str, error: &CallError) -> Trouble {
 fn odd(operation: &'static str, what: &'static str) -> Trouble {
     tracing::warn!(upstream = "ocapi", operation, what, "an answer that makes no sense");
     Trouble { cause: Cause::Unavailable, retry_after: Some(5) }
-}
-
-fn secret_header(text: &str) -> HeaderValue {
-    // Tokens, session ids and their cookie names have been parsed as cookie octets.
-    let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
-    value.set_sensitive(true);
-    value
 }

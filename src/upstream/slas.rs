@@ -5,8 +5,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::StatusCode;
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, StatusCode};
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -16,7 +16,7 @@ mod pkce;
 mod wire;
 
 use super::CallContext;
-use super::http::{CallError, Operation, Reply, Sender};
+use super::http::{CallError, Operation, Reply, Sender, secret_header};
 use crate::clock::{self, Clock};
 use crate::config::SlasConfig;
 use crate::flow::{Cause, Trouble};
@@ -189,11 +189,4 @@ impl SlasError {
 
 fn base64_pair(name: &str, secret: &str) -> String {
     STANDARD.encode(format!("{name}:{secret}"))
-}
-
-fn secret_header(text: &str) -> HeaderValue {
-    // Base64 is always a legal header value.
-    let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
-    value.set_sensitive(true);
-    value
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
+use http::header::{CACHE_CONTROL, COOKIE, GetAll, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
@@ -23,7 +23,7 @@ use crate::problem::Problem;
 use crate::retired::Reason;
 use crate::session::judge::{self, Surroundings};
 use crate::session::memory::Memory;
-use crate::session::read::Presented;
+use crate::session::read::{Presented, pair_of};
 use crate::session::token::Claims;
 use crate::session::write::{Before, Changes};
 use crate::session::{CustomerType, Grant};
@@ -137,9 +137,18 @@ impl Arrival {
 
     fn believe(&mut self, token: AccessToken, claims: Option<Claims>) {
         if let Some(claims) = claims {
+            let vouched = self.memory.access == Some(token.tag());
             let hashed = self.site.seal.log_id(claims.usid.as_str());
             self.notes.with(|noted| noted.session = Some(hashed));
-            self.access = judge::access(token, claims, self.site.clock.now());
+            self.access = match judge::access(token, claims, self.site.clock.now()) {
+                // By an expired token a guest is found again: only by one that we wrote here.
+                Access::Expired(claims)
+                    if !vouched && claims.customer.kind == CustomerType::Guest =>
+                {
+                    Access::None
+                }
+                access => access,
+            };
         }
     }
 
@@ -180,8 +189,24 @@ impl Arrival {
         self.access = judge::access(grant.access, grant.claims, self.site.clock.now());
     }
 
-    /// Retires what this request presents, and what a refresh of it has just brought.
+    /// The pairs of `headers` that may go on to an upstream.
+    pub(super) fn judged<'h>(&self, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
+        let names = &self.site.names;
+        let judged = |pair: &&[u8]| match std::str::from_utf8(pair).ok().and_then(pair_of) {
+            Some(pair) => judge::is_judged(pair, names, &self.presented, &self.memory),
+            None => true,
+        };
+        let pairs = headers.iter().flat_map(|header| header.as_bytes().split(|b| *b == b';'));
+        pairs.filter(judged).collect()
+    }
+
+    /// Retires what this request presents, and what a refresh of it has just brought. Whoever
+    /// shows neither a genuine token nor our seal has nothing that could come back, and must not
+    /// fill our memory.
     pub(super) fn retire(&self, reason: Reason) {
+        if self.access == Access::None && self.memory == Memory::default() {
+            return;
+        }
         let now = self.site.clock.monotonic();
         let successors = self.all.iter().flat_map(|tag| successors(&self.site, *tag));
         self.site.retired.retire(self.all.iter().copied().chain(successors), reason, now);
@@ -224,7 +249,8 @@ impl Arrival {
         credentials: Option<Credentials>,
     ) -> Result<Ending, Problem> {
         let step = flow::decide(facts, intent);
-        if self.overtaken && !matches!(step, flow::Step::Done(_)) {
+        let leaving = matches!(intent, Intent::SignOut { .. });
+        if self.overtaken && !leaving && !matches!(step, flow::Step::Done(_)) {
             return Err(Problem::LoginConflict);
         }
         let luggage = Luggage { context: self.context.clone(), credentials };
@@ -268,7 +294,7 @@ impl Arrival {
         if intent == Intent::Ecom && ending.outcome == Outcome::Ready && stays {
             changes.memory.note_use(now);
         }
-        if self.overtaken {
+        if self.overtaken && !leaving {
             changes = Changes { cookies: Vec::new(), memory: self.memory.clone() };
         }
         self.seal(&mut changes);

@@ -59,7 +59,7 @@ pub(super) async fn proxy(
         });
     }
     if visit == Visit::Quiet {
-        let cookies = cookies(&site, &parts, &Changes::default());
+        let cookies = untouched(&site, &parts);
         let mut response = forward(&app, &site, place, &parts, body, cookies).await?;
         // Nor does it change the session: ECOM may have begun another one for it.
         drop_dw_session(response.headers_mut());
@@ -99,11 +99,8 @@ impl Hop {
             }
             _ => {}
         }
-        if travelled.ending.session_expired
-            && intent == Intent::Head
-            && let Some(login) = self.login_page()
-        {
-            return Ok(self.dressed(login, &travelled));
+        if let Some(told) = self.told_of_expiry(visit, &travelled) {
+            return Ok(self.dressed(told, &travelled));
         }
         let response = self.forward(Place::Head(head), body, Some(&travelled.changes)).await;
         Ok(self.dressed(response, &travelled))
@@ -114,13 +111,18 @@ impl Hop {
         // does a beacon of a page that is just loading: neither may begin a session, because it
         // would take the place of the one the browser holds back.
         if visit != Visit::Document && self.arrival.presented.is_empty() {
-            return Ok(self.forward(Place::Ecom(ecom), body, None).await);
+            let mut response = self.forward(Place::Ecom(ecom), body, None).await;
+            drop_dw_session(response.headers_mut());
+            return Ok(response);
         }
         let travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
         if let Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) =
             travelled.ending.outcome
         {
             return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
+        }
+        if let Some(told) = self.told_of_expiry(visit, &travelled) {
+            return Ok(self.dressed(told, &travelled));
         }
         let safe = self.parts.method == Method::GET || self.parts.method == Method::HEAD;
         if !safe && self.was_replaced(&travelled) {
@@ -135,17 +137,21 @@ impl Hop {
         if safe {
             self.again(ecom, response, travelled).await
         } else {
-            self.apart(response, travelled)
+            Ok(self.apart(response, travelled))
         }
     }
 
     /// A request that must not be repeated was served in a session of nobody we know: the answer
     /// stands, the session does not reach the browser. The next page makes the shopper's anew.
-    fn apart(&self, swapped: Response, before: Travelled) -> Result<Response, Problem> {
+    fn apart(&self, mut swapped: Response, before: Travelled) -> Response {
+        drop_dw_session(swapped.headers_mut());
         let mut ending = before.ending;
         ending.dw = DwChange::Drop;
-        let travelled = self.arrival.finish(ending, Intent::Ecom, None)?;
-        Ok(self.dressed(swapped, &travelled))
+        match self.arrival.finish(ending, Intent::Ecom, None) {
+            Ok(travelled) => self.dressed(swapped, &travelled),
+            // It has been done: saying "try again" would have it done twice.
+            Err(_) => swapped,
+        }
     }
 
     /// ECOM has silently begun a new guest session in place of ours: ours was dead. It is made
@@ -193,8 +199,12 @@ impl Hop {
         }
     }
 
-    /// Whether the DW session the form was rendered in is no more.
+    /// Whether the DW session the form was rendered in is no more. Where there was none, the form
+    /// was not rendered in one.
     fn was_replaced(&self, travelled: &Travelled) -> bool {
+        if !self.arrival.presented.has(DWSID) && self.arrival.memory.dw.is_none() {
+            return false;
+        }
         match &travelled.ending.dw {
             // A Hybrid Auth tenant says on every token answer which session it keeps.
             DwChange::Set { cookies, .. } => {
@@ -226,6 +236,17 @@ impl Hop {
         let location = HeaderValue::from_str(path.unwrap_or("/"));
         let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
         (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+    }
+
+    /// A registered shopper never silently becomes a guest: a call is refused before it could be
+    /// made as somebody else, and a page that needs the shopper is left for the login page. Other
+    /// pages are shown to the guest, and `GET /bff/session` tells.
+    fn told_of_expiry(&self, visit: Visit, travelled: &Travelled) -> Option<Response> {
+        match visit {
+            _ if !travelled.ending.session_expired => None,
+            Visit::Document => self.login_page(),
+            Visit::Call | Visit::Quiet => Some(Problem::SessionExpired.into_response()),
+        }
     }
 
     /// Where a shopper whose registered session has expired is sent, once: the new guest who comes
@@ -268,9 +289,14 @@ impl Hop {
         response.unwrap_or_else(IntoResponse::into_response)
     }
 
+    /// The request's cookies after `changes`: of several candidates for a credential only the one
+    /// that was judged, and nothing of our own memory.
     fn cookies(&self, changes: Option<&Changes>) -> Option<HeaderValue> {
         let unchanged = Changes::default();
-        cookies(&self.arrival.site, &self.parts, changes.unwrap_or(&unchanged))
+        let names = &self.arrival.site.names;
+        let judged = self.arrival.judged(&self.parts.headers.get_all(COOKIE));
+        let forwarded = changes.unwrap_or(&unchanged).forwarded(judged.into_iter(), names)?;
+        HeaderValue::from_bytes(&forwarded).ok()
     }
 }
 
@@ -291,10 +317,10 @@ async fn forward(
     app.proxy.forward(origin, &site.config.public_origin, parts, body, cookies, id).await
 }
 
-/// The request's cookies after `changes`, without our own memory.
-fn cookies(site: &Site, parts: &Parts, changes: &Changes) -> Option<HeaderValue> {
+/// The request's cookies without our own memory.
+fn untouched(site: &Site, parts: &Parts) -> Option<HeaderValue> {
     let headers = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-    HeaderValue::from_bytes(&changes.forwarded(headers, &site.names)?).ok()
+    HeaderValue::from_bytes(&Changes::default().forwarded(headers, &site.names)?).ok()
 }
 
 /// The value of the cookie `name` in a `Cookie` or at the head of a `Set-Cookie` header.

@@ -1,7 +1,10 @@
 //! `POST /bff/logout`: out of both worlds, on this device or on all.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -10,7 +13,8 @@ use serde::Deserialize;
 use super::arrival::Arrival;
 use super::guard::local_path;
 use super::view::SessionView;
-use crate::flow::Intent;
+use crate::app::App;
+use crate::flow::{DwChange, Ending, Intent, Outcome, TokenChange};
 use crate::problem::Problem;
 use crate::retired::Reason;
 
@@ -22,6 +26,7 @@ struct LogoutRequest {
 
 /// Local state goes whatever the upstream says; then a fresh guest by the site's policy.
 pub(super) async fn logout(
+    State(app): State<Arc<App>>,
     mut arrival: Arrival,
     headers: HeaderMap,
     body: Bytes,
@@ -32,13 +37,29 @@ pub(super) async fn logout(
     arrival.catch_up().await;
     arrival.retire(Reason::SignedOut);
     let intent = Intent::SignOut { all_devices: request.all_devices };
-    let travelled = arrival.travel(arrival.facts(None), intent).await?;
+    // Upstreams that take their time must not keep the shopper signed in here.
+    let travelled = tokio::time::timeout(
+        app.server.request_timeout / 2,
+        arrival.travel(arrival.facts(None), intent),
+    )
+    .await
+    .unwrap_or_else(|_| arrival.finish(signed_out_here(), intent, None))?;
     let mut response = match return_to {
         Some(target) => (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response(),
         None => Json(SessionView::of(&arrival, Some(&travelled))).into_response(),
     };
     arrival.dress(&travelled, &mut response);
     Ok(response)
+}
+
+fn signed_out_here() -> Ending {
+    Ending {
+        outcome: Outcome::SignedOut { revoked: false },
+        tokens: TokenChange::Drop,
+        dw: DwChange::Drop,
+        session_expired: false,
+        guest_adoption_refused: false,
+    }
 }
 
 /// A plain form may log out as well; it is sent on to a page.

@@ -137,6 +137,7 @@ proptest! {
         let brief = changes.memory.forget_on_close && refresh_life.is_some();
         for cookie in cookies(&changes).iter().filter(|cookie| !is_deletion(cookie)) {
             let expected = match cookie.name() {
+                "token" if changes.memory.forget_on_close => None,
                 "token" => access_life,
                 "cc-nx" | "cc-nx-g" | "usid" | "cid" if brief => None,
                 "cc-nx" | "cc-nx-g" | "usid" | "cid" => refresh_life.or(access_life),

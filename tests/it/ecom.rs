@@ -169,3 +169,34 @@ async fn promise_4_one_access_token_never_makes_two_dw_sessions() {
         browser.is_registered(JO.0, true);
     }
 }
+
+#[tokio::test]
+async fn promise_1_the_return_from_a_payment_page_leaves_the_session_the_browser_holds_back() {
+    for setup in Setup::with_ecom() {
+        let world = setup.clone().start().await;
+        // The form comes from another site, so the browser sends no cookie with it.
+        let stranger = world.browser();
+        let fields = [("result", "paid")];
+        let page = controller("Home-Show");
+        let posted =
+            stranger.posts_form("/", &page, &fields).header("sec-fetch-site", "cross-site");
+        posted.await.sets_nothing();
+        assert_eq!(posts(&world), 1, "{setup}: ECOM hears of the payment");
+        assert!(stranger.names().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn promise_11_a_dwsid_that_a_sibling_host_tossed_in_never_reaches_ecom() {
+    let world = Setup::private().start().await;
+    let browser = jo(&world).await;
+    let tossed = world.control().new_ecom_visitor();
+    let visit = browser.visits(&controller("Cart-Show"));
+    visit.header("cookie", &format!("dwsid={tossed}; colour=red")).await.expect(200);
+    let calls = world.control().calls();
+    let page = calls.iter().rfind(|call| call.operation == Operation::EcomPage).unwrap();
+    let cookies = page.header("cookie").unwrap();
+    assert!(!cookies.contains(&tossed) && cookies.contains("colour=red"));
+    assert!(cookies.contains(&browser.holds("dwsid")));
+    browser.is_registered(JO.0, true);
+}

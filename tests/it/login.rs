@@ -196,7 +196,6 @@ async fn without_remember_me_closing_the_browser_signs_the_shopper_out() {
         browser.visits("/").await.expect(200);
         browser.is_registered(JO.0, true);
         browser.restarts();
-        world.minutes_pass(40);
         browser.visits("/").await.expect(200);
         browser.is_guest(true);
         assert_eq!(browser.calls("/bff/session").await.json()["session_expired"], false);

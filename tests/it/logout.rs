@@ -162,3 +162,29 @@ async fn a_plain_form_logs_out_and_is_sent_on() {
     assert_eq!(page.location(), "/?bye=1");
     browser.is_guest(true);
 }
+
+#[tokio::test]
+async fn promise_10_upstreams_that_take_their_time_do_not_keep_the_shopper_signed_in() {
+    let setup = Setup::private().with("server.request_timeout_ms", "600");
+    let world = setup.start().await;
+    let browser = jo(&world).await;
+    let before = browser.cookies();
+    let late = std::time::Duration::from_secs(2);
+    world.control().fault(Upstream::Slas, Fault::Delay(late), Times::Always);
+    let answer = browser.posts("/bff/logout").await.expect(200).json();
+    assert_eq!(answer["customer_type"], "none");
+    nothing_is_left(&browser, &before);
+}
+
+#[tokio::test]
+async fn promise_10_a_login_with_what_was_signed_out_does_not_make_it_count_again() {
+    let world = Setup::private().start().await;
+    let browser = jo(&world).await;
+    let copied = browser.copy();
+    browser.posts("/bff/logout").await.expect(200);
+    let stale = copied.copy();
+    copied.logs_in(("sam@example.com", "Tandem-2026")).await.expect(200);
+    world.passes(std::time::Duration::from_secs(31));
+    stale.visits("/").await.expect(200);
+    stale.is_guest(true);
+}

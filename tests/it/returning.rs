@@ -223,16 +223,28 @@ async fn a_registered_refresh_token_counts_before_a_guests() {
 }
 
 #[tokio::test]
-async fn a_guest_without_refresh_token_is_attached_again_by_the_usid_of_a_genuine_token() {
+async fn a_guest_without_refresh_token_is_attached_again_by_the_usid_of_a_token_we_wrote() {
     for setup in Setup::clients() {
         let world = setup.clone().start().await;
         let browser = guest(&world).await;
         let (shopper, token) = (browser.holds("cid"), browser.holds("token"));
+        let memory = browser.holds("__Host-tandem");
         world.minutes_pass(31 * 24 * 60);
-        browser.restarts().is_given("token", &token).visits("/").await.expect(200);
+        browser.restarts().is_given("token", &token).is_given("__Host-tandem", &memory);
+        browser.visits("/").await.expect(200);
         assert_eq!(browser.is_guest(true), shopper, "{setup}");
-        world.has_called(&[vec!["slas.jwks"], setup.landing_calls()].concat());
+        world.has_called(&setup.landing_calls());
     }
+}
+
+#[tokio::test]
+async fn an_old_token_of_unknown_hands_brings_no_guest_back() {
+    let world = Setup::private().start().await;
+    let browser = guest(&world).await;
+    let (shopper, token) = (browser.holds("cid"), browser.holds("token"));
+    world.minutes_pass(31 * 24 * 60);
+    browser.restarts().is_given("token", &token).visits("/").await.expect(200);
+    assert_ne!(browser.is_guest(true), shopper);
 }
 
 #[tokio::test]
@@ -346,5 +358,20 @@ async fn on_demand_a_head_that_never_shows_ecom_never_calls_ocapi() {
             browser.is_registered(JO.0, false);
         }
         assert_eq!(world.calls(), ["slas.token.refresh"; 12]);
+    }
+}
+
+#[tokio::test]
+async fn promise_2_a_call_of_a_shopper_whose_session_is_over_is_not_made_as_somebody_else() {
+    for setup in Setup::clients() {
+        let world = setup.start().await;
+        let browser = guest(&world).await;
+        browser.logs_in(JO).await.expect(200);
+        world.control().revoke_refresh(&browser.holds("cc-nx"));
+        world.minutes_pass(31);
+        browser.puts_into_basket("tandem-bordeaux").await.problem(401, "session_expired");
+        browser.is_guest(true);
+        assert!(world.control().basket_of(&browser.holds("cid")).is_empty(), "it went nowhere");
+        assert_eq!(browser.calls("/bff/session").await.json()["session_expired"], true);
     }
 }

@@ -92,7 +92,8 @@ impl Slas {
         self.exchange_code("guest", code, pkce, context).await
     }
 
-    /// `GET /authorize`, called by us instead of the browser: the redirect is the answer.
+    /// `GET /authorize` of a public client, called by us instead of the browser: the redirect is
+    /// the answer.
     async fn authorize(
         &self,
         hint: &'static str,
@@ -110,7 +111,7 @@ impl Slas {
             ("code_challenge", pkce.challenge.clone()),
         ];
         with_usid(&mut query, usid);
-        let request = self.as_strict_client(self.get("authorize", context)).query(&query);
+        let request = self.get("authorize", context).query(&query);
         self.code("authorize", request).await
     }
 

@@ -150,7 +150,9 @@ impl Refusal {
     pub(super) fn is_for_good(&self) -> bool {
         match self.status {
             StatusCode::CONFLICT => false,
-            status if status.is_client_error() => true,
+            // By these the retired form has been reported to answer, with or without words. A
+            // shopper must not wait for it for ever.
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::GONE => true,
             _ => !self.is_passing(),
         }
     }
@@ -167,9 +169,17 @@ impl Refusal {
 
     /// SLAS does not know this client or its secret.
     pub(super) fn is_about_client(&self) -> bool {
-        ["invalid_client", "client_id", "channel_id", "redirect"]
-            .iter()
-            .any(|word| self.text.contains(word))
+        [
+            "invalid_client",
+            "unauthorized_client",
+            "unsupported_grant_type",
+            "invalid_scope",
+            "client_id",
+            "channel_id",
+            "redirect",
+        ]
+        .iter()
+        .any(|word| self.text.contains(word))
     }
 
     /// The refresh token is dead: said in so many words.
