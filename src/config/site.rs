@@ -113,17 +113,18 @@ pub(super) fn read_all(root: &Section<'_>, report: &Report<'_>) -> Option<Vec<Si
     if sections.is_empty() {
         report.problem("sites", "at least one [[sites]] entry is needed");
     }
-    let sites: Option<Vec<Site>> =
-        sections.iter().map(read).collect::<Vec<_>>().into_iter().collect();
-    check_together(sites.as_deref().unwrap_or_default(), report);
-    sites
+    // First all of them, so that every fault is told.
+    let sites: Vec<Option<Site>> = sections.iter().map(read).collect();
+    check_together(&sites, report);
+    sites.into_iter().collect()
 }
 
 /// Two sites must not answer for the same host and path, nor share cookie names on a host.
-fn check_together(sites: &[Site], report: &Report<'_>) {
+fn check_together(sites: &[Option<Site>], report: &Report<'_>) {
     let mut places = HashSet::new();
     let mut unsuffixed = HashSet::new();
     for (index, site) in sites.iter().enumerate() {
+        let Some(site) = site else { continue };
         for host in &site.hosts {
             if !places.insert((host, &site.path_prefix)) {
                 let message = format!("{host}{} belongs to two sites", site.path_prefix);

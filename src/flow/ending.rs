@@ -43,6 +43,21 @@ pub enum Outcome {
     NoDwSession(Trouble),
 }
 
+impl Outcome {
+    /// Why the intent could not be met, where the shopper is not the reason.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Unavailable(trouble) | Self::NoDwSession(trouble) => Some(*trouble),
+            Self::Ready
+            | Self::SignedIn { .. }
+            | Self::SignedOut { .. }
+            | Self::BadCredentials
+            | Self::LoginConflict => None,
+        }
+    }
+}
+
 /// What happens to the SLAS tokens in the browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenChange {

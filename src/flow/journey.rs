@@ -1,8 +1,8 @@
 //! The state of an unfinished journey.
 
 use super::{
-    Access, Dw, DwChange, Ending, Facts, GuestAsk, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
-    Intent, Outcome, RefreshAsk, Step, TokenChange,
+    Access, BridgeMode, Dw, DwChange, Ending, Facts, GuestAsk, GuestBasket, HeldAccess, HeldDw,
+    HeldRefresh, Intent, Outcome, RefreshAsk, Step, TokenChange,
 };
 use crate::ids::{AccessToken, Usid};
 use crate::session::{Customer, CustomerType, Grant};
@@ -113,7 +113,8 @@ impl Journey {
 
     pub(super) fn ask_refresh(mut self, held: HeldRefresh) -> Step {
         self.refreshed = true;
-        let dwsid = self.held_dw().map(|dw| dw.dwsid.clone());
+        let hybrid = self.facts.policy.mode == BridgeMode::HybridAuth;
+        let dwsid = self.held_dw().filter(|_| hybrid).map(|dw| dw.dwsid.clone());
         let spent = self.access().map(AccessToken::tag);
         let HeldRefresh { kind, token } = held;
         Step::Refresh(RefreshAsk { token, kind, dwsid, spent, journey: Box::new(self) })

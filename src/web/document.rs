@@ -20,7 +20,7 @@ use super::notes::{Notes, RequestId};
 use super::places::{Place, Visit, place, visit};
 use crate::app::App;
 use crate::config::Origin;
-use crate::flow::{Cause, DwChange, Intent, Outcome, Trouble};
+use crate::flow::{Cause, DwChange, Intent, Trouble};
 use crate::problem::{Problem, wants_page};
 use crate::session::CustomerType;
 use crate::session::names::{DWSID, is_dw_companion};
@@ -93,11 +93,10 @@ impl Hop {
             }
             travelled => travelled?,
         };
-        match travelled.ending.outcome {
-            Outcome::Unavailable(trouble) if intent == Intent::Head => {
-                return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
-            }
-            _ => {}
+        if let Some(trouble) = travelled.ending.outcome.trouble()
+            && intent == Intent::Head
+        {
+            return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
         }
         if let Some(told) = self.told_of_expiry(visit, &travelled) {
             return Ok(self.dressed(told, &travelled));
@@ -116,9 +115,7 @@ impl Hop {
             return Ok(response);
         }
         let travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
-        if let Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) =
-            travelled.ending.outcome
-        {
+        if let Some(trouble) = travelled.ending.outcome.trouble() {
             return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
         }
         if let Some(told) = self.told_of_expiry(visit, &travelled) {
@@ -167,20 +164,16 @@ impl Hop {
             return Ok(self.not_accepted(swapped, &before));
         }
         let travelled = self.arrival.travel_on(&before.ending).await?;
-        match travelled.ending.outcome {
+        if let Some(trouble) = travelled.ending.outcome.trouble() {
             // What ECOM has shown is somebody else's page.
-            Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) => {
-                Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled))
-            }
-            _ => {
-                let changes = Some(&travelled.changes);
-                let response = self.forward(Place::Ecom(ecom), Body::empty(), changes).await;
-                if self.was_swapped(&travelled, &response) {
-                    return Ok(self.not_accepted(response, &travelled));
-                }
-                Ok(self.dressed(response, &travelled))
-            }
+            return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
         }
+        let changes = Some(&travelled.changes);
+        let response = self.forward(Place::Ecom(ecom), Body::empty(), changes).await;
+        if self.was_swapped(&travelled, &response) {
+            return Ok(self.not_accepted(response, &travelled));
+        }
+        Ok(self.dressed(response, &travelled))
     }
 
     /// ECOM does not know a session that OCAPI has just made. A guest may see the page it made for

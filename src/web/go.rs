@@ -14,7 +14,7 @@ use super::arrival::Arrival;
 use super::guard::local_path;
 use super::places::{is_navigation, only_looks};
 use crate::app::App;
-use crate::flow::{Intent, Outcome};
+use crate::flow::Intent;
 use crate::problem::Problem;
 
 #[derive(Deserialize)]
@@ -39,8 +39,7 @@ pub(super) async fn go(
         return Ok(response);
     }
     let travelled = arrival.travel(arrival.facts(None), Intent::Ecom).await?;
-    if let Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) = travelled.ending.outcome
-    {
+    if let Some(trouble) = travelled.ending.outcome.trouble() {
         response = Problem::Upstream(trouble).into_response();
     }
     arrival.dress(&travelled, &mut response);

@@ -113,7 +113,7 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(LoginRequest, bool), Probl
     let odd = |length: usize| length == 0 || length > LONGEST;
     // `Authorization: Basic` ends the login at the first colon (RFC 7617 section 2).
     if odd(request.username.len()) || odd(length) || request.username.contains(':') {
-        return Err(Problem::BadRequest("Login or password is empty or too long."));
+        return Err(Problem::BadRequest("Login or password is empty, too long, or has a colon."));
     }
     Ok((request, form))
 }
