@@ -104,6 +104,10 @@ mod tests {
             ("te", "trailers"),
             ("x-forwarded-for", "6.6.6.6"),
             ("forwarded", "for=6.6.6.6"),
+            ("x-client-ip", "6.6.6.6"),
+            ("x-original-url", "/admin"),
+            ("x-middleware-subrequest", "1"),
+            ("sfdc_dwsid", "planted"),
             ("accept", "text/html"),
             ("host", "evil.test"),
         ] {

@@ -75,12 +75,12 @@ where
         (source, answer.ok().and_then(|answer| answer.clone()))
     }
 
-    /// The answer for `key`, if there is one by now.
-    #[must_use]
-    pub fn remembered(&self, key: &Key) -> Option<Answer> {
+    /// What `look` sees in the answer for `key`, if there is one by now. Every request looks, so
+    /// the answer is not copied for it.
+    pub fn remembered<T>(&self, key: &Key, look: impl FnOnce(&Answer) -> T) -> Option<T> {
         let now = self.clock.monotonic();
         match lock(&self.slots).get(key) {
-            Some(Slot::Landed { answer, until }) if now < *until => Some(answer.clone()),
+            Some(Slot::Landed { answer, until }) if now < *until => Some(look(answer)),
             _ => None,
         }
     }
@@ -96,7 +96,7 @@ where
                 let answer = receiver.wait_for(Option::is_some).await;
                 answer.ok().and_then(|answer| answer.clone())
             }
-            None => self.remembered(key),
+            None => self.remembered(key, Answer::clone),
         }
     }
 

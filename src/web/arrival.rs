@@ -239,7 +239,7 @@ impl Arrival {
         remember: Option<bool>,
     ) -> Result<Travelled, Problem> {
         let ending = self.ending(facts, intent, credentials).await?;
-        self.finish(ending, intent, remember)
+        self.finish(ending, remember)
     }
 
     async fn ending(
@@ -271,7 +271,6 @@ impl Arrival {
     pub(super) fn finish(
         &self,
         ending: Ending,
-        intent: Intent,
         remember: Option<bool>,
     ) -> Result<Travelled, Problem> {
         let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
@@ -290,15 +289,20 @@ impl Arrival {
             now,
         };
         let mut changes = before.changes(&ending, remember);
-        let stays = matches!(ending.dw, DwChange::Keep | DwChange::Confirm(_));
-        if intent == Intent::Ecom && ending.outcome == Outcome::Ready && stays {
-            changes.memory.note_use(now);
-        }
         if self.overtaken && !leaving {
             changes = Changes { cookies: Vec::new(), memory: self.memory.clone() };
         }
         self.seal(&mut changes);
         Ok(Travelled { ending, changes })
+    }
+
+    /// The request goes on to ECOM now, which keeps the DW session alive.
+    pub(super) fn note_use(&self, travelled: &mut Travelled) {
+        let stays = matches!(travelled.ending.dw, DwChange::Keep | DwChange::Confirm(_));
+        if stays && !self.overtaken {
+            travelled.changes.memory.note_use(self.site.clock.now());
+            self.seal(&mut travelled.changes);
+        }
     }
 
     /// Adds our sealed memory to the changes, if there is anything new in it.
@@ -356,10 +360,11 @@ fn retired(site: &Site, tag: Tag, now: Instant) -> Option<Reason> {
 
 /// The fingerprints of what a refresh of `tag` has brought within the last minute.
 fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
-    match site.refreshes.remembered(&tag) {
-        Some(RefreshAnswer::Granted(grant)) => grant.tags(),
-        _ => Vec::new(),
-    }
+    let granted = |answer: &RefreshAnswer| match answer {
+        RefreshAnswer::Granted(grant) => grant.tags(),
+        RefreshAnswer::Refused | RefreshAnswer::Unavailable(_) => Vec::new(),
+    };
+    site.refreshes.remembered(&tag, granted).unwrap_or_default()
 }
 
 /// Credentials of a session that has been signed out count as absent. That goes for the DW session

@@ -114,7 +114,7 @@ impl Hop {
             drop_dw_session(response.headers_mut());
             return Ok(response);
         }
-        let travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
+        let mut travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
         if let Some(trouble) = travelled.ending.outcome.trouble() {
             return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
         }
@@ -125,6 +125,7 @@ impl Hop {
         if !safe && self.was_replaced(&travelled) {
             return Ok(self.dressed(self.back_to_form(), &travelled));
         }
+        self.arrival.note_use(&mut travelled);
         let response = self.forward(Place::Ecom(ecom), body, Some(&travelled.changes)).await;
         if !self.was_swapped(&travelled, &response) {
             return Ok(self.dressed(response, &travelled));
@@ -144,7 +145,7 @@ impl Hop {
         drop_dw_session(swapped.headers_mut());
         let mut ending = before.ending;
         ending.dw = DwChange::Drop;
-        match self.arrival.finish(ending, Intent::Ecom, None) {
+        match self.arrival.finish(ending, None) {
             Ok(travelled) => self.dressed(swapped, &travelled),
             // It has been done: saying "try again" would have it done twice.
             Err(_) => swapped,

@@ -43,7 +43,7 @@ pub(super) async fn logout(
         arrival.travel(arrival.facts(None), intent),
     )
     .await
-    .unwrap_or_else(|_| arrival.finish(signed_out_here(), intent, None))?;
+    .unwrap_or_else(|_| arrival.finish(signed_out_here(), None))?;
     let mut response = match return_to {
         Some(target) => (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response(),
         None => Json(SessionView::of(&arrival, Some(&travelled))).into_response(),

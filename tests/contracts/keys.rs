@@ -237,3 +237,15 @@ async fn a_token_that_our_seal_vouches_for_needs_no_key_but_must_still_be_ours()
     let other = vouched(Shopper { jti: "2".to_owned(), ..Shopper::guest() });
     assert!(verifier.verify(&other, Some(ours.tag())).await.is_none(), "the seal is for another");
 }
+
+#[tokio::test]
+async fn attack_17_a_client_that_hangs_up_does_not_take_the_fetch_of_this_minute_with_it() {
+    let key = SigningKey::new("k-1");
+    let world = publishing(&[&key]).await;
+    let hurried = token(&key, 1);
+    // Polled once and dropped, as by a connection that is gone.
+    let asked = tokio::time::timeout(Duration::ZERO, is_session(&world, &hurried)).await;
+    assert!(asked.is_err());
+    assert!(is_session(&world, &token(&key, 2)).await);
+    assert_eq!(fetches(&world).await, 1);
+}

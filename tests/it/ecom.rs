@@ -200,3 +200,15 @@ async fn promise_11_a_dwsid_that_a_sibling_host_tossed_in_never_reaches_ecom() {
     assert!(cookies.contains(&browser.holds("dwsid")));
     browser.is_registered(JO.0, true);
 }
+
+#[tokio::test]
+async fn a_form_that_was_rendered_without_a_dw_session_is_not_sent_back() {
+    let world = Setup::private().on_demand().start().await;
+    let browser = world.browser();
+    browser.visits("/").await.expect(200);
+    assert!(browser.cookie("dwsid").is_none());
+    let page = controller("Home-Show");
+    browser.posts_form("/", &page, &[("q", "tandem")]).await;
+    assert_eq!(posts(&world), 1, "ECOM hears of it, once");
+    browser.is_guest(true);
+}

@@ -15,7 +15,7 @@ impl Arrival {
             ending.tokens = before.tokens.clone();
         }
         ending.session_expired |= before.session_expired;
-        self.finish(ending, Intent::Ecom, None)
+        self.finish(ending, None)
     }
 
     fn facts_after(&self, before: &Ending) -> Facts {
@@ -25,7 +25,7 @@ impl Arrival {
             TokenChange::Set(grant) => {
                 let (access, claims) = (grant.access.clone(), grant.claims.clone());
                 // Another request may have had a session made for the same tokens.
-                facts.bridged = self.site.bridges.remembered(&access.tag()).is_some();
+                facts.bridged = self.site.bridges.remembered(&access.tag(), |_| ()).is_some();
                 let kind = claims.customer.kind;
                 facts.access = judge::access(access, claims, self.site.clock.now());
                 if let Some(refresh) = &grant.refresh {
