@@ -2,10 +2,11 @@
 //! with its key and the file (or variable) it came from.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 mod layers;
@@ -19,6 +20,7 @@ pub use masked::masked;
 pub use parse::Origin;
 pub use site::{BasketAction, OcapiConfig, RouteConfig, SessionConfig, Site, SlasConfig};
 
+use crate::peer::TrustedProxies;
 use crate::session::memory::{KeyRing, SHORTEST_SECRET};
 use reader::{Report, Section};
 
@@ -58,6 +60,8 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Connections at a time.
     pub connection_limit: usize,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// Limits of upstream calls.
@@ -154,6 +158,7 @@ fn read_server(section: &Section<'_>) -> Option<Server> {
     let drain_delay = section.millis("drain_delay_ms", 0);
     let drain_timeout = section.millis("drain_timeout_ms", 0);
     let connection_limit = section.number("connection_limit", 1);
+    let trusted_proxies = read_trusted_proxies(section);
     section.finish();
     Some(Server {
         listen: listen?,
@@ -163,7 +168,23 @@ fn read_server(section: &Section<'_>) -> Option<Server> {
         drain_delay: drain_delay?,
         drain_timeout: drain_timeout?,
         connection_limit: connection_limit?,
+        trusted_proxies: trusted_proxies?,
     })
+}
+
+/// A single address counts as a network of one.
+fn read_trusted_proxies(section: &Section<'_>) -> Option<TrustedProxies> {
+    let texts = section.texts("trusted_proxies")?;
+    let network = |text: &String| {
+        let one = text.parse::<IpAddr>().map(IpNet::from);
+        text.parse::<IpNet>().map_err(|_| ()).or_else(|()| one.map_err(|_| ()))
+    };
+    let texts = texts.iter().filter(|text| !text.is_empty());
+    let networks = texts.map(network).collect::<Result<Vec<_>, ()>>();
+    if networks.is_err() {
+        section.problem("trusted_proxies", "must be networks, like 10.0.0.0/8 or fd00::/8");
+    }
+    networks.ok().map(TrustedProxies::new)
 }
 
 fn read_upstream(section: &Section<'_>) -> Option<UpstreamLimits> {

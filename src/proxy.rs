@@ -1,4 +1,4 @@
-//! Carries a request to the Head or to ECOM and the answer back, streaming both ways.
+//! Carries a request to an upstream and the answer back, streaming both ways.
 //!
 //! By hyper and not by reqwest: the path must go on as the same bytes it was matched by, and a URL
 //! type that normalises would make them two different paths.
@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderValue, Request, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -21,10 +21,38 @@ use crate::config::{Origin, UpstreamLimits};
 use crate::problem::Problem;
 
 /// Below the idle time after which common upstreams close a connection.
-const POOL_IDLE: Duration = Duration::from_secs(30);
+const POOL_IDLE: Duration = Duration::from_secs(25);
 const POOL_SIZE: usize = 128;
 
-/// The way to the Head and to ECOM.
+/// A request on its way to an upstream.
+pub struct Outgoing<'a> {
+    /// Where to connect, and the `Host` it is told.
+    pub to: &'a Origin,
+    /// The origin browsers see: told as `X-Forwarded-Host` and `-Proto`, and what an answer's
+    /// `Location` gets in place of `to`.
+    pub public_origin: &'a Origin,
+    /// Further origins whose pages may open a WebSocket.
+    pub allowed_origins: &'a [Origin],
+    /// The browser's request. [`ClientAddress`](crate::peer::ClientAddress) is looked for in its
+    /// extensions.
+    pub parts: &'a Parts,
+    /// In place of the browser's path and query; without it they go on octet for octet.
+    pub target: Option<PathAndQuery>,
+    /// The browser's body.
+    pub body: Body,
+    /// In place of the browser's cookies; none if `None`.
+    pub cookies: Option<HeaderValue>,
+    /// Headers of ours, set after everything else was stripped: they replace the browser's.
+    pub set: HeaderMap,
+    /// Headers of the browser that stay here, besides those that always do.
+    pub remove: &'a [HeaderName],
+    /// Until the head of the answer.
+    pub timeout: Duration,
+    /// Sent as `X-Request-Id`.
+    pub request_id: &'a str,
+}
+
+/// The way to all upstreams that are streamed to and from.
 pub struct Proxy {
     client: Client<HttpsConnector<HttpConnector>, Body>,
     timeout: Duration,
@@ -53,28 +81,26 @@ impl Proxy {
         Some(Self { client, timeout: limits.proxy_timeout })
     }
 
-    /// Forwards the request with `cookies` in place of its own.
-    pub async fn forward(
-        &self,
-        origin: &Origin,
-        public_origin: &Origin,
-        parts: &Parts,
-        body: Body,
-        cookies: Option<HeaderValue>,
-        request_id: &str,
-    ) -> Result<Response, Problem> {
-        let mut request = Request::new(body);
-        *request.method_mut() = parts.method.clone();
-        *request.uri_mut() = target(origin, &parts.uri)?;
+    /// The configured time until the head of an answer, for routes without one of their own.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Carries the request on and the answer back.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer: the upstream cannot be reached, takes too long, or says nonsense.
+    pub async fn forward(&self, outgoing: Outgoing<'_>) -> Result<Response, Problem> {
+        let headers = headers::onward(&outgoing);
+        let uri = target(&outgoing)?;
+        let mut request = Request::new(outgoing.body);
+        *request.method_mut() = outgoing.parts.method.clone();
+        *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = headers::onward(&parts.headers, origin, public_origin);
-        if let Some(cookies) = cookies {
-            request.headers_mut().insert(header::COOKIE, cookies);
-        }
-        if let Ok(id) = HeaderValue::from_str(request_id) {
-            request.headers_mut().insert("x-request-id", id);
-        }
-        let answer = tokio::time::timeout(self.timeout, self.client.request(request)).await;
+        *request.headers_mut() = headers;
+        let answer = tokio::time::timeout(outgoing.timeout, self.client.request(request)).await;
         let answer = answer.map_err(|_| Problem::TooSlow)?.map_err(|error| {
             tracing::warn!(connect = error.is_connect(), %error, "the upstream does not answer");
             Problem::Unreachable
@@ -87,12 +113,12 @@ impl Proxy {
 }
 
 /// The upstream's scheme and host, the browser's path and query, octet for octet.
-fn target(origin: &Origin, uri: &Uri) -> Result<Uri, Problem> {
-    let path = uri.path_and_query().cloned();
-    let scheme = if origin.is_https() { "https" } else { "http" };
+fn target(outgoing: &Outgoing<'_>) -> Result<Uri, Problem> {
+    let path = outgoing.target.as_ref().or(outgoing.parts.uri.path_and_query()).cloned();
+    let scheme = if outgoing.to.is_https() { "https" } else { "http" };
     Uri::builder()
         .scheme(scheme)
-        .authority(origin.authority())
+        .authority(outgoing.to.authority())
         .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
         .build()
         .map_err(|_| Problem::BadRequest("The path is not one."))

@@ -1,7 +1,7 @@
 //! Listeners, the timers that `axum::serve` lacks, and a drain that loses no request.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use tower::ServiceExt as _;
 use crate::admin::{self, Admin};
 use crate::app::App;
 use crate::config::{Config, Server};
+use crate::peer::TrustedProxies;
 use crate::web;
 
 /// `TcpListener::bind` queues 128 connections; a burst of 200 then waits a second for SYN again.
@@ -116,11 +117,13 @@ async fn accept(
             () = closing.cancelled() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (routes, closing) = (routes.clone(), closing.clone());
                 let timeout = server.header_read_timeout;
+                let trusted = server.trusted_proxies.clone();
                 tracker.spawn(async move {
-                    serve(stream, routes, timeout, closing).await;
+                    let peer = Peer { address: peer.ip(), trusted };
+                    serve(stream, peer, routes, timeout, closing).await;
                     drop(slot);
                 });
             }
@@ -133,8 +136,15 @@ async fn accept(
     }
 }
 
+/// Who has connected, and whom we trust to say who has connected to them.
+struct Peer {
+    address: IpAddr,
+    trusted: TrustedProxies,
+}
+
 async fn serve(
     stream: TcpStream,
+    peer: Peer,
     routes: Router,
     header_timeout: Duration,
     closing: CancellationToken,
@@ -143,8 +153,10 @@ async fn serve(
     let begun = Arc::new(AtomicBool::new(false));
     let routes = routes.map_request({
         let begun = Arc::clone(&begun);
-        move |request: Request<Incoming>| {
+        move |mut request: Request<Incoming>| {
             begun.store(true, Ordering::Relaxed);
+            let client = peer.trusted.client(peer.address, request.headers());
+            request.extensions_mut().insert(client);
             request.map(axum::body::Body::new)
         }
     });

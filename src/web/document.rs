@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::config::Origin;
 use crate::flow::{Cause, DwChange, Intent, Trouble};
 use crate::problem::{Problem, wants_page};
+use crate::proxy::Outgoing;
 use crate::session::CustomerType;
 use crate::session::names::{DWSID, is_dw_companion};
 use crate::session::write::Changes;
@@ -308,7 +309,20 @@ async fn forward(
 ) -> Result<Response, Problem> {
     let id = parts.extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
     let (Place::Head(origin) | Place::Ecom(origin)) = place;
-    app.proxy.forward(origin, &site.config.public_origin, parts, body, cookies, id).await
+    let outgoing = Outgoing {
+        to: origin,
+        public_origin: &site.config.public_origin,
+        allowed_origins: &site.config.cors_origins,
+        parts,
+        target: None,
+        body,
+        cookies,
+        set: HeaderMap::new(),
+        remove: &[],
+        timeout: app.proxy.timeout(),
+        request_id: id,
+    };
+    app.proxy.forward(outgoing).await
 }
 
 /// The request's cookies without our own memory.

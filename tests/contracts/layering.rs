@@ -5,19 +5,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the crate, and the modules it may use. Nobody but `serve` has `web`.
-const DOORS: [(&str, &[&str]); 21] = [
+const DOORS: [(&str, &[&str]); 22] = [
     ("ids", &[]),
     ("timestamp", &[]),
     ("telemetry", &[]),
     ("forgetful", &[]),
+    ("peer", &[]),
     ("metrics", &[]),
     ("clock", &["timestamp"]),
     ("retired", &["forgetful", "ids"]),
     ("flow", &["ids", "session"]),
     ("session", &["flow", "ids", "timestamp"]),
-    ("config", &["flow", "ids", "session"]),
+    ("config", &["flow", "ids", "peer", "session"]),
     ("problem", &["flow"]),
-    ("proxy", &["config", "problem", "session"]),
+    ("proxy", &["config", "metrics", "peer", "problem", "session"]),
     (
         "upstream",
         &["clock", "config", "flow", "forgetful", "ids", "metrics", "session", "timestamp"],
@@ -29,11 +30,11 @@ const DOORS: [(&str, &[&str]); 21] = [
     (
         "web",
         &[
-            "app", "clock", "config", "drive", "flow", "ids", "metrics", "problem", "proxy",
-            "retired", "session", "site", "upstream",
+            "app", "clock", "config", "drive", "flow", "ids", "metrics", "peer", "problem",
+            "proxy", "retired", "session", "site", "upstream",
         ],
     ),
-    ("serve", &["admin", "app", "clock", "config", "web"]),
+    ("serve", &["admin", "app", "clock", "config", "peer", "web"]),
     ("cli", &["config", "sandbox", "serve", "telemetry"]),
     ("sandbox", &["clock"]),
 ];
