@@ -50,6 +50,10 @@ pub struct Server {
     pub listen: SocketAddr,
     /// For a whole request head.
     pub header_read_timeout: Duration,
+    /// For an HTTP/2 connection without a request.
+    pub idle_timeout: Duration,
+    /// For a client that does not read what is written to it.
+    pub write_timeout: Duration,
     /// Longest body of our own routes, in octets.
     pub body_limit: usize,
     /// For a whole request to our own routes.
@@ -77,6 +81,10 @@ pub struct UpstreamLimits {
     pub body_limit: usize,
     /// For the response head of a proxied request.
     pub proxy_timeout: Duration,
+    /// Proxied requests at one upstream at a time.
+    pub proxy_concurrency: usize,
+    /// For a WebSocket in which nothing moves.
+    pub websocket_idle: Duration,
 }
 
 /// One thing that is wrong with the configuration.
@@ -153,6 +161,8 @@ impl Config {
 fn read_server(section: &Section<'_>) -> Option<Server> {
     let listen = section.parse("listen", parse_address);
     let header_read_timeout = section.millis("header_read_timeout_ms", 1);
+    let idle_timeout = section.millis("idle_timeout_ms", 1);
+    let write_timeout = section.millis("write_timeout_ms", 1);
     let body_limit = section.number("body_limit_bytes", 256);
     let request_timeout = section.millis("request_timeout_ms", 1);
     let drain_delay = section.millis("drain_delay_ms", 0);
@@ -163,6 +173,8 @@ fn read_server(section: &Section<'_>) -> Option<Server> {
     Some(Server {
         listen: listen?,
         header_read_timeout: header_read_timeout?,
+        idle_timeout: idle_timeout?,
+        write_timeout: write_timeout?,
         body_limit: body_limit?,
         request_timeout: request_timeout?,
         drain_delay: drain_delay?,
@@ -193,6 +205,8 @@ fn read_upstream(section: &Section<'_>) -> Option<UpstreamLimits> {
     let refresh_timeout = section.millis("refresh_timeout_ms", 1);
     let body_limit = section.number("body_limit_bytes", 4096);
     let proxy_timeout = section.millis("proxy_timeout_ms", 1);
+    let proxy_concurrency = section.number("proxy_concurrency", 1);
+    let websocket_idle = section.millis("websocket_idle_ms", 1);
     section.finish();
     Some(UpstreamLimits {
         connect_timeout: connect_timeout?,
@@ -200,6 +214,8 @@ fn read_upstream(section: &Section<'_>) -> Option<UpstreamLimits> {
         refresh_timeout: refresh_timeout?,
         body_limit: body_limit?,
         proxy_timeout: proxy_timeout?,
+        proxy_concurrency: proxy_concurrency?,
+        websocket_idle: websocket_idle?,
     })
 }
 

@@ -39,6 +39,16 @@ impl Origin {
         &self.authority
     }
 
+    /// The host without its port; an IPv6 address without its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => &self.authority,
+        };
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// Whether the scheme is https.
     #[must_use]
     pub fn is_https(&self) -> bool {
@@ -48,8 +58,7 @@ impl Origin {
     /// Whether the host is a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        let host = self.authority.rsplit_once(':').map_or(self.authority(), |(host, _)| host);
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let host = self.host();
         host == "localhost"
             || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }

@@ -1,6 +1,6 @@
 //! Which headers of a request cross the proxy.
 
-use http::header::{CONNECTION, COOKIE, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, COOKIE, HeaderName, TE};
 use http::{HeaderMap, HeaderValue, Version};
 
 mod names;
@@ -9,9 +9,6 @@ use super::Outgoing;
 use crate::config::Origin;
 use crate::peer::ClientAddress;
 use names::stays_here;
-
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// The headers as they go on: what may pass of the browser's, then ours.
 pub(super) fn onward(outgoing: &Outgoing<'_>) -> HeaderMap {
@@ -34,7 +31,9 @@ pub(super) fn onward(outgoing: &Outgoing<'_>) -> HeaderMap {
     if let Some(cookies) = &outgoing.cookies {
         headers.insert(COOKIE, cookies.clone());
     }
-    set(&mut headers, "x-request-id", outgoing.request_id);
+    if !outgoing.request_id.is_empty() {
+        set(&mut headers, "x-request-id", outgoing.request_id);
+    }
     tell_where_it_comes_from(&mut headers, outgoing);
     for name in outgoing.set.keys() {
         headers.remove(name);
@@ -84,19 +83,8 @@ pub(super) fn tokens<'a>(
 }
 
 /// What `Connection` names is for one hop only (RFC 9110 section 7.6.1).
-fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+pub(super) fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     tokens(headers, &CONNECTION).filter_map(|name| name.parse().ok()).collect()
-}
-
-/// Removes what an upstream meant for its hop to us.
-///
-/// The names in `Connection` are looked at first: removing it would lose them.
-pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named = nominated(headers);
-    let always = [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE];
-    for name in named.iter().chain(&always).chain(&[http::header::PROXY_AUTHENTICATE]) {
-        headers.remove(name);
-    }
 }
 
 #[cfg(test)]
