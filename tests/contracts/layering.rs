@@ -5,17 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the crate, and the modules it may use. Nobody but `serve` has `web`.
-const DOORS: [(&str, &[&str]); 21] = [
+const DOORS: [(&str, &[&str]); 22] = [
     ("ids", &[]),
     ("timestamp", &[]),
     ("telemetry", &[]),
     ("forgetful", &[]),
     ("metrics", &[]),
+    ("route", &[]),
     ("clock", &["timestamp"]),
     ("retired", &["forgetful", "ids"]),
     ("flow", &["ids", "session"]),
     ("session", &["flow", "ids", "timestamp"]),
-    ("config", &["flow", "ids", "session"]),
+    ("config", &["flow", "ids", "route", "session"]),
     ("problem", &["flow"]),
     ("proxy", &["config", "problem", "session"]),
     (
@@ -30,7 +31,7 @@ const DOORS: [(&str, &[&str]); 21] = [
         "web",
         &[
             "app", "clock", "config", "drive", "flow", "ids", "metrics", "problem", "proxy",
-            "retired", "session", "site", "upstream",
+            "retired", "route", "session", "site", "upstream",
         ],
     ),
     ("serve", &["admin", "app", "clock", "config", "web"]),
