@@ -71,7 +71,6 @@ pub struct Proxy {
     /// Its connections become tunnels.
     websockets: Client<Connector, Body>,
     bound: Bound,
-    timeout: Duration,
     websocket_idle: Duration,
 }
 
@@ -83,15 +82,8 @@ impl Proxy {
             client: client(connection::connector(limits, Speaks::Both)?),
             websockets: client(connection::connector(limits, Speaks::Http1)?),
             bound: Bound::new(limits.proxy_concurrency),
-            timeout: limits.proxy_timeout,
             websocket_idle: limits.websocket_idle,
         })
-    }
-
-    /// The configured time until the head of an answer, for routes without one of their own.
-    #[must_use]
-    pub fn timeout(&self) -> Duration {
-        self.timeout
     }
 
     /// Carries the request on and the answer back.

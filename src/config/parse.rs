@@ -1,6 +1,6 @@
 //! Texts of the configuration → values that cannot be wrong.
 
-use http::Uri;
+use http::{HeaderName, Uri};
 use url::Url;
 
 /// Scheme, host and port, nothing else.
@@ -125,6 +125,12 @@ pub(super) fn redirect_uri(text: &str) -> Result<String, String> {
         Ok(url) if url.has_host() && text.len() <= 256 => Ok(text.to_owned()),
         _ => Err("must be an absolute URL of at most 256 characters".to_owned()),
     }
+}
+
+pub(super) fn client_ip_header(text: &str) -> Result<HeaderName, String> {
+    let name = text.parse::<HeaderName>().ok();
+    name.filter(|name| name.as_str().starts_with("x-") || name.as_str().ends_with("-ip"))
+        .ok_or_else(|| "must be the name of a header, like x-client-ip".to_owned())
 }
 
 pub(super) fn ocapi_version(text: &str) -> Result<String, String> {

@@ -19,6 +19,7 @@ use crate::flow::{
     self, Access, DwChange, Ending, Facts, Intent, Outcome, RefreshAnswer, TokenChange,
 };
 use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
+use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::retired::Reason;
 use crate::session::judge::{self, Surroundings};
@@ -26,7 +27,7 @@ use crate::session::memory::Memory;
 use crate::session::read::{Presented, pair_of};
 use crate::session::token::Claims;
 use crate::session::write::{Before, Changes};
-use crate::session::{CustomerType, Grant};
+use crate::session::{Customer, CustomerType, Grant};
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
@@ -64,8 +65,8 @@ impl FromRequestParts<Arc<App>> for Arrival {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (site, notes, id) = found(parts)?;
-        let mut arrival = Self::new(site, &parts.headers, notes, id, app.clock.monotonic());
+        let (site, notes, context) = found(parts)?;
+        let mut arrival = Self::new(site, &parts.headers, notes, context, app.clock.monotonic());
         if let Some(token) = arrival.token() {
             let claims = arrival.site.verifier.verify(&token, arrival.memory.access).await;
             arrival.believe(token, claims);
@@ -81,8 +82,8 @@ impl FromRequestParts<Arc<App>> for Glance {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (site, notes, id) = found(parts)?;
-        let mut arrival = Arrival::new(site, &parts.headers, notes, id, app.clock.monotonic());
+        let (site, notes, context) = found(parts)?;
+        let mut arrival = Arrival::new(site, &parts.headers, notes, context, app.clock.monotonic());
         if let Some(token) = arrival.token() {
             let claims = arrival.site.verifier.recognise(&token, arrival.memory.access).await;
             arrival.believe(token, claims);
@@ -92,11 +93,12 @@ impl FromRequestParts<Arc<App>> for Glance {
 }
 
 /// What the layers before the routes have found out.
-fn found(parts: &Parts) -> Result<(Arc<Site>, Notes, String), Problem> {
+fn found(parts: &Parts) -> Result<(Arc<Site>, Notes, CallContext), Problem> {
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
     let id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    Ok((site, notes, id))
+    let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
+    Ok((site, notes, CallContext { correlation_id: id, dnt: None, client }))
 }
 
 impl Arrival {
@@ -104,7 +106,7 @@ impl Arrival {
         site: Arc<Site>,
         headers: &HeaderMap,
         notes: Notes,
-        correlation_id: String,
+        context: CallContext,
         arrived: Instant,
     ) -> Self {
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
@@ -116,7 +118,7 @@ impl Arrival {
         let chosen = chosen(&presented, &memory);
         let signed_in = |tag: &Tag| retired(&site, *tag, arrived) == Some(Reason::SignedIn);
         let overtaken = chosen.iter().any(signed_in);
-        let context = CallContext { correlation_id, dnt: presented.dnt };
+        let context = CallContext { dnt: presented.dnt, ..context };
         Self {
             site,
             presented,
@@ -381,4 +383,17 @@ fn drop_signed_out(presented: &mut Presented, site: &Site, now: Instant) {
 pub(super) struct Travelled {
     pub(super) ending: Ending,
     pub(super) changes: Changes,
+}
+
+impl Travelled {
+    /// Who the shopper of `arrival` is now.
+    pub(super) fn customer<'a>(&'a self, arrival: &'a Arrival) -> Option<&'a Customer> {
+        match (&self.ending.tokens, &arrival.access) {
+            (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
+            (TokenChange::Keep, Access::Fresh(held) | Access::Ending(held)) => {
+                Some(&held.claims.customer)
+            }
+            _ => None,
+        }
+    }
 }

@@ -5,18 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the crate, and the modules it may use. Nobody but `serve` has `web`.
-const DOORS: [(&str, &[&str]); 22] = [
+const DOORS: [(&str, &[&str]); 23] = [
     ("ids", &[]),
     ("timestamp", &[]),
     ("telemetry", &[]),
     ("forgetful", &[]),
     ("peer", &[]),
     ("metrics", &[]),
+    ("route", &[]),
     ("clock", &["timestamp"]),
     ("retired", &["forgetful", "ids"]),
     ("flow", &["ids", "session"]),
     ("session", &["flow", "ids", "timestamp"]),
-    ("config", &["flow", "ids", "peer", "session"]),
+    ("config", &["flow", "ids", "peer", "route", "session"]),
     ("problem", &["flow"]),
     ("proxy", &["config", "metrics", "peer", "problem", "session"]),
     (
@@ -31,7 +32,7 @@ const DOORS: [(&str, &[&str]); 22] = [
         "web",
         &[
             "app", "clock", "config", "drive", "flow", "ids", "metrics", "peer", "problem",
-            "proxy", "retired", "session", "site", "upstream",
+            "proxy", "retired", "route", "session", "site", "upstream",
         ],
     ),
     ("serve", &["admin", "app", "clock", "config", "peer", "web"]),
