@@ -100,7 +100,8 @@ impl Proxy {
         }
         let place = self.bound.take(to).ok_or(Problem::Busy)?;
         let progress = Progress::default();
-        outgoing.body = progress.upload(outgoing.body);
+        let (body, upload) = progress.upload(outgoing.body);
+        outgoing.body = body;
         let answer = progress.watch(timeout, self.ask(outgoing, websocket)).await;
         let mut answer = answer.ok_or(Problem::TooSlow)??;
         let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -115,7 +116,7 @@ impl Proxy {
         let (mut parts, body) = answer.into_parts();
         parts.version = Version::default();
         parts.extensions.clear();
-        Ok(Response::from_parts(parts, Held::body(body, place)).into_response())
+        Ok(Response::from_parts(parts, Held::body(body, place, upload)).into_response())
     }
 
     /// Sends the request, once more if that is safe: an upstream may close a connection at the very

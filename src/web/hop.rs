@@ -18,7 +18,7 @@ use super::visit::Visit;
 use crate::app::App;
 use crate::config::Origin;
 use crate::problem::Problem;
-use crate::proxy::Outgoing;
+use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, TokenNeed};
 use crate::session::CustomerType;
 use crate::session::names::{DWSID, is_dw_companion};
@@ -134,7 +134,14 @@ pub(super) async fn forward(
         timeout: route.timeout,
         request_id: id,
     };
-    app.proxy.forward(outgoing).await
+    let mut response = app.proxy.forward(outgoing).await?;
+    let cookies = CookieFilter {
+        public_origin: &site.config.public_origin,
+        memory: &site.names.memory,
+        refused: &|_| false,
+    };
+    cookies.apply(response.headers_mut(), &app.metrics);
+    Ok(response)
 }
 
 /// Where the upstream of a kind is reached, if the site has it.

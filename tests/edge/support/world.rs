@@ -86,6 +86,13 @@ impl World {
         self.ask(get("/bff/session").own_page().cookies(jar)).await.expect(200).json()
     }
 
+    /// What `/metrics` says.
+    pub(crate) async fn metrics(&self) -> String {
+        let mut line = Line::open(self.admin).await;
+        line.write(get("/metrics").bytes()).await;
+        line.answer("GET").await.expect(200).text()
+    }
+
     pub(crate) fn control(&self) -> &Control {
         self.sandbox.control()
     }
