@@ -34,6 +34,8 @@ use progress::Progress;
 /// Below the idle time after which common upstreams close a connection.
 const POOL_IDLE: Duration = Duration::from_secs(25);
 const POOL_SIZE: usize = 128;
+/// Between pings on an HTTP/2 connection with requests under way, and for their answer.
+const PING: Duration = Duration::from_secs(10);
 
 /// A request on its way to an upstream.
 pub struct Outgoing<'a> {
@@ -78,8 +80,9 @@ impl Proxy {
     /// A pool of connections. `None` if the system has no usable TLS roots.
     #[must_use]
     pub fn new(limits: &UpstreamLimits) -> Option<Self> {
+        let speaks = if limits.proxy_http2 { Speaks::Both } else { Speaks::Http1 };
         Some(Self {
-            client: client(connection::connector(limits, Speaks::Both)?),
+            client: client(connection::connector(limits, speaks)?),
             websockets: client(connection::connector(limits, Speaks::Http1)?),
             bound: Bound::new(limits.proxy_concurrency),
             websocket_idle: limits.websocket_idle,
@@ -153,6 +156,9 @@ fn client(connector: Connector) -> Client<Connector, Body> {
         .timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_SIZE)
+        // All requests share it: one that died silently would keep them waiting until TCP gives up.
+        .http2_keep_alive_interval(PING)
+        .http2_keep_alive_timeout(PING)
         .build(connector)
 }
 

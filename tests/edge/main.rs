@@ -17,5 +17,6 @@ mod shutdown;
 mod sites;
 mod streaming;
 mod support;
+mod tls;
 mod uploads;
 mod websocket;
