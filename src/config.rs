@@ -19,7 +19,7 @@ pub use layers::Layers;
 pub use masked::masked;
 pub use parse::Origin;
 pub use routes::RouteConfig;
-pub use site::{BasketAction, OcapiConfig, SessionConfig, Site, SlasConfig};
+pub use site::{BasketAction, CookieConfig, OcapiConfig, SessionConfig, Site, SlasConfig};
 
 use crate::session::memory::{KeyRing, SHORTEST_SECRET};
 use reader::{Report, Section};

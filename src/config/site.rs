@@ -10,6 +10,7 @@ use super::reader::{Report, Section};
 use super::routes::{self, RouteConfig};
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
+use crate::session::names::Profile;
 use crate::session::token::Audience;
 
 /// A site.
@@ -33,8 +34,8 @@ pub struct Site {
     pub ocapi: Option<OcapiConfig>,
     /// How the guest's basket follows a login.
     pub basket: BasketAction,
-    /// Whether cookie names carry the site id.
-    pub cookie_suffix: bool,
+    /// Which cookies the browser gets.
+    pub cookies: CookieConfig,
     /// What shoppers experience.
     pub session: SessionConfig,
     /// Where requests go.
@@ -84,6 +85,19 @@ pub enum BasketAction {
     None,
 }
 
+/// Which cookies the browser gets.
+#[derive(Clone, Debug)]
+pub struct CookieConfig {
+    /// For whose eyes.
+    pub profile: Profile,
+    /// Whether their names carry the site id.
+    pub suffix: bool,
+    /// Whether scripts may read the tokens.
+    pub open: bool,
+    /// Origins whose pages may show the shop in a frame.
+    pub preview_parents: Vec<Origin>,
+}
+
 /// What shoppers experience.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -121,7 +135,7 @@ fn check_together(sites: &[Option<Site>], report: &Report<'_>) {
                 let message = format!("{host}{} belongs to two sites", site.path_prefix);
                 report.problem(&format!("sites.{index}.hosts"), &message);
             }
-            if !site.cookie_suffix && !unsuffixed.insert(host) {
+            if !site.cookies.suffix && !unsuffixed.insert(host) {
                 let message = format!("must be true: several sites share {host}");
                 report.problem(&format!("sites.{index}.cookies.suffix"), &message);
             }
@@ -149,9 +163,7 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         ],
     );
     basket.finish();
-    let cookies = section.section("cookies");
-    let cookie_suffix = cookies.boolean("suffix");
-    cookies.finish();
+    let cookies = read_cookies(&section.section("cookies"));
     let session = read_session(&section.section("session"));
     let routes = routes::read(&section.section("routes"), timeout);
     let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
@@ -169,7 +181,7 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         slas: slas?,
         ocapi: ocapi?,
         basket: action?,
-        cookie_suffix: cookie_suffix?,
+        cookies: cookies?,
         session: session?,
         routes: routes?,
     })
@@ -264,6 +276,28 @@ fn read_ocapi(
         client_id: client_id.or_else(|| slas.map(|slas| slas.client_id.clone()))?,
         enforce_https: enforce_https?,
     }))
+}
+
+fn read_cookies(section: &Section<'_>) -> Option<CookieConfig> {
+    let profile = section.choice(
+        "profile",
+        &[
+            ("classic", Profile::Classic),
+            ("pwa-kit", Profile::PwaKit),
+            ("storefront-next", Profile::StorefrontNext),
+            ("plugin-slas", Profile::PluginSlas),
+        ],
+    );
+    let suffix = section.boolean("suffix");
+    let open = section.boolean("readable_tokens");
+    if open == Some(true) && profile.is_some_and(|profile| profile != Profile::PluginSlas) {
+        section.problem("readable_tokens", "must be false: only profile \"plugin-slas\" needs it");
+    }
+    let preview_parents = read_origins(section, "preview_parents");
+    section.finish();
+    let profile = profile?;
+    let suffix = suffix? || profile.always_suffixed();
+    Some(CookieConfig { profile, suffix, open: open?, preview_parents })
 }
 
 fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
