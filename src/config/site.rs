@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use http::HeaderName;
 use secrecy::SecretString;
 
 use super::parse::{self, Origin};
@@ -70,6 +71,8 @@ pub struct OcapiConfig {
     pub version: String,
     /// For `x-dw-client-id`.
     pub client_id: String,
+    /// The header that tells the instance the shopper's address.
+    pub client_ip_header: Option<HeaderName>,
     /// Whether the session probe works without `dwsecuretoken_…`.
     pub enforce_https: bool,
 }
@@ -265,6 +268,7 @@ fn read_ocapi(
     };
     let version = section.parse("version", parse::ocapi_version);
     let client_id = section.parse_optional("client_id", parse::client_id);
+    let client_ip_header = section.parse_optional("client_ip_header", parse::client_ip_header);
     let enforce_https = section.boolean("enforce_https");
     section.finish();
     if base_url.is_none() && !classic {
@@ -274,6 +278,7 @@ fn read_ocapi(
         base_url: base_url?,
         version: version?,
         client_id: client_id.or_else(|| slas.map(|slas| slas.client_id.clone()))?,
+        client_ip_header,
         enforce_https: enforce_https?,
     }))
 }

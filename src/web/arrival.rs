@@ -21,6 +21,7 @@ use crate::flow::{
     self, Access, DwChange, Ending, Facts, HeldAccess, Intent, Outcome, TokenChange,
 };
 use crate::ids::{AccessToken, DwSignature, Tag};
+use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::retired::Reason;
 use crate::session::judge::{self, Surroundings};
@@ -66,8 +67,8 @@ impl FromRequestParts<Arc<App>> for Arrival {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (site, notes, id) = found(parts)?;
-        let mut arrival = Self::new(site, &parts.headers, notes, id, app.clock.monotonic());
+        let (site, notes, context) = found(parts)?;
+        let mut arrival = Self::new(site, &parts.headers, notes, context, app.clock.monotonic());
         arrival.identify(Keys::Fetched).await;
         Ok(arrival)
     }
@@ -80,8 +81,8 @@ impl FromRequestParts<Arc<App>> for Glance {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (site, notes, id) = found(parts)?;
-        let mut arrival = Arrival::new(site, &parts.headers, notes, id, app.clock.monotonic());
+        let (site, notes, context) = found(parts)?;
+        let mut arrival = Arrival::new(site, &parts.headers, notes, context, app.clock.monotonic());
         arrival.identify(Keys::Known).await;
         Ok(Self(arrival))
     }
@@ -97,11 +98,12 @@ enum Keys {
 }
 
 /// What the layers before the routes have found out.
-fn found(parts: &Parts) -> Result<(Arc<Site>, Notes, String), Problem> {
+fn found(parts: &Parts) -> Result<(Arc<Site>, Notes, CallContext), Problem> {
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
     let id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    Ok((site, notes, id))
+    let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
+    Ok((site, notes, CallContext { correlation_id: id, dnt: None, client }))
 }
 
 impl Arrival {
@@ -109,7 +111,7 @@ impl Arrival {
         site: Arc<Site>,
         headers: &HeaderMap,
         notes: Notes,
-        correlation_id: String,
+        context: CallContext,
         arrived: Instant,
     ) -> Self {
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
@@ -124,7 +126,7 @@ impl Arrival {
         let chosen = chosen(&presented, &memory);
         let signed_in = |tag: &Tag| retired(&site, *tag, arrived) == Some(Reason::SignedIn);
         let overtaken = chosen.iter().any(signed_in);
-        let context = CallContext { correlation_id, dnt: presented.dnt };
+        let context = CallContext { dnt: presented.dnt, ..context };
         Self {
             site,
             presented,
