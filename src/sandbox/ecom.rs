@@ -1,21 +1,21 @@
 //! Simulated ECOM: controllers in the manner of SFRA, which know a shopper by the `dwsid` alone.
 
+mod account;
 mod content;
 mod profile;
-mod visit;
+mod turn;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::any;
 
 use self::content::Content;
-use self::visit::Visit;
+use self::turn::{Reply, Turn};
 use super::ask::{Ask, Calls};
 use super::html::{escape, fill};
 use super::ids;
 use super::platform::{Platform, Shared};
-use super::state::{Customer, State};
 
 const TEMPLATE: &str = include_str!("pages/ecom.html");
 
@@ -32,38 +32,32 @@ fn controller(platform: &Platform, ask: &Ask) -> Answered {
         return Err(StatusCode::NOT_FOUND);
     }
     let mut state = platform.state();
-    let visit = Visit::begin(platform, &mut state, ask);
-    let content = match ask.path("controller") {
-        "Home-Show" => content::home(),
-        "Cart-Show" => content::cart(visit.customer(&state)),
-        "Account-Show" => content::account(visit.customer(&state)),
-        "Account-EditProfile" => profile::form(platform, &state, &visit, ask),
-        "Account-SaveProfile" => profile::save(platform, &mut state, &visit, ask),
-        "Login-Logout" => return Ok(log_out(platform, &mut state, &visit, ask)),
-        _ => content::unknown(),
-    };
-    Ok(visit.answer(platform, page(&visit, visit.customer(&state), &content)))
+    let mut turn = Turn::begin(platform, &mut state, ask);
+    let reply = reply(&mut turn);
+    Ok(turn.answer(reply))
 }
 
-/// The shopper leaves: the session lives on as a new guest's.
-fn log_out(platform: &Platform, state: &mut State, visit: &Visit, ask: &Ask) -> Response {
-    visit.become_guest(state);
-    let home = path_to(platform, ask, "Home-Show");
-    visit.answer(platform, Redirect::to(&home).into_response())
+fn reply(turn: &mut Turn<'_>) -> Reply {
+    match turn.ask.path("controller") {
+        "Home-Show" => content::home().into(),
+        "Cart-Show" => content::cart(turn.customer()).into(),
+        "Account-Show" => content::account(turn.customer()).into(),
+        "Account-EditProfile" => profile::form(turn).into(),
+        "Account-SaveProfile" => profile::save(turn).into(),
+        "Login-Show" => account::show(turn),
+        "Account-Login" => account::log_in(turn),
+        "Account-SubmitRegistration" => account::register(turn),
+        "Login-Logout" => account::log_out(turn),
+        _ => content::unknown().into(),
+    }
 }
 
-/// The path of another controller, in the same locale.
-fn path_to(platform: &Platform, ask: &Ask, controller: &str) -> String {
-    let site = &platform.options.site_id;
-    format!("/on/demandware.store/Sites-{site}-Site/{}/{controller}", ask.path("locale"))
-}
-
-fn page(visit: &Visit, customer: Option<&Customer>, content: &Content) -> Response {
-    let (id, kind, name) = customer.map_or(("", "guest", "Guest"), |customer| {
+fn page(turn: &Turn<'_>, content: &Content) -> Response {
+    let (id, kind, name) = turn.customer().map_or(("", "guest", "Guest"), |customer| {
         let name = if customer.name.is_empty() { "Guest" } else { &customer.name };
         (customer.id.as_str(), customer.kind(), name)
     });
-    let fingerprint = ids::sha256(&visit.dwsid);
+    let fingerprint = ids::sha256(&turn.dwsid);
     let page = fill(
         TEMPLATE,
         &[
@@ -72,9 +66,9 @@ fn page(visit: &Visit, customer: Option<&Customer>, content: &Content) -> Respon
             ("customer_id", &escape(id)),
             ("customer_name", &escape(name)),
             ("session_short", &escape(&fingerprint[..8])),
+            ("base", &escape(&turn.path_to(""))),
             ("content", &content.html),
         ],
     );
-    let no_store = [(header::CACHE_CONTROL, "no-cache, no-store, must-revalidate")];
-    (content.status, no_store, Html(page)).into_response()
+    (content.status, Html(page)).into_response()
 }

@@ -2,6 +2,7 @@
 
 mod baskets;
 mod controllers;
+mod ecom_sign_in;
 mod faults;
 mod front;
 mod login;
