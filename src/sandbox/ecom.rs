@@ -1,12 +1,17 @@
 //! Simulated ECOM: controllers in the manner of SFRA, which know a shopper by the `dwsid` alone.
 
 mod account;
+mod backstage;
 mod content;
+mod hybrid;
+mod plugin;
 mod profile;
+mod signature;
+mod token_cookies;
 mod turn;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::any;
 
@@ -15,6 +20,7 @@ use self::turn::{Reply, Turn};
 use super::ask::{Ask, Calls};
 use super::html::{escape, fill};
 use super::ids;
+use super::options::EcomKind;
 use super::platform::{Platform, Shared};
 
 const TEMPLATE: &str = include_str!("pages/ecom.html");
@@ -33,8 +39,20 @@ fn controller(platform: &Platform, ask: &Ask) -> Answered {
     }
     let mut state = platform.state();
     let mut turn = Turn::begin(platform, &mut state, ask);
-    let reply = reply(&mut turn);
+    let reply = on_session(&mut turn).unwrap_or_else(|| reply(&mut turn));
     Ok(turn.answer(reply))
+}
+
+/// What happens before the controller, and may take its place.
+fn on_session(turn: &mut Turn<'_>) -> Option<Reply> {
+    match turn.platform.options.ecom {
+        EcomKind::Plain => None,
+        EcomKind::PluginSlas => plugin::on_session(turn),
+        EcomKind::HybridAuth => {
+            hybrid::on_session(turn);
+            None
+        }
+    }
 }
 
 fn reply(turn: &mut Turn<'_>) -> Reply {
@@ -48,6 +66,7 @@ fn reply(turn: &mut Turn<'_>) -> Reply {
         "Account-Login" => account::log_in(turn),
         "Account-SubmitRegistration" => account::register(turn),
         "Login-Logout" => account::log_out(turn),
+        "TandemBridge-Signature" => signature::show(turn),
         _ => content::unknown().into(),
     }
 }
@@ -70,5 +89,6 @@ fn page(turn: &Turn<'_>, content: &Content) -> Response {
             ("content", &content.html),
         ],
     );
-    (content.status, Html(page)).into_response()
+    let no_store = [(header::CACHE_CONTROL, "no-cache, no-store, must-revalidate")];
+    (content.status, no_store, Html(page)).into_response()
 }

@@ -135,6 +135,8 @@ pub struct Call {
     pub at_ms: i64,
     /// How long the answer took, in milliseconds.
     pub took_ms: i64,
+    /// Whether ECOM itself made the call, for a page that somebody asked it for.
+    pub by_ecom: bool,
     headers: HeaderMap,
 }
 
@@ -150,14 +152,21 @@ impl Call {
             correlation: None,
             at_ms,
             took_ms: 0,
+            by_ecom: false,
             headers,
         }
     }
 
     pub(super) fn with_headers(mut self, headers: &HeaderMap) -> Self {
         self.headers = headers.clone();
-        let named = self.header("correlation-id").or_else(|| self.header("x-request-id"));
-        self.correlation = named.map(ToOwned::to_owned);
+        self.correlation = correlation(headers);
+        self
+    }
+
+    /// A call that ECOM makes for a page that was asked for with these headers.
+    pub(super) fn by_ecom(mut self, headers: &HeaderMap) -> Self {
+        self.by_ecom = true;
+        self.correlation = correlation(headers);
         self
     }
 
@@ -166,6 +175,11 @@ impl Call {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+}
+
+fn correlation(headers: &HeaderMap) -> Option<String> {
+    let named = headers.get("correlation-id").or_else(|| headers.get("x-request-id"))?;
+    named.to_str().ok().map(ToOwned::to_owned)
 }
 
 /// Without header values, which carry tokens.

@@ -1,13 +1,14 @@
 //! Sign-in, registration and sign-out on ECOM's own pages, with the routes and fields of SFRA.
 //!
 //! They change whose the DW session is and leave its `dwsid` as it was: from outside, nothing shows
-//! that the shopper is another one now.
+//! that the shopper is another one now, unless `plugin_slas` or Hybrid Auth say so by their cookies.
 
 use super::content::sign_in;
 use super::profile::NAME_LIMIT;
 use super::turn::{Reply, Turn};
+use super::{hybrid, plugin};
 use crate::sandbox::ask::Fields;
-use crate::sandbox::options::Shopper;
+use crate::sandbox::options::{EcomKind, Shopper};
 use crate::sandbox::state::Merge;
 
 /// The shortest password that a registration takes, in characters.
@@ -33,11 +34,8 @@ pub(super) fn log_in(turn: &mut Turn<'_>) -> Reply {
     let (login, password) = (form.get("loginEmail"), form.get("loginPassword"));
     let customer = login.and_then(|login| turn.state.customers.by_login(login));
     let customer = customer.filter(|one| password.is_some_and(|text| one.has_password(text)));
-    let Some(customer_id) = customer.map(|customer| customer.id.clone()) else {
-        return sign_in(turn, Some(WRONG)).into();
-    };
-    enter(turn, &customer_id);
-    Reply::To("Account-Show")
+    let customer_id = customer.map(|customer| customer.id.clone());
+    enter(turn, customer_id, form.is_true("loginRememberMe"))
 }
 
 /// `Account-SubmitRegistration`: a new account, signed in at once.
@@ -51,13 +49,16 @@ pub(super) fn register(turn: &mut Turn<'_>) -> Reply {
     let Some(customer_id) = turn.state.customers.register(&shopper) else {
         return sign_in(turn, Some(TAKEN)).into();
     };
-    enter(turn, &customer_id);
-    Reply::To("Account-Show")
+    enter(turn, Some(customer_id), false)
 }
 
 /// `Login-Logout`: the session lives on as a new guest's.
 pub(super) fn log_out(turn: &mut Turn<'_>) -> Reply {
-    turn.become_guest();
+    match turn.platform.options.ecom {
+        EcomKind::Plain => turn.become_guest(),
+        EcomKind::PluginSlas => plugin::log_out(turn),
+        EcomKind::HybridAuth => hybrid::log_out(turn),
+    }
     Reply::To("Home-Show")
 }
 
@@ -74,8 +75,24 @@ fn applicant(form: &Fields) -> Option<Shopper> {
     })
 }
 
-/// The session becomes the shopper's, and what the guest put into the cart comes along.
-fn enter(turn: &mut Turn<'_>, customer_id: &str) {
+/// The session becomes the shopper's, or the form is shown again.
+fn enter(turn: &mut Turn<'_>, customer_id: Option<String>, remember: bool) -> Reply {
+    let entered = match (turn.platform.options.ecom, customer_id) {
+        (_, None) => false,
+        (EcomKind::PluginSlas, Some(id)) => plugin::log_in(turn, &id, remember).is_some(),
+        (kind, Some(id)) => {
+            change_hands(turn, &id);
+            if kind == EcomKind::HybridAuth {
+                hybrid::log_in(turn, &id);
+            }
+            true
+        }
+    };
+    if entered { Reply::To("Account-Show") } else { sign_in(turn, Some(WRONG)).into() }
+}
+
+/// The same session is the shopper's now, and what the guest put into the cart comes along.
+fn change_hands(turn: &mut Turn<'_>, customer_id: &str) {
     let before = turn.customer_id();
     if turn.state.customers.is_guest(&before) {
         turn.state.customers.move_basket(&before, customer_id, Merge::Sum);

@@ -2,14 +2,15 @@
 //! it never says that one has expired.
 
 use axum::Json;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::content::{self, Content};
-use super::page;
+use super::{hybrid, page};
 use crate::sandbox::ask::{Ask, Fields};
 use crate::sandbox::cookies;
+use crate::sandbox::options::EcomKind;
 use crate::sandbox::platform::Platform;
 use crate::sandbox::state::{Customer, DwSession, State};
 
@@ -85,6 +86,16 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Another session takes over, in the way of `plugin_slas`: scripts may read its `dwsid`.
+    pub(super) fn move_to(&mut self, dwsid: String, guest_id: &str) {
+        let options = &self.platform.options;
+        let secure = self.state.sessions.get(&dwsid).map(|session| session.secure_token.clone());
+        self.set_cookies = HeaderMap::new();
+        cookies::readable_session(&mut self.set_cookies, options, &dwsid, guest_id);
+        cookies::secure_token(&mut self.set_cookies, options, &secure.unwrap_or_default());
+        self.dwsid = dwsid;
+    }
+
     /// The session goes on with a new guest.
     pub(super) fn become_guest(&mut self) {
         let guest = self.state.customers.new_guest();
@@ -104,8 +115,12 @@ impl<'a> Turn<'a> {
     }
 
     /// A form of another session fails as it does in SFRA: the shopper is logged out.
+    /// Hybrid Auth keeps the tokens in step with that; `plugin_slas` does not notice.
     pub(super) fn refuse_form(&mut self, again: &str) -> Content {
-        self.become_guest();
+        match self.platform.options.ecom {
+            EcomKind::HybridAuth => hybrid::log_out(self),
+            EcomKind::Plain | EcomKind::PluginSlas => self.become_guest(),
+        }
         content::refused(&self.path_to(again))
     }
 
@@ -118,15 +133,15 @@ impl<'a> Turn<'a> {
 
     /// The answer, with the cookies that this turn sets.
     pub(super) fn answer(self, reply: Reply) -> Response {
-        let no_store = [(header::CACHE_CONTROL, "no-cache, no-store, must-revalidate")];
         let found = |location: String| (StatusCode::FOUND, [(header::LOCATION, location)]);
-        let response = match reply {
+        let mut response = match reply {
             Reply::Page(content) => page(&self, &content),
             Reply::To(controller) => found(self.path_to(controller)).into_response(),
             Reply::Again => found(self.ask.target.clone()).into_response(),
             Reply::Json(document) => Json(document).into_response(),
         };
-        let mut response = (no_store, response).into_response();
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(no_store);
         response.headers_mut().extend(self.set_cookies);
         response
     }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use tower::ServiceExt;
 use url::form_urlencoded::Serializer;
@@ -280,6 +280,13 @@ impl World {
 
 pub(super) fn pair(name: &str, password: &str) -> String {
     STANDARD.encode(format!("{name}:{password}"))
+}
+
+/// The claims of an access token.
+#[track_caller]
+pub(super) fn claims(token: &str) -> Value {
+    let claims = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
 fn encode(fields: &[(&str, &str)]) -> String {
