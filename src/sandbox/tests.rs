@@ -1,5 +1,6 @@
 //! The strictness that others rely on: each test is named for the promise it keeps.
 
+mod apis;
 mod baskets;
 mod browser;
 mod controllers;

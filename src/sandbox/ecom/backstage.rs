@@ -22,7 +22,9 @@ pub(super) fn call<T>(
     let call = Call::new(operation, method, &path, platform.now_ms()).by_ecom(&ask.headers);
     let number = turn.state.ledger.enter(call);
     let (answer, status) = match turn.state.faults.draw(operation) {
-        Some(Fault::Status(status, _) | Fault::Body(status, _)) => (None, status),
+        Some(Fault::Status(status, _) | Fault::Shed(status, _) | Fault::Body(status, _)) => {
+            (None, status)
+        }
         Some(Fault::Hang | Fault::Reset) => return None,
         Some(Fault::Delay(_) | Fault::DelayAfter(_) | Fault::ExtraHeader(..)) | None => {
             let answer = work(platform, turn.state);
