@@ -11,7 +11,7 @@ mod token_cookies;
 mod turn;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::any;
 
@@ -55,8 +55,23 @@ fn on_session(turn: &mut Turn<'_>) -> Option<Reply> {
     }
 }
 
+/// The one method of controllers that take a single one.
+fn only_method(controller: &str) -> Option<Method> {
+    match controller {
+        "Account-SaveProfile" | "Account-Login" | "Account-SubmitRegistration" => {
+            Some(Method::POST)
+        }
+        "TandemBridge-Signature" => Some(Method::GET),
+        _ => None,
+    }
+}
+
 fn reply(turn: &mut Turn<'_>) -> Reply {
-    match turn.ask.path("controller") {
+    let controller = turn.ask.path("controller");
+    if only_method(controller).is_some_and(|method| method != turn.ask.method) {
+        return content::wrong_method().into();
+    }
+    match controller {
         "Home-Show" => content::home().into(),
         "Cart-Show" => content::cart(turn.customer()).into(),
         "Account-Show" => content::account(turn.customer()).into(),

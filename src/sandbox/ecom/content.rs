@@ -75,6 +75,12 @@ pub(super) fn unknown() -> Content {
     Content { status: StatusCode::NOT_FOUND, title: "Page not found", html }
 }
 
+pub(super) fn wrong_method() -> Content {
+    let html = "<p>This address is not asked in this way. <a href=\"Home-Show\">Home</a></p>";
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    Content { status, title: "Not this way", html: html.to_owned() }
+}
+
 /// The answer to a form that belongs to another session.
 pub(super) fn refused(again: &str) -> Content {
     let html = format!(
@@ -90,19 +96,26 @@ pub(super) fn sign_in(turn: &Turn<'_>, trouble: Option<&str>) -> Content {
     let notice = trouble.map_or_else(String::new, |trouble| {
         format!("<p class=\"notice error\" role=\"alert\">{}</p>", escape(trouble))
     });
-    let form = |title: &str, target: &str, fields: &str| {
+    let form = |title: &str, action: &str, target: &str, fields: &str| {
         format!(
             "<section><h2>{title}</h2><form method=\"post\" action=\"{}\">{}{fields}\
-             <p><button type=\"submit\">{title}</button></p></form></section>",
+             <p><button type=\"submit\">{action}</button></p></form></section>",
             escape(&turn.path_to(target)),
             csrf_field(turn.csrf_token())
         )
     };
     let html = format!(
         "{notice}<div class=\"ecom-pair\">{}{}</div>\
-         <p>Or <a href=\"/login\">sign in on the new pages</a>.</p>",
-        form("Sign in", "Account-Login", SIGN_IN_FIELDS),
-        form("Create an account", "Account-SubmitRegistration", REGISTRATION_FIELDS)
+         <p>Demo account: <code>jo@example.com</code> with <code>Tandem-2026</code>. These forms \
+         belong to the classic pages alone; there is <a href=\"/login\">a sign-in on the new \
+         pages</a>, too.</p>",
+        form("You have an account", "Sign in", "Account-Login", SIGN_IN_FIELDS),
+        form(
+            "You are new here",
+            "Create an account",
+            "Account-SubmitRegistration",
+            REGISTRATION_FIELDS
+        )
     );
     Content::ok("Sign in", html)
 }

@@ -2,7 +2,7 @@
 //! it never says that one has expired.
 
 use axum::Json;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
@@ -109,7 +109,7 @@ impl<'a> Turn<'a> {
 
     /// The posted form, if it was shown in this very session.
     pub(super) fn own_form(&self) -> Option<Fields> {
-        let form = self.ask.form().filter(|_| self.ask.method == Method::POST)?;
+        let form = self.ask.form()?;
         let own = form.get("csrf_token") == self.session().map(|one| one.csrf_token.as_str());
         own.then_some(form)
     }

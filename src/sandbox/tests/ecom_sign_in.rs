@@ -125,3 +125,27 @@ async fn signing_out_leaves_the_session_to_a_new_guest() {
     assert_eq!((session.customer_type, session.live), (CustomerKind::Guest, true));
     assert!(world.control.basket_of(&session.customer_id).is_empty());
 }
+
+#[tokio::test]
+async fn a_link_to_a_form_target_logs_nobody_out() {
+    let world = world();
+    let dwsid = world.control.new_ecom_visitor();
+    assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+    for target in ["Account-Login", "Account-SubmitRegistration", "Account-SaveProfile"] {
+        world.visit(target, &format!("dwsid={dwsid}")).await.expect(405);
+    }
+    assert_eq!(world.control.dw_session(&dwsid).unwrap().login.as_deref(), Some(LOGIN));
+}
+
+#[tokio::test]
+async fn every_page_offers_its_own_way_in_or_out() {
+    let world = world();
+    let dwsid = world.control.new_ecom_visitor();
+    let base = "href=\"/on/demandware.store/Sites-RefArch-Site/en_US";
+    let page = world.visit("Home-Show", &format!("dwsid={dwsid}")).await.expect(200);
+    for controller in ["Login-Show", "Login-Logout"] {
+        assert!(page.text.contains(&format!("{base}/{controller}\"")), "{controller}");
+    }
+    let login = World::ask(&world.head, Method::GET, "/login").answer().await.expect(200);
+    assert!(login.text.contains(&format!("{base}/Login-Show\"")));
+}
