@@ -63,7 +63,7 @@ pub enum Step {
 #[must_use]
 pub fn decide(facts: Facts, intent: Intent) -> Step {
     match intent {
-        Intent::Head | Intent::Ecom | Intent::Renew => arrive::begin(facts, intent),
+        Intent::Head | Intent::Ecom | Intent::Renew | Intent::Api => arrive::begin(facts, intent),
         Intent::SignIn(basket) => sign_in::begin(facts, basket),
         Intent::SignOut { all_devices } => sign_out::begin(facts, all_devices),
     }

@@ -16,9 +16,11 @@ pub mod flow;
 mod forgetful;
 pub mod ids;
 pub mod metrics;
+pub mod peer;
 pub mod problem;
 pub mod proxy;
 pub mod retired;
+pub mod route;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod serve;

@@ -31,6 +31,8 @@ pub enum Problem {
     CsrfRejected,
     /// The route exists, but not with this method.
     MethodNotAllowed,
+    /// The route exists, but not for this caller.
+    Refused,
     /// Nothing is there.
     NotFound,
     /// The body is longer than our routes take.
@@ -45,12 +47,16 @@ pub enum Problem {
     LoginConflict,
     /// The registered session is over.
     SessionExpired,
+    /// Only a shopper who has signed in may have this.
+    SignInNeeded,
     /// An upstream of ours fails, throttles, or refuses us.
     Upstream(Trouble),
     /// The Head or ECOM cannot be reached.
     Unreachable,
     /// The Head or ECOM takes too long.
     TooSlow,
+    /// The Head or ECOM has as many requests of ours as it may have.
+    Busy,
     /// We took too long ourselves.
     TimedOut,
     /// A defect of ours.
@@ -86,6 +92,9 @@ impl Problem {
                 "This method is not allowed here.",
                 None,
             ),
+            Self::Refused => {
+                (StatusCode::FORBIDDEN, "not_allowed", "This is not allowed here.", None)
+            }
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here.", None),
             Self::PayloadTooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -120,6 +129,9 @@ impl Problem {
                 "The session has expired. Please sign in again.",
                 None,
             ),
+            Self::SignInNeeded => {
+                (StatusCode::UNAUTHORIZED, "login_required", "Please sign in.", None)
+            }
             Self::Upstream(trouble) => return Parts::of_trouble(trouble),
             Self::Unreachable => (
                 StatusCode::BAD_GATEWAY,
@@ -131,6 +143,12 @@ impl Problem {
                 StatusCode::GATEWAY_TIMEOUT,
                 "upstream_unavailable",
                 "The shop takes too long to answer.",
+                Some(RETRY),
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "upstream_unavailable",
+                "The shop is very busy right now. Please try again in a moment.",
                 Some(RETRY),
             ),
             Self::TimedOut => (

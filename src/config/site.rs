@@ -1,13 +1,17 @@
 //! One site: raw tables → checked values.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
+use http::HeaderName;
 use secrecy::SecretString;
 
 use super::parse::{self, Origin};
 use super::reader::{Report, Section};
+use super::routes::{self, RouteConfig};
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
+use crate::session::names::Profile;
 use crate::session::token::Audience;
 
 /// A site.
@@ -31,8 +35,8 @@ pub struct Site {
     pub ocapi: Option<OcapiConfig>,
     /// How the guest's basket follows a login.
     pub basket: BasketAction,
-    /// Whether cookie names carry the site id.
-    pub cookie_suffix: bool,
+    /// Which cookies the browser gets.
+    pub cookies: CookieConfig,
     /// What shoppers experience.
     pub session: SessionConfig,
     /// Where requests go.
@@ -67,6 +71,8 @@ pub struct OcapiConfig {
     pub version: String,
     /// For `x-dw-client-id`.
     pub client_id: String,
+    /// The header that tells the instance the shopper's address.
+    pub client_ip_header: Option<HeaderName>,
     /// Whether the session probe works without `dwsecuretoken_…`.
     pub enforce_https: bool,
 }
@@ -82,6 +88,19 @@ pub enum BasketAction {
     None,
 }
 
+/// Which cookies the browser gets.
+#[derive(Clone, Debug)]
+pub struct CookieConfig {
+    /// For whose eyes.
+    pub profile: Profile,
+    /// Whether their names carry the site id.
+    pub suffix: bool,
+    /// Whether scripts may read the tokens.
+    pub open: bool,
+    /// Origins whose pages may show the shop in a frame.
+    pub preview_parents: Vec<Origin>,
+}
+
 /// What shoppers experience.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -93,28 +112,17 @@ pub struct SessionConfig {
     pub login_page: Option<String>,
 }
 
-/// Where requests go.
-#[derive(Clone, Debug)]
-pub struct RouteConfig {
-    /// The Head.
-    pub head: Option<Origin>,
-    /// The controller pages.
-    pub ecom: Option<Origin>,
-    /// Path prefixes that go to ECOM.
-    pub ecom_paths: Vec<String>,
-    /// Path prefixes of files.
-    pub asset_paths: Vec<String>,
-    /// Endings of paths of files.
-    pub asset_suffixes: Vec<String>,
-}
-
-pub(super) fn read_all(root: &Section<'_>, report: &Report<'_>) -> Option<Vec<Site>> {
+pub(super) fn read_all(
+    root: &Section<'_>,
+    report: &Report<'_>,
+    timeout: Duration,
+) -> Option<Vec<Site>> {
     let sections = root.sections("sites");
     if sections.is_empty() {
         report.problem("sites", "at least one [[sites]] entry is needed");
     }
     // First all of them, so that every fault is told.
-    let sites: Vec<Option<Site>> = sections.iter().map(read).collect();
+    let sites: Vec<Option<Site>> = sections.iter().map(|section| read(section, timeout)).collect();
     check_together(&sites, report);
     sites.into_iter().collect()
 }
@@ -130,7 +138,7 @@ fn check_together(sites: &[Option<Site>], report: &Report<'_>) {
                 let message = format!("{host}{} belongs to two sites", site.path_prefix);
                 report.problem(&format!("sites.{index}.hosts"), &message);
             }
-            if !site.cookie_suffix && !unsuffixed.insert(host) {
+            if !site.cookies.suffix && !unsuffixed.insert(host) {
                 let message = format!("must be true: several sites share {host}");
                 report.problem(&format!("sites.{index}.cookies.suffix"), &message);
             }
@@ -138,7 +146,7 @@ fn check_together(sites: &[Option<Site>], report: &Report<'_>) {
     }
 }
 
-fn read(section: &Section<'_>) -> Option<Site> {
+fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
     let id = section
         .parse("id", |text| SiteId::parse(text).ok_or_else(|| "is not a site id".to_owned()));
     let hosts = read_hosts(section);
@@ -158,13 +166,11 @@ fn read(section: &Section<'_>) -> Option<Site> {
         ],
     );
     basket.finish();
-    let cookies = section.section("cookies");
-    let cookie_suffix = cookies.boolean("suffix");
-    cookies.finish();
+    let cookies = read_cookies(&section.section("cookies"));
     let session = read_session(&section.section("session"));
-    let routes = read_routes(&section.section("routes"));
+    let routes = routes::read(&section.section("routes"), timeout);
     let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
-    if no_dw && routes.ecom.is_some() {
+    if no_dw && routes.as_ref().is_some_and(|routes| routes.ecom.is_some()) {
         section.problem("routes.ecom", "must be empty: bridge mode \"none\" has no DW session");
     }
     section.finish();
@@ -178,9 +184,9 @@ fn read(section: &Section<'_>) -> Option<Site> {
         slas: slas?,
         ocapi: ocapi?,
         basket: action?,
-        cookie_suffix: cookie_suffix?,
+        cookies: cookies?,
         session: session?,
-        routes,
+        routes: routes?,
     })
 }
 
@@ -262,6 +268,7 @@ fn read_ocapi(
     };
     let version = section.parse("version", parse::ocapi_version);
     let client_id = section.parse_optional("client_id", parse::client_id);
+    let client_ip_header = section.parse_optional("client_ip_header", parse::client_ip_header);
     let enforce_https = section.boolean("enforce_https");
     section.finish();
     if base_url.is_none() && !classic {
@@ -271,8 +278,31 @@ fn read_ocapi(
         base_url: base_url?,
         version: version?,
         client_id: client_id.or_else(|| slas.map(|slas| slas.client_id.clone()))?,
+        client_ip_header,
         enforce_https: enforce_https?,
     }))
+}
+
+fn read_cookies(section: &Section<'_>) -> Option<CookieConfig> {
+    let profile = section.choice(
+        "profile",
+        &[
+            ("classic", Profile::Classic),
+            ("pwa-kit", Profile::PwaKit),
+            ("storefront-next", Profile::StorefrontNext),
+            ("plugin-slas", Profile::PluginSlas),
+        ],
+    );
+    let suffix = section.boolean("suffix");
+    let open = section.boolean("readable_tokens");
+    if open == Some(true) && profile.is_some_and(|profile| profile != Profile::PluginSlas) {
+        section.problem("readable_tokens", "must be false: only profile \"plugin-slas\" needs it");
+    }
+    let preview_parents = read_origins(section, "preview_parents");
+    section.finish();
+    let profile = profile?;
+    let suffix = suffix? || profile.always_suffixed();
+    Some(CookieConfig { profile, suffix, open: open?, preview_parents })
 }
 
 fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
@@ -284,21 +314,7 @@ fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
     Some(SessionConfig { remember_me: remember_me?, protected_paths, login_page })
 }
 
-fn read_routes(section: &Section<'_>) -> RouteConfig {
-    let head = section.parse_optional("head", Origin::parse);
-    let ecom = section.parse_optional("ecom", Origin::parse);
-    let routes = RouteConfig {
-        head,
-        ecom,
-        ecom_paths: read_paths(section, "ecom_paths"),
-        asset_paths: read_paths(section, "asset_paths"),
-        asset_suffixes: section.texts("asset_suffixes").unwrap_or_default(),
-    };
-    section.finish();
-    routes
-}
-
-fn read_paths(section: &Section<'_>, name: &str) -> Vec<String> {
+pub(super) fn read_paths(section: &Section<'_>, name: &str) -> Vec<String> {
     let paths = section.texts(name).unwrap_or_default();
     if paths.iter().any(|path| parse::path(path).is_err()) {
         section.problem(name, "must be a list of paths that begin with /");
