@@ -52,7 +52,7 @@ impl Bound {
     }
 
     /// Serves until `stop` is cancelled, then drains: `/readyz` says no, requests are still taken
-    /// for the drain delay, those under way and WebSockets may go on for the drain timeout, and
+    /// for the drain delay, those under way and `WebSocket` tunnels may go on for the drain timeout, and
     /// what is left then is cut off.
     pub async fn run(self, stop: CancellationToken) {
         let server = Arc::new(self.app.server.clone());

@@ -11,6 +11,7 @@ use super::reader::{Report, Section};
 use super::routes::{self, RouteConfig};
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
+use crate::session::names::Profile;
 use crate::session::token::Audience;
 
 /// A site.
@@ -34,10 +35,12 @@ pub struct Site {
     pub ocapi: Option<OcapiConfig>,
     /// How the guest's basket follows a login.
     pub basket: BasketAction,
-    /// Whether cookie names carry the site id.
-    pub cookie_suffix: bool,
+    /// Which cookies the browser gets.
+    pub cookies: CookieConfig,
     /// What shoppers experience.
     pub session: SessionConfig,
+    /// What ECOM's pages mean.
+    pub ecom: EcomConfig,
     /// Where requests go.
     pub routes: RouteConfig,
 }
@@ -87,6 +90,32 @@ pub enum BasketAction {
     None,
 }
 
+/// Which cookies the browser gets.
+#[derive(Clone, Debug)]
+pub struct CookieConfig {
+    /// For whose eyes.
+    pub profile: Profile,
+    /// Whether their names carry the site id.
+    pub suffix: bool,
+    /// Whether scripts may read the tokens.
+    pub open: bool,
+    /// Origins whose pages may show the shop in a frame.
+    pub preview_parents: Vec<Origin>,
+}
+
+/// What ECOM's pages mean.
+#[derive(Clone, Debug)]
+pub struct EcomConfig {
+    /// Controllers or paths where shoppers sign in.
+    pub sign_in: Vec<String>,
+    /// Controllers or paths where shoppers sign out.
+    pub sign_out: Vec<String>,
+    /// A returning visitor is sent to the same address once more.
+    pub redirect_returning: bool,
+    /// A DW session that ECOM sets in place of ours is kept if it is the shopper's.
+    pub adopt_other: bool,
+}
+
 /// What shoppers experience.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -124,7 +153,7 @@ fn check_together(sites: &[Option<Site>], report: &Report<'_>) {
                 let message = format!("{host}{} belongs to two sites", site.path_prefix);
                 report.problem(&format!("sites.{index}.hosts"), &message);
             }
-            if !site.cookie_suffix && !unsuffixed.insert(host) {
+            if !site.cookies.suffix && !unsuffixed.insert(host) {
                 let message = format!("must be true: several sites share {host}");
                 report.problem(&format!("sites.{index}.cookies.suffix"), &message);
             }
@@ -152,10 +181,9 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         ],
     );
     basket.finish();
-    let cookies = section.section("cookies");
-    let cookie_suffix = cookies.boolean("suffix");
-    cookies.finish();
+    let cookies = read_cookies(&section.section("cookies"));
     let session = read_session(&section.section("session"));
+    let ecom = read_ecom(&section.section("ecom"));
     let routes = routes::read(&section.section("routes"), timeout);
     let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
     if no_dw && routes.as_ref().is_some_and(|routes| routes.ecom.is_some()) {
@@ -172,8 +200,9 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         slas: slas?,
         ocapi: ocapi?,
         basket: action?,
-        cookie_suffix: cookie_suffix?,
+        cookies: cookies?,
         session: session?,
+        ecom: ecom?,
         routes: routes?,
     })
 }
@@ -271,6 +300,28 @@ fn read_ocapi(
     }))
 }
 
+fn read_cookies(section: &Section<'_>) -> Option<CookieConfig> {
+    let profile = section.choice(
+        "profile",
+        &[
+            ("classic", Profile::Classic),
+            ("pwa-kit", Profile::PwaKit),
+            ("storefront-next", Profile::StorefrontNext),
+            ("plugin-slas", Profile::PluginSlas),
+        ],
+    );
+    let suffix = section.boolean("suffix");
+    let open = section.boolean("readable_tokens");
+    if open == Some(true) && profile.is_some_and(|profile| profile != Profile::PluginSlas) {
+        section.problem("readable_tokens", "must be false: only profile \"plugin-slas\" needs it");
+    }
+    let preview_parents = read_origins(section, "preview_parents");
+    section.finish();
+    let profile = profile?;
+    let suffix = suffix? || profile.always_suffixed();
+    Some(CookieConfig { profile, suffix, open: open?, preview_parents })
+}
+
 fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
     let remember_me = section.boolean("remember_me");
     let protected_paths = read_paths(section, "protected_paths");
@@ -278,6 +329,20 @@ fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
     section.read_elsewhere("after_logout");
     section.finish();
     Some(SessionConfig { remember_me: remember_me?, protected_paths, login_page })
+}
+
+fn read_ecom(section: &Section<'_>) -> Option<EcomConfig> {
+    let sign_in = section.texts("sign_in");
+    let sign_out = section.texts("sign_out");
+    let redirect_returning = section.choice("returning", &[("forward", false), ("redirect", true)]);
+    let adopt_other = section.choice("other_session", &[("repair", false), ("adopt", true)]);
+    section.finish();
+    Some(EcomConfig {
+        sign_in: sign_in?,
+        sign_out: sign_out?,
+        redirect_returning: redirect_returning?,
+        adopt_other: adopt_other?,
+    })
 }
 
 pub(super) fn read_paths(section: &Section<'_>, name: &str) -> Vec<String> {

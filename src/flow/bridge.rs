@@ -115,7 +115,8 @@ fn is_new(journey: &Journey) -> bool {
 }
 
 fn is_wanted(journey: &Journey) -> bool {
-    let landing = journey.facts.policy.time == BridgeTime::Landing;
+    let api = journey.goal == Goal::Arrive(Intent::Api);
+    let landing = journey.facts.policy.time == BridgeTime::Landing && !api;
     let resting = journey.facts.bridge_resting && !is_new(journey);
     journey.goal == Goal::Arrive(Intent::Ecom) || (landing && !resting)
 }

@@ -2,7 +2,7 @@
 
 use crate::ids::{AccessToken, DwSignature, DwValue, Dwsid, RefreshToken};
 use crate::session::token::Claims;
-use crate::session::{Customer, CustomerType};
+use crate::session::{Customer, CustomerType, DwCompanion, DwCookies};
 
 /// How a site makes a DW session for SLAS tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +44,9 @@ pub enum Intent {
     Ecom,
     /// A call that may renew what the browser holds but begins no session of its own.
     Renew,
+    /// A call of an API: as [`Renew`](Self::Renew), but no DW session is made meanwhile. The Head
+    /// may be about to merge baskets, which must come first.
+    Api,
     /// B2C Commerce credentials are at hand.
     SignIn(GuestBasket),
     /// The shopper leaves.
@@ -66,6 +69,7 @@ pub enum GuestBasket {
 
 /// Everything a decision depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that do not exclude each other")]
 pub struct Facts {
     /// The site's policy.
     pub policy: Policy,
@@ -83,9 +87,19 @@ pub struct Facts {
     pub signature: Option<DwSignature>,
     /// The tenant is known to refuse bridging a guest's plain `dwsid`.
     pub guest_adoption_retired: bool,
+    /// The shopper's do-not-track choice is another one than the access token was made with.
+    pub dnt_changed: bool,
 }
 
 impl Facts {
+    /// The access token in hand, if it still works.
+    pub(super) fn held(&self) -> Option<&HeldAccess> {
+        match &self.access {
+            Access::Fresh(held) | Access::Ending(held) => Some(held),
+            Access::Expired(_) | Access::None => None,
+        }
+    }
+
     /// Who the access token says the shopper is, or was.
     pub(super) fn customer(&self) -> Option<&Customer> {
         match &self.access {
@@ -157,4 +171,19 @@ pub struct HeldDw {
     pub dwsid: Dwsid,
     /// `dwsecuretoken_…` cookies, needed by OCAPI where enforce-https is off.
     pub secure_tokens: Vec<(String, DwValue)>,
+}
+
+impl HeldDw {
+    /// A DW session as the browser will present it.
+    #[must_use]
+    pub fn of(cookies: &DwCookies) -> Self {
+        let secure = |companion: &&DwCompanion| companion.name.starts_with("dwsecuretoken_");
+        let secure_tokens = cookies
+            .companions
+            .iter()
+            .filter(secure)
+            .filter_map(|companion| Some((companion.name.clone(), companion.value.clone()?)))
+            .collect();
+        Self { dwsid: cookies.dwsid.clone(), secure_tokens }
+    }
 }

@@ -44,6 +44,7 @@ fn found(path: &Path<'_>) -> Whose {
 fn dw_after(path: &Path<'_>) -> Whose {
     match &path.ending.dw {
         DwChange::Keep => found(path),
+        DwChange::Doubt => Whose::Unknown,
         DwChange::Confirm(owner) | DwChange::Set { owner, .. } => Whose::Of(owner.clone()),
         DwChange::Drop | DwChange::Missing(_) => Whose::Nobodys,
     }
@@ -71,11 +72,11 @@ fn left_alone(path: &Path<'_>) -> bool {
     told && nothing_changes(path)
 }
 
-/// `Renew` begins no session: a browser with nothing but a `dwsid` keeps just that.
+/// A call begins no session: a browser with nothing but a `dwsid` keeps just that.
 fn nothing_to_renew(path: &Path<'_>) -> bool {
     let start = path.start;
     let empty = start.claims().is_none() && start.facts.refresh.is_none();
-    start.intent == Intent::Renew && empty && nothing_changes(path)
+    matches!(start.intent, Intent::Renew | Intent::Api) && empty && nothing_changes(path)
 }
 
 /// Nobody who could tell would say whose the `dwsid` is.
