@@ -140,14 +140,7 @@ pub(super) async fn forward(
         timeout: route.timeout,
         request_id: id,
     };
-    let mut response = app.proxy.forward(outgoing).await?;
-    let cookies = CookieFilter {
-        public_origin: &site.config.public_origin,
-        memory: &site.names.memory,
-        refused: &|_| false,
-    };
-    cookies.apply(response.headers_mut(), &app.metrics);
-    Ok(response)
+    app.proxy.forward(outgoing).await
 }
 
 /// Where the upstream of a kind is reached, if the site has it.

@@ -30,15 +30,15 @@ async fn an_upstream_that_agrees_to_http_2_is_spoken_to_in_it_on_one_connection(
     for path in ["/a;b/%7Ec?x=%2F&y=//", "/second"] {
         assert_eq!(asked(&server, path).await.expect(200).text(), "two");
     }
-    let heard = head.heard();
-    for (heard, path) in heard.iter().zip(["/a;b/%7Ec?x=%2F&y=//", "/second"]) {
+    let asked = head.heard();
+    for (heard, path) in asked.iter().zip(["/a;b/%7Ec?x=%2F&y=//", "/second"]) {
         assert_eq!(heard.version, Version::HTTP_2);
         assert_eq!(heard.target, format!("{}{path}", head.origin()));
         assert_eq!(heard.headers.get("host"), None);
         assert_eq!(heard.headers["x-forwarded-for"], "127.0.0.1");
         assert_eq!(heard.connection, 0);
     }
-    assert_eq!(heard.len(), 2);
+    assert_eq!(asked.len(), 2);
 }
 
 #[tokio::test]
@@ -46,11 +46,11 @@ async fn an_upstream_that_does_not_is_spoken_to_in_http_1_1() {
     let head = TlsHead::speaking(&["http/1.1"]).await;
     let (server, _sandbox) = server(&head).await;
     asked(&server, "/page").await.expect(200);
-    let heard = head.heard();
-    assert_eq!(heard[0].version, Version::HTTP_11);
-    assert_eq!(heard[0].target, "/page");
+    let request = &head.heard()[0];
+    assert_eq!(request.version, Version::HTTP_11);
+    assert_eq!(request.target, "/page");
     let host = format!("localhost:{}", head.address.port());
-    assert_eq!(heard[0].headers["host"], host.as_str());
+    assert_eq!(request.headers["host"], host.as_str());
 }
 
 #[tokio::test]
@@ -67,10 +67,10 @@ async fn trailers_cross_from_http_2_to_http_2_both_ways() {
     let answer = line.ask(ask).await.into_body().collect().await.unwrap();
     assert_eq!(answer.trailers().unwrap()["x-sum"], "222");
     assert_eq!(answer.to_bytes(), "two");
-    let heard = &head.heard()[0];
-    assert_eq!(heard.body, "one");
-    assert_eq!(heard.trailers, Some(trailers));
-    assert_eq!(heard.headers["te"], "trailers");
+    let request = &head.heard()[0];
+    assert_eq!(request.body, "one");
+    assert_eq!(request.trailers, Some(trailers));
+    assert_eq!(request.headers["te"], "trailers");
 }
 
 #[tokio::test]
