@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, TokenNeed};
 use crate::session::CustomerType;
-use crate::session::names::{DWSID, is_dw_companion};
+use crate::session::names::{DWSID, Profile, is_dw_companion};
 use crate::session::write::Changes;
 use crate::site::Site;
 
@@ -111,8 +111,24 @@ impl Hop {
         let unchanged = Changes::default();
         let names = &self.arrival.site.names;
         let judged = self.arrival.judged(&self.parts.headers.get_all(COOKIE));
-        let forwarded = changes.unwrap_or(&unchanged).forwarded(judged.into_iter(), names)?;
+        let mut forwarded = changes.unwrap_or(&unchanged).forwarded(judged.into_iter(), names)?;
+        if self.route.kind == Kind::Ecom && names.profile == Profile::PluginSlas {
+            guard(&mut forwarded, &names.guard);
+        }
         HeaderValue::from_bytes(&forwarded).ok()
+    }
+}
+
+/// By its guard `plugin_slas` knows that a DW session needs no bridge. The one in the browser may
+/// have run out while the session has been in use, and would have the cartridge make another.
+fn guard(cookies: &mut Vec<u8>, name: &str) {
+    let has = |wanted: &str| {
+        let mut pairs = cookies.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        pairs
+            .any(|pair| pair.strip_prefix(wanted.as_bytes()).is_some_and(|it| it.starts_with(b"=")))
+    };
+    if has(DWSID) && !has(name) {
+        cookies.extend_from_slice(format!("; {name}=1").as_bytes());
     }
 }
 

@@ -77,11 +77,6 @@ impl Arrival {
             self.retire(Reason::SignedOut);
         }
         let mut ending = self.ask(step, "ecom_says", None).await;
-        match ending.outcome {
-            Outcome::SignedIn { .. } => self.retire(Reason::SignedIn),
-            Outcome::SignedOut { .. } => self.retire(Reason::SignedOut),
-            _ => {}
-        }
         if ending.tokens == TokenChange::Keep {
             ending.tokens = before.tokens.clone();
         }
@@ -89,6 +84,13 @@ impl Arrival {
             ending.dw = before.dw.clone();
         }
         ending.session_expired |= before.session_expired;
-        self.finish(ending, remember)
+        let outcome = ending.outcome;
+        let travelled = self.finish(ending, remember)?;
+        match outcome {
+            Outcome::SignedIn { .. } => self.retire(Reason::SignedIn),
+            Outcome::SignedOut { .. } => self.retire(Reason::SignedOut),
+            _ => {}
+        }
+        Ok(travelled)
     }
 }
