@@ -84,13 +84,20 @@ impl Arrival {
             ending.dw = before.dw.clone();
         }
         ending.session_expired |= before.session_expired;
-        let outcome = ending.outcome;
         let travelled = self.finish(ending, remember)?;
-        match outcome {
-            Outcome::SignedIn { .. } => self.retire(Reason::SignedIn),
-            Outcome::SignedOut { .. } => self.retire(Reason::SignedOut),
-            _ => {}
-        }
+        self.retire_what_ecom_ended(&travelled.ending);
         Ok(travelled)
+    }
+
+    fn retire_what_ecom_ended(&self, ending: &Ending) {
+        let reason = match ending.outcome {
+            Outcome::SignedIn { .. } => Reason::SignedIn,
+            Outcome::SignedOut { .. } => Reason::SignedOut,
+            _ => return,
+        };
+        match ending.dw {
+            DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt => self.retire_tokens(reason),
+            DwChange::Set { .. } | DwChange::Drop | DwChange::Missing(_) => self.retire(reason),
+        }
     }
 }

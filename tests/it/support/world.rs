@@ -6,7 +6,9 @@ use std::time::Duration;
 use tandem::app::App;
 use tandem::clock::Clock;
 use tandem::config::{Config, Layers};
-use tandem::sandbox::{Control, EcomKind, EnforceHttps, Operation, Options, Sandbox, Upstream};
+use tandem::sandbox::{
+    ClientKind, Control, EcomKind, EnforceHttps, Operation, Options, Sandbox, Upstream,
+};
 use tandem::serve::Bound;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -68,7 +70,13 @@ impl Setup {
     pub(crate) fn new(client: Client, mode: Mode, time: Time) -> Self {
         let redirect_uri = "https://shop.test/callback".to_owned();
         let hybrid_auth = mode == Mode::Hybrid;
-        let options = Options { redirect_uri, hybrid_auth, ..Options::default() };
+        let ecom_client = match client {
+            Client::Private => ClientKind::Private,
+            Client::Public => ClientKind::Public,
+        };
+        let ecom = if hybrid_auth { EcomKind::HybridAuth } else { EcomKind::Plain };
+        let options =
+            Options { redirect_uri, hybrid_auth, ecom, ecom_client, ..Options::default() };
         Self { client, mode, time, options, settings: Vec::new() }
     }
 
@@ -126,12 +134,6 @@ impl Setup {
     pub(crate) fn with_plugin_slas(mut self) -> Self {
         self.options.ecom = EcomKind::PluginSlas;
         self.with_site("cookies.profile", "plugin-slas")
-    }
-
-    /// Under Hybrid Auth, the platform's pages hand tokens over.
-    pub(crate) fn with_platform_tokens(mut self) -> Self {
-        self.options.ecom = EcomKind::HybridAuth;
-        self
     }
 
     /// Access tokens live for so many seconds.
