@@ -12,12 +12,14 @@ mod layers;
 mod masked;
 mod parse;
 mod reader;
+mod routes;
 mod site;
 
 pub use layers::Layers;
 pub use masked::masked;
 pub use parse::Origin;
-pub use site::{BasketAction, OcapiConfig, RouteConfig, SessionConfig, Site, SlasConfig};
+pub use routes::RouteConfig;
+pub use site::{BasketAction, OcapiConfig, SessionConfig, Site, SlasConfig};
 
 use crate::session::memory::{KeyRing, SHORTEST_SECRET};
 use reader::{Report, Section};
@@ -133,7 +135,8 @@ impl Config {
         let agents = crawlers.texts("user_agents");
         crawlers.finish();
         root.section("site").ignore();
-        let sites = site::read_all(root, report);
+        let timeout = upstream.as_ref().map(|limits| limits.proxy_timeout).unwrap_or_default();
+        let sites = site::read_all(root, report, timeout);
         Some(Self {
             server: server?,
             admin_listen: admin_listen?,

@@ -10,7 +10,6 @@ pub mod apis;
 pub mod body;
 pub mod operations;
 pub mod parameters;
-pub mod paths;
 
 /// Why a request goes no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

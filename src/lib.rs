@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod problem;
 pub mod proxy;
 pub mod retired;
+pub mod route;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod serve;

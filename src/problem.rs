@@ -31,6 +31,8 @@ pub enum Problem {
     CsrfRejected,
     /// The route exists, but not with this method.
     MethodNotAllowed,
+    /// The route exists, but not for this caller.
+    Refused,
     /// Nothing is there.
     NotFound,
     /// The body is longer than our routes take.
@@ -45,6 +47,8 @@ pub enum Problem {
     LoginConflict,
     /// The registered session is over.
     SessionExpired,
+    /// Only a shopper who has signed in may have this.
+    SignInNeeded,
     /// An upstream of ours fails, throttles, or refuses us.
     Upstream(Trouble),
     /// The Head or ECOM cannot be reached.
@@ -86,6 +90,9 @@ impl Problem {
                 "This method is not allowed here.",
                 None,
             ),
+            Self::Refused => {
+                (StatusCode::FORBIDDEN, "not_allowed", "This is not allowed here.", None)
+            }
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here.", None),
             Self::PayloadTooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -120,6 +127,9 @@ impl Problem {
                 "The session has expired. Please sign in again.",
                 None,
             ),
+            Self::SignInNeeded => {
+                (StatusCode::UNAUTHORIZED, "login_required", "Please sign in.", None)
+            }
             Self::Upstream(trouble) => return Parts::of_trouble(trouble),
             Self::Unreachable => (
                 StatusCode::BAD_GATEWAY,

@@ -6,23 +6,27 @@ use axum::Router;
 use axum::routing::{MethodRouter, any, get, post};
 
 mod arrival;
-mod document;
+mod ecom;
 mod go;
 mod guard;
+mod head;
+mod hop;
 mod layers;
 mod login;
 mod logout;
 mod notes;
 mod places;
+mod routed;
 mod session;
 mod view;
+mod visit;
 
 pub use notes::Notes;
 
 use crate::app::App;
 use crate::problem::Problem;
 
-/// Every route of our own; everything else goes to the Head or to ECOM.
+/// Every route of our own; everything else goes where the route table says.
 pub fn router(app: &Arc<App>) -> Router {
     let own = Router::new()
         .route("/bff/session", only(get(session::show).post(session::make)))
@@ -32,7 +36,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/bff/", any(|| async { Problem::NotFound }))
         .route("/bff/{*rest}", any(|| async { Problem::NotFound }));
     let own = layers::own(own, app);
-    let all = own.fallback(document::proxy).with_state(Arc::clone(app));
+    let all = own.fallback(routed::proxy).with_state(Arc::clone(app));
     layers::all(all, app)
 }
 

@@ -152,6 +152,16 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// One of several words, or nothing.
+    pub(super) fn word<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Option<T> {
+        if self.has(name) { self.choice(name, choices) } else { None }
+    }
+
+    /// Whether the key is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.table.contains_key(name)
+    }
+
     pub(super) fn boolean(&self, name: &str) -> Option<bool> {
         match self.get(name) {
             Some(Value::Boolean(value)) => Some(*value),

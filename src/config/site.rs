@@ -1,11 +1,13 @@
 //! One site: raw tables → checked values.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::parse::{self, Origin};
 use super::reader::{Report, Section};
+use super::routes::{self, RouteConfig};
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
 use crate::session::token::Audience;
@@ -93,28 +95,17 @@ pub struct SessionConfig {
     pub login_page: Option<String>,
 }
 
-/// Where requests go.
-#[derive(Clone, Debug)]
-pub struct RouteConfig {
-    /// The Head.
-    pub head: Option<Origin>,
-    /// The controller pages.
-    pub ecom: Option<Origin>,
-    /// Path prefixes that go to ECOM.
-    pub ecom_paths: Vec<String>,
-    /// Path prefixes of files.
-    pub asset_paths: Vec<String>,
-    /// Endings of paths of files.
-    pub asset_suffixes: Vec<String>,
-}
-
-pub(super) fn read_all(root: &Section<'_>, report: &Report<'_>) -> Option<Vec<Site>> {
+pub(super) fn read_all(
+    root: &Section<'_>,
+    report: &Report<'_>,
+    timeout: Duration,
+) -> Option<Vec<Site>> {
     let sections = root.sections("sites");
     if sections.is_empty() {
         report.problem("sites", "at least one [[sites]] entry is needed");
     }
     // First all of them, so that every fault is told.
-    let sites: Vec<Option<Site>> = sections.iter().map(read).collect();
+    let sites: Vec<Option<Site>> = sections.iter().map(|section| read(section, timeout)).collect();
     check_together(&sites, report);
     sites.into_iter().collect()
 }
@@ -138,7 +129,7 @@ fn check_together(sites: &[Option<Site>], report: &Report<'_>) {
     }
 }
 
-fn read(section: &Section<'_>) -> Option<Site> {
+fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
     let id = section
         .parse("id", |text| SiteId::parse(text).ok_or_else(|| "is not a site id".to_owned()));
     let hosts = read_hosts(section);
@@ -162,9 +153,9 @@ fn read(section: &Section<'_>) -> Option<Site> {
     let cookie_suffix = cookies.boolean("suffix");
     cookies.finish();
     let session = read_session(&section.section("session"));
-    let routes = read_routes(&section.section("routes"));
+    let routes = routes::read(&section.section("routes"), timeout);
     let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
-    if no_dw && routes.ecom.is_some() {
+    if no_dw && routes.as_ref().is_some_and(|routes| routes.ecom.is_some()) {
         section.problem("routes.ecom", "must be empty: bridge mode \"none\" has no DW session");
     }
     section.finish();
@@ -180,7 +171,7 @@ fn read(section: &Section<'_>) -> Option<Site> {
         basket: action?,
         cookie_suffix: cookie_suffix?,
         session: session?,
-        routes,
+        routes: routes?,
     })
 }
 
@@ -284,21 +275,7 @@ fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
     Some(SessionConfig { remember_me: remember_me?, protected_paths, login_page })
 }
 
-fn read_routes(section: &Section<'_>) -> RouteConfig {
-    let head = section.parse_optional("head", Origin::parse);
-    let ecom = section.parse_optional("ecom", Origin::parse);
-    let routes = RouteConfig {
-        head,
-        ecom,
-        ecom_paths: read_paths(section, "ecom_paths"),
-        asset_paths: read_paths(section, "asset_paths"),
-        asset_suffixes: section.texts("asset_suffixes").unwrap_or_default(),
-    };
-    section.finish();
-    routes
-}
-
-fn read_paths(section: &Section<'_>, name: &str) -> Vec<String> {
+pub(super) fn read_paths(section: &Section<'_>, name: &str) -> Vec<String> {
     let paths = section.texts(name).unwrap_or_default();
     if paths.iter().any(|path| parse::path(path).is_err()) {
         section.problem(name, "must be a list of paths that begin with /");

@@ -3,7 +3,8 @@
 
 use http::Method;
 
-use super::{Refusal, parameters, paths};
+use super::{Refusal, parameters};
+use crate::route::path::{EncodedSlash, is_plain};
 
 /// The methods that SCAPI and OCAPI know.
 const METHODS: [Method; 7] = [
@@ -87,7 +88,7 @@ pub fn ocapi(
 }
 
 fn segments(path: &str) -> Result<Vec<&str>, Refusal> {
-    if !paths::is_plain(path) {
+    if !is_plain(path.as_bytes(), EncodedSlash::Refused) {
         return Err(Refusal::Forbidden);
     }
     Ok(path.split('/').skip(1).collect())

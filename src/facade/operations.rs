@@ -7,7 +7,8 @@
 
 use http::Method;
 
-use super::{Refusal, paths};
+use super::Refusal;
+use crate::route::path::{EncodedSlash, is_plain};
 
 /// Everything that is called below it is SLAS.
 const BASE: &str = "/shopper/auth/v1/organizations/";
@@ -92,7 +93,7 @@ pub struct Call {
     pub operation: Operation,
     /// Its method at SLAS.
     pub method: Method,
-    /// Its path below `…/oauth2/`, which is plain (see [`paths::is_plain`]).
+    /// Its path below `…/oauth2/`, which everybody reads alike.
     pub path: String,
 }
 
@@ -138,8 +139,9 @@ const LIST: [Entry; 20] = [
 /// `organization` is the site's.
 pub fn call(method: &Method, path: &str, organization: &str) -> Result<Call, Refusal> {
     let below = path.strip_prefix(BASE).and_then(|rest| rest.strip_prefix(organization));
-    let path =
-        below.and_then(|rest| rest.strip_prefix("/oauth2/")).filter(|_| paths::is_plain(path));
+    let path = below
+        .and_then(|rest| rest.strip_prefix("/oauth2/"))
+        .filter(|_| is_plain(path.as_bytes(), EncodedSlash::Refused));
     let path = path.ok_or(Refusal::Forbidden)?;
     let entry = LIST.iter().find(|entry| fits(entry.path, path)).ok_or(Refusal::Forbidden)?;
     if !entry.methods.contains(method) {

@@ -26,7 +26,7 @@ use crate::session::memory::Memory;
 use crate::session::read::{Presented, pair_of};
 use crate::session::token::Claims;
 use crate::session::write::{Before, Changes};
-use crate::session::{CustomerType, Grant};
+use crate::session::{Customer, CustomerType, Grant};
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
@@ -381,4 +381,17 @@ fn drop_signed_out(presented: &mut Presented, site: &Site, now: Instant) {
 pub(super) struct Travelled {
     pub(super) ending: Ending,
     pub(super) changes: Changes,
+}
+
+impl Travelled {
+    /// Who the shopper of `arrival` is now.
+    pub(super) fn customer<'a>(&'a self, arrival: &'a Arrival) -> Option<&'a Customer> {
+        match (&self.ending.tokens, &arrival.access) {
+            (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
+            (TokenChange::Keep, Access::Fresh(held) | Access::Ending(held)) => {
+                Some(&held.claims.customer)
+            }
+            _ => None,
+        }
+    }
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::arrival::Arrival;
 use super::guard::local_path;
-use super::places::{is_navigation, only_looks};
+use super::visit::{is_navigation, only_looks};
 use crate::app::App;
 use crate::flow::Intent;
 use crate::problem::Problem;

@@ -10,8 +10,8 @@ use http::HeaderMap;
 use serde::Deserialize;
 
 use super::arrival::{Arrival, Glance, Travelled};
-use super::places::only_looks;
 use super::view::SessionView;
+use super::visit::only_looks;
 use crate::app::App;
 use crate::flow::{Intent, Outcome};
 use crate::ids::DwSignature;

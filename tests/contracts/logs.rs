@@ -72,8 +72,7 @@ impl Visit {
     async fn begin(settings: &Settings) -> Self {
         let platform = MockServer::start().await;
         let clock = Clock::system();
-        let mut config = support::config(settings, &platform.uri());
-        config.sites[0].routes.head = tandem::config::Origin::parse(&platform.uri()).ok();
+        let config = support::config(settings, &platform.uri());
         let app = App::new(config, clock.clone()).unwrap();
         let bound = Bound::new(app, "127.0.0.1:0".parse().unwrap()).unwrap();
         let (public, admin) = (bound.address().unwrap(), bound.admin_address().unwrap());

@@ -116,7 +116,7 @@ pub(crate) fn config(settings: &Settings, platform: &str) -> Config {
          hosts = [\"shop.test\"]\npublic_origin = \"https://shop.test\"\n{secret}\n\
          slas.base_url = \"{platform}\"\nslas.organization_id = \"{ORGANIZATION}\"\n\
          slas.client_id = \"{CLIENT}\"\nslas.redirect_uri = \"{REDIRECT}\"\n\
-         ocapi.base_url = \"{platform}\"\n{site}\n",
+         ocapi.base_url = \"{platform}\"\nroutes.head = \"{platform}\"\n{site}\n",
         key = "k".repeat(32),
         limits = settings.limits,
         site = settings.site,

@@ -1,0 +1,151 @@
+//! To ECOM, with a DW session that lives and is the shopper's.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_LENGTH, LOCATION, REFERER, SET_COOKIE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::arrival::Travelled;
+use super::guard::local_path;
+use super::hop::{Hop, drop_dw_session};
+use super::visit::{Visit, is_reading};
+use crate::flow::{Cause, DwChange, Intent, Trouble};
+use crate::problem::{Problem, wants_page};
+use crate::session::CustomerType;
+use crate::session::names::DWSID;
+
+impl Hop {
+    pub(super) async fn to_ecom(&self, visit: Visit, body: Body) -> Result<Response, Problem> {
+        // A form sent from another site comes without cookies (a payment page's return), and so
+        // does a beacon of a page that is just loading: neither may begin a session, because it
+        // would take the place of the one the browser holds back.
+        if visit != Visit::Document && self.arrival.presented.is_empty() {
+            let mut response = self.forward(body, None).await;
+            drop_dw_session(response.headers_mut());
+            return Ok(response);
+        }
+        let mut travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
+        if let Some(trouble) = travelled.ending.outcome.trouble() {
+            return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
+        }
+        if let Some(told) = self.told_of_expiry(visit, &travelled) {
+            return Ok(self.dressed(told, &travelled));
+        }
+        let safe = is_reading(&self.parts.method);
+        if !safe && self.was_replaced(&travelled) {
+            return Ok(self.dressed(self.back_to_form(), &travelled));
+        }
+        self.arrival.note_use(&mut travelled);
+        let response = self.forward(body, Some(&travelled.changes)).await;
+        if !self.was_swapped(&travelled, &response) {
+            return Ok(self.dressed(response, &travelled));
+        }
+        let safe = safe && !has_body(&self.parts.headers);
+        tracing::info!(repeated = safe, "ECOM has silently begun another DW session");
+        if safe {
+            self.again(response, travelled).await
+        } else {
+            Ok(self.apart(response, travelled))
+        }
+    }
+
+    /// A request that must not be repeated was served in a session of nobody we know: the answer
+    /// stands, the session does not reach the browser. The next page makes the shopper's anew.
+    fn apart(&self, mut swapped: Response, before: Travelled) -> Response {
+        drop_dw_session(swapped.headers_mut());
+        let mut ending = before.ending;
+        ending.dw = DwChange::Drop;
+        match self.arrival.finish(ending, None) {
+            Ok(travelled) => self.dressed(swapped, &travelled),
+            // It has been done: saying "try again" would have it done twice.
+            Err(_) => swapped,
+        }
+    }
+
+    /// ECOM has silently begun a new guest session in place of ours: ours was dead. It is made
+    /// anew, and the page is asked for once more.
+    async fn again(&self, swapped: Response, before: Travelled) -> Result<Response, Problem> {
+        if matches!(before.ending.dw, DwChange::Set { .. }) {
+            // A session we made a moment ago and ECOM does not know: asking again would loop.
+            return Ok(self.not_accepted(swapped, &before));
+        }
+        let travelled = self.arrival.travel_on(&before.ending).await?;
+        if let Some(trouble) = travelled.ending.outcome.trouble() {
+            // What ECOM has shown is somebody else's page.
+            return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
+        }
+        let changes = Some(&travelled.changes);
+        let response = self.forward(Body::empty(), changes).await;
+        if self.was_swapped(&travelled, &response) {
+            return Ok(self.not_accepted(response, &travelled));
+        }
+        Ok(self.dressed(response, &travelled))
+    }
+
+    /// ECOM does not know a session that OCAPI has just made. A guest may see the page it made for
+    /// another guest; a registered shopper must not be shown a guest's page as if it were theirs.
+    fn not_accepted(&self, swapped: Response, travelled: &Travelled) -> Response {
+        tracing::warn!("ECOM does not accept the DW session that OCAPI made");
+        let DwChange::Set { owner, .. } = &travelled.ending.dw else {
+            return self.dressed(swapped, travelled);
+        };
+        match owner.kind {
+            CustomerType::Guest => self.dressed(swapped, travelled),
+            CustomerType::Registered => {
+                let trouble = Trouble { cause: Cause::Unavailable, retry_after: None };
+                self.dressed(Problem::Upstream(trouble).into_response(), travelled)
+            }
+        }
+    }
+
+    /// Whether the DW session the form was rendered in is no more. Where there was none, the form
+    /// was not rendered in one.
+    fn was_replaced(&self, travelled: &Travelled) -> bool {
+        if !self.arrival.presented.has(DWSID) && self.arrival.memory.dw.is_none() {
+            return false;
+        }
+        match &travelled.ending.dw {
+            // A Hybrid Auth tenant says on every token answer which session it keeps.
+            DwChange::Set { cookies, .. } => {
+                self.arrival.presented.dwsid.iter().all(|dwsid| *dwsid != cookies.dwsid)
+            }
+            DwChange::Drop | DwChange::Missing(_) => true,
+            DwChange::Keep | DwChange::Confirm(_) => false,
+        }
+    }
+
+    /// Whether ECOM sets another `dwsid` than the one it was sent.
+    fn was_swapped(&self, travelled: &Travelled, response: &Response) -> bool {
+        let cookies = self.cookies(Some(&travelled.changes));
+        let ours = cookies.as_ref().and_then(|cookies| value_of(cookies.as_bytes(), DWSID));
+        let mut answered = response.headers().get_all(SET_COOKIE).iter();
+        let theirs = answered.find_map(|header| value_of(header.as_bytes(), DWSID));
+        matches!((ours, theirs), (Some(ours), Some(theirs)) if ours != theirs)
+    }
+
+    /// A form that was rendered in a session that is no more cannot be sent in the new one: its
+    /// CSRF token would be wrong, and ECOM would log the shopper out. The page is shown again.
+    fn back_to_form(&self) -> Response {
+        if !wants_page(&self.parts.headers) {
+            return Problem::SessionExpired.into_response();
+        }
+        let origin = self.arrival.site.config.public_origin.as_str();
+        let referer = self.parts.headers.get(REFERER).and_then(|referer| referer.to_str().ok());
+        let path = referer.and_then(|referer| referer.strip_prefix(origin)).and_then(local_path);
+        let location = HeaderValue::from_str(path.unwrap_or("/"));
+        let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
+        (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+    }
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
+}
+
+/// The value of the cookie `name` in a `Cookie` or at the head of a `Set-Cookie` header.
+fn value_of<'a>(header: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    header
+        .split(|byte| *byte == b';')
+        .map(<[u8]>::trim_ascii)
+        .find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+}

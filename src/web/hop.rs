@@ -1,0 +1,156 @@
+//! One request on its way through to an upstream, and its answer on the way back.
+//!
+//! The request that goes on already carries the new cookies, so a page is rendered once, in the
+//! right session; the browser gets the same cookies on the answer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::arrival::{Arrival, Travelled};
+use super::guard::local_path;
+use super::notes::RequestId;
+use super::visit::Visit;
+use crate::app::App;
+use crate::config::Origin;
+use crate::problem::Problem;
+use crate::route::{Kind, Route, TokenNeed};
+use crate::session::CustomerType;
+use crate::session::names::{DWSID, is_dw_companion};
+use crate::session::write::Changes;
+use crate::site::Site;
+
+/// One request on its way through.
+pub(super) struct Hop {
+    pub(super) app: Arc<App>,
+    pub(super) arrival: Arrival,
+    pub(super) route: Arc<Route>,
+    pub(super) parts: Parts,
+}
+
+impl Hop {
+    /// A registered shopper never silently becomes a guest: a call is refused before it could be
+    /// made as somebody else, and a page that needs the shopper is left for the login page. Other
+    /// pages are shown to the guest, and `GET /bff/session` tells.
+    pub(super) fn told_of_expiry(&self, visit: Visit, travelled: &Travelled) -> Option<Response> {
+        match visit {
+            _ if !travelled.ending.session_expired => self.told_to_sign_in(visit, travelled),
+            Visit::Document if self.is_protected() => self.login_page(true),
+            Visit::Document => None,
+            Visit::Call | Visit::Quiet => Some(Problem::SessionExpired.into_response()),
+        }
+    }
+
+    /// What is for registered shoppers only is left for the login page, or refused.
+    fn told_to_sign_in(&self, visit: Visit, travelled: &Travelled) -> Option<Response> {
+        let customer = travelled.customer(&self.arrival);
+        let registered = customer.is_some_and(|it| it.kind == CustomerType::Registered);
+        if self.route.token != TokenNeed::Registered || registered {
+            return None;
+        }
+        let page = if visit == Visit::Document { self.login_page(false) } else { None };
+        Some(page.unwrap_or_else(|| Problem::SignInNeeded.into_response()))
+    }
+
+    fn is_protected(&self) -> bool {
+        let path = self.parts.uri.path();
+        let needs_login = |prefix: &String| {
+            path.strip_prefix(prefix.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.route.token == TokenNeed::Registered
+            || self.arrival.site.config.session.protected_paths.iter().any(needs_login)
+    }
+
+    /// Where a shopper is sent whose registered session has expired: once, because the new guest
+    /// who comes back has nothing left that could expire.
+    fn login_page(&self, expired: bool) -> Option<Response> {
+        let page = self.arrival.site.config.session.login_page.as_deref()?;
+        let wanted = self.parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        if expired {
+            query.append_pair("error", "session_expired");
+        }
+        let query = query.append_pair("return_to", local_path(wanted).unwrap_or("/")).finish();
+        let location = HeaderValue::from_str(&format!("{page}?{query}")).ok()?;
+        Some((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
+    }
+
+    pub(super) fn dressed(&self, mut response: Response, travelled: &Travelled) -> Response {
+        let ours = travelled.changes.cookies.iter().any(|write| write.name() == DWSID);
+        if ours || self.arrival.is_past(&travelled.ending) {
+            drop_dw_session(response.headers_mut());
+        }
+        self.arrival.dress(travelled, &mut response);
+        response
+    }
+
+    /// A page that cannot be had is an answer too: it carries the cookies that were made for it,
+    /// or a rotated refresh token would be lost.
+    pub(super) async fn forward(&self, body: Body, changes: Option<&Changes>) -> Response {
+        let cookies = self.cookies(changes);
+        let site = &self.arrival.site;
+        let response = forward(&self.app, site, &self.route, &self.parts, body, cookies).await;
+        response.unwrap_or_else(IntoResponse::into_response)
+    }
+
+    /// The request's cookies after `changes`: of several candidates for a credential only the one
+    /// that was judged, and nothing of our own memory.
+    pub(super) fn cookies(&self, changes: Option<&Changes>) -> Option<HeaderValue> {
+        let unchanged = Changes::default();
+        let names = &self.arrival.site.names;
+        let judged = self.arrival.judged(&self.parts.headers.get_all(COOKIE));
+        let forwarded = changes.unwrap_or(&unchanged).forwarded(judged.into_iter(), names)?;
+        HeaderValue::from_bytes(&forwarded).ok()
+    }
+}
+
+/// Sends a request to the upstream of `route`.
+pub(super) async fn forward(
+    app: &App,
+    site: &Site,
+    route: &Route,
+    parts: &Parts,
+    body: Body,
+    cookies: Option<HeaderValue>,
+) -> Result<Response, Problem> {
+    let id = parts.extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
+    let origin = origin(site, route.kind).ok_or(Problem::NotFound)?;
+    app.proxy.forward(origin, &site.config.public_origin, parts, body, cookies, id).await
+}
+
+/// Where the upstream of a kind is reached, if the site has it.
+pub(super) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
+    let config = &site.config;
+    match kind {
+        Kind::Head => config.routes.head.as_ref(),
+        Kind::Ecom => config.routes.ecom.as_ref(),
+        Kind::Scapi | Kind::Slas(_) => Some(&config.slas.base_url),
+        Kind::Ocapi => config.ocapi.as_ref().map(|ocapi| &ocapi.base_url),
+    }
+}
+
+/// The request's cookies without our own memory.
+pub(super) fn untouched(site: &Site, parts: &Parts) -> Option<HeaderValue> {
+    let headers = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    HeaderValue::from_bytes(&Changes::default().forwarded(headers, &site.names)?).ok()
+}
+
+/// The DW session on this answer is our affair: ECOM's must not reach the browser.
+pub(super) fn drop_dw_session(headers: &mut HeaderMap) {
+    let foreign = |header: &HeaderValue| {
+        let name = header.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
+        let name = std::str::from_utf8(name.trim_ascii()).unwrap_or_default();
+        name == DWSID || is_dw_companion(name)
+    };
+    let kept: Vec<HeaderValue> =
+        headers.get_all(SET_COOKIE).iter().filter(|header| !foreign(header)).cloned().collect();
+    headers.remove(SET_COOKIE);
+    for header in kept {
+        headers.append(SET_COOKIE, header);
+    }
+}

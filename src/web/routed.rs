@@ -1,0 +1,103 @@
+//! Everything that is not a route of our own: to where the route table says, on its terms.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::response::{IntoResponse as _, Response};
+use http::Method;
+use http::header::ALLOW;
+use http::request::Parts;
+
+use super::arrival::Arrival;
+use super::guard::may_change_state;
+use super::hop::{Hop, drop_dw_session, forward, untouched};
+use super::notes::Notes;
+use super::visit::{Quietness, Visit, is_crawler, visit};
+use crate::app::App;
+use crate::problem::Problem;
+use crate::route::path::{EncodedSlash, is_plain};
+use crate::route::{Crawlers, Csrf, Kind, Route};
+use crate::site::Site;
+
+/// Sends a request where its path leads.
+pub(super) async fn proxy(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
+    let route = route(&site, parts.uri.path())?;
+    if let Some(notes) = parts.extensions.get::<Notes>() {
+        notes.with(|noted| noted.route = Some(word(route.kind)));
+    }
+    if !route.methods.contains(&parts.method) {
+        return Ok(([(ALLOW, listed(&route.methods))], Problem::MethodNotAllowed).into_response());
+    }
+    if route.csrf == Csrf::SameOrigin {
+        may_change_state(&parts.method, &parts.headers, &site.config)?;
+    }
+    if route.crawlers == Crawlers::Refused && is_crawler(&parts.headers, &app.crawlers) {
+        return Err(Problem::Refused);
+    }
+    match route.kind {
+        Kind::Head | Kind::Ecom => page(app, &site, route, parts, body).await,
+        Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => Err(Problem::NotFound),
+    }
+}
+
+/// The route for a path, which is read below the site's prefix and must read alike everywhere.
+fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
+    const CONFUSING: Problem = Problem::BadRequest("The path can be read in more than one way.");
+    if !is_plain(path.as_bytes(), EncodedSlash::Part) {
+        return Err(CONFUSING);
+    }
+    let below = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
+    let below = if below.is_empty() { "/" } else { below };
+    let route = site.config.routes.table.find(below).cloned().ok_or(Problem::NotFound)?;
+    if route.kind != Kind::Head && !is_plain(path.as_bytes(), EncodedSlash::Refused) {
+        return Err(CONFUSING);
+    }
+    Ok(route)
+}
+
+/// Words from a fixed set, for logs and metrics.
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Head => "head",
+        Kind::Ecom => "ecom",
+        Kind::Scapi => "scapi",
+        Kind::Ocapi => "ocapi",
+        Kind::Slas(_) => "slas",
+    }
+}
+
+fn listed(methods: &[Method]) -> String {
+    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(",")
+}
+
+async fn page(
+    app: Arc<App>,
+    site: &Arc<Site>,
+    route: Arc<Route>,
+    mut parts: Parts,
+    body: Body,
+) -> Result<Response, Problem> {
+    let asset_suffixes = &site.config.routes.asset_suffixes;
+    let quietness = Quietness { asset_suffixes, crawlers: &app.crawlers };
+    let visit = visit(&parts.method, parts.uri.path(), &parts.headers, &route, &quietness);
+    if visit == Visit::Quiet {
+        let cookies = untouched(site, &parts);
+        let mut response = forward(&app, site, &route, &parts, body, cookies).await?;
+        // Nor does it change the session: ECOM may have begun another one for it.
+        drop_dw_session(response.headers_mut());
+        return Ok(response);
+    }
+    let arrival = Arrival::from_request_parts(&mut parts, &app).await?;
+    let kind = route.kind;
+    let hop = Hop { app, arrival, route, parts };
+    match kind {
+        Kind::Ecom => hop.to_ecom(visit, body).await,
+        _ => hop.to_head(visit, body).await,
+    }
+}
