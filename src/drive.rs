@@ -191,6 +191,7 @@ pub fn intent_word(intent: Intent) -> &'static str {
         Intent::Head => "head",
         Intent::Ecom => "ecom",
         Intent::Renew => "renew",
+        Intent::Api => "api",
         Intent::SignIn(_) => "sign_in",
         Intent::SignOut { .. } => "sign_out",
     }

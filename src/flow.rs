@@ -17,6 +17,7 @@ mod bridge;
 mod ending;
 mod facts;
 mod journey;
+mod receive;
 mod sign_in;
 mod sign_out;
 
@@ -33,6 +34,7 @@ pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
     Intent, Policy,
 };
+pub use receive::receive;
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub enum Step {
 #[must_use]
 pub fn decide(facts: Facts, intent: Intent) -> Step {
     match intent {
-        Intent::Head | Intent::Ecom | Intent::Renew => arrive::begin(facts, intent),
+        Intent::Head | Intent::Ecom | Intent::Renew | Intent::Api => arrive::begin(facts, intent),
         Intent::SignIn(basket) => sign_in::begin(facts, basket),
         Intent::SignOut { all_devices } => sign_out::begin(facts, all_devices),
     }

@@ -32,6 +32,7 @@ fn without_refresh(journey: Journey) -> Step {
         Access::Expired(claims) if claims.customer.kind == CustomerType::Registered => {
             lose(journey, CustomerType::Registered)
         }
+        _ if journey.goal == Goal::Arrive(Intent::Api) => bridge::set_aside(journey),
         Access::Expired(claims) => {
             let usid = guest_usid(claims);
             journey.ask_guest(usid)
@@ -50,6 +51,9 @@ fn without_refresh(journey: Journey) -> Step {
 fn lose(mut journey: Journey, kind: CustomerType) -> Step {
     journey.tokens = Tokens::Dropped;
     journey.session_expired |= kind == CustomerType::Registered;
+    if journey.goal == Goal::Arrive(Intent::Api) {
+        return journey.reached(DwChange::Drop);
+    }
     journey.ask_guest(None)
 }
 

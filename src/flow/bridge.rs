@@ -14,6 +14,7 @@ pub(super) fn settle(journey: Journey) -> Step {
         return journey.reached(DwChange::Keep);
     };
     match journey.facts.policy.mode {
+        _ if journey.goal == Goal::Arrive(Intent::Api) => settle_aside(journey, customer),
         BridgeMode::None => settle_alone(journey, &customer),
         BridgeMode::HybridAuth => settle_hybrid(journey, customer),
         BridgeMode::Classic => settle_classic(journey, customer),
@@ -36,6 +37,21 @@ pub(super) fn settle_without_refresh(journey: Journey, trouble: Trouble) -> Step
 
 fn settle_alone(journey: Journey, customer: &Customer) -> Step {
     let gone = is_new(&journey) || is_anothers(&journey, customer);
+    journey.reached(if gone { DwChange::Drop } else { DwChange::Keep })
+}
+
+/// An API does not need the DW session: it is neither made nor asked about, but another's goes.
+fn settle_aside(journey: Journey, owner: Customer) -> Step {
+    match granted_dw(&journey) {
+        Some(cookies) => journey.reached(DwChange::Set { cookies, owner }),
+        None => settle_alone(journey, &owner),
+    }
+}
+
+/// The same when there are no good tokens, but perhaps old ones that say who the shopper was.
+pub(super) fn set_aside(journey: Journey) -> Step {
+    let was = journey.facts.customer();
+    let gone = was.is_some_and(|customer| is_anothers(&journey, customer));
     journey.reached(if gone { DwChange::Drop } else { DwChange::Keep })
 }
 

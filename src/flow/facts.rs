@@ -44,6 +44,9 @@ pub enum Intent {
     Ecom,
     /// A call that may renew what the browser holds but begins no session of its own.
     Renew,
+    /// A call of an API: only the tokens matter. It begins no session, makes no DW session, and
+    /// nobody who is signed out goes on as a guest.
+    Api,
     /// B2C Commerce credentials are at hand.
     SignIn(GuestBasket),
     /// The shopper leaves.

@@ -126,7 +126,7 @@ impl Start {
     }
 
     pub(crate) fn is_arrival(&self) -> bool {
-        matches!(self.intent, Intent::Head | Intent::Ecom | Intent::Renew)
+        matches!(self.intent, Intent::Head | Intent::Ecom | Intent::Renew | Intent::Api)
     }
 
     pub(crate) fn is_sign_in(&self) -> bool {
@@ -138,7 +138,7 @@ impl Start {
     }
 }
 
-pub(crate) const ARRIVALS: [Intent; 3] = [Intent::Head, Intent::Ecom, Intent::Renew];
+pub(crate) const ARRIVALS: [Intent; 4] = [Intent::Head, Intent::Ecom, Intent::Renew, Intent::Api];
 pub(crate) const SIGN_INS: [Intent; 3] = [
     Intent::SignIn(GuestBasket::Unknown),
     Intent::SignIn(GuestBasket::Empty),

@@ -39,6 +39,7 @@ pub(crate) fn intent(intent: Intent) -> &'static str {
         Intent::Head => "Head",
         Intent::Ecom => "Ecom",
         Intent::Renew => "Renew",
+        Intent::Api => "Api",
         Intent::SignIn(GuestBasket::Unknown) => "SignIn, basket unknown",
         Intent::SignIn(GuestBasket::Empty) => "SignIn, basket empty",
         Intent::SignIn(GuestBasket::HasItems) => "SignIn, basket has items",
