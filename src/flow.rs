@@ -35,6 +35,7 @@ pub use facts::{
     Intent, Policy,
 };
 pub use receive::receive;
+pub use sign_out::signed_out_here;
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]

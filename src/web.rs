@@ -6,6 +6,7 @@ use axum::Router;
 use axum::routing::{MethodRouter, any, get, post};
 
 mod arrival;
+mod caller;
 mod ecom;
 mod go;
 mod guard;
@@ -18,6 +19,7 @@ mod notes;
 mod places;
 mod routed;
 mod session;
+mod slas;
 mod view;
 mod visit;
 

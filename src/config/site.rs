@@ -54,6 +54,8 @@ pub struct SlasConfig {
     pub client_secret: Option<SecretString>,
     /// Its registered redirect URI.
     pub redirect_uri: String,
+    /// Every redirect URI that callers of the façade may name; that one first.
+    pub redirect_uris: Vec<String>,
     /// Send `x-slas-client-auth`.
     pub strict_client_auth: bool,
     /// Whom tokens must have been made for.
@@ -221,9 +223,11 @@ fn read_slas(section: &Section<'_>, site: Option<&SiteId>) -> Option<SlasConfig>
     let client_id = section.parse("client_id", parse::client_id);
     let client_secret = section.secret("client_secret");
     let redirect_uri = section.parse("redirect_uri", parse::redirect_uri);
+    let further = read_redirect_uris(section);
     let strict_client_auth = section.boolean("strict_client_auth");
     section.finish();
     let (organization_id, client_id) = (organization_id?, client_id?);
+    let redirect_uri = redirect_uri?;
     let tenant = organization_id.trim_start_matches("f_ecom_").to_owned();
     let channel = site?.as_str().to_owned();
     Some(SlasConfig {
@@ -232,9 +236,19 @@ fn read_slas(section: &Section<'_>, site: Option<&SiteId>) -> Option<SlasConfig>
         organization_id,
         client_id,
         client_secret,
-        redirect_uri: redirect_uri?,
+        redirect_uris: [redirect_uri.clone()].into_iter().chain(further?).collect(),
+        redirect_uri,
         strict_client_auth: strict_client_auth?,
     })
+}
+
+fn read_redirect_uris(section: &Section<'_>) -> Option<Vec<String>> {
+    let uris = section.texts("further_redirect_uris")?;
+    if uris.iter().any(|uri| parse::redirect_uri(uri).is_err()) {
+        section.problem("further_redirect_uris", "must be a list of redirect URIs");
+        return None;
+    }
+    Some(uris)
 }
 
 /// The outer `None` is a fault, the inner one a site without OCAPI.

@@ -70,6 +70,12 @@ impl CookieNames {
         }
     }
 
+    /// Whether scripts may read the tokens.
+    #[must_use]
+    pub fn tokens_are_readable(&self) -> bool {
+        self.readable(&self.access) == Readable::ByScripts
+    }
+
     /// Whether scripts may read the cookie `name`.
     #[must_use]
     pub fn readable(&self, name: &str) -> Readable {

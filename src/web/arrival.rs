@@ -152,6 +152,11 @@ impl Arrival {
         }
     }
 
+    /// What the calls made for this request have in common.
+    pub(super) fn context(&self) -> &CallContext {
+        &self.context
+    }
+
     /// The facts of this request.
     pub(super) fn facts(&self, signature: Option<DwSignature>) -> Facts {
         let surroundings = Surroundings {

@@ -31,8 +31,8 @@ const DOORS: [(&str, &[&str]); 23] = [
     (
         "web",
         &[
-            "app", "clock", "config", "drive", "flow", "ids", "metrics", "problem", "proxy",
-            "retired", "route", "session", "site", "upstream",
+            "app", "clock", "config", "drive", "facade", "flow", "ids", "metrics", "problem",
+            "proxy", "retired", "route", "session", "site", "upstream",
         ],
     ),
     ("serve", &["admin", "app", "clock", "config", "web"]),

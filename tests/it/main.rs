@@ -12,6 +12,7 @@ mod caching;
 mod cost;
 mod ecom;
 mod ecom_first;
+mod facade;
 mod faults;
 mod go;
 mod landing;

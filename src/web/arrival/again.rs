@@ -1,7 +1,7 @@
 //! The way on from an ending whose DW session turned out to be dead.
 
 use super::{Arrival, Travelled};
-use crate::flow::{Dw, Ending, Facts, HeldRefresh, Intent, TokenChange};
+use crate::flow::{Access, Dw, Ending, Facts, HeldRefresh, Intent, TokenChange};
 use crate::problem::Problem;
 use crate::session::judge;
 
@@ -16,6 +16,16 @@ impl Arrival {
         }
         ending.session_expired |= before.session_expired;
         self.finish(ending, None)
+    }
+
+    /// The facts of this request for a caller who has been told that the access token no longer
+    /// works: it counts only if it cannot be renewed.
+    pub(in crate::web) fn facts_to_renew(&self) -> Facts {
+        let mut facts = self.facts(None);
+        if let Access::Fresh(held) = facts.access {
+            facts.access = Access::Ending(held);
+        }
+        facts
     }
 
     fn facts_after(&self, before: &Ending) -> Facts {

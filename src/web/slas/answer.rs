@@ -1,0 +1,124 @@
+//! What a caller of the façade is told.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use super::super::arrival::Arrival;
+use crate::facade::body;
+use crate::facade::operations::Operation;
+use crate::flow::HeldAccess;
+use crate::session::Grant;
+use crate::timestamp::Timestamp;
+use crate::upstream::http::Reply;
+
+/// Headers of SLAS that mean something to a head.
+const TOLD: [HeaderName; 8] = [
+    LOCATION,
+    RETRY_AFTER,
+    HeaderName::from_static("x-ratelimit-1m-limit"),
+    HeaderName::from_static("x-ratelimit-1m-remaining"),
+    HeaderName::from_static("x-ratelimit-1m-reset"),
+    HeaderName::from_static("x-ratelimit-5m-limit"),
+    HeaderName::from_static("x-ratelimit-5m-remaining"),
+    HeaderName::from_static("x-ratelimit-5m-reset"),
+];
+
+/// Everything SLAS says but for its cookies, for a server that keeps the tokens itself.
+pub(super) fn whole(reply: &Reply) -> Response {
+    let mut response = (reply.status, reply.body.clone()).into_response();
+    response.headers_mut().remove(CONTENT_TYPE);
+    if let Some(kind) = reply.headers.get(CONTENT_TYPE) {
+        response.headers_mut().insert(CONTENT_TYPE, kind.clone());
+    }
+    tell(response, &reply.headers)
+}
+
+/// An answer by which no tokens come: redirects as they are, errors without what may be a secret.
+pub(super) fn without_tokens(operation: Operation, reply: &Reply) -> Response {
+    if operation == Operation::PasswordlessLogin && reply.status == StatusCode::NOT_FOUND {
+        // Whether somebody has an account is nobody's business.
+        return StatusCode::OK.into_response();
+    }
+    if reply.status.is_client_error() {
+        let error = Value::Object(body::error(&reply.body));
+        return json(reply.status, &error, &reply.headers);
+    }
+    match serde_json::from_slice::<Value>(&reply.body) {
+        Ok(mut said) if !reply.status.is_redirection() => {
+            body::strip(&mut said);
+            json(reply.status, &said, &reply.headers)
+        }
+        _ => tell(reply.status.into_response(), &reply.headers),
+    }
+}
+
+/// The tokens of a refresh, as SLAS would say it.
+pub(super) fn tokens(grant: &Grant, arrival: &Arrival) -> Response {
+    let now = arrival.site.clock.now();
+    let refresh = grant.refresh.as_ref();
+    let mut said =
+        lasting(&HeldAccess { token: grant.access.clone(), claims: grant.claims.clone() }, now);
+    said["refresh_token"] = refresh.map(|refresh| refresh.token.expose()).into();
+    said["refresh_token_expires_in"] = refresh.map(|refresh| refresh.expires_in).into();
+    sealed(said, arrival)
+}
+
+/// The same of an access token that the browser holds already.
+pub(super) fn held(held: &HeldAccess, arrival: &Arrival) -> Response {
+    sealed(lasting(held, arrival.site.clock.now()), arrival)
+}
+
+fn lasting(held: &HeldAccess, now: Timestamp) -> Value {
+    let claims = &held.claims;
+    json!({
+        "access_token": held.token.expose(),
+        "token_type": "Bearer",
+        "expires_in": claims.expires_at.since(now).max(0),
+        "usid": claims.usid.as_str(),
+        "customer_id": claims.customer.id.as_str(),
+        "dnt": claims.dnt.unwrap_or_default().to_string(),
+    })
+}
+
+fn sealed(mut said: Value, arrival: &Arrival) -> Response {
+    if !arrival.site.names.tokens_are_readable() {
+        body::strip(&mut said);
+    }
+    json(StatusCode::OK, &said, &HeaderMap::new())
+}
+
+/// In the very words that the shipped clients look for: they go on as a guest.
+pub(super) fn invalid_refresh_token() -> Response {
+    let said = json!({"status_code": "401 UNAUTHORIZED", "message": "invalid refresh_token"});
+    json(StatusCode::UNAUTHORIZED, &said, &HeaderMap::new())
+}
+
+/// In the very words that the shipped clients look for: they refresh, or go on as a guest.
+pub(in crate::web) fn no_access_token() -> Response {
+    let said = json!({"status_code": "400 BAD_REQUEST", "message": "access_token_cookie_missing"});
+    json(StatusCode::BAD_REQUEST, &said, &HeaderMap::new())
+}
+
+/// As SLAS answers a logout.
+pub(super) fn signed_out() -> Response {
+    let said = json!({"token_type": "Bearer", "expires_in": 0, "refresh_token_expires_in": 0});
+    json(StatusCode::OK, &said, &HeaderMap::new())
+}
+
+pub(super) fn json(status: StatusCode, body: &Value, headers: &HeaderMap) -> Response {
+    let mut response = (status, body.to_string()).into_response();
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    tell(response, headers)
+}
+
+fn tell(mut response: Response, headers: &HeaderMap) -> Response {
+    for name in &TOLD {
+        if let Some(value) = headers.get(name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}
