@@ -64,6 +64,7 @@ impl Warm {
             issued_at: NOW.plus(-60),
             expires_at: NOW.plus(1740),
             dnt: Some(false),
+            origin: None,
         };
         let verdicts = Cache::new(1000);
         verdicts.insert(access.tag(), claims);

@@ -2,10 +2,11 @@
 //! with its key and the file (or variable) it came from.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 mod layers;
@@ -19,8 +20,9 @@ pub use layers::Layers;
 pub use masked::masked;
 pub use parse::Origin;
 pub use routes::RouteConfig;
-pub use site::{BasketAction, OcapiConfig, SessionConfig, Site, SlasConfig};
+pub use site::{BasketAction, CookieConfig, OcapiConfig, SessionConfig, Site, SlasConfig};
 
+use crate::peer::TrustedProxies;
 use crate::session::memory::{KeyRing, SHORTEST_SECRET};
 use reader::{Report, Section};
 
@@ -50,6 +52,10 @@ pub struct Server {
     pub listen: SocketAddr,
     /// For a whole request head.
     pub header_read_timeout: Duration,
+    /// For an HTTP/2 connection without a request.
+    pub idle_timeout: Duration,
+    /// For a client that does not read what is written to it.
+    pub write_timeout: Duration,
     /// Longest body of our own routes, in octets.
     pub body_limit: usize,
     /// For a whole request to our own routes.
@@ -60,6 +66,8 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Connections at a time.
     pub connection_limit: usize,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// Limits of upstream calls.
@@ -75,6 +83,10 @@ pub struct UpstreamLimits {
     pub body_limit: usize,
     /// For the response head of a proxied request.
     pub proxy_timeout: Duration,
+    /// Proxied requests at one upstream at a time.
+    pub proxy_concurrency: usize,
+    /// For a WebSocket in which nothing moves.
+    pub websocket_idle: Duration,
 }
 
 /// One thing that is wrong with the configuration.
@@ -152,21 +164,42 @@ impl Config {
 fn read_server(section: &Section<'_>) -> Option<Server> {
     let listen = section.parse("listen", parse_address);
     let header_read_timeout = section.millis("header_read_timeout_ms", 1);
+    let idle_timeout = section.millis("idle_timeout_ms", 1);
+    let write_timeout = section.millis("write_timeout_ms", 1);
     let body_limit = section.number("body_limit_bytes", 256);
     let request_timeout = section.millis("request_timeout_ms", 1);
     let drain_delay = section.millis("drain_delay_ms", 0);
     let drain_timeout = section.millis("drain_timeout_ms", 0);
     let connection_limit = section.number("connection_limit", 1);
+    let trusted_proxies = read_trusted_proxies(section);
     section.finish();
     Some(Server {
         listen: listen?,
         header_read_timeout: header_read_timeout?,
+        idle_timeout: idle_timeout?,
+        write_timeout: write_timeout?,
         body_limit: body_limit?,
         request_timeout: request_timeout?,
         drain_delay: drain_delay?,
         drain_timeout: drain_timeout?,
         connection_limit: connection_limit?,
+        trusted_proxies: trusted_proxies?,
     })
+}
+
+/// A single address counts as a network of one.
+fn read_trusted_proxies(section: &Section<'_>) -> Option<TrustedProxies> {
+    let texts = section.texts("trusted_proxies")?;
+    let network = |text: &String| {
+        let one = text.parse::<IpAddr>().map(IpNet::from);
+        text.parse::<IpNet>().map_err(|_| ()).or_else(|()| one.map_err(|_| ()))
+    };
+    let texts = texts.iter().filter(|text| !text.is_empty());
+    let networks = texts.map(network).collect::<Result<Vec<_>, ()>>();
+    if networks.is_err() {
+        section.problem("trusted_proxies", "must be networks, like 10.0.0.0/8 or fd00::/8");
+    }
+    networks.ok().map(TrustedProxies::new)
 }
 
 fn read_upstream(section: &Section<'_>) -> Option<UpstreamLimits> {
@@ -175,6 +208,8 @@ fn read_upstream(section: &Section<'_>) -> Option<UpstreamLimits> {
     let refresh_timeout = section.millis("refresh_timeout_ms", 1);
     let body_limit = section.number("body_limit_bytes", 4096);
     let proxy_timeout = section.millis("proxy_timeout_ms", 1);
+    let proxy_concurrency = section.number("proxy_concurrency", 1);
+    let websocket_idle = section.millis("websocket_idle_ms", 1);
     section.finish();
     Some(UpstreamLimits {
         connect_timeout: connect_timeout?,
@@ -182,6 +217,8 @@ fn read_upstream(section: &Section<'_>) -> Option<UpstreamLimits> {
         refresh_timeout: refresh_timeout?,
         body_limit: body_limit?,
         proxy_timeout: proxy_timeout?,
+        proxy_concurrency: proxy_concurrency?,
+        websocket_idle: websocket_idle?,
     })
 }
 

@@ -134,6 +134,15 @@ identifier! {
     /// registered shopper.
     CustomerId, longest 128
 }
+identifier! {
+    /// A word of SLAS that goes into a cookie as it is, such as an identity provider's name.
+    Word, longest 128
+}
+secret! {
+    /// An `OpenID` token that SLAS gives beside its own. Name and value of one cookie fit 4096
+    /// octets, hence the bound.
+    IdToken, longest 4000
+}
 secret! {
     /// A SLAS access token (JWT). Name and value of one cookie fit 4096 octets, hence the bound.
     AccessToken, longest 4000

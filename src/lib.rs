@@ -17,6 +17,7 @@ pub mod flow;
 mod forgetful;
 pub mod ids;
 pub mod metrics;
+pub mod peer;
 pub mod problem;
 pub mod proxy;
 pub mod retired;

@@ -17,6 +17,7 @@ pub struct Metrics {
     call_seconds: Family<UpstreamLabels, Histogram>,
     journeys: Family<JourneyLabels, Counter>,
     refreshes: Family<RefreshLabels, Counter>,
+    cookies_filtered: Family<ReasonLabels, Counter>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -48,6 +49,11 @@ struct RefreshLabels {
     answer: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("tandem");
@@ -59,6 +65,7 @@ impl Default for Metrics {
             }),
             journeys: Family::default(),
             refreshes: Family::default(),
+            cookies_filtered: Family::default(),
             registry: Registry::default(),
         };
         registry.register("requests", "Requests answered", metrics.requests.clone());
@@ -73,6 +80,11 @@ impl Default for Metrics {
             "refreshes",
             "Refreshes asked for, by where the answer came from",
             metrics.refreshes.clone(),
+        );
+        registry.register(
+            "cookies_filtered",
+            "Cookies of upstreams that did not pass, or not as they were",
+            metrics.cookies_filtered.clone(),
         );
         Self { registry, ..metrics }
     }
@@ -111,6 +123,11 @@ impl Metrics {
     /// Counts a refresh: `asked` SLAS, `joined` one under way, or `remembered` its answer.
     pub fn refresh(&self, answer: &'static str) {
         self.refreshes.get_or_create(&RefreshLabels { answer }).inc();
+    }
+
+    /// Counts a cookie of an upstream that did not pass as it was.
+    pub fn cookie_filtered(&self, reason: &'static str) {
+        self.cookies_filtered.get_or_create(&ReasonLabels { reason }).inc();
     }
 
     /// Everything in the OpenMetrics text format.

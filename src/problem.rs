@@ -55,6 +55,8 @@ pub enum Problem {
     Unreachable,
     /// The Head or ECOM takes too long.
     TooSlow,
+    /// The Head or ECOM has as many requests of ours as it may have.
+    Busy,
     /// We took too long ourselves.
     TimedOut,
     /// A defect of ours.
@@ -141,6 +143,12 @@ impl Problem {
                 StatusCode::GATEWAY_TIMEOUT,
                 "upstream_unavailable",
                 "The shop takes too long to answer.",
+                Some(RETRY),
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "upstream_unavailable",
+                "The shop is very busy right now. Please try again in a moment.",
                 Some(RETRY),
             ),
             Self::TimedOut => (

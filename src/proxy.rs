@@ -1,98 +1,191 @@
-//! Carries a request to the Head or to ECOM and the answer back, streaming both ways.
+//! Carries a request to an upstream and the answer back, streaming both ways.
 //!
 //! By hyper and not by reqwest: the path must go on as the same bytes it was matched by, and a URL
 //! type that normalises would make them two different paths.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderValue, Request, Version, header};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version};
+use hyper::body::{Body as _, Incoming};
+use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+mod answer;
+mod bound;
+mod connection;
+mod cookies;
 mod headers;
+mod progress;
+pub mod websocket;
+
+pub use cookies::CookieFilter;
 
 use crate::config::{Origin, UpstreamLimits};
 use crate::problem::Problem;
+use bound::{Bound, Held};
+use connection::{Connector, Speaks, Used};
+use progress::Progress;
 
 /// Below the idle time after which common upstreams close a connection.
-const POOL_IDLE: Duration = Duration::from_secs(30);
+const POOL_IDLE: Duration = Duration::from_secs(25);
 const POOL_SIZE: usize = 128;
 
-/// The way to the Head and to ECOM.
+/// A request on its way to an upstream.
+pub struct Outgoing<'a> {
+    /// Where to connect, and the `Host` it is told.
+    pub to: &'a Origin,
+    /// The origin browsers see: told as `X-Forwarded-Host` and `-Proto`, and what an answer's
+    /// `Location` gets in place of `to`.
+    pub public_origin: &'a Origin,
+    /// Further origins whose pages may open a WebSocket.
+    pub allowed_origins: &'a [Origin],
+    /// The browser's request. [`ClientAddress`](crate::peer::ClientAddress) is looked for in its
+    /// extensions.
+    pub parts: &'a Parts,
+    /// In place of the browser's path and query; without it they go on octet for octet.
+    pub target: Option<PathAndQuery>,
+    /// The browser's body.
+    pub body: Body,
+    /// In place of the browser's cookies; none if `None`.
+    pub cookies: Option<HeaderValue>,
+    /// Headers of ours, set after everything else was stripped: they replace the browser's.
+    pub set: HeaderMap,
+    /// Headers of the browser that stay here, besides those that always do.
+    pub remove: &'a [HeaderName],
+    /// Until the head of the answer.
+    pub timeout: Duration,
+    /// Sent as `X-Request-Id`.
+    pub request_id: &'a str,
+}
+
+/// The way to all upstreams that are streamed to and from.
+///
+/// Connections are kept per scheme, host and port, so none is shared between two TLS identities.
 pub struct Proxy {
-    client: Client<HttpsConnector<HttpConnector>, Body>,
-    timeout: Duration,
+    client: Client<Connector, Body>,
+    /// Its connections become tunnels.
+    websockets: Client<Connector, Body>,
+    bound: Bound,
+    websocket_idle: Duration,
 }
 
 impl Proxy {
     /// A pool of connections. `None` if the system has no usable TLS roots.
     #[must_use]
     pub fn new(limits: &UpstreamLimits) -> Option<Self> {
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(limits.connect_timeout));
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_platform_verifier(provider)
-            .ok()?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_SIZE)
-            .build(connector);
-        Some(Self { client, timeout: limits.proxy_timeout })
+        Some(Self {
+            client: client(connection::connector(limits, Speaks::Both)?),
+            websockets: client(connection::connector(limits, Speaks::Http1)?),
+            bound: Bound::new(limits.proxy_concurrency),
+            websocket_idle: limits.websocket_idle,
+        })
     }
 
-    /// Forwards the request with `cookies` in place of its own.
-    pub async fn forward(
-        &self,
-        origin: &Origin,
-        public_origin: &Origin,
-        parts: &Parts,
-        body: Body,
-        cookies: Option<HeaderValue>,
-        request_id: &str,
-    ) -> Result<Response, Problem> {
-        let mut request = Request::new(body);
-        *request.method_mut() = parts.method.clone();
-        *request.uri_mut() = target(origin, &parts.uri)?;
-        *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = headers::onward(&parts.headers, origin, public_origin);
-        if let Some(cookies) = cookies {
-            request.headers_mut().insert(header::COOKIE, cookies);
+    /// Carries the request on and the answer back.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer: the upstream cannot be reached, takes too long, says nonsense, or
+    /// has too much to do already. When a page that may not opens a WebSocket.
+    pub async fn forward(&self, mut outgoing: Outgoing<'_>) -> Result<Response, Problem> {
+        let Outgoing { to, public_origin, allowed_origins, parts, timeout, .. } = outgoing;
+        let websocket = websocket::is_wanted(parts);
+        if websocket {
+            websocket::check_origin(&parts.headers, public_origin, allowed_origins)?;
         }
-        if let Ok(id) = HeaderValue::from_str(request_id) {
-            request.headers_mut().insert("x-request-id", id);
+        let place = self.bound.take(to).ok_or(Problem::Busy)?;
+        let progress = Progress::default();
+        outgoing.body = progress.upload(outgoing.body);
+        let answer = progress.watch(timeout, self.ask(outgoing, websocket)).await;
+        let mut answer = answer.ok_or(Problem::TooSlow)??;
+        let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if switched && websocket {
+            return websocket::open(parts, answer, place, self.websocket_idle);
         }
-        let answer = tokio::time::timeout(self.timeout, self.client.request(request)).await;
-        let answer = answer.map_err(|_| Problem::TooSlow)?.map_err(|error| {
-            tracing::warn!(connect = error.is_connect(), %error, "the upstream does not answer");
-            Problem::Unreachable
-        })?;
+        if switched {
+            tracing::warn!("the upstream switches protocols unasked");
+            return Err(Problem::Unreachable);
+        }
+        answer::homeward(answer.headers_mut(), to, public_origin);
         let (mut parts, body) = answer.into_parts();
-        headers::strip_hop_by_hop(&mut parts.headers);
         parts.version = Version::default();
-        Ok(Response::from_parts(parts, Body::new(body)).into_response())
+        parts.extensions.clear();
+        Ok(Response::from_parts(parts, Held::body(body, place)).into_response())
+    }
+
+    /// Sends the request, once more if that is safe: an upstream may close a connection at the very
+    /// moment we take it out of the pool.
+    async fn ask(
+        &self,
+        mut outgoing: Outgoing<'_>,
+        websocket: bool,
+    ) -> Result<http::Response<Incoming>, Problem> {
+        let client = if websocket { &self.websockets } else { &self.client };
+        let body = std::mem::take(&mut outgoing.body);
+        // RFC 9110 section 9.2.2.
+        let repeatable = outgoing.parts.method.is_idempotent() && body.is_end_stream();
+        let mut answer = client.request(request(&outgoing, body, websocket)?).await;
+        if answer.as_ref().is_err_and(|error| repeatable && was_closed_while_idle(error)) {
+            answer = client.request(request(&outgoing, Body::empty(), websocket)?).await;
+        }
+        match answer {
+            Ok(answer) => {
+                Used::note(answer.extensions());
+                Ok(answer)
+            }
+            Err(error) => {
+                tracing::warn!(connect = error.is_connect(), %error, "the upstream does not answer");
+                Err(Problem::Unreachable)
+            }
+        }
     }
 }
 
+fn client(connector: Connector) -> Client<Connector, Body> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(POOL_SIZE)
+        .build(connector)
+}
+
+fn request(outgoing: &Outgoing<'_>, body: Body, websocket: bool) -> Result<Request<Body>, Problem> {
+    let uri = target(outgoing)?;
+    let mut request = Request::new(body);
+    *request.method_mut() = outgoing.parts.method.clone();
+    *request.uri_mut() = uri;
+    *request.version_mut() = Version::HTTP_11;
+    *request.headers_mut() = headers::onward(outgoing);
+    if websocket {
+        websocket::ask(request.headers_mut());
+    }
+    Ok(request)
+}
+
+/// Whether a connection that has answered before closed without a word in answer to this request.
+fn was_closed_while_idle(error: &Error) -> bool {
+    let reused = error.connect_info().is_some_and(Used::before);
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<hyper::Error>());
+    let closed = cause.is_some_and(|cause| {
+        let io = cause.source().and_then(|io| io.downcast_ref::<std::io::Error>());
+        cause.is_incomplete_message() || cause.is_canceled() || cause.is_closed() || io.is_some()
+    });
+    reused && closed
+}
+
 /// The upstream's scheme and host, the browser's path and query, octet for octet.
-fn target(origin: &Origin, uri: &Uri) -> Result<Uri, Problem> {
-    let path = uri.path_and_query().cloned();
-    let scheme = if origin.is_https() { "https" } else { "http" };
+fn target(outgoing: &Outgoing<'_>) -> Result<Uri, Problem> {
+    let path = outgoing.target.as_ref().or(outgoing.parts.uri.path_and_query()).cloned();
+    let scheme = if outgoing.to.is_https() { "https" } else { "http" };
     Uri::builder()
         .scheme(scheme)
-        .authority(origin.authority())
+        .authority(outgoing.to.authority())
         .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
         .build()
         .map_err(|_| Problem::BadRequest("The path is not one."))

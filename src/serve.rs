@@ -3,35 +3,29 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
+
+mod activity;
+mod connection;
+mod stream;
 
 use crate::admin::{self, Admin};
 use crate::app::App;
-use crate::config::{Config, Server};
+use crate::config::Config;
 use crate::web;
+use connection::Answering;
+use stream::Socket;
 
 /// `TcpListener::bind` queues 128 connections; a burst of 200 then waits a second for SYN again.
 const BACKLOG: u32 = 4096;
-/// A peer that opens more streams at a time on one HTTP/2 connection is not a browser.
-const STREAMS: u32 = 250;
-
-/// A request head longer than this, in octets, is not read at all. What is read and still too long
-/// is refused with a reason in `web::layers`.
-const LONGEST_HEAD: u32 = 64 * 1024;
+/// For connections that have been cut off to notice.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A server whose listeners are bound.
 pub struct Bound {
@@ -58,22 +52,22 @@ impl Bound {
     }
 
     /// Serves until `stop` is cancelled, then drains: `/readyz` says no, requests are still taken
-    /// for the drain delay, and those under way may finish.
+    /// for the drain delay, those under way and `WebSocket` tunnels may go on for the drain timeout, and
+    /// what is left then is cut off.
     pub async fn run(self, stop: CancellationToken) {
-        let server = self.app.server.clone();
-        let draining = CancellationToken::new();
-        let closing = CancellationToken::new();
-        let tracker = TaskTracker::new();
+        let server = Arc::new(self.app.server.clone());
+        let [draining, closing, cut, finished] = [(); 4].map(|()| CancellationToken::new());
         let admin = Admin { metrics: Arc::clone(&self.app.metrics), draining: draining.clone() };
-        let finished = CancellationToken::new();
-        let admin_routes = admin::router(admin);
+        let admin = Answering { routes: admin::router(admin), server: Arc::clone(&server) };
         tokio::spawn({
-            let (finished, tracker, server) =
-                (finished.clone(), TaskTracker::new(), server.clone());
-            async move { accept(self.admin, admin_routes, &server, &tracker, &finished).await }
+            let finished = finished.clone();
+            async move {
+                accept(self.admin, admin, &TaskTracker::new(), &finished, &finished).await;
+            }
         });
-        let routes = web::router(&self.app);
-        let accepting = accept(self.public, routes, &server, &tracker, &closing);
+        let tracker = TaskTracker::new();
+        let public = Answering { routes: web::router(&self.app), server: Arc::clone(&server) };
+        let accepting = accept(self.public, public, &tracker, &closing, &cut);
         let closer = async {
             stop.cancelled().await;
             draining.cancel();
@@ -85,6 +79,8 @@ impl Bound {
         tracker.close();
         if tokio::time::timeout(server.drain_timeout, tracker.wait()).await.is_err() {
             tracing::warn!(connections = tracker.len(), "cut off at the end of the drain");
+            cut.cancel();
+            let _ = tokio::time::timeout(LAST_WORDS, tracker.wait()).await;
         }
         finished.cancel();
     }
@@ -97,13 +93,15 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Takes connections until `closing`, no more at a time than there are slots.
 async fn accept(
     listener: TcpListener,
-    routes: Router,
-    server: &Server,
+    answering: Answering,
     tracker: &TaskTracker,
     closing: &CancellationToken,
+    cut: &CancellationToken,
 ) {
+    let server = Arc::clone(&answering.server);
     let slots = Arc::new(Semaphore::new(server.connection_limit));
     loop {
         let slot = tokio::select! {
@@ -116,13 +114,12 @@ async fn accept(
             () = closing.cancelled() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let (routes, closing) = (routes.clone(), closing.clone());
-                let timeout = server.header_read_timeout;
-                tracker.spawn(async move {
-                    serve(stream, routes, timeout, closing).await;
-                    drop(slot);
-                });
+            Ok((stream, peer)) => {
+                let limit = server.write_timeout;
+                let socket = Socket::new(stream, limit, cut.clone(), slot, tracker.token());
+                let (answering, closing) = (answering.clone(), closing.clone());
+                // The tracker waits for the socket, which an upgrade may take out of this task.
+                tokio::spawn(connection::serve(socket, peer.ip(), answering, closing));
             }
             Err(error) => {
                 // Out of descriptors, most likely: going round at once would only burn the CPU.
@@ -130,58 +127,6 @@ async fn accept(
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
-    }
-}
-
-async fn serve(
-    stream: TcpStream,
-    routes: Router,
-    header_timeout: Duration,
-    closing: CancellationToken,
-) {
-    let _ = stream.set_nodelay(true);
-    let begun = Arc::new(AtomicBool::new(false));
-    let routes = routes.map_request({
-        let begun = Arc::clone(&begun);
-        move |request: Request<Incoming>| {
-            begun.store(true, Ordering::Relaxed);
-            request.map(axum::body::Body::new)
-        }
-    });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
-        .max_buf_size(LONGEST_HEAD as usize);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(LONGEST_HEAD)
-        .keep_alive_interval(Duration::from_secs(30));
-    let service = TowerToHyperService::new(routes);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = silence(&begun, header_timeout) => return,
-        () = closing.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection");
-    }
-}
-
-/// Returns when a new connection has not brought a request within `limit`. hyper's own timer starts
-/// only when it knows the protocol, so that whoever sends nothing would be waited for for ever.
-async fn silence(begun: &AtomicBool, limit: Duration) {
-    tokio::time::sleep(limit).await;
-    if begun.load(Ordering::Relaxed) {
-        std::future::pending::<()>().await;
     }
 }
 

@@ -5,7 +5,7 @@
 //! ([`judge`]); what the flow decides goes back to the browser through [`mod@write`], the only
 //! writer of `Set-Cookie`. Pure: no clock, no I/O, no async.
 
-use crate::ids::{AccessToken, CustomerId, DwValue, Dwsid, RefreshToken, Tag};
+use crate::ids::{AccessToken, CustomerId, DwValue, Dwsid, IdToken, RefreshToken, Tag, Word};
 use serde::{Deserialize, Serialize};
 
 pub mod judge;
@@ -38,6 +38,17 @@ pub struct Customer {
     pub id: CustomerId,
 }
 
+impl CustomerType {
+    /// As SLAS and the heads write it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Registered => "registered",
+        }
+    }
+}
+
 /// SLAS tokens fresh from the token endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -49,6 +60,17 @@ pub struct Grant {
     pub refresh: Option<RefreshGrant>,
     /// The DW session that a Hybrid Auth tenant sets on token answers.
     pub dw: Option<DwCookies>,
+    /// What some heads want beside.
+    pub extras: Extras,
+}
+
+/// What a token answer says beyond the tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// The `OpenID` token.
+    pub id_token: Option<IdToken>,
+    /// The hashed user id (`enc_user_id`).
+    pub encoded_user_id: Option<Word>,
 }
 
 impl Grant {

@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::retired::Retired;
 use crate::session::memory::KeyRing;
 use crate::session::names::CookieNames;
+use crate::session::token::Audience;
 use crate::upstream::allowance::Allowance;
 use crate::upstream::flight::Flights;
 use crate::upstream::http::{self, Sender};
@@ -110,11 +111,7 @@ impl Site {
         let keys = Keys::new(key_slas, clock.clone());
         let ocapi = config.ocapi.clone();
         Self {
-            names: CookieNames::classic(
-                &config.id,
-                config.cookie_suffix,
-                config.public_origin.is_https(),
-            ),
+            names: names(&config),
             seal: Arc::clone(&shared.seal),
             ocapi: ocapi.map(|ocapi| Ocapi::new(shared.sender(), &config.id, ocapi)),
             scapi: Scapi::new(shared.sender(), &config.slas, config.id.clone(), config.basket),
@@ -132,6 +129,12 @@ impl Site {
         }
     }
 
+    /// Whom tokens must have been made for.
+    #[must_use]
+    pub fn audience(&self) -> &Audience {
+        &self.config.slas.audience
+    }
+
     /// Whether the tenant is known to refuse bridging a guest's plain `dwsid`.
     #[must_use]
     pub fn guest_adoption_retired(&self) -> bool {
@@ -145,4 +148,11 @@ impl Site {
         let now = self.clock.monotonic();
         *self.adoption_refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
+}
+
+fn names(config: &config::Site) -> CookieNames {
+    let cookies = &config.cookies;
+    let secure = config.public_origin.is_https();
+    let names = CookieNames::new(cookies.profile, &config.id, cookies.suffix, secure);
+    if cookies.open { names.opened() } else { names }
 }

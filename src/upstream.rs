@@ -1,5 +1,7 @@
 //! Typed clients of SLAS, OCAPI and SCAPI behind one shared sender.
 
+use std::net::IpAddr;
+
 pub mod allowance;
 mod breaker;
 mod dw;
@@ -18,4 +20,6 @@ pub struct CallContext {
     pub correlation_id: String,
     /// The shopper's do-not-track choice.
     pub dnt: Option<bool>,
+    /// The shopper's address.
+    pub client: Option<IpAddr>,
 }

@@ -1,6 +1,6 @@
 //! Texts of the configuration → values that cannot be wrong.
 
-use http::Uri;
+use http::{HeaderName, Uri};
 use url::Url;
 
 /// Scheme, host and port, nothing else.
@@ -39,6 +39,16 @@ impl Origin {
         &self.authority
     }
 
+    /// The host without its port; an IPv6 address without its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => &self.authority,
+        };
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// Whether the scheme is https.
     #[must_use]
     pub fn is_https(&self) -> bool {
@@ -48,8 +58,7 @@ impl Origin {
     /// Whether the host is a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        let host = self.authority.rsplit_once(':').map_or(self.authority(), |(host, _)| host);
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let host = self.host();
         host == "localhost"
             || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
@@ -116,6 +125,12 @@ pub(super) fn redirect_uri(text: &str) -> Result<String, String> {
         Ok(url) if url.has_host() && text.len() <= 256 => Ok(text.to_owned()),
         _ => Err("must be an absolute URL of at most 256 characters".to_owned()),
     }
+}
+
+pub(super) fn client_ip_header(text: &str) -> Result<HeaderName, String> {
+    let name = text.parse::<HeaderName>().ok();
+    name.filter(|name| name.as_str().starts_with("x-") || name.as_str().ends_with("-ip"))
+        .ok_or_else(|| "must be the name of a header, like x-client-ip".to_owned())
 }
 
 pub(super) fn ocapi_version(text: &str) -> Result<String, String> {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use http::HeaderName;
 use secrecy::SecretString;
 
 use super::parse::{self, Origin};
@@ -10,6 +11,7 @@ use super::reader::{Report, Section};
 use super::routes::{self, RouteConfig};
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
+use crate::session::names::Profile;
 use crate::session::token::Audience;
 
 /// A site.
@@ -33,8 +35,8 @@ pub struct Site {
     pub ocapi: Option<OcapiConfig>,
     /// How the guest's basket follows a login.
     pub basket: BasketAction,
-    /// Whether cookie names carry the site id.
-    pub cookie_suffix: bool,
+    /// Which cookies the browser gets.
+    pub cookies: CookieConfig,
     /// What shoppers experience.
     pub session: SessionConfig,
     /// Where requests go.
@@ -71,6 +73,8 @@ pub struct OcapiConfig {
     pub version: String,
     /// For `x-dw-client-id`.
     pub client_id: String,
+    /// The header that tells the instance the shopper's address.
+    pub client_ip_header: Option<HeaderName>,
     /// Whether the session probe works without `dwsecuretoken_…`.
     pub enforce_https: bool,
 }
@@ -84,6 +88,19 @@ pub enum BasketAction {
     Merge,
     /// It does not.
     None,
+}
+
+/// Which cookies the browser gets.
+#[derive(Clone, Debug)]
+pub struct CookieConfig {
+    /// For whose eyes.
+    pub profile: Profile,
+    /// Whether their names carry the site id.
+    pub suffix: bool,
+    /// Whether scripts may read the tokens.
+    pub open: bool,
+    /// Origins whose pages may show the shop in a frame.
+    pub preview_parents: Vec<Origin>,
 }
 
 /// What shoppers experience.
@@ -123,7 +140,7 @@ fn check_together(sites: &[Option<Site>], report: &Report<'_>) {
                 let message = format!("{host}{} belongs to two sites", site.path_prefix);
                 report.problem(&format!("sites.{index}.hosts"), &message);
             }
-            if !site.cookie_suffix && !unsuffixed.insert(host) {
+            if !site.cookies.suffix && !unsuffixed.insert(host) {
                 let message = format!("must be true: several sites share {host}");
                 report.problem(&format!("sites.{index}.cookies.suffix"), &message);
             }
@@ -151,9 +168,7 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         ],
     );
     basket.finish();
-    let cookies = section.section("cookies");
-    let cookie_suffix = cookies.boolean("suffix");
-    cookies.finish();
+    let cookies = read_cookies(&section.section("cookies"));
     let session = read_session(&section.section("session"));
     let routes = routes::read(&section.section("routes"), timeout);
     let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
@@ -171,7 +186,7 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         slas: slas?,
         ocapi: ocapi?,
         basket: action?,
-        cookie_suffix: cookie_suffix?,
+        cookies: cookies?,
         session: session?,
         routes: routes?,
     })
@@ -267,6 +282,7 @@ fn read_ocapi(
     };
     let version = section.parse("version", parse::ocapi_version);
     let client_id = section.parse_optional("client_id", parse::client_id);
+    let client_ip_header = section.parse_optional("client_ip_header", parse::client_ip_header);
     let enforce_https = section.boolean("enforce_https");
     section.finish();
     if base_url.is_none() && !classic {
@@ -276,8 +292,31 @@ fn read_ocapi(
         base_url: base_url?,
         version: version?,
         client_id: client_id.or_else(|| slas.map(|slas| slas.client_id.clone()))?,
+        client_ip_header,
         enforce_https: enforce_https?,
     }))
+}
+
+fn read_cookies(section: &Section<'_>) -> Option<CookieConfig> {
+    let profile = section.choice(
+        "profile",
+        &[
+            ("classic", Profile::Classic),
+            ("pwa-kit", Profile::PwaKit),
+            ("storefront-next", Profile::StorefrontNext),
+            ("plugin-slas", Profile::PluginSlas),
+        ],
+    );
+    let suffix = section.boolean("suffix");
+    let open = section.boolean("readable_tokens");
+    if open == Some(true) && profile.is_some_and(|profile| profile != Profile::PluginSlas) {
+        section.problem("readable_tokens", "must be false: only profile \"plugin-slas\" needs it");
+    }
+    let preview_parents = read_origins(section, "preview_parents");
+    section.finish();
+    let profile = profile?;
+    let suffix = suffix? || profile.always_suffixed();
+    Some(CookieConfig { profile, suffix, open: open?, preview_parents })
 }
 
 fn read_session(section: &Section<'_>) -> Option<SessionConfig> {

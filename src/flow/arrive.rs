@@ -14,7 +14,7 @@ const GUEST_LOGIN: &str = "guest";
 pub(super) fn begin(facts: Facts, intent: Intent) -> Step {
     let journey = Journey::new(facts, Goal::Arrive(intent));
     let usable = match &journey.facts.access {
-        Access::Fresh(_) => !journey.outranked(),
+        Access::Fresh(_) => !journey.outranked() && !journey.wants_other_dnt(),
         Access::Ending(_) => journey.facts.refresh.is_none(),
         Access::Expired(_) | Access::None => false,
     };
@@ -32,12 +32,13 @@ fn without_refresh(journey: Journey) -> Step {
         Access::Expired(claims) if claims.customer.kind == CustomerType::Registered => {
             lose(journey, CustomerType::Registered)
         }
+        Access::Fresh(_) => bridge::settle(journey),
         _ if journey.goal == Goal::Arrive(Intent::Api) => bridge::set_aside(journey),
         Access::Expired(claims) => {
             let usid = guest_usid(claims);
             journey.ask_guest(usid)
         }
-        _ if journey.goal == Goal::Arrive(Intent::Renew) => journey.reached(DwChange::Keep),
+        _ if journey.only_renews() => journey.reached(DwChange::Keep),
         _ => match journey.held_dw().cloned() {
             Some(dw) if journey.facts.policy.mode == BridgeMode::Classic => {
                 Step::Probe(ProbeAsk { dw, journey: Box::new(journey) })

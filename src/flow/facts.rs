@@ -44,8 +44,9 @@ pub enum Intent {
     Ecom,
     /// A call that may renew what the browser holds but begins no session of its own.
     Renew,
-    /// A call of an API: only the tokens matter. It begins no session, makes no DW session, and
-    /// nobody who is signed out goes on as a guest.
+    /// A call of an API: only the tokens matter. It begins no session and makes no DW session (the
+    /// Head may be about to merge baskets, which must come first), and nobody who is signed out
+    /// goes on as a guest.
     Api,
     /// B2C Commerce credentials are at hand.
     SignIn(GuestBasket),
@@ -69,6 +70,7 @@ pub enum GuestBasket {
 
 /// Everything a decision depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that do not exclude each other")]
 pub struct Facts {
     /// The site's policy.
     pub policy: Policy,
@@ -86,6 +88,8 @@ pub struct Facts {
     pub signature: Option<DwSignature>,
     /// The tenant is known to refuse bridging a guest's plain `dwsid`.
     pub guest_adoption_retired: bool,
+    /// The shopper's do-not-track choice is another one than the access token was made with.
+    pub dnt_changed: bool,
 }
 
 impl Facts {

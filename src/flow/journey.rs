@@ -111,6 +111,17 @@ impl Journey {
         guest && refresh.is_some_and(|refresh| refresh.kind == CustomerType::Registered)
     }
 
+    /// The token is good, but speaks of another do-not-track choice than the shopper's, and can be
+    /// exchanged for one that does not.
+    pub(super) fn wants_other_dnt(&self) -> bool {
+        self.facts.dnt_changed && self.facts.refresh.is_some()
+    }
+
+    /// Whether this is a call, which begins no session.
+    pub(super) fn only_renews(&self) -> bool {
+        matches!(self.goal, Goal::Arrive(Intent::Renew | Intent::Api))
+    }
+
     pub(super) fn ask_refresh(mut self, held: HeldRefresh) -> Step {
         self.refreshed = true;
         let hybrid = self.facts.policy.mode == BridgeMode::HybridAuth;

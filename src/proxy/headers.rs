@@ -1,134 +1,262 @@
-//! Which headers cross a proxy.
+//! Which headers of a request cross the proxy.
 
-use http::header::{
-    CONNECTION, COOKIE, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
-use http::{HeaderMap, HeaderValue};
+use http::header::{CONNECTION, COOKIE, HeaderName, TE};
+use http::{HeaderMap, HeaderValue, Version};
 
+mod names;
+
+use super::Outgoing;
 use crate::config::Origin;
+use crate::peer::ClientAddress;
+use names::stays_here;
 
-/// RFC 9110 section 7.6.1: these, and whatever `Connection` names, are for one hop only.
-/// `Keep-Alive` and `Proxy-Connection` are the same in older implementations.
-const HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
-
-/// A browser has no business sending these: they are a proxy's word about the client.
-const FORWARDING: [HeaderName; 19] = [
-    FORWARDED,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-prefix"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("x-client-ip"),
-    HeaderName::from_static("true-client-ip"),
-    HeaderName::from_static("cf-connecting-ip"),
-    HeaderName::from_static("x-forwarded-method"),
-    HeaderName::from_static("x-forwarded-server"),
-    HeaderName::from_static("x-forwarded-uri"),
-    HeaderName::from_static("x-original-uri"),
-    HeaderName::from_static("x-original-url"),
-    HeaderName::from_static("x-rewrite-url"),
-    HeaderName::from_static("x-middleware-subrequest"),
-    HeaderName::from_static("sfdc_dwsid"),
-    HeaderName::from_static("x-dw-http-method-override"),
-];
-
-/// A method is what the request line says: what was judged as a GET must not become a DELETE.
-const METHOD_OVERRIDES: [HeaderName; 3] = [
-    HeaderName::from_static("x-http-method"),
-    HeaderName::from_static("x-http-method-override"),
-    HeaderName::from_static("x-method-override"),
-];
-
-/// The headers of a request as they go on to `origin`, still without cookies.
-pub(super) fn onward(headers: &HeaderMap, origin: &Origin, public_origin: &Origin) -> HeaderMap {
-    let mut headers = headers.clone();
-    strip_hop_by_hop(&mut headers);
-    for name in FORWARDING.iter().chain(&METHOD_OVERRIDES) {
+/// The headers as they go on: what may pass of the browser's, then ours.
+pub(super) fn onward(outgoing: &Outgoing<'_>) -> HeaderMap {
+    let theirs = &outgoing.parts.headers;
+    let nominated = nominated(theirs);
+    let mut headers = HeaderMap::with_capacity(theirs.keys_len() + outgoing.set.keys_len() + 6);
+    for (name, value) in theirs {
+        let passes = !stays_here(name)
+            && name != COOKIE
+            && !nominated.contains(name)
+            && !outgoing.remove.contains(name);
+        if passes {
+            headers.append(name, value.clone());
+        }
+    }
+    if accepts_trailers(outgoing) {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    // Ours last: no `Connection: cookie` of the browser can take them away.
+    if let Some(cookies) = &outgoing.cookies {
+        headers.insert(COOKIE, cookies.clone());
+    }
+    if !outgoing.request_id.is_empty() {
+        set(&mut headers, "x-request-id", outgoing.request_id);
+    }
+    tell_where_it_comes_from(&mut headers, outgoing);
+    for name in outgoing.set.keys() {
         headers.remove(name);
     }
-    headers.remove(COOKIE);
-    set(&mut headers, HOST, origin.authority());
-    set(&mut headers, HeaderName::from_static("x-forwarded-host"), public_origin.authority());
-    let scheme = if public_origin.is_https() { "https" } else { "http" };
-    set(&mut headers, HeaderName::from_static("x-forwarded-proto"), scheme);
+    for (name, value) in &outgoing.set {
+        headers.append(name, value.clone());
+    }
     headers
 }
 
-/// Removes what was meant for this hop only.
-///
-/// The names in `Connection` are looked at first: removing it would lose them. Headers that we
-/// add ourselves are added afterwards, so that no `Connection: cookie` can remove them.
-pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
-        headers.remove(name);
+fn tell_where_it_comes_from(headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
+    let public: &Origin = outgoing.public_origin;
+    set(headers, "x-forwarded-host", public.authority());
+    set(headers, "x-forwarded-proto", if public.is_https() { "https" } else { "http" });
+    if let Some(client) = outgoing.parts.extensions.get::<ClientAddress>() {
+        set(headers, "x-forwarded-for", &client.forwarded_for());
     }
 }
 
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
+        headers.insert(HeaderName::from_static(name), value);
     }
+}
+
+/// Whether the browser takes trailers, said for this hop: over HTTP/2 by `TE` alone, over HTTP/1.1
+/// only if `Connection` says so too (RFC 9110 section 10.1.4). It is then said anew for the next.
+fn accepts_trailers(outgoing: &Outgoing<'_>) -> bool {
+    let headers = &outgoing.parts.headers;
+    let said = tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case("trailers"));
+    let for_this_hop = outgoing.parts.version == Version::HTTP_2
+        || tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("te"));
+    said && for_this_hop
+}
+
+/// The members of a comma-separated header, in all its lines.
+pub(super) fn tokens<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+}
+
+/// What `Connection` names is for one hop only (RFC 9110 section 7.6.1).
+pub(super) fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    tokens(headers, &CONNECTION).filter_map(|name| name.parse().ok()).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use axum::body::Body;
+    use http::Request;
+    use std::time::Duration;
 
-    #[test]
-    fn attacks_59_and_60_hop_by_hop_headers_end_here_and_ours_cannot_be_named_away() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("connection", "close, X-Secret, Host, X-Forwarded-Proto"),
-            ("x-secret", "1"),
-            ("keep-alive", "timeout=5"),
-            ("te", "trailers"),
-            ("x-forwarded-for", "6.6.6.6"),
-            ("forwarded", "for=6.6.6.6"),
-            ("x-client-ip", "6.6.6.6"),
-            ("x-original-url", "/admin"),
-            ("x-middleware-subrequest", "1"),
-            ("sfdc_dwsid", "planted"),
-            ("accept", "text/html"),
-            ("host", "evil.test"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
+    use super::*;
+    use crate::peer::TrustedProxies;
+
+    /// What an upstream gets of these headers, one per line, sorted.
+    fn onward_of(version: Version, headers: &[(&str, &str)]) -> Vec<String> {
+        let mut request = Request::builder().version(version).uri("/");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
-        let upstream = Origin::parse("http://127.0.0.1:3000").unwrap();
-        let public = Origin::parse("https://shop.test").unwrap();
-        let onward = onward(&headers, &upstream, &public);
-        let mut names: Vec<String> = onward
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let peer = "203.0.113.7".parse().unwrap();
+        let client = TrustedProxies::default().client(peer, &parts.headers);
+        parts.extensions.insert(client);
+        let [to, public_origin] = ["http://127.0.0.1:3000", "https://shop.test"]
+            .map(|origin| Origin::parse(origin).unwrap());
+        let mut ours = HeaderMap::new();
+        ours.insert("sfdc_dwsid", HeaderValue::from_static("ours"));
+        let outgoing = Outgoing {
+            to: &to,
+            public_origin: &public_origin,
+            allowed_origins: &[],
+            parts: &parts,
+            target: None,
+            body: Body::empty(),
+            cookies: Some(HeaderValue::from_static("dwsid=ours")),
+            set: ours,
+            remove: &[http::header::ORIGIN],
+            timeout: Duration::ZERO,
+            request_id: "0123",
+        };
+        let onward = onward(&outgoing);
+        let mut lines: Vec<_> = onward
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
             .collect();
-        names.sort();
+        lines.sort();
+        lines
+    }
+
+    const OURS: [&str; 6] = [
+        "cookie: dwsid=ours",
+        "sfdc_dwsid: ours",
+        "x-forwarded-for: 203.0.113.7",
+        "x-forwarded-host: shop.test",
+        "x-forwarded-proto: https",
+        "x-request-id: 0123",
+    ];
+
+    #[test]
+    fn attacks_50_53_56_and_58_what_only_we_may_say_is_dropped_and_said_anew() {
+        let hostile = [
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x-forwarded-host",
+            "x-forwarded-port",
+            "x-forwarded-uri",
+            "x-forwarded-method",
+            "x-forwarded-prefix",
+            "x-forwarded-server",
+            "forwarded",
+            "x-real-ip",
+            "true-client-ip",
+            "cf-connecting-ip",
+            "x-client-ip",
+            "x-upstream",
+            "x-original-url",
+            "x-rewrite-url",
+            "sfdc_dwsid",
+            "sfdc_refresh_token",
+            "_sfdc_client_auth",
+            "x-slas-client-auth",
+            "x-grant-type",
+            "x-bff-customer-id",
+            "x-auth-request-user",
+            "x-auth-request-email",
+            "x-middleware-subrequest",
+            "x-http-method-override",
+            "x-method-override",
+            "x-dw-http-method-override",
+            "host",
+            "cookie",
+            "origin",
+            "x-request-id",
+            "proxy",
+            "expect",
+        ];
+        let headers = hostile.map(|name| (name, "6.6.6.6"));
+        assert_eq!(onward_of(Version::HTTP_11, &headers), OURS);
+    }
+
+    #[test]
+    fn attack_55_a_name_that_only_looks_like_one_of_ours_is_dropped() {
+        let hostile = [
+            "x_forwarded_for",
+            "x.forwarded.for",
+            "x-forwarded_for",
+            "x_bff",
+            "x.bff",
+            "x_bff_customer_id",
+            "sfdc-dwsid",
+            "sfdc.dwsid",
+            "x_slas_client_auth",
+            "content_length",
+            "transfer_encoding",
+            "authorization_",
+            "x_original_url",
+            "cookie.",
+            "x_auth_request_user",
+        ];
+        let passing = ["authorization_", "cookie."];
+        let headers = hostile.map(|name| (name, "6.6.6.6"));
+        let onward = onward_of(Version::HTTP_11, &headers);
+        let strange: Vec<_> = onward.iter().filter(|line| !OURS.contains(&line.as_str())).collect();
         assert_eq!(
-            names,
-            [
-                "accept: text/html",
-                "host: 127.0.0.1:3000",
-                "x-forwarded-host: shop.test",
-                "x-forwarded-proto: https"
-            ]
+            strange,
+            passing.map(|name| format!("{name}: 6.6.6.6")).iter().collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn attacks_59_and_60_hop_by_hop_headers_end_here_and_ours_cannot_be_named_away() {
+        let onward = onward_of(
+            Version::HTTP_11,
+            &[
+                ("connection", "close, X-Secret, Host, Cookie, X-Forwarded-Proto"),
+                ("connection", "X-Forwarded-For, sfdc_dwsid, X-Request-Id"),
+                ("x-secret", "1"),
+                ("keep-alive", "timeout=5"),
+                ("proxy-authorization", "Basic eDp5"),
+                ("te", "trailers"),
+                ("upgrade", "h2c"),
+                ("http2-settings", "AAMAAABkAAQAAP__"),
+            ],
+        );
+        assert_eq!(onward, OURS);
+    }
+
+    #[test]
+    fn what_is_between_browser_and_upstream_passes_as_it_is() {
+        let plain = [
+            "accept: text/html",
+            "authorization: Bearer theirs",
+            "content-length: 5",
+            "my_header: 1",
+            "trailer: x-sum",
+            "x-bff: 1",
+            "x-site-id: RefArch",
+            "x-twice: a",
+            "x-twice: b",
+        ];
+        let headers = plain.map(|line| line.split_once(": ").unwrap());
+        let onward = onward_of(Version::HTTP_11, &headers);
+        let passed: Vec<_> = onward.iter().filter(|line| !OURS.contains(&line.as_str())).collect();
+        assert_eq!(passed, plain.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_browser_that_takes_trailers_is_said_to_take_them() {
+        let accepts = |version, headers: &[(&str, &str)]| {
+            onward_of(version, headers).contains(&"te: trailers".to_owned())
+        };
+        assert!(accepts(Version::HTTP_2, &[("te", "trailers")]));
+        assert!(accepts(Version::HTTP_11, &[("te", "trailers"), ("connection", "keep-alive, TE")]));
+        assert!(!accepts(Version::HTTP_11, &[("te", "trailers")]));
+        assert!(!accepts(Version::HTTP_2, &[("te", "gzip")]));
     }
 }

@@ -3,8 +3,8 @@
 use super::CustomerType;
 use super::memory::{DwMemory, Memory};
 use super::names::{CookieNames, DWSID};
-use super::read::Presented;
-use super::token::Claims;
+use super::read::{Handed, PIECE, Presented};
+use super::token::{self, Audience, Claims};
 use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy};
 use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
 use crate::timestamp::Timestamp;
@@ -43,6 +43,21 @@ pub fn refresh_token(presented: &Presented, memory: &Memory) -> Option<HeldRefre
     registered.or_else(guest).map(|(kind, token)| HeldRefresh { kind, token: token.clone() })
 }
 
+/// The access token that ECOM handed over, if it was issued after the one in hand. Its signature is
+/// still to be checked.
+#[must_use]
+pub fn newer_hand_off<'a>(
+    presented: &'a Presented,
+    memory: &Memory,
+    audience: &Audience,
+) -> Option<&'a AccessToken> {
+    let Some(Handed::Token(handed)) = &presented.handed else { return None };
+    let issued = |token| token::read_issued(token, audience).map(|claims| claims.issued_at);
+    let at = issued(handed).ok()?;
+    let ours = access_token(presented, memory).and_then(|token| issued(token).ok());
+    ours.is_none_or(|ours| ours < at).then_some(handed)
+}
+
 fn pick<T>(candidates: &[T], ours: Option<Tag>, tag: impl Fn(&T) -> Tag) -> Option<&T> {
     match candidates {
         [only] => Some(only),
@@ -62,6 +77,13 @@ pub fn is_judged(
 ) -> bool {
     // As generously as the most generous upstream may read it.
     let (name, value) = (pair.0.trim(), pair.1.trim());
+    if let Some(number) = names.piece_of(name)
+        && (names.in_pieces() || names.access != names.hand_off)
+    {
+        let token = access_token(presented, memory).filter(|_| names.in_pieces());
+        let piece = token.and_then(|token| token.expose().as_bytes().chunks(PIECE).nth(number - 1));
+        return piece == Some(value.as_bytes());
+    }
     let chosen = if name == names.access {
         access_token(presented, memory).map(AccessToken::expose)
     } else if name == names.registered_refresh {
@@ -119,6 +141,11 @@ pub fn facts(
         Access::Fresh(held) | Access::Ending(held) => Some(held.token.tag()),
         Access::Expired(_) | Access::None => None,
     };
+    let other_dnt = |held: &HeldAccess| {
+        let asked = presented.dnt.filter(|_| memory.dnt != presented.dnt);
+        asked.is_some() && held.claims.dnt.is_some() && asked != held.claims.dnt
+    };
+    let dnt_changed = matches!(&access, Access::Fresh(held) if other_dnt(held));
     Facts {
         policy,
         bridged: held.is_some() && held == memory.bridged,
@@ -128,6 +155,7 @@ pub fn facts(
         dw: dw(presented, memory, surroundings.fronts_ecom, now),
         signature: surroundings.signature,
         guest_adoption_retired: surroundings.guest_adoption_retired,
+        dnt_changed,
     }
 }
 
@@ -135,7 +163,8 @@ fn dw(presented: &Presented, memory: &Memory, fronts_ecom: bool, now: Timestamp)
     let Some(dwsid) = picked_dwsid(presented, memory) else { return Dw::Absent };
     let held = held_dw(dwsid, presented);
     match &memory.dw {
-        Some(known) if known.dwsid == dwsid.tag() => {
+        // Whoever hands tokens over may have signed somebody in, or out, in the same session.
+        Some(known) if known.dwsid == dwsid.tag() && presented.handed.is_none() => {
             let owner = known.owner.clone();
             match life(known, fronts_ecom, now) {
                 Life::Certain => Dw::Live { held, owner },

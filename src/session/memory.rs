@@ -51,6 +51,9 @@ pub struct Memory {
     /// When making a DW session may be tried again for the Head, after a failure.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub bridge_after: Option<Timestamp>,
+    /// The do-not-track choice that the access token was asked for with.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub dnt: Option<bool>,
     /// When a registered session was found dead, until the shopper has been told.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub session_expired_at: Option<Timestamp>,

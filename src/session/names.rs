@@ -1,38 +1,61 @@
-//! Names and attributes of every cookie Tandem writes, as one table.
+//! Names and attributes of every cookie Tandem writes, as one table per profile.
 //!
-//! Profile `classic`: the names of PWA Kit v1/v2 and `plugin_slas`, unsuffixed unless the site
-//! asks for a suffix. `dwsid` and its companions never carry one: the platform fixes their names.
+//! A profile is a set of cookies that some neighbour reads or writes beside us. `dwsid` and its
+//! companions are the same in all of them: the platform fixes their names.
 
 use super::CustomerType;
 use crate::ids::SiteId;
 
-/// The cookies of one site.
-#[derive(Clone, Debug)]
-pub struct CookieNames {
-    /// Access token; HttpOnly.
-    pub access: String,
-    /// Refresh token of a guest; HttpOnly.
-    pub guest_refresh: String,
-    /// Refresh token of a registered shopper; HttpOnly.
-    pub registered_refresh: String,
-    /// SLAS session id; readable by scripts (analytics, Einstein).
-    pub usid: String,
-    /// Customer id; readable by scripts.
-    pub customer_id: String,
-    /// Our own sealed memory; HttpOnly.
-    pub memory: String,
-    /// Whether cookies are marked `Secure`; false only for plain http on loopback.
-    pub secure: bool,
+/// A set of cookies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// The names of PWA Kit v1/v2: a custom Head, or none that looks at cookies.
+    Classic,
+    /// PWA Kit 3.20 in its HttpOnly mode: tokens for servers, their dates and kinds for scripts.
+    PwaKit,
+    /// Storefront Next: everything for servers.
+    StorefrontNext,
+    /// The `plugin_slas` cartridge on ECOM: the access token in pieces.
+    PluginSlas,
 }
 
-/// The DW session.
-pub const DWSID: &str = "dwsid";
-/// Do-not-track, as ECOM and the heads write it.
-pub const DO_NOT_TRACK: &str = "dw_dnt";
-/// Prefixes of the cookies that belong to a DW session.
-pub const DW_COMPANIONS: [&str; 3] = ["dwsecuretoken_", "dwanonymous_", "dwpersonalization_"];
-/// Of these, the one whose value is a credential.
-const DW_SECRET: &str = "dwsecuretoken_";
+/// What a cookie holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// The access token.
+    Access,
+    /// When it ends, in seconds since 1970.
+    AccessExpires,
+    /// Its do-not-track claim, `0` or `1`.
+    AccessDoNotTrack,
+    /// Who vouched for the shopper: `slas`, `ecom`, or an identity provider (`uido`).
+    Origin,
+    /// The `OpenID` token.
+    IdToken,
+    /// `guest` or `registered`.
+    CustomerType,
+    /// The customer id.
+    CustomerId,
+    /// The refresh token of a guest or of a registered shopper.
+    Refresh(CustomerType),
+    /// When it ends, in seconds since 1970.
+    RefreshExpires,
+    /// The hashed user id.
+    EncodedUserId,
+    /// The SLAS session id.
+    Usid,
+    /// Not written, but removed: an older cookie of the neighbour.
+    Bygone,
+}
+
+/// How long a cookie lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// As long as the access token.
+    Access,
+    /// As long as the refresh token.
+    Refresh,
+}
 
 /// Who in the browser may read a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,22 +66,159 @@ pub enum Readable {
     ByScripts,
 }
 
-impl CookieNames {
-    /// The `classic` names; `suffix` appends `_{site}` where several sites share a host.
+use Field as F;
+use Readable::{ByScripts, ByServersOnly};
+
+const GUEST: F = F::Refresh(CustomerType::Guest);
+const REGISTERED: F = F::Refresh(CustomerType::Registered);
+
+type Line = (Field, &'static str, Readable, Life);
+
+const CLASSIC: &[Line] = &[
+    (GUEST, "cc-nx-g", ByServersOnly, Life::Refresh),
+    (REGISTERED, "cc-nx", ByServersOnly, Life::Refresh),
+    (F::Usid, "usid", ByScripts, Life::Refresh),
+    (F::CustomerId, "cid", ByScripts, Life::Refresh),
+    (F::Access, "token", ByServersOnly, Life::Access),
+];
+
+/// In the order of pwa-kit-runtime 3.20.
+const PWA_KIT: &[Line] = &[
+    (F::Access, "cc-at", ByServersOnly, Life::Access),
+    (F::AccessExpires, "cc-at-expires", ByScripts, Life::Access),
+    (F::AccessDoNotTrack, "cc-at-dnt", ByScripts, Life::Access),
+    (F::Origin, "uido", ByScripts, Life::Access),
+    (F::IdToken, "id_token", ByScripts, Life::Access),
+    (F::CustomerType, "customer_type", ByScripts, Life::Access),
+    (F::CustomerId, "customer_id", ByScripts, Life::Access),
+    (GUEST, "cc-nx-g", ByServersOnly, Life::Refresh),
+    (REGISTERED, "cc-nx", ByServersOnly, Life::Refresh),
+    (F::EncodedUserId, "enc_user_id", ByScripts, Life::Refresh),
+    (F::Usid, "usid", ByScripts, Life::Refresh),
+    (F::RefreshExpires, "cc-nx-expires", ByScripts, Life::Refresh),
+];
+
+const STOREFRONT_NEXT: &[Line] = &[
+    (GUEST, "cc-nx-g", ByServersOnly, Life::Refresh),
+    (REGISTERED, "cc-nx", ByServersOnly, Life::Refresh),
+    (F::Usid, "usid", ByServersOnly, Life::Refresh),
+    (F::EncodedUserId, "enc_user_id", ByServersOnly, Life::Refresh),
+    (F::IdToken, "id_token", ByServersOnly, Life::Access),
+    (F::Bygone, "customer_id", ByServersOnly, Life::Refresh),
+    (F::Access, "cc-at", ByServersOnly, Life::Access),
+];
+
+const PLUGIN_SLAS: &[Line] = &[
+    (GUEST, "cc-nx-g", ByServersOnly, Life::Refresh),
+    (REGISTERED, "cc-nx", ByServersOnly, Life::Refresh),
+    (F::Usid, "usid", ByScripts, Life::Refresh),
+    (F::Access, "cc-at", ByServersOnly, Life::Access),
+];
+
+impl Profile {
+    fn lines(self) -> &'static [Line] {
+        match self {
+            Self::Classic => CLASSIC,
+            Self::PwaKit => PWA_KIT,
+            Self::StorefrontNext => STOREFRONT_NEXT,
+            Self::PluginSlas => PLUGIN_SLAS,
+        }
+    }
+
+    /// Whether its names always carry the site id.
     #[must_use]
-    pub fn classic(site: &SiteId, suffix: bool, secure: bool) -> Self {
+    pub fn always_suffixed(self) -> bool {
+        matches!(self, Self::PwaKit | Self::StorefrontNext)
+    }
+}
+
+/// The cookies of one site.
+#[derive(Clone, Debug)]
+pub struct CookieNames {
+    /// The profile they belong to.
+    pub profile: Profile,
+    /// Access token; the first piece of it in profile `plugin-slas`.
+    pub access: String,
+    /// Refresh token of a guest.
+    pub guest_refresh: String,
+    /// Refresh token of a registered shopper.
+    pub registered_refresh: String,
+    /// SLAS session id.
+    pub usid: String,
+    /// What ECOM hands an access token over in, in pieces.
+    pub hand_off: String,
+    /// By which `plugin_slas` knows that a DW session needs no bridge.
+    pub guard: String,
+    /// Our own sealed memory; `HttpOnly`.
+    pub memory: String,
+    /// Whether cookies are marked `Secure`; false only for plain http on loopback.
+    pub secure: bool,
+    /// Scripts may read the tokens and `dwsid`, for a Head that needs it.
+    pub open: bool,
+    entries: Vec<Entry>,
+}
+
+/// One cookie of the table.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What it holds.
+    pub field: Field,
+    /// Its name.
+    pub name: String,
+    /// How long it lives.
+    pub life: Life,
+    readable: Readable,
+}
+
+/// The DW session.
+pub const DWSID: &str = "dwsid";
+/// Do-not-track, as ECOM and the heads write it.
+pub const DO_NOT_TRACK: &str = "dw_dnt";
+/// Prefixes of the cookies that belong to a DW session.
+pub const DW_COMPANIONS: [&str; 3] = ["dwsecuretoken_", "dwanonymous_", "dwpersonalization_"];
+/// Of these, the one whose value is a credential.
+const DW_SECRET: &str = "dwsecuretoken_";
+/// An access token in more pieces than this would not fit a request's headers.
+pub const MOST_PIECES: usize = 6;
+
+impl CookieNames {
+    /// The names of `profile`; `suffix` appends `_{site}` where several sites share a host.
+    #[must_use]
+    pub fn new(profile: Profile, site: &SiteId, suffix: bool, secure: bool) -> Self {
+        let suffix = suffix || profile.always_suffixed();
         let name = |base: &str| if suffix { format!("{base}_{site}") } else { base.to_owned() };
         // The `__Host-` prefix needs `Secure`: over plain http a browser would drop the cookie.
         let memory = if secure { "__Host-tandem" } else { "tandem" };
+        let lines = profile.lines().iter();
+        let entries: Vec<Entry> = lines
+            .map(|&(field, base, readable, life)| Entry { field, name: name(base), life, readable })
+            .collect();
+        let access = entries.iter().find(|entry| entry.field == F::Access);
         Self {
-            access: name("token"),
+            profile,
+            access: access.map(|entry| entry.name.clone()).unwrap_or_default(),
             guest_refresh: name("cc-nx-g"),
             registered_refresh: name("cc-nx"),
             usid: name("usid"),
-            customer_id: name("cid"),
+            hand_off: name("cc-at"),
+            guard: name("cc-sg"),
             memory: name(memory),
             secure,
+            open: false,
+            entries,
         }
+    }
+
+    /// The `classic` names.
+    #[must_use]
+    pub fn classic(site: &SiteId, suffix: bool, secure: bool) -> Self {
+        Self::new(Profile::Classic, site, suffix, secure)
+    }
+
+    /// The same, but scripts may read the tokens and `dwsid`.
+    #[must_use]
+    pub fn opened(self) -> Self {
+        Self { open: true, ..self }
     }
 
     /// The refresh cookie of a guest or a registered shopper.
@@ -73,16 +233,59 @@ impl CookieNames {
     /// Whether scripts may read the tokens.
     #[must_use]
     pub fn tokens_are_readable(&self) -> bool {
-        self.readable(&self.access) == Readable::ByScripts
+        self.open
+    }
+
+    /// Every cookie of the profile, in the order they are written.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Whether the access token is written in pieces.
+    #[must_use]
+    pub fn in_pieces(&self) -> bool {
+        self.profile == Profile::PluginSlas
+    }
+
+    /// The name of piece `number`, counted from 1, of a handed-over access token.
+    #[must_use]
+    pub fn piece(&self, number: usize) -> String {
+        if number < 2 { self.hand_off.clone() } else { format!("{}_{number}", self.hand_off) }
+    }
+
+    /// Which piece of a handed-over access token the cookie `name` is, counted from 1.
+    #[must_use]
+    pub fn piece_of(&self, name: &str) -> Option<usize> {
+        let rest = name.strip_prefix(self.hand_off.as_str())?;
+        if rest.is_empty() {
+            return Some(1);
+        }
+        let digits = rest.strip_prefix('_').filter(|digits| digits.len() == 1)?;
+        digits.parse().ok().filter(|number| (2..=MOST_PIECES).contains(number))
+    }
+
+    /// Whether the cookie `name` is one that only we (or ECOM, in its hand-over) may set.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        name == self.memory
+            || name == self.guard
+            || self.piece_of(name).is_some()
+            || self.entries.iter().any(|entry| entry.name == name)
     }
 
     /// Whether scripts may read the cookie `name`.
     #[must_use]
     pub fn readable(&self, name: &str) -> Readable {
-        let by_scripts = name == self.usid
-            || name == self.customer_id
-            || (is_dw_companion(name) && !name.starts_with(DW_SECRET));
-        if by_scripts { Readable::ByScripts } else { Readable::ByServersOnly }
+        if name == self.memory || name.starts_with(DW_SECRET) {
+            return ByServersOnly;
+        }
+        let entry = self.entries.iter().find(|entry| entry.name == name);
+        match entry.map(|entry| entry.readable) {
+            Some(ByScripts) => ByScripts,
+            _ if self.open || is_dw_companion(name) => ByScripts,
+            _ => ByServersOnly,
+        }
     }
 }
 
@@ -94,4 +297,56 @@ pub fn is_dw_companion(name: &str) -> bool {
             !hash.is_empty() && hash.len() <= 64 && hash.bytes().all(|b| b.is_ascii_alphanumeric())
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(profile: Profile, suffix: bool) -> CookieNames {
+        CookieNames::new(profile, &SiteId::parse("LOE_USA").unwrap(), suffix, true)
+    }
+
+    #[test]
+    fn pieces_are_told_by_the_whole_name_and_not_by_splitting_it() {
+        let suffixed = names(Profile::PluginSlas, true);
+        assert_eq!(suffixed.piece(1), "cc-at_LOE_USA");
+        assert_eq!(suffixed.piece(2), "cc-at_LOE_USA_2");
+        for (name, piece) in [
+            ("cc-at_LOE_USA", Some(1)),
+            ("cc-at_LOE_USA_2", Some(2)),
+            ("cc-at_LOE_USA_6", Some(6)),
+            ("cc-at_LOE_USA_7", None),
+            ("cc-at_LOE_USA_02", None),
+            ("cc-at_LOE_USA_-1", None),
+            ("cc-at_LOE", None),
+            ("cc-at-expires_LOE_USA", None),
+        ] {
+            assert_eq!(suffixed.piece_of(name), piece, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_heads_that_always_suffix_get_their_suffix() {
+        assert_eq!(names(Profile::PwaKit, false).access, "cc-at_LOE_USA");
+        assert_eq!(names(Profile::StorefrontNext, false).usid, "usid_LOE_USA");
+        assert_eq!(names(Profile::PluginSlas, false).access, "cc-at");
+        assert_eq!(names(Profile::Classic, true).access, "token_LOE_USA");
+    }
+
+    #[test]
+    fn tokens_are_for_servers_unless_the_operator_opens_them_and_the_seal_always_is() {
+        for profile in
+            [Profile::Classic, Profile::PwaKit, Profile::StorefrontNext, Profile::PluginSlas]
+        {
+            let closed = names(profile, false);
+            for name in [&closed.access, &closed.guest_refresh, DWSID, &closed.memory] {
+                assert_eq!(closed.readable(name), ByServersOnly, "{name}");
+            }
+        }
+        let opened = names(Profile::PluginSlas, false).opened();
+        assert_eq!(opened.readable("cc-nx"), ByScripts);
+        assert_eq!(opened.readable("__Host-tandem"), ByServersOnly);
+        assert_eq!(opened.readable("dwsecuretoken_ab"), ByServersOnly);
+    }
 }

@@ -4,12 +4,14 @@
 //! it. A name that comes several times with different values is kept as several *candidates*;
 //! the judge takes the one our seal vouches for, or none. Whatever does not parse is absent.
 
-use super::names::{self, CookieNames};
+use super::names::{self, CookieNames, MOST_PIECES};
 use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 
 /// More candidates than this for one name are no accident, and are not worth reading.
 const MOST_CANDIDATES: usize = 4;
-/// Names of ours that are remembered; there are six of them, and the companions.
+/// The longest value that `plugin_slas` puts into one cookie, in characters.
+pub(super) const PIECE: usize = 1199;
+/// Names of ours that are remembered: those of the profile, and the companions.
 const MOST_NAMES: usize = 32;
 /// More companions than this are no accident either: a DW session has three.
 pub(super) const MOST_COMPANIONS: usize = 8;
@@ -31,21 +33,51 @@ pub struct Presented {
     pub dnt: Option<bool>,
     /// Our sealed memory, still closed.
     pub memory: Option<String>,
+    /// What ECOM hands over, where that is not the access cookie itself.
+    pub handed: Option<Handed>,
     /// Every name of ours that the browser sent, whatever its value.
     pub names: Vec<String>,
+}
+
+/// What ECOM leaves for the Head when it has changed who the shopper is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// The shopper's new access token.
+    Token(AccessToken),
+    /// The word `refresh`: whoever the shopper was, the access token is to be fetched anew.
+    Refresh,
 }
 
 impl Presented {
     /// Reads the `Cookie` headers of a request (HTTP/2 may send several).
     pub fn read<'a>(headers: impl Iterator<Item = &'a [u8]>, names: &CookieNames) -> Self {
         let mut presented = Self::default();
+        let mut pieces = Pieces::default();
         for header in headers {
             let Ok(header) = std::str::from_utf8(header) else { continue };
             for (name, value) in header.split(';').filter_map(pair_of) {
                 presented.take(name, value, names);
+                pieces.take(name, value, names);
             }
         }
+        presented.take_over(&pieces, names);
         presented
+    }
+
+    /// In most profiles the access cookie itself is what ECOM writes into.
+    fn take_over(&mut self, pieces: &Pieces<'_>, names: &CookieNames) {
+        match pieces.joined() {
+            Some(Handed::Token(token)) if names.access == names.hand_off => {
+                self.access = vec![token];
+            }
+            Some(handed) => {
+                if names.access == names.hand_off {
+                    self.access.clear();
+                }
+                self.handed = Some(handed);
+            }
+            None => {}
+        }
     }
 
     fn take(&mut self, name: &str, value: &str, names: &CookieNames) {
@@ -72,7 +104,7 @@ impl Presented {
             return;
         } else if names::is_dw_companion(name) {
             self.companion(name, value);
-        } else if name != names.usid && name != names.customer_id {
+        } else if !names.knows(name) {
             return;
         }
         let room = self.names.len() < MOST_NAMES;
@@ -104,6 +136,43 @@ impl Presented {
             && self.registered_refresh.is_empty()
             && self.guest_refresh.is_empty()
             && self.dwsid.is_empty()
+    }
+}
+
+/// The pieces of a handed-over access token.
+///
+/// ECOM cannot write long cookies, so `plugin_slas` cuts tokens at [`PIECE`] characters, with
+/// nothing that says where the last piece is. A piece that is not full is the last one: what
+/// follows is left over from a longer token.
+#[derive(Default)]
+struct Pieces<'a>([Option<&'a str>; MOST_PIECES]);
+
+impl<'a> Pieces<'a> {
+    fn take(&mut self, name: &str, value: &'a str, names: &CookieNames) {
+        if let Some(number) = names.piece_of(name) {
+            let slot = &mut self.0[number - 1];
+            // Two different ones under one name: neither can be told to be ECOM's.
+            *slot = match *slot {
+                Some(first) if first != value => Some(""),
+                _ => Some(value),
+            };
+        }
+    }
+
+    fn joined(&self) -> Option<Handed> {
+        if self.0[0] == Some("refresh") {
+            return Some(Handed::Refresh);
+        }
+        let mut text = String::new();
+        for piece in &self.0 {
+            let piece = (*piece)?;
+            text.push_str(piece);
+            if piece.len() != PIECE {
+                break;
+            }
+        }
+        // What is cut short, or no JWT at all, is nobody's token.
+        (text.matches('.').count() == 2).then(|| AccessToken::parse(&text))?.map(Handed::Token)
     }
 }
 

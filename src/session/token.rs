@@ -10,7 +10,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 
 use super::{Customer, CustomerType};
-use crate::ids::{AccessToken, CustomerId, Usid};
+use crate::ids::{AccessToken, CustomerId, Usid, Word};
 use crate::timestamp::Timestamp;
 
 /// The tenant, client and channel a token must have been made for.
@@ -39,6 +39,8 @@ pub struct Claims {
     pub expires_at: Timestamp,
     /// Do-not-track, where the token says.
     pub dnt: Option<bool>,
+    /// Who vouched for the shopper (`uido`): `slas`, `ecom`, or an identity provider.
+    pub origin: Option<Word>,
 }
 
 /// Why a token is no session here.
@@ -131,6 +133,7 @@ impl Payload {
             issued_at: Timestamp::from_unix(self.iat),
             expires_at: Timestamp::from_unix(self.exp),
             dnt: self.dnt.as_deref().and_then(parse_dnt),
+            origin: identity.value("uido").and_then(Word::parse),
         })
     }
 }

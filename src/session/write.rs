@@ -3,6 +3,8 @@
 //! Deletions come before writes (clients that walk the headers take the last one per field), and
 //! a deletion repeats the attributes of the write, because a browser forgets nothing else.
 
+mod tokens;
+
 use std::fmt;
 
 use cookie::time::{Duration, OffsetDateTime};
@@ -10,11 +12,11 @@ use cookie::{Cookie, SameSite};
 use http::HeaderValue;
 
 use super::memory::{DwMemory, Memory};
-use super::names::{CookieNames, DWSID, Readable, is_dw_companion};
+use super::names::{CookieNames, DWSID, Profile, Readable, is_dw_companion};
 use super::read::{MOST_COMPANIONS, Presented};
-use super::{Customer, CustomerType, DwCookies, Grant, judge};
-use crate::flow::{Cause, DwChange, Ending, Outcome, TokenChange};
-use crate::ids::{AccessToken, Dwsid, Tag};
+use super::{Customer, DwCookies, judge};
+use crate::flow::{Cause, DwChange, Ending, HeldAccess, Outcome, TokenChange};
+use crate::ids::{AccessToken, Dwsid};
 use crate::timestamp::Timestamp;
 
 /// Seconds a DW session that the platform just confirmed is believed to live on.
@@ -46,6 +48,8 @@ pub struct Changes {
     pub cookies: Vec<CookieWrite>,
     /// Our memory afterwards.
     pub memory: Memory,
+    /// The shop is shown in a frame of a trusted preview, where only such cookies are kept.
+    pub framed: bool,
 }
 
 /// What the browser had, and when.
@@ -58,7 +62,7 @@ pub struct Before<'a> {
     /// What we remembered about it.
     pub memory: &'a Memory,
     /// The access token in hand when the journey began.
-    pub access: Option<Tag>,
+    pub access: Option<&'a HeldAccess>,
     /// The moment of the answer.
     pub now: Timestamp,
 }
@@ -67,7 +71,7 @@ impl Before<'_> {
     /// Works out what an ending changes. `remember` is the shopper's wish at a login.
     #[must_use]
     pub fn changes(&self, ending: &Ending, remember: Option<bool>) -> Changes {
-        let mut changes = Changes { cookies: Vec::new(), memory: self.memory.clone() };
+        let mut changes = Changes { memory: self.memory.clone(), ..Changes::default() };
         if let Some(remember) = remember
             && matches!(ending.outcome, Outcome::SignedIn { .. })
         {
@@ -76,58 +80,14 @@ impl Before<'_> {
         let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
         self.delete_tokens(&ending.tokens, leaving, &mut changes);
         self.delete_dw(&ending.dw, leaving, &mut changes);
-        if let TokenChange::Set(grant) = &ending.tokens {
-            self.set_tokens(grant, &mut changes);
+        match (&ending.tokens, self.access) {
+            (TokenChange::Set(grant), _) => self.set_tokens(grant, leaving, &mut changes),
+            (TokenChange::Keep, Some(held)) => self.take_over(held, &mut changes),
+            _ => {}
         }
         self.set_dw(ending, &mut changes);
         self.note_expiry(ending, &mut changes.memory);
         changes
-    }
-
-    fn delete_tokens(&self, change: &TokenChange, leaving: bool, changes: &mut Changes) {
-        let names = self.names;
-        let refresh = [&names.guest_refresh, &names.registered_refresh];
-        let others = [&names.access, &names.usid, &names.customer_id];
-        let keeps = match change {
-            TokenChange::Keep => return,
-            TokenChange::Set(grant) => grant.refresh.as_ref().map(|_| grant.claims.customer.kind),
-            TokenChange::Drop => None,
-        };
-        let kept = keeps.map(|kind| names.refresh(kind));
-        for name in refresh {
-            if Some(name.as_str()) != kept {
-                self.delete(name, leaving, changes);
-            }
-        }
-        if *change == TokenChange::Drop {
-            for name in others {
-                self.delete(name, leaving, changes);
-            }
-            changes.memory = Memory { dw: changes.memory.dw.take(), ..Memory::default() };
-        }
-    }
-
-    fn set_tokens(&self, grant: &Grant, changes: &mut Changes) {
-        let kind = grant.claims.customer.kind;
-        let memory = &mut changes.memory;
-        memory.forget_on_close &= kind == CustomerType::Registered;
-        memory.access = Some(grant.access.tag());
-        memory.refresh = grant.refresh.as_ref().map(|refresh| refresh.token.tag());
-        memory.refresh_expires_at =
-            grant.refresh.as_ref().map(|refresh| self.now.plus(refresh.expires_in));
-        let access_life = Some(grant.claims.expires_at.since(self.now));
-        let life = match &grant.refresh {
-            Some(_) if memory.forget_on_close => None,
-            Some(refresh) => Some(refresh.expires_in),
-            None => access_life,
-        };
-        let access_life = access_life.filter(|_| !memory.forget_on_close);
-        if let Some(refresh) = &grant.refresh {
-            changes.set(self.names.refresh(kind), refresh.token.expose(), life);
-        }
-        changes.set(&self.names.usid, grant.claims.usid.as_str(), life);
-        changes.set(&self.names.customer_id, grant.claims.customer.id.as_str(), life);
-        changes.set(&self.names.access, grant.access.expose(), access_life);
     }
 
     fn delete_dw(&self, change: &DwChange, leaving: bool, changes: &mut Changes) {
@@ -136,6 +96,7 @@ impl Before<'_> {
             DwChange::Set { cookies, .. } => &cookies.companions,
             DwChange::Drop | DwChange::Missing(_) => {
                 self.delete(DWSID, leaving, changes);
+                self.delete(&self.names.guard, false, changes);
                 &[]
             }
         };
@@ -158,7 +119,9 @@ impl Before<'_> {
                 self.write_dw(cookies, changes);
                 changes.memory.bridged = match &ending.tokens {
                     TokenChange::Set(grant) => Some(AccessToken::tag(&grant.access)),
-                    TokenChange::Keep | TokenChange::Drop => self.access,
+                    TokenChange::Keep | TokenChange::Drop => {
+                        self.access.map(|held| held.token.tag())
+                    }
                 };
                 changes.memory.bridge_after = None;
                 changes.memory.dw = Some(DwMemory {
@@ -184,6 +147,9 @@ impl Before<'_> {
             }
         }
         changes.set(DWSID, cookies.dwsid.expose(), None);
+        if self.names.profile == Profile::PluginSlas {
+            changes.set(&self.names.guard, "1", Some(judge::DW_IDLE));
+        }
     }
 
     fn confirm(&self, owner: &Customer, memory: &mut Memory) {
@@ -241,7 +207,7 @@ impl Changes {
     /// The `Set-Cookie` headers, in order.
     pub fn headers<'a>(&'a self, names: &'a CookieNames) -> impl Iterator<Item = HeaderValue> + 'a {
         // Every value has been parsed as cookie octets, so none is refused here.
-        self.cookies.iter().filter_map(|write| write.header(names).ok())
+        self.cookies.iter().filter_map(|write| write.header(names, self.framed).ok())
     }
 
     /// The `Cookie` header of the request at hand, as the browser would send it after taking over
@@ -276,10 +242,15 @@ impl CookieWrite {
         &self.name
     }
 
-    fn header(&self, names: &CookieNames) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+    fn header(
+        &self,
+        names: &CookieNames,
+        framed: bool,
+    ) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
         let mut cookie = Cookie::new(&self.name, self.value.as_deref().unwrap_or_default());
         cookie.set_path("/");
-        cookie.set_same_site(SameSite::Lax);
+        cookie.set_same_site(if framed { SameSite::None } else { SameSite::Lax });
+        cookie.set_partitioned(framed.then_some(true));
         cookie.set_secure(names.secure);
         cookie.set_http_only(names.readable(&self.name) == Readable::ByServersOnly);
         if self.value.is_none() {

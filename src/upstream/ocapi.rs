@@ -31,9 +31,14 @@ impl Ocapi {
 
     fn post(&self, path: &str, context: &CallContext) -> RequestBuilder {
         let request = self.sender.http.post(format!("{}/{path}", self.base));
-        request
+        let request = request
             .header("x-dw-client-id", &self.config.client_id)
-            .header("correlation-id", &context.correlation_id)
+            .header("correlation-id", &context.correlation_id);
+        // Otherwise the session would be located where we are, not where the shopper is.
+        match (&self.config.client_ip_header, context.client) {
+            (Some(name), Some(client)) => request.header(name, client.to_string()),
+            _ => request,
+        }
     }
 
     /// `POST /sessions`: a DW session for a SLAS access token. Every call makes another one.

@@ -1,6 +1,7 @@
 //! A request's shopper: cookies read, seal opened, token checked; and the answer's cookies.
 
 mod again;
+mod past;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,22 +12,24 @@ use http::header::{CACHE_CONTROL, COOKIE, GetAll, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
+use self::past::{chosen, drop_signed_out, retired, tags};
 use super::notes::{Notes, RequestId};
 use crate::app::App;
 use crate::clock;
 use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
 use crate::flow::{
-    self, Access, DwChange, Ending, Facts, Intent, Outcome, RefreshAnswer, TokenChange,
+    self, Access, DwChange, Ending, Facts, HeldAccess, Intent, Outcome, TokenChange,
 };
-use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
+use crate::ids::{AccessToken, DwSignature, Tag};
+use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::retired::Reason;
 use crate::session::judge::{self, Surroundings};
 use crate::session::memory::Memory;
-use crate::session::read::{Presented, pair_of};
+use crate::session::read::{Handed, Presented, pair_of};
 use crate::session::token::Claims;
 use crate::session::write::{Before, Changes};
-use crate::session::{Customer, CustomerType, Grant};
+use crate::session::{Customer, CustomerType};
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
@@ -64,12 +67,9 @@ impl FromRequestParts<Arc<App>> for Arrival {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (site, notes, id) = found(parts)?;
-        let mut arrival = Self::new(site, &parts.headers, notes, id, app.clock.monotonic());
-        if let Some(token) = arrival.token() {
-            let claims = arrival.site.verifier.verify(&token, arrival.memory.access).await;
-            arrival.believe(token, claims);
-        }
+        let (site, notes, context) = found(parts)?;
+        let mut arrival = Self::new(site, &parts.headers, notes, context, app.clock.monotonic());
+        arrival.identify(Keys::Fetched).await;
         Ok(arrival)
     }
 }
@@ -81,22 +81,29 @@ impl FromRequestParts<Arc<App>> for Glance {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (site, notes, id) = found(parts)?;
-        let mut arrival = Arrival::new(site, &parts.headers, notes, id, app.clock.monotonic());
-        if let Some(token) = arrival.token() {
-            let claims = arrival.site.verifier.recognise(&token, arrival.memory.access).await;
-            arrival.believe(token, claims);
-        }
+        let (site, notes, context) = found(parts)?;
+        let mut arrival = Arrival::new(site, &parts.headers, notes, context, app.clock.monotonic());
+        arrival.identify(Keys::Known).await;
         Ok(Self(arrival))
     }
 }
 
+/// With which keys a token's signature is checked.
+#[derive(Clone, Copy)]
+enum Keys {
+    /// Those at hand: for what must cost no call.
+    Known,
+    /// Those of SLAS, fetched if need be.
+    Fetched,
+}
+
 /// What the layers before the routes have found out.
-fn found(parts: &Parts) -> Result<(Arc<Site>, Notes, String), Problem> {
+fn found(parts: &Parts) -> Result<(Arc<Site>, Notes, CallContext), Problem> {
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
     let id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    Ok((site, notes, id))
+    let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
+    Ok((site, notes, CallContext { correlation_id: id, dnt: None, client }))
 }
 
 impl Arrival {
@@ -104,19 +111,22 @@ impl Arrival {
         site: Arc<Site>,
         headers: &HeaderMap,
         notes: Notes,
-        correlation_id: String,
+        context: CallContext,
         arrived: Instant,
     ) -> Self {
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let mut presented = Presented::read(cookies, &site.names);
         let all = tags(&presented);
         drop_signed_out(&mut presented, &site, arrived);
+        if presented.handed == Some(Handed::Refresh) {
+            presented.access.clear();
+        }
         let sealed = presented.memory.as_deref().unwrap_or_default();
         let memory = site.seal.open(&site.names.memory, &site.config.id, sealed);
         let chosen = chosen(&presented, &memory);
         let signed_in = |tag: &Tag| retired(&site, *tag, arrived) == Some(Reason::SignedIn);
         let overtaken = chosen.iter().any(signed_in);
-        let context = CallContext { correlation_id, dnt: presented.dnt };
+        let context = CallContext { dnt: presented.dnt, ..context };
         Self {
             site,
             presented,
@@ -131,8 +141,33 @@ impl Arrival {
         }
     }
 
-    fn token(&self) -> Option<AccessToken> {
-        judge::access_token(&self.presented, &self.memory).cloned()
+    /// Finds out who the shopper is, by the token in hand or by a newer one from ECOM.
+    async fn identify(&mut self, keys: Keys) {
+        let newer = judge::newer_hand_off(&self.presented, &self.memory, self.site.audience());
+        if let Some(token) = newer.cloned()
+            && let Some(claims) = self.check(&token, keys).await
+        {
+            self.presented.access = vec![token.clone()];
+            self.all.push(token.tag());
+            self.chosen = chosen(&self.presented, &self.memory);
+            self.believe(token, Some(claims));
+            return;
+        }
+        if matches!(self.presented.handed, Some(Handed::Token(_))) {
+            self.presented.handed = None;
+        }
+        if let Some(token) = judge::access_token(&self.presented, &self.memory).cloned() {
+            let claims = self.check(&token, keys).await;
+            self.believe(token, claims);
+        }
+    }
+
+    async fn check(&self, token: &AccessToken, keys: Keys) -> Option<Claims> {
+        let (verifier, ours) = (&self.site.verifier, self.memory.access);
+        match keys {
+            Keys::Known => verifier.recognise(token, ours).await,
+            Keys::Fetched => verifier.verify(token, ours).await,
+        }
     }
 
     fn believe(&mut self, token: AccessToken, claims: Option<Claims>) {
@@ -157,6 +192,14 @@ impl Arrival {
         &self.context
     }
 
+    /// The access token in hand, if it still works.
+    pub(super) fn held(&self) -> Option<&HeldAccess> {
+        match &self.access {
+            Access::Fresh(held) | Access::Ending(held) => Some(held),
+            Access::Expired(_) | Access::None => None,
+        }
+    }
+
     /// The facts of this request.
     pub(super) fn facts(&self, signature: Option<DwSignature>) -> Facts {
         let surroundings = Surroundings {
@@ -169,31 +212,6 @@ impl Arrival {
         judge::facts(&self.presented, &self.memory, self.access.clone(), policy, surroundings, now)
     }
 
-    /// A refresh of what the browser presents may be under way, or have come back a moment ago:
-    /// then its successor is what a logout must end.
-    pub(super) async fn catch_up(&mut self) {
-        let Some(held) = judge::refresh_token(&self.presented, &self.memory) else { return };
-        let tag = held.token.tag();
-        let current = self.site.refreshes.current(&tag);
-        let current = tokio::time::timeout(self.site.patience, current).await.ok().flatten();
-        if let Some(RefreshAnswer::Granted(grant)) = current {
-            self.take_over(*grant);
-        }
-    }
-
-    fn take_over(&mut self, grant: Grant) {
-        if let Some(refresh) = grant.refresh {
-            let candidates = match grant.claims.customer.kind {
-                CustomerType::Guest => &mut self.presented.guest_refresh,
-                CustomerType::Registered => &mut self.presented.registered_refresh,
-            };
-            *candidates = vec![refresh.token];
-        }
-        self.all.push(grant.access.tag());
-        self.all.extend(tags(&self.presented));
-        self.access = judge::access(grant.access, grant.claims, self.site.clock.now());
-    }
-
     /// The pairs of `headers` that may go on to an upstream.
     pub(super) fn judged<'h>(&self, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
         let names = &self.site.names;
@@ -203,31 +221,6 @@ impl Arrival {
         };
         let pairs = headers.iter().flat_map(|header| header.as_bytes().split(|b| *b == b';'));
         pairs.filter(judged).collect()
-    }
-
-    /// Retires what this request presents, and what a refresh of it has just brought. Whoever
-    /// shows neither a genuine token nor our seal has nothing that could come back, and must not
-    /// fill our memory.
-    pub(super) fn retire(&self, reason: Reason) {
-        if self.access == Access::None && self.memory == Memory::default() {
-            return;
-        }
-        let now = self.site.clock.monotonic();
-        let successors = self.all.iter().flat_map(|tag| successors(&self.site, *tag));
-        self.site.retired.retire(self.all.iter().copied().chain(successors), reason, now);
-    }
-
-    /// Whether a logout or a login in another tab has made `ending` a thing of the past. An answer
-    /// may be held up by a slow page long after it was worked out, so this is asked when it leaves.
-    pub(super) fn is_past(&self, ending: &Ending) -> bool {
-        let own = matches!(ending.outcome, Outcome::SignedIn { .. } | Outcome::SignedOut { .. });
-        let granted = match &ending.tokens {
-            TokenChange::Set(grant) => grant.tags(),
-            TokenChange::Keep | TokenChange::Drop => Vec::new(),
-        };
-        let retired = &self.site.retired;
-        let since = self.arrived;
-        !own && (retired.any_since(&self.chosen, since) || retired.any_since(&granted, since))
     }
 
     /// Decides, asks, and works out what changes in the browser.
@@ -290,12 +283,12 @@ impl Arrival {
             names: &self.site.names,
             presented: &self.presented,
             memory: &self.memory,
-            access: judge::access_token(&self.presented, &self.memory).map(AccessToken::tag),
+            access: self.held(),
             now,
         };
         let mut changes = before.changes(&ending, remember);
         if self.overtaken && !leaving {
-            changes = Changes { cookies: Vec::new(), memory: self.memory.clone() };
+            changes = Changes { memory: self.memory.clone(), ..Changes::default() };
         }
         self.seal(&mut changes);
         Ok(Travelled { ending, changes })
@@ -341,45 +334,6 @@ impl Arrival {
 
 fn changes_anything(ending: &Ending) -> bool {
     ending.tokens != TokenChange::Keep || ending.dw != DwChange::Keep
-}
-
-fn tags(presented: &Presented) -> Vec<Tag> {
-    let refresh = presented.registered_refresh.iter().chain(&presented.guest_refresh);
-    let slas = presented.access.iter().map(AccessToken::tag).chain(refresh.map(RefreshToken::tag));
-    slas.chain(presented.dwsid.iter().map(Dwsid::tag)).collect()
-}
-
-fn chosen(presented: &Presented, memory: &Memory) -> Vec<Tag> {
-    let access = judge::access_token(presented, memory).map(AccessToken::tag);
-    let refresh = judge::refresh_token(presented, memory).map(|held| held.token.tag());
-    let slas: Vec<Tag> = access.into_iter().chain(refresh).collect();
-    // Without SLAS credentials, it is by the DW session that the shopper is known.
-    if slas.is_empty() { presented.dwsid.iter().map(Dwsid::tag).collect() } else { slas }
-}
-
-/// Why a credential, or what it has just been refreshed to, is retired.
-fn retired(site: &Site, tag: Tag, now: Instant) -> Option<Reason> {
-    let reason = |tag| site.retired.reason(tag, now);
-    reason(tag).or_else(|| successors(site, tag).into_iter().find_map(reason))
-}
-
-/// The fingerprints of what a refresh of `tag` has brought within the last minute.
-fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
-    let granted = |answer: &RefreshAnswer| match answer {
-        RefreshAnswer::Granted(grant) => grant.tags(),
-        RefreshAnswer::Refused | RefreshAnswer::Unavailable(_) => Vec::new(),
-    };
-    site.refreshes.remembered(&tag, granted).unwrap_or_default()
-}
-
-/// Credentials of a session that has been signed out count as absent. That goes for the DW session
-/// too: nothing can end it at the platform, and whoever shows it would get tokens for it.
-fn drop_signed_out(presented: &mut Presented, site: &Site, now: Instant) {
-    let live = |tag| retired(site, tag, now) != Some(Reason::SignedOut);
-    presented.access.retain(|token| live(token.tag()));
-    presented.registered_refresh.retain(|token| live(token.tag()));
-    presented.guest_refresh.retain(|token| live(token.tag()));
-    presented.dwsid.retain(|dwsid| live(dwsid.tag()));
 }
 
 /// The end of a journey, and what changes in the browser.

@@ -18,6 +18,7 @@ use super::visit::Visit;
 use crate::app::App;
 use crate::config::Origin;
 use crate::problem::Problem;
+use crate::proxy::Outgoing;
 use crate::route::{Kind, Route, TokenNeed};
 use crate::session::CustomerType;
 use crate::session::names::{DWSID, is_dw_companion};
@@ -120,7 +121,20 @@ pub(super) async fn forward(
 ) -> Result<Response, Problem> {
     let id = parts.extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
     let origin = origin(site, route.kind).ok_or(Problem::NotFound)?;
-    app.proxy.forward(origin, &site.config.public_origin, parts, body, cookies, id).await
+    let outgoing = Outgoing {
+        to: origin,
+        public_origin: &site.config.public_origin,
+        allowed_origins: &site.config.cors_origins,
+        parts,
+        target: None,
+        body,
+        cookies,
+        set: HeaderMap::new(),
+        remove: &[],
+        timeout: route.timeout,
+        request_id: id,
+    };
+    app.proxy.forward(outgoing).await
 }
 
 /// Where the upstream of a kind is reached, if the site has it.

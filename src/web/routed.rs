@@ -17,6 +17,7 @@ use super::visit::{Quietness, Visit, is_crawler, visit};
 use super::{caller, slas};
 use crate::app::App;
 use crate::problem::Problem;
+use crate::proxy::websocket;
 use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::{Crawlers, Csrf, Kind, Route};
 use crate::site::Site;
@@ -44,6 +45,10 @@ pub(super) async fn proxy(
             caller::may_change_state(&parts.method, &parts.headers, &site.config)?;
         }
         Csrf::Upstream => {}
+    }
+    if websocket::is_wanted(&parts) {
+        let config = &site.config;
+        websocket::check_origin(&parts.headers, &config.public_origin, &config.cors_origins)?;
     }
     if route.crawlers == Crawlers::Refused && is_crawler(&parts.headers, &app.crawlers) {
         return Err(Problem::Refused);

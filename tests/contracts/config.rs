@@ -104,7 +104,7 @@ fn a_site_is_found_by_its_id_whatever_characters_it_has() {
     let [first, second] = &config.sites[..] else { panic!("two sites") };
     assert_eq!(first.hosts, ["a.test", "b.test:8443"]);
     assert_eq!(format!("{:?}", first.policy.mode), "None");
-    assert!(first.cookie_suffix && !second.cookie_suffix);
+    assert!(first.cookies.suffix && !second.cookies.suffix);
     assert!(first.slas.client_secret.is_some() && second.slas.client_secret.is_none());
     assert!(first.session.remember_me && !second.session.remember_me);
 }

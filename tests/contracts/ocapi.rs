@@ -8,6 +8,7 @@ use tandem::clock::Clock;
 use tandem::flow::{BridgeAnswer, Cause, HeldDw, ProbeAnswer, Trouble};
 use tandem::ids::{AccessToken, DwValue, Dwsid};
 use tandem::session::CustomerType;
+use tandem::upstream::CallContext;
 use wiremock::ResponseTemplate;
 
 use crate::support::{
@@ -69,6 +70,26 @@ async fn sessions_is_asked_with_the_access_token_and_nothing_else() {
     assert_eq!(sent.header("authorization"), Some("Bearer at.at.at"));
     assert_eq!(sent.header("x-dw-client-id"), Some(support::CLIENT));
     assert_eq!(sent.header("content-type"), None);
+}
+
+#[tokio::test]
+async fn the_shoppers_address_goes_along_where_it_is_known_and_wanted() {
+    let client = Some("203.0.113.7".parse().unwrap());
+    for (site, told) in [
+        ("", Some("x-client-ip")),
+        ("ocapi.client_ip_header = \"true-client-ip\"", Some("true-client-ip")),
+        ("ocapi.client_ip_header = \"\"", None),
+    ] {
+        let world = with_settings(site).await;
+        world.answers("POST", SESSIONS, set(&[DWSID])).await;
+        let context = CallContext { client, ..context() };
+        world.site.ocapi.as_ref().unwrap().bridge(&access(), &context).await;
+        let sent = World::only(world.sent().await);
+        for name in ["x-client-ip", "true-client-ip"] {
+            let expected = (told == Some(name)).then_some("203.0.113.7");
+            assert_eq!(sent.header(name), expected, "{site}: {name}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ pub(crate) fn adopt_ask(kind: CustomerType, signature: Option<&str>) -> AdoptAsk
         bridge_resting: false,
         signature: signature.map(|text| DwSignature::parse(text).unwrap()),
         guest_adoption_retired: false,
+        dnt_changed: false,
     };
     let owner = Customer { kind, id: CustomerId::parse("abGuest").unwrap() };
     let login = (kind == CustomerType::Registered).then(|| "jo@example.com".to_owned());

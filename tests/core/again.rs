@@ -2,8 +2,8 @@
 //! call is made twice.
 
 use tandem::flow::{
-    Access, BridgeMode, Dw, DwChange, Ending, Intent, Outcome, ProbeAnswer, RefreshAnswer, Step,
-    TokenChange, decide,
+    Access, BridgeMode, Dw, DwChange, Ending, HeldAccess, Intent, Outcome, ProbeAnswer,
+    RefreshAnswer, Step, TokenChange, decide,
 };
 use tandem::session::write::Before;
 
@@ -16,11 +16,12 @@ use crate::walk::{Asked, Path, walk};
 fn after(browser: &Browser, ending: &Ending) -> Browser {
     let names = names();
     let presented = browser.jar.read();
+    let held = browser.access.clone().map(|(token, claims)| HeldAccess { token, claims });
     let before = Before {
         names: &names,
         presented: &presented,
         memory: &browser.memory,
-        access: browser.access.as_ref().map(|(token, _)| token.tag()),
+        access: held.as_ref(),
         now: now(),
     };
     let changes = before.changes(ending, Some(true));

@@ -5,7 +5,7 @@ use tandem::flow::{
     SignInAnswer, SignOutAnswer, Trouble,
 };
 use tandem::ids::{DwValue, Dwsid};
-use tandem::session::{Customer, DwCompanion, DwCookies, Grant, RefreshGrant};
+use tandem::session::{Customer, DwCompanion, DwCookies, Extras, Grant, RefreshGrant};
 
 use crate::facts::{self, FRESH, Guest, Registered};
 
@@ -182,6 +182,7 @@ pub(crate) fn granted(how: &str, customer: Customer) -> Box<Grant> {
         claims: facts::claims(customer, FRESH),
         refresh: Some(RefreshGrant { token: refresh, expires_in: days * 24 * 60 * 60 }),
         dw: None,
+        extras: Extras::default(),
     })
 }
 

@@ -87,6 +87,9 @@ impl Browser {
             memory.refresh = Some(held.token.tag());
             memory.refresh_expires_at = Some(now().plus(90_000));
         }
+        if facts.dnt_changed {
+            jar.put("dw_dnt", "1");
+        }
         memory.bridge_after = facts.bridge_resting.then(|| now().plus(10));
         memory.dw = remember_dw(&facts.dw, &mut jar);
         Self { jar, memory, access }

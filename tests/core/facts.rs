@@ -52,7 +52,8 @@ pub(crate) fn claims(customer: Customer, left: i64) -> Claims {
         customer,
         issued_at: Timestamp::from_unix(NOW + left - 1_800),
         expires_at: Timestamp::from_unix(NOW + left),
-        dnt: None,
+        dnt: Some(false),
+        origin: None,
     }
 }
 
@@ -166,6 +167,7 @@ pub(crate) fn starts(intents: &[Intent]) -> impl Iterator<Item = Start> {
     let signatures = [None, Some(signature())];
     all = vary(all, &signatures, |facts, signature| facts.signature.clone_from(signature));
     all = vary(all, &[false, true], |facts, flag| facts.guest_adoption_retired = *flag);
+    all = vary(all, &[false, true], |facts, flag| facts.dnt_changed = *flag);
     all.into_iter()
 }
 
@@ -189,11 +191,18 @@ fn is_plain(start: &Start) -> bool {
         && (may_adopt || (facts.signature.is_none() && !facts.guest_adoption_retired))
         && (may_be_spent(start) || !facts.bridged)
         && (start.is_arrival() || !facts.bridge_resting)
+        && (may_change_dnt(start) || !facts.dnt_changed)
 }
 
 /// Only a browser without any token can have tokens made for its DW session.
 fn may_adopt(start: &Start) -> bool {
     start.facts.access == Access::None && start.facts.refresh.is_none()
+}
+
+/// Only a good token that can be exchanged is exchanged for the sake of do-not-track.
+fn may_change_dnt(start: &Start) -> bool {
+    let fresh = matches!(start.facts.access, Access::Fresh(_));
+    start.is_arrival() && fresh && start.facts.refresh.is_some()
 }
 
 /// Only an arrival can need another DW session for the token it came with; whoever signs in or
@@ -214,6 +223,7 @@ pub(crate) fn indifferent(start: &Start) -> Start {
     }
     twin.facts.bridged |= !may_be_spent(start);
     twin.facts.bridge_resting |= !start.is_arrival();
+    twin.facts.dnt_changed |= !may_change_dnt(start);
     twin
 }
 
@@ -228,6 +238,7 @@ pub(crate) fn nothing(mode: BridgeMode) -> Facts {
         bridge_resting: false,
         signature: None,
         guest_adoption_retired: false,
+        dnt_changed: false,
     }
 }
 

@@ -177,6 +177,9 @@ fn promise_5_a_warm_request_asks_nothing_and_changes_nothing() {
 fn is_warm(start: &Start) -> bool {
     let facts = &start.facts;
     let Access::Fresh(held) = &facts.access else { return false };
+    if facts.dnt_changed && facts.refresh.is_some() {
+        return false;
+    }
     let own = |owner: &Customer| *owner == held.claims.customer;
     let paired = match &facts.dw {
         Dw::Live { owner, .. } => own(owner),
@@ -203,7 +206,7 @@ fn promise_5_the_head_asks_nothing_where_it_does_not_wait_for_a_dw_session() {
         let absent = matches!(start.facts.dw, Dw::Absent | Dw::Dead);
         let fresh = matches!(start.facts.access, Access::Fresh(_)) && !start.is_outranked();
         let classic = start.facts.policy.mode == BridgeMode::Classic;
-        absent && fresh && (!classic || is_patient(start))
+        absent && fresh && !start.facts.dnt_changed && (!classic || is_patient(start))
     });
     for start in heads {
         assert!(matches!(decide(start.facts.clone(), start.intent), Step::Done(_)), "{start:?}");
@@ -228,7 +231,8 @@ fn a_fresh_access_token_is_refreshed_only_for_a_better_one_or_for_a_dw_session()
             let start = path.start;
             let spent = mode == BridgeMode::Classic && start.facts.bridged;
             let unpaired = mode == BridgeMode::HybridAuth && start.intent == Intent::Ecom;
-            assert!(start.is_outranked() || refused || spent || unpaired, "{path}");
+            let tracking = start.facts.dnt_changed;
+            assert!(start.is_outranked() || refused || spent || unpaired || tracking, "{path}");
         });
     }
 }
@@ -270,4 +274,24 @@ fn a_registered_refresh_token_beside_a_guests_tokens_is_used_at_once() {
         };
         assert_eq!(ask.kind, Registered);
     }
+}
+
+#[test]
+fn a_call_of_an_api_makes_no_dw_session_and_no_tokens_for_one() {
+    walk_all(starts(&[Intent::Api]), |path| {
+        let made = path.any(|asked| matches!(asked, Asked::Bridge(..) | Asked::Adopt(..)));
+        assert!(!made, "{path}");
+    });
+}
+
+#[test]
+fn another_do_not_track_choice_exchanges_a_good_token_once() {
+    let changed = starts(&ARRIVALS).filter(|start| {
+        let anothers = start.is_registered() && start.refresh_kind() == Some(Guest);
+        start.facts.dnt_changed && !anothers
+    });
+    walk_all(changed, |path| {
+        assert!(matches!(path.asked.first(), Some(Asked::Refresh(..))), "{path}");
+        assert_eq!(path.count(|asked| matches!(asked, Asked::Refresh(..))), 1, "{path}");
+    });
 }

@@ -71,7 +71,7 @@ fn left_alone(path: &Path<'_>) -> bool {
     told && nothing_changes(path)
 }
 
-/// These begin no session: a browser with nothing but a `dwsid` keeps just that.
+/// A call begins no session: a browser with nothing but a `dwsid` keeps just that.
 fn nothing_to_renew(path: &Path<'_>) -> bool {
     let start = path.start;
     let empty = start.claims().is_none() && start.facts.refresh.is_none();

@@ -50,6 +50,7 @@ pub(crate) fn memory() -> impl Strategy<Value = Memory> {
             dw,
             bridged,
             bridge_after,
+            dnt: None,
             session_expired_at: told,
         },
     )

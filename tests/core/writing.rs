@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use cookie::{Cookie, SameSite};
 use proptest::prelude::*;
-use tandem::flow::{Ending, TokenChange};
+use tandem::flow::{Ending, HeldAccess, TokenChange};
 use tandem::ids::{CustomerId, RefreshToken, SiteId};
 use tandem::session::memory::{DwMemory, KeyRing, Memory};
 use tandem::session::write::{Before, Changes};
 use tandem::session::{Customer, Grant};
 
 use crate::browser::{Jar, names, now, site};
-use crate::facts::Registered;
+use crate::facts::{FRESH, Registered, claims, guest};
 use crate::thrown::{ending, jar, memory};
 
 /// Names that scripts may read; everything else of ours is for servers only.
@@ -43,11 +43,13 @@ impl Case {
 
     fn unsealed(&self) -> Changes {
         let (names, presented) = (names(), self.jar.read());
+        let token = presented.access.first().cloned();
+        let held = token.map(|token| HeldAccess { token, claims: claims(guest(), FRESH) });
         let before = Before {
             names: &names,
             presented: &presented,
             memory: &self.memory,
-            access: presented.access.first().map(tandem::ids::AccessToken::tag),
+            access: held.as_ref(),
             now: now(),
         };
         before.changes(&self.ending, self.remember)
@@ -255,6 +257,7 @@ fn the_sealed_memory_fits_a_cookie() {
         dw: Some(DwMemory { dwsid: tag, owner: customer, born: now(), used: now() }),
         bridged: Some(tag),
         bridge_after: Some(now()),
+        dnt: Some(true),
         session_expired_at: Some(now()),
     };
     let name = format!("{MEMORY}_{}", SiteId::parse(&"s".repeat(100)).unwrap());

@@ -262,7 +262,7 @@ async fn a_server_that_renders_pages_gets_the_tokens_and_no_cookies() {
         if setup.client == Client::Public {
             continue;
         }
-        let asking = browser.sends(&slas(Client::Private, "token"), &form).as_server();
+        let asking = browser.sends(&slas(Client::Private, "token"), &form).by_a_server();
         let page = asking.await.expect(200);
         page.sets_nothing();
         assert_eq!(page.cache_control(), "private, no-store");
@@ -280,7 +280,7 @@ async fn a_tampered_cookie_makes_no_server_of_a_browser() {
     browser.is_given("token", "garbage");
     let form = [("grant_type", "client_credentials"), ("channel_id", "RefArch")];
     let asking = browser.sends(&slas(Client::Private, "token"), &form);
-    let said = asking.as_server().header("x-bff", "1").await.expect(200).json();
+    let said = asking.by_a_server().header("x-bff", "1").await.expect(200).json();
     assert!(said.get("access_token").is_none());
     browser.is_guest(false);
 }

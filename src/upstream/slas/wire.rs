@@ -11,9 +11,9 @@ use url::Url;
 
 use super::{SlasError, SlasResult};
 use crate::flow::{Cause, Trouble};
-use crate::ids::{AccessToken, RefreshToken, Usid};
+use crate::ids::{AccessToken, IdToken, RefreshToken, Usid, Word};
 use crate::session::token::{self, Audience};
-use crate::session::{Grant, RefreshGrant};
+use crate::session::{Extras, Grant, RefreshGrant};
 use crate::timestamp::Timestamp;
 use crate::upstream::dw;
 use crate::upstream::http::Reply;
@@ -29,6 +29,10 @@ struct TokenResponse {
     refresh_token: Option<String>,
     #[serde(default)]
     refresh_token_expires_in: Option<f64>,
+    #[serde(default)]
+    id_token: Option<String>,
+    #[serde(default)]
+    enc_user_id: Option<String>,
 }
 
 /// The tokens of a 200 answer, or what is wrong with it.
@@ -46,7 +50,11 @@ pub(super) fn grant(
         return Err("an access token that is already dead");
     }
     let refresh = refresh(&answer)?;
-    Ok(Grant { access, claims, refresh, dw: dw::read(&reply.headers) })
+    let extras = Extras {
+        id_token: answer.id_token.as_deref().and_then(present).and_then(IdToken::parse),
+        encoded_user_id: answer.enc_user_id.as_deref().and_then(present).and_then(Word::parse),
+    };
+    Ok(Grant { access, claims, refresh, dw: dw::read(&reply.headers), extras })
 }
 
 fn refresh(answer: &TokenResponse) -> Result<Option<RefreshGrant>, &'static str> {

@@ -9,8 +9,8 @@ use super::super::arrival::Arrival;
 use crate::facade::body;
 use crate::facade::operations::Operation;
 use crate::flow::HeldAccess;
+use crate::ids::{IdToken, Word};
 use crate::session::Grant;
-use crate::timestamp::Timestamp;
 use crate::upstream::http::Reply;
 
 /// Headers of SLAS that mean something to a head.
@@ -56,21 +56,24 @@ pub(super) fn without_tokens(operation: Operation, reply: &Reply) -> Response {
 
 /// The tokens of a refresh, as SLAS would say it.
 pub(super) fn tokens(grant: &Grant, arrival: &Arrival) -> Response {
-    let now = arrival.site.clock.now();
-    let refresh = grant.refresh.as_ref();
-    let mut said =
-        lasting(&HeldAccess { token: grant.access.clone(), claims: grant.claims.clone() }, now);
+    let held = HeldAccess { token: grant.access.clone(), claims: grant.claims.clone() };
+    let (refresh, extras) = (grant.refresh.as_ref(), &grant.extras);
+    let mut said = lasting(&held, arrival);
     said["refresh_token"] = refresh.map(|refresh| refresh.token.expose()).into();
     said["refresh_token_expires_in"] = refresh.map(|refresh| refresh.expires_in).into();
+    said["id_token"] = extras.id_token.as_ref().map(IdToken::expose).unwrap_or_default().into();
+    said["enc_user_id"] =
+        extras.encoded_user_id.as_ref().map(Word::as_str).unwrap_or_default().into();
     sealed(said, arrival)
 }
 
 /// The same of an access token that the browser holds already.
 pub(super) fn held(held: &HeldAccess, arrival: &Arrival) -> Response {
-    sealed(lasting(held, arrival.site.clock.now()), arrival)
+    sealed(lasting(held, arrival), arrival)
 }
 
-fn lasting(held: &HeldAccess, now: Timestamp) -> Value {
+fn lasting(held: &HeldAccess, arrival: &Arrival) -> Value {
+    let now = arrival.site.clock.now();
     let claims = &held.claims;
     json!({
         "access_token": held.token.expose(),

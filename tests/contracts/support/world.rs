@@ -126,5 +126,5 @@ pub(crate) fn config(settings: &Settings, platform: &str) -> Config {
 
 /// What the calls of a request have in common.
 pub(crate) fn context() -> CallContext {
-    CallContext { correlation_id: "correlation-1".to_owned(), dnt: None }
+    CallContext { correlation_id: "correlation-1".to_owned(), dnt: None, client: None }
 }

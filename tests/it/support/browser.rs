@@ -258,7 +258,7 @@ impl Asking {
     }
 
     /// As a server asks, which says nothing of where it comes from.
-    pub(crate) fn as_server(mut self) -> Self {
+    pub(crate) fn by_a_server(mut self) -> Self {
         self.headers.retain(|(name, _)| !name.starts_with("sec-") && name != "origin");
         self
     }
