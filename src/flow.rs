@@ -34,7 +34,7 @@ pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
     Intent, Policy,
 };
-pub use receive::receive;
+pub use receive::{receive, unchanged};
 pub use sign_out::signed_out_here;
 
 /// What comes next.

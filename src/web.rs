@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{MethodRouter, any, get, post};
 
+mod api;
 mod arrival;
 mod caller;
 mod ecom;

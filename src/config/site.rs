@@ -7,10 +7,12 @@ use http::HeaderName;
 use secrecy::SecretString;
 
 use super::parse::{self, Origin};
+use super::read_networks;
 use super::reader::{Report, Section};
 use super::routes::{self, RouteConfig};
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
+use crate::peer::TrustedProxies;
 use crate::session::names::Profile;
 use crate::session::token::Audience;
 
@@ -37,6 +39,8 @@ pub struct Site {
     pub basket: BasketAction,
     /// Which cookies the browser gets.
     pub cookies: CookieConfig,
+    /// Servers whose own access tokens the APIs get.
+    pub bearer_from: TrustedProxies,
     /// What shoppers experience.
     pub session: SessionConfig,
     /// Where requests go.
@@ -169,6 +173,9 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
     );
     basket.finish();
     let cookies = read_cookies(&section.section("cookies"));
+    let apis = section.section("apis");
+    let bearer_from = read_networks(&apis, "bearer_from");
+    apis.finish();
     let session = read_session(&section.section("session"));
     let routes = routes::read(&section.section("routes"), timeout);
     let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
@@ -187,6 +194,7 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         ocapi: ocapi?,
         basket: action?,
         cookies: cookies?,
+        bearer_from: bearer_from?,
         session: session?,
         routes: routes?,
     })

@@ -6,16 +6,9 @@ use http::Method;
 use super::{Refusal, parameters};
 use crate::route::path::{EncodedSlash, is_plain};
 
-/// The methods that SCAPI and OCAPI know.
-const METHODS: [Method; 7] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-    Method::OPTIONS,
-];
+/// The methods that pass. A preflight is for us to answer, and nobody else's pages call here.
+const METHODS: [Method; 6] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Families of SCAPI that a shopper only reads.
 const READ_ONLY: [&str; 8] = [
@@ -67,10 +60,13 @@ pub fn ocapi(
     client_id: &str,
 ) -> Result<(), Refusal> {
     let segments = segments(path)?;
-    let ["s", named, "dw", "shop", version, _, ..] = segments.as_slice() else {
+    let ["s", named, "dw", "shop", version, resource, rest @ ..] = segments.as_slice() else {
         return Err(Refusal::Forbidden);
     };
-    if *named != site || !is_version(version) {
+    // By these, tokens and DW sessions are made, which is our own business.
+    let auth = rest.first().is_some_and(|segment| is_word(segment, "auth"));
+    let makes = *resource == "sessions" || (*resource == "customers" && auth);
+    if *named != site || !is_version(version) || !is_literal(resource) || makes {
         return Err(Refusal::Forbidden);
     }
     let query = pairs(query)?;
@@ -97,6 +93,12 @@ fn segments(path: &str) -> Result<Vec<&str>, Refusal> {
 /// An upstream cannot take it for another word.
 fn is_literal(segment: &str) -> bool {
     segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// Whether an upstream may take `segment` for `word`.
+fn is_word(segment: &str, word: &str) -> bool {
+    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
+    decoded.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case(word))
 }
 
 /// `v1`, `v24_5`.
@@ -185,6 +187,10 @@ mod tests {
             "/s/-/dw/data/v24_5/sites",
             "/s/RefArch/dw/data/v24_5/sites",
             "/s/RefArch/dw/shop/v24_5",
+            "/s/RefArch/dw/shop/v24_5/sessions",
+            "/s/RefArch/dw/shop/v24_5/%73essions",
+            "/s/RefArch/dw/shop/v24_5/customers/auth",
+            "/s/RefArch/dw/shop/v24_5/customers/%61uth;x",
             "/on/demandware.store/Sites-RefArch-Site/en_US/Home-Show",
             "/s/RefArch/../-/dw/data/v24_5/sites",
         ] {

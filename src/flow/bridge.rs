@@ -14,7 +14,6 @@ pub(super) fn settle(journey: Journey) -> Step {
         return journey.reached(DwChange::Keep);
     };
     match journey.facts.policy.mode {
-        _ if journey.goal == Goal::Arrive(Intent::Api) => settle_aside(journey, customer),
         BridgeMode::None => settle_alone(journey, &customer),
         BridgeMode::HybridAuth => settle_hybrid(journey, customer),
         BridgeMode::Classic => settle_classic(journey, customer),
@@ -40,15 +39,7 @@ fn settle_alone(journey: Journey, customer: &Customer) -> Step {
     journey.reached(if gone { DwChange::Drop } else { DwChange::Keep })
 }
 
-/// An API does not need the DW session: it is neither made nor asked about, but another's goes.
-fn settle_aside(journey: Journey, owner: Customer) -> Step {
-    match granted_dw(&journey) {
-        Some(cookies) => journey.reached(DwChange::Set { cookies, owner }),
-        None => settle_alone(journey, &owner),
-    }
-}
-
-/// The same when there are no good tokens, but perhaps old ones that say who the shopper was.
+/// The DW session where there are no good tokens, but perhaps old ones that say who the shopper was.
 pub(super) fn set_aside(journey: Journey) -> Step {
     let was = journey.facts.customer();
     let gone = was.is_some_and(|customer| is_anothers(&journey, customer));
@@ -131,7 +122,8 @@ fn is_new(journey: &Journey) -> bool {
 }
 
 fn is_wanted(journey: &Journey) -> bool {
-    let landing = journey.facts.policy.time == BridgeTime::Landing;
+    let api = journey.goal == Goal::Arrive(Intent::Api);
+    let landing = journey.facts.policy.time == BridgeTime::Landing && !api;
     let resting = journey.facts.bridge_resting && !is_new(journey);
     journey.goal == Goal::Arrive(Intent::Ecom) || (landing && !resting)
 }

@@ -7,6 +7,18 @@ use super::journey::{Goal, Journey};
 use super::{BridgeMode, DwChange, Ending, Facts, Intent, Outcome, TokenChange};
 use crate::session::{CustomerType, Grant};
 
+/// Nothing becomes of the browser's state.
+#[must_use]
+pub fn unchanged() -> Ending {
+    Ending {
+        outcome: Outcome::Ready,
+        tokens: TokenChange::Keep,
+        dw: DwChange::Keep,
+        session_expired: false,
+        guest_adoption_refused: false,
+    }
+}
+
 /// What becomes of the browser's state when `grant` takes the place of its tokens.
 #[must_use]
 pub fn receive(facts: Facts, grant: Box<Grant>) -> Ending {

@@ -36,7 +36,7 @@ use crate::upstream::slas::Credentials;
 
 /// By these an upstream tells a cache before us more than `Cache-Control` does (RFC 9213 and its
 /// older relatives), so they would win over our `no-store`.
-const SHARED_CACHES: [&str; 8] = [
+pub(in crate::web) const SHARED_CACHES: [&str; 8] = [
     "cdn-cache-control",
     "cloudflare-cdn-cache-control",
     "edge-control",

@@ -24,11 +24,15 @@ pub(super) fn may_change_state(
     headers: &HeaderMap,
     site: &config::Site,
 ) -> Result<(), Problem> {
-    let own = || NOT_FOR_STRANGERS.iter().any(|name| headers.contains_key(*name));
-    if is_server(headers) && (!headers.contains_key(COOKIE) || own()) {
+    if is_server(headers) && (!headers.contains_key(COOKIE) || is_own(headers)) {
         return Ok(());
     }
     guard::may_change_state(method, headers, site)
+}
+
+/// Whether there is a header that a stranger's page cannot add.
+fn is_own(headers: &HeaderMap) -> bool {
+    NOT_FOR_STRANGERS.iter().any(|name| headers.contains_key(*name))
 }
 
 /// Whether `x-site-id`, where it is sent, names this site: it only confirms what host and path say.

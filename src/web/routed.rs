@@ -14,7 +14,7 @@ use super::guard::may_change_state;
 use super::hop::{Hop, drop_dw_session, forward, untouched};
 use super::notes::Notes;
 use super::visit::{Quietness, Visit, is_crawler, visit};
-use super::{caller, slas};
+use super::{api, caller, slas};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::proxy::websocket;
@@ -59,7 +59,10 @@ pub(super) async fn proxy(
             let path = below(&site, &route, &parts);
             slas::call(app, &site, client, &path, parts, body).await
         }
-        Kind::Scapi | Kind::Ocapi => Err(Problem::NotFound),
+        Kind::Scapi | Kind::Ocapi => {
+            let path = below(&site, &route, &parts);
+            api::call(app, site, route, &path, parts, body).await
+        }
     }
 }
 

@@ -9,6 +9,8 @@ mod answer;
 mod leaving;
 mod said;
 
+pub(super) use answer::no_access_token;
+
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -109,7 +111,7 @@ impl Facade {
         }
         let (proof, travelled) = self.proof().await?;
         let Some(proof) = proof else {
-            return Ok(self.dressed(answer::no_access_token(), travelled.as_ref()));
+            return Ok(self.dressed(no_access_token(), travelled.as_ref()));
         };
         let relay = Relay {
             name: self.call.operation.as_str(),

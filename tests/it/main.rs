@@ -8,6 +8,7 @@
 
 mod support;
 
+mod api;
 mod caching;
 mod cost;
 mod ecom;

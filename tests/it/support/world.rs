@@ -62,6 +62,7 @@ pub(crate) struct Setup {
     pub(crate) time: Time,
     options: Options,
     settings: Vec<(String, String)>,
+    rules: String,
 }
 
 impl Setup {
@@ -69,7 +70,7 @@ impl Setup {
         let redirect_uri = "https://shop.test/callback".to_owned();
         let hybrid_auth = mode == Mode::Hybrid;
         let options = Options { redirect_uri, hybrid_auth, ..Options::default() };
-        Self { client, mode, time, options, settings: Vec::new() }
+        Self { client, mode, time, options, settings: Vec::new(), rules: String::new() }
     }
 
     /// A private client that bridges when a shopper lands: what the defaults say.
@@ -140,6 +141,12 @@ impl Setup {
         self.with(&format!("sites.refarch.{key}"), value)
     }
 
+    /// An exception of the route table, in TOML.
+    pub(crate) fn with_route(mut self, rule: &str) -> Self {
+        self.rules = format!("{}\n[[sites.routes.rules]]\n{rule}\n", self.rules);
+        self
+    }
+
     /// Upstreams are given up on soon, for tests in which one hangs.
     pub(crate) fn impatient(self) -> Self {
         self.with("upstream.timeout_ms", "250").with("upstream.refresh_timeout_ms", "250")
@@ -176,7 +183,8 @@ impl Setup {
         let sandbox =
             Sandbox::start(self.options.clone(), clock.clone()).await.expect("free ports");
         let variables = self.variables(&sandbox);
-        let layers = Layers::merge("test.toml", SHOP, variables).expect("TOML");
+        let layers =
+            Layers::merge("test.toml", &format!("{SHOP}{}", self.rules), variables).expect("TOML");
         let config = Config::from_layers(&layers).expect("a configuration without problems");
         let admin = config.admin_listen;
         let app = App::new(config, clock.clone()).expect("TLS roots");
