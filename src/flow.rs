@@ -16,6 +16,7 @@ mod asks;
 mod bridge;
 mod ending;
 mod facts;
+mod heed;
 mod journey;
 mod receive;
 mod sign_in;
@@ -34,6 +35,7 @@ pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
     Intent, Policy,
 };
+pub use heed::{EcomPage, EcomSays, HandOver, heed};
 pub use receive::{receive, unchanged};
 pub use sign_out::signed_out_here;
 

@@ -161,7 +161,7 @@ impl Control {
     /// shopper, good for ten minutes.
     #[must_use]
     pub fn sign_dw_session(&self, dwsid: &str) -> Option<String> {
-        bridge::sign(&self.platform, dwsid)
+        bridge::sign(&self.platform, &mut self.platform.state(), dwsid)
     }
 
     /// An access token made to measure, for hostile tests.

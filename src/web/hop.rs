@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use http::header::{COOKIE, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -18,7 +18,7 @@ use super::visit::Visit;
 use crate::app::App;
 use crate::config::Origin;
 use crate::problem::Problem;
-use crate::proxy::Outgoing;
+use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, TokenNeed};
 use crate::session::CustomerType;
 use crate::session::names::{DWSID, is_dw_companion};
@@ -81,12 +81,18 @@ impl Hop {
         Some((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
     }
 
+    /// The answer with our cookies in place of the upstream's.
     pub(super) fn dressed(&self, mut response: Response, travelled: &Travelled) -> Response {
         let ours = travelled.changes.cookies.iter().any(|write| write.name() == DWSID);
-        if ours || self.arrival.is_past(&travelled.ending) {
-            drop_dw_session(response.headers_mut());
-        }
+        let past = self.arrival.is_past(&travelled.ending);
+        filter(&self.arrival.site, self.route.kind, ours || past, &mut response);
         self.arrival.dress(travelled, &mut response);
+        response
+    }
+
+    /// The answer without any cookie about the shopper.
+    pub(super) fn undressed(&self, mut response: Response) -> Response {
+        filter(&self.arrival.site, self.route.kind, true, &mut response);
         response
     }
 
@@ -154,17 +160,20 @@ pub(super) fn untouched(site: &Site, parts: &Parts) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&Changes::default().forwarded(headers, &site.names)?).ok()
 }
 
-/// The DW session on this answer is our affair: ECOM's must not reach the browser.
-pub(super) fn drop_dw_session(headers: &mut HeaderMap) {
-    let foreign = |header: &HeaderValue| {
-        let name = header.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
-        let name = std::str::from_utf8(name.trim_ascii()).unwrap_or_default();
-        name == DWSID || is_dw_companion(name)
+/// Only we write cookies about the shopper, whatever an upstream may set. ECOM has its say by
+/// them, which has been read by now; the companions of a `dwsid` pass where they belong to the one
+/// in the browser.
+pub(super) fn filter(site: &Site, kind: Kind, companions_too: bool, response: &mut Response) {
+    let names = &site.names;
+    let about_shopper = |name: &str| {
+        names.knows(name) || name == DWSID || (companions_too && is_dw_companion(name))
     };
-    let kept: Vec<HeaderValue> =
-        headers.get_all(SET_COOKIE).iter().filter(|header| !foreign(header)).cloned().collect();
-    headers.remove(SET_COOKIE);
-    for header in kept {
-        headers.append(SET_COOKIE, header);
-    }
+    let ecom = kind == Kind::Ecom;
+    let filter = CookieFilter {
+        public_origin: &site.config.public_origin,
+        memory: &names.memory,
+        absorbed: &|name| ecom && name != names.memory && about_shopper(name),
+        refused: &about_shopper,
+    };
+    filter.apply(response.headers_mut(), &site.metrics);
 }

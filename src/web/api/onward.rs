@@ -106,7 +106,7 @@ pub(super) fn dwsid(arrival: &Arrival, travelled: &Travelled) -> Option<Dwsid> {
     let customer = travelled.customer(arrival)?;
     match &travelled.ending.dw {
         DwChange::Set { cookies, .. } => Some(cookies.dwsid.clone()),
-        DwChange::Drop | DwChange::Missing(_) => None,
+        DwChange::Drop | DwChange::Missing(_) | DwChange::Doubt => None,
         DwChange::Keep | DwChange::Confirm(_) => match arrival.facts(None) {
             Facts { dw: Dw::Live { held, owner }, .. }
             | Facts { dw: Dw::Doubtful { held, owner: Some(owner) }, .. } => {
