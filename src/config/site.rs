@@ -70,6 +70,15 @@ pub struct SlasConfig {
     pub audience: Audience,
 }
 
+impl SlasConfig {
+    /// The path of its redirect URI, where that is one of the shop's own and not its front page.
+    #[must_use]
+    pub fn callback_path(&self, public_origin: &Origin) -> Option<&str> {
+        let path = self.redirect_uri.strip_prefix(public_origin.as_str())?;
+        (path.len() > 1 && path.starts_with('/') && !path.contains(['?', '#'])).then_some(path)
+    }
+}
+
 /// OCAPI of a site.
 #[derive(Clone, Debug)]
 pub struct OcapiConfig {

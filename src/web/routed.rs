@@ -36,6 +36,9 @@ pub(super) async fn proxy(
     if !route.methods.contains(&parts.method) {
         return Ok(([(ALLOW, listed(&route.methods))], Problem::MethodNotAllowed).into_response());
     }
+    if slas::is_callback(&site, &route, &parts) {
+        return Ok(slas::callback());
+    }
     let is_page = matches!(route.kind, Kind::Head | Kind::Ecom);
     match route.csrf {
         Csrf::SameOrigin if is_page => {

@@ -16,21 +16,21 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::FromRequestParts as _;
 use axum::response::{IntoResponse as _, Response};
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, REFERRER_POLICY};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::arrival::{Arrival, Travelled};
 use super::caller;
 use super::notes::Notes;
-use super::visit::is_crawler;
+use super::visit::{is_crawler, is_reading};
 use crate::app::App;
 use crate::facade::Refusal;
 use crate::facade::operations::{self, Call, Credential, Operation};
 use crate::flow::{Access, Intent, Outcome, TokenChange};
 use crate::ids::AccessToken;
 use crate::problem::Problem;
-use crate::route::SlasClient;
+use crate::route::{Kind, Route, SlasClient};
 use crate::site::Site;
 use crate::upstream::slas::{Proof, Relay};
 
@@ -86,6 +86,24 @@ pub(super) async fn call(
     let no_store = HeaderValue::from_static("private, no-store");
     response.headers_mut().insert(CACHE_CONTROL, no_store);
     Ok(response)
+}
+
+/// Whether the browser follows a redirect of SLAS to the shop: the SDKs let it, and read the code
+/// off the address.
+pub(super) fn is_callback(site: &Site, route: &Route, parts: &Parts) -> bool {
+    let config = &site.config;
+    route.kind == Kind::Head
+        && is_reading(&parts.method)
+        && config.slas.callback_path(&config.public_origin) == Some(parts.uri.path())
+}
+
+/// There is nothing to see there, and nobody may keep it: the address carries a code.
+pub(super) fn callback() -> Response {
+    let headers = [
+        (CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (StatusCode::OK, headers).into_response()
 }
 
 /// What a refusal is for a caller.

@@ -286,6 +286,17 @@ async fn a_tampered_cookie_makes_no_server_of_a_browser() {
 }
 
 #[tokio::test]
+async fn the_page_that_slas_redirects_to_is_empty_and_kept_by_nobody() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    let page = browser.calls("/callback?usid=x&code=CANARY").await.expect(200);
+    assert_eq!(page.text, "");
+    assert_eq!(page.cache_control(), "private, no-store");
+    page.sets_nothing();
+    world.has_called(&[]);
+}
+
+#[tokio::test]
 async fn attack_44_what_is_not_on_the_list_never_reaches_slas() {
     let world = Setup::private().start().await;
     let browser = world.browser();
