@@ -187,6 +187,11 @@ impl Arrival {
         }
     }
 
+    /// Whether a session that this credential belongs to has been signed out of.
+    pub(super) fn is_signed_out(&self, tag: Tag) -> bool {
+        retired(&self.site, tag, self.arrived) == Some(Reason::SignedOut)
+    }
+
     /// What the calls made for this request have in common.
     pub(super) fn context(&self) -> &CallContext {
         &self.context

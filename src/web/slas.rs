@@ -6,7 +6,8 @@
 //! the next page makes one. A server that renders pages brings no cookies: it gets what SLAS says.
 
 mod answer;
-mod leaving;
+mod keeping;
+mod renewing;
 mod said;
 
 pub(super) use answer::no_access_token;
@@ -27,7 +28,7 @@ use super::visit::{is_crawler, is_reading};
 use crate::app::App;
 use crate::facade::Refusal;
 use crate::facade::operations::{self, Call, Credential, Operation};
-use crate::flow::{Access, Intent, Outcome, TokenChange};
+use crate::flow::{Access, Intent, TokenChange};
 use crate::ids::AccessToken;
 use crate::problem::Problem;
 use crate::route::{Kind, Route, SlasClient};
@@ -121,11 +122,8 @@ impl Facade {
         if self.call.operation == Operation::Logout && !self.server {
             return self.leave(&message).await;
         }
-        if message.refreshes() && !self.server {
-            let held = self.arrival.facts(None).refresh.is_some();
-            if held || message.get("refresh_token").is_none() {
-                return self.refresh().await;
-            }
+        if message.refreshes() {
+            return self.renew(message.get("refresh_token")).await;
         }
         let (proof, travelled) = self.proof().await?;
         let Some(proof) = proof else {
@@ -176,23 +174,6 @@ impl Facade {
             }
         };
         Ok((Some(proof), None))
-    }
-
-    /// Exchanges the refresh token of the cookie, as everybody else here does: once.
-    async fn refresh(&self) -> Result<Response, Problem> {
-        let facts = self.arrival.facts_to_renew();
-        let travelled = self.arrival.travel(facts, Intent::Api).await?;
-        let response = match (&travelled.ending.tokens, &travelled.ending.outcome) {
-            (TokenChange::Set(grant), _) => answer::tokens(grant, &self.arrival),
-            (_, Outcome::Unavailable(trouble)) => Problem::Upstream(*trouble).into_response(),
-            (TokenChange::Keep, _) => match &self.arrival.access {
-                // It cannot be renewed now, but it still works.
-                Access::Fresh(held) | Access::Ending(held) => answer::held(held, &self.arrival),
-                Access::Expired(_) | Access::None => answer::invalid_refresh_token(),
-            },
-            (TokenChange::Drop, _) => answer::invalid_refresh_token(),
-        };
-        Ok(self.dressed(response, Some(&travelled)))
     }
 
     fn dressed(&self, mut response: Response, travelled: Option<&Travelled>) -> Response {

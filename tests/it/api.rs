@@ -212,12 +212,21 @@ async fn an_answer_is_for_one_browser_and_sets_no_cookies() {
 #[tokio::test]
 async fn ocapi_sees_the_sites_client_and_no_origin() {
     let (world, browser) = landed(&Setup::private()).await;
-    browser.posts_json(&ocapi("baskets"), &json!({})).await.expect(404);
+    let page = browser.posts_json(&ocapi("baskets"), &json!({})).await.expect(200);
+    assert_eq!(page.json()["customer_info"]["customer_id"], browser.token().unwrap().customer_id);
     let calls = got(&world, Upstream::Ocapi);
     assert_eq!(bearer(&calls[0]), browser.holds("token"));
     assert_eq!(calls[0].header("origin"), None);
     assert!(calls[0].header("x-dw-client-id").is_some());
     assert_eq!(calls[0].path, "/s/RefArch/dw/shop/v24_5/baskets");
+}
+
+#[tokio::test]
+async fn a_browser_without_tokens_may_look_at_ocapis_products() {
+    let world = Setup::private().start().await;
+    world.browser().calls(&ocapi("products/bell-brass")).await.expect(200);
+    assert_eq!(bearer(&got(&world, Upstream::Ocapi)[0]), "");
+    world.has_called(&["ocapi.other"]);
 }
 
 #[tokio::test]

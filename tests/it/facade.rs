@@ -274,6 +274,27 @@ async fn a_server_that_renders_pages_gets_the_tokens_and_no_cookies() {
 }
 
 #[tokio::test]
+async fn a_server_may_renew_the_tokens_it_keeps() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    let form = [("grant_type", "client_credentials")];
+    let asking = || browser.sends(&slas(Client::Private, "token"), &form).by_a_server();
+    let kept = asking().await.expect(200).json()["refresh_token"].as_str().unwrap().to_owned();
+    world.calls();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &kept)];
+    for _ in 0..3 {
+        let asking = browser.sends(&slas(Client::Private, "token"), &form).by_a_server();
+        let page = asking.await.expect(200);
+        page.sets_nothing();
+        assert!(page.json()["access_token"].is_string());
+    }
+    world.has_called(&["slas.token.refresh"]);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", "garbage")];
+    let asking = browser.sends(&slas(Client::Private, "token"), &form).by_a_server();
+    assert_eq!(asking.await.expect(401).json()["message"], "invalid refresh_token");
+}
+
+#[tokio::test]
 async fn a_tampered_cookie_makes_no_server_of_a_browser() {
     let world = Setup::private().start().await;
     let browser = world.browser();

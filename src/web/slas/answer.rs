@@ -56,6 +56,15 @@ pub(super) fn without_tokens(operation: Operation, reply: &Reply) -> Response {
 
 /// The tokens of a refresh, as SLAS would say it.
 pub(super) fn tokens(grant: &Grant, arrival: &Arrival) -> Response {
+    sealed(all_of(grant, arrival), arrival)
+}
+
+/// The same for a server that keeps the tokens itself.
+pub(super) fn unsealed(grant: &Grant, arrival: &Arrival) -> Response {
+    json(StatusCode::OK, &all_of(grant, arrival), &HeaderMap::new())
+}
+
+fn all_of(grant: &Grant, arrival: &Arrival) -> Value {
     let held = HeldAccess { token: grant.access.clone(), claims: grant.claims.clone() };
     let (refresh, extras) = (grant.refresh.as_ref(), &grant.extras);
     let mut said = lasting(&held, arrival);
@@ -64,7 +73,7 @@ pub(super) fn tokens(grant: &Grant, arrival: &Arrival) -> Response {
     said["id_token"] = extras.id_token.as_ref().map(IdToken::expose).unwrap_or_default().into();
     said["enc_user_id"] =
         extras.encoded_user_id.as_ref().map(Word::as_str).unwrap_or_default().into();
-    sealed(said, arrival)
+    said
 }
 
 /// The same of an access token that the browser holds already.

@@ -80,19 +80,16 @@ impl Facade {
         }
     }
 
-    /// The usid of the browser's own token. Who begins a guest session while one still lives wants
-    /// another one, and only a guest's is one to come back to.
+    /// The usid of the browser's own token, if that is a guest's: a registered shopper's would carry
+    /// over into somebody else's session. Who begins a guest session while one still lives wants
+    /// another one.
     fn own_usid(&self, begins_guest: bool) -> Option<&str> {
         let claims = match &self.arrival.access {
             Access::Fresh(held) | Access::Ending(held) if !begins_guest => &held.claims,
-            Access::Expired(claims)
-                if !begins_guest || claims.customer.kind == CustomerType::Guest =>
-            {
-                claims
-            }
+            Access::Expired(claims) => claims,
             _ => return None,
         };
-        Some(claims.usid.as_str())
+        (claims.customer.kind == CustomerType::Guest).then(|| claims.usid.as_str())
     }
 
     fn is_of_type(&self, wanted: &str) -> Result<(), Problem> {

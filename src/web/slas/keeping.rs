@@ -11,6 +11,7 @@ use crate::problem::Problem;
 use crate::retired::Reason;
 use crate::session::{CustomerType, Grant};
 use crate::upstream::http::Reply;
+use crate::web::arrival::Travelled;
 
 impl Facade {
     /// Tokens become cookies, and leave the body where scripts must not see them.
@@ -24,26 +25,31 @@ impl Facade {
             body: tokens.to_string().into(),
         };
         let grant = self.arrival.site.slas.received(&reply).map_err(Problem::Upstream)?;
-        let facts = self.arrival.facts(None);
-        if is_demotion(&facts, &grant) {
+        if is_demotion(&self.arrival.facts(None), &grant) {
             // Heads become guests whenever a refresh fails, even by an outage: a shopper whose
             // session still lives stays signed in.
-            let renewed = self.refresh().await?;
+            let renewed = self.renew(None).await?;
             if renewed.status() != http::StatusCode::UNAUTHORIZED {
                 return Ok(renewed);
             }
         }
-        let ending = flow::receive(facts, Box::new(grant));
-        let signed_in = matches!(ending.outcome, Outcome::SignedIn { .. });
-        let travelled = self.arrival.finish(ending, None)?;
-        if signed_in {
-            self.arrival.retire(Reason::SignedIn);
-        }
+        let travelled = self.receive(grant)?;
         if !self.arrival.site.names.tokens_are_readable() {
             body::strip(&mut said);
         }
         let response = answer::json(reply.status, &said, &reply.headers);
         Ok(self.dressed(response, Some(&travelled)))
+    }
+
+    /// What the browser holds from now on.
+    pub(super) fn receive(&self, grant: Grant) -> Result<Travelled, Problem> {
+        let ending = flow::receive(self.arrival.facts(None), Box::new(grant));
+        let signed_in = matches!(ending.outcome, Outcome::SignedIn { .. });
+        let travelled = self.arrival.finish(ending, None)?;
+        if signed_in {
+            self.arrival.retire(Reason::SignedIn);
+        }
+        Ok(travelled)
     }
 
     /// Signs out here, whatever SLAS says; no guest follows, because heads begin their own.
