@@ -27,6 +27,16 @@ impl Arrival {
         self.finish(ending, None)
     }
 
+    /// The facts of this request for a caller who has been told that the access token no longer
+    /// works: it counts only if it cannot be renewed.
+    pub(in crate::web) fn facts_to_renew(&self) -> Facts {
+        let mut facts = self.facts(None);
+        if let Access::Fresh(held) = facts.access {
+            facts.access = Access::Ending(held);
+        }
+        facts
+    }
+
     /// What the browser holds after `before`.
     pub(in crate::web) fn facts_after(&self, before: &Ending) -> Facts {
         let mut facts = self.facts(None);

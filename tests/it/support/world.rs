@@ -64,6 +64,7 @@ pub(crate) struct Setup {
     pub(crate) time: Time,
     options: Options,
     settings: Vec<(String, String)>,
+    rules: String,
 }
 
 impl Setup {
@@ -77,7 +78,7 @@ impl Setup {
         let ecom = if hybrid_auth { EcomKind::HybridAuth } else { EcomKind::Plain };
         let options =
             Options { redirect_uri, hybrid_auth, ecom, ecom_client, ..Options::default() };
-        Self { client, mode, time, options, settings: Vec::new() }
+        Self { client, mode, time, options, settings: Vec::new(), rules: String::new() }
     }
 
     /// A private client that bridges when a shopper lands: what the defaults say.
@@ -154,6 +155,12 @@ impl Setup {
         self.with(&format!("sites.refarch.{key}"), value)
     }
 
+    /// An exception of the route table, in TOML.
+    pub(crate) fn with_route(mut self, rule: &str) -> Self {
+        self.rules = format!("{}\n[[sites.routes.rules]]\n{rule}\n", self.rules);
+        self
+    }
+
     /// Upstreams are given up on soon, for tests in which one hangs.
     pub(crate) fn impatient(self) -> Self {
         self.with("upstream.timeout_ms", "250").with("upstream.refresh_timeout_ms", "250")
@@ -190,7 +197,8 @@ impl Setup {
         let sandbox =
             Sandbox::start(self.options.clone(), clock.clone()).await.expect("free ports");
         let variables = self.variables(&sandbox);
-        let layers = Layers::merge("test.toml", SHOP, variables).expect("TOML");
+        let layers =
+            Layers::merge("test.toml", &format!("{SHOP}{}", self.rules), variables).expect("TOML");
         let config = Config::from_layers(&layers).expect("a configuration without problems");
         let admin = config.admin_listen;
         let app = App::new(config, clock.clone()).expect("TLS roots");
