@@ -175,7 +175,7 @@ fn read_server(section: &Section<'_>) -> Option<Server> {
     let drain_delay = section.millis("drain_delay_ms", 0);
     let drain_timeout = section.millis("drain_timeout_ms", 0);
     let connection_limit = section.number("connection_limit", 1);
-    let trusted_proxies = read_trusted_proxies(section);
+    let trusted_proxies = read_networks(section, "trusted_proxies");
     section.finish();
     Some(Server {
         listen: listen?,
@@ -192,8 +192,8 @@ fn read_server(section: &Section<'_>) -> Option<Server> {
 }
 
 /// A single address counts as a network of one.
-fn read_trusted_proxies(section: &Section<'_>) -> Option<TrustedProxies> {
-    let texts = section.texts("trusted_proxies")?;
+fn read_networks(section: &Section<'_>, name: &str) -> Option<TrustedProxies> {
+    let texts = section.texts(name)?;
     let network = |text: &String| {
         let one = text.parse::<IpAddr>().map(IpNet::from);
         text.parse::<IpNet>().map_err(|_| ()).or_else(|()| one.map_err(|_| ()))
@@ -201,7 +201,7 @@ fn read_trusted_proxies(section: &Section<'_>) -> Option<TrustedProxies> {
     let texts = texts.iter().filter(|text| !text.is_empty());
     let networks = texts.map(network).collect::<Result<Vec<_>, ()>>();
     if networks.is_err() {
-        section.problem("trusted_proxies", "must be networks, like 10.0.0.0/8 or fd00::/8");
+        section.problem(name, "must be networks, like 10.0.0.0/8 or fd00::/8");
     }
     networks.ok().map(TrustedProxies::new)
 }

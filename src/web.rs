@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{MethodRouter, any, get, post};
 
+mod api;
 mod arrival;
+mod caller;
 mod ecom;
 mod go;
 mod guard;
@@ -18,6 +20,7 @@ mod notes;
 mod places;
 mod routed;
 mod session;
+mod slas;
 mod view;
 mod visit;
 

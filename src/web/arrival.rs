@@ -36,7 +36,7 @@ use crate::upstream::slas::Credentials;
 
 /// By these an upstream tells a cache before us more than `Cache-Control` does (RFC 9213 and its
 /// older relatives), so they would win over our `no-store`.
-const SHARED_CACHES: [&str; 8] = [
+pub(in crate::web) const SHARED_CACHES: [&str; 8] = [
     "cdn-cache-control",
     "cloudflare-cdn-cache-control",
     "edge-control",
@@ -185,6 +185,16 @@ impl Arrival {
                 access => access,
             };
         }
+    }
+
+    /// Whether a session that this credential belongs to has been signed out of.
+    pub(super) fn is_signed_out(&self, tag: Tag) -> bool {
+        retired(&self.site, tag, self.arrived) == Some(Reason::SignedOut)
+    }
+
+    /// What the calls made for this request have in common.
+    pub(super) fn context(&self) -> &CallContext {
+        &self.context
     }
 
     /// The access token in hand, if it still works.

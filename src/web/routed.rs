@@ -14,6 +14,7 @@ use super::guard::may_change_state;
 use super::hop::{Hop, filter, forward, untouched};
 use super::notes::Notes;
 use super::visit::{Quietness, Visit, is_crawler, visit};
+use super::{api, caller, slas};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::proxy::websocket;
@@ -35,8 +36,18 @@ pub(super) async fn proxy(
     if !route.methods.contains(&parts.method) {
         return Ok(([(ALLOW, listed(&route.methods))], Problem::MethodNotAllowed).into_response());
     }
-    if route.csrf == Csrf::SameOrigin {
-        may_change_state(&parts.method, &parts.headers, &site.config)?;
+    if slas::is_callback(&site, &route, &parts) {
+        return Ok(slas::callback());
+    }
+    let is_page = matches!(route.kind, Kind::Head | Kind::Ecom);
+    match route.csrf {
+        Csrf::SameOrigin if is_page => {
+            may_change_state(&parts.method, &parts.headers, &site.config)?;
+        }
+        Csrf::SameOrigin => {
+            caller::may_change_state(&parts.method, &parts.headers, &site.config)?;
+        }
+        Csrf::Upstream => {}
     }
     if websocket::is_wanted(&parts) {
         let config = &site.config;
@@ -47,7 +58,14 @@ pub(super) async fn proxy(
     }
     match route.kind {
         Kind::Head | Kind::Ecom => page(app, &site, route, parts, body).await,
-        Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => Err(Problem::NotFound),
+        Kind::Slas(client) => {
+            let path = below(&site, &route, &parts);
+            slas::call(app, &site, client, &path, parts, body).await
+        }
+        Kind::Scapi | Kind::Ocapi => {
+            let path = below(&site, &route, &parts);
+            api::call(app, site, route, &path, parts, body).await
+        }
     }
 }
 
@@ -64,6 +82,13 @@ fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
         return Err(CONFUSING);
     }
     Ok(route)
+}
+
+/// What of the path lies below `route`.
+fn below(site: &Site, route: &Route, parts: &Parts) -> String {
+    let path = parts.uri.path();
+    let path = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
+    route.below(path).unwrap_or_default().to_owned()
 }
 
 /// Words from a fixed set, for logs and metrics.
@@ -92,7 +117,7 @@ async fn page(
     let quietness = Quietness { asset_suffixes, crawlers: &app.crawlers };
     let visit = visit(&parts.method, parts.uri.path(), &parts.headers, &route, &quietness);
     if visit == Visit::Quiet {
-        let cookies = untouched(site, &parts);
+        let cookies = untouched(site, route.kind, &parts);
         let mut response = forward(&app, site, &route, &parts, body, cookies).await?;
         // Nor does it change the session: ECOM may have begun another one for it.
         filter(site, route.kind, true, &mut response);
