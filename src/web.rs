@@ -7,8 +7,10 @@ use axum::routing::{MethodRouter, any, get, post};
 
 mod api;
 mod arrival;
+mod bridge;
 mod caller;
 mod ecom;
+mod fields;
 mod go;
 mod guard;
 mod head;
@@ -19,6 +21,7 @@ mod logout;
 mod notes;
 mod places;
 mod routed;
+mod said;
 mod session;
 mod slas;
 mod view;
@@ -35,6 +38,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/bff/session", only(get(session::show).post(session::make)))
         .route("/bff/login", only(post(login::login)))
         .route("/bff/logout", only(post(logout::logout)))
+        .route("/bff/bridge", only(post(bridge::bridge)))
         .route("/bff/go", only(get(go::go)))
         .route("/bff/", any(|| async { Problem::NotFound }))
         .route("/bff/{*rest}", any(|| async { Problem::NotFound }));

@@ -112,6 +112,7 @@ fn own_route(path: &str) -> Option<&'static str> {
         "/bff/session" => "session",
         "/bff/login" => "login",
         "/bff/logout" => "logout",
+        "/bff/bridge" => "bridge",
         "/bff/go" => "go",
         _ => "own",
     })
