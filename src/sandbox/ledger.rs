@@ -188,7 +188,7 @@ impl Call {
     }
 
     /// A call that ECOM makes for a page that was asked for with these headers.
-    pub(super) fn by_ecom(mut self, headers: &HeaderMap) -> Self {
+    pub(super) fn made_by_ecom(mut self, headers: &HeaderMap) -> Self {
         self.by_ecom = true;
         self.correlation = correlation(headers);
         self

@@ -21,7 +21,8 @@ use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, TokenNeed};
 use crate::session::CustomerType;
-use crate::session::names::{DWSID, is_dw_companion};
+use crate::session::names::{DWSID, Profile, is_dw_companion};
+use crate::session::read::pair_of;
 use crate::session::write::Changes;
 use crate::site::Site;
 
@@ -111,8 +112,24 @@ impl Hop {
         let unchanged = Changes::default();
         let names = &self.arrival.site.names;
         let judged = self.arrival.judged(&self.parts.headers.get_all(COOKIE));
-        let forwarded = changes.unwrap_or(&unchanged).forwarded(judged.into_iter(), names)?;
+        let mut forwarded = changes.unwrap_or(&unchanged).forwarded(judged.into_iter(), names)?;
+        if self.route.kind == Kind::Ecom && names.profile == Profile::PluginSlas {
+            guard(&mut forwarded, &names.guard);
+        }
         HeaderValue::from_bytes(&forwarded).ok()
+    }
+}
+
+/// By its guard `plugin_slas` knows that a DW session needs no bridge. The one in the browser may
+/// have run out while the session has been in use, and would have the cartridge make another.
+fn guard(cookies: &mut Vec<u8>, name: &str) {
+    let has = |wanted: &str| {
+        let mut pairs = cookies.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        pairs
+            .any(|pair| pair.strip_prefix(wanted.as_bytes()).is_some_and(|it| it.starts_with(b"=")))
+    };
+    if has(DWSID) && !has(name) {
+        cookies.extend_from_slice(format!("; {name}=1").as_bytes());
     }
 }
 
@@ -154,10 +171,17 @@ pub(super) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
     }
 }
 
-/// The request's cookies without our own memory.
-pub(super) fn untouched(site: &Site, parts: &Parts) -> Option<HeaderValue> {
+/// The request's cookies without our own memory; to ECOM, without the tokens too. ECOM would use
+/// them up where its own session is dead, and what it gets for them does not reach the browser.
+pub(super) fn untouched(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
     let headers = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-    HeaderValue::from_bytes(&Changes::default().forwarded(headers, &site.names)?).ok()
+    let token = |pair: &&[u8]| {
+        let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
+        kind == Kind::Ecom && pair.is_some_and(|(name, _)| site.names.knows(name.trim()))
+    };
+    let pairs = headers.flat_map(|header| header.split(|byte| *byte == b';'));
+    let kept = pairs.filter(|pair| !token(pair));
+    HeaderValue::from_bytes(&Changes::default().forwarded(kept, &site.names)?).ok()
 }
 
 /// Only we write cookies about the shopper, whatever an upstream may set. ECOM has its say by

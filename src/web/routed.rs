@@ -117,7 +117,7 @@ async fn page(
     let quietness = Quietness { asset_suffixes, crawlers: &app.crawlers };
     let visit = visit(&parts.method, parts.uri.path(), &parts.headers, &route, &quietness);
     if visit == Visit::Quiet {
-        let cookies = untouched(site, &parts);
+        let cookies = untouched(site, route.kind, &parts);
         let mut response = forward(&app, site, &route, &parts, body, cookies).await?;
         // Nor does it change the session: ECOM may have begun another one for it.
         filter(site, route.kind, true, &mut response);

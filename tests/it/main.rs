@@ -13,6 +13,7 @@ mod caching;
 mod cost;
 mod ecom;
 mod ecom_first;
+mod ecom_says;
 mod facade;
 mod faults;
 mod go;

@@ -19,7 +19,7 @@ pub(super) fn call<T>(
 ) -> Option<T> {
     let (platform, ask) = (turn.platform, turn.ask);
     let (method, path, success) = route(&platform.options, operation);
-    let call = Call::new(operation, method, &path, platform.now_ms()).by_ecom(&ask.headers);
+    let call = Call::new(operation, method, &path, platform.now_ms()).made_by_ecom(&ask.headers);
     let number = turn.state.ledger.enter(call);
     let (answer, status) = match turn.state.faults.draw(operation) {
         Some(Fault::Status(status, _) | Fault::Shed(status, _) | Fault::Body(status, _)) => {

@@ -87,11 +87,6 @@ impl Arrival {
             self.retire(Reason::SignedOut);
         }
         let mut ending = self.ask(step, "ecom_says", None).await;
-        match ending.outcome {
-            Outcome::SignedIn { .. } => self.retire(Reason::SignedIn),
-            Outcome::SignedOut { .. } => self.retire(Reason::SignedOut),
-            _ => {}
-        }
         if ending.tokens == TokenChange::Keep {
             ending.tokens = before.tokens.clone();
         }
@@ -99,6 +94,20 @@ impl Arrival {
             ending.dw = before.dw.clone();
         }
         ending.session_expired |= before.session_expired;
-        self.finish(ending, remember)
+        let travelled = self.finish(ending, remember)?;
+        self.retire_what_ecom_ended(&travelled.ending);
+        Ok(travelled)
+    }
+
+    fn retire_what_ecom_ended(&self, ending: &Ending) {
+        let reason = match ending.outcome {
+            Outcome::SignedIn { .. } => Reason::SignedIn,
+            Outcome::SignedOut { .. } => Reason::SignedOut,
+            _ => return,
+        };
+        match ending.dw {
+            DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt => self.retire_tokens(reason),
+            DwChange::Set { .. } | DwChange::Drop | DwChange::Missing(_) => self.retire(reason),
+        }
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use tandem::app::App;
 use tandem::clock::Clock;
 use tandem::config::{Config, Layers};
-use tandem::sandbox::{Control, EnforceHttps, Operation, Options, Sandbox, Upstream};
+use tandem::sandbox::{
+    ClientKind, Control, EcomKind, EnforceHttps, Operation, Options, Sandbox, Upstream,
+};
 use tandem::serve::Bound;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -69,7 +71,13 @@ impl Setup {
     pub(crate) fn new(client: Client, mode: Mode, time: Time) -> Self {
         let redirect_uri = "https://shop.test/callback".to_owned();
         let hybrid_auth = mode == Mode::Hybrid;
-        let options = Options { redirect_uri, hybrid_auth, ..Options::default() };
+        let ecom_client = match client {
+            Client::Private => ClientKind::Private,
+            Client::Public => ClientKind::Public,
+        };
+        let ecom = if hybrid_auth { EcomKind::HybridAuth } else { EcomKind::Plain };
+        let options =
+            Options { redirect_uri, hybrid_auth, ecom, ecom_client, ..Options::default() };
         Self { client, mode, time, options, settings: Vec::new(), rules: String::new() }
     }
 
@@ -121,6 +129,12 @@ impl Setup {
     pub(crate) fn with_guest_dwsid_bridge(mut self) -> Self {
         self.options.guest_dwsid_bridge = true;
         self
+    }
+
+    /// ECOM has the `plugin_slas` cartridge, and the site the cookies for it.
+    pub(crate) fn with_plugin_slas(mut self) -> Self {
+        self.options.ecom = EcomKind::PluginSlas;
+        self.with_site("cookies.profile", "plugin-slas")
     }
 
     /// Access tokens live for so many seconds.
