@@ -18,7 +18,11 @@ pub(super) fn read<T: DeserializeOwned>(
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
-        "application/json" => Ok((serde_json::from_slice(body).ok(), false)),
+        // A list would be read as an object's fields in their order.
+        "application/json" if body.trim_ascii_start().starts_with(b"{") => {
+            Ok((serde_json::from_slice(body).ok(), false))
+        }
+        "application/json" => Ok((None, false)),
         "application/x-www-form-urlencoded" => Ok((from_form(body), true)),
         _ => Err(Problem::BadRequest("The body must be JSON or a form.")),
     }
