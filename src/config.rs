@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+mod gateway;
 mod layers;
 mod masked;
 mod parse;
@@ -16,6 +17,7 @@ mod reader;
 mod routes;
 mod site;
 
+pub use gateway::{Dialect, Gateway};
 pub use layers::Layers;
 pub use masked::masked;
 pub use parse::Origin;
@@ -33,6 +35,8 @@ pub struct Config {
     pub server: Server,
     /// Where the admin listener binds.
     pub admin_listen: SocketAddr,
+    /// Who may ask about requests that do not come through us.
+    pub gateway: Gateway,
     /// Limits of upstream calls.
     pub upstream: UpstreamLimits,
     /// Secrets the sealing keys are derived from.
@@ -135,6 +139,7 @@ impl Config {
         let admin = root.section("admin");
         let admin_listen = admin.parse("listen", parse_address);
         admin.finish();
+        let gateway = gateway::read(&root.section("gateway"));
         let upstream = read_upstream(&root.section("upstream"));
         let cookies = root.section("cookies");
         let seal_keys = cookies.secrets("seal_keys");
@@ -152,6 +157,7 @@ impl Config {
         Some(Self {
             server: server?,
             admin_listen: admin_listen?,
+            gateway: gateway?,
             upstream: upstream?,
             seal_keys: seal_keys?,
             log_filter: log_filter?,
@@ -171,7 +177,7 @@ fn read_server(section: &Section<'_>) -> Option<Server> {
     let drain_delay = section.millis("drain_delay_ms", 0);
     let drain_timeout = section.millis("drain_timeout_ms", 0);
     let connection_limit = section.number("connection_limit", 1);
-    let trusted_proxies = read_trusted_proxies(section);
+    let trusted_proxies = read_networks(section, "trusted_proxies");
     section.finish();
     Some(Server {
         listen: listen?,
@@ -188,8 +194,8 @@ fn read_server(section: &Section<'_>) -> Option<Server> {
 }
 
 /// A single address counts as a network of one.
-fn read_trusted_proxies(section: &Section<'_>) -> Option<TrustedProxies> {
-    let texts = section.texts("trusted_proxies")?;
+fn read_networks(section: &Section<'_>, name: &str) -> Option<TrustedProxies> {
+    let texts = section.texts(name)?;
     let network = |text: &String| {
         let one = text.parse::<IpAddr>().map(IpNet::from);
         text.parse::<IpNet>().map_err(|_| ()).or_else(|()| one.map_err(|_| ()))
@@ -197,7 +203,7 @@ fn read_trusted_proxies(section: &Section<'_>) -> Option<TrustedProxies> {
     let texts = texts.iter().filter(|text| !text.is_empty());
     let networks = texts.map(network).collect::<Result<Vec<_>, ()>>();
     if networks.is_err() {
-        section.problem("trusted_proxies", "must be networks, like 10.0.0.0/8 or fd00::/8");
+        section.problem(name, "must be networks, like 10.0.0.0/8 or fd00::/8");
     }
     networks.ok().map(TrustedProxies::new)
 }

@@ -47,6 +47,8 @@ pub enum Problem {
     LoginConflict,
     /// The registered session is over.
     SessionExpired,
+    /// The session must be renewed before this call, which cannot be done on the way.
+    RenewalNeeded,
     /// Only a shopper who has signed in may have this.
     SignInNeeded,
     /// An upstream of ours fails, throttles, or refuses us.
@@ -127,6 +129,12 @@ impl Problem {
                 StatusCode::UNAUTHORIZED,
                 "session_expired",
                 "The session has expired. Please sign in again.",
+                None,
+            ),
+            Self::RenewalNeeded => (
+                StatusCode::UNAUTHORIZED,
+                "renewal_needed",
+                "The session must be renewed first. POST /bff/session does that.",
                 None,
             ),
             Self::SignInNeeded => {

@@ -1,6 +1,7 @@
 //! A request's shopper: cookies read, seal opened, token checked; and the answer's cookies.
 
 mod again;
+mod at_once;
 mod past;
 
 use std::sync::Arc;
@@ -251,13 +252,18 @@ impl Arrival {
         if ending.guest_adoption_refused {
             self.site.retire_guest_adoption();
         }
-        let outcome = outcome_word(&ending);
+        self.note(intent, &ending, questions);
+        Ok(ending)
+    }
+
+    /// For metrics and the log.
+    fn note(&self, intent: Intent, ending: &Ending, questions: u32) {
+        let outcome = outcome_word(ending);
         self.site.metrics.journey(intent_word(intent), outcome);
         self.notes.with(|noted| {
             noted.outcome = Some(outcome);
             noted.questions += questions;
         });
-        Ok(ending)
     }
 
     /// Works out what `ending` changes in the browser.

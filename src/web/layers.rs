@@ -13,7 +13,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::limit::RequestBodyLimitLayer;
 
 use super::notes::{Notes, RequestId};
-use super::{guard, places};
+use super::{gateway, guard, places};
 use crate::app::App;
 use crate::clock;
 use crate::problem::{self, Problem};
@@ -45,6 +45,9 @@ pub(super) fn own(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> 
 /// For every request.
 pub(super) fn all(router: Router, app: &Arc<App>) -> Router {
     let before_routing = tower::ServiceBuilder::new()
+        // A gateway's question is about another request, and it hears no other words than its own,
+        // whatever goes wrong inside.
+        .layer(from_fn_with_state(Arc::clone(app), gateway::interpret))
         // Puts problems into the form the caller wants.
         .layer(from_fn(problem::present))
         // A defect costs one request, not the process. Inside the log, so that it is seen.
@@ -113,6 +116,8 @@ fn own_route(path: &str) -> Option<&'static str> {
         "/bff/login" => "login",
         "/bff/logout" => "logout",
         "/bff/go" => "go",
+        "/bff/establish" => "establish",
+        path if path == gateway::AUTH || path.starts_with("/bff/auth/") => "auth",
         _ => "own",
     })
 }

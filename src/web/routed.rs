@@ -21,6 +21,9 @@ use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::{Crawlers, Csrf, Kind, Route};
 use crate::site::Site;
 
+pub(super) const CONFUSING: Problem =
+    Problem::BadRequest("The path can be read in more than one way.");
+
 /// Sends a request where its path leads.
 pub(super) async fn proxy(
     State(app): State<Arc<App>>,
@@ -32,18 +35,8 @@ pub(super) async fn proxy(
     if let Some(notes) = parts.extensions.get::<Notes>() {
         notes.with(|noted| noted.route = Some(word(route.kind)));
     }
-    if !route.methods.contains(&parts.method) {
-        return Ok(([(ALLOW, listed(&route.methods))], Problem::MethodNotAllowed).into_response());
-    }
-    if route.csrf == Csrf::SameOrigin {
-        may_change_state(&parts.method, &parts.headers, &site.config)?;
-    }
-    if websocket::is_wanted(&parts) {
-        let config = &site.config;
-        websocket::check_origin(&parts.headers, &config.public_origin, &config.cors_origins)?;
-    }
-    if route.crawlers == Crawlers::Refused && is_crawler(&parts.headers, &app.crawlers) {
-        return Err(Problem::Refused);
+    if let Err(refused) = check(&app, &site, &route, &parts) {
+        return Ok(refused);
     }
     match route.kind {
         Kind::Head | Kind::Ecom => page(app, &site, route, parts, body).await,
@@ -51,9 +44,36 @@ pub(super) async fn proxy(
     }
 }
 
+/// Whether anybody may make this request.
+///
+/// # Errors
+///
+/// The answer, where nobody may.
+pub(super) fn check(app: &App, site: &Site, route: &Route, parts: &Parts) -> Result<(), Response> {
+    if !route.methods.contains(&parts.method) {
+        let listed = [(ALLOW, listed(&route.methods))];
+        return Err((listed, Problem::MethodNotAllowed).into_response());
+    }
+    check_origin(site, route, parts).map_err(Problem::into_response)?;
+    if route.crawlers == Crawlers::Refused && is_crawler(&parts.headers, &app.crawlers) {
+        return Err(Problem::Refused.into_response());
+    }
+    Ok(())
+}
+
+fn check_origin(site: &Site, route: &Route, parts: &Parts) -> Result<(), Problem> {
+    let config = &site.config;
+    if route.csrf == Csrf::SameOrigin {
+        may_change_state(&parts.method, &parts.headers, config)?;
+    }
+    if websocket::is_wanted(parts) {
+        websocket::check_origin(&parts.headers, &config.public_origin, &config.cors_origins)?;
+    }
+    Ok(())
+}
+
 /// The route for a path, which is read below the site's prefix and must read alike everywhere.
 fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
-    const CONFUSING: Problem = Problem::BadRequest("The path can be read in more than one way.");
     if !is_plain(path.as_bytes(), EncodedSlash::Part) {
         return Err(CONFUSING);
     }
@@ -67,7 +87,7 @@ fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
 }
 
 /// Words from a fixed set, for logs and metrics.
-fn word(kind: Kind) -> &'static str {
+pub(super) fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Head => "head",
         Kind::Ecom => "ecom",
@@ -81,6 +101,13 @@ fn listed(methods: &[Method]) -> String {
     methods.iter().map(Method::as_str).collect::<Vec<_>>().join(",")
 }
 
+/// How a request must be treated.
+pub(super) fn visit_of(app: &App, site: &Site, route: &Route, parts: &Parts) -> Visit {
+    let asset_suffixes = &site.config.routes.asset_suffixes;
+    let quietness = Quietness { asset_suffixes, crawlers: &app.crawlers };
+    visit(&parts.method, parts.uri.path(), &parts.headers, route, &quietness)
+}
+
 async fn page(
     app: Arc<App>,
     site: &Arc<Site>,
@@ -88,9 +115,7 @@ async fn page(
     mut parts: Parts,
     body: Body,
 ) -> Result<Response, Problem> {
-    let asset_suffixes = &site.config.routes.asset_suffixes;
-    let quietness = Quietness { asset_suffixes, crawlers: &app.crawlers };
-    let visit = visit(&parts.method, parts.uri.path(), &parts.headers, &route, &quietness);
+    let visit = visit_of(&app, site, &route, &parts);
     if visit == Visit::Quiet {
         let cookies = untouched(site, &parts);
         let mut response = forward(&app, site, &route, &parts, body, cookies).await?;
