@@ -46,6 +46,12 @@ pub(super) enum Verdict {
     Deny(Response),
 }
 
+impl From<Problem> for Verdict {
+    fn from(problem: Problem) -> Self {
+        Self::Deny(problem.into_response())
+    }
+}
+
 /// What is known of a request before its shopper is.
 pub(super) enum Sorted {
     /// It goes on whoever sent it.
@@ -63,7 +69,7 @@ pub(super) async fn answer(State(app): State<Arc<App>>, request: Request, next: 
     let Some(site) = parts.extensions.get::<Arc<Site>>().cloned() else {
         return Problem::UnknownHost.into_response();
     };
-    match judge(&app, &site, parts).await.unwrap_or_else(Verdict::Deny) {
+    match judge(&app, &site, parts).await.unwrap_or_else(Verdict::from) {
         Verdict::Allow(pass) => pass.into_response(),
         Verdict::Establish(path) => {
             let there = establish_path(&site.config.path_prefix, &path);
@@ -73,28 +79,21 @@ pub(super) async fn answer(State(app): State<Arc<App>>, request: Request, next: 
     }
 }
 
-async fn judge(app: &Arc<App>, site: &Arc<Site>, mut parts: Parts) -> Result<Verdict, Response> {
+async fn judge(app: &Arc<App>, site: &Arc<Site>, mut parts: Parts) -> Result<Verdict, Problem> {
     let (route, visit) = match sort(app, site, &parts)? {
         Sorted::Passes(pass) => return Ok(Verdict::Allow(Box::new(pass))),
         Sorted::Depends(route, visit) => (route, visit),
     };
-    let glance = Glance::from_request_parts(&mut parts, app).await;
-    let Glance(arrival) = glance.map_err(IntoResponse::into_response)?;
+    let Glance(arrival) = Glance::from_request_parts(&mut parts, app).await?;
     arrival.learn_keys();
     let hop = Hop { app: Arc::clone(app), arrival, route, parts };
     Ok(hop.verdict(visit))
 }
 
 /// Sorts a request by its path and headers alone.
-///
-/// # Errors
-///
-/// The answer to a request that nobody may make.
-pub(super) fn sort(app: &App, site: &Site, parts: &Parts) -> Result<Sorted, Response> {
-    let route = match place(site, parts.uri.path()).map_err(IntoResponse::into_response)? {
-        Place::Own if parts.uri.path().starts_with(AUTH) => {
-            return Err(Problem::Refused.into_response());
-        }
+pub(super) fn sort(app: &App, site: &Site, parts: &Parts) -> Result<Sorted, Problem> {
+    let route = match place(site, parts.uri.path())? {
+        Place::Own if parts.uri.path().starts_with(AUTH) => return Err(Problem::Refused),
         Place::Own => return Ok(Sorted::Passes(Pass::to_ourselves(&parts.headers))),
         Place::Routed(route) => route,
     };
@@ -246,7 +245,7 @@ impl Hop {
     fn stale(&self, visit: Visit) -> Verdict {
         match self.way_back(visit) {
             Some(path) => Verdict::Establish(path),
-            None => Verdict::Deny(Problem::RenewalNeeded.into_response()),
+            None => Problem::RenewalNeeded.into(),
         }
     }
 

@@ -36,10 +36,9 @@ pub(super) async fn establish(
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let wish = Wish::read(&parts);
     parts.uri = wish.target;
-    let (route, visit) = match sort(&app, &site, &parts) {
-        Ok(Sorted::Depends(route, visit)) => (route, visit),
-        Ok(Sorted::Passes(_)) => return Ok(back(&parts)),
-        Err(refused) => return Ok(refused),
+    let (route, visit) = match sort(&app, &site, &parts)? {
+        Sorted::Depends(route, visit) => (route, visit),
+        Sorted::Passes(_) => return Ok(back(&parts)),
     };
     let arrival = Arrival::from_request_parts(&mut parts, &app).await?;
     let hop = Hop { app, arrival, route, parts };

@@ -35,8 +35,12 @@ pub(super) async fn proxy(
     if let Some(notes) = parts.extensions.get::<Notes>() {
         notes.with(|noted| noted.route = Some(word(route.kind)));
     }
-    if let Err(refused) = check(&app, &site, &route, &parts) {
-        return Ok(refused);
+    match check(&app, &site, &route, &parts) {
+        Err(Problem::MethodNotAllowed) => {
+            let allowed = [(ALLOW, listed(&route.methods))];
+            return Ok((allowed, Problem::MethodNotAllowed).into_response());
+        }
+        checked => checked?,
     }
     match route.kind {
         Kind::Head | Kind::Ecom => page(app, &site, route, parts, body).await,
@@ -45,18 +49,13 @@ pub(super) async fn proxy(
 }
 
 /// Whether anybody may make this request.
-///
-/// # Errors
-///
-/// The answer, where nobody may.
-pub(super) fn check(app: &App, site: &Site, route: &Route, parts: &Parts) -> Result<(), Response> {
+pub(super) fn check(app: &App, site: &Site, route: &Route, parts: &Parts) -> Result<(), Problem> {
     if !route.methods.contains(&parts.method) {
-        let listed = [(ALLOW, listed(&route.methods))];
-        return Err((listed, Problem::MethodNotAllowed).into_response());
+        return Err(Problem::MethodNotAllowed);
     }
-    check_origin(site, route, parts).map_err(Problem::into_response)?;
+    check_origin(site, route, parts)?;
     if route.crawlers == Crawlers::Refused && is_crawler(&parts.headers, &app.crawlers) {
-        return Err(Problem::Refused.into_response());
+        return Err(Problem::Refused);
     }
     Ok(())
 }
