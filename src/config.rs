@@ -22,7 +22,9 @@ pub use layers::Layers;
 pub use masked::masked;
 pub use parse::Origin;
 pub use routes::RouteConfig;
-pub use site::{BasketAction, CookieConfig, OcapiConfig, SessionConfig, Site, SlasConfig};
+pub use site::{
+    BasketAction, CookieConfig, EcomConfig, OcapiConfig, SessionConfig, Site, SlasConfig,
+};
 
 use crate::peer::TrustedProxies;
 use crate::session::memory::{KeyRing, SHORTEST_SECRET};

@@ -16,6 +16,7 @@ mod asks;
 mod bridge;
 mod ending;
 mod facts;
+mod heed;
 mod journey;
 mod sign_in;
 mod sign_out;
@@ -33,6 +34,7 @@ pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
     Intent, Policy,
 };
+pub use heed::{EcomPage, EcomSays, HandOver, heed};
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -41,7 +41,10 @@ pub use self::control::{
 };
 pub use self::faults::{Fault, Target, Times};
 pub use self::ledger::{Call, Operation, Upstream};
-pub use self::options::{EnforceHttps, Options, Ports, PrivateClient, Shopper};
+pub use self::options::{
+    ClientKind, CookieNames, EcomKind, EnforceHttps, Options, Ports, PrivateClient, Remember,
+    Shopper,
+};
 
 use self::platform::{Platform, Shared};
 use self::server::Listening;

@@ -8,9 +8,11 @@
 use crate::ids::{AccessToken, CustomerId, DwValue, Dwsid, IdToken, RefreshToken, Tag, Word};
 use serde::{Deserialize, Serialize};
 
+pub mod dw;
 pub mod judge;
 pub mod memory;
 pub mod names;
+pub mod offer;
 pub mod read;
 pub mod token;
 pub mod write;

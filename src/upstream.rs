@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 pub mod allowance;
 mod breaker;
-mod dw;
 pub mod flight;
 pub mod http;
 pub mod keys;

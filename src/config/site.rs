@@ -39,6 +39,8 @@ pub struct Site {
     pub cookies: CookieConfig,
     /// What shoppers experience.
     pub session: SessionConfig,
+    /// What ECOM's pages mean.
+    pub ecom: EcomConfig,
     /// Where requests go.
     pub routes: RouteConfig,
 }
@@ -99,6 +101,19 @@ pub struct CookieConfig {
     pub open: bool,
     /// Origins whose pages may show the shop in a frame.
     pub preview_parents: Vec<Origin>,
+}
+
+/// What ECOM's pages mean.
+#[derive(Clone, Debug)]
+pub struct EcomConfig {
+    /// Controllers or paths where shoppers sign in.
+    pub sign_in: Vec<String>,
+    /// Controllers or paths where shoppers sign out.
+    pub sign_out: Vec<String>,
+    /// A returning visitor is sent to the same address once more.
+    pub redirect_returning: bool,
+    /// A DW session that ECOM sets in place of ours is kept if it is the shopper's.
+    pub adopt_other: bool,
 }
 
 /// What shoppers experience.
@@ -168,6 +183,7 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
     basket.finish();
     let cookies = read_cookies(&section.section("cookies"));
     let session = read_session(&section.section("session"));
+    let ecom = read_ecom(&section.section("ecom"));
     let routes = routes::read(&section.section("routes"), timeout);
     let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
     if no_dw && routes.as_ref().is_some_and(|routes| routes.ecom.is_some()) {
@@ -186,6 +202,7 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         basket: action?,
         cookies: cookies?,
         session: session?,
+        ecom: ecom?,
         routes: routes?,
     })
 }
@@ -312,6 +329,20 @@ fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
     section.read_elsewhere("after_logout");
     section.finish();
     Some(SessionConfig { remember_me: remember_me?, protected_paths, login_page })
+}
+
+fn read_ecom(section: &Section<'_>) -> Option<EcomConfig> {
+    let sign_in = section.texts("sign_in");
+    let sign_out = section.texts("sign_out");
+    let redirect_returning = section.choice("returning", &[("forward", false), ("redirect", true)]);
+    let adopt_other = section.choice("other_session", &[("repair", false), ("adopt", true)]);
+    section.finish();
+    Some(EcomConfig {
+        sign_in: sign_in?,
+        sign_out: sign_out?,
+        redirect_returning: redirect_returning?,
+        adopt_other: adopt_other?,
+    })
 }
 
 pub(super) fn read_paths(section: &Section<'_>, name: &str) -> Vec<String> {

@@ -3,7 +3,7 @@
 use super::journey::{Goal, Journey};
 use super::{
     AdoptAnswer, BasketAnswer, BridgeAnswer, GuestAnswer, HeldDw, ProbeAnswer, RefreshAnswer,
-    SignInAnswer, SignOutAnswer, Step, arrive, bridge, sign_in, sign_out,
+    SignInAnswer, SignOutAnswer, Step, arrive, bridge, heed, sign_in, sign_out,
 };
 use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Tag, Usid};
 use crate::session::{Customer, CustomerType};
@@ -29,6 +29,7 @@ impl RefreshAsk {
     pub fn hear(self, answer: RefreshAnswer) -> Step {
         match self.journey.goal {
             Goal::Arrive(_) => arrive::refreshed(*self.journey, self.kind, answer),
+            Goal::Heed(_) => heed::refreshed(*self.journey, answer),
             Goal::SignIn { .. } => sign_in::refreshed(*self.journey, answer),
             Goal::SignOut { .. } => sign_out::refreshed(*self.journey, answer),
         }
@@ -63,7 +64,9 @@ impl ProbeAsk {
     /// Goes on with the answer.
     #[must_use]
     pub fn hear(self, answer: ProbeAnswer) -> Step {
-        if self.journey.customer().is_some() {
+        if matches!(self.journey.goal, Goal::Heed(_)) {
+            heed::probed(*self.journey, answer)
+        } else if self.journey.customer().is_some() {
             bridge::probed(*self.journey, answer)
         } else {
             arrive::probed(*self.journey, answer)
@@ -89,7 +92,10 @@ impl AdoptAsk {
     /// Goes on with the answer.
     #[must_use]
     pub fn hear(self, answer: AdoptAnswer) -> Step {
-        arrive::adopted(*self.journey, &self.owner, answer)
+        match self.journey.goal {
+            Goal::Heed(_) => heed::adopted(*self.journey, &self.owner, answer),
+            _ => arrive::adopted(*self.journey, &self.owner, answer),
+        }
     }
 }
 

@@ -74,6 +74,8 @@ pub enum TokenChange {
 pub enum DwChange {
     /// Nothing.
     Keep,
+    /// The browser keeps it, but whose it is has become uncertain: it is to be asked.
+    Doubt,
     /// The browser keeps it; we now know that it lives, and whose it is.
     Confirm(Customer),
     /// It is replaced.

@@ -2,7 +2,7 @@
 
 use crate::ids::{AccessToken, DwSignature, DwValue, Dwsid, RefreshToken};
 use crate::session::token::Claims;
-use crate::session::{Customer, CustomerType};
+use crate::session::{Customer, CustomerType, DwCompanion, DwCookies};
 
 /// How a site makes a DW session for SLAS tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,6 +92,14 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// The access token in hand, if it still works.
+    pub(super) fn held(&self) -> Option<&HeldAccess> {
+        match &self.access {
+            Access::Fresh(held) | Access::Ending(held) => Some(held),
+            Access::Expired(_) | Access::None => None,
+        }
+    }
+
     /// Who the access token says the shopper is, or was.
     pub(super) fn customer(&self) -> Option<&Customer> {
         match &self.access {
@@ -163,4 +171,19 @@ pub struct HeldDw {
     pub dwsid: Dwsid,
     /// `dwsecuretoken_…` cookies, needed by OCAPI where enforce-https is off.
     pub secure_tokens: Vec<(String, DwValue)>,
+}
+
+impl HeldDw {
+    /// A DW session as the browser will present it.
+    #[must_use]
+    pub fn of(cookies: &DwCookies) -> Self {
+        let secure = |companion: &&DwCompanion| companion.name.starts_with("dwsecuretoken_");
+        let secure_tokens = cookies
+            .companions
+            .iter()
+            .filter(secure)
+            .filter_map(|companion| Some((companion.name.clone(), companion.value.clone()?)))
+            .collect();
+        Self { dwsid: cookies.dwsid.clone(), secure_tokens }
+    }
 }

@@ -1,11 +1,11 @@
 //! The state of an unfinished journey.
 
 use super::{
-    Access, BridgeMode, Dw, DwChange, Ending, Facts, GuestAsk, GuestBasket, HeldAccess, HeldDw,
+    BridgeMode, Dw, DwChange, EcomPage, Ending, Facts, GuestAsk, GuestBasket, HeldAccess, HeldDw,
     HeldRefresh, Intent, Outcome, RefreshAsk, Step, TokenChange,
 };
 use crate::ids::{AccessToken, Usid};
-use crate::session::{Customer, CustomerType, Grant};
+use crate::session::{Customer, CustomerType, DwCookies, Grant};
 
 /// What has been found out so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) struct Journey {
     pub(super) tokens: Tokens,
     /// The DW session in the browser, as far as is known by now.
     pub(super) dw: Dw,
+    /// A DW session that ECOM has set in place of the one in the browser.
+    pub(super) offered: Option<DwCookies>,
     /// The platform itself has confirmed that `dw` lives.
     pub(super) confirmed: bool,
     /// A refresh has been tried on this journey; there is no second one.
@@ -28,6 +30,7 @@ pub(super) struct Journey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Goal {
     Arrive(Intent),
+    Heed(EcomPage),
     SignIn { basket: GuestBasket, basket_lost: bool },
     SignOut { all_devices: bool, revoked: bool },
 }
@@ -49,13 +52,11 @@ impl Journey {
         if !is_of_session(&facts) {
             facts.refresh = None;
         }
-        let held = match &facts.access {
-            Access::Fresh(held) | Access::Ending(held) => Some(held.clone()),
-            Access::Expired(_) | Access::None => None,
-        };
+        let held = facts.held().cloned();
         Self {
             tokens: Tokens::Kept(held),
             dw: facts.dw.clone(),
+            offered: None,
             confirmed: false,
             refreshed: false,
             session_expired: false,
@@ -138,7 +139,7 @@ impl Journey {
     /// Ends with what the goal promised.
     pub(super) fn reached(self, dw: DwChange) -> Step {
         let outcome = match self.goal {
-            Goal::Arrive(_) => Outcome::Ready,
+            Goal::Arrive(_) | Goal::Heed(_) => Outcome::Ready,
             Goal::SignIn { basket_lost, .. } => Outcome::SignedIn { basket_lost },
             Goal::SignOut { revoked, .. } => Outcome::SignedOut { revoked },
         };
@@ -165,7 +166,7 @@ impl Journey {
     /// must not happen silently.
     fn signs_out_of_ecom(&self, change: &DwChange) -> bool {
         let registered = |customer: &Customer| customer.kind == CustomerType::Registered;
-        let stays = matches!(change, DwChange::Keep | DwChange::Confirm(_));
+        let stays = matches!(change, DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt);
         matches!(self.goal, Goal::Arrive(_))
             && !stays
             && self.dw_owner().is_some_and(registered)

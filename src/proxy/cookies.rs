@@ -24,6 +24,8 @@ pub struct CookieFilter<'a> {
     pub public_origin: &'a Origin,
     /// The name of our own sealed cookie.
     pub memory: &'a str,
+    /// Names that this upstream may set for us to read, and that go no further.
+    pub absorbed: &'a dyn Fn(&str) -> bool,
     /// Names that are nobody's but ours to set.
     pub refused: &'a dyn Fn(&str) -> bool,
 }
@@ -70,7 +72,11 @@ impl CookieFilter<'_> {
         }
         let lines: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
         headers.remove(SET_COOKIE);
-        for (at, line) in lines.into_iter().enumerate() {
+        let passing = |line: &HeaderValue| {
+            let pair = line.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+            !name(pair).is_some_and(|name| (self.absorbed)(name))
+        };
+        for (at, line) in lines.into_iter().filter(passing).enumerate() {
             let judged =
                 if at < MOST_LINES { self.judge(line.as_bytes()) } else { Err(Fault::Many) };
             if let Err(fault) | Ok((_, Some(fault))) = &judged {
@@ -155,8 +161,12 @@ mod tests {
     fn filtered(origin: &str, lines: &[&[u8]]) -> Vec<Vec<u8>> {
         let origin = Origin::parse(origin).unwrap();
         let refused = |name: &str| name == "cc-nx";
-        let filter =
-            CookieFilter { public_origin: &origin, memory: "__Host-tandem", refused: &refused };
+        let filter = CookieFilter {
+            public_origin: &origin,
+            memory: "__Host-tandem",
+            absorbed: &|name| name == "cc-at",
+            refused: &refused,
+        };
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(SET_COOKIE, HeaderValue::from_bytes(line).unwrap());
@@ -186,6 +196,12 @@ mod tests {
         ] {
             assert_eq!(one(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn what_was_for_us_alone_goes_no_further() {
+        assert_eq!(one("cc-at=a.b.c; Path=/"), None);
+        assert!(one("cc-at-x=1").is_some());
     }
 
     #[test]

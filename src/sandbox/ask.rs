@@ -49,6 +49,8 @@ pub(super) struct Ask {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) query: Fields,
+    /// Path and query as they were sent.
+    pub(super) target: String,
     path: Vec<(String, String)>,
 }
 
@@ -61,7 +63,8 @@ impl Ask {
         let path = raw.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
         let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        Ok(Self { method: parts.method, headers: parts.headers, body, query, path })
+        let target = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
+        Ok(Self { method: parts.method, headers: parts.headers, body, query, target, path })
     }
 
     /// A parameter of the matched route; empty when the route has none of that name.

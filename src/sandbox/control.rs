@@ -30,7 +30,8 @@ impl Control {
         self.platform.state().ledger.calls().cloned().collect()
     }
 
-    /// How often an operation was called since the start or [`Control::forget_calls`].
+    /// How often an operation was called since the start or [`Control::forget_calls`], by whomever:
+    /// ECOM makes calls of its own, which [`Call::by_ecom`] tells apart.
     #[must_use]
     pub fn count(&self, operation: Operation) -> usize {
         self.platform.state().ledger.count(operation)
@@ -161,7 +162,7 @@ impl Control {
     /// shopper, good for ten minutes.
     #[must_use]
     pub fn sign_dw_session(&self, dwsid: &str) -> Option<String> {
-        bridge::sign(&self.platform, dwsid)
+        bridge::sign(&self.platform, &mut self.platform.state(), dwsid)
     }
 
     /// An access token made to measure, for hostile tests.

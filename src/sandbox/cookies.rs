@@ -8,8 +8,23 @@ use super::options::{EnforceHttps, Options};
 
 /// The cookies of a new session: `dwsid` and `dwanonymous_{hash}`.
 pub(super) fn open_session(headers: &mut HeaderMap, options: &Options, dwsid: &str, guest: &str) {
-    let hash = ids::site_hash(&options.site_id);
     set(headers, format!("dwsid={dwsid}; Path=/; HttpOnly; Secure; SameSite=None"));
+    anonymous(headers, options, guest);
+}
+
+/// The same as `plugin_slas` sets them again: it lets scripts read `dwsid`.
+pub(super) fn readable_session(
+    headers: &mut HeaderMap,
+    options: &Options,
+    dwsid: &str,
+    guest: &str,
+) {
+    set(headers, format!("dwsid={dwsid}; Path=/; Secure; SameSite=None"));
+    anonymous(headers, options, guest);
+}
+
+fn anonymous(headers: &mut HeaderMap, options: &Options, guest: &str) {
+    let hash = ids::site_hash(&options.site_id);
     set(headers, format!("dwanonymous_{hash}={guest}; Max-Age=15552000; Path=/"));
 }
 
@@ -33,5 +48,7 @@ pub(super) fn secure_token_name(options: &Options) -> String {
 /// Adds a `Set-Cookie` line of its own.
 pub(super) fn set(headers: &mut HeaderMap, line: String) {
     let value: Result<HeaderValue, InvalidHeaderValue> = line.try_into();
-    headers.extend(value.ok().map(|value| (SET_COOKIE, value)));
+    if let Ok(value) = value {
+        headers.append(SET_COOKIE, value);
+    }
 }

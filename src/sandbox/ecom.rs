@@ -1,21 +1,27 @@
 //! Simulated ECOM: controllers in the manner of SFRA, which know a shopper by the `dwsid` alone.
 
+mod account;
+mod backstage;
 mod content;
+mod hybrid;
+mod plugin;
 mod profile;
-mod visit;
+mod signature;
+mod token_cookies;
+mod turn;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::http::{Method, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::any;
 
 use self::content::Content;
-use self::visit::Visit;
+use self::turn::{Reply, Turn};
 use super::ask::{Ask, Calls};
 use super::html::{escape, fill};
 use super::ids;
+use super::options::EcomKind;
 use super::platform::{Platform, Shared};
-use super::state::{Customer, State};
 
 const TEMPLATE: &str = include_str!("pages/ecom.html");
 
@@ -32,38 +38,60 @@ fn controller(platform: &Platform, ask: &Ask) -> Answered {
         return Err(StatusCode::NOT_FOUND);
     }
     let mut state = platform.state();
-    let visit = Visit::begin(platform, &mut state, ask);
-    let content = match ask.path("controller") {
-        "Home-Show" => content::home(),
-        "Cart-Show" => content::cart(visit.customer(&state)),
-        "Account-Show" => content::account(visit.customer(&state)),
-        "Account-EditProfile" => profile::form(platform, &state, &visit, ask),
-        "Account-SaveProfile" => profile::save(platform, &mut state, &visit, ask),
-        "Login-Logout" => return Ok(log_out(platform, &mut state, &visit, ask)),
-        _ => content::unknown(),
-    };
-    Ok(visit.answer(platform, page(&visit, visit.customer(&state), &content)))
+    let mut turn = Turn::begin(platform, &mut state, ask);
+    let reply = on_session(&mut turn).unwrap_or_else(|| reply(&mut turn));
+    Ok(turn.answer(reply))
 }
 
-/// The shopper leaves: the session lives on as a new guest's.
-fn log_out(platform: &Platform, state: &mut State, visit: &Visit, ask: &Ask) -> Response {
-    visit.become_guest(state);
-    let home = path_to(platform, ask, "Home-Show");
-    visit.answer(platform, Redirect::to(&home).into_response())
+/// What happens before the controller, and may take its place.
+fn on_session(turn: &mut Turn<'_>) -> Option<Reply> {
+    match turn.platform.options.ecom {
+        EcomKind::Plain => None,
+        EcomKind::PluginSlas => plugin::on_session(turn),
+        EcomKind::HybridAuth => {
+            hybrid::on_session(turn);
+            None
+        }
+    }
 }
 
-/// The path of another controller, in the same locale.
-fn path_to(platform: &Platform, ask: &Ask, controller: &str) -> String {
-    let site = &platform.options.site_id;
-    format!("/on/demandware.store/Sites-{site}-Site/{}/{controller}", ask.path("locale"))
+/// The one method of controllers that take a single one.
+fn only_method(controller: &str) -> Option<Method> {
+    match controller {
+        "Account-SaveProfile" | "Account-Login" | "Account-SubmitRegistration" => {
+            Some(Method::POST)
+        }
+        "TandemBridge-Signature" => Some(Method::GET),
+        _ => None,
+    }
 }
 
-fn page(visit: &Visit, customer: Option<&Customer>, content: &Content) -> Response {
-    let (id, kind, name) = customer.map_or(("", "guest", "Guest"), |customer| {
+fn reply(turn: &mut Turn<'_>) -> Reply {
+    let controller = turn.ask.path("controller");
+    if only_method(controller).is_some_and(|method| method != turn.ask.method) {
+        return content::wrong_method().into();
+    }
+    match controller {
+        "Home-Show" => content::home().into(),
+        "Cart-Show" => content::cart(turn.customer()).into(),
+        "Account-Show" => content::account(turn.customer()).into(),
+        "Account-EditProfile" => profile::form(turn).into(),
+        "Account-SaveProfile" => profile::save(turn).into(),
+        "Login-Show" => account::show(turn),
+        "Account-Login" => account::log_in(turn),
+        "Account-SubmitRegistration" => account::register(turn),
+        "Login-Logout" => account::log_out(turn),
+        "TandemBridge-Signature" => signature::show(turn),
+        _ => content::unknown().into(),
+    }
+}
+
+fn page(turn: &Turn<'_>, content: &Content) -> Response {
+    let (id, kind, name) = turn.customer().map_or(("", "guest", "Guest"), |customer| {
         let name = if customer.name.is_empty() { "Guest" } else { &customer.name };
         (customer.id.as_str(), customer.kind(), name)
     });
-    let fingerprint = ids::sha256(&visit.dwsid);
+    let fingerprint = ids::sha256(&turn.dwsid);
     let page = fill(
         TEMPLATE,
         &[
@@ -72,6 +100,7 @@ fn page(visit: &Visit, customer: Option<&Customer>, content: &Content) -> Respon
             ("customer_id", &escape(id)),
             ("customer_name", &escape(name)),
             ("session_short", &escape(&fingerprint[..8])),
+            ("base", &escape(&turn.path_to(""))),
             ("content", &content.html),
         ],
     );

@@ -14,6 +14,9 @@ pub enum Fault {
     /// The call is not processed but answered with this status and, if given, `Retry-After` in
     /// seconds.
     Status(u16, Option<u64>),
+    /// The platform sheds load: the call is answered with this status, the headers `sfdc_load` and
+    /// `sfdc_load_status`, and, if given, `Retry-After` in seconds. Baskets and orders are exempt.
+    Shed(u16, Option<u64>),
     /// The call is not processed but answered with this status and body.
     Body(u16, String),
     /// The call is processed and answered with one more header line of this name and value.

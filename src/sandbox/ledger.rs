@@ -52,6 +52,14 @@ pub enum Operation {
     BasketTransfer,
     /// SCAPI `baskets/actions/merge`.
     BasketMerge,
+    /// SCAPI products, one or several.
+    Products,
+    /// SCAPI product search.
+    ProductSearch,
+    /// SCAPI registration of a customer.
+    CustomerRegister,
+    /// SCAPI reading of a customer.
+    CustomerGet,
     /// Any other SCAPI call.
     ScapiOther,
     /// OCAPI `POST /sessions`.
@@ -85,6 +93,10 @@ impl Operation {
             Self::BasketList => "scapi.baskets.list",
             Self::BasketTransfer => "scapi.baskets.transfer",
             Self::BasketMerge => "scapi.baskets.merge",
+            Self::Products => "scapi.products",
+            Self::ProductSearch => "scapi.product-search",
+            Self::CustomerRegister => "scapi.customers.register",
+            Self::CustomerGet => "scapi.customers.get",
             Self::ScapiOther => "scapi.other",
             Self::Sessions => "ocapi.sessions",
             Self::CustomersAuth => "ocapi.customers.auth",
@@ -108,9 +120,14 @@ impl Operation {
             | Self::Logout
             | Self::Jwks
             | Self::SlasOther => Upstream::Slas,
-            Self::BasketList | Self::BasketTransfer | Self::BasketMerge | Self::ScapiOther => {
-                Upstream::Scapi
-            }
+            Self::BasketList
+            | Self::BasketTransfer
+            | Self::BasketMerge
+            | Self::Products
+            | Self::ProductSearch
+            | Self::CustomerRegister
+            | Self::CustomerGet
+            | Self::ScapiOther => Upstream::Scapi,
             Self::Sessions | Self::CustomersAuth | Self::OcapiOther => Upstream::Ocapi,
             Self::EcomPage => Upstream::Ecom,
             Self::HeadPage | Self::HeadApi => Upstream::Head,
@@ -135,13 +152,16 @@ pub struct Call {
     pub at_ms: i64,
     /// How long the answer took, in milliseconds.
     pub took_ms: i64,
+    /// Whether ECOM itself made the call, for a page that somebody asked it for.
+    pub by_ecom: bool,
+    target: String,
     headers: HeaderMap,
 }
 
 impl Call {
     pub(super) fn new(operation: Operation, method: Method, path: &str, at_ms: i64) -> Self {
         let headers = HeaderMap::new();
-        let path = path.to_owned();
+        let (path, target) = (path.to_owned(), path.to_owned());
         Self {
             operation,
             method,
@@ -150,15 +170,40 @@ impl Call {
             correlation: None,
             at_ms,
             took_ms: 0,
+            by_ecom: false,
+            target,
             headers,
         }
     }
 
     pub(super) fn with_headers(mut self, headers: &HeaderMap) -> Self {
         self.headers = headers.clone();
-        let named = self.header("correlation-id").or_else(|| self.header("x-request-id"));
-        self.correlation = named.map(ToOwned::to_owned);
+        self.correlation = correlation(headers);
         self
+    }
+
+    pub(super) fn with_target(mut self, target: &str) -> Self {
+        target.clone_into(&mut self.target);
+        self
+    }
+
+    /// A call that ECOM makes for a page that was asked for with these headers.
+    pub(super) fn made_by_ecom(mut self, headers: &HeaderMap) -> Self {
+        self.by_ecom = true;
+        self.correlation = correlation(headers);
+        self
+    }
+
+    /// Path and query as they arrived. The query may carry a refresh token.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// All headers of the request. They carry tokens.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// A header of the request, if it is readable text.
@@ -166,6 +211,11 @@ impl Call {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+}
+
+fn correlation(headers: &HeaderMap) -> Option<String> {
+    let named = headers.get("correlation-id").or_else(|| headers.get("x-request-id"))?;
+    named.to_str().ok().map(ToOwned::to_owned)
 }
 
 /// Without header values, which carry tokens.

@@ -1,13 +1,15 @@
-//! Simulated OCAPI: the two resources by which SLAS tokens and DW sessions become one another.
+//! Simulated OCAPI: the two resources by which SLAS tokens and DW sessions become one another, and a
+//! little of the shop.
 
 mod auth;
 mod fault;
 mod sessions;
+mod shop;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{any, post};
+use axum::routing::{any, get, post};
 
 use self::fault::Refusal;
 use super::ask::{Ask, Calls};
@@ -24,6 +26,10 @@ pub(super) fn router() -> Router<Shared> {
     let shop = Router::new()
         .route("/sessions", post(Calls(sessions::open)))
         .route("/customers/auth", post(Calls(auth::authenticate)).delete(Calls(auth::leave)))
+        .route("/products/{product}", get(Calls(shop::product)))
+        .route("/baskets", post(Calls(shop::create_basket)))
+        .route("/baskets/{basket}", get(Calls(shop::get_basket)))
+        .route("/baskets/{basket}/items", post(Calls(shop::add_items)))
         .route("/{*resource}", any(Calls(unknown)));
     Router::new().nest("/s/{site}/dw/shop/{version}", shop)
 }

@@ -19,6 +19,14 @@ pub struct Options {
     pub strict_client_auth: bool,
     /// Whether the platform bridges by itself: token answers set `dwsid`, OCAPI is closed.
     pub hybrid_auth: bool,
+    /// What ECOM does about SLAS by itself.
+    pub ecom: EcomKind,
+    /// The SLAS client that ECOM is: its cartridge, or the platform under Hybrid Auth.
+    pub ecom_client: ClientKind,
+    /// How ECOM names the token cookies that it sets and reads.
+    pub token_cookies: CookieNames,
+    /// When `plugin_slas` keeps a registered shopper's refresh token in the browser.
+    pub remember: Remember,
     /// Whether a plain guest `dwsid` may still be bridged (stopped by the platform in 2024).
     pub guest_dwsid_bridge: bool,
     /// The site's "Enforce HTTPS" switch, which decides about `dwsecuretoken`.
@@ -45,6 +53,10 @@ impl Default for Options {
             redirect_uri: "http://localhost:4280/callback".to_owned(),
             strict_client_auth: true,
             hybrid_auth: false,
+            ecom: EcomKind::Plain,
+            ecom_client: ClientKind::Private,
+            token_cookies: CookieNames::Plain,
+            remember: Remember::Always,
             guest_dwsid_bridge: false,
             enforce_https: EnforceHttps::Silent,
             access_life: Duration::from_secs(30 * 60),
@@ -65,6 +77,46 @@ impl Options {
     pub fn tenant(&self) -> &str {
         self.organization_id.strip_prefix("f_ecom_").unwrap_or(&self.organization_id)
     }
+}
+
+/// What ECOM does about SLAS by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EcomKind {
+    /// Nothing: its pages know the DW session alone.
+    Plain,
+    /// What the cartridge `plugin_slas` does: tokens for new sessions, a redirect for returning
+    /// shoppers, and tokens at its own login and logout.
+    PluginSlas,
+    /// What the platform does under Hybrid Auth, so together with `hybrid_auth`: session and token
+    /// cookies change together.
+    HybridAuth,
+}
+
+/// One of the two registered SLAS clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKind {
+    /// The one with a secret; its refresh tokens stay.
+    Private,
+    /// The one without; its refresh tokens rotate.
+    Public,
+}
+
+/// How token cookies are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CookieNames {
+    /// `cc-at`, and `cc-at_2` for its second chunk.
+    Plain,
+    /// `cc-at_{site}`, and `cc-at_{site}_2` for its second chunk.
+    Suffixed,
+}
+
+/// When `plugin_slas` sets `cc-nx`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remember {
+    /// At every login (`saveRefreshToken_Always`).
+    Always,
+    /// When the shopper ticked "Remember me".
+    WhenTicked,
 }
 
 /// A SLAS client that holds a secret.

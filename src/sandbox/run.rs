@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 
-use super::{Options, Sandbox};
+use super::{ClientKind, EcomKind, Options, Sandbox};
 use crate::app::App;
 use crate::cli::say;
 use crate::clock::{self, Clock};
@@ -31,6 +31,20 @@ pub struct SandboxOptions {
     /// When it is made.
     #[arg(long, value_enum, default_value_t = Time::Landing)]
     pub time: Time,
+    /// What ECOM does about SLAS by itself.
+    #[arg(long, value_enum, default_value_t = Ecom::Plain)]
+    pub ecom: Ecom,
+}
+
+/// What ECOM does about SLAS by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ecom {
+    /// Nothing.
+    Plain,
+    /// What the cartridge `plugin_slas` does: token cookies, and a redirect for who returns.
+    PluginSlas,
+    /// What the platform does under Hybrid Auth; goes with that mode.
+    HybridAuth,
 }
 
 /// The kind of SLAS client.
@@ -64,16 +78,20 @@ pub enum Time {
 
 impl Default for SandboxOptions {
     fn default() -> Self {
-        Self { port: 8080, client: Client::Private, mode: Mode::Classic, time: Time::Landing }
+        Self {
+            port: 8080,
+            client: Client::Private,
+            mode: Mode::Classic,
+            time: Time::Landing,
+            ecom: Ecom::Plain,
+        }
     }
 }
 
 /// Runs until the process is told to stop.
 pub async fn run(options: SandboxOptions) -> io::Result<()> {
     let clock = Clock::system();
-    let hybrid_auth = options.mode == Mode::HybridAuth;
-    let redirect_uri = format!("http://127.0.0.1:{}/callback", options.port);
-    let simulated = Options { redirect_uri, hybrid_auth, ..Options::default() };
+    let simulated = simulated(&options);
     let sandbox = Sandbox::start(simulated.clone(), clock.clone()).await?;
     let layers = layers(&options, &simulated, &sandbox)?;
     let config = Config::from_layers(&layers).map_err(io::Error::other)?;
@@ -86,6 +104,24 @@ pub async fn run(options: SandboxOptions) -> io::Result<()> {
     bound.run(stop).await;
     drop(sandbox);
     Ok(())
+}
+
+/// The platform of that set-up. ECOM is the same SLAS client as Tandem, as it has to be.
+fn simulated(options: &SandboxOptions) -> Options {
+    Options {
+        redirect_uri: format!("http://127.0.0.1:{}/callback", options.port),
+        hybrid_auth: options.mode == Mode::HybridAuth,
+        ecom: match options.ecom {
+            Ecom::Plain => EcomKind::Plain,
+            Ecom::PluginSlas => EcomKind::PluginSlas,
+            Ecom::HybridAuth => EcomKind::HybridAuth,
+        },
+        ecom_client: match options.client {
+            Client::Private => ClientKind::Private,
+            Client::Public => ClientKind::Public,
+        },
+        ..Options::default()
+    }
 }
 
 fn layers(options: &SandboxOptions, simulated: &Options, sandbox: &Sandbox) -> io::Result<Layers> {
@@ -137,4 +173,27 @@ fn welcome(port: u16, simulated: &Options) -> String {
          \n    Inspector   http://127.0.0.1:{port}/inspector\n{account}\
          \n  Ctrl-C ends it.\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_simulated_ecom_is_what_was_asked_for_and_the_same_client_as_tandem() {
+        let kinds = [
+            (Ecom::Plain, EcomKind::Plain),
+            (Ecom::PluginSlas, EcomKind::PluginSlas),
+            (Ecom::HybridAuth, EcomKind::HybridAuth),
+        ];
+        let clients =
+            [(Client::Private, ClientKind::Private), (Client::Public, ClientKind::Public)];
+        for (ecom, kind) in kinds {
+            for (client, of_ecom) in clients {
+                let options = SandboxOptions { client, ecom, ..SandboxOptions::default() };
+                let simulated = simulated(&options);
+                assert_eq!((simulated.ecom, simulated.ecom_client), (kind, of_ecom));
+            }
+        }
+    }
 }

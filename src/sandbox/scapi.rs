@@ -1,12 +1,15 @@
-//! Simulated SCAPI: as much of shopper baskets and shopper customers as a shop with one shelf needs.
+//! Simulated SCAPI: as much of shopper baskets, customers, products and search as a shop with one
+//! shelf needs.
 
 mod actions;
 mod baskets;
+mod customers;
 mod problem;
+mod products;
 
 use axum::Router;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 
 use self::problem::Problem;
 use super::ask::{Ask, Calls};
@@ -26,12 +29,23 @@ pub(super) fn router() -> Router<Shared> {
             .route("/baskets/actions/merge", post(Calls(actions::merge)))
             .route("/baskets/{basket}", get(Calls(baskets::get)).delete(Calls(baskets::delete)))
             .route("/baskets/{basket}/items", post(Calls(baskets::add_items)))
+            .route(
+                "/baskets/{basket}/items/{item}",
+                patch(Calls(baskets::change_item)).delete(Calls(baskets::remove_item)),
+            )
     };
+    let customers = Router::new()
+        .route("/customers", post(Calls(customers::register)))
+        .route("/customers/{customer}", get(Calls(customers::get)))
+        .route("/customers/{customer}/baskets", get(Calls(baskets::list)));
+    let products = Router::new()
+        .route("/products", get(Calls(products::several)))
+        .route("/products/{product}", get(Calls(products::one)));
+    let search = Router::new().route("/product-search", get(Calls(products::search)));
     Router::new()
-        .route(
-            "/customer/shopper-customers/v1/organizations/{organization}/customers/{customer}/baskets",
-            get(Calls(baskets::list)),
-        )
+        .nest("/customer/shopper-customers/v1/organizations/{organization}", customers)
+        .nest("/product/shopper-products/v1/organizations/{organization}", products)
+        .nest("/search/shopper-search/v1/organizations/{organization}", search)
         .nest("/checkout/shopper-baskets/v1/organizations/{organization}", baskets())
         .nest("/checkout/shopper-baskets/v2/organizations/{organization}", baskets())
 }

@@ -5,6 +5,7 @@ mod authorize;
 pub(super) mod bridge;
 mod client;
 mod grants;
+pub(super) mod inside;
 pub(super) mod keys;
 mod login;
 mod logout;

@@ -8,10 +8,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 pub(super) use self::customers::{Basket, Customer, Customers, Line, Merge};
-pub(super) use self::grants::{
-    Client, Code, Exchange, Grant, GrantState, Grants, Identity, Purpose,
-};
+pub(super) use self::grants::{Code, Exchange, Grant, GrantState, Grants, Identity, Purpose};
 pub(super) use self::sessions::{DwSession, DwSessions, Life};
+pub(super) use super::options::ClientKind as Client;
 
 use super::faults::Faults;
 use super::jws::SigningKey;

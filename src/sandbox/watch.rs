@@ -37,11 +37,10 @@ async fn watch(
     let Some(operation) = name(request.method(), request.uri().path(), &body, other) else {
         return next.run(request).await;
     };
-    let call =
-        Call::new(operation, request.method().clone(), request.uri().path(), platform.now_ms());
+    let call = call(operation, &request, platform.now_ms());
     let (number, fault) = {
         let mut state = platform.state();
-        (state.ledger.enter(call.with_headers(request.headers())), state.faults.draw(operation))
+        (state.ledger.enter(call), state.faults.draw(operation))
     };
     let line = line.map(|Extension(line)| line);
     let response = match fault {
@@ -50,6 +49,13 @@ async fn watch(
     };
     platform.state().ledger.answered(number, response.status().as_u16(), platform.now_ms());
     response
+}
+
+fn call(operation: Operation, request: &Request, at_ms: i64) -> Call {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    let call = Call::new(operation, request.method().clone(), uri.path(), at_ms);
+    call.with_target(target).with_headers(request.headers())
 }
 
 /// The request with its body read, and the body once more.
@@ -81,6 +87,10 @@ async fn suffer(
             response
         }
         Fault::Status(status, retry_after) => refusal(upstream, status, retry_after),
+        Fault::Shed(..) if request.uri().path().starts_with("/checkout/") => {
+            next.run(request).await
+        }
+        Fault::Shed(status, retry_after) => shed(refusal(upstream, status, retry_after)),
         Fault::Body(status, text) => {
             (code(status), [(header::CONTENT_TYPE, kind_of(&text))], text).into_response()
         }
@@ -99,6 +109,14 @@ async fn suffer(
             pending().await
         }
     }
+}
+
+/// The load in per cent, and what the platform does about it from 90 on.
+fn shed(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert("sfdc_load", HeaderValue::from_static("94"));
+    headers.insert("sfdc_load_status", HeaderValue::from_static("THROTTLE"));
+    response
 }
 
 /// A refusal in the words of that system; a page host answers like an edge, with HTML.
@@ -144,7 +162,7 @@ fn name(method: &Method, path: &str, body: &[u8], other: Operation) -> Option<Op
     if let Some((_, rest)) = path.split_once("/oauth2/") {
         return Some(slas(rest, body));
     }
-    if path.starts_with("/checkout/") || path.starts_with("/customer/") {
+    if SCAPI.iter().any(|family| path.starts_with(family)) {
         return Some(scapi(method, path));
     }
     if path.contains("/dw/shop/") {
@@ -161,6 +179,10 @@ fn name(method: &Method, path: &str, body: &[u8], other: Operation) -> Option<Op
     };
     Some(rest)
 }
+
+/// How paths of SCAPI begin.
+const SCAPI: [&str; 4] =
+    ["/checkout/", "/customer/", "/product/shopper-products/", "/search/shopper-search/"];
 
 fn slas(operation: &str, body: &[u8]) -> Operation {
     match operation {
@@ -183,7 +205,11 @@ fn scapi(method: &Method, path: &str) -> Operation {
     match path {
         _ if path.ends_with("/baskets/actions/transfer") => Operation::BasketTransfer,
         _ if path.ends_with("/baskets/actions/merge") => Operation::BasketMerge,
-        _ if path.starts_with("/customer/") && method == Method::GET => Operation::BasketList,
+        _ if path.starts_with("/product/") => Operation::Products,
+        _ if path.starts_with("/search/") => Operation::ProductSearch,
+        _ if path.starts_with("/customer/") && path.ends_with("/baskets") => Operation::BasketList,
+        _ if path.starts_with("/customer/") && method == Method::GET => Operation::CustomerGet,
+        _ if path.starts_with("/customer/") => Operation::CustomerRegister,
         _ => Operation::ScapiOther,
     }
 }

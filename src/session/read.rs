@@ -65,7 +65,7 @@ impl Presented {
     }
 
     /// In most profiles the access cookie itself is what ECOM writes into.
-    fn take_over(&mut self, pieces: &Pieces<'_>, names: &CookieNames) {
+    fn take_over(&mut self, pieces: &Pieces, names: &CookieNames) {
         match pieces.joined() {
             Some(Handed::Token(token)) if names.access == names.hand_off => {
                 self.access = vec![token];
@@ -145,27 +145,27 @@ impl Presented {
 /// nothing that says where the last piece is. A piece that is not full is the last one: what
 /// follows is left over from a longer token.
 #[derive(Default)]
-struct Pieces<'a>([Option<&'a str>; MOST_PIECES]);
+pub(super) struct Pieces([Option<String>; MOST_PIECES]);
 
-impl<'a> Pieces<'a> {
-    fn take(&mut self, name: &str, value: &'a str, names: &CookieNames) {
+impl Pieces {
+    pub(super) fn take(&mut self, name: &str, value: &str, names: &CookieNames) {
         if let Some(number) = names.piece_of(name) {
             let slot = &mut self.0[number - 1];
             // Two different ones under one name: neither can be told to be ECOM's.
-            *slot = match *slot {
-                Some(first) if first != value => Some(""),
-                _ => Some(value),
+            *slot = match slot.take() {
+                Some(first) if first != value => Some(String::new()),
+                _ => Some(value.to_owned()),
             };
         }
     }
 
-    fn joined(&self) -> Option<Handed> {
-        if self.0[0] == Some("refresh") {
+    pub(super) fn joined(&self) -> Option<Handed> {
+        if self.0[0].as_deref() == Some("refresh") {
             return Some(Handed::Refresh);
         }
         let mut text = String::new();
         for piece in &self.0 {
-            let piece = (*piece)?;
+            let piece = piece.as_deref()?;
             text.push_str(piece);
             if piece.len() != PIECE {
                 break;

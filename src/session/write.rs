@@ -92,7 +92,7 @@ impl Before<'_> {
 
     fn delete_dw(&self, change: &DwChange, leaving: bool, changes: &mut Changes) {
         let stays: &[_] = match change {
-            DwChange::Keep | DwChange::Confirm(_) => return,
+            DwChange::Keep | DwChange::Doubt | DwChange::Confirm(_) => return,
             DwChange::Set { cookies, .. } => &cookies.companions,
             DwChange::Drop | DwChange::Missing(_) => {
                 self.delete(DWSID, leaving, changes);
@@ -114,6 +114,7 @@ impl Before<'_> {
     fn set_dw(&self, ending: &Ending, changes: &mut Changes) {
         match &ending.dw {
             DwChange::Keep | DwChange::Drop => {}
+            DwChange::Doubt => changes.memory.dw = None,
             DwChange::Confirm(owner) => self.confirm(owner, &mut changes.memory),
             DwChange::Set { cookies, owner } => {
                 self.write_dw(cookies, changes);

@@ -5,12 +5,12 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 
+use super::CallContext;
 use super::http::{CallError, Operation, Reply, Sender, secret_header};
-use super::{CallContext, dw};
 use crate::config::OcapiConfig;
 use crate::flow::{BridgeAnswer, Cause, HeldDw, ProbeAnswer, Trouble};
 use crate::ids::{AccessToken, CustomerId, SiteId};
-use crate::session::{Customer, CustomerType};
+use crate::session::{Customer, CustomerType, dw};
 
 /// OCAPI of one site.
 #[derive(Clone)]

@@ -247,19 +247,29 @@ impl Arrival {
         if self.overtaken && !leaving && !matches!(step, flow::Step::Done(_)) {
             return Err(Problem::LoginConflict);
         }
+        Ok(self.ask(step, intent_word(intent), credentials).await)
+    }
+
+    /// Asks what there is to ask, and writes down how it went.
+    async fn ask(
+        &self,
+        step: flow::Step,
+        intent: &'static str,
+        credentials: Option<Credentials>,
+    ) -> Ending {
         let luggage = Luggage { context: self.context.clone(), credentials };
         let Report { ending, questions } = drive(Arc::clone(&self.site), step, luggage).await;
         if ending.guest_adoption_refused {
             self.site.retire_guest_adoption();
         }
         self.note(intent, &ending, questions);
-        Ok(ending)
+        ending
     }
 
     /// For metrics and the log.
-    fn note(&self, intent: Intent, ending: &Ending, questions: u32) {
+    fn note(&self, intent: &'static str, ending: &Ending, questions: u32) {
         let outcome = outcome_word(ending);
-        self.site.metrics.journey(intent_word(intent), outcome);
+        self.site.metrics.journey(intent, outcome);
         self.notes.with(|noted| {
             noted.outcome = Some(outcome);
             noted.questions += questions;

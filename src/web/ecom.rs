@@ -1,12 +1,14 @@
 //! To ECOM, with a DW session that lives and is the shopper's.
 
+mod said;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_LENGTH, LOCATION, SET_COOKIE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::arrival::Travelled;
-use super::hop::{Hop, drop_dw_session};
+use super::hop::Hop;
 use super::visit::{Visit, is_reading};
 use crate::flow::{Cause, DwChange, Intent, Trouble};
 use crate::problem::{Problem, wants_page};
@@ -19,9 +21,7 @@ impl Hop {
         // does a beacon of a page that is just loading: neither may begin a session, because it
         // would take the place of the one the browser holds back.
         if visit != Visit::Document && self.arrival.presented.is_empty() {
-            let mut response = self.forward(body, None).await;
-            drop_dw_session(response.headers_mut());
-            return Ok(response);
+            return Ok(self.undressed(self.forward(body, None).await));
         }
         let mut travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
         if let Some(trouble) = travelled.ending.outcome.trouble() {
@@ -34,12 +34,26 @@ impl Hop {
         if !safe && self.was_replaced(&travelled) {
             return Ok(self.dressed(self.back_to_form(), &travelled));
         }
+        if visit == Visit::Document && self.is_sent_once_more(&travelled) {
+            return Ok(self.dressed(self.same_address(), &travelled));
+        }
         self.arrival.note_use(&mut travelled);
         let response = self.forward(body, Some(&travelled.changes)).await;
-        if !self.was_swapped(&travelled, &response) {
+        self.answered(response, travelled).await
+    }
+
+    /// ECOM has answered: what it said about the shopper is taken over, and what it answered in a
+    /// session that is not the shopper's is put right.
+    async fn answered(&self, response: Response, sent: Travelled) -> Result<Response, Problem> {
+        let said = self.said(&sent, &response);
+        // What has been done stands: saying "try again" would have it done twice.
+        let Ok(travelled) = self.heed(&said, sent).await else {
+            return Ok(self.undressed(response));
+        };
+        if !said.is_elsewhere(&travelled) {
             return Ok(self.dressed(response, &travelled));
         }
-        let safe = safe && !has_body(&self.parts.headers);
+        let safe = is_reading(&self.parts.method) && !has_body(&self.parts.headers);
         tracing::info!(repeated = safe, "ECOM has silently begun another DW session");
         if safe {
             self.again(response, travelled).await
@@ -48,16 +62,29 @@ impl Hop {
         }
     }
 
+    /// Where the operator wants it, a returning visitor asks again with the new session. Somebody
+    /// who shows no cookie may keep none either, and would ask for ever.
+    fn is_sent_once_more(&self, travelled: &Travelled) -> bool {
+        self.arrival.site.config.ecom.redirect_returning
+            && !self.arrival.presented.is_empty()
+            && matches!(travelled.ending.dw, DwChange::Set { .. })
+    }
+
+    fn same_address(&self) -> Response {
+        let address = self.parts.uri.path_and_query().map_or("/", |address| address.as_str());
+        let location = HeaderValue::from_str(address);
+        let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
+        (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location)]).into_response()
+    }
+
     /// A request that must not be repeated was served in a session of nobody we know: the answer
     /// stands, the session does not reach the browser. The next page makes the shopper's anew.
-    fn apart(&self, mut swapped: Response, before: Travelled) -> Response {
-        drop_dw_session(swapped.headers_mut());
+    fn apart(&self, swapped: Response, before: Travelled) -> Response {
         let mut ending = before.ending;
         ending.dw = DwChange::Drop;
         match self.arrival.finish(ending, None) {
             Ok(travelled) => self.dressed(swapped, &travelled),
-            // It has been done: saying "try again" would have it done twice.
-            Err(_) => swapped,
+            Err(_) => self.undressed(swapped),
         }
     }
 
@@ -75,7 +102,7 @@ impl Hop {
         }
         let changes = Some(&travelled.changes);
         let response = self.forward(Body::empty(), changes).await;
-        if self.was_swapped(&travelled, &response) {
+        if self.said(&travelled, &response).other_dw.is_some() {
             return Ok(self.not_accepted(response, &travelled));
         }
         Ok(self.dressed(response, &travelled))
@@ -109,17 +136,15 @@ impl Hop {
                 self.arrival.presented.dwsid.iter().all(|dwsid| *dwsid != cookies.dwsid)
             }
             DwChange::Drop | DwChange::Missing(_) => true,
-            DwChange::Keep | DwChange::Confirm(_) => false,
+            DwChange::Keep | DwChange::Doubt | DwChange::Confirm(_) => false,
         }
     }
 
-    /// Whether ECOM sets another `dwsid` than the one it was sent.
-    fn was_swapped(&self, travelled: &Travelled, response: &Response) -> bool {
-        let cookies = self.cookies(Some(&travelled.changes));
-        let ours = cookies.as_ref().and_then(|cookies| value_of(cookies.as_bytes(), DWSID));
-        let mut answered = response.headers().get_all(SET_COOKIE).iter();
-        let theirs = answered.find_map(|header| value_of(header.as_bytes(), DWSID));
-        matches!((ours, theirs), (Some(ours), Some(theirs)) if ours != theirs)
+    /// The `dwsid` that went along.
+    fn sent_dwsid(&self, travelled: &Travelled) -> Option<String> {
+        let cookies = self.cookies(Some(&travelled.changes))?;
+        let dwsid = value_of(cookies.as_bytes(), DWSID)?;
+        std::str::from_utf8(dwsid).ok().map(str::to_owned)
     }
 
     /// A form that was rendered in a session that is no more cannot be sent in the new one: its

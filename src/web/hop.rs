@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{COOKIE, LOCATION, REFERER, SET_COOKIE};
+use http::header::{COOKIE, LOCATION, REFERER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -18,10 +18,10 @@ use super::visit::Visit;
 use crate::app::App;
 use crate::config::Origin;
 use crate::problem::Problem;
-use crate::proxy::Outgoing;
+use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, TokenNeed};
 use crate::session::CustomerType;
-use crate::session::names::{DWSID, is_dw_companion};
+use crate::session::names::{DWSID, Profile, is_dw_companion};
 use crate::session::write::Changes;
 use crate::site::Site;
 
@@ -94,12 +94,18 @@ impl Hop {
         Some((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
     }
 
+    /// The answer with our cookies in place of the upstream's.
     pub(super) fn dressed(&self, mut response: Response, travelled: &Travelled) -> Response {
         let ours = travelled.changes.cookies.iter().any(|write| write.name() == DWSID);
-        if ours || self.arrival.is_past(&travelled.ending) {
-            drop_dw_session(response.headers_mut());
-        }
+        let past = self.arrival.is_past(&travelled.ending);
+        filter(&self.arrival.site, self.route.kind, ours || past, &mut response);
         self.arrival.dress(travelled, &mut response);
+        response
+    }
+
+    /// The answer without any cookie about the shopper.
+    pub(super) fn undressed(&self, mut response: Response) -> Response {
+        filter(&self.arrival.site, self.route.kind, true, &mut response);
         response
     }
 
@@ -118,8 +124,24 @@ impl Hop {
         let unchanged = Changes::default();
         let names = &self.arrival.site.names;
         let judged = self.arrival.judged(&self.parts.headers.get_all(COOKIE));
-        let forwarded = changes.unwrap_or(&unchanged).forwarded(judged.into_iter(), names)?;
+        let mut forwarded = changes.unwrap_or(&unchanged).forwarded(judged.into_iter(), names)?;
+        if self.route.kind == Kind::Ecom && names.profile == Profile::PluginSlas {
+            guard(&mut forwarded, &names.guard);
+        }
         HeaderValue::from_bytes(&forwarded).ok()
+    }
+}
+
+/// By its guard `plugin_slas` knows that a DW session needs no bridge. The one in the browser may
+/// have run out while the session has been in use, and would have the cartridge make another.
+fn guard(cookies: &mut Vec<u8>, name: &str) {
+    let has = |wanted: &str| {
+        let mut pairs = cookies.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        pairs
+            .any(|pair| pair.strip_prefix(wanted.as_bytes()).is_some_and(|it| it.starts_with(b"=")))
+    };
+    if has(DWSID) && !has(name) {
+        cookies.extend_from_slice(format!("; {name}=1").as_bytes());
     }
 }
 
@@ -167,17 +189,20 @@ pub(super) fn untouched(site: &Site, parts: &Parts) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&Changes::default().forwarded(headers, &site.names)?).ok()
 }
 
-/// The DW session on this answer is our affair: ECOM's must not reach the browser.
-pub(super) fn drop_dw_session(headers: &mut HeaderMap) {
-    let foreign = |header: &HeaderValue| {
-        let name = header.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
-        let name = std::str::from_utf8(name.trim_ascii()).unwrap_or_default();
-        name == DWSID || is_dw_companion(name)
+/// Only we write cookies about the shopper, whatever an upstream may set. ECOM has its say by
+/// them, which has been read by now; the companions of a `dwsid` pass where they belong to the one
+/// in the browser.
+pub(super) fn filter(site: &Site, kind: Kind, companions_too: bool, response: &mut Response) {
+    let names = &site.names;
+    let about_shopper = |name: &str| {
+        names.knows(name) || name == DWSID || (companions_too && is_dw_companion(name))
     };
-    let kept: Vec<HeaderValue> =
-        headers.get_all(SET_COOKIE).iter().filter(|header| !foreign(header)).cloned().collect();
-    headers.remove(SET_COOKIE);
-    for header in kept {
-        headers.append(SET_COOKIE, header);
-    }
+    let ecom = kind == Kind::Ecom;
+    let filter = CookieFilter {
+        public_origin: &site.config.public_origin,
+        memory: &names.memory,
+        absorbed: &|name| ecom && name != names.memory && about_shopper(name),
+        refused: &about_shopper,
+    };
+    filter.apply(response.headers_mut(), &site.metrics);
 }

@@ -11,7 +11,7 @@ use http::request::Parts;
 
 use super::arrival::Arrival;
 use super::guard::may_change_state;
-use super::hop::{Hop, drop_dw_session, forward, untouched};
+use super::hop::{Hop, filter, forward, untouched};
 use super::notes::Notes;
 use super::visit::{Quietness, Visit, is_crawler, visit};
 use crate::app::App;
@@ -119,7 +119,7 @@ async fn page(
         let cookies = untouched(site, &parts);
         let mut response = forward(&app, site, &route, &parts, body, cookies).await?;
         // Nor does it change the session: ECOM may have begun another one for it.
-        drop_dw_session(response.headers_mut());
+        filter(site, route.kind, true, &mut response);
         return Ok(response);
     }
     let arrival = Arrival::from_request_parts(&mut parts, &app).await?;

@@ -41,7 +41,7 @@ impl SessionView {
         let dw = match travelled.map(|travelled| &travelled.ending.dw) {
             Some(DwChange::Set { .. } | DwChange::Confirm(_)) => "live",
             Some(DwChange::Drop | DwChange::Missing(_)) => "none",
-            Some(DwChange::Keep) | None => match arrival.facts(None).dw {
+            Some(DwChange::Keep | DwChange::Doubt) | None => match arrival.facts(None).dw {
                 Dw::Absent => "none",
                 Dw::Live { .. } => "live",
                 Dw::Doubtful { .. } => "unknown",

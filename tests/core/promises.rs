@@ -44,6 +44,7 @@ fn found(path: &Path<'_>) -> Whose {
 fn dw_after(path: &Path<'_>) -> Whose {
     match &path.ending.dw {
         DwChange::Keep => found(path),
+        DwChange::Doubt => Whose::Unknown,
         DwChange::Confirm(owner) | DwChange::Set { owner, .. } => Whose::Of(owner.clone()),
         DwChange::Drop | DwChange::Missing(_) => Whose::Nobodys,
     }

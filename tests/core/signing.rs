@@ -49,7 +49,7 @@ fn the_guest_dwsid_never_survives_a_login() {
         let gone = match &path.ending.dw {
             DwChange::Set { owner, .. } => owner.kind == Registered,
             DwChange::Drop | DwChange::Missing(_) => true,
-            DwChange::Keep | DwChange::Confirm(_) => false,
+            DwChange::Keep | DwChange::Doubt | DwChange::Confirm(_) => false,
         };
         assert!(!is_signed_in(path) || gone, "{path}");
     });

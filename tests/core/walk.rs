@@ -107,6 +107,11 @@ pub(crate) fn walk(start: &Start, answers: &Answers, visit: impl FnMut(&Path<'_>
     Walk { start, answers, asked: Vec::new(), visit }.descend(step);
 }
 
+/// Visits every path that goes on with `step`, which came of `start`.
+pub(crate) fn walk_on(start: &Start, step: Step, answers: &Answers, visit: impl FnMut(&Path<'_>)) {
+    Walk { start, answers, asked: Vec::new(), visit }.descend(step);
+}
+
 /// Visits every path from every one of `starts` under every answer there is.
 pub(crate) fn walk_all(
     starts: impl Iterator<Item = Start>,

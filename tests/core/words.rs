@@ -222,6 +222,7 @@ fn dw(change: &DwChange) -> String {
     let id = |customer: &Customer| customer.id.to_string();
     match change {
         DwChange::Keep => "keep dw".to_owned(),
+        DwChange::Doubt => "keep dw, ask whose".to_owned(),
         DwChange::Confirm(owner) => format!("dw {} confirmed", id(owner)),
         DwChange::Set { owner, .. } => format!("dw {} new", id(owner)),
         DwChange::Drop => "drop dw".to_owned(),

@@ -12,6 +12,7 @@ mod caching;
 mod cost;
 mod ecom;
 mod ecom_first;
+mod ecom_says;
 mod faults;
 mod go;
 mod landing;

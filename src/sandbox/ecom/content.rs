@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 
+use super::turn::Turn;
 use crate::sandbox::catalog::PRODUCTS;
 use crate::sandbox::html::escape;
 use crate::sandbox::state::{Customer, Line};
@@ -56,7 +57,7 @@ pub(super) fn account(customer: Option<&Customer>) -> Content {
     let registered = customer.and_then(|customer| Some((customer, customer.login()?)));
     let html = match registered {
         None => "<p class=\"notice\">You are not signed in here.</p>\
-                 <p><a href=\"/login\">Sign in</a></p>"
+                 <p><a href=\"Login-Show\">Sign in</a></p>"
             .to_owned(),
         Some((customer, login)) => format!(
             "<table><tbody><tr><th scope=\"row\">Name</th><td>{}</td></tr>\
@@ -73,6 +74,75 @@ pub(super) fn unknown() -> Content {
     let html = "<p>There is no such page. <a href=\"Home-Show\">Home</a></p>".to_owned();
     Content { status: StatusCode::NOT_FOUND, title: "Page not found", html }
 }
+
+pub(super) fn wrong_method() -> Content {
+    let html = "<p>This address is not asked in this way. <a href=\"Home-Show\">Home</a></p>";
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    Content { status, title: "Not this way", html: html.to_owned() }
+}
+
+/// The answer to a form that belongs to another session.
+pub(super) fn refused(again: &str) -> Content {
+    let html = format!(
+        "<p class=\"notice error\">The form failed: it does not belong to this session. Nothing \
+         was saved, and you were logged out.</p><p><a href=\"{}\">Open the form again</a></p>",
+        escape(again)
+    );
+    Content { status: StatusCode::FORBIDDEN, title: "The form failed", html }
+}
+
+/// The forms of shoppers with and without an account, with what was wrong the last time.
+pub(super) fn sign_in(turn: &Turn<'_>, trouble: Option<&str>) -> Content {
+    let notice = trouble.map_or_else(String::new, |trouble| {
+        format!("<p class=\"notice error\" role=\"alert\">{}</p>", escape(trouble))
+    });
+    let form = |title: &str, action: &str, target: &str, fields: &str| {
+        format!(
+            "<section><h2>{title}</h2><form method=\"post\" action=\"{}\">{}{fields}\
+             <p><button type=\"submit\">{action}</button></p></form></section>",
+            escape(&turn.path_to(target)),
+            csrf_field(turn.csrf_token())
+        )
+    };
+    let html = format!(
+        "{notice}<div class=\"ecom-pair\">{}{}</div>\
+         <p>Demo account: <code>jo@example.com</code> with <code>Tandem-2026</code>. These forms \
+         belong to the classic pages alone; there is <a href=\"/login\">a sign-in on the new \
+         pages</a>, too.</p>",
+        form("You have an account", "Sign in", "Account-Login", SIGN_IN_FIELDS),
+        form(
+            "You are new here",
+            "Create an account",
+            "Account-SubmitRegistration",
+            REGISTRATION_FIELDS
+        )
+    );
+    Content::ok("Sign in", html)
+}
+
+/// The hidden field by which a form shows that it belongs to a session.
+pub(super) fn csrf_field(token: &str) -> String {
+    format!("<input type=\"hidden\" name=\"csrf_token\" value=\"{}\">", escape(token))
+}
+
+const SIGN_IN_FIELDS: &str = r#"
+<p><label for="login-email">E-mail</label>
+<input id="login-email" name="loginEmail" type="email" autocomplete="username" required></p>
+<p><label for="login-password">Password</label>
+<input id="login-password" name="loginPassword" type="password" autocomplete="current-password" required></p>
+<p class="check"><label><input type="checkbox" name="loginRememberMe" value="true"> Remember me</label></p>
+"#;
+
+const REGISTRATION_FIELDS: &str = r#"
+<p><label for="first-name">First name</label>
+<input id="first-name" name="dwfrm_profile_customer_firstname" autocomplete="given-name" required></p>
+<p><label for="last-name">Last name</label>
+<input id="last-name" name="dwfrm_profile_customer_lastname" autocomplete="family-name" required></p>
+<p><label for="new-email">E-mail</label>
+<input id="new-email" name="dwfrm_profile_customer_email" type="email" autocomplete="email" required></p>
+<p><label for="new-password">Password</label>
+<input id="new-password" name="dwfrm_profile_login_password" type="password" autocomplete="new-password" minlength="8" required></p>
+"#;
 
 fn line(line: &Line) -> String {
     format!(

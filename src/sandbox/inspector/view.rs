@@ -38,6 +38,8 @@ fn meaning(name: &str) -> (&'static str, bool) {
         "token" => ("SLAS access token", false),
         "cc-nx" => ("SLAS refresh token of a registered shopper", false),
         "cc-nx-g" => ("SLAS refresh token of a guest", false),
+        "cc-sg" => ("plugin_slas: this session is bridged", true),
+        _ if name.starts_with("cc-at") => ("SLAS access token, or a piece of it, from ECOM", true),
         "usid" => ("SLAS session id", true),
         "cid" => ("customer id", true),
         "dwsid" => ("DW session of ECOM", false),

@@ -70,7 +70,8 @@ pub(super) fn customer_of(state: &State, token: &str, now: i64) -> Option<String
     good.then_some(subject.customer_id)
 }
 
-fn client_id<'a>(platform: &Platform, ask: &'a Ask) -> Result<&'a str, Refusal> {
+/// The client that a call without a token must name.
+pub(super) fn client_id<'a>(platform: &Platform, ask: &'a Ask) -> Result<&'a str, Refusal> {
     let given = ask.header("x-dw-client-id").or_else(|| ask.query.get("client_id"));
     let missing = || {
         let message = "No client id was sent.";

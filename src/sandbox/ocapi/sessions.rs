@@ -56,6 +56,17 @@ fn token(ask: &Ask) -> Result<&str, Refusal> {
     ask.bearer().ok_or_else(|| unauthorized("InvalidAuthorizationHeaderException", message))
 }
 
+/// The customer of the token that a call must show.
+pub(super) fn customer_of(
+    platform: &Platform,
+    state: &State,
+    ask: &Ask,
+) -> Result<String, Refusal> {
+    let token = token(ask)?;
+    let owner = owner(platform, state, token).ok_or_else(|| Refusal::access_token(token))?;
+    Ok(owner.customer_id)
+}
+
 /// Whom a SLAS access token, or a token of this very API, speaks for.
 fn owner(platform: &Platform, state: &State, token: &str) -> Option<Owner> {
     let now = platform.now();

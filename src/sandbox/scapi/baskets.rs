@@ -65,6 +65,41 @@ pub(super) fn add_items(platform: &Platform, ask: &Ask) -> Answered {
     Ok(answer(customer))
 }
 
+/// Sets the quantity of a line; 0 takes it out.
+pub(super) fn change_item(platform: &Platform, ask: &Ask) -> Answered {
+    let mut state = platform.state();
+    let customer = customer(platform, &mut state, ask)?;
+    let basket = named_basket(customer, ask)?;
+    if !ask.has_type("application/json") {
+        return Err(Problem::unsupported_media_type());
+    }
+    let change: Option<Change> = ask.json();
+    let quantity = change.map(|change| change.quantity).filter(|count| *count <= QUANTITY_LIMIT);
+    let quantity = quantity.ok_or_else(|| Problem::bad_request("The quantity is wrong."))?;
+    set_quantity(basket, ask, quantity)?;
+    Ok(answer(customer))
+}
+
+pub(super) fn remove_item(platform: &Platform, ask: &Ask) -> Answered {
+    let mut state = platform.state();
+    let customer = customer(platform, &mut state, ask)?;
+    set_quantity(named_basket(customer, ask)?, ask, 0)?;
+    Ok(answer(customer))
+}
+
+fn set_quantity(basket: &mut Basket, ask: &Ask, quantity: u32) -> Result<(), Problem> {
+    let id = ask.path("item");
+    let line = basket.lines.iter_mut().find(|line| line.id == id);
+    line.ok_or_else(|| Problem::no_such_item(id))?.quantity = quantity;
+    basket.lines.retain(|line| line.quantity > 0);
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Change {
+    quantity: u32,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Item {

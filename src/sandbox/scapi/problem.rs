@@ -41,6 +41,27 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "Basket Not Found", "basket-not-found", &detail)
     }
 
+    pub(super) fn no_such_item(id: &str) -> Self {
+        let detail = format!("The item with ID '{id}' is not in the basket.");
+        Self::new(StatusCode::NOT_FOUND, "Item Not Found", "item-not-found", &detail)
+    }
+
+    pub(super) fn no_such_product(id: &str) -> Self {
+        let detail = format!("No product with ID '{id}' is online.");
+        Self::new(StatusCode::NOT_FOUND, "Product Not Found", "product-not-found", &detail)
+    }
+
+    /// Also for a customer who is somebody else.
+    pub(super) fn no_such_customer(id: &str) -> Self {
+        let detail = format!("No customer with ID '{id}' could be found.");
+        Self::new(StatusCode::NOT_FOUND, "Customer Not Found", "customer-not-found", &detail)
+    }
+
+    pub(super) fn login_in_use() -> Self {
+        let detail = "The login is already in use.";
+        Self::new(StatusCode::BAD_REQUEST, "Login Already In Use", "login-already-in-use", detail)
+    }
+
     /// A registered or guest customer may have one basket.
     pub(super) fn quota(basket_id: &str) -> Self {
         let detail = format!(

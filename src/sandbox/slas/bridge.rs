@@ -31,9 +31,12 @@ struct SignedSession {
 
 /// Signs a live DW session as script code on the instance can: `dwsgst` for a guest's, `dwsrst` for
 /// a registered shopper's.
-pub(in crate::sandbox) fn sign(platform: &Platform, dwsid: &str) -> Option<String> {
+pub(in crate::sandbox) fn sign(
+    platform: &Platform,
+    state: &mut State,
+    dwsid: &str,
+) -> Option<String> {
     let now = platform.now();
-    let mut state = platform.state();
     let customer_id = state.sessions.live(dwsid, now)?.customer_id.clone();
     let guest = state.customers.is_guest(&customer_id);
     let (kind, vers) = if guest { ("G", "1") } else { ("R", "2") };
@@ -61,15 +64,24 @@ pub(super) fn token(platform: &Platform, ask: &Ask) -> Answered {
     let usid = permitted_usid(&call, &mut state)?;
     let (customer_id, bridge) = shopper(&call, &mut state)?;
     let do_not_track = call.do_not_track().unwrap_or_default();
-    state.grants.hold(&usid, &customer_id, false);
-    let identity = if state.customers.is_guest(&customer_id) {
-        let guest_id = customer_id.clone();
-        Identity { usid, customer_id, guest_id, bridge: None, do_not_track }
-    } else {
-        grants::shopper_identity(&mut state, usid, customer_id, do_not_track)
-    };
+    let identity = identity(&mut state, usid, customer_id, do_not_track);
     let identity = Identity { bridge: Some(bridge), ..identity };
     Ok(tokens::begin(platform, &mut state, ask, client, identity))
+}
+
+/// The customer of a DW session on that usid.
+pub(super) fn identity(
+    state: &mut State,
+    usid: String,
+    customer_id: String,
+    do_not_track: bool,
+) -> Identity {
+    state.grants.hold(&usid, &customer_id, false);
+    if !state.customers.is_guest(&customer_id) {
+        return grants::shopper_identity(state, usid, customer_id, do_not_track);
+    }
+    let guest_id = customer_id.clone();
+    Identity { usid, customer_id, guest_id, bridge: None, do_not_track }
 }
 
 /// Checks the grant of this kind of client; a public one shows a code of `/authorize`.

@@ -5,6 +5,7 @@ use super::token::TokenCall;
 use super::tokens::{self, Tokens};
 use super::{Answered, authorize};
 use crate::sandbox::ids;
+use crate::sandbox::platform::Platform;
 use crate::sandbox::state::{Client, Code, Exchange, Identity, Purpose, State};
 
 /// `client_credentials`: a guest of a private client.
@@ -63,35 +64,45 @@ pub(super) fn redeem(call: &TokenCall<'_>, state: &mut State) -> Result<Code, Re
     }
 }
 
-/// `refresh_token`: rotates for a public client, stays for a private one.
+/// `refresh_token`: rotates for a public client, stays for a private one. A proxy may send the
+/// token in a header of its own, which counts when the form has none.
 pub(super) fn refresh(call: &TokenCall<'_>) -> Answered {
     let missing = || Refusal::request("Bad or missing refresh token.");
-    let token = call.form.get("refresh_token").ok_or_else(missing)?;
-    let now = call.platform.now();
-    let mut state = call.platform.state();
+    let sent = call.form.get("refresh_token").or_else(|| call.ask.header("sfdc_refresh_token"));
+    let token = sent.filter(|token| !token.is_empty()).ok_or_else(missing)?;
+    let state = &mut *call.platform.state();
+    let tokens = exchange(call.platform, state, call.client, token, call.do_not_track())?;
+    Ok(tokens::answer(call.platform, state, call.ask, &tokens))
+}
+
+/// The exchange of a refresh token, whoever asks for it.
+pub(super) fn exchange(
+    platform: &Platform,
+    state: &mut State,
+    client: Client,
+    token: &str,
+    do_not_track: Option<bool>,
+) -> Result<Tokens, Refusal> {
     let grant = state.grants.get_mut(token).ok_or_else(Refusal::refresh_token)?;
-    if let Exchange::TooMany(wait) = grant.attempt(call.platform.clock.monotonic()) {
+    if let Exchange::TooMany(wait) = grant.attempt(platform.clock.monotonic()) {
         return Err(Refusal::Throttled(wait));
     }
-    if grant.client != call.client || !grant.is_live(now) {
+    if grant.client != client || !grant.is_live(platform.now()) {
         return Err(Refusal::refresh_token());
     }
-    if let Some(do_not_track) = call.do_not_track() {
+    if let Some(do_not_track) = do_not_track {
         grant.identity.do_not_track = do_not_track;
     }
     let (identity, expires_at) = (grant.identity.clone(), grant.expires_at);
-    let rotates = call.client == Client::Public;
+    let rotates = client == Client::Public;
     if rotates {
         grant.use_up();
     }
     state.grants.hold(&identity.usid, &identity.customer_id, false);
-    let state = &mut *state;
     if rotates {
-        return Ok(tokens::begin(call.platform, state, call.ask, call.client, identity));
+        return Ok(tokens::grant(platform, state, client, identity));
     }
-    let same =
-        Tokens { client: call.client, identity, refresh_token: token.to_owned(), expires_at };
-    Ok(tokens::answer(call.platform, state, call.ask, &same))
+    Ok(Tokens { client, identity, refresh_token: token.to_owned(), expires_at })
 }
 
 /// A guest on that usid: the one who held it before, if that was a guest, else a new one.

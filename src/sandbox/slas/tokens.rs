@@ -23,11 +23,21 @@ pub(super) fn begin(
     client: Client,
     identity: Identity,
 ) -> Response {
+    let tokens = grant(platform, state, client, identity);
+    answer(platform, state, ask, &tokens)
+}
+
+/// Makes a new grant.
+pub(super) fn grant(
+    platform: &Platform,
+    state: &mut State,
+    client: Client,
+    identity: Identity,
+) -> Tokens {
     let life = refresh_life(platform, state, &identity);
     let expires_at = platform.now().saturating_add(life);
-    let token = state.grants.keep(Grant::new(client, identity.clone(), expires_at));
-    let tokens = Tokens { client, identity, refresh_token: token, expires_at };
-    answer(platform, state, ask, &tokens)
+    let refresh_token = state.grants.keep(Grant::new(client, identity.clone(), expires_at));
+    Tokens { client, identity, refresh_token, expires_at }
 }
 
 /// What an answer is made of.
@@ -55,13 +65,20 @@ pub(super) fn answer(
     response
 }
 
+/// The claims of a new access token beside this refresh token.
+pub(super) fn claims(platform: &Platform, state: &State, tokens: &Tokens) -> Claims {
+    let customer = state.customers.get(&tokens.identity.customer_id);
+    let client_id = client::id(platform, tokens.client);
+    Claims::new(&platform.options, client_id, &tokens.identity, customer, platform.now())
+}
+
 fn document(platform: &Platform, state: &State, tokens: &Tokens) -> Value {
     let Tokens { client, identity, refresh_token, expires_at } = tokens;
     let customer = state.customers.get(&identity.customer_id);
     let registered = customer.and_then(|customer| Some((customer, customer.login()?)));
     let now = platform.now();
     let client_id = client::id(platform, *client);
-    let claims = Claims::new(&platform.options, client_id, identity, customer, now);
+    let claims = claims(platform, state, tokens);
     json!({
         "access_token": claims.sign(state),
         "id_token": registered.map_or(String::new(), |(customer, login)| {

@@ -16,11 +16,21 @@ impl Customers {
     pub(super) fn new(shoppers: &[Shopper]) -> Self {
         let mut customers = Self { by_id: HashMap::new(), by_login: HashMap::new() };
         for shopper in shoppers {
-            let customer = Customer::registered(shopper);
-            customers.by_login.insert(shopper.login.clone(), customer.id.clone());
-            customers.by_id.insert(customer.id.clone(), customer);
+            customers.register(shopper);
         }
         customers
+    }
+
+    /// Creates an account and returns the customer's id; `None` if the login id is taken.
+    pub(in crate::sandbox) fn register(&mut self, shopper: &Shopper) -> Option<String> {
+        if self.by_login.contains_key(&shopper.login) {
+            return None;
+        }
+        let customer = Customer::registered(shopper);
+        let id = customer.id.clone();
+        self.by_login.insert(shopper.login.clone(), id.clone());
+        self.by_id.insert(id.clone(), customer);
+        Some(id)
     }
 
     /// Creates a guest and returns its id.
@@ -55,6 +65,15 @@ impl Customers {
         if let Some(account) = customer.and_then(|customer| customer.account.as_mut()) {
             password.clone_into(&mut account.password);
             account.changed_at = Some(now);
+        }
+    }
+
+    /// Moves the basket of one customer into that of another, who may have none.
+    pub(in crate::sandbox) fn move_basket(&mut self, from: &str, to: &str, merge: Merge) {
+        if let Some(source) = self.take_basket(from)
+            && let Some(customer) = self.get_mut(to)
+        {
+            customer.basket.get_or_insert_with(Basket::new).absorb(&source, merge);
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::sandbox::ids;
+use crate::sandbox::options::ClientKind as Client;
 
 /// Seconds in which an authorization code must be used.
 const CODE_LIFE: i64 = 60;
@@ -98,13 +99,6 @@ impl Grants {
 struct Usid {
     customer_id: String,
     previous: Option<String>,
-}
-
-/// Which of the two registered SLAS clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sandbox) enum Client {
-    Private,
-    Public,
 }
 
 /// Whom tokens speak for.

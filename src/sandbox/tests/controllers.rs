@@ -8,8 +8,7 @@ use super::world::{Answer, LOGIN, World, world};
 use crate::sandbox::{CustomerKind, Operation};
 
 async fn get(world: &World, controller: &str, dwsid: &str) -> Answer {
-    let call = world.page(Method::GET, controller).header("cookie", &format!("dwsid={dwsid}"));
-    call.answer().await
+    world.visit(controller, &format!("dwsid={dwsid}")).await
 }
 
 /// A session in which the demo shopper is signed in on ECOM.
@@ -17,11 +16,6 @@ fn shopper_session(world: &World) -> String {
     let dwsid = world.control.new_ecom_visitor();
     assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
     dwsid
-}
-
-fn csrf_token(page: &Answer) -> String {
-    let (_, rest) = page.text.split_once("name=\"csrf_token\" value=\"").unwrap();
-    rest.split('"').next().unwrap().to_owned()
 }
 
 async fn save(world: &World, dwsid: &str, token: &str) -> Answer {
@@ -63,7 +57,7 @@ async fn the_right_form_saves_and_its_text_is_escaped() {
     let world = world();
     let dwsid = shopper_session(&world);
     let form = get(&world, "Account-EditProfile", &dwsid).await.expect(200);
-    let saved = save(&world, &dwsid, &csrf_token(&form)).await.expect(200);
+    let saved = save(&world, &dwsid, &form.csrf_token()).await.expect(200);
     assert!(saved.text.contains("was saved"));
     assert!(saved.text.contains("Jo &lt;Long&gt;"));
 }
@@ -73,7 +67,7 @@ async fn a_form_of_another_session_fails_and_logs_the_shopper_out() {
     let world = world();
     let (dwsid, other) = (shopper_session(&world), shopper_session(&world));
     let form = get(&world, "Account-EditProfile", &other).await.expect(200);
-    let failed = save(&world, &dwsid, &csrf_token(&form)).await.expect(403);
+    let failed = save(&world, &dwsid, &form.csrf_token()).await.expect(403);
     assert!(failed.text.contains("form failed"));
     let session = world.control.dw_session(&dwsid).unwrap();
     assert_eq!(session.customer_type, CustomerKind::Guest);

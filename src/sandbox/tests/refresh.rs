@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 
-use super::world::{Answer, LOGIN, World, world, world_with};
+use super::world::{Answer, LOGIN, World, claims, world, world_with};
 use crate::sandbox::{Operation, Options, RefreshState};
 
 async fn refresh(world: &World, public: bool, token: &str) -> Answer {
@@ -111,4 +111,43 @@ async fn a_changed_password_ends_every_grant() {
     world.control.change_password(LOGIN, "Another-1");
     refresh(&world, false, &shopper.member("refresh_token")).await.expect(400);
     world.sessions(&shopper.member("access_token")).answer().await.expect(401);
+}
+
+#[tokio::test]
+async fn what_was_said_about_tracking_is_kept_over_a_refresh_until_something_else_is_said() {
+    let world = world();
+    let guest = [("grant_type", "client_credentials"), ("dnt", "true")];
+    let mut private = world.private_token_call(&guest).answer().await.expect(200);
+    let mut public = world.public_guest().await;
+    assert_eq!(claims(&private.member("access_token"))["dnt"], "1");
+    assert_eq!(claims(&public.member("access_token"))["dnt"], "0");
+    for (said, private_claim, public_claim) in
+        [("", "1", "0"), ("false", "0", "0"), ("", "0", "0"), ("true", "1", "1"), ("", "1", "1")]
+    {
+        let (one, two) = (private.member("refresh_token"), public.member("refresh_token"));
+        let fields =
+            |token| [("grant_type", "refresh_token"), ("refresh_token", token), ("dnt", said)];
+        private = world.private_token_call(&fields(&one)).answer().await.expect(200);
+        public = world.public_token_call(&fields(&two)).answer().await.expect(200);
+        assert_eq!(claims(&private.member("access_token"))["dnt"], private_claim);
+        assert_eq!(claims(&public.member("access_token"))["dnt"], public_claim);
+        world.clock.advance(Duration::from_secs(60));
+    }
+}
+
+#[tokio::test]
+async fn the_header_carries_the_refresh_token_when_the_form_has_none() {
+    let world = world();
+    let token = world.private_guest().await.member("refresh_token");
+    for form_token in [None, Some("")] {
+        let empty = form_token.map(|text| ("refresh_token", text));
+        let fields: Vec<_> = [("grant_type", "refresh_token")].into_iter().chain(empty).collect();
+        let call = || world.private_token_call(&fields);
+        call().answer().await.expect(400);
+        call().header("sfdc_refresh_token", "").answer().await.expect(400);
+        call().header("sfdc_refresh_token", &token).answer().await.expect(200);
+    }
+    let wrong = [("grant_type", "refresh_token"), ("refresh_token", "wrong")];
+    let call = world.private_token_call(&wrong).header("sfdc_refresh_token", &token);
+    call.answer().await.expect(400);
 }

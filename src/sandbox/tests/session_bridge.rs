@@ -76,3 +76,26 @@ async fn a_public_client_bridges_with_a_code_of_the_right_hint() {
         call.answer().await.expect(status);
     }
 }
+
+#[tokio::test]
+async fn the_small_controller_signs_the_session_of_the_request_for_the_bridge() {
+    let world = world();
+    let dwsid = world.control.new_ecom_visitor();
+    let cookies = format!("dwsid={dwsid}");
+    let show = || world.visit("TandemBridge-Signature", &cookies);
+    let guest = show().await.expect(200);
+    assert_eq!(guest.header("cache-control"), Some("no-store"));
+    let signed = guest.member("dwsgst");
+    let fields = [("login_id", "guest"), ("dwsgst", signed.as_str())];
+    bridge(&world, &fields).answer().await.expect(200);
+    assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+    let shopper = show().await.expect(200);
+    assert!(shopper.json()["dwsgst"].is_null());
+    let (signed, login) = (shopper.member("dwsrst"), shopper.member("login_id"));
+    assert_eq!(login, LOGIN);
+    let fields = [("login_id", login.as_str()), ("dwsrst", signed.as_str())];
+    let tokens = bridge(&world, &fields).answer().await.expect(200);
+    assert_eq!(tokens.member("customer_id"), world.control.customer_id_of(LOGIN).unwrap());
+    let call = world.page(Method::POST, "TandemBridge-Signature").header("cookie", &cookies);
+    call.answer().await.expect(405);
+}

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use tower::ServiceExt;
 use url::form_urlencoded::Serializer;
@@ -112,6 +112,27 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
+    /// The token of the form on this page.
+    #[track_caller]
+    pub(super) fn csrf_token(&self) -> String {
+        let (_, rest) = self.text.split_once("name=\"csrf_token\" value=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    /// The controller that `Location` leads to.
+    #[track_caller]
+    pub(super) fn leads_to(&self, controller: &str) {
+        let path = format!("/on/demandware.store/Sites-RefArch-Site/en_US/{controller}");
+        assert_eq!(self.header("location"), Some(path.as_str()));
+    }
+
+    /// The whole `Set-Cookie` line of a cookie.
+    pub(super) fn cookie_line(&self, name: &str) -> Option<&str> {
+        let lines = self.headers.get_all(header::SET_COOKIE).iter();
+        let mut lines = lines.map(|line| line.to_str().unwrap());
+        lines.find(|line| line.split_once('=').is_some_and(|(known, _)| known == name))
+    }
+
     /// A field of the `Location` query.
     pub(super) fn located(&self, name: &str) -> Option<String> {
         let location = url::Url::parse(self.header("location")?).unwrap();
@@ -144,6 +165,31 @@ impl World {
     pub(super) fn page(&self, method: Method, controller: &str) -> Asking {
         let uri = format!("/on/demandware.store/Sites-RefArch-Site/en_US/{controller}");
         Self::ask(&self.instance, method, &uri)
+    }
+}
+
+/// A visitor of ECOM's pages.
+impl World {
+    pub(super) async fn visit(&self, controller: &str, cookies: &str) -> Answer {
+        self.page(Method::GET, controller).header("cookie", cookies).answer().await
+    }
+
+    /// Sends a form that was shown on the page `Login-Show` in the session of these cookies.
+    pub(super) async fn submit(
+        &self,
+        cookies: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let token = self.visit("Login-Show", cookies).await.expect(200).csrf_token();
+        let fields = [fields, &[("csrf_token", token.as_str())]].concat();
+        self.page(Method::POST, target).header("cookie", cookies).form(&fields).answer().await
+    }
+
+    /// Signs the demo shopper in on ECOM's own page.
+    pub(super) async fn signs_in_on_ecom(&self, cookies: &str) -> Answer {
+        let fields = [("loginEmail", LOGIN), ("loginPassword", PASSWORD)];
+        self.submit(cookies, "Account-Login", &fields).await
     }
 }
 
@@ -234,6 +280,13 @@ impl World {
 
 pub(super) fn pair(name: &str, password: &str) -> String {
     STANDARD.encode(format!("{name}:{password}"))
+}
+
+/// The claims of an access token.
+#[track_caller]
+pub(super) fn claims(token: &str) -> Value {
+    let claims = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
 fn encode(fields: &[(&str, &str)]) -> String {

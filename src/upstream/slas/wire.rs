@@ -13,9 +13,8 @@ use super::{SlasError, SlasResult};
 use crate::flow::{Cause, Trouble};
 use crate::ids::{AccessToken, IdToken, RefreshToken, Usid, Word};
 use crate::session::token::{self, Audience};
-use crate::session::{Extras, Grant, RefreshGrant};
+use crate::session::{Extras, Grant, RefreshGrant, dw};
 use crate::timestamp::Timestamp;
-use crate::upstream::dw;
 use crate::upstream::http::Reply;
 
 /// A token of more life than a year is nonsense, in seconds.

@@ -1,15 +1,24 @@
-//! The way on from an ending whose DW session turned out to be dead.
+//! The way on from an ending, by what ECOM's answer has shown since.
 
 use super::{Arrival, Travelled};
-use crate::flow::{Dw, Ending, Facts, HeldRefresh, Intent, TokenChange};
+use crate::flow::{
+    self, Access, Dw, DwChange, EcomSays, Ending, Facts, HeldDw, HeldRefresh, Intent, Outcome,
+    Step, TokenChange,
+};
 use crate::problem::Problem;
+use crate::retired::Reason;
 use crate::session::judge;
 
 impl Arrival {
     /// As [`travel`](Self::travel), to ECOM, from where `before` ended: its DW session has turned
     /// out to be dead.
     pub(in crate::web) async fn travel_on(&self, before: &Ending) -> Result<Travelled, Problem> {
-        let facts = self.facts_after(before);
+        let mut facts = self.facts_after(before);
+        facts.dw = Dw::Dead;
+        if before.tokens == TokenChange::Keep {
+            // Whatever token made the dead session must not make another one.
+            facts.bridged = true;
+        }
         let mut ending = self.ending(facts, Intent::Ecom, None).await?;
         if ending.tokens == TokenChange::Keep {
             ending.tokens = before.tokens.clone();
@@ -18,9 +27,10 @@ impl Arrival {
         self.finish(ending, None)
     }
 
-    fn facts_after(&self, before: &Ending) -> Facts {
+    /// What the browser holds after `before`.
+    pub(in crate::web) fn facts_after(&self, before: &Ending) -> Facts {
         let mut facts = self.facts(None);
-        facts.dw = Dw::Dead;
+        facts.dw = Self::dw_after(&before.dw, facts.dw);
         match &before.tokens {
             TokenChange::Set(grant) => {
                 let (access, claims) = (grant.access.clone(), grant.claims.clone());
@@ -32,10 +42,55 @@ impl Arrival {
                     facts.refresh = Some(HeldRefresh { kind, token: refresh.token.clone() });
                 }
             }
-            // Whatever token made the dead session must not make another one.
-            TokenChange::Keep => facts.bridged = true,
-            TokenChange::Drop => {}
+            TokenChange::Keep => {}
+            TokenChange::Drop => facts.access = Access::None,
         }
         facts
+    }
+
+    fn dw_after(change: &DwChange, before: Dw) -> Dw {
+        match (change, before) {
+            (DwChange::Keep, before) => before,
+            (DwChange::Set { cookies, owner }, _) => {
+                Dw::Live { held: HeldDw::of(cookies), owner: owner.clone() }
+            }
+            (DwChange::Confirm(owner), Dw::Live { held, .. } | Dw::Doubtful { held, .. }) => {
+                Dw::Live { held, owner: owner.clone() }
+            }
+            (DwChange::Doubt, Dw::Live { held, .. } | Dw::Doubtful { held, .. }) => {
+                Dw::Doubtful { held, owner: None }
+            }
+            _ => Dw::Absent,
+        }
+    }
+
+    /// As [`travel_on`](Self::travel_on), from where `before` ended, by what ECOM has just said.
+    pub(in crate::web) async fn travel_by(
+        &self,
+        before: &Ending,
+        says: EcomSays,
+        remember: Option<bool>,
+    ) -> Result<Travelled, Problem> {
+        let step = flow::heed(self.facts_after(before), says);
+        if matches!(step, Step::SignOut(_)) {
+            // First of all, so that no request under way can bring the session back.
+            self.retire(Reason::SignedOut);
+        }
+        let mut ending = self.ask(step, "ecom_says", None).await;
+        if ending.tokens == TokenChange::Keep {
+            ending.tokens = before.tokens.clone();
+        }
+        if ending.dw == DwChange::Keep {
+            ending.dw = before.dw.clone();
+        }
+        ending.session_expired |= before.session_expired;
+        let outcome = ending.outcome;
+        let travelled = self.finish(ending, remember)?;
+        match outcome {
+            Outcome::SignedIn { .. } => self.retire(Reason::SignedIn),
+            Outcome::SignedOut { .. } => self.retire(Reason::SignedOut),
+            _ => {}
+        }
+        Ok(travelled)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::{Arrival, Travelled};
+use crate::drive::intent_word;
 use crate::flow::{self, Access, Intent};
 use crate::session::judge;
 
@@ -19,7 +20,7 @@ impl Arrival {
     /// As [`travel`](Self::travel), but only where nobody has to be asked.
     pub(in crate::web) fn travel_at_once(&self, intent: Intent) -> Option<Travelled> {
         let flow::Step::Done(ending) = flow::decide(self.facts(None), intent) else { return None };
-        self.note(intent, &ending, 0);
+        self.note(intent_word(intent), &ending, 0);
         self.finish(*ending, None).ok()
     }
 

@@ -204,7 +204,9 @@ impl Browser {
 
     /// What the access token says.
     pub(crate) fn token(&self) -> Option<Said> {
-        Said::by(&self.cookie("token")?)
+        let pieces: String =
+            ["cc-at", "cc-at_2", "cc-at_3"].iter().filter_map(|it| self.cookie(it)).collect();
+        Said::by(&self.cookie("token").unwrap_or(pieces))
     }
 }
 

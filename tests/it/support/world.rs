@@ -6,7 +6,7 @@ use std::time::Duration;
 use tandem::app::App;
 use tandem::clock::Clock;
 use tandem::config::{Config, Layers};
-use tandem::sandbox::{Control, EnforceHttps, Operation, Options, Sandbox, Upstream};
+use tandem::sandbox::{Control, EcomKind, EnforceHttps, Operation, Options, Sandbox, Upstream};
 use tandem::serve::Bound;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -119,6 +119,18 @@ impl Setup {
     /// The tenant still bridges a guest's plain `dwsid`.
     pub(crate) fn with_guest_dwsid_bridge(mut self) -> Self {
         self.options.guest_dwsid_bridge = true;
+        self
+    }
+
+    /// ECOM has the `plugin_slas` cartridge, and the site the cookies for it.
+    pub(crate) fn with_plugin_slas(mut self) -> Self {
+        self.options.ecom = EcomKind::PluginSlas;
+        self.with_site("cookies.profile", "plugin-slas")
+    }
+
+    /// Under Hybrid Auth, the platform's pages hand tokens over.
+    pub(crate) fn with_platform_tokens(mut self) -> Self {
+        self.options.ecom = EcomKind::HybridAuth;
         self
     }
 

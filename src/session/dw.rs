@@ -1,12 +1,13 @@
-//! `Set-Cookie` headers of OCAPI `/sessions` and of Hybrid Auth token answers → [`DwCookies`].
+//! `Set-Cookie` headers of OCAPI `/sessions`, of Hybrid Auth token answers and of ECOM →
+//! [`DwCookies`].
 
 use cookie::Cookie;
 use http::HeaderMap;
 use http::header::SET_COOKIE;
 
+use super::names::{DWSID, is_dw_companion};
+use super::{DwCompanion, DwCookies};
 use crate::ids::{DwValue, Dwsid};
-use crate::session::names::{DWSID, is_dw_companion};
-use crate::session::{DwCompanion, DwCookies};
 
 /// More companions than this are not a DW session.
 const MOST_COMPANIONS: usize = 8;
@@ -15,7 +16,8 @@ const MOST_COMPANIONS: usize = 8;
 ///
 /// Three variants of `dwsecuretoken_…` are in the field: a value (enforce-https off), none
 /// (enforce-https on), and the value `""` with an epoch expiry, which is a deletion.
-pub(super) fn read(headers: &HeaderMap) -> Option<DwCookies> {
+#[must_use]
+pub fn read(headers: &HeaderMap) -> Option<DwCookies> {
     let mut dwsid: Option<Dwsid> = None;
     let mut companions: Vec<DwCompanion> = Vec::new();
     for header in headers.get_all(SET_COOKIE) {

@@ -1,0 +1,153 @@
+//! `Set-Cookie` headers of ECOM → what they say about the shopper.
+//!
+//! `plugin_slas` and Hybrid Auth sign shoppers in and out by themselves, and tell the Head so by
+//! token cookies. None of these cookies reaches the browser as it is: what is taken over is
+//! written anew, by the same writer and with the same attributes as everything else.
+
+use cookie::Cookie;
+use http::HeaderMap;
+use http::header::SET_COOKIE;
+
+use super::names::CookieNames;
+use super::read::{Handed, Pieces};
+use super::{CustomerType, DwCookies, dw};
+use crate::ids::RefreshToken;
+use crate::timestamp::Timestamp;
+
+/// What the cookies of an answer say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// An access token, or the word that one is to be fetched.
+    pub handed: Option<Handed>,
+    /// A refresh token.
+    pub refresh: Option<OfferedRefresh>,
+    /// Refresh cookies that are to go.
+    pub forgotten: Vec<CustomerType>,
+    /// A DW session.
+    pub dw: Option<DwCookies>,
+}
+
+/// A refresh token as ECOM sets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedRefresh {
+    /// The cookie it came in.
+    pub kind: CustomerType,
+    /// The token.
+    pub token: RefreshToken,
+    /// Seconds its cookie lives; none for the life of the browser session.
+    pub life: Option<i64>,
+}
+
+impl Offer {
+    /// Reads what an answer sets. Whatever does not parse is not offered.
+    #[must_use]
+    pub fn read(headers: &HeaderMap, names: &CookieNames, now: Timestamp) -> Self {
+        let mut offer = Self { dw: dw::read(headers), ..Self::default() };
+        let mut pieces = Pieces::default();
+        for header in headers.get_all(SET_COOKIE) {
+            let Some(cookie) = header.to_str().ok().and_then(|line| Cookie::parse(line).ok())
+            else {
+                continue;
+            };
+            let life = life(&cookie, now);
+            let kept = life.is_none_or(|life| life > 0);
+            let name = cookie.name();
+            if name == names.guest_refresh {
+                offer.take(CustomerType::Guest, &cookie, life);
+            } else if name == names.registered_refresh {
+                offer.take(CustomerType::Registered, &cookie, life);
+            } else if let Some(value) = cookie.value_raw().filter(|_| kept) {
+                pieces.take(name, value, names);
+            }
+        }
+        offer.handed = pieces.joined();
+        offer
+    }
+
+    fn take(&mut self, kind: CustomerType, cookie: &Cookie<'_>, life: Option<i64>) {
+        let token = RefreshToken::parse(cookie.value());
+        match token.filter(|_| life.is_none_or(|life| life > 0)) {
+            // Registered before guest, as everywhere.
+            Some(token) if kind == CustomerType::Registered || self.refresh.is_none() => {
+                self.refresh = Some(OfferedRefresh { kind, token, life });
+            }
+            Some(_) => {}
+            None => self.forgotten.push(kind),
+        }
+    }
+}
+
+/// Seconds a cookie lives from now; `Max-Age` before `Expires` (RFC 6265 section 5.3).
+fn life(cookie: &Cookie<'_>, now: Timestamp) -> Option<i64> {
+    let until = || cookie.expires_datetime().map(|at| at.unix_timestamp() - now.unix());
+    cookie.max_age().map(cookie::time::Duration::whole_seconds).or_else(until)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::SiteId;
+    use crate::session::names::Profile;
+    use http::HeaderValue;
+
+    const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+
+    fn read(lines: &[String]) -> Offer {
+        let names = CookieNames::new(Profile::Classic, &SiteId::parse("R_A").unwrap(), true, true);
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(SET_COOKIE, HeaderValue::from_str(line).unwrap());
+        }
+        Offer::read(&headers, &names, NOW)
+    }
+
+    fn lines(lines: &[&str]) -> Offer {
+        read(&lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_token_in_pieces_is_joined_and_one_cut_short_is_none() {
+        let token = format!("{}.{}.c2ln", "a".repeat(1500), "b".repeat(800));
+        let piece = |number: usize, text: &str| match number {
+            1 => format!("cc-at_R_A={text}; Path=/; Secure; Max-Age=1800"),
+            _ => format!("cc-at_R_A_{number}={text}; Path=/; Secure; Max-Age=1800"),
+        };
+        let pieces = [piece(1, &token[..1199]), piece(2, &token[1199..])];
+        let Some(Handed::Token(joined)) = read(&pieces).handed else { panic!("no token") };
+        assert_eq!(joined.expose(), token);
+        assert_eq!(read(&pieces[..1]).handed, None);
+        assert_eq!(read(&pieces[1..]).handed, None);
+        // One left over from a longer token.
+        let stale = [piece(1, "a.b.c"), piece(2, "rest")];
+        let Some(Handed::Token(short)) = read(&stale).handed else { panic!("no token") };
+        assert_eq!(short.expose(), "a.b.c");
+    }
+
+    #[test]
+    fn a_sign_out_is_the_word_refresh_and_cookies_that_go() {
+        let offer = lines(&[
+            "cc-nx_R_A=; Max-Age=0; Path=/",
+            "cc-nx-g_R_A=x; Expires=Thu, 01-Jan-1970 00:00:10 GMT",
+            "cc-at_R_A=refresh; Max-Age=1800",
+        ]);
+        assert_eq!(offer.handed, Some(Handed::Refresh));
+        assert_eq!(offer.forgotten, [CustomerType::Registered, CustomerType::Guest]);
+        assert_eq!(offer.refresh, None);
+    }
+
+    #[test]
+    fn the_registered_refresh_token_goes_before_the_guests_with_the_life_of_its_cookie() {
+        let offer = lines(&["cc-nx_R_A=r; Max-Age=600", "cc-nx-g_R_A=g; Max-Age=900"]);
+        let refresh = offer.refresh.unwrap();
+        assert_eq!((refresh.kind, refresh.life), (CustomerType::Registered, Some(600)));
+        assert_eq!(lines(&["cc-nx-g_R_A=g"]).refresh.unwrap().life, None);
+        let dated = lines(&["cc-nx_R_A=r; Expires=Fri, 15 Jan 2027 08:10:00 GMT"]);
+        assert_eq!(dated.refresh.unwrap().life, Some(600));
+    }
+
+    #[test]
+    fn other_cookies_offer_nothing() {
+        let offer = lines(&["cc-at=a.b.c", "usid_R_A=x", "dwac_x=y", "cc-at_R_A=; Max-Age=0"]);
+        assert_eq!(offer, Offer::default());
+    }
+}

@@ -1,0 +1,142 @@
+//! What ECOM's answer says about the shopper, and what the browser is to know of it.
+
+use axum::response::Response;
+use http::StatusCode;
+
+use crate::flow::{DwChange, EcomPage, EcomSays, Ending, HandOver, HeldRefresh, TokenChange};
+use crate::ids::AccessToken;
+use crate::problem::Problem;
+use crate::session::offer::{Offer, OfferedRefresh};
+use crate::session::read::Handed;
+use crate::session::{DwCookies, Extras, Grant, RefreshGrant};
+use crate::web::arrival::Travelled;
+use crate::web::hop::Hop;
+
+/// A refresh token whose cookie ends with the browser is remembered for so long, in seconds.
+const UNTIL_CLOSED: i64 = 24 * 60 * 60;
+
+/// An answer of ECOM, read.
+pub(super) struct Said {
+    offer: Offer,
+    page: EcomPage,
+    /// A DW session other than the one ECOM was asked in.
+    pub(super) other_dw: Option<DwCookies>,
+}
+
+impl Hop {
+    pub(super) fn said(&self, travelled: &Travelled, response: &Response) -> Said {
+        let names = &self.arrival.site.names;
+        let offer = Offer::read(response.headers(), names, self.arrival.site.clock.now());
+        let sent = self.sent_dwsid(travelled);
+        let other_dw = offer.dw.clone().filter(|dw| Some(dw.dwsid.expose()) != sent.as_deref());
+        Said { page: self.page(response.status()), other_dw, offer }
+    }
+
+    /// Takes over what ECOM has said about the shopper; `before` as it is if that is nothing.
+    pub(super) async fn heed(&self, said: &Said, before: Travelled) -> Result<Travelled, Problem> {
+        let handed = self.hand_over(&said.offer, &before.ending).await;
+        let asks = said.page != EcomPage::Ordinary
+            || (said.other_dw.is_some() && self.adopts_other_sessions());
+        if handed.is_none() && !asks {
+            return Ok(before);
+        }
+        let closes = said.offer.refresh.as_ref().is_some_and(|refresh| refresh.life.is_none());
+        let says = EcomSays { handed, dw: said.other_dw.clone(), page: said.page };
+        self.arrival.travel_by(&before.ending, says, Some(!closes)).await
+    }
+
+    /// A Hybrid Auth platform keeps its sessions in step by itself; other sites' operators decide.
+    fn adopts_other_sessions(&self) -> bool {
+        let config = &self.arrival.site.config;
+        config.ecom.adopt_other || config.ocapi.is_none()
+    }
+
+    /// What a page is for goes by its controller or its path. A page that failed did nothing.
+    fn page(&self, status: StatusCode) -> EcomPage {
+        let (config, path) = (&self.arrival.site.config.ecom, self.parts.uri.path());
+        let controller = path.rsplit('/').next().unwrap_or_default();
+        let named = |names: &[String]| names.iter().any(|name| name == controller || name == path);
+        if status.is_client_error() || status.is_server_error() {
+            EcomPage::Ordinary
+        } else if named(&config.sign_out) {
+            EcomPage::SignOut
+        } else if named(&config.sign_in) {
+            EcomPage::SignIn
+        } else {
+            EcomPage::Ordinary
+        }
+    }
+
+    async fn hand_over(&self, offer: &Offer, before: &Ending) -> Option<HandOver> {
+        let held = self.arrival.facts_after(before).refresh;
+        let forgotten = |held: &HeldRefresh| offer.forgotten.contains(&held.kind);
+        let offered = offer.refresh.as_ref().map(held_refresh);
+        match (&offer.handed, held) {
+            (Some(Handed::Token(token)), held) => {
+                let held = held.filter(|held| !forgotten(held));
+                let grant = self.grant(token, offer.refresh.as_ref(), held, before).await?;
+                Some(HandOver::Grant(Box::new(grant)))
+            }
+            (Some(Handed::Refresh), _) if offered.is_some() => Some(HandOver::Renew(offered)),
+            (Some(Handed::Refresh), Some(held)) if !forgotten(&held) => Some(HandOver::Renew(None)),
+            (Some(Handed::Refresh), _) => Some(HandOver::Nobody),
+            (None, held) if offered.is_some() && offered != held => Some(HandOver::Renew(offered)),
+            (None, Some(held)) if offered.is_none() && forgotten(&held) => Some(HandOver::Nobody),
+            (None, _) => None,
+        }
+    }
+
+    /// The tokens, once the signature is checked: they come from another system.
+    async fn grant(
+        &self,
+        token: &AccessToken,
+        offered: Option<&OfferedRefresh>,
+        held: Option<HeldRefresh>,
+        before: &Ending,
+    ) -> Option<Grant> {
+        let site = &self.arrival.site;
+        let claims = site.verifier.verify(token, None).await;
+        if claims.is_none() {
+            tracing::warn!("ECOM hands over an access token that is not one of ours");
+        }
+        let claims = claims.filter(|claims| claims.expires_at > site.clock.now())?;
+        let kind = claims.customer.kind;
+        let offered = offered.filter(|offered| offered.kind == kind).map(|offered| RefreshGrant {
+            token: offered.token.clone(),
+            expires_in: offered.life.unwrap_or(UNTIL_CLOSED),
+        });
+        let kept = held
+            .filter(|held| held.kind == kind)
+            .map(|held| RefreshGrant { token: held.token, expires_in: self.life_left(before) });
+        let (access, refresh) = (token.clone(), offered.or(kept));
+        Some(Grant { access, claims, refresh, dw: None, extras: Extras::default() })
+    }
+
+    /// Seconds that the refresh token in hand still lives.
+    fn life_left(&self, before: &Ending) -> i64 {
+        let now = self.arrival.site.clock.now();
+        let remembered = self.arrival.memory.refresh_expires_at.map(|at| at.since(now));
+        match &before.tokens {
+            TokenChange::Set(grant) => grant.refresh.as_ref().map(|refresh| refresh.expires_in),
+            TokenChange::Keep | TokenChange::Drop => remembered,
+        }
+        .filter(|life| *life > 0)
+        .unwrap_or(UNTIL_CLOSED)
+    }
+}
+
+impl Said {
+    /// Whether ECOM has served the answer in a session that is not the shopper's after all.
+    pub(super) fn is_elsewhere(&self, travelled: &Travelled) -> bool {
+        let taken = |other: &DwCookies| match &travelled.ending.dw {
+            DwChange::Set { cookies, .. } => cookies.dwsid == other.dwsid,
+            DwChange::Drop => true,
+            _ => false,
+        };
+        self.other_dw.as_ref().is_some_and(|other| !taken(other))
+    }
+}
+
+fn held_refresh(offered: &OfferedRefresh) -> HeldRefresh {
+    HeldRefresh { kind: offered.kind, token: offered.token.clone() }
+}

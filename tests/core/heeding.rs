@@ -1,0 +1,210 @@
+//! What ECOM says by an answer, in every combination, with every answer to what is asked then.
+
+use std::fmt::Write as _;
+
+use tandem::flow::{
+    Access, BridgeMode, Dw, DwChange, EcomPage, EcomSays, HandOver, Intent, Outcome, TokenChange,
+    heed,
+};
+use tandem::session::{Customer, Grant};
+use tandem::timestamp::Timestamp;
+
+use crate::answers::{Answers, dw_cookies, granted, without_refresh};
+use crate::facts::{
+    FRESH, Guest, NOW, Registered, Start, fresh, guest, held_dw, held_refresh, nothing,
+    other_guest, other_shopper, shopper,
+};
+use crate::walk::{Asked, Path, walk_on};
+use crate::words;
+
+const PAGES: [EcomPage; 3] = [EcomPage::Ordinary, EcomPage::SignIn, EcomPage::SignOut];
+
+/// A shopper in whose session ECOM has just answered.
+fn in_step(mode: BridgeMode, customer: &Customer) -> Start {
+    let mut facts = nothing(mode);
+    facts.access = fresh(customer.clone());
+    facts.refresh = Some(held_refresh(customer.kind));
+    facts.dw = Dw::Live { held: held_dw(), owner: customer.clone() };
+    Start { facts, intent: Intent::Ecom }
+}
+
+/// A grant that ECOM made so many seconds after the token in hand.
+fn handed(customer: Customer, later: i64) -> Option<HandOver> {
+    let mut grant = granted("handed", customer);
+    grant.claims.issued_at = Timestamp::from_unix(NOW + FRESH - 1_800 + later);
+    Some(HandOver::Grant(grant))
+}
+
+fn hand_overs() -> Vec<(&'static str, Option<HandOver>)> {
+    let alone = |over: Option<HandOver>| match over {
+        Some(HandOver::Grant(grant)) => Some(HandOver::Grant(without_refresh(grant))),
+        other => other,
+    };
+    vec![
+        ("nothing", None),
+        ("tokens of a guest", handed(guest(), 10)),
+        ("tokens of another guest", handed(other_guest(), 10)),
+        ("tokens of a shopper", handed(shopper(), 10)),
+        ("tokens of another shopper", handed(other_shopper(), 0)),
+        ("a shopper's access token alone", alone(handed(shopper(), 10))),
+        ("older tokens of another shopper", handed(other_shopper(), -10)),
+        ("the word refresh", Some(HandOver::Renew(None))),
+        ("a shopper's refresh token", Some(HandOver::Renew(Some(held_refresh(Registered))))),
+        ("that the shopper has left", Some(HandOver::Nobody)),
+    ]
+}
+
+struct Case {
+    start: Start,
+    says: EcomSays,
+    word: &'static str,
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for mode in [BridgeMode::Classic, BridgeMode::HybridAuth] {
+        for customer in [guest(), shopper()] {
+            for page in PAGES {
+                for (word, handed) in hand_overs() {
+                    for dw in [None, Some(dw_cookies("offered"))] {
+                        let start = in_step(mode, &customer);
+                        let says = EcomSays { handed: handed.clone(), dw, page };
+                        cases.push(Case { start, says, word });
+                    }
+                }
+            }
+        }
+    }
+    cases
+}
+
+fn walk_every(mut visit: impl FnMut(&Case, &Path<'_>)) {
+    let answers = Answers::every();
+    for case in cases() {
+        let step = heed(case.start.facts.clone(), case.says.clone());
+        walk_on(&case.start, step, &answers, |path| visit(&case, path));
+    }
+}
+
+fn customer_before(case: &Case) -> &Customer {
+    let Access::Fresh(held) = &case.start.facts.access else { panic!("in step") };
+    &held.claims.customer
+}
+
+fn granted_to(path: &Path<'_>) -> Option<Grant> {
+    match &path.ending.tokens {
+        TokenChange::Set(grant) => Some(Grant::clone(grant)),
+        TokenChange::Keep | TokenChange::Drop => None,
+    }
+}
+
+#[test]
+fn promise_1_the_cookies_name_one_shopper_after_whatever_ecom_has_said() {
+    walk_every(|case, path| {
+        let before = customer_before(case);
+        let tokens = match &path.ending.tokens {
+            TokenChange::Keep => Some(before.clone()),
+            TokenChange::Set(grant) => Some(grant.claims.customer.clone()),
+            TokenChange::Drop => None,
+        };
+        let dw = match &path.ending.dw {
+            // Another session than ours, and nothing taken over from it: the page is put right.
+            DwChange::Keep => Some(before.clone()),
+            DwChange::Confirm(owner) | DwChange::Set { owner, .. } => Some(owner.clone()),
+            DwChange::Drop | DwChange::Missing(_) | DwChange::Doubt => None,
+        };
+        let one = tokens.is_none() || dw.is_none() || tokens == dw;
+        assert!(one, "{} {:?} {path}", case.word, case.says.page);
+    });
+}
+
+#[test]
+fn promise_2_nobody_silently_becomes_a_guest_by_ecoms_doing() {
+    walk_every(|case, path| {
+        let becomes = granted_to(path).is_some_and(|it| it.claims.customer.kind == Guest);
+        if customer_before(case).kind == Registered && becomes {
+            let told = path.ending.session_expired || case.says.page == EcomPage::SignOut;
+            assert!(told, "{} {path}", case.word);
+        }
+    });
+}
+
+#[test]
+fn of_two_tokens_the_newer_one_wins() {
+    walk_every(|case, path| {
+        if let Some(HandOver::Grant(grant)) = &case.says.handed {
+            let older = case.word.starts_with("older");
+            let taken = granted_to(path).is_some_and(|set| set.access == grant.access);
+            assert_eq!(taken, !older, "{} {path}", case.word);
+        }
+    });
+}
+
+#[test]
+fn promise_10_a_sign_out_on_ecom_ends_both_worlds_whatever_slas_says() {
+    walk_every(|case, path| {
+        let silent = case.says.handed.is_none();
+        let left = case.says.handed == Some(HandOver::Nobody)
+            || (silent
+                && case.says.page == EcomPage::SignOut
+                && customer_before(case).kind == Registered);
+        if left {
+            assert_eq!(path.ending.tokens, TokenChange::Drop, "{path}");
+            assert_eq!(path.ending.dw, DwChange::Drop, "{path}");
+            assert!(matches!(path.ending.outcome, Outcome::SignedOut { .. }), "{path}");
+            let asked = path.count(|asked| matches!(asked, Asked::SignOut(..)));
+            assert_eq!(asked, usize::from(silent), "{path}");
+        }
+    });
+}
+
+#[test]
+fn an_answer_of_ecom_begins_no_session_and_costs_at_most_two_questions() {
+    walk_every(|case, path| {
+        let begun = path.any(|asked| matches!(asked, Asked::Guest(..) | Asked::Bridge(..)));
+        assert!(!begun && path.asked.len() <= 2, "{} {path}", case.word);
+        let ordinary = case.says.page == EcomPage::Ordinary;
+        if ordinary && case.says.handed.is_none() && case.says.dw.is_none() {
+            assert!(path.asked.is_empty(), "{path}");
+        }
+    });
+}
+
+#[test]
+fn attack_13_somebody_elses_session_is_taken_for_the_shoppers_only_where_shoppers_sign_in() {
+    walk_every(|case, path| {
+        if case.says.handed.is_none() && case.says.page != EcomPage::SignIn {
+            assert_eq!(granted_to(path), None, "{path}");
+        }
+    });
+}
+
+#[test]
+fn hybrid_auth_is_never_asked_about_its_sessions() {
+    walk_every(|case, path| {
+        if case.start.facts.policy.mode == BridgeMode::HybridAuth {
+            let asked = path.any(|asked| matches!(asked, Asked::Probe(..) | Asked::Adopt(..)));
+            assert!(!asked, "{path}");
+        }
+    });
+}
+
+#[test]
+fn what_ecom_says_is_heeded_as_reviewed() {
+    let mut table = String::new();
+    let classic = |case: &Case| case.start.facts.policy.mode == BridgeMode::Classic;
+    for case in cases().into_iter().filter(classic) {
+        let Start { facts, .. } = &case.start;
+        let Case { says: EcomSays { page, dw, .. }, word, .. } = &case;
+        let other = if dw.is_some() { ", in another DW session" } else { "" };
+        let (policy, hands) = (words::policy(facts), words::hands(facts));
+        let _ = writeln!(table, "\n{policy}: {hands}\n{page:?} page says {word}{other}");
+        let answers = Answers::typical();
+        let step = heed(facts.clone(), case.says.clone());
+        walk_on(&case.start, step, &answers, |path| {
+            let (asked, ending) = (words::asked(path.asked), words::ending(path.ending));
+            let _ = writeln!(table, "  {asked:<58} -> {ending}");
+        });
+    }
+    insta::assert_snapshot!("heeding", table);
+}

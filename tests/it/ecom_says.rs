@@ -1,0 +1,243 @@
+//! Shoppers sign in, register and sign out on ECOM's own pages, and the Head knows.
+
+use tandem::sandbox::Operation;
+
+use crate::support::{Browser, JO, Mode, Page, SAM, Setup, World, controller};
+
+/// ECOM that says nothing, ECOM with the cartridge, and the platform that does it all.
+fn kinds() -> Vec<Setup> {
+    let plain = Setup::clients().map(Setup::on_demand).into_iter().chain(Setup::clients());
+    let plugin = Setup::clients().map(Setup::with_plugin_slas);
+    let hybrid = Setup::with_ecom().into_iter().filter(|setup| setup.mode == Mode::Hybrid);
+    plain.chain(plugin).chain(hybrid.map(Setup::with_platform_tokens)).collect()
+}
+
+async fn signs_in(browser: &Browser, (login, password): (&str, &str)) -> Page {
+    let form = browser.visits(&controller("Login-Show")).await.expect(200).csrf_token();
+    let fields = [("csrf_token", &*form), ("loginEmail", login), ("loginPassword", password)];
+    browser.posts_form(&controller("Login-Show"), &controller("Account-Login"), &fields).await
+}
+
+async fn on_ecom(world: &World) -> Browser {
+    let browser = world.browser();
+    browser.visits("/").await.expect(200);
+    browser.visits(&controller("Home-Show")).await.expect(200);
+    browser.is_guest(true);
+    browser
+}
+
+#[tokio::test]
+async fn whoever_signs_in_on_ecom_is_signed_in_on_the_head() {
+    for setup in kinds() {
+        let world = setup.clone().start().await;
+        let browser = on_ecom(&world).await;
+        signs_in(&browser, JO).await.expect(302);
+        browser.is_registered(JO.0, true);
+        let account = browser.visits(&controller("Account-Show")).await.expect(200);
+        assert!(account.text.contains("Jo Rider"), "{setup}");
+        world.calls();
+        browser.visits("/").await.expect(200);
+        assert_eq!(world.calls(), [""; 0], "{setup}: and it is warm");
+        browser.is_registered(JO.0, true);
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_on_ecom_costs_a_look_and_an_exchange_where_ecom_hands_nothing_over() {
+    let world = Setup::private().start().await;
+    let browser = on_ecom(&world).await;
+    let dwsid = browser.holds("dwsid");
+    world.calls();
+    signs_in(&browser, JO).await.expect(302);
+    assert_eq!(world.calls(), ["ocapi.customers.auth", "slas.session-bridge"]);
+    assert_eq!(browser.holds("dwsid"), dwsid, "the session and all that is in it stays");
+}
+
+#[tokio::test]
+async fn a_wrong_password_on_ecom_changes_nothing() {
+    for setup in kinds() {
+        let world = setup.clone().start().await;
+        let browser = on_ecom(&world).await;
+        let guest = browser.is_guest(true);
+        signs_in(&browser, (JO.0, "wrong-password")).await.expect(200);
+        assert_eq!(browser.is_guest(true), guest, "{setup}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_registers_on_ecom_is_signed_in_on_the_head() {
+    for setup in kinds() {
+        let world = setup.clone().start().await;
+        let browser = on_ecom(&world).await;
+        let form = browser.visits(&controller("Login-Show")).await.expect(200).csrf_token();
+        let fields = [
+            ("csrf_token", &*form),
+            ("dwfrm_profile_customer_firstname", "Ada"),
+            ("dwfrm_profile_customer_lastname", "Saddle"),
+            ("dwfrm_profile_customer_email", "ada@example.com"),
+            ("dwfrm_profile_login_password", "Tandem-2026"),
+        ];
+        let page = controller("Account-SubmitRegistration");
+        browser.posts_form(&controller("Login-Show"), &page, &fields).await.expect(302);
+        browser.is_registered("ada@example.com", true);
+    }
+}
+
+#[tokio::test]
+async fn promise_10_whoever_signs_out_on_ecom_is_signed_out_on_the_head() {
+    for setup in kinds() {
+        let world = setup.clone().start().await;
+        let browser = on_ecom(&world).await;
+        signs_in(&browser, JO).await.expect(302);
+        let before = browser.copy();
+        world.control().forget_calls();
+        browser.visits(&controller("Login-Logout")).await.expect(302);
+        assert_eq!(world.control().count(Operation::Logout), 1, "{setup}: revoked once");
+        browser.visits("/").await.expect(200);
+        browser.is_guest(setup.bridges_at_landing() || setup.mode == Mode::Hybrid);
+        // What was under way with the old cookies meanwhile does not bring the shopper back.
+        before.visits("/").await.expect(200);
+        assert!(!before.token().expect("a guest's token").registered, "{setup}");
+    }
+}
+
+#[tokio::test]
+async fn another_shopper_may_sign_in_on_ecom_after_the_first() {
+    for setup in kinds() {
+        let world = setup.clone().start().await;
+        let browser = on_ecom(&world).await;
+        signs_in(&browser, JO).await.expect(302);
+        browser.visits(&controller("Login-Logout")).await.expect(302);
+        signs_in(&browser, SAM).await.expect(302);
+        browser.is_registered(SAM.0, true);
+    }
+}
+
+#[tokio::test]
+async fn the_cartridge_keeps_quiet_where_tandem_has_made_the_session() {
+    for setup in Setup::clients().map(Setup::with_plugin_slas) {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        browser.is_guest(true);
+        let new = setup.and_bridge(setup.guest_calls());
+        assert_eq!(world.calls(), new, "{setup}: our calls, and none of the cartridge's");
+        // Longer than the guard lives in the browser, but never idle.
+        for _ in 0..4 {
+            world.minutes_pass(14);
+            browser.visits(&controller("Cart-Show")).await.expect(200);
+        }
+        let bridged = world.calls().iter().filter(|call| call.starts_with("ocapi")).count();
+        assert_eq!(bridged, 0, "{setup}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_cartridge_sets_is_not_what_scripts_may_read() {
+    let world = Setup::private().with_plugin_slas().start().await;
+    let browser = on_ecom(&world).await;
+    signs_in(&browser, JO).await.expect(302);
+    let mut seen = browser.script_sees();
+    seen.retain(|name| !name.starts_with("dwanonymous"));
+    assert_eq!(seen, ["usid"]);
+    assert!(
+        browser.cookie("cc-at_2").is_some(),
+        "the token comes in pieces: {:?}",
+        browser.names()
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_an_unfronted_ecom_hands_over_is_taken_over_without_a_call() {
+    for setup in Setup::clients() {
+        let world = setup.clone().start().await;
+        let (browser, other) = (world.browser(), world.browser());
+        browser.visits("/").await.expect(200);
+        other.visits("/").await.expect(200);
+        world.minutes_pass(1);
+        other.logs_in(JO).await.expect(200);
+        // ECOM has signed Jo in on its own host name; its cookies are for the whole shop.
+        let token = other.holds("token");
+        browser.is_given("cc-at", &token[..1199]).is_given("cc-at_2", &token[1199..]);
+        browser.is_given("cc-nx", &other.holds("cc-nx")).is_given("dwsid", &other.holds("dwsid"));
+        browser.loses("cc-nx-g");
+        world.calls();
+        browser.visits("/").await.expect(200);
+        let keys_and_whose_dwsid = ["slas.jwks", "ocapi.customers.auth"];
+        assert_eq!(world.calls(), keys_and_whose_dwsid, "{setup}");
+        browser.is_registered(JO.0, true);
+        assert_eq!(browser.holds("token"), token);
+        assert_eq!((browser.cookie("cc-at"), browser.cookie("cc-at_2")), (None, None));
+        // A piece is missing: that is no token, and nothing changes.
+        browser.is_given("cc-at", &token[..1199]);
+        browser.visits("/").await.expect(200);
+        browser.is_registered(JO.0, true);
+        assert_eq!(browser.cookie("cc-at"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_token_handed_over_that_is_older_or_forged_is_not_taken_over() {
+    let world = Setup::private().start().await;
+    let (browser, other) = (world.browser(), world.browser());
+    other.visits("/").await.expect(200);
+    let older = other.holds("token");
+    world.minutes_pass(1);
+    browser.visits("/").await.expect(200);
+    let guest = browser.is_guest(true);
+    let (head, signature) = older.rsplit_once('.').unwrap();
+    let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
+    for token in [older.clone(), forged, "a.b.c".to_owned()] {
+        let pieces = token.as_bytes().chunks(1199).map(|it| std::str::from_utf8(it).unwrap());
+        for (at, piece) in pieces.enumerate() {
+            let name = if at == 0 { "cc-at".to_owned() } else { format!("cc-at_{}", at + 1) };
+            browser.is_given(&name, piece);
+        }
+        browser.visits("/").await.expect(200);
+        assert_eq!(browser.is_guest(true), guest);
+        assert_eq!(browser.cookie("cc-at"), None);
+    }
+}
+
+#[tokio::test]
+async fn the_word_refresh_from_an_unfronted_ecom_ends_the_registered_session() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    browser.visits("/").await.expect(200);
+    browser.logs_in(JO).await.expect(200);
+    browser.is_given("cc-at", "refresh").loses("cc-nx");
+    browser.visits("/").await.expect(200);
+    browser.is_guest(true);
+    assert_eq!(browser.cookie("cc-at"), None);
+}
+
+#[tokio::test]
+async fn where_the_operator_wants_it_a_returning_visitor_is_sent_to_the_same_page_once() {
+    let world = Setup::private().with_site("ecom.returning", "redirect").start().await;
+    let browser = on_ecom(&world).await;
+    world.minutes_pass(45);
+    let cart = format!("{}?a=%2F", controller("Cart-Show"));
+    let page = browser.visits(&cart).await.expect(307);
+    assert_eq!(page.location(), cart);
+    browser.visits(&cart).await.expect(200);
+    let stranger = world.browser();
+    stranger.visits(&cart).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_choice_against_tracking_reaches_the_token_once() {
+    for setup in Setup::all() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        browser.visits("/").await.expect(200);
+        browser.is_given("dw_dnt", "1");
+        world.calls();
+        browser.visits("/").await.expect(200);
+        let refreshes = world.calls().iter().filter(|it| it.contains("refresh")).count();
+        assert_eq!(refreshes, 1, "{setup}");
+        let view = browser.calls("/bff/session").await.expect(200).json();
+        assert_eq!(view["dnt"], true, "{setup}");
+        browser.visits("/").await.expect(200);
+        assert_eq!(world.calls(), [""; 0], "{setup}");
+    }
+}
