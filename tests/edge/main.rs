@@ -5,6 +5,8 @@ mod caching;
 mod cookies;
 mod csrf;
 mod ecom;
+mod establish;
+mod forward_auth;
 mod framing;
 mod limits;
 mod problems;
