@@ -7,6 +7,7 @@ use crate::flow::{
     BridgeAnswer, BridgeAsk, Cause, Ending, Intent, Outcome, ProbeAnswer, ProbeAsk, RefreshAnswer,
     RefreshAsk, SignInAnswer, SignInAsk, Step, Trouble,
 };
+use crate::ids::{Dwsid, RefreshToken, Tag};
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::flight::Source;
@@ -102,9 +103,22 @@ async fn travel(site: Arc<Site>, mut step: Step, luggage: Luggage) -> Report {
 }
 
 async fn refresh(site: &Arc<Site>, ask: RefreshAsk, context: &CallContext) -> Step {
+    let answer = renew(site, &ask.token, ask.dwsid.as_ref(), ask.spent, context).await;
+    ask.hear(answer)
+}
+
+/// Exchanges a refresh token: once, whoever asks. An earlier exchange that brought the access token
+/// `spent` is no answer.
+pub async fn renew(
+    site: &Arc<Site>,
+    token: &RefreshToken,
+    dwsid: Option<&Dwsid>,
+    spent: Option<Tag>,
+    context: &CallContext,
+) -> RefreshAnswer {
     let exchange = {
         let (site, context) = (Arc::clone(site), context.clone());
-        let (token, dwsid) = (ask.token.clone(), ask.dwsid.clone());
+        let (token, dwsid) = (token.clone(), dwsid.cloned());
         move || async move {
             match site.exchanges.take(token.tag(), site.clock.monotonic()) {
                 Ok(()) => site.slas.refresh(&token, dwsid.as_ref(), &context).await,
@@ -115,12 +129,11 @@ async fn refresh(site: &Arc<Site>, ask: RefreshAsk, context: &CallContext) -> St
             }
         }
     };
-    let spent = ask.spent;
     let is_news = move |answer: &RefreshAnswer| match answer {
         RefreshAnswer::Granted(grant) => Some(grant.access.tag()) != spent,
         RefreshAnswer::Refused | RefreshAnswer::Unavailable(_) => true,
     };
-    let joined = site.refreshes.join(ask.token.tag(), is_news, exchange, keep_refresh);
+    let joined = site.refreshes.join(token.tag(), is_news, exchange, keep_refresh);
     // The exchange itself may take longer; its answer then waits for the next request.
     let (source, answer) =
         tokio::time::timeout(site.patience, joined).await.unwrap_or((Source::Asked, None));
@@ -129,7 +142,7 @@ async fn refresh(site: &Arc<Site>, ask: RefreshAsk, context: &CallContext) -> St
         Source::Joined => "joined",
         Source::Remembered => "remembered",
     });
-    ask.hear(answer.unwrap_or(RefreshAnswer::Unavailable(unavailable())))
+    answer.unwrap_or(RefreshAnswer::Unavailable(unavailable()))
 }
 
 fn keep_refresh(answer: &RefreshAnswer) -> Duration {

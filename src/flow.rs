@@ -18,6 +18,7 @@ mod ending;
 mod facts;
 mod heed;
 mod journey;
+mod receive;
 mod sign_in;
 mod sign_out;
 
@@ -35,6 +36,8 @@ pub use facts::{
     Intent, Policy,
 };
 pub use heed::{EcomPage, EcomSays, HandOver, heed};
+pub use receive::{receive, unchanged};
+pub use sign_out::signed_out_here;
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drive;
+pub mod facade;
 pub mod flow;
 mod forgetful;
 pub mod ids;

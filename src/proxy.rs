@@ -34,6 +34,8 @@ use progress::Progress;
 /// Below the idle time after which common upstreams close a connection.
 const POOL_IDLE: Duration = Duration::from_secs(25);
 const POOL_SIZE: usize = 128;
+/// Between pings on an HTTP/2 connection with requests under way, and for their answer.
+const PING: Duration = Duration::from_secs(10);
 
 /// A request on its way to an upstream.
 pub struct Outgoing<'a> {
@@ -78,8 +80,9 @@ impl Proxy {
     /// A pool of connections. `None` if the system has no usable TLS roots.
     #[must_use]
     pub fn new(limits: &UpstreamLimits) -> Option<Self> {
+        let speaks = if limits.proxy_http2 { Speaks::Both } else { Speaks::Http1 };
         Some(Self {
-            client: client(connection::connector(limits, Speaks::Both)?),
+            client: client(connection::connector(limits, speaks)?),
             websockets: client(connection::connector(limits, Speaks::Http1)?),
             bound: Bound::new(limits.proxy_concurrency),
             websocket_idle: limits.websocket_idle,
@@ -100,7 +103,8 @@ impl Proxy {
         }
         let place = self.bound.take(to).ok_or(Problem::Busy)?;
         let progress = Progress::default();
-        outgoing.body = progress.upload(outgoing.body);
+        let (body, upload) = progress.upload(outgoing.body);
+        outgoing.body = body;
         let answer = progress.watch(timeout, self.ask(outgoing, websocket)).await;
         let mut answer = answer.ok_or(Problem::TooSlow)??;
         let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -115,7 +119,7 @@ impl Proxy {
         let (mut parts, body) = answer.into_parts();
         parts.version = Version::default();
         parts.extensions.clear();
-        Ok(Response::from_parts(parts, Held::body(body, place)).into_response())
+        Ok(Response::from_parts(parts, Held::body(body, place, upload)).into_response())
     }
 
     /// Sends the request, once more if that is safe: an upstream may close a connection at the very
@@ -152,6 +156,9 @@ fn client(connector: Connector) -> Client<Connector, Body> {
         .timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_SIZE)
+        // All requests share it: one that died silently would keep them waiting until TCP gives up.
+        .http2_keep_alive_interval(PING)
+        .http2_keep_alive_timeout(PING)
         .build(connector)
 }
 

@@ -153,7 +153,7 @@ impl Table {
         Self(table)
     }
 
-    /// The route for `path`, which must have been read by [`path::plain`].
+    /// The route for `path`, which must be [plain](path::is_plain).
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Arc<Route>> {
         self.0.iter().find(|route| route.below(path).is_some())

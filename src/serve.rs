@@ -116,8 +116,10 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 let limit = server.write_timeout;
-                let socket = Socket::new(stream, limit, cut.clone(), slot, tracker.token());
-                let (answering, closing) = (answering.clone(), closing.clone());
+                // Children, because a token is locked whenever one of its waiters is polled.
+                let (closing, cut) = (closing.child_token(), cut.child_token());
+                let socket = Socket::new(stream, limit, cut, slot, tracker.token());
+                let answering = answering.clone();
                 // The tracker waits for the socket, which an upgrade may take out of this task.
                 tokio::spawn(connection::serve(socket, peer.ip(), answering, closing));
             }

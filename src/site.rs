@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, UpstreamLimits};
-use crate::flow::{BridgeAnswer, RefreshAnswer};
+use crate::flow::{BridgeAnswer, GuestAnswer, RefreshAnswer};
 use crate::ids::Tag;
 use crate::metrics::Metrics;
 use crate::retired::Retired;
@@ -47,6 +47,8 @@ pub struct Site {
     pub exchanges: Arc<Allowance>,
     /// Bridges under way and their answers, by access token.
     pub bridges: Flights<Tag, BridgeAnswer>,
+    /// The one guest whom all crawlers share.
+    pub crawlers: Flights<(), GuestAnswer>,
     /// Credentials that login and logout have replaced.
     pub retired: Retired,
     /// How long a browser waits for a call.
@@ -119,6 +121,7 @@ impl Site {
             refreshes: Flights::new(clock.clone()),
             exchanges: Arc::default(),
             bridges: Flights::new(clock.clone()),
+            crawlers: Flights::new(clock.clone()),
             retired: Retired::default(),
             patience: shared.limits.timeout,
             metrics: Arc::clone(&shared.metrics),

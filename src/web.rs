@@ -6,8 +6,10 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post};
 
+mod api;
 mod arrival;
 mod auth;
+mod caller;
 mod ecom;
 mod establish;
 mod gateway;
@@ -22,6 +24,7 @@ mod notes;
 mod places;
 mod routed;
 mod session;
+mod slas;
 mod view;
 mod visit;
 

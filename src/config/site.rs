@@ -7,10 +7,12 @@ use http::HeaderName;
 use secrecy::SecretString;
 
 use super::parse::{self, Origin};
+use super::read_networks;
 use super::reader::{Report, Section};
 use super::routes::{self, RouteConfig};
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
+use crate::peer::TrustedProxies;
 use crate::session::names::Profile;
 use crate::session::token::Audience;
 
@@ -37,6 +39,8 @@ pub struct Site {
     pub basket: BasketAction,
     /// Which cookies the browser gets.
     pub cookies: CookieConfig,
+    /// Servers whose own access tokens the APIs get.
+    pub bearer_from: TrustedProxies,
     /// What shoppers experience.
     pub session: SessionConfig,
     /// What ECOM's pages mean.
@@ -58,10 +62,21 @@ pub struct SlasConfig {
     pub client_secret: Option<SecretString>,
     /// Its registered redirect URI.
     pub redirect_uri: String,
+    /// Every redirect URI that callers of the façade may name; that one first.
+    pub redirect_uris: Vec<String>,
     /// Send `x-slas-client-auth`.
     pub strict_client_auth: bool,
     /// Whom tokens must have been made for.
     pub audience: Audience,
+}
+
+impl SlasConfig {
+    /// The path of its redirect URI, where that is one of the shop's own and not its front page.
+    #[must_use]
+    pub fn callback_path(&self, public_origin: &Origin) -> Option<&str> {
+        let path = self.redirect_uri.strip_prefix(public_origin.as_str())?;
+        (path.len() > 1 && path.starts_with('/') && !path.contains(['?', '#'])).then_some(path)
+    }
 }
 
 /// OCAPI of a site.
@@ -182,6 +197,9 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
     );
     basket.finish();
     let cookies = read_cookies(&section.section("cookies"));
+    let apis = section.section("apis");
+    let bearer_from = read_networks(&apis, "bearer_from");
+    apis.finish();
     let session = read_session(&section.section("session"));
     let ecom = read_ecom(&section.section("ecom"));
     let routes = routes::read(&section.section("routes"), timeout);
@@ -201,6 +219,7 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         ocapi: ocapi?,
         basket: action?,
         cookies: cookies?,
+        bearer_from: bearer_from?,
         session: session?,
         ecom: ecom?,
         routes: routes?,
@@ -253,9 +272,11 @@ fn read_slas(section: &Section<'_>, site: Option<&SiteId>) -> Option<SlasConfig>
     let client_id = section.parse("client_id", parse::client_id);
     let client_secret = section.secret("client_secret");
     let redirect_uri = section.parse("redirect_uri", parse::redirect_uri);
+    let further = read_redirect_uris(section);
     let strict_client_auth = section.boolean("strict_client_auth");
     section.finish();
     let (organization_id, client_id) = (organization_id?, client_id?);
+    let redirect_uri = redirect_uri?;
     let tenant = organization_id.trim_start_matches("f_ecom_").to_owned();
     let channel = site?.as_str().to_owned();
     Some(SlasConfig {
@@ -264,9 +285,19 @@ fn read_slas(section: &Section<'_>, site: Option<&SiteId>) -> Option<SlasConfig>
         organization_id,
         client_id,
         client_secret,
-        redirect_uri: redirect_uri?,
+        redirect_uris: [redirect_uri.clone()].into_iter().chain(further?).collect(),
+        redirect_uri,
         strict_client_auth: strict_client_auth?,
     })
+}
+
+fn read_redirect_uris(section: &Section<'_>) -> Option<Vec<String>> {
+    let uris = section.texts("further_redirect_uris")?;
+    if uris.iter().any(|uri| parse::redirect_uri(uri).is_err()) {
+        section.problem("further_redirect_uris", "must be a list of redirect URIs");
+        return None;
+    }
+    Some(uris)
 }
 
 /// The outer `None` is a fault, the inner one a site without OCAPI.

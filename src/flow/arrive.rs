@@ -32,11 +32,12 @@ fn without_refresh(journey: Journey) -> Step {
         Access::Expired(claims) if claims.customer.kind == CustomerType::Registered => {
             lose(journey, CustomerType::Registered)
         }
+        Access::Fresh(_) => bridge::settle(journey),
+        _ if journey.goal == Goal::Arrive(Intent::Api) => bridge::set_aside(journey),
         Access::Expired(claims) => {
             let usid = guest_usid(claims);
             journey.ask_guest(usid)
         }
-        Access::Fresh(_) => bridge::settle(journey),
         _ if journey.only_renews() => journey.reached(DwChange::Keep),
         _ => match journey.held_dw().cloned() {
             Some(dw) if journey.facts.policy.mode == BridgeMode::Classic => {
@@ -51,6 +52,9 @@ fn without_refresh(journey: Journey) -> Step {
 fn lose(mut journey: Journey, kind: CustomerType) -> Step {
     journey.tokens = Tokens::Dropped;
     journey.session_expired |= kind == CustomerType::Registered;
+    if journey.goal == Goal::Arrive(Intent::Api) {
+        return journey.reached(DwChange::Drop);
+    }
     journey.ask_guest(None)
 }
 

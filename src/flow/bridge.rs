@@ -39,6 +39,13 @@ fn settle_alone(journey: Journey, customer: &Customer) -> Step {
     journey.reached(if gone { DwChange::Drop } else { DwChange::Keep })
 }
 
+/// The DW session where there are no good tokens, but perhaps old ones that say who the shopper was.
+pub(super) fn set_aside(journey: Journey) -> Step {
+    let was = journey.facts.customer();
+    let gone = was.is_some_and(|customer| is_anothers(&journey, customer));
+    journey.reached(if gone { DwChange::Drop } else { DwChange::Keep })
+}
+
 /// The DW session when a journey ends early and nothing more can be asked about it.
 pub(super) fn unasked(journey: &Journey) -> DwChange {
     let Tokens::Renewed(grant) = &journey.tokens else {

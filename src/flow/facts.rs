@@ -44,8 +44,9 @@ pub enum Intent {
     Ecom,
     /// A call that may renew what the browser holds but begins no session of its own.
     Renew,
-    /// A call of an API: as [`Renew`](Self::Renew), but no DW session is made meanwhile. The Head
-    /// may be about to merge baskets, which must come first.
+    /// A call of an API: only the tokens matter. It begins no session and makes no DW session (the
+    /// Head may be about to merge baskets, which must come first), and nobody who is signed out
+    /// goes on as a guest.
     Api,
     /// B2C Commerce credentials are at hand.
     SignIn(GuestBasket),

@@ -3,7 +3,7 @@
 
 use super::asks::SignOutAsk;
 use super::journey::{Goal, Journey, Tokens};
-use super::{DwChange, Facts, RefreshAnswer, SignOutAnswer, Step};
+use super::{DwChange, Ending, Facts, Outcome, RefreshAnswer, SignOutAnswer, Step, TokenChange};
 use crate::ids::{AccessToken, RefreshToken};
 use crate::session::CustomerType;
 
@@ -21,6 +21,18 @@ pub(super) fn begin(facts: Facts, all_devices: bool) -> Step {
         // SLAS wants a valid access token of the same session for its logout.
         (_, Some(refresh)) => journey.ask_refresh(refresh),
         (_, None) => clear(journey),
+    }
+}
+
+/// Signed out here without a question to anybody.
+#[must_use]
+pub fn signed_out_here() -> Ending {
+    Ending {
+        outcome: Outcome::SignedOut { revoked: false },
+        tokens: TokenChange::Drop,
+        dw: DwChange::Drop,
+        session_expired: false,
+        guest_adoption_refused: false,
     }
 }
 

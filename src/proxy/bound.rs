@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes};
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::DropGuard;
 
 use crate::config::Origin;
 
@@ -48,11 +49,13 @@ impl Bound {
 pub(super) struct Held {
     body: Incoming,
     _place: Place,
+    /// Tells the upload, if there is one, that the answer is through.
+    _upload: Option<DropGuard>,
 }
 
 impl Held {
-    pub(super) fn body(body: Incoming, place: Place) -> Body {
-        Body::new(Self { body, _place: place })
+    pub(super) fn body(body: Incoming, place: Place, upload: Option<DropGuard>) -> Body {
+        Body::new(Self { body, _place: place, _upload: upload })
     }
 }
 

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy, split};
 
 use super::bound::Place;
 use super::headers::tokens;
@@ -99,14 +99,24 @@ pub(super) fn open(
     Ok(response)
 }
 
-/// Carries octets both ways until one side closes, or nothing has moved for `idle`.
+/// Carries octets both ways until one side leaves, or nothing has moved for `idle`. Nobody closes
+/// half of a WebSocket (RFC 6455 section 7.1.1), so what one side no longer hears is not waited for.
 async fn tunnel(browser: OnUpgrade, upstream: OnUpgrade, idle: Duration) -> io::Result<()> {
     let (browser, upstream) = tokio::try_join!(browser, upstream).map_err(io::Error::other)?;
     let progress = Progress::default();
-    let mut browser = Watched { stream: TokioIo::new(browser), progress: progress.clone() };
-    let mut upstream = Watched { stream: TokioIo::new(upstream), progress: progress.clone() };
-    let copied = progress.watch(idle, copy_bidirectional(&mut browser, &mut upstream)).await;
-    copied.map_or_else(|| Err(io::ErrorKind::TimedOut.into()), |copied| copied.map(|_| ()))
+    let watched = |end| Watched { stream: TokioIo::new(end), progress: progress.clone() };
+    let (mut from_browser, mut to_browser) = split(watched(browser));
+    let (mut from_upstream, mut to_upstream) = split(watched(upstream));
+    let copied = progress.watch(idle, async {
+        tokio::select! {
+            up = copy(&mut from_browser, &mut to_upstream) => up,
+            down = copy(&mut from_upstream, &mut to_browser) => down,
+        }
+    });
+    let copied = copied.await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
+    let farewell = async { tokio::join!(to_browser.shutdown(), to_upstream.shutdown()) };
+    let _ = tokio::time::timeout(idle, farewell).await;
+    copied.map(|_| ())
 }
 
 /// One end of a tunnel; what is read from it is progress.

@@ -230,6 +230,12 @@ impl CookieNames {
         }
     }
 
+    /// Whether scripts may read the tokens.
+    #[must_use]
+    pub fn tokens_are_readable(&self) -> bool {
+        self.open
+    }
+
     /// Every cookie of the profile, in the order they are written.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {

@@ -44,37 +44,56 @@ impl Offer {
     pub fn read(headers: &HeaderMap, names: &CookieNames, now: Timestamp) -> Self {
         let mut offer = Self { dw: dw::read(headers), ..Self::default() };
         let mut pieces = Pieces::default();
-        for header in headers.get_all(SET_COOKIE) {
-            let Some(cookie) = header.to_str().ok().and_then(|line| Cookie::parse(line).ok())
-            else {
-                continue;
-            };
-            let life = life(&cookie, now);
-            let kept = life.is_none_or(|life| life > 0);
-            let name = cookie.name();
-            if name == names.guest_refresh {
-                offer.take(CustomerType::Guest, &cookie, life);
-            } else if name == names.registered_refresh {
-                offer.take(CustomerType::Registered, &cookie, life);
-            } else if let Some(value) = cookie.value_raw().filter(|_| kept) {
-                pieces.take(name, value, names);
+        for line in lines(headers, now) {
+            if line.name == names.guest_refresh {
+                offer.take(CustomerType::Guest, &line);
+            } else if line.name == names.registered_refresh {
+                offer.take(CustomerType::Registered, &line);
+            } else if line.is_kept() {
+                pieces.take(&line.name, &line.value, names);
             }
         }
         offer.handed = pieces.joined();
         offer
     }
 
-    fn take(&mut self, kind: CustomerType, cookie: &Cookie<'_>, life: Option<i64>) {
-        let token = RefreshToken::parse(cookie.value());
-        match token.filter(|_| life.is_none_or(|life| life > 0)) {
+    fn take(&mut self, kind: CustomerType, line: &Line) {
+        match RefreshToken::parse(&line.value).filter(|_| line.is_kept()) {
             // Registered before guest, as everywhere.
             Some(token) if kind == CustomerType::Registered || self.refresh.is_none() => {
-                self.refresh = Some(OfferedRefresh { kind, token, life });
+                self.refresh = Some(OfferedRefresh { kind, token, life: line.life });
             }
             Some(_) => {}
             None => self.forgotten.push(kind),
         }
     }
+}
+
+/// What one cookie comes to.
+struct Line {
+    name: String,
+    value: String,
+    life: Option<i64>,
+}
+
+impl Line {
+    fn is_kept(&self) -> bool {
+        self.life.is_none_or(|life| life > 0)
+    }
+}
+
+/// Of several lines for one name the last one counts, as in a browser.
+fn lines(headers: &HeaderMap, now: Timestamp) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for header in headers.get_all(SET_COOKIE) {
+        let Some(cookie) = header.to_str().ok().and_then(|text| Cookie::parse(text).ok()) else {
+            continue;
+        };
+        let (name, value) = (cookie.name().to_owned(), cookie.value().to_owned());
+        lines.retain(|earlier| earlier.name != name);
+        lines.push(Line { name, value, life: life(&cookie, now) });
+    }
+    lines
 }
 
 /// Seconds a cookie lives from now; `Max-Age` before `Expires` (RFC 6265 section 5.3).
@@ -101,7 +120,7 @@ mod tests {
         Offer::read(&headers, &names, NOW)
     }
 
-    fn lines(lines: &[&str]) -> Offer {
+    fn offered(lines: &[&str]) -> Offer {
         read(&lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>())
     }
 
@@ -125,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_sign_out_is_the_word_refresh_and_cookies_that_go() {
-        let offer = lines(&[
+        let offer = offered(&[
             "cc-nx_R_A=; Max-Age=0; Path=/",
             "cc-nx-g_R_A=x; Expires=Thu, 01-Jan-1970 00:00:10 GMT",
             "cc-at_R_A=refresh; Max-Age=1800",
@@ -137,17 +156,32 @@ mod tests {
 
     #[test]
     fn the_registered_refresh_token_goes_before_the_guests_with_the_life_of_its_cookie() {
-        let offer = lines(&["cc-nx_R_A=r; Max-Age=600", "cc-nx-g_R_A=g; Max-Age=900"]);
+        let offer = offered(&["cc-nx_R_A=r; Max-Age=600", "cc-nx-g_R_A=g; Max-Age=900"]);
         let refresh = offer.refresh.unwrap();
         assert_eq!((refresh.kind, refresh.life), (CustomerType::Registered, Some(600)));
-        assert_eq!(lines(&["cc-nx-g_R_A=g"]).refresh.unwrap().life, None);
-        let dated = lines(&["cc-nx_R_A=r; Expires=Fri, 15 Jan 2027 08:10:00 GMT"]);
+        assert_eq!(offered(&["cc-nx-g_R_A=g"]).refresh.unwrap().life, None);
+        let dated = offered(&["cc-nx_R_A=r; Expires=Fri, 15 Jan 2027 08:10:00 GMT"]);
         assert_eq!(dated.refresh.unwrap().life, Some(600));
     }
 
     #[test]
+    fn of_several_lines_for_one_name_the_last_one_counts() {
+        let offer = offered(&[
+            "cc-nx_R_A=r; Max-Age=600",
+            "cc-at_R_A=a.b.c; Max-Age=600",
+            "cc-nx_R_A=; Max-Age=0",
+            "cc-nx-g_R_A=g; Max-Age=600",
+            "cc-at_R_A=d.e.f; Max-Age=600",
+        ]);
+        assert_eq!(offer.refresh.unwrap().kind, CustomerType::Guest);
+        assert_eq!(offer.forgotten, [CustomerType::Registered]);
+        let Some(Handed::Token(token)) = offer.handed else { panic!("no token") };
+        assert_eq!(token.expose(), "d.e.f");
+    }
+
+    #[test]
     fn other_cookies_offer_nothing() {
-        let offer = lines(&["cc-at=a.b.c", "usid_R_A=x", "dwac_x=y", "cc-at_R_A=; Max-Age=0"]);
+        let offer = offered(&["cc-at=a.b.c", "usid_R_A=x", "dwac_x=y", "cc-at_R_A=; Max-Age=0"]);
         assert_eq!(offer, Offer::default());
     }
 }

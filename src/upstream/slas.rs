@@ -13,6 +13,7 @@ use std::time::Duration;
 
 mod calls;
 mod pkce;
+mod relay;
 mod wire;
 
 use super::CallContext;
@@ -22,6 +23,7 @@ use crate::config::SlasConfig;
 use crate::flow::{Cause, Trouble};
 use crate::session::Grant;
 use pkce::Pkce;
+pub use relay::{Proof, Relay, RelayBody};
 pub use wire::Jwk;
 use wire::Refusal;
 

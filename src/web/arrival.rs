@@ -19,9 +19,9 @@ use crate::app::App;
 use crate::clock;
 use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
 use crate::flow::{
-    self, Access, DwChange, Ending, Facts, HeldAccess, Intent, Outcome, TokenChange,
+    self, Access, Dw, DwChange, Ending, Facts, HeldAccess, Intent, Outcome, TokenChange,
 };
-use crate::ids::{AccessToken, DwSignature, Tag};
+use crate::ids::{AccessToken, DwSignature, Dwsid, Tag};
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::retired::Reason;
@@ -37,7 +37,7 @@ use crate::upstream::slas::Credentials;
 
 /// By these an upstream tells a cache before us more than `Cache-Control` does (RFC 9213 and its
 /// older relatives), so they would win over our `no-store`.
-const SHARED_CACHES: [&str; 8] = [
+pub(in crate::web) const SHARED_CACHES: [&str; 8] = [
     "cdn-cache-control",
     "cloudflare-cdn-cache-control",
     "edge-control",
@@ -188,11 +188,31 @@ impl Arrival {
         }
     }
 
+    /// Whether a session that this credential belongs to has been signed out of.
+    pub(super) fn is_signed_out(&self, tag: Tag) -> bool {
+        retired(&self.site, tag, self.arrived) == Some(Reason::SignedOut)
+    }
+
+    /// What the calls made for this request have in common.
+    pub(super) fn context(&self) -> &CallContext {
+        &self.context
+    }
+
     /// The access token in hand, if it still works.
     pub(super) fn held(&self) -> Option<&HeldAccess> {
         match &self.access {
             Access::Fresh(held) | Access::Ending(held) => Some(held),
             Access::Expired(_) | Access::None => None,
+        }
+    }
+
+    /// The DW session in the browser, if it is known to be this customer's.
+    pub(super) fn dwsid_of(&self, customer: &Customer) -> Option<Dwsid> {
+        match self.facts(None).dw {
+            Dw::Live { held, owner } | Dw::Doubtful { held, owner: Some(owner) } => {
+                (owner == *customer).then_some(held.dwsid)
+            }
+            Dw::Absent | Dw::Doubtful { owner: None, .. } | Dw::Dead => None,
         }
     }
 

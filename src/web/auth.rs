@@ -22,8 +22,8 @@ use super::arrival::{Glance, Travelled};
 use super::gateway::{AUTH, Allowed, Asked, establish_path};
 use super::guard::{local_path, may_change_state};
 use super::hop::Hop;
-use super::routed;
-use super::visit::{Visit, is_navigation, is_reading};
+use super::visit::{Visit, is_crawler, is_navigation, is_reading};
+use super::{api, routed, slas};
 use crate::app::App;
 use crate::flow::{HeldAccess, Intent, TokenChange};
 use crate::problem::Problem;
@@ -98,8 +98,21 @@ pub(super) fn sort(app: &App, site: &Site, parts: &Parts) -> Result<Sorted, Prob
         Place::Routed(route) => route,
     };
     routed::check(app, site, &route, parts)?;
-    if matches!(route.kind, Kind::Slas(_)) {
-        return Ok(Sorted::Passes(Pass::to_ourselves(&parts.headers)));
+    match route.kind {
+        Kind::Slas(_) => return Ok(Sorted::Passes(Pass::to_ourselves(&parts.headers))),
+        Kind::Head if slas::is_callback(site, &route, parts) => {
+            return Ok(Sorted::Passes(Pass::to_ourselves(&parts.headers)));
+        }
+        Kind::Head | Kind::Ecom => {}
+        kind @ (Kind::Scapi | Kind::Ocapi) => {
+            api::check(site, &route, &routed::below(site, &route, parts), parts)?;
+            if is_crawler(&parts.headers, &app.crawlers) && !is_reading(&parts.method) {
+                return Err(Problem::Refused);
+            }
+            if let Some(bearer) = api::bearer_of_a_front(site, parts) {
+                return Ok(Sorted::Passes(Pass::of_front(site, kind, parts, bearer)));
+            }
+        }
     }
     match routed::visit_of(app, site, &route, parts) {
         Visit::Quiet => Ok(Sorted::Passes(Pass::anonymous(site, route.kind, parts))),

@@ -13,12 +13,12 @@ impl Hop {
     pub(super) async fn to_head(&self, visit: Visit, body: Body) -> Result<Response, Problem> {
         let intent = self.head_intent(visit);
         if intent != Intent::Head && self.arrival.presented.is_empty() {
-            return Ok(self.forward(body, None).await);
+            return Ok(self.undressed(self.forward(body, None).await));
         }
         let travelled = match self.arrival.travel(self.arrival.facts(None), intent).await {
             // A call that a login in another tab has overtaken still works; it changes nothing.
             Err(Problem::LoginConflict) => {
-                return Ok(self.forward(body, None).await);
+                return Ok(self.undressed(self.forward(body, None).await));
             }
             travelled => travelled?,
         };

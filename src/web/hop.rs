@@ -22,6 +22,7 @@ use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, TokenNeed};
 use crate::session::CustomerType;
 use crate::session::names::{DWSID, Profile, is_dw_companion};
+use crate::session::read::pair_of;
 use crate::session::write::Changes;
 use crate::site::Site;
 
@@ -183,10 +184,17 @@ pub(super) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
     }
 }
 
-/// The request's cookies without our own memory.
-pub(super) fn untouched(site: &Site, parts: &Parts) -> Option<HeaderValue> {
+/// The request's cookies without our own memory; to ECOM, without the tokens too. ECOM would use
+/// them up where its own session is dead, and what it gets for them does not reach the browser.
+pub(super) fn untouched(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
     let headers = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-    HeaderValue::from_bytes(&Changes::default().forwarded(headers, &site.names)?).ok()
+    let token = |pair: &&[u8]| {
+        let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
+        kind == Kind::Ecom && pair.is_some_and(|(name, _)| site.names.knows(name.trim()))
+    };
+    let pairs = headers.flat_map(|header| header.split(|byte| *byte == b';'));
+    let kept = pairs.filter(|pair| !token(pair));
+    HeaderValue::from_bytes(&Changes::default().forwarded(kept, &site.names)?).ok()
 }
 
 /// Only we write cookies about the shopper, whatever an upstream may set. ECOM has its say by

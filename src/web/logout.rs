@@ -14,7 +14,7 @@ use super::arrival::Arrival;
 use super::guard::local_path;
 use super::view::SessionView;
 use crate::app::App;
-use crate::flow::{DwChange, Ending, Intent, Outcome, TokenChange};
+use crate::flow::{Intent, signed_out_here};
 use crate::problem::Problem;
 use crate::retired::Reason;
 
@@ -50,16 +50,6 @@ pub(super) async fn logout(
     };
     arrival.dress(&travelled, &mut response);
     Ok(response)
-}
-
-fn signed_out_here() -> Ending {
-    Ending {
-        outcome: Outcome::SignedOut { revoked: false },
-        tokens: TokenChange::Drop,
-        dw: DwChange::Drop,
-        session_expired: false,
-        guest_adoption_refused: false,
-    }
 }
 
 /// A plain form may log out as well; it is sent on to a page.

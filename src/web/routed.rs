@@ -14,6 +14,7 @@ use super::guard::may_change_state;
 use super::hop::{Hop, filter, forward, untouched};
 use super::notes::Notes;
 use super::visit::{Quietness, Visit, is_crawler, visit};
+use super::{api, caller, slas};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::proxy::websocket;
@@ -42,9 +43,19 @@ pub(super) async fn proxy(
         }
         checked => checked?,
     }
+    if slas::is_callback(&site, &route, &parts) {
+        return Ok(slas::callback());
+    }
     match route.kind {
         Kind::Head | Kind::Ecom => page(app, &site, route, parts, body).await,
-        Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => Err(Problem::NotFound),
+        Kind::Slas(client) => {
+            let path = below(&site, &route, &parts);
+            slas::call(app, &site, client, &path, parts, body).await
+        }
+        Kind::Scapi | Kind::Ocapi => {
+            let path = below(&site, &route, &parts);
+            api::call(app, site, route, &path, parts, body).await
+        }
     }
 }
 
@@ -62,8 +73,11 @@ pub(super) fn check(app: &App, site: &Site, route: &Route, parts: &Parts) -> Res
 
 fn check_origin(site: &Site, route: &Route, parts: &Parts) -> Result<(), Problem> {
     let config = &site.config;
-    if route.csrf == Csrf::SameOrigin {
-        may_change_state(&parts.method, &parts.headers, config)?;
+    let is_page = matches!(route.kind, Kind::Head | Kind::Ecom);
+    match route.csrf {
+        Csrf::SameOrigin if is_page => may_change_state(&parts.method, &parts.headers, config)?,
+        Csrf::SameOrigin => caller::may_change_state(&parts.method, &parts.headers, config)?,
+        Csrf::Upstream => {}
     }
     if websocket::is_wanted(parts) {
         websocket::check_origin(&parts.headers, &config.public_origin, &config.cors_origins)?;
@@ -83,6 +97,13 @@ fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
         return Err(CONFUSING);
     }
     Ok(route)
+}
+
+/// What of the path lies below `route`.
+pub(super) fn below(site: &Site, route: &Route, parts: &Parts) -> String {
+    let path = parts.uri.path();
+    let path = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
+    route.below(path).unwrap_or_default().to_owned()
 }
 
 /// Words from a fixed set, for logs and metrics.
@@ -116,7 +137,7 @@ async fn page(
 ) -> Result<Response, Problem> {
     let visit = visit_of(&app, site, &route, &parts);
     if visit == Visit::Quiet {
-        let cookies = untouched(site, &parts);
+        let cookies = untouched(site, route.kind, &parts);
         let mut response = forward(&app, site, &route, &parts, body, cookies).await?;
         // Nor does it change the session: ECOM may have begun another one for it.
         filter(site, route.kind, true, &mut response);

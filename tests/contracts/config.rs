@@ -152,6 +152,9 @@ body_limit_bytes = 255
 request_timeout_ms = "soon"
 drain_delay_ms = -1
 connection_limit = 0
+trusted_proxies = ["10.0.0.0/33"]
+idle_timeout_ms = 0
+write_timeout_ms = 0
 [admin]
 listen = ":9090"
 [upstream]
@@ -159,6 +162,9 @@ connect_timeout_ms = 0
 timeout_ms = 1.5
 body_limit_bytes = 4095
 proxy_timeout_ms = true
+proxy_http2 = "maybe"
+proxy_concurrency = 0
+websocket_idle_ms = 0
 [cookies]
 seal_keys = ["CANARY-too-short"]
 [log]

@@ -11,6 +11,7 @@ use crate::support::{ORGANIZATION, USID};
 
 mod classification;
 mod failures;
+mod relays;
 mod requests;
 
 /// The path of a SLAS operation.

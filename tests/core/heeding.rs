@@ -29,25 +29,25 @@ fn in_step(mode: BridgeMode, customer: &Customer) -> Start {
 }
 
 /// A grant that ECOM made so many seconds after the token in hand.
-fn handed(customer: Customer, later: i64) -> Option<HandOver> {
+fn handed(customer: Customer, later: i64) -> HandOver {
     let mut grant = granted("handed", customer);
     grant.claims.issued_at = Timestamp::from_unix(NOW + FRESH - 1_800 + later);
-    Some(HandOver::Grant(grant))
+    HandOver::Grant(grant)
 }
 
 fn hand_overs() -> Vec<(&'static str, Option<HandOver>)> {
-    let alone = |over: Option<HandOver>| match over {
-        Some(HandOver::Grant(grant)) => Some(HandOver::Grant(without_refresh(grant))),
+    let alone = |over: HandOver| match over {
+        HandOver::Grant(grant) => HandOver::Grant(without_refresh(grant)),
         other => other,
     };
     vec![
         ("nothing", None),
-        ("tokens of a guest", handed(guest(), 10)),
-        ("tokens of another guest", handed(other_guest(), 10)),
-        ("tokens of a shopper", handed(shopper(), 10)),
-        ("tokens of another shopper", handed(other_shopper(), 0)),
-        ("a shopper's access token alone", alone(handed(shopper(), 10))),
-        ("older tokens of another shopper", handed(other_shopper(), -10)),
+        ("tokens of a guest", Some(handed(guest(), 10))),
+        ("tokens of another guest", Some(handed(other_guest(), 10))),
+        ("tokens of a shopper", Some(handed(shopper(), 10))),
+        ("tokens of another shopper", Some(handed(other_shopper(), 0))),
+        ("a shopper's access token alone", Some(alone(handed(shopper(), 10)))),
+        ("older tokens of another shopper", Some(handed(other_shopper(), -10))),
         ("the word refresh", Some(HandOver::Renew(None))),
         ("a shopper's refresh token", Some(HandOver::Renew(Some(held_refresh(Registered))))),
         ("that the shopper has left", Some(HandOver::Nobody)),

@@ -193,14 +193,16 @@ fn is_warm(start: &Start) -> bool {
     paired && !start.is_outranked()
 }
 
-/// Nothing of the Head's waits for a DW session.
+/// Nothing waits for a DW session.
 fn is_patient(start: &Start) -> bool {
-    start.facts.policy.time == BridgeTime::OnDemand || start.facts.bridge_resting
+    start.intent == Intent::Api
+        || start.facts.policy.time == BridgeTime::OnDemand
+        || start.facts.bridge_resting
 }
 
 #[test]
 fn promise_5_the_head_asks_nothing_where_it_does_not_wait_for_a_dw_session() {
-    let heads = starts(&[Intent::Head, Intent::Renew]).filter(|start| {
+    let heads = starts(&[Intent::Head, Intent::Renew, Intent::Api]).filter(|start| {
         let absent = matches!(start.facts.dw, Dw::Absent | Dw::Dead);
         let fresh = matches!(start.facts.access, Access::Fresh(_)) && !start.is_outranked();
         let classic = start.facts.policy.mode == BridgeMode::Classic;

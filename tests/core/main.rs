@@ -11,6 +11,7 @@ mod facts;
 mod heeding;
 mod limits;
 mod promises;
+mod receiving;
 mod signing;
 mod table;
 mod thrown;

@@ -75,7 +75,11 @@ fn left_alone(path: &Path<'_>) -> bool {
 /// A call begins no session: a browser with nothing but a `dwsid` keeps just that.
 fn nothing_to_renew(path: &Path<'_>) -> bool {
     let start = path.start;
-    let empty = start.claims().is_none() && start.facts.refresh.is_none();
+    // An API does not look for the guest of an expired token.
+    let forgotten = start.intent == Intent::Api
+        && start.valid().is_none()
+        && matches!(found(path), Whose::Unknown);
+    let empty = start.facts.refresh.is_none() && (start.claims().is_none() || forgotten);
     matches!(start.intent, Intent::Renew | Intent::Api) && empty && nothing_changes(path)
 }
 

@@ -124,6 +124,8 @@ fn arrivals() -> Vec<Group> {
         ("The Head, with a good access token", Intent::Head, paired),
         ("The Head, with a refresh token", Intent::Head, returning()),
         ("The Head, with neither", Intent::Head, landing()),
+        ("An API, with a refresh token", Intent::Api, returning()),
+        ("An API, with neither", Intent::Api, landing()),
     ]
 }
 

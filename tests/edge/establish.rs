@@ -186,7 +186,7 @@ async fn a_request_that_nginx_hands_over_is_established_or_told_why_not() {
     world.ask(handed("GET", target).document()).await.expect_location(&again);
     let jar = world.guest().await;
     world.minutes_pass(40);
-    let call = handed("POST", PRODUCT).own_page().cookies(&jar).header("content-length", "0");
+    let call = handed("POST", BASKETS).own_page().cookies(&jar).header("content-length", "0");
     world.ask(call).await.expect_problem(401, "renewal_needed");
     let form = handed("POST", CART).document().cookies(&jar).header("content-length", "0");
     let form = form.header("origin", ORIGIN).header("referer", &format!("{ORIGIN}/cart"));

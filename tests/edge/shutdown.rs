@@ -87,6 +87,42 @@ async fn fault_52_sigterm_with_nothing_to_do_ends_promptly_and_well() {
 }
 
 #[tokio::test]
+async fn fault_50_with_every_slot_taken_a_drain_finishes_what_is_under_way() {
+    let (head, sandbox) = (Head::bind().await, platform().await);
+    let lines = "connection_limit = 1\ndrain_delay_ms = 0\ndrain_timeout_ms = 10000";
+    let plan = World::with().server(lines).head(head.address);
+    let mut server = Server::start(&plan, &sandbox).await;
+    let mut under_way = Line::open(server.address).await;
+    under_way.write(get("/slow").own_page().bytes()).await;
+    let (mut upstream, _) = head.asked().await;
+    let waiting = Line::open(server.address).await;
+    server.terminate();
+    assert_eq!(waiting.rest().await, "");
+    upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone").await;
+    assert_eq!(under_way.answer("GET").await.expect(200).text(), "done");
+    assert_eq!(server.ends().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn fault_50_what_does_not_end_is_cut_off_at_the_end_of_the_drain() {
+    let (head, sandbox) = (Head::bind().await, platform().await);
+    let plan = World::with().server("drain_delay_ms = 0\ndrain_timeout_ms = 200");
+    let mut server = Server::start(&plan.head(head.address), &sandbox).await;
+    let mut under_way = Line::open(server.address).await;
+    under_way.write(get("/slow").own_page().bytes()).await;
+    let _upstream = head.asked().await;
+    server.terminate();
+    assert!(under_way.is_closed().await);
+    let (code, log) = server.ends().await;
+    assert_eq!(code, Some(0));
+    let cut = log.iter().filter(|line| line.contains("cut off at the end of the drain"));
+    let cut: Vec<serde_json::Value> =
+        cut.map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(cut.len(), 1, "{log:#?}");
+    assert_eq!(cut[0]["connections"], 1);
+}
+
+#[tokio::test]
 async fn attack_91_whatever_comes_in_is_one_line_of_json() {
     let (head, sandbox) = (Head::bind().await, platform().await);
     drop(head.line());

@@ -3,13 +3,17 @@
 mod ask;
 mod gateway;
 mod head;
+mod http2;
 mod process;
+mod tls;
 mod wire;
 mod world;
 
 pub(crate) use ask::{Ask, Jar, get, post, request};
-pub(crate) use gateway::{CART, GATEWAYS, Gateway, PRODUCT, establish};
+pub(crate) use gateway::{BASKETS, CART, GATEWAYS, Gateway, PRODUCT, establish};
 pub(crate) use head::{Head, StandIn};
+pub(crate) use http2::{Http2, Reaction, http2_get, http2_reaction, http2_request};
 pub(crate) use process::Server;
+pub(crate) use tls::TlsHead;
 pub(crate) use wire::{Answer, Line};
 pub(crate) use world::{HOST, ORIGIN, Plan, World, slas};

@@ -8,11 +8,13 @@
 
 mod support;
 
+mod api;
 mod caching;
 mod cost;
 mod ecom;
 mod ecom_first;
 mod ecom_says;
+mod facade;
 mod faults;
 mod go;
 mod landing;

@@ -27,6 +27,16 @@ impl Arrival {
         self.finish(ending, None)
     }
 
+    /// The facts of this request for a caller who has been told that the access token no longer
+    /// works: it counts only if it cannot be renewed.
+    pub(in crate::web) fn facts_to_renew(&self) -> Facts {
+        let mut facts = self.facts(None);
+        if let Access::Fresh(held) = facts.access {
+            facts.access = Access::Ending(held);
+        }
+        facts
+    }
+
     /// What the browser holds after `before`.
     pub(in crate::web) fn facts_after(&self, before: &Ending) -> Facts {
         let mut facts = self.facts(None);
@@ -84,13 +94,20 @@ impl Arrival {
             ending.dw = before.dw.clone();
         }
         ending.session_expired |= before.session_expired;
-        let outcome = ending.outcome;
         let travelled = self.finish(ending, remember)?;
-        match outcome {
-            Outcome::SignedIn { .. } => self.retire(Reason::SignedIn),
-            Outcome::SignedOut { .. } => self.retire(Reason::SignedOut),
-            _ => {}
-        }
+        self.retire_what_ecom_ended(&travelled.ending);
         Ok(travelled)
+    }
+
+    fn retire_what_ecom_ended(&self, ending: &Ending) {
+        let reason = match ending.outcome {
+            Outcome::SignedIn { .. } => Reason::SignedIn,
+            Outcome::SignedOut { .. } => Reason::SignedOut,
+            _ => return,
+        };
+        match ending.dw {
+            DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt => self.retire_tokens(reason),
+            DwChange::Set { .. } | DwChange::Drop | DwChange::Missing(_) => self.retire(reason),
+        }
     }
 }

@@ -42,12 +42,23 @@ impl Arrival {
     /// shows neither a genuine token nor our seal has nothing that could come back, and must not
     /// fill our memory.
     pub(in crate::web) fn retire(&self, reason: Reason) {
+        self.retire_those(&self.all, reason);
+    }
+
+    /// The same, but for the DW session, which goes on as the new shopper's.
+    pub(in crate::web) fn retire_tokens(&self, reason: Reason) {
+        let dw = |tag: &Tag| self.presented.dwsid.iter().any(|dwsid| dwsid.tag() == *tag);
+        let tokens: Vec<Tag> = self.all.iter().filter(|tag| !dw(tag)).copied().collect();
+        self.retire_those(&tokens, reason);
+    }
+
+    fn retire_those(&self, tags: &[Tag], reason: Reason) {
         if self.access == Access::None && self.memory == Memory::default() {
             return;
         }
         let now = self.site.clock.monotonic();
-        let successors = self.all.iter().flat_map(|tag| successors(&self.site, *tag));
-        self.site.retired.retire(self.all.iter().copied().chain(successors), reason, now);
+        let successors = tags.iter().flat_map(|tag| successors(&self.site, *tag));
+        self.site.retired.retire(tags.iter().copied().chain(successors), reason, now);
     }
 
     /// Whether a logout or a login in another tab has made `ending` a thing of the past. An answer

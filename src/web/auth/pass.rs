@@ -7,15 +7,17 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::flow::Dw;
 use crate::route::Kind;
 use crate::session::write::Changes;
 use crate::site::Site;
+use crate::web::api::{bearer, foreign_cookies};
 use crate::web::hop::{Hop, untouched};
 use crate::web::routed;
 
 /// For the APIs: the DW session that the token belongs to.
 const SFDC_DWSID: HeaderName = HeaderName::from_static("sfdc_dwsid");
+/// For OCAPI: our client.
+const CLIENT_ID: HeaderName = HeaderName::from_static("x-dw-client-id");
 /// `guest` or `registered`.
 const CUSTOMER_TYPE: HeaderName = HeaderName::from_static("x-bff-customer-type");
 const CUSTOMER_ID: HeaderName = HeaderName::from_static("x-bff-customer-id");
@@ -24,8 +26,8 @@ const USID: HeaderName = HeaderName::from_static("x-bff-usid");
 const UPSTREAM: HeaderName = HeaderName::from_static("x-bff-upstream");
 
 /// What replaces headers of the request.
-const REPLACED: [HeaderName; 7] =
-    [AUTHORIZATION, COOKIE, SFDC_DWSID, CUSTOMER_TYPE, CUSTOMER_ID, USID, UPSTREAM];
+const REPLACED: [HeaderName; 8] =
+    [AUTHORIZATION, COOKIE, SFDC_DWSID, CLIENT_ID, CUSTOMER_TYPE, CUSTOMER_ID, USID, UPSTREAM];
 
 /// The headers of an allowed request.
 #[derive(Debug)]
@@ -56,24 +58,40 @@ impl Pass {
 
     /// Without a shopper: files, crawlers, and whoever has no session and begins none.
     pub(super) fn anonymous(site: &Site, kind: Kind, parts: &Parts) -> Self {
-        let mut pass = Self::new(routed::word(kind));
-        if let Some(cookies) = untouched(site, parts).filter(|_| is_page(kind)) {
-            pass.set(COOKIE, cookies);
+        if !is_page(kind) {
+            return Self::to_api(site, kind, parts);
         }
+        let mut pass = Self::new(routed::word(kind));
+        pass.set_if(COOKIE, untouched(site, kind, parts));
+        pass
+    }
+
+    /// To an API, with the token that a server of the operator's has by itself.
+    pub(super) fn of_front(site: &Site, kind: Kind, parts: &Parts, bearer: HeaderValue) -> Self {
+        let mut pass = Self::to_api(site, kind, parts);
+        pass.set(AUTHORIZATION, bearer);
         pass
     }
 
     /// As the shopper of `hop`, whose cookies are those after `changes`.
     pub(super) fn of_shopper(hop: &Hop, changes: &Changes) -> Self {
         let kind = hop.route.kind;
-        let mut pass = Self::new(routed::word(kind));
-        if is_page(kind) {
-            pass.identify(hop);
-            if let Some(cookies) = hop.cookies(Some(changes)) {
-                pass.set(COOKIE, cookies);
-            }
-        } else {
+        if !is_page(kind) {
+            let mut pass = Self::to_api(&hop.arrival.site, kind, &hop.parts);
             pass.authorize(hop);
+            return pass;
+        }
+        let mut pass = Self::new(routed::word(kind));
+        pass.identify(hop);
+        pass.set_if(COOKIE, hop.cookies(Some(changes)));
+        pass
+    }
+
+    fn to_api(site: &Site, kind: Kind, parts: &Parts) -> Self {
+        let mut pass = Self::new(routed::word(kind));
+        pass.set_if(COOKIE, foreign_cookies(site, &parts.headers));
+        if let Some(ocapi) = site.config.ocapi.as_ref().filter(|_| kind == Kind::Ocapi) {
+            pass.set_text(CLIENT_ID, &ocapi.client_id);
         }
         pass
     }
@@ -88,12 +106,15 @@ impl Pass {
 
     fn authorize(&mut self, hop: &Hop) {
         let Some(held) = hop.arrival.held() else { return };
-        self.set_text(AUTHORIZATION, &format!("Bearer {}", held.token.expose()));
-        match hop.arrival.facts(None).dw {
-            Dw::Live { held: dw, owner } if owner == held.claims.customer => {
-                self.set_text(SFDC_DWSID, dw.dwsid.expose());
-            }
-            _ => {}
+        self.set_if(AUTHORIZATION, bearer(&held.token));
+        if let Some(dwsid) = hop.arrival.dwsid_of(&held.claims.customer) {
+            self.set_text(SFDC_DWSID, dwsid.expose());
+        }
+    }
+
+    fn set_if(&mut self, name: HeaderName, value: Option<HeaderValue>) {
+        if let Some(value) = value {
+            self.set(name, value);
         }
     }
 

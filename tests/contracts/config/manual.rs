@@ -19,7 +19,9 @@ fn keys() -> Vec<String> {
             section = name.replacen("site", "sites.0", 1);
         } else if let Some((name, _)) = line.trim_start_matches("# ").split_once(" = ")
             && !section.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
         {
             keys.push(format!("{section}.{name}"));
         }

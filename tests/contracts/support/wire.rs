@@ -49,6 +49,12 @@ impl Sent {
     pub(crate) fn strict_client(&self) -> String {
         debase64(self.header("x-slas-client-auth").unwrap())
     }
+
+    /// `_sfdc_client_auth`, decoded: it has no `Basic` either.
+    #[track_caller]
+    pub(crate) fn sfdc_client(&self) -> String {
+        debase64(self.header("_sfdc_client_auth").unwrap())
+    }
 }
 
 #[track_caller]

@@ -5,10 +5,11 @@ use super::wire::Answer;
 use super::world::{HOST, ORIGIN, Plan, World};
 
 /// The headers that replace those of the request.
-pub(crate) const REPLACED: [&str; 7] = [
+pub(crate) const REPLACED: [&str; 8] = [
     "authorization",
     "cookie",
     "sfdc_dwsid",
+    "x-dw-client-id",
     "x-bff-customer-type",
     "x-bff-customer-id",
     "x-bff-usid",
@@ -18,6 +19,9 @@ pub(crate) const REPLACED: [&str; 7] = [
 /// A call of SCAPI that every shopper may make.
 pub(crate) const PRODUCT: &str = "/mobify/proxy/api/product/shopper-products/v1/organizations/\
      f_ecom_zzte_053/products/brompton?siteId=RefArch";
+/// Where a shopper makes a basket.
+pub(crate) const BASKETS: &str = "/mobify/proxy/api/checkout/shopper-baskets/v1/organizations/\
+     f_ecom_zzte_053/baskets?siteId=RefArch";
 /// A page of ECOM.
 pub(crate) const CART: &str = "/on/demandware.store/Sites-RefArch-Site/en_US/Cart-Show";
 

@@ -1,7 +1,7 @@
 //! The real binary, started with `serve --config` and ended by signals.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -25,10 +25,20 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(plan: &Plan, sandbox: &Sandbox) -> Self {
+        Self::start_trusting(plan, sandbox, None).await
+    }
+
+    /// With the certificates of `trusted` in place of the system's.
+    pub(crate) async fn start_trusting(
+        plan: &Plan,
+        sandbox: &Sandbox,
+        trusted: Option<&Path>,
+    ) -> Self {
         let name = format!("edge-{:016x}.toml", u64::from_be_bytes(random()));
         let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::write(&file, plan.config(sandbox)).expect("a file in the target directory");
         let mut child = Command::new(env!("CARGO_BIN_EXE_tandem"))
+            .envs(trusted.map(|certificates| ("SSL_CERT_FILE", certificates)))
             .args(["serve", "--config"])
             .arg(&file)
             .stdout(Stdio::piped())

@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     server: String,
     site: String,
     more: String,
-    head: Option<SocketAddr>,
+    head: Option<String>,
     ecom: Option<SocketAddr>,
     public_client: bool,
 }
@@ -86,6 +86,13 @@ impl World {
         self.ask(get("/bff/session").own_page().cookies(jar)).await.expect(200).json()
     }
 
+    /// What `/metrics` says.
+    pub(crate) async fn metrics(&self) -> String {
+        let mut line = Line::open(self.admin).await;
+        line.write(get("/metrics").bytes()).await;
+        line.answer("GET").await.expect(200).text()
+    }
+
     pub(crate) fn control(&self) -> &Control {
         self.sandbox.control()
     }
@@ -134,7 +141,13 @@ impl Plan {
 
     /// Another Head than the simulator's.
     pub(crate) fn head(mut self, address: SocketAddr) -> Self {
-        self.head = Some(address);
+        self.head = Some(format!("http://{address}"));
+        self
+    }
+
+    /// Another Head than the simulator's, by its origin.
+    pub(crate) fn head_at(mut self, origin: &str) -> Self {
+        self.head = Some(origin.to_owned());
         self
     }
 
@@ -169,7 +182,7 @@ impl Plan {
     pub(crate) fn config(&self, sandbox: &Sandbox) -> String {
         let Self { server, site, more, head, ecom, public_client } = self;
         let options = Options::default();
-        let head = head.unwrap_or_else(|| sandbox.head());
+        let head = head.clone().unwrap_or_else(|| format!("http://{}", sandbox.head()));
         let instance = sandbox.instance();
         let ecom = ecom.unwrap_or(instance);
         format!(
@@ -186,7 +199,7 @@ impl Plan {
             hosts = ["{HOST}"]
             public_origin = "{ORIGIN}"
             ocapi.base_url = "http://{instance}"
-            routes.head = "http://{head}"
+            routes.head = "{head}"
             routes.ecom = "http://{ecom}"
             {slas}
             {site}

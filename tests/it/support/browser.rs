@@ -105,6 +105,15 @@ impl Browser {
             .body(body)
     }
 
+    /// A script of the page sends a form.
+    #[track_caller]
+    pub(crate) fn sends(&self, path: &str, fields: &[(&str, &str)]) -> Asking {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        let body = form.extend_pairs(fields).finish();
+        let asking = Asking::new(self, Method::POST, path).scripted().header("origin", ORIGIN);
+        asking.header("content-type", "application/x-www-form-urlencoded").body(body)
+    }
+
     /// Logs in as a script of the page does.
     #[track_caller]
     pub(crate) fn logs_in(&self, (username, password): (&str, &str)) -> Asking {
@@ -247,6 +256,12 @@ impl Asking {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(known, _)| known != name);
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// As a server asks, which says nothing of where it comes from.
+    pub(crate) fn by_a_server(mut self) -> Self {
+        self.headers.retain(|(name, _)| !name.starts_with("sec-") && name != "origin");
         self
     }
 

@@ -14,7 +14,7 @@ impl Browser {
     pub(super) fn keeps_promises(&self, page: &Page, path: &str) {
         self.names_one_shopper(page);
         keeps_the_order(page);
-        if path.starts_with("/bff/") {
+        if path.starts_with("/bff/") || path.starts_with("/mobify/") {
             self.tells_no_secret(page);
         }
     }

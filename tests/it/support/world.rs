@@ -6,7 +6,9 @@ use std::time::Duration;
 use tandem::app::App;
 use tandem::clock::Clock;
 use tandem::config::{Config, Layers};
-use tandem::sandbox::{Control, EcomKind, EnforceHttps, Operation, Options, Sandbox, Upstream};
+use tandem::sandbox::{
+    ClientKind, Control, EcomKind, EnforceHttps, Operation, Options, Sandbox, Upstream,
+};
 use tandem::serve::Bound;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -62,14 +64,21 @@ pub(crate) struct Setup {
     pub(crate) time: Time,
     options: Options,
     settings: Vec<(String, String)>,
+    rules: String,
 }
 
 impl Setup {
     pub(crate) fn new(client: Client, mode: Mode, time: Time) -> Self {
         let redirect_uri = "https://shop.test/callback".to_owned();
         let hybrid_auth = mode == Mode::Hybrid;
-        let options = Options { redirect_uri, hybrid_auth, ..Options::default() };
-        Self { client, mode, time, options, settings: Vec::new() }
+        let ecom_client = match client {
+            Client::Private => ClientKind::Private,
+            Client::Public => ClientKind::Public,
+        };
+        let ecom = if hybrid_auth { EcomKind::HybridAuth } else { EcomKind::Plain };
+        let options =
+            Options { redirect_uri, hybrid_auth, ecom, ecom_client, ..Options::default() };
+        Self { client, mode, time, options, settings: Vec::new(), rules: String::new() }
     }
 
     /// A private client that bridges when a shopper lands: what the defaults say.
@@ -128,12 +137,6 @@ impl Setup {
         self.with_site("cookies.profile", "plugin-slas")
     }
 
-    /// Under Hybrid Auth, the platform's pages hand tokens over.
-    pub(crate) fn with_platform_tokens(mut self) -> Self {
-        self.options.ecom = EcomKind::HybridAuth;
-        self
-    }
-
     /// Access tokens live for so many seconds.
     pub(crate) fn with_access_life(mut self, seconds: u64) -> Self {
         self.options.access_life = Duration::from_secs(seconds);
@@ -150,6 +153,12 @@ impl Setup {
     /// A key of the site, such as `session.after_logout`.
     pub(crate) fn with_site(self, key: &str, value: &str) -> Self {
         self.with(&format!("sites.refarch.{key}"), value)
+    }
+
+    /// An exception of the route table, in TOML.
+    pub(crate) fn with_route(mut self, rule: &str) -> Self {
+        self.rules = format!("{}\n[[sites.routes.rules]]\n{rule}\n", self.rules);
+        self
     }
 
     /// Upstreams are given up on soon, for tests in which one hangs.
@@ -188,7 +197,8 @@ impl Setup {
         let sandbox =
             Sandbox::start(self.options.clone(), clock.clone()).await.expect("free ports");
         let variables = self.variables(&sandbox);
-        let layers = Layers::merge("test.toml", SHOP, variables).expect("TOML");
+        let layers =
+            Layers::merge("test.toml", &format!("{SHOP}{}", self.rules), variables).expect("TOML");
         let config = Config::from_layers(&layers).expect("a configuration without problems");
         let admin = config.admin_listen;
         let app = App::new(config, clock.clone()).expect("TLS roots");

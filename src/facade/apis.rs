@@ -1,0 +1,216 @@
+//! Which addresses of SCAPI and OCAPI a shopper's token may go to: those of the own organisation
+//! and site, and none by which tokens are made.
+
+use http::Method;
+
+use super::{Refusal, parameters};
+use crate::route::path::{EncodedSlash, is_plain};
+
+/// The methods that pass. A preflight is for us to answer, and nobody else's pages call here.
+const METHODS: [Method; 6] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// Families of SCAPI that a shopper only reads.
+const READ_ONLY: [&str; 8] = [
+    "shopper-configurations",
+    "shopper-experience",
+    "shopper-products",
+    "shopper-promotions",
+    "shopper-search",
+    "shopper-seo",
+    "shopper-stores",
+    "shopper-availability",
+];
+
+/// Whether a request to SCAPI at `path` may go on with the shopper's token.
+pub fn scapi(
+    method: &Method,
+    path: &str,
+    query: Option<&str>,
+    organization: &str,
+    site: &str,
+) -> Result<(), Refusal> {
+    let segments = segments(path)?;
+    // `/{family}/{api}/{version}/organizations/{organization}/…`
+    let [family, api, version, "organizations", named, rest @ ..] = segments.as_slice() else {
+        return Err(Refusal::Forbidden);
+    };
+    let literal = is_literal(family) && is_literal(api) && is_version(version);
+    let ours = literal && *named == organization && !api.eq_ignore_ascii_case("auth");
+    if !ours || rest.is_empty() {
+        return Err(Refusal::Forbidden);
+    }
+    is_of_site(query, "siteId", site)?;
+    let reads = method.is_safe();
+    // Nobody deletes a customer by a shopper's token.
+    let deletes_customer = *method == Method::DELETE && matches!(rest, ["customers", _]);
+    if !METHODS.contains(method) || (READ_ONLY.contains(api) && !reads) || deletes_customer {
+        return Err(Refusal::Method);
+    }
+    Ok(())
+}
+
+/// Whether a request to the OCAPI Shop API at `path` may go on with the shopper's token.
+/// `client_id` is the site's.
+pub fn ocapi(
+    method: &Method,
+    path: &str,
+    query: Option<&str>,
+    site: &str,
+    client_id: &str,
+) -> Result<(), Refusal> {
+    let segments = segments(path)?;
+    let ["s", named, "dw", "shop", version, resource, rest @ ..] = segments.as_slice() else {
+        return Err(Refusal::Forbidden);
+    };
+    // By these, tokens and DW sessions are made, which is our own business.
+    let auth = rest.first().is_some_and(|segment| is_word(segment, "auth"));
+    let makes = *resource == "sessions" || (*resource == "customers" && auth);
+    if *named != site || !is_version(version) || !is_literal(resource) || makes {
+        return Err(Refusal::Forbidden);
+    }
+    let query = pairs(query)?;
+    let foreign = query.iter().any(|(name, value)| match name.to_ascii_lowercase().as_str() {
+        "client_id" => value != client_id,
+        // `method` makes a GET another method, `callback` a script that any page may include.
+        "method" | "callback" => true,
+        _ => false,
+    });
+    let twice = query.iter().filter(|(name, _)| name.eq_ignore_ascii_case("client_id")).count() > 1;
+    if foreign || twice {
+        return Err(Refusal::Forbidden);
+    }
+    if METHODS.contains(method) { Ok(()) } else { Err(Refusal::Method) }
+}
+
+fn segments(path: &str) -> Result<Vec<&str>, Refusal> {
+    if !is_plain(path.as_bytes(), EncodedSlash::Refused) {
+        return Err(Refusal::Forbidden);
+    }
+    Ok(path.split('/').skip(1).collect())
+}
+
+/// An upstream cannot take it for another word.
+fn is_literal(segment: &str) -> bool {
+    segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// Whether an upstream may take `segment` for `word`.
+fn is_word(segment: &str, word: &str) -> bool {
+    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
+    decoded.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case(word))
+}
+
+/// `v1`, `v24_5`.
+fn is_version(segment: &str) -> bool {
+    segment.strip_prefix('v').is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
+    })
+}
+
+/// `name` stands in the query not at all, or once and with the own site.
+fn is_of_site(query: Option<&str>, name: &str, site: &str) -> Result<(), Refusal> {
+    let pairs = pairs(query)?;
+    let mut named = pairs.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    match (named.next(), named.next()) {
+        (None, _) => Ok(()),
+        (Some((_, value)), None) if value == site => Ok(()),
+        _ => Err(Refusal::Forbidden),
+    }
+}
+
+fn pairs(query: Option<&str>) -> Result<parameters::Pairs, Refusal> {
+    parameters::pairs(query.unwrap_or_default().as_bytes())
+        .ok_or(Refusal::Malformed("The query is too long."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRODUCTS: &str = "/product/shopper-products/v1/organizations/f_ecom_zzte_053/products";
+    const CUSTOMER: &str =
+        "/customer/shopper-customers/v1/organizations/f_ecom_zzte_053/customers/x";
+    const SHOP: &str = "/s/RefArch/dw/shop/v24_5/products/1";
+
+    fn scapi_at(method: &Method, path: &str, query: &str) -> Result<(), Refusal> {
+        scapi(method, path, Some(query), "f_ecom_zzte_053", "RefArch")
+    }
+
+    fn ocapi_at(path: &str, query: &str) -> Result<(), Refusal> {
+        ocapi(&Method::GET, path, Some(query), "RefArch", "client")
+    }
+
+    #[test]
+    fn own_organisation_and_site_pass() {
+        for query in ["", "siteId=RefArch", "ids=a,b&siteId=RefArch&allImages=true"] {
+            assert_eq!(scapi_at(&Method::GET, PRODUCTS, query), Ok(()), "{query}");
+        }
+        let custom = "/custom/loyalty/v1/organizations/f_ecom_zzte_053/points";
+        assert_eq!(scapi_at(&Method::POST, custom, "siteId=RefArch"), Ok(()));
+        assert_eq!(ocapi_at(SHOP, "expand=prices&client_id=client"), Ok(()));
+    }
+
+    #[test]
+    fn attack_46_another_tenant_and_the_auth_service_are_out_of_reach() {
+        for path in [
+            "/product/shopper-products/v1/organizations/f_ecom_other_001/products",
+            "/product/shopper-products/v1/organizations/%66_ecom_zzte_053/products",
+            "/shopper/auth/v1/organizations/f_ecom_zzte_053/oauth2/trusted-system/token",
+            "/shopper/%61uth/v1/organizations/f_ecom_zzte_053/oauth2/token",
+            "/shopper/auth/v1/organizations/f_ecom_zzte_053/oauth2/token/",
+            "/x/../shopper/auth/v1/organizations/f_ecom_zzte_053/oauth2/token",
+            "/product/shopper-products/v1/organizations/f_ecom_zzte_053",
+            "/product/shopper-products/v1/organizations/f_ecom_zzte_053/../f_ecom_other_001/x",
+            "/product/shopper-products/v1/sites/RefArch",
+            "/",
+        ] {
+            assert_eq!(scapi_at(&Method::GET, path, ""), Err(Refusal::Forbidden), "{path}");
+        }
+    }
+
+    #[test]
+    fn attack_47_another_site_or_two_of_them_are_refused() {
+        for query in [
+            "siteId=Other",
+            "siteId=RefArch&siteId=Other",
+            "siteId=RefArch&siteId=RefArch",
+            "siteId=",
+            "siteid=Other",
+            "site%49d=Other",
+        ] {
+            assert_eq!(scapi_at(&Method::GET, PRODUCTS, query), Err(Refusal::Forbidden), "{query}");
+        }
+        for path in [
+            "/s/Other/dw/shop/v24_5/products/1",
+            "/s/-/dw/shop/v24_5/products/1",
+            "/s/-/dw/data/v24_5/sites",
+            "/s/RefArch/dw/data/v24_5/sites",
+            "/s/RefArch/dw/shop/v24_5",
+            "/s/RefArch/dw/shop/v24_5/sessions",
+            "/s/RefArch/dw/shop/v24_5/%73essions",
+            "/s/RefArch/dw/shop/v24_5/customers/auth",
+            "/s/RefArch/dw/shop/v24_5/customers/%61uth;x",
+            "/on/demandware.store/Sites-RefArch-Site/en_US/Home-Show",
+            "/s/RefArch/../-/dw/data/v24_5/sites",
+        ] {
+            assert_eq!(ocapi_at(path, ""), Err(Refusal::Forbidden), "{path}");
+        }
+    }
+
+    #[test]
+    fn attack_49_methods_outside_the_list_are_refused() {
+        let patch = Method::PATCH;
+        assert_eq!(scapi_at(&patch, CUSTOMER, ""), Ok(()));
+        assert_eq!(scapi_at(&Method::DELETE, CUSTOMER, ""), Err(Refusal::Method));
+        assert_eq!(scapi_at(&Method::POST, PRODUCTS, ""), Err(Refusal::Method));
+        assert_eq!(scapi_at(&Method::TRACE, CUSTOMER, ""), Err(Refusal::Method));
+    }
+
+    #[test]
+    fn ocapi_parameters_that_change_what_a_request_is_are_refused() {
+        for query in ["method=delete", "Method=DELETE", "callback=evil", "client_id=other"] {
+            assert_eq!(ocapi_at(SHOP, query), Err(Refusal::Forbidden), "{query}");
+        }
+    }
+}

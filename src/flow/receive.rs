@@ -1,0 +1,43 @@
+//! Tokens that a head has fetched by itself, through the SLAS façade.
+//!
+//! No question is asked: the head may have more to do with these tokens (it moves the guest's
+//! basket itself) before a DW session is made for them, by the next page.
+
+use super::journey::{Goal, Journey};
+use super::{BridgeMode, DwChange, Ending, Facts, Intent, Outcome, TokenChange};
+use crate::session::{CustomerType, Grant};
+
+/// Nothing becomes of the browser's state.
+#[must_use]
+pub fn unchanged() -> Ending {
+    Ending {
+        outcome: Outcome::Ready,
+        tokens: TokenChange::Keep,
+        dw: DwChange::Keep,
+        session_expired: false,
+        guest_adoption_refused: false,
+    }
+}
+
+/// What becomes of the browser's state when `grant` takes the place of its tokens.
+#[must_use]
+pub fn receive(facts: Facts, grant: Box<Grant>) -> Ending {
+    let shopper = &grant.claims.customer;
+    let changed = facts.customer() != Some(shopper);
+    let hybrid = facts.policy.mode == BridgeMode::HybridAuth;
+    let journey = Journey::new(facts, Goal::Arrive(Intent::Api));
+    let strange = changed || journey.dw_owner().is_some_and(|owner| owner != shopper);
+    let dw = match grant.dw.clone().filter(|_| hybrid) {
+        Some(cookies) => DwChange::Set { cookies, owner: shopper.clone() },
+        None if strange => DwChange::Drop,
+        None => DwChange::Keep,
+    };
+    let signed_in = changed && shopper.kind == CustomerType::Registered;
+    Ending {
+        outcome: if signed_in { Outcome::SignedIn { basket_lost: false } } else { Outcome::Ready },
+        tokens: TokenChange::Set(grant),
+        dw,
+        session_expired: false,
+        guest_adoption_refused: false,
+    }
+}

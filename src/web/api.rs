@@ -1,0 +1,199 @@
+//! The Commerce APIs and the instance's OCAPI, with the shopper's token from the cookie.
+//!
+//! Path and query go on octet for octet, once they are known to be those of the own organisation
+//! and site. The body is streamed; only a short one is kept, to be sent once more if the API no
+//! longer accepts a token that seemed good.
+
+mod answer;
+mod body;
+mod crawler;
+mod onward;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::FromRequestParts as _;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use http::header::{HeaderValue, UPGRADE};
+use http::request::Parts;
+
+use super::arrival::{Arrival, Travelled};
+use super::caller;
+use super::slas::{no_access_token, refused, token_after};
+use super::visit::{is_crawler, is_reading};
+use crate::app::App;
+use crate::facade::apis;
+use crate::flow::{self, Facts, Intent, TokenChange};
+use crate::ids::AccessToken;
+use crate::peer::ClientAddress;
+use crate::problem::Problem;
+use crate::retired::Reason;
+use crate::route::{Kind, Route, TokenNeed};
+use crate::session::CustomerType;
+use crate::site::Site;
+use body::Upload;
+use onward::dwsid;
+pub(super) use onward::foreign_cookies;
+
+/// A call on its way to an API.
+struct Call {
+    app: Arc<App>,
+    site: Arc<Site>,
+    route: Arc<Route>,
+    /// Path and query as the API gets them.
+    target: String,
+    parts: Parts,
+}
+
+/// Answers a call of an API at `path`, below the route's own.
+pub(super) async fn call(
+    app: Arc<App>,
+    site: Arc<Site>,
+    route: Arc<Route>,
+    path: &str,
+    mut parts: Parts,
+    body: Body,
+) -> Result<Response, Problem> {
+    check(&site, &route, path, &parts)?;
+    // There are no WebSockets behind this.
+    parts.headers.remove(UPGRADE);
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let call = Call { app, site, route, target: format!("/{path}{query}"), parts };
+    if is_crawler(&call.parts.headers, &call.app.crawlers) {
+        return call.for_crawler().await;
+    }
+    if let Some(bearer) = bearer_of_a_front(&call.site, &call.parts) {
+        let upload = Upload::streamed(body);
+        return Ok(call.forwarded(upload, Some(&bearer), None).await);
+    }
+    if call.route.token == TokenNeed::None {
+        return Ok(call.forwarded(Upload::streamed(body), None, None).await);
+    }
+    call.for_shopper(body).await
+}
+
+/// The rules that need nothing but the request's own line and headers.
+pub(super) fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Result<(), Problem> {
+    let (path, query, method) = (format!("/{path}"), parts.uri.query(), &parts.method);
+    let (config, id) = (&site.config, site.config.id.as_str());
+    let checked = match (route.kind, &config.ocapi) {
+        (Kind::Ocapi, Some(ocapi)) => apis::ocapi(method, &path, query, id, &ocapi.client_id),
+        (Kind::Ocapi, None) => return Err(Problem::NotFound),
+        _ => apis::scapi(method, &path, query, &config.slas.organization_id, id),
+    };
+    checked.map_err(refused)?;
+    caller::means_site(&parts.headers, config)
+}
+
+/// The token of a server that renders pages, where the operator trusts it to have one.
+pub(super) fn bearer_of_a_front(site: &Site, parts: &Parts) -> Option<HeaderValue> {
+    let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
+    let trusted = client.is_some_and(|ip| site.config.bearer_from.is_trusted(ip));
+    let bearer = caller::authorization(&parts.headers, "Bearer");
+    bearer.filter(|_| trusted && caller::is_server(&parts.headers))
+}
+
+impl Call {
+    async fn for_shopper(mut self, body: Body) -> Result<Response, Problem> {
+        let app = Arc::clone(&self.app);
+        let arrival = Arrival::from_request_parts(&mut self.parts, &app).await?;
+        let first = match self.renewed(&arrival, arrival.facts(None)).await {
+            Ok(first) => first,
+            Err(answer) => return answer,
+        };
+        let token = token_after(&arrival, &first);
+        if token.is_none() && self.route.kind == Kind::Scapi {
+            return Ok(dressed(&arrival, &first, no_access_token()));
+        }
+        let customer = first.customer(&arrival);
+        let registered = customer.is_some_and(|it| it.kind == CustomerType::Registered);
+        if self.route.token == TokenNeed::Registered && !registered {
+            return Ok(dressed(&arrival, &first, Problem::SignInNeeded.into_response()));
+        }
+        let patience = self.route.timeout;
+        let upload = Upload::read(body, &self.parts, patience).await?;
+        let again = upload.again();
+        let session = dwsid(&arrival, &first);
+        let bearer = token.as_ref().and_then(bearer);
+        let response = self.forwarded(upload, bearer.as_ref(), session.as_ref()).await;
+        if response.status() != StatusCode::UNAUTHORIZED || token.is_none() {
+            return Ok(dressed(&arrival, &first, response));
+        }
+        let (response, says_changed) = answer::unauthorized(response).await;
+        if says_changed {
+            return signed_out(&arrival);
+        }
+        match again {
+            // A token made a moment ago that is not accepted will not get better.
+            Some(again) if first.ending.tokens == TokenChange::Keep => {
+                self.once_more(&arrival, again, response).await
+            }
+            _ => Ok(dressed(&arrival, &first, response)),
+        }
+    }
+
+    /// Renews the token that the API refuses, and sends the call once more.
+    async fn once_more(
+        &self,
+        arrival: &Arrival,
+        upload: Upload,
+        refusal: Response,
+    ) -> Result<Response, Problem> {
+        let second = match self.renewed(arrival, arrival.facts_to_renew()).await {
+            Ok(second) => second,
+            Err(answer) => return answer,
+        };
+        let TokenChange::Set(grant) = &second.ending.tokens else {
+            return Ok(dressed(arrival, &second, refusal));
+        };
+        let (bearer, session) = (bearer(&grant.access), dwsid(arrival, &second));
+        let response = self.forwarded(upload, bearer.as_ref(), session.as_ref()).await;
+        Ok(dressed(arrival, &second, response))
+    }
+
+    /// The browser's tokens, renewed if need be; or the answer for a browser that has none.
+    async fn renewed(
+        &self,
+        arrival: &Arrival,
+        facts: Facts,
+    ) -> Result<Travelled, Result<Response, Problem>> {
+        let travelled = match arrival.travel(facts, Intent::Api).await {
+            // A call that a login in another tab has overtaken still works; it changes nothing.
+            Err(Problem::LoginConflict) => arrival.finish(flow::unchanged(), None),
+            travelled => travelled,
+        };
+        let travelled = travelled.map_err(Err)?;
+        let told = if travelled.ending.session_expired {
+            Some(Problem::SessionExpired)
+        } else {
+            travelled.ending.outcome.trouble().map(Problem::Upstream)
+        };
+        match told {
+            Some(problem) => Err(Ok(dressed(arrival, &travelled, problem.into_response()))),
+            None => Ok(travelled),
+        }
+    }
+
+    fn reads(&self) -> bool {
+        is_reading(&self.parts.method)
+    }
+}
+
+/// The password was changed elsewhere: every token of before is dead, and so is this session.
+fn signed_out(arrival: &Arrival) -> Result<Response, Problem> {
+    arrival.retire(Reason::SignedOut);
+    let travelled = arrival.finish(flow::signed_out_here(), None)?;
+    Ok(dressed(arrival, &travelled, Problem::SessionExpired.into_response()))
+}
+
+fn dressed(arrival: &Arrival, travelled: &Travelled, mut response: Response) -> Response {
+    arrival.dress(travelled, &mut response);
+    response
+}
+
+pub(super) fn bearer(token: &AccessToken) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

@@ -1,0 +1,90 @@
+//! Who calls the façade or an API: a page of this shop, a server, or nobody we answer. Pure.
+
+use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
+use http::{HeaderMap, HeaderValue, Method};
+
+use super::guard;
+use crate::config;
+use crate::problem::Problem;
+
+/// Headers that a page of another origin cannot add without asking first.
+const NOT_FOR_STRANGERS: [&str; 3] = ["authorization", "x-bff", "x-site-id"];
+
+/// Whether this is no browser: those say at least one of these with every call of a script.
+pub(super) fn is_server(headers: &HeaderMap) -> bool {
+    !headers.contains_key("sec-fetch-site") && !headers.contains_key(ORIGIN)
+}
+
+/// Whether a call may change state at `site`.
+///
+/// As [`guard::may_change_state`], but a server has no pages: it is let in where it brings no
+/// cookies that could be misused, or a header that a stranger's page cannot add.
+pub(super) fn may_change_state(
+    method: &Method,
+    headers: &HeaderMap,
+    site: &config::Site,
+) -> Result<(), Problem> {
+    if is_server(headers) && (!headers.contains_key(COOKIE) || is_own(headers)) {
+        return Ok(());
+    }
+    guard::may_change_state(method, headers, site)
+}
+
+/// Whether there is a header that a stranger's page cannot add.
+fn is_own(headers: &HeaderMap) -> bool {
+    NOT_FOR_STRANGERS.iter().any(|name| headers.contains_key(*name))
+}
+
+/// Whether `x-site-id`, where it is sent, names this site: it only confirms what host and path say.
+pub(super) fn means_site(headers: &HeaderMap, site: &config::Site) -> Result<(), Problem> {
+    let foreign = |value: &HeaderValue| value.as_bytes() != site.id.as_str().as_bytes();
+    if headers.get_all("x-site-id").iter().any(foreign) {
+        return Err(Problem::BadRequest("The header x-site-id names another site."));
+    }
+    Ok(())
+}
+
+/// The one `Authorization` of that scheme, marked sensitive.
+pub(super) fn authorization(headers: &HeaderMap, scheme: &str) -> Option<HeaderValue> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    let (named, rest) = value.to_str().ok()?.split_once(' ')?;
+    if !named.eq_ignore_ascii_case(scheme) || rest.trim().is_empty() {
+        return None;
+    }
+    // SCAPI refuses another spelling of the scheme.
+    let mut value = HeaderValue::from_str(&format!("{scheme} {}", rest.trim())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn a_browser_is_never_taken_for_a_server() {
+        assert!(is_server(&headers(&[("cookie", "a=b"), ("sec-fetch-mode", "cors")])));
+        assert!(!is_server(&headers(&[("sec-fetch-site", "cross-site")])));
+        assert!(!is_server(&headers(&[("origin", "null")])));
+    }
+
+    #[test]
+    fn attack_57_two_credentials_or_another_scheme_are_none() {
+        let mut twice = headers(&[("authorization", "Bearer a")]);
+        twice.append(AUTHORIZATION, HeaderValue::from_static("Bearer b"));
+        assert_eq!(authorization(&twice, "Bearer"), None);
+        for value in ["Bearer", "Bearer ", "Basic eDp5", "Bearerx y"] {
+            assert_eq!(authorization(&headers(&[("authorization", value)]), "Bearer"), None);
+        }
+        let one = authorization(&headers(&[("authorization", "bearer  x.y.z ")]), "Bearer");
+        assert_eq!(one.unwrap(), "Bearer x.y.z");
+    }
+}

@@ -1,0 +1,76 @@
+//! Tokens that pass through become the browser's, or leave it.
+
+use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
+
+use super::said::Message;
+use super::{Facade, answer};
+use crate::facade::body;
+use crate::flow::{self, Cause, Facts, Intent, Outcome, Trouble};
+use crate::problem::Problem;
+use crate::retired::Reason;
+use crate::session::{CustomerType, Grant};
+use crate::upstream::http::Reply;
+use crate::web::arrival::Travelled;
+
+impl Facade {
+    /// Tokens become cookies, and leave the body where scripts must not see them.
+    pub(super) async fn keep(&self, reply: &Reply) -> Result<Response, Problem> {
+        const NONSENSE: Trouble = Trouble { cause: Cause::Unavailable, retry_after: None };
+        let mut said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let tokens = body::tokens(&said).ok_or(Problem::Upstream(NONSENSE))?;
+        let reply = Reply {
+            status: reply.status,
+            headers: reply.headers.clone(),
+            body: tokens.to_string().into(),
+        };
+        let grant = self.arrival.site.slas.received(&reply).map_err(Problem::Upstream)?;
+        if is_demotion(&self.arrival.facts(None), &grant) {
+            // Heads become guests whenever a refresh fails, even by an outage: a shopper whose
+            // session still lives stays signed in.
+            let renewed = self.renew(None).await?;
+            if renewed.status() != http::StatusCode::UNAUTHORIZED {
+                return Ok(renewed);
+            }
+        }
+        let travelled = self.receive(grant)?;
+        if !self.arrival.site.names.tokens_are_readable() {
+            body::strip(&mut said);
+        }
+        let response = answer::json(reply.status, &said, &reply.headers);
+        Ok(self.dressed(response, Some(&travelled)))
+    }
+
+    /// What the browser holds from now on.
+    pub(super) fn receive(&self, grant: Grant) -> Result<Travelled, Problem> {
+        let ending = flow::receive(self.arrival.facts(None), Box::new(grant));
+        let signed_in = matches!(ending.outcome, Outcome::SignedIn { .. });
+        let travelled = self.arrival.finish(ending, None)?;
+        if signed_in {
+            self.arrival.retire(Reason::SignedIn);
+        }
+        Ok(travelled)
+    }
+
+    /// Signs out here, whatever SLAS says; no guest follows, because heads begin their own.
+    pub(super) async fn leave(&mut self, message: &Message) -> Result<Response, Problem> {
+        let all_devices = message.get("hint") == Some("all-sessions");
+        self.arrival.retire(Reason::SignedOut);
+        self.arrival.catch_up().await;
+        self.arrival.retire(Reason::SignedOut);
+        let mut facts = self.arrival.facts(None);
+        facts.policy.guest_after_logout = false;
+        let journey = self.arrival.travel(facts, Intent::SignOut { all_devices });
+        let travelled = tokio::time::timeout(self.app.server.request_timeout / 2, journey)
+            .await
+            .unwrap_or_else(|_| self.arrival.finish(flow::signed_out_here(), None))?;
+        Ok(self.dressed(answer::signed_out().into_response(), Some(&travelled)))
+    }
+}
+
+/// A guest's tokens for a browser that holds a registered shopper's refresh token.
+fn is_demotion(facts: &Facts, grant: &Grant) -> bool {
+    let registered = CustomerType::Registered;
+    grant.claims.customer.kind == CustomerType::Guest
+        && facts.refresh.as_ref().is_some_and(|held| held.kind == registered)
+}

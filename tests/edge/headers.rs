@@ -1,0 +1,160 @@
+//! What an upstream is told about a request, and what of its answer reaches the browser
+//! (attacks 50, 53 to 58, 66).
+
+use crate::support::{Ask, Head, StandIn, World, get};
+
+const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+/// What a client may write to be taken for somebody, or something, else.
+const FORGED: [&str; 34] = [
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Uri",
+    "X-Forwarded-Method",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Server",
+    "Forwarded",
+    "X-Real-IP",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "X-Client-IP",
+    "X-Upstream",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "sfdc_dwsid",
+    "sfdc_refresh_token",
+    "_sfdc_client_auth",
+    "x-slas-client-auth",
+    "x-grant-type",
+    "X-BFF-Customer-Id",
+    "X-Auth-Request-User",
+    "x-middleware-subrequest",
+    "X-HTTP-Method-Override",
+    "x-dw-http-method-override",
+    "X_Forwarded_For",
+    "X.Forwarded.For",
+    "X_BFF",
+    "x.bff",
+    "Content_Length",
+    "X_Auth_Request_User",
+    "sfdc-dwsid",
+    "Proxy",
+];
+
+fn forged(ask: Ask) -> Ask {
+    FORGED.iter().fold(ask, |ask, name| ask.header(name, "6.6.6.6"))
+}
+
+#[tokio::test]
+async fn attacks_50_53_and_55_to_58_nothing_forged_goes_on_and_nothing_is_asked_elsewhere() {
+    let (head, evil) = (StandIn::answering(EMPTY).await, Head::bind().await);
+    let world = World::with().head(head.address).start().await;
+    let jar = world.guest().await;
+    for path in ["/page", "/assets/app.js"] {
+        let ask = forged(get(path).own_page().cookies(&jar));
+        let ask = ["x-upstream", "x-forwarded-server", "x-original-url", "x-rewrite-url"]
+            .iter()
+            .fold(ask, |ask, name| ask.header(name, &format!("http://{}/evil", evil.address)));
+        world.ask(ask).await.expect(200);
+        let asked = head.asked();
+        let (top, _) = asked.last().unwrap();
+        assert_eq!(top.first, format!("GET {path} HTTP/1.1"));
+        assert_eq!(top.all("host"), [head.address.to_string()]);
+        assert_eq!(top.all("x-forwarded-for"), ["127.0.0.1"]);
+        assert_eq!(top.all("x-forwarded-proto"), ["https"]);
+        assert_eq!(top.all("x-forwarded-host"), ["shop.test"]);
+        let ours = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
+        for name in FORGED.map(str::to_lowercase) {
+            let kept = !ours.contains(&name.as_str()) && top.header(&name).is_some();
+            assert!(!kept, "{name} reaches the Head");
+        }
+    }
+    let dialled = tokio::time::timeout(std::time::Duration::from_millis(50), evil.line()).await;
+    assert!(dialled.is_err(), "somebody was asked whom a header named");
+}
+
+#[tokio::test]
+async fn attack_54_of_a_trusted_proxys_chain_the_right_most_untrusted_address_is_the_client() {
+    let head = StandIn::answering(EMPTY).await;
+    let trusted = "trusted_proxies = [\"127.0.0.0/8\", \"10.0.0.0/8\"]";
+    let world = World::with().server(trusted).head(head.address).start().await;
+    let ask = get("/page").own_page();
+    for (ask, chain) in [
+        (ask.clone(), "127.0.0.1"),
+        (
+            ask.clone().header("x-forwarded-for", "6.6.6.6, 203.0.113.7, 10.0.0.2"),
+            "203.0.113.7, 10.0.0.2, 127.0.0.1",
+        ),
+        (
+            ask.clone()
+                .header("x-forwarded-for", "6.6.6.6")
+                .header("x-forwarded-for", "203.0.113.7, 10.0.0.2"),
+            "203.0.113.7, 10.0.0.2, 127.0.0.1",
+        ),
+        (ask.header("forwarded", "for=6.6.6.6").header("x-real-ip", "6.6.6.6"), "127.0.0.1"),
+    ] {
+        world.ask(ask).await.expect(200);
+        let asked = head.asked();
+        assert_eq!(asked.last().unwrap().0.all("x-forwarded-for"), [chain]);
+    }
+}
+
+#[tokio::test]
+async fn a_location_at_the_upstream_is_one_of_ours_and_others_stay() {
+    let head = Head::bind().await;
+    let world = World::with().head(head.address).start().await;
+    let at = head.address;
+    for (location, seen) in [
+        (format!("http://{at}/a%2Fb/?x=//y#z"), "https://shop.test/a%2Fb/?x=//y#z"),
+        (format!("https://{at}/"), "https://shop.test/"),
+        (format!("//{at}/x"), "https://shop.test/x"),
+        ("/local".to_owned(), "/local"),
+        ("https://login.example/x".to_owned(), "https://login.example/x"),
+        (format!("http://{at}@evil.test/"), &*format!("http://{at}@evil.test/")),
+    ] {
+        let mut line = world.line().await;
+        line.write(get("/page").own_page().bytes()).await;
+        let (mut upstream, _) = head.asked().await;
+        let answer = "HTTP/1.1 302 Found\r\ncontent-length: 0\r\nconnection: close\r\nlocation: ";
+        upstream.write(format!("{answer}{location}\r\n\r\n")).await;
+        assert_eq!(line.answer("GET").await.expect(302).header("location"), Some(seen));
+    }
+}
+
+#[tokio::test]
+async fn attack_66_cookies_of_an_upstream_that_would_be_ours_or_everybodys_are_filtered() {
+    let head = StandIn::answering(
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\
+         set-cookie: __Host-tandem=evil; Path=/; Secure\r\n\
+         set-cookie: =__Host-tandem=evil\r\n\
+         set-cookie: a=1; Domain=.test; Path=/; Priority=High\r\n\
+         set-cookie: b=2; domain=evil.test\r\n\
+         set-cookie: c=3;Domain=shop.test;  HttpOnly\r\n\
+         set-cookie: d=4; Expires=Thu, 01-Jan-1970 00:00:10 GMT\r\n\r\n",
+    )
+    .await;
+    let world = World::with().head(head.address).start().await;
+    for path in ["/page", "/assets/app.js"] {
+        let answer = world.ask(get(path).own_page()).await;
+        assert_eq!(
+            answer.expect(200).all("set-cookie"),
+            [
+                "a=1; Path=/; Priority=High",
+                "b=2",
+                "c=3;Domain=shop.test;  HttpOnly",
+                "d=4; Expires=Thu, 01-Jan-1970 00:00:10 GMT",
+            ],
+            "{path}"
+        );
+    }
+    let metrics = world.metrics().await;
+    for line in [
+        "tandem_cookies_filtered_total{reason=\"sealed_name\"} 2",
+        "tandem_cookies_filtered_total{reason=\"no_name\"} 2",
+        "tandem_cookies_filtered_total{reason=\"foreign_domain\"} 4",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
+}

@@ -1,0 +1,92 @@
+//! HTTP/2 as a browser speaks it, and as somebody speaks it who writes the frames by hand.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::wire::Line;
+use super::world::HOST;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A connection of a well-behaved client.
+pub(crate) struct Http2 {
+    send: SendRequest<Body>,
+    connection: JoinHandle<Result<(), hyper::Error>>,
+}
+
+impl Http2 {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("the listener accepts");
+        let shaken = handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
+        let (send, connection) = shaken.expect("a handshake");
+        Self { send, connection: tokio::spawn(connection) }
+    }
+
+    pub(crate) async fn ask(&mut self, request: Request<Body>) -> Response<Incoming> {
+        let answer = timeout(PATIENCE, self.send.send_request(request)).await;
+        answer.expect("an answer in time").expect("an answer")
+    }
+
+    /// Returns when the server has ended the connection.
+    pub(crate) async fn ends(self) {
+        let _ = timeout(PATIENCE, self.connection).await.expect("the connection ends in time");
+    }
+}
+
+/// A request of a script of one of our own pages.
+pub(crate) fn http2_get(path: &str) -> http::request::Builder {
+    Request::get(format!("https://{HOST}{path}"))
+        .header("sec-fetch-site", "same-origin")
+        .header("sec-fetch-mode", "cors")
+}
+
+/// What a server makes of a request it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reaction {
+    Answered,
+    StreamReset,
+    ConnectionEnded,
+}
+
+/// A HEADERS frame that ends stream 1, after the preface and empty SETTINGS: every field literally
+/// as it is given (RFC 7541 section 6.2.2, without Huffman coding).
+pub(crate) fn http2_request(fields: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0);
+        for text in [name, value] {
+            block.push(u8::try_from(text.len()).expect("short"));
+            block.extend_from_slice(text);
+        }
+    }
+    let length = u8::try_from(block.len()).expect("short");
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend_from_slice(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    bytes.extend_from_slice(&[0, 0, length, 1, 0b101, 0, 0, 0, 1]);
+    bytes.extend(block);
+    bytes
+}
+
+/// Reads frames until the request of [`http2_request`] has met its fate.
+pub(crate) async fn http2_reaction(line: &mut Line) -> Reaction {
+    loop {
+        let head = line.take(9).await;
+        let [high, middle, low, kind, ..] = head[..] else { return Reaction::ConnectionEnded };
+        line.take(usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low)).await;
+        match kind {
+            1 => return Reaction::Answered,
+            3 => return Reaction::StreamReset,
+            7 => return Reaction::ConnectionEnded,
+            _ => {}
+        }
+    }
+}

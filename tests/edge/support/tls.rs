@@ -1,0 +1,164 @@
+//! An upstream behind TLS, with a certificate made for the test, that remembers what it was asked.
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::{Body, Bytes};
+use futures_util::StreamExt as _;
+use http::{HeaderMap, Request, Response, Version};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tandem::clock::random;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// What was asked, after TLS.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    pub(crate) version: Version,
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) trailers: Option<HeaderMap>,
+    /// The connection it came on, counted from 0.
+    pub(crate) connection: usize,
+}
+
+/// The upstream.
+pub(crate) struct TlsHead {
+    pub(crate) address: SocketAddr,
+    /// The file with the certificate it must be known by.
+    pub(crate) certificate: PathBuf,
+    book: Arc<Book>,
+    _stop: DropGuard,
+}
+
+#[derive(Default)]
+struct Book {
+    heard: Mutex<Vec<Heard>>,
+    broken: Notify,
+}
+
+impl TlsHead {
+    /// Agrees to one of these protocols, the first preferred.
+    pub(crate) async fn speaking(protocols: &[&str]) -> Self {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let name = format!("edge-{:016x}.pem", u64::from_be_bytes(random()));
+        let certificate = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&certificate, cert.pem()).expect("a file in the target directory");
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("TLS 1.2 and 1.3")
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .expect("a certificate and its key");
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
+        let address = listener.local_addr().expect("a bound socket");
+        let book = Arc::<Book>::default();
+        let stop = CancellationToken::new();
+        let serving = serve(listener, TlsAcceptor::from(Arc::new(config)), Arc::clone(&book));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(serving));
+        Self { address, certificate, book, _stop: stop.drop_guard() }
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
+    }
+
+    pub(crate) fn heard(&self) -> Vec<Heard> {
+        self.book.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Breaks off an answer to `/broken` in its middle.
+    pub(crate) fn break_off(&self) {
+        self.book.broken.notify_one();
+    }
+}
+
+impl Drop for TlsHead {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.certificate);
+    }
+}
+
+async fn serve(listener: TcpListener, tls: TlsAcceptor, book: Arc<Book>) {
+    for connection in 0.. {
+        let Ok((stream, _)) = listener.accept().await else { return };
+        tokio::spawn(talk(stream, tls.clone(), Arc::clone(&book), connection));
+    }
+}
+
+async fn talk(stream: TcpStream, tls: TlsAcceptor, book: Arc<Book>, connection: usize) {
+    let Ok(stream) = tls.accept(stream).await else { return };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let book = Arc::clone(&book);
+        async move { Ok::<_, Infallible>(answer(request, connection, book).await) }
+    });
+    let builder = Builder::new(TokioExecutor::new());
+    let _ = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
+}
+
+async fn answer(
+    mut request: Request<Incoming>,
+    connection: usize,
+    book: Arc<Book>,
+) -> Response<Body> {
+    let upgrade = hyper::upgrade::on(&mut request);
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.expect("a whole body");
+    let asked = Heard {
+        version: parts.version,
+        target: parts.uri.to_string(),
+        trailers: body.trailers().cloned(),
+        body: body.to_bytes(),
+        headers: parts.headers,
+        connection,
+    };
+    let websocket = asked.headers.get("upgrade").is_some();
+    book.heard.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+    match parts.uri.path() {
+        _ if websocket => {
+            tokio::spawn(async move {
+                let mut upgraded = TokioIo::new(upgrade.await.expect("a tunnel"));
+                let _ = upgraded.write_all(b"hello").await;
+                let _ = upgraded.shutdown().await;
+            });
+            let switched = Response::builder().status(101).header("connection", "upgrade");
+            switched.header("upgrade", "websocket").body(Body::empty()).expect("an answer")
+        }
+        "/broken" => pieces(Frame::data(Bytes::from("half")), async move {
+            book.broken.notified().await;
+            Err("broken")
+        }),
+        _ => {
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x-sum", "222".parse().expect("a value"));
+            pieces(Frame::data(Bytes::from("two")), ready(Ok(Frame::trailers(trailers))))
+        }
+    }
+}
+
+fn pieces(
+    first: Frame<Bytes>,
+    second: impl Future<Output = Result<Frame<Bytes>, &'static str>> + Send + 'static,
+) -> Response<Body> {
+    let frames = futures_util::stream::once(ready(Ok(first)));
+    let frames = frames.chain(futures_util::stream::once(second));
+    Response::new(Body::new(StreamBody::new(frames)))
+}

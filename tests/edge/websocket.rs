@@ -1,0 +1,203 @@
+//! WebSockets and other upgrades (attacks 30 and 62): who may open one, and that nothing is a
+//! tunnel before the upstream has agreed to one.
+
+use std::time::Duration;
+
+use tandem::clock::Clock;
+use tandem::sandbox::{Options, Sandbox};
+
+use crate::support::{Ask, Head, Line, ORIGIN, Server, World, get};
+
+const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
+                        upgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+const QUIET: Duration = Duration::from_millis(150);
+
+fn handshake() -> Ask {
+    get("/socket").headers(&[
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-version", "13"),
+    ])
+}
+
+/// Both ends of a tunnel.
+async fn tunnel(world: &World, head: &Head) -> (Line, Line) {
+    let mut browser = world.line().await;
+    browser.write(handshake().header("origin", ORIGIN).bytes()).await;
+    let (mut upstream, _) = head.asked().await;
+    upstream.write(SWITCHED).await;
+    assert_eq!(browser.answer("GET").await.status, 101);
+    (browser, upstream)
+}
+
+#[tokio::test]
+async fn a_websocket_is_a_tunnel_both_ways_until_one_side_leaves() {
+    let head = Head::bind().await;
+    let world = World::with().head(head.address).start().await;
+    let mut browser = world.line().await;
+    browser.write(handshake().header("origin", ORIGIN).bytes()).await;
+    let (mut upstream, top) = head.asked().await;
+    assert_eq!(top.first, "GET /socket HTTP/1.1");
+    assert_eq!(top.all("connection"), ["Upgrade"]);
+    assert_eq!(top.all("upgrade"), ["websocket"]);
+    assert_eq!(top.all("sec-websocket-key"), ["dGhlIHNhbXBsZSBub25jZQ=="]);
+    assert_eq!(top.all("origin"), [ORIGIN]);
+    upstream.write(format!("{SWITCHED}first from above")).await;
+    let answer = browser.answer("GET").await;
+    answer.expect(101);
+    assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert_eq!(answer.header("upgrade"), Some("websocket"));
+    assert_eq!(browser.take(16).await, b"first from above");
+    for word in ["\u{0}one", "GET /two HTTP/1.1\r\n\r\n"] {
+        browser.write(word).await;
+        assert_eq!(upstream.take(word.len()).await, word.as_bytes());
+        upstream.write(word).await;
+        assert_eq!(browser.take(word.len()).await, word.as_bytes());
+    }
+    drop(browser);
+    assert!(upstream.is_closed().await);
+    let (mut browser, upstream) = tunnel(&world, &head).await;
+    drop(upstream);
+    assert!(browser.is_closed().await);
+}
+
+#[tokio::test]
+async fn attack_30_a_page_of_another_origin_opens_no_websocket_and_nobody_is_dialled() {
+    let head = Head::bind().await;
+    let world = World::with().head(head.address).start().await;
+    for origin in ["https://evil.test", "null", "http://shop.test", "https://shop.test.evil.test"] {
+        for cookies in [&[][..], &[("cookie", "usid=x")]] {
+            let ask = handshake().header("origin", origin).headers(cookies);
+            world.ask(ask).await.expect_problem(403, "csrf_rejected");
+        }
+    }
+    let twice = handshake().header("origin", ORIGIN).header("origin", "https://evil.test");
+    world.ask(twice).await.expect_problem(403, "csrf_rejected");
+    let nobody = handshake().header("cookie", "usid=x");
+    world.ask(nobody).await.expect_problem(403, "csrf_rejected");
+    assert_eq!(world.auth_calls(), [""; 0]);
+    assert!(tokio::time::timeout(QUIET, head.line()).await.is_err(), "the Head was dialled");
+}
+
+#[tokio::test]
+async fn attack_62_what_follows_an_upgrade_that_is_refused_goes_nowhere() {
+    let smuggled = get("/smuggled").own_page().bytes();
+    for asked in [
+        handshake().header("origin", ORIGIN),
+        get("/page").own_page().header("connection", "upgrade").header("upgrade", "x"),
+        get("/page").own_page().headers(&[
+            ("connection", "Upgrade, HTTP2-Settings"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "AAMAAABkAAQAAP__"),
+        ]),
+    ] {
+        let head = Head::bind().await;
+        let world = World::with().head(head.address).start().await;
+        let mut browser = world.line().await;
+        browser.write([asked.bytes(), smuggled.clone()].concat()).await;
+        let (mut upstream, top) = head.asked().await;
+        assert!(top.header("upgrade").is_none_or(|upgrade| upgrade == "websocket"), "{top:?}");
+        assert_eq!(top.header("http2-settings"), None);
+        upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno").await;
+        let answer = browser.answer("GET").await;
+        assert_eq!(answer.expect(200).text(), "no");
+        assert_eq!(answer.header("upgrade"), None);
+        assert!(browser.is_closed().await, "the connection could be taken for a tunnel");
+        assert!(upstream.is_silent_for(QUIET).await || upstream.is_closed().await);
+        assert!(tokio::time::timeout(QUIET, head.line()).await.is_err(), "asked a second time");
+    }
+}
+
+#[tokio::test]
+async fn attack_62_an_upstream_that_switches_unasked_or_to_something_else_is_502() {
+    let other = SWITCHED.replace("upgrade: websocket", "upgrade: h2c");
+    let plain = get("/page").own_page();
+    for (ask, answer) in [(plain, SWITCHED), (handshake().header("origin", ORIGIN), other.as_str())]
+    {
+        let head = Head::bind().await;
+        let world = World::with().head(head.address).start().await;
+        let mut browser = world.line().await;
+        browser.write(ask.bytes()).await;
+        let (mut upstream, _) = head.asked().await;
+        upstream.write(answer).await;
+        browser.answer("GET").await.expect_problem(502, "upstream_unavailable");
+        assert!(upstream.is_closed().await);
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_counts_as_a_request_at_its_upstream_as_long_as_it_lives() {
+    let head = Head::bind().await;
+    let plan = World::with().head(head.address).more("[upstream]\nproxy_concurrency = 1\n");
+    let world = plan.start().await;
+    let (browser, upstream) = tunnel(&world, &head).await;
+    let busy = world.ask(get("/page").own_page()).await;
+    busy.expect_problem(503, "upstream_unavailable");
+    drop(browser);
+    drop(upstream);
+    let free = async {
+        loop {
+            let mut line = world.line().await;
+            line.write(get("/page").own_page().bytes()).await;
+            tokio::select! {
+                answer = line.answer("GET") => { answer.expect(503); }
+                (mut upstream, _) = head.asked() => {
+                    upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+                    return line.answer("GET").await.status;
+                }
+            }
+        }
+    };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(5), free).await, Ok(200));
+}
+
+#[tokio::test]
+async fn a_websocket_holds_its_connection_slot_until_it_ends() {
+    let head = Head::bind().await;
+    let world = World::with().server("connection_limit = 1").head(head.address).start().await;
+    let (browser, _upstream) = tunnel(&world, &head).await;
+    let mut next = world.line().await;
+    next.write(get("/bff/session").own_page().bytes()).await;
+    assert!(next.is_silent_for(QUIET).await, "two connections have one slot");
+    drop(browser);
+    next.answer("GET").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_websocket_in_which_nothing_moves_is_closed() {
+    let head = Head::bind().await;
+    let plan = World::with().head(head.address).more("[upstream]\nwebsocket_idle_ms = 200\n");
+    let world = plan.start().await;
+    let (mut browser, mut upstream) = tunnel(&world, &head).await;
+    for _ in 0..4 {
+        assert!(browser.is_silent_for(Duration::from_millis(100)).await);
+        upstream.write("x").await;
+        assert_eq!(browser.take(1).await, b"x");
+    }
+    assert!(browser.is_closed().await);
+    assert!(upstream.is_closed().await);
+}
+
+#[tokio::test]
+async fn fault_50_a_websocket_may_go_on_until_the_drain_ends_and_no_longer() {
+    let head = Head::bind().await;
+    let sandbox = Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox");
+    let lines = "drain_delay_ms = 0\ndrain_timeout_ms = 500";
+    let plan = World::with().server(lines).head(head.address);
+    let mut server = Server::start(&plan, &sandbox).await;
+    let mut browser = Line::open(server.address).await;
+    browser.write(handshake().header("origin", ORIGIN).bytes()).await;
+    let (mut upstream, _) = head.asked().await;
+    upstream.write(SWITCHED).await;
+    browser.answer("GET").await.expect(101);
+    server.terminate();
+    let mut late = Line::open(server.admin).await;
+    late.write(get("/livez").bytes()).await;
+    assert_eq!(late.answer("GET").await.status, 200);
+    upstream.write("still there").await;
+    assert_eq!(browser.take(11).await, b"still there");
+    assert!(browser.is_closed().await);
+    assert!(upstream.is_closed().await);
+    assert_eq!(server.ends().await.0, Some(0));
+}

@@ -1,0 +1,421 @@
+//! The SLAS façade: heads fetch tokens by the shipped SDKs, and only cookies hold them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use tandem::sandbox::{Fault, Operation};
+
+use crate::support::{Asking, Browser, Client, JO, Mode, Page, SAM, Setup, controller};
+
+const BELOW: &str = "shopper/auth/v1/organizations/f_ecom_zzte_053/oauth2";
+const VERIFIER: &str = "a-code-verifier-of-at-least-forty-three-characters";
+const CALLBACK: &str = "https://shop.test/callback";
+
+/// The path of a call, below the private or the public prefix.
+fn slas(client: Client, call: &str) -> String {
+    let prefix = if client == Client::Private { "private" } else { "public" };
+    format!("/mobify/slas/{prefix}/{BELOW}/{call}")
+}
+
+fn challenge() -> String {
+    use aws_lc_rs::digest::{SHA256, digest};
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()))
+}
+
+fn basic((login, password): (&str, &str)) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{login}:{password}")))
+}
+
+fn code_of(page: &Page) -> (String, String) {
+    let location = url::Url::parse(page.location()).expect("a redirect");
+    assert_eq!(&location[..url::Position::AfterPath], CALLBACK);
+    let value = |name: &str| {
+        let mut pairs = location.query_pairs();
+        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+    };
+    (value("code"), value("usid"))
+}
+
+fn redeems(browser: &Browser, client: Client, code: &(String, String)) -> Asking {
+    browser.sends(
+        &slas(client, "token"),
+        &[
+            ("grant_type", "authorization_code_pkce"),
+            ("code", &code.0),
+            ("usid", &code.1),
+            ("code_verifier", VERIFIER),
+            ("redirect_uri", CALLBACK),
+            ("channel_id", "RefArch"),
+        ],
+    )
+}
+
+/// As the SDKs begin a guest session.
+async fn begins(browser: &Browser, client: Client) -> Page {
+    if client == Client::Private {
+        let form = [("grant_type", "client_credentials"), ("channel_id", "RefArch")];
+        // The SDK has no secret: it sends a placeholder.
+        let placeholder = basic(("client", "_PLACEHOLDER_"));
+        let asking = browser.sends(&slas(client, "token"), &form);
+        return asking.header("authorization", &placeholder).await;
+    }
+    let query = format!(
+        "authorize?hint=guest&response_type=code&redirect_uri={CALLBACK}&code_challenge={}",
+        challenge()
+    );
+    let redirect = browser.calls(&slas(client, &query)).await.expect(303);
+    redeems(browser, client, &code_of(&redirect)).await
+}
+
+/// As the SDKs sign in.
+async fn signs_in(browser: &Browser, client: Client, who: (&str, &str)) -> Page {
+    let form = [("redirect_uri", CALLBACK), ("code_challenge", &challenge())];
+    let asking = browser.sends(&slas(client, "login"), &form);
+    let redirect = asking.header("authorization", &basic(who)).await.expect(303);
+    redeems(browser, client, &code_of(&redirect)).await
+}
+
+fn refreshes(browser: &Browser, client: Client) -> Asking {
+    let form = [("grant_type", "refresh_token"), ("refresh_token", ""), ("channel_id", "RefArch")];
+    browser.sends(&slas(client, "token"), &form).header("x-grant-type", "refresh_token")
+}
+
+fn leaves(browser: &Browser, client: Client) -> Asking {
+    let asking = browser.calls(&slas(client, "logout?channel_id=RefArch"));
+    asking.header("authorization", "Bearer undefined")
+}
+
+#[tokio::test]
+async fn a_guests_tokens_become_cookies_and_leave_the_body() {
+    for setup in Setup::clients() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        let page = begins(&browser, setup.client).await.expect(200);
+        browser.is_guest(false);
+        let said = page.json();
+        assert_eq!(said["usid"], browser.usid(), "{setup}");
+        assert_eq!(said["expires_in"], 1800);
+        for secret in ["access_token", "refresh_token", "id_token"] {
+            assert!(said.get(secret).is_none(), "{setup}: {secret}");
+        }
+        assert_eq!(page.cache_control(), "private, no-store");
+    }
+}
+
+#[tokio::test]
+async fn no_dw_session_is_made_while_a_token_passes_and_the_next_view_makes_one() {
+    for setup in Setup::clients() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        begins(&browser, setup.client).await.expect(200);
+        world.calls();
+        browser.visits("/").await.expect(200);
+        world.has_called(&["ocapi.sessions"]);
+        browser.is_guest(true);
+    }
+}
+
+#[tokio::test]
+async fn promise_1_a_login_drops_the_guests_dwsid_at_once() {
+    for setup in Setup::with_ecom() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        let (usid, guests) = (browser.usid(), browser.holds("dwsid"));
+        signs_in(&browser, setup.client, JO).await.expect(200);
+        let shopper = browser.is_registered(JO.0, setup.mode == Mode::Hybrid);
+        assert_ne!(browser.cookie("dwsid"), Some(guests), "{setup}");
+        assert_eq!(browser.usid(), usid, "{setup}: the guest's basket can still be found");
+        let page = browser.visits(&controller("Account-Show")).await.expect(200);
+        assert_eq!(page.ecom_customer(), ("registered".to_owned(), shopper), "{setup}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_credentials_stay_what_they_are() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    begins(&browser, Client::Private).await.expect(200);
+    let before = browser.cookies();
+    let form = [("redirect_uri", CALLBACK), ("code_challenge", &challenge())];
+    let asking = browser.sends(&slas(Client::Private, "login"), &form);
+    asking.header("authorization", &basic((JO.0, "wrong"))).await.expect(401).sets_nothing();
+    assert_eq!(browser.cookies(), before);
+}
+
+#[tokio::test]
+async fn a_refresh_takes_the_token_of_the_cookie() {
+    for setup in Setup::clients() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        begins(&browser, setup.client).await.expect(200);
+        let before = browser.holds("token");
+        world.calls();
+        let said = refreshes(&browser, setup.client).await.expect(200).json();
+        world.has_called(&["slas.token.refresh"]);
+        assert_ne!(browser.holds("token"), before, "{setup}");
+        assert_eq!(said["usid"], browser.usid());
+        assert!(said.get("access_token").is_none());
+    }
+}
+
+#[tokio::test]
+async fn promise_3_tabs_that_refresh_at_once_share_one_call() {
+    for setup in Setup::clients() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        begins(&browser, setup.client).await.expect(200);
+        world.calls();
+        let tabs: Vec<_> = (0..20).map(|_| refreshes(&browser, setup.client)).collect();
+        let tabs: Vec<_> = tabs.into_iter().map(|tab| tokio::spawn(async { tab.await })).collect();
+        for tab in tabs {
+            tab.await.unwrap().expect(200);
+        }
+        world.has_called(&["slas.token.refresh"]);
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_without_a_cookie_is_refused_in_the_words_that_clients_know() {
+    for setup in Setup::clients() {
+        let world = setup.clone().start().await;
+        let said = refreshes(&world.browser(), setup.client).await.expect(401).json();
+        assert_eq!(said["message"], "invalid refresh_token");
+        world.has_called(&[]);
+    }
+}
+
+#[tokio::test]
+async fn a_dead_refresh_token_ends_the_session_and_says_so() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    signs_in(&browser, Client::Private, JO).await.expect(200);
+    world.control().revoke_refresh(&browser.holds("cc-nx"));
+    let said = refreshes(&browser, Client::Private).await.expect(401).json();
+    assert_eq!(said["message"], "invalid refresh_token");
+    assert_eq!(browser.cookie("cc-nx"), None);
+    assert_eq!(browser.cookie("token"), None);
+}
+
+#[tokio::test]
+async fn promise_2_an_outage_signs_nobody_out_even_if_the_head_gives_up() {
+    for setup in Setup::clients() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        signs_in(&browser, setup.client, JO).await.expect(200);
+        world.minutes_pass(40);
+        world.control().fault(Operation::TokenRefresh, Fault::Status(503, None), 10);
+        refreshes(&browser, setup.client).await.problem(503, "upstream_unavailable");
+        // The SDK now begins a guest session.
+        begins(&browser, setup.client).await.expect(503);
+        assert!(browser.cookie("cc-nx").is_some(), "{setup}: still signed in");
+        world.control().heal();
+        world.minutes_pass(2);
+        begins(&browser, setup.client).await.expect(200);
+        browser.is_registered(JO.0, false);
+    }
+}
+
+#[tokio::test]
+async fn a_logout_ends_both_worlds_and_begins_nothing() {
+    for setup in Setup::clients() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        browser.visits("/").await.expect(200);
+        browser.logs_in(JO).await.expect(200);
+        let before = browser.copy();
+        world.calls();
+        leaves(&browser, setup.client).await.expect(200);
+        world.has_called(&["slas.logout"]);
+        for name in ["token", "cc-nx", "cc-nx-g", "usid", "cid", "dwsid"] {
+            assert_eq!(browser.cookie(name), None, "{setup}: {name}");
+        }
+        let said = refreshes(&before, setup.client).await.expect(401).json();
+        assert_eq!(said["message"], "invalid refresh_token", "{setup}: logout sticks");
+    }
+}
+
+#[tokio::test]
+async fn a_link_on_another_site_signs_nobody_out() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    signs_in(&browser, Client::Private, JO).await.expect(200);
+    let link = browser.visits(&slas(Client::Private, "logout?channel_id=RefArch"));
+    link.header("sec-fetch-site", "cross-site").await.problem(403, "csrf_rejected");
+    browser.is_registered(JO.0, false);
+}
+
+#[tokio::test]
+async fn another_shopper_may_sign_in_over_the_first() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    signs_in(&browser, Client::Private, JO).await.expect(200);
+    signs_in(&browser, Client::Private, SAM).await.expect(200);
+    browser.is_registered(SAM.0, false);
+}
+
+#[tokio::test]
+async fn a_server_that_renders_pages_gets_the_tokens_and_no_cookies() {
+    for setup in Setup::with_ecom() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        let form = [("grant_type", "client_credentials"), ("channel_id", "RefArch")];
+        if setup.client == Client::Public {
+            continue;
+        }
+        let asking = browser.sends(&slas(Client::Private, "token"), &form).by_a_server();
+        let page = asking.await.expect(200);
+        page.sets_nothing();
+        assert_eq!(page.cache_control(), "private, no-store");
+        let said = page.json();
+        assert!(said["access_token"].as_str().is_some_and(|token| token.len() > 100));
+        assert!(said["refresh_token"].as_str().is_some_and(|token| token.len() > 50));
+        world.has_called(&["slas.token.guest"]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_may_renew_the_tokens_it_keeps() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    let form = [("grant_type", "client_credentials")];
+    let asking = || browser.sends(&slas(Client::Private, "token"), &form).by_a_server();
+    let kept = asking().await.expect(200).json()["refresh_token"].as_str().unwrap().to_owned();
+    world.calls();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &kept)];
+    for _ in 0..3 {
+        let asking = browser.sends(&slas(Client::Private, "token"), &form).by_a_server();
+        let page = asking.await.expect(200);
+        page.sets_nothing();
+        assert!(page.json()["access_token"].is_string());
+    }
+    world.has_called(&["slas.token.refresh"]);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", "garbage")];
+    let asking = browser.sends(&slas(Client::Private, "token"), &form).by_a_server();
+    assert_eq!(asking.await.expect(401).json()["message"], "invalid refresh_token");
+}
+
+#[tokio::test]
+async fn a_tampered_cookie_makes_no_server_of_a_browser() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    browser.is_given("token", "garbage");
+    let form = [("grant_type", "client_credentials"), ("channel_id", "RefArch")];
+    let asking = browser.sends(&slas(Client::Private, "token"), &form);
+    let said = asking.by_a_server().header("x-bff", "1").await.expect(200).json();
+    assert!(said.get("access_token").is_none());
+    browser.is_guest(false);
+}
+
+#[tokio::test]
+async fn the_page_that_slas_redirects_to_is_empty_and_kept_by_nobody() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    let page = browser.calls("/callback?usid=x&code=CANARY").await.expect(200);
+    assert_eq!(page.text, "");
+    assert_eq!(page.cache_control(), "private, no-store");
+    page.sets_nothing();
+    world.has_called(&[]);
+}
+
+#[tokio::test]
+async fn attack_44_what_is_not_on_the_list_never_reaches_slas() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    for call in [
+        "trusted-system/token",
+        "%74rusted-system/token",
+        "token/../trusted-system/token",
+        "token/%2e%2e/trusted-system/token",
+        "token/",
+        "TOKEN",
+        "session-bridge/token",
+        "introspect",
+        "revoke",
+    ] {
+        for client in [Client::Private, Client::Public] {
+            let form = [("grant_type", "client_credentials")];
+            let page = browser.sends(&slas(client, call), &form).await;
+            assert!([400, 403].contains(&page.status.as_u16()), "{call}: {}", page.status);
+            page.sets_nothing();
+        }
+    }
+    world.has_called(&[]);
+}
+
+#[tokio::test]
+async fn attack_45_doubled_and_foreign_parameters_never_reach_slas() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    let token = slas(Client::Private, "token");
+    for form in [
+        &[("grant_type", "client_credentials"), ("grant_type", "refresh_token")][..],
+        &[("grant_type", "client_credentials"), ("client_id", "other")],
+        &[("grant_type", "client_credentials"), ("channel_id", "Other")],
+        &[("grant_type", "client_credentials"), ("client_secret", "x")],
+        &[("grant_type", "session_bridge"), ("dwsid", "x")],
+        &[("grant_type", "authorization_code_pkce"), ("redirect_uri", "https://evil.test/")],
+    ] {
+        browser.sends(&token, form).await.problem(400, "bad_request");
+    }
+    let twice = format!("{token}?grant_type=client_credentials");
+    let form = [("grant_type", "client_credentials")];
+    browser.sends(&twice, &form).await.problem(400, "bad_request");
+    world.has_called(&[]);
+}
+
+#[tokio::test]
+async fn attack_48_a_site_id_that_disagrees_with_the_host_is_refused() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    let form = [("grant_type", "client_credentials")];
+    let asking = || browser.sends(&slas(Client::Private, "token"), &form);
+    asking().header("x-site-id", "Other").await.problem(400, "bad_request");
+    world.has_called(&[]);
+    asking().header("x-site-id", "RefArch").await.expect(200);
+}
+
+#[tokio::test]
+async fn attack_56_headers_that_only_we_may_set_never_come_from_outside() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    let form = [("grant_type", "client_credentials")];
+    let mut asking = browser.sends(&slas(Client::Private, "token"), &form);
+    let planted = ["sfdc_dwsid", "sfdc_refresh_token", "_sfdc_client_auth", "x-slas-client-auth"];
+    for name in planted {
+        asking = asking.header(name, "planted");
+    }
+    asking.header("authorization", "Bearer planted").await.expect(200);
+    let calls = world.control().calls();
+    let call = calls.iter().find(|call| call.operation == Operation::TokenGuest).unwrap();
+    for name in planted {
+        assert_eq!(call.header(name), None, "{name}");
+    }
+    assert!(call.header("authorization").is_some_and(|value| value.starts_with("Basic ")));
+}
+
+#[tokio::test]
+async fn attack_69_a_crawler_gets_no_token() {
+    let world = Setup::private().start().await;
+    let form = [("grant_type", "client_credentials")];
+    let asking = world.browser().sends(&slas(Client::Private, "token"), &form);
+    asking.header("user-agent", "Googlebot/2.1").await.problem(403, "not_allowed");
+    world.has_called(&[]);
+}
+
+#[tokio::test]
+async fn a_site_without_a_secret_has_nothing_below_the_private_prefix() {
+    let world = Setup::public().start().await;
+    let form = [("grant_type", "client_credentials")];
+    let asking = world.browser().sends(&slas(Client::Private, "token"), &form);
+    asking.await.problem(400, "bad_request");
+    world.has_called(&[]);
+}
+
+#[tokio::test]
+async fn an_answer_of_slas_that_is_no_token_becomes_none() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    world.control().fault(Operation::TokenGuest, Fault::Status(503, None), 1);
+    begins(&browser, Client::Private).await.problem(503, "upstream_unavailable").sets_nothing();
+    assert!(browser.cookies().is_empty());
+}
