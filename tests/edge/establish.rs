@@ -3,7 +3,7 @@
 use tandem::sandbox::{Fault, Operation, Times, Upstream};
 
 use crate::support::{
-    CART, GATEWAYS, Gateway, Jar, ORIGIN, PRODUCT, World, establish, get, request,
+    BASKETS, CART, GATEWAYS, Gateway, Jar, ORIGIN, PRODUCT, World, establish, get, request,
 };
 
 async fn shop() -> World {

@@ -90,10 +90,9 @@ fn free_address() -> SocketAddr {
 fn recipe(address: SocketAddr, behind: Behind, folder: &Path) -> String {
     let Behind { tandem, head, instance, api } = behind;
     let folder = folder.display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("    {name}_temp_path {folder}/{name};\n"))
-        .collect();
+        .concat();
     let mut recipe = RECIPE.to_owned();
     for (written, ours) in [
         ("http {\n", format!("http {{\n    access_log off;\n{temporary}")),
