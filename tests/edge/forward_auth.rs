@@ -265,7 +265,7 @@ async fn promise_6_files_crawlers_prefetches_and_preflights_pass_at_once_without
             gateway.asks("GET", CART).document().header("user-agent", CRAWLER),
             gateway.asks("GET", PRODUCT).header("user-agent", CRAWLER),
             gateway.asks("GET", "/").document().header("sec-purpose", "prefetch;prerender"),
-            gateway.asks("OPTIONS", PRODUCT).header("origin", "https://evil.test"),
+            gateway.asks("OPTIONS", "/api/me").header("origin", "https://evil.test"),
         ] {
             let answer = world.ask(ask).await;
             gateway.expect_allowed(&answer);
