@@ -210,10 +210,34 @@ mod tests {
         panic!("CANARY in a panic")
     }
 
+    fn app(more: &str) -> Arc<App> {
+        let layers = Layers::merge("test.toml", &format!("{CONFIG}{more}"), []).unwrap();
+        App::new(Config::from_layers(&layers).unwrap(), clock::Clock::system()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn attack_96_a_gateway_that_asks_never_hears_of_a_panic() {
+        for (dialect, heard) in [("nginx", 401), ("traefik", 500)] {
+            let gateway = format!("[gateway]\ndialect = '{dialect}'\npeers = ['10.0.0.7']\n");
+            let app = app(&gateway);
+            let routes = all(Router::new().route("/broken", get(broken)), &app);
+            let mut request = Request::get("/bff/auth").header("host", "shop.test");
+            for (name, value) in [("method", "GET"), ("uri", "/broken"), ("host", "shop.test")] {
+                request = request.header(format!("x-original-{name}"), value);
+                request = request.header(format!("x-forwarded-{name}"), value);
+            }
+            let mut request = request.body(Body::empty()).unwrap();
+            let peer = "10.0.0.7".parse().unwrap();
+            let client = app.server.trusted_proxies.client(peer, request.headers());
+            request.extensions_mut().insert(client);
+            let response = routes.oneshot(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), heard, "{dialect}");
+        }
+    }
+
     #[tokio::test]
     async fn attack_80_and_fault_60_a_panic_costs_one_request_and_tells_nothing() {
-        let config = Config::from_layers(&Layers::merge("test.toml", CONFIG, []).unwrap()).unwrap();
-        let app = App::new(config, clock::Clock::system()).unwrap();
+        let app = app("");
         let routes = Router::new().route("/broken", get(broken)).route("/fine", get(|| async {}));
         let routes = all(routes, &app);
         for (path, accept, status, kind) in [

@@ -2,7 +2,9 @@
 
 use tandem::sandbox::{Fault, Operation, Times, Upstream};
 
-use crate::support::{Answer, BASKETS, CART, GATEWAYS, Gateway, Jar, ORIGIN, PRODUCT, World, get};
+use crate::support::{
+    Answer, BASKETS, CART, GATEWAYS, Gateway, Jar, ORIGIN, PRODUCT, REPLACED, World, get,
+};
 
 const CRAWLER: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
 
@@ -432,5 +434,28 @@ async fn the_answer_to_a_gateway_fits_into_one_cookie_at_every_hour() {
             }
         }
         assert!(sealed > 0, "ECOM's idle time is noted");
+    }
+}
+
+/// A recipe that forgets a header lets the client's own through.
+#[test]
+fn attack_97_the_recipes_take_over_every_header() {
+    let traefik = include_str!("../../config/traefik.yaml").to_lowercase();
+    let envoy = include_str!("../../config/envoy.yaml");
+    let nginx = include_str!("../../config/nginx.conf").to_lowercase();
+    let (_, upstream) = envoy.split_once("allowed_upstream_headers:").unwrap();
+    let (upstream, _) = upstream.split_once("allowed_client_headers:").unwrap();
+    for name in REPLACED {
+        assert!(traefik.contains(&format!("- {name}\n")), "{name}");
+        assert!(upstream.contains(&format!("- exact: {name}\n")), "{name}");
+        assert!(nginx.contains(&format!("proxy_set_header {name} ")), "{name}");
+        let variable = format!("$upstream_http_{};", name.replace('-', "_"));
+        assert!(nginx.contains(&variable), "{name}");
+    }
+    assert!(traefik.contains("- __host-tandem\n"));
+    let (_, asked) = envoy.split_once("allowed_headers:").unwrap();
+    let (asked, _) = asked.split_once("http_service:").unwrap();
+    for name in ["cookie", "accept", "origin", "referer", "user-agent", "sec-purpose", "x-bff"] {
+        assert!(asked.contains(&format!("- exact: {name}\n")), "{name}");
     }
 }

@@ -47,12 +47,10 @@ impl Pass {
     /// To our own routes, which judge for themselves: as the client sent it.
     pub(super) fn to_ourselves(theirs: &HeaderMap) -> Self {
         let mut pass = Self::new("tandem");
-        for name in [AUTHORIZATION, COOKIE] {
-            // HTTP/2 may send several `Cookie` headers, but gateways join them.
-            if let Some(value) = theirs.get(&name) {
-                pass.set(name, value.clone());
-            }
-        }
+        pass.set_if(AUTHORIZATION, theirs.get(AUTHORIZATION).cloned());
+        // HTTP/2 may bring several.
+        let cookies: Vec<_> = theirs.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        pass.set_if(COOKIE, HeaderValue::from_bytes(&cookies.join(&b"; "[..])).ok());
         pass
     }
 

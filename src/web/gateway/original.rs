@@ -132,16 +132,13 @@ mod tests {
             "/\\evil.test",
             "/caf\u{e9}",
             "http://evil.test/",
-            "https://shop.test/x",
-            "//evil.test/<x>\"",
+            "/x?\u{e9}",
         ] {
-            assert!(text(strange).is_none() || strange.starts_with("//"), "{strange}");
+            assert_eq!(text(strange), None, "{strange}");
         }
-        for plain in ["/", "/x;y=1?z=;?&a=//", "/%2e%2e/x", "//x", "/'x'?q={}|\"<>"] {
-            let read = text(plain);
-            assert!(read.is_none() || read.as_deref() == Some(plain), "{plain}");
+        for plain in ["/", "/%2e%2e/x", "//x", "/x;y=1?z=;?&a=//", "/'x'?q={}|"] {
+            assert_eq!(text(plain).as_deref(), Some(plain));
         }
-        assert_eq!(text("/x;y=1?z=;?&a=//").as_deref(), Some("/x;y=1?z=;?&a=//"));
     }
 
     #[test]
