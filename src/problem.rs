@@ -51,6 +51,8 @@ pub enum Problem {
     LoginConflict,
     /// The registered session is over.
     SessionExpired,
+    /// The session must be renewed before this call, which cannot be done on the way.
+    RenewalNeeded,
     /// Only a shopper who has signed in may have this.
     SignInNeeded,
     /// An upstream of ours fails, throttles, or refuses us.
@@ -75,6 +77,7 @@ struct Parts {
 }
 
 impl Problem {
+    #[expect(clippy::too_many_lines, reason = "one list of everything that can go wrong")]
     fn parts(self) -> Parts {
         let (status, code, title, retry_after) = match self {
             Self::BadRequest(title) => (StatusCode::BAD_REQUEST, "bad_request", title, None),
@@ -143,6 +146,12 @@ impl Problem {
                 StatusCode::UNAUTHORIZED,
                 "session_expired",
                 "The session has expired. Please sign in again.",
+                None,
+            ),
+            Self::RenewalNeeded => (
+                StatusCode::UNAUTHORIZED,
+                "renewal_needed",
+                "The session must be renewed first. POST /bff/session does that.",
                 None,
             ),
             Self::SignInNeeded => {

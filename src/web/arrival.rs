@@ -1,6 +1,7 @@
 //! A request's shopper: cookies read, seal opened, token checked; and the answer's cookies.
 
 mod again;
+mod at_once;
 mod past;
 
 use std::sync::Arc;
@@ -18,9 +19,9 @@ use crate::app::App;
 use crate::clock;
 use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
 use crate::flow::{
-    self, Access, DwChange, Ending, Facts, HeldAccess, Intent, Outcome, TokenChange,
+    self, Access, Dw, DwChange, Ending, Facts, HeldAccess, Intent, Outcome, TokenChange,
 };
-use crate::ids::{AccessToken, DwSignature, Tag};
+use crate::ids::{AccessToken, DwSignature, Dwsid, Tag};
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::retired::Reason;
@@ -205,6 +206,16 @@ impl Arrival {
         }
     }
 
+    /// The DW session in the browser, if it is known to be this customer's.
+    pub(super) fn dwsid_of(&self, customer: &Customer) -> Option<Dwsid> {
+        match self.facts(None).dw {
+            Dw::Live { held, owner } | Dw::Doubtful { held, owner: Some(owner) } => {
+                (owner == *customer).then_some(held.dwsid)
+            }
+            Dw::Absent | Dw::Doubtful { owner: None, .. } | Dw::Dead => None,
+        }
+    }
+
     /// The facts of this request.
     pub(super) fn facts(&self, signature: Option<DwSignature>) -> Facts {
         let surroundings = Surroundings {
@@ -271,13 +282,18 @@ impl Arrival {
         if ending.guest_adoption_refused {
             self.site.retire_guest_adoption();
         }
-        let outcome = outcome_word(&ending);
+        self.note(intent, &ending, questions);
+        ending
+    }
+
+    /// For metrics and the log.
+    fn note(&self, intent: &'static str, ending: &Ending, questions: u32) {
+        let outcome = outcome_word(ending);
         self.site.metrics.journey(intent, outcome);
         self.notes.with(|noted| {
             noted.outcome = Some(outcome);
             noted.questions += questions;
         });
-        ending
     }
 
     /// Works out what `ending` changes in the browser.

@@ -2,11 +2,10 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_LENGTH, LOCATION, REFERER, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::arrival::Travelled;
-use super::guard::local_path;
 use super::hop::Hop;
 use super::visit::{Visit, is_reading};
 use crate::flow::{Cause, DwChange, Intent, Trouble};
@@ -152,10 +151,7 @@ impl Hop {
         if !wants_page(&self.parts.headers) {
             return Problem::SessionExpired.into_response();
         }
-        let origin = self.arrival.site.config.public_origin.as_str();
-        let referer = self.parts.headers.get(REFERER).and_then(|referer| referer.to_str().ok());
-        let path = referer.and_then(|referer| referer.strip_prefix(origin)).and_then(local_path);
-        let location = HeaderValue::from_str(path.unwrap_or("/"));
+        let location = HeaderValue::from_str(self.referring_path());
         let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
         (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
     }

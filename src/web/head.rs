@@ -46,7 +46,7 @@ impl Hop {
     }
 
     /// A document begins a session where its route asks for one; a call renews what there is.
-    fn head_intent(&self, visit: Visit) -> Intent {
+    pub(super) fn head_intent(&self, visit: Visit) -> Intent {
         let begins = visit == Visit::Document && self.route.token != TokenNeed::Optional;
         match (self.route.bridge, begins) {
             (true, true) => Intent::Ecom,

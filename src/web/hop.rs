@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{COOKIE, LOCATION};
+use http::header::{COOKIE, LOCATION, REFERER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -54,8 +54,21 @@ impl Hop {
         if self.route.token != TokenNeed::Registered || registered {
             return None;
         }
+        Some(self.sign_in(visit))
+    }
+
+    /// The way to the login page, or the word that a call gets in its place.
+    pub(super) fn sign_in(&self, visit: Visit) -> Response {
         let page = if visit == Visit::Document { self.login_page(false) } else { None };
-        Some(page.unwrap_or_else(|| Problem::SignInNeeded.into_response()))
+        page.unwrap_or_else(|| Problem::SignInNeeded.into_response())
+    }
+
+    /// The path of our own page that this request comes from; `/` where there is none.
+    pub(super) fn referring_path(&self) -> &str {
+        let origin = self.arrival.site.config.public_origin.as_str();
+        let referer = self.parts.headers.get(REFERER).and_then(|referer| referer.to_str().ok());
+        let path = referer.and_then(|referer| referer.strip_prefix(origin)).and_then(local_path);
+        path.unwrap_or("/")
     }
 
     fn is_protected(&self) -> bool {

@@ -6,6 +6,8 @@ mod caching;
 mod cookies;
 mod csrf;
 mod ecom;
+mod establish;
+mod forward_auth;
 mod framing;
 mod headers;
 mod http2;

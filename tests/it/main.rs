@@ -17,6 +17,7 @@ mod ecom_first;
 mod ecom_says;
 mod facade;
 mod faults;
+mod forward_auth;
 mod go;
 mod landing;
 mod login;
