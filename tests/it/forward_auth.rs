@@ -21,7 +21,7 @@ async fn wants(browser: &Browser, target: &str) -> usize {
             return redirects;
         }
         let page = page.expect(303);
-        there = page.location().trim_start_matches("https://shop.test").to_owned();
+        page.location().trim_start_matches("https://shop.test").clone_into(&mut there);
     }
     panic!("a circle, by {there}");
 }
