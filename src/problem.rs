@@ -43,6 +43,10 @@ pub enum Problem {
     HeadersTooLong,
     /// Wrong login or password.
     BadCredentials,
+    /// SLAS does not take ECOM's word for its session.
+    SignatureRefused,
+    /// Our SLAS client may not bridge sessions.
+    ScopeMissing,
     /// The same login is being used, or the session changed, at this very moment.
     LoginConflict,
     /// The registered session is over.
@@ -117,6 +121,18 @@ impl Problem {
                 StatusCode::UNAUTHORIZED,
                 "bad_credentials",
                 "Login and password do not match.",
+                None,
+            ),
+            Self::SignatureRefused => (
+                StatusCode::UNAUTHORIZED,
+                "bad_credentials",
+                "SLAS does not accept this session. Its signature may be older than ten minutes.",
+                None,
+            ),
+            Self::ScopeMissing => (
+                StatusCode::BAD_GATEWAY,
+                "misconfigured",
+                "The SLAS client lacks the scope sfcc.session_bridge.",
                 None,
             ),
             Self::LoginConflict => (

@@ -68,6 +68,15 @@ pub enum Crawlers {
     Refused,
 }
 
+/// What becomes of the cookies that an upstream sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SetCookies {
+    /// Those about the shopper are read and go no further; only we write them.
+    Filtered,
+    /// They pass, even ours: for a developer's tools.
+    Passed,
+}
+
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -87,6 +96,8 @@ pub struct Route {
     pub csrf: Csrf,
     /// What crawlers get.
     pub crawlers: Crawlers,
+    /// What becomes of the upstream's cookies.
+    pub cookies: SetCookies,
     /// The methods that pass.
     pub methods: Vec<Method>,
     /// Time until the upstream's response head.
@@ -121,6 +132,7 @@ impl Route {
             bridge: kind == Kind::Ecom,
             csrf,
             crawlers: Crawlers::WithoutSession,
+            cookies: SetCookies::Filtered,
             methods: PASSING.to_vec(),
             timeout,
         }

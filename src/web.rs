@@ -9,9 +9,11 @@ use axum::routing::{MethodRouter, any, get, post};
 mod api;
 mod arrival;
 mod auth;
+mod bridge;
 mod caller;
 mod ecom;
 mod establish;
+mod fields;
 mod gateway;
 mod go;
 mod guard;
@@ -23,6 +25,7 @@ mod logout;
 mod notes;
 mod places;
 mod routed;
+mod said;
 mod session;
 mod slas;
 mod view;
@@ -39,6 +42,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/bff/session", only(get(session::show).post(session::make)))
         .route("/bff/login", only(post(login::login)))
         .route("/bff/logout", only(post(logout::logout)))
+        .route("/bff/bridge", only(post(bridge::bridge)))
         .route("/bff/go", only(get(go::go)))
         .route("/bff/establish", any(establish::establish))
         .route("/bff/", any(|| async { Problem::NotFound }))

@@ -4,7 +4,7 @@
 //! cartridge says so with tokens, these are taken over; where it says nothing, the DW session is
 //! asked whose it is now, but only after a page that could have changed it.
 
-use super::asks::{AdoptAsk, ProbeAsk};
+use super::asks::{AdoptAsk, DwProof, ProbeAsk};
 use super::journey::{Goal, Journey, Tokens};
 use super::{
     AdoptAnswer, BridgeMode, Dw, DwChange, Facts, HeldDw, HeldRefresh, Outcome, ProbeAnswer,
@@ -174,8 +174,9 @@ pub(super) fn probed(journey: Journey, answer: ProbeAnswer) -> Step {
     let may_sign_in = journey.goal == Goal::Heed(EcomPage::SignIn);
     match (login, journey.held_dw().cloned()) {
         (Some(login), Some(dw)) if may_sign_in && is_registered(&owner) => {
+            let (proof, kind) = (DwProof::Session(dw.dwsid), owner.kind);
             let journey = Box::new(journey);
-            Step::Adopt(AdoptAsk { dw, owner, login, signature: None, journey })
+            Step::Adopt(AdoptAsk { proof, kind, owner: Some(owner), login, journey })
         }
         _ if is_registered(&owner) && may_sign_in => leave_to_ecom(journey, owner),
         // Somebody else's session in the place of ours is none of the shopper's.
@@ -189,16 +190,18 @@ fn unknown(journey: Journey) -> Step {
     journey.reached(dw)
 }
 
-pub(super) fn adopted(mut journey: Journey, owner: &Customer, answer: AdoptAnswer) -> Step {
+pub(super) fn adopted(mut journey: Journey, owner: Option<Customer>, answer: AdoptAnswer) -> Step {
+    let Some(owner) = owner else { return unknown(journey) };
     match answer {
-        AdoptAnswer::Granted(grant) if grant.claims.customer == *owner => {
+        AdoptAnswer::Granted(grant) if grant.claims.customer == owner => {
             journey.tokens = Tokens::New(grant);
-            let dw = theirs(&journey, owner.clone());
+            let dw = theirs(&journey, owner);
             journey.ended(Outcome::SignedIn { basket_lost: false }, dw)
         }
-        AdoptAnswer::Granted(_) | AdoptAnswer::Refused | AdoptAnswer::Unavailable(_) => {
-            leave_to_ecom(journey, owner.clone())
-        }
+        AdoptAnswer::Granted(_)
+        | AdoptAnswer::Refused
+        | AdoptAnswer::NotPermitted
+        | AdoptAnswer::Unavailable(_) => leave_to_ecom(journey, owner),
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) struct Journey {
 pub(super) enum Goal {
     Arrive(Intent),
     Heed(EcomPage),
+    BridgeOver,
     SignIn { basket: GuestBasket, basket_lost: bool },
     SignOut { all_devices: bool, revoked: bool },
 }
@@ -139,7 +140,11 @@ impl Journey {
     /// Ends with what the goal promised.
     pub(super) fn reached(self, dw: DwChange) -> Step {
         let outcome = match self.goal {
-            Goal::Arrive(_) | Goal::Heed(_) => Outcome::Ready,
+            // Whoever has signed in on ECOM is signed in.
+            Goal::BridgeOver if self.customer().is_some_and(is_registered) => {
+                Outcome::SignedIn { basket_lost: false }
+            }
+            Goal::Arrive(_) | Goal::Heed(_) | Goal::BridgeOver => Outcome::Ready,
             Goal::SignIn { basket_lost, .. } => Outcome::SignedIn { basket_lost },
             Goal::SignOut { revoked, .. } => Outcome::SignedOut { revoked },
         };
@@ -165,13 +170,16 @@ impl Journey {
     /// Whether `change` takes a registered shopper's DW session away and leaves a guest, which
     /// must not happen silently.
     fn signs_out_of_ecom(&self, change: &DwChange) -> bool {
-        let registered = |customer: &Customer| customer.kind == CustomerType::Registered;
         let stays = matches!(change, DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt);
         matches!(self.goal, Goal::Arrive(_))
             && !stays
-            && self.dw_owner().is_some_and(registered)
-            && !self.customer().is_some_and(registered)
+            && self.dw_owner().is_some_and(is_registered)
+            && !self.customer().is_some_and(is_registered)
     }
+}
+
+fn is_registered(customer: &Customer) -> bool {
+    customer.kind == CustomerType::Registered
 }
 
 /// A guest's refresh token beside a registered shopper's access token belongs to somebody else:

@@ -1,7 +1,5 @@
 //! To ECOM, with a DW session that lives and is the shopper's.
 
-mod said;
-
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
@@ -141,7 +139,7 @@ impl Hop {
     }
 
     /// The `dwsid` that went along.
-    fn sent_dwsid(&self, travelled: &Travelled) -> Option<String> {
+    pub(super) fn sent_dwsid(&self, travelled: &Travelled) -> Option<String> {
         let cookies = self.cookies(Some(&travelled.changes))?;
         let dwsid = value_of(cookies.as_bytes(), DWSID)?;
         std::str::from_utf8(dwsid).ok().map(str::to_owned)

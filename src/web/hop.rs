@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::config::Origin;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
-use crate::route::{Kind, Route, TokenNeed};
+use crate::route::{Kind, Route, SetCookies, TokenNeed};
 use crate::session::CustomerType;
 use crate::session::names::{DWSID, Profile, is_dw_companion};
 use crate::session::read::pair_of;
@@ -99,14 +99,14 @@ impl Hop {
     pub(super) fn dressed(&self, mut response: Response, travelled: &Travelled) -> Response {
         let ours = travelled.changes.cookies.iter().any(|write| write.name() == DWSID);
         let past = self.arrival.is_past(&travelled.ending);
-        filter(&self.arrival.site, self.route.kind, ours || past, &mut response);
+        filter(&self.arrival.site, &self.route, ours || past, &mut response);
         self.arrival.dress(travelled, &mut response);
         response
     }
 
     /// The answer without any cookie about the shopper.
     pub(super) fn undressed(&self, mut response: Response) -> Response {
-        filter(&self.arrival.site, self.route.kind, true, &mut response);
+        filter(&self.arrival.site, &self.route, true, &mut response);
         response
     }
 
@@ -197,19 +197,21 @@ pub(super) fn untouched(site: &Site, kind: Kind, parts: &Parts) -> Option<Header
     HeaderValue::from_bytes(&Changes::default().forwarded(kept, &site.names)?).ok()
 }
 
-/// Only we write cookies about the shopper, whatever an upstream may set. ECOM has its say by
-/// them, which has been read by now; the companions of a `dwsid` pass where they belong to the one
-/// in the browser.
-pub(super) fn filter(site: &Site, kind: Kind, companions_too: bool, response: &mut Response) {
+/// Only we write cookies about the shopper. ECOM and heads that fetch tokens by themselves have
+/// their say by them, which has been read by now; the companions of a `dwsid` pass where they
+/// belong to the one in the browser.
+pub(super) fn filter(site: &Site, route: &Route, companions_too: bool, response: &mut Response) {
+    if route.cookies == SetCookies::Passed {
+        return;
+    }
     let names = &site.names;
     let about_shopper = |name: &str| {
         names.knows(name) || name == DWSID || (companions_too && is_dw_companion(name))
     };
-    let ecom = kind == Kind::Ecom;
     let filter = CookieFilter {
         public_origin: &site.config.public_origin,
         memory: &names.memory,
-        absorbed: &|name| ecom && name != names.memory && about_shopper(name),
+        absorbed: &|name| name != names.memory && about_shopper(name),
         refused: &about_shopper,
     };
     filter.apply(response.headers_mut(), &site.metrics);

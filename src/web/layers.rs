@@ -115,6 +115,7 @@ fn own_route(path: &str) -> Option<&'static str> {
         "/bff/session" => "session",
         "/bff/login" => "login",
         "/bff/logout" => "logout",
+        "/bff/bridge" => "bridge",
         "/bff/go" => "go",
         "/bff/establish" => "establish",
         path if path == gateway::AUTH || path.starts_with("/bff/auth/") => "auth",

@@ -140,7 +140,7 @@ async fn page(
         let cookies = untouched(site, route.kind, &parts);
         let mut response = forward(&app, site, &route, &parts, body, cookies).await?;
         // Nor does it change the session: ECOM may have begun another one for it.
-        filter(site, route.kind, true, &mut response);
+        filter(site, &route, true, &mut response);
         return Ok(response);
     }
     let arrival = Arrival::from_request_parts(&mut parts, &app).await?;

@@ -1,6 +1,7 @@
 //! Hostile and unlucky input against the listeners: what comes in by the wire is written byte by
 //! byte, and what goes on to the Head is looked at byte by byte.
 
+mod apis;
 mod caching;
 mod cookies;
 mod csrf;

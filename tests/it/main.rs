@@ -9,6 +9,7 @@
 mod support;
 
 mod api;
+mod bridge;
 mod caching;
 mod cost;
 mod ecom;
