@@ -77,6 +77,7 @@ struct Parts {
 }
 
 impl Problem {
+    #[expect(clippy::too_many_lines, reason = "one list of everything that can go wrong")]
     fn parts(self) -> Parts {
         let (status, code, title, retry_after) = match self {
             Self::BadRequest(title) => (StatusCode::BAD_REQUEST, "bad_request", title, None),

@@ -147,10 +147,10 @@ fn adopt(journey: Journey, owner: Customer, login: Option<String>) -> Step {
     journey.ask_guest(None)
 }
 
-pub(super) fn adopted(mut journey: Journey, owner: Option<Customer>, answer: AdoptAnswer) -> Step {
-    let guest = owner.as_ref().is_some_and(|owner| owner.kind == CustomerType::Guest);
+pub(super) fn adopted(mut journey: Journey, owner: Option<&Customer>, answer: AdoptAnswer) -> Step {
+    let guest = owner.is_some_and(|owner| owner.kind == CustomerType::Guest);
     match answer {
-        AdoptAnswer::Granted(grant) if Some(&grant.claims.customer) == owner.as_ref() => {
+        AdoptAnswer::Granted(grant) if Some(&grant.claims.customer) == owner => {
             journey.confirmed = true;
             journey.tokens = Tokens::Renewed(grant);
             bridge::settle(journey)

@@ -106,7 +106,7 @@ impl AdoptAsk {
         match self.journey.goal {
             Goal::Heed(_) => heed::adopted(*self.journey, self.owner, answer),
             Goal::BridgeOver => bridge_over::adopted(*self.journey, self.kind, answer),
-            _ => arrive::adopted(*self.journey, self.owner, answer),
+            _ => arrive::adopted(*self.journey, self.owner.as_ref(), answer),
         }
     }
 }
