@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed};
 use crate::session::CustomerType;
-use crate::session::names::{DWSID, Profile, is_dw_companion};
+use crate::session::names::{DWSID, is_dw_companion};
 use crate::session::read::pair_of;
 use crate::session::write::Changes;
 use crate::site::Site;
@@ -126,15 +126,16 @@ impl Hop {
         let names = &self.arrival.site.names;
         let judged = self.arrival.judged(&self.parts.headers.get_all(COOKIE));
         let mut forwarded = changes.unwrap_or(&unchanged).forwarded(judged.into_iter(), names)?;
-        if self.route.kind == Kind::Ecom && names.profile == Profile::PluginSlas {
+        if self.route.kind == Kind::Ecom {
             guard(&mut forwarded, &names.guard);
         }
         HeaderValue::from_bytes(&forwarded).ok()
     }
 }
 
-/// By its guard `plugin_slas` knows that a DW session needs no bridge. The one in the browser may
-/// have run out while the session has been in use, and would have the cartridge make another.
+/// By its guard `plugin_slas` knows that a DW session needs no bridge. Without it the cartridge, if
+/// there is one, would make another; the one in the browser may have run out while the session has
+/// been in use.
 fn guard(cookies: &mut Vec<u8>, name: &str) {
     let has = |wanted: &str| {
         let mut pairs = cookies.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);

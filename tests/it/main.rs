@@ -24,6 +24,7 @@ mod login;
 mod logout;
 mod outages;
 mod preview;
+mod profiles;
 mod races;
 mod returning;
 mod session_route;
