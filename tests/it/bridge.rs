@@ -96,6 +96,25 @@ async fn what_slas_does_not_take_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_client_without_the_scope_is_told_so_by_name() {
+    for said in [
+        r#"{"error":"invalid_scope","error_description":"sfcc.session_bridge is missing"}"#,
+        r#"{"status_code":"403 FORBIDDEN","message":"client lacks scope sfcc.session_bridge"}"#,
+    ] {
+        for status in [400, 401, 403] {
+            let world = Setup::private().start().await;
+            let refusal = Fault::Body(status, said.to_owned());
+            world.control().fault(Operation::SessionBridge, refusal, Times::Always);
+            let (browser, dwsid, _) = visitor_of_ecom(&world);
+            let signed = world.control().sign_dw_session(&dwsid).unwrap();
+            let page = browser.posts_json("/bff/bridge", &json!({"dwsgst": signed})).await;
+            page.problem(502, "misconfigured");
+            assert!(page.text.contains("sfcc.session_bridge"), "{status} {said}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_claims_nothing_or_too_much_is_refused_without_a_call() {
     let world = Setup::private().start().await;
     let browser = world.browser();

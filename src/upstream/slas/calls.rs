@@ -217,15 +217,15 @@ impl Slas {
     pub async fn adopt(&self, ask: &AdoptAsk, context: &CallContext) -> AdoptAnswer {
         match self.bridge_session(ask, context).await {
             Ok(grant) => AdoptAnswer::Granted(Box::new(grant)),
+            Err(SlasError::Refused(refusal)) if refusal.is_about_scope() => {
+                SlasError::Refused(refusal).warn("session-bridge");
+                AdoptAnswer::NotPermitted
+            }
             Err(SlasError::Refused(refusal))
                 if refusal.is_for_good() && !refusal.is_about_client() =>
             {
                 tracing::info!(status = refusal.status.as_u16(), "the tenant refuses to adopt");
                 AdoptAnswer::Refused
-            }
-            Err(SlasError::Refused(refusal)) if refusal.is_about_scope() => {
-                SlasError::Refused(refusal).warn("session-bridge");
-                AdoptAnswer::NotPermitted
             }
             Err(SlasError::Refused(refusal)) if refusal.is_for_good() => {
                 SlasError::Refused(refusal).warn("session-bridge");
