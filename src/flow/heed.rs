@@ -115,6 +115,7 @@ fn renew(
     dw: Option<DwCookies>,
 ) -> Step {
     let mut journey = begin(facts, page, dw);
+    journey.on_trial = offered.is_some();
     journey.facts.refresh = offered.or(journey.facts.refresh);
     match journey.unused_refresh() {
         Some(refresh) => journey.ask_refresh(refresh),
@@ -125,6 +126,8 @@ fn renew(
 pub(super) fn refreshed(journey: Journey, answer: RefreshAnswer) -> Step {
     match answer {
         RefreshAnswer::Granted(grant) => take_over(journey, grant),
+        // What ECOM handed over is worth nothing; ours may still be good.
+        RefreshAnswer::Refused if journey.on_trial => journey.reached(DwChange::Doubt),
         RefreshAnswer::Refused => gone(journey),
         RefreshAnswer::Unavailable(trouble) => {
             journey.ended(Outcome::Unavailable(trouble), DwChange::Doubt)

@@ -9,7 +9,7 @@ use crate::session::{Customer, CustomerType, DwCookies, Grant};
 
 /// What has been found out so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four findings that do not exclude each other")]
+#[expect(clippy::struct_excessive_bools, reason = "five findings that do not exclude each other")]
 pub(super) struct Journey {
     pub(super) facts: Facts,
     pub(super) goal: Goal,
@@ -19,6 +19,8 @@ pub(super) struct Journey {
     pub(super) dw: Dw,
     /// A DW session that ECOM has set in place of the one in the browser.
     pub(super) offered: Option<DwCookies>,
+    /// The refresh token is one that ECOM handed over, not the browser's own.
+    pub(super) on_trial: bool,
     /// The platform itself has confirmed that `dw` lives.
     pub(super) confirmed: bool,
     /// A refresh has been tried on this journey; there is no second one.
@@ -58,6 +60,7 @@ impl Journey {
             tokens: Tokens::Kept(held),
             dw: facts.dw.clone(),
             offered: None,
+            on_trial: false,
             confirmed: false,
             refreshed: false,
             session_expired: false,

@@ -25,6 +25,7 @@ use crate::ids::{AccessToken, DwSignature, Dwsid, Tag};
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::retired::Reason;
+use crate::session::frame::Frame;
 use crate::session::judge::{self, Surroundings};
 use crate::session::memory::Memory;
 use crate::session::read::{Handed, Presented, pair_of};
@@ -56,6 +57,7 @@ pub(super) struct Arrival {
     pub(super) access: Access,
     pub(super) notes: Notes,
     context: CallContext,
+    frame: Option<Frame>,
     arrived: Instant,
     /// Fingerprints of every credential presented, and of those that count.
     all: Vec<Tag>,
@@ -119,6 +121,7 @@ impl Arrival {
         let mut presented = Presented::read(cookies, &site.names);
         let all = tags(&presented);
         drop_signed_out(&mut presented, &site, arrived);
+        let frame = Frame::of(headers, &presented, &site.preview_parents);
         if presented.handed == Some(Handed::Refresh) {
             presented.access.clear();
         }
@@ -135,6 +138,7 @@ impl Arrival {
             access: Access::None,
             notes,
             context,
+            frame,
             arrived,
             all,
             chosen,
@@ -322,6 +326,9 @@ impl Arrival {
             changes = Changes { memory: self.memory.clone(), ..Changes::default() };
         }
         self.seal(&mut changes);
+        if let Some(frame) = self.frame.clone() {
+            changes.show_in(frame, leaving);
+        }
         Ok(Travelled { ending, changes })
     }
 

@@ -124,7 +124,8 @@ fn listed(methods: &[Method]) -> String {
 /// How a request must be treated.
 pub(super) fn visit_of(app: &App, site: &Site, route: &Route, parts: &Parts) -> Visit {
     let asset_suffixes = &site.config.routes.asset_suffixes;
-    let quietness = Quietness { asset_suffixes, crawlers: &app.crawlers };
+    let preview_parents = &site.preview_parents;
+    let quietness = Quietness { asset_suffixes, crawlers: &app.crawlers, preview_parents };
     visit(&parts.method, parts.uri.path(), &parts.headers, route, &quietness)
 }
 

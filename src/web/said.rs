@@ -28,6 +28,10 @@ impl Hop {
     pub(super) fn said(&self, travelled: &Travelled, response: &Response) -> Said {
         let names = &self.arrival.site.names;
         let offer = Offer::read(response.headers(), names, self.arrival.site.clock.now());
+        if offer.odd_dwsid {
+            tracing::warn!("an upstream sets a dwsid that is none, or two of them");
+            self.arrival.site.metrics.cookie_filtered("odd_dwsid");
+        }
         let sent = self.sent_dwsid(travelled);
         let other_dw = offer.dw.clone().filter(|dw| Some(dw.dwsid.expose()) != sent.as_deref());
         Said { page: self.page(response.status()), other_dw, offer }

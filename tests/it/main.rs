@@ -23,6 +23,7 @@ mod landing;
 mod login;
 mod logout;
 mod outages;
+mod preview;
 mod races;
 mod returning;
 mod session_route;
