@@ -327,7 +327,7 @@ async fn without_tandem_there_is_a_clear_page_and_no_request_goes_on() {
     shopper.visits("/").await.answer.expect(200);
     shopper.visits(CART).await.answer.expect(200);
     drop(tandem);
-    until_closed(behind.tandem).await;
+    let _gone = held(behind.tandem).await;
     sandbox.control().forget_calls();
     for path in ["/", CART, SEARCH, "/assets/app.js", "/bff/session"] {
         let answer = shopper.asks(get(path).document()).await;
@@ -338,9 +338,15 @@ async fn without_tandem_there_is_a_clear_page_and_no_request_goes_on() {
     assert!(sandbox.control().calls().is_empty());
 }
 
-/// Waits until a killed process has let go of its port.
-async fn until_closed(address: SocketAddr) {
-    while tokio::net::TcpStream::connect(address).await.is_ok() {
+/// The port of a killed process, as soon as it has let go of it: bound and not listened to, so that
+/// nobody else answers there.
+async fn held(address: SocketAddr) -> tokio::net::TcpSocket {
+    loop {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.set_reuseaddr(true).expect("a live socket");
+        if socket.bind(address).is_ok() {
+            return socket;
+        }
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }

@@ -6,18 +6,19 @@
 //! [`establish`](super::establish).
 
 mod pass;
+mod place;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{LOCATION, SET_COOKIE};
+use http::header::{LOCATION, SEC_WEBSOCKET_KEY, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
 pub(super) use self::pass::Pass;
+use self::place::{Place, place};
 use super::arrival::{Glance, Travelled};
 use super::gateway::{AUTH, Allowed, Asked, establish_path};
 use super::guard::{local_path, may_change_state};
@@ -27,7 +28,7 @@ use super::{api, routed, slas};
 use crate::app::App;
 use crate::flow::{HeldAccess, Intent, TokenChange};
 use crate::problem::Problem;
-use crate::route::path::{EncodedSlash, is_plain};
+use crate::proxy::websocket;
 use crate::route::{Kind, Route, TokenNeed};
 use crate::session::CustomerType;
 use crate::session::write::Changes;
@@ -98,6 +99,11 @@ pub(super) fn sort(app: &App, site: &Site, parts: &Parts) -> Result<Sorted, Prob
         Place::Routed(route) => route,
     };
     routed::check(app, site, &route, parts)?;
+    // `Upgrade` is for the gateway's own connection; of the handshake this is what comes here.
+    if parts.headers.contains_key(SEC_WEBSOCKET_KEY) {
+        let config = &site.config;
+        websocket::check_origin(&parts.headers, &config.public_origin, &config.cors_origins)?;
+    }
     match route.kind {
         Kind::Slas(_) => return Ok(Sorted::Passes(Pass::to_ourselves(&parts.headers))),
         Kind::Head if slas::is_callback(site, &route, parts) => {
@@ -118,52 +124,6 @@ pub(super) fn sort(app: &App, site: &Site, parts: &Parts) -> Result<Sorted, Prob
         Visit::Quiet => Ok(Sorted::Passes(Pass::anonymous(site, route.kind, parts))),
         visit => Ok(Sorted::Depends(route, visit)),
     }
-}
-
-/// Where a path leads.
-enum Place {
-    /// To our own routes.
-    Own,
-    /// Where the table says.
-    Routed(Arc<Route>),
-}
-
-/// A gateway finds the upstream by a path that it may have decoded, or cut parameters out of: every
-/// way to read the path must lead to the same place.
-fn place(site: &Site, path: &str) -> Result<Place, Problem> {
-    if !is_plain(path.as_bytes(), EncodedSlash::Refused) {
-        return Err(routed::CONFUSING);
-    }
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
-    let place = read_as(site, path);
-    for reading in [Cow::Borrowed(path), decoded.clone()] {
-        for other in [without_parameters(&reading), reading.into_owned()] {
-            let same = match (&place, &read_as(site, &other)) {
-                (Some(Place::Own), Some(Place::Own)) | (None, None) => true,
-                (Some(Place::Routed(one)), Some(Place::Routed(other))) => Arc::ptr_eq(one, other),
-                _ => false,
-            };
-            if !same {
-                return Err(routed::CONFUSING);
-            }
-        }
-    }
-    place.ok_or(Problem::NotFound)
-}
-
-fn read_as(site: &Site, path: &str) -> Option<Place> {
-    let below = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
-    if below.starts_with("/bff/") {
-        return Some(Place::Own);
-    }
-    let below = if below.is_empty() { "/" } else { below };
-    site.config.routes.table.find(below).cloned().map(Place::Routed)
-}
-
-/// `/a;x=1/b;y` → `/a/b`.
-fn without_parameters(path: &str) -> String {
-    let names = path.split('/').map(|segment| segment.split(';').next().unwrap_or_default());
-    names.collect::<Vec<_>>().join("/")
 }
 
 /// The shopper's part of the judgement.
@@ -270,14 +230,19 @@ impl Hop {
             let own = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
             let target = self.parts.uri.path_and_query().map_or("/", |target| target.as_str());
             return match (visit, local_path(target)) {
-                (Visit::Document, path) => Some(path.unwrap_or("/").to_owned()),
-                (_, Some(path)) if own => Some(path.to_owned()),
+                (Visit::Document, None) => Some(home(&self.arrival.site)),
+                (visit, Some(path)) if own || visit == Visit::Document => Some(path.to_owned()),
                 _ => None,
             };
         }
         let ours = may_change_state(method, headers, &self.arrival.site.config).is_ok();
         (ours && is_navigation(headers)).then(|| self.referring_path().to_owned())
     }
+}
+
+/// Where a site begins.
+pub(super) fn home(site: &Site) -> String {
+    format!("{}/", site.config.path_prefix)
 }
 
 pub(super) fn see_other(path: &str) -> Response {

@@ -13,7 +13,7 @@ use http::Uri;
 use http::request::Parts;
 
 use super::arrival::Arrival;
-use super::auth::{Sorted, Verdict, WITHOUT_SESSION, see_other, sort};
+use super::auth::{Sorted, Verdict, WITHOUT_SESSION, home, see_other, sort};
 use super::gateway::establish_path;
 use super::guard::local_path;
 use super::hop::Hop;
@@ -34,7 +34,7 @@ pub(super) async fn establish(
     }
     let (mut parts, _) = request.into_parts();
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
-    let wish = Wish::read(&parts);
+    let wish = Wish::read(&site, &parts);
     parts.uri = wish.target;
     let (route, visit) = match sort(&app, &site, &parts)? {
         Sorted::Depends(route, visit) => (route, visit),
@@ -62,7 +62,7 @@ struct Wish {
 }
 
 impl Wish {
-    fn read(parts: &Parts) -> Self {
+    fn read(site: &Site, parts: &Parts) -> Self {
         let query = parts.uri.query().unwrap_or_default();
         let field = |wanted: &str| {
             let mut fields = url::form_urlencoded::parse(query.as_bytes());
@@ -71,7 +71,7 @@ impl Wish {
         let target = field("return_to");
         let target = target.as_deref().and_then(local_path).and_then(|path| path.parse().ok());
         Self {
-            target: target.unwrap_or_else(|| Uri::from_static("/")),
+            target: target.or_else(|| home(site).parse().ok()).unwrap_or_default(),
             again: field("again").is_some(),
         }
     }

@@ -28,6 +28,8 @@ pub(super) const AUTH: &str = "/bff/auth";
 /// Where a browser goes for what cannot be had on the way.
 pub(super) const ESTABLISH: &str = "/bff/establish";
 
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
+
 /// In the extensions of a request that a gateway asks about: it goes nowhere.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked;
@@ -141,6 +143,7 @@ fn answered(dialect: Dialect, mut answer: Response) -> Response {
         }
         (Dialect::Traefik | Dialect::Envoy, false) => {}
     }
+    answer.headers_mut().insert(CACHE_CONTROL, PRIVATE);
     answer
 }
 
@@ -150,7 +153,7 @@ fn denied_to_nginx(status: StatusCode) -> Response {
     let mendable =
         status == StatusCode::UNAUTHORIZED || status.is_redirection() || status.is_server_error();
     let status = if mendable { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
-    (status, [(CACHE_CONTROL, HeaderValue::from_static("private, no-store"))]).into_response()
+    (status, [(CACHE_CONTROL, PRIVATE)]).into_response()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod forward_auth;
 mod framing;
 mod headers;
 mod http2;
+mod judged;
 mod limits;
 mod problems;
 mod proxying;

@@ -3,7 +3,7 @@
 //! The same names always, empty where there is nothing to say: a gateway copies what it finds, and
 //! a header that is missing here would be the client's own.
 
-use http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE, SET_COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -35,12 +35,11 @@ pub(in crate::web) struct Pass(HeaderMap);
 
 impl Pass {
     fn new(upstream: &'static str) -> Self {
-        let mut headers = HeaderMap::with_capacity(REPLACED.len() + 2);
+        let mut headers = HeaderMap::with_capacity(REPLACED.len() + 1);
         for name in REPLACED {
             headers.insert(name, HeaderValue::from_static(""));
         }
         headers.insert(UPSTREAM, HeaderValue::from_static(upstream));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         Self(headers)
     }
 

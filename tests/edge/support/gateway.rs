@@ -99,8 +99,18 @@ impl Gateway {
             let there = format!("{ORIGIN}{}", establish(target));
             answer.expect_location(&there);
         }
+        assert_eq!(answer.header("cache-control"), Some("private, no-store"));
         answer.expect_no_cookies();
     }
+}
+
+/// No answer but an allowing one holds anything about a shopper.
+#[track_caller]
+pub(crate) fn tells_nothing(answer: &Answer) {
+    for name in ["authorization", "cookie", "sfdc_dwsid", "x-bff-customer-id", "x-bff-usid"] {
+        assert_eq!(answer.header(name), None, "{name}");
+    }
+    answer.expect_no_cookies();
 }
 
 /// Our own address for what the way does not allow.
