@@ -122,6 +122,10 @@ impl Arrival {
         let all = tags(&presented);
         drop_signed_out(&mut presented, &site, arrived);
         let frame = Frame::of(headers, &presented, &site.preview_parents);
+        if site.config.routes.ecom.is_some() && site.names.access != site.names.hand_off {
+            // What ECOM behind us hands over is read off its answers, so this is a stranger's.
+            presented.handed = None;
+        }
         if presented.handed == Some(Handed::Refresh) {
             presented.access.clear();
         }
