@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,7 @@ mod meter;
 #[path = "support/tandem.rs"]
 mod tandem;
 
-use ends::{Direction, Ends, Protocol};
+use ends::{Direction, Ends, Protocol, Way};
 use memory::Memory;
 use meter::{Meter, Stalled};
 use tandem::{BINARY, Folder, Tandem, free_address};
@@ -33,7 +34,7 @@ const WARM_UP: u64 = 32;
 const FLAT: u64 = 4096;
 const BETWEEN_SAMPLES: Duration = Duration::from_millis(20);
 
-const WAYS: [(Protocol, Direction); 4] = [
+const WAYS: [Way; 4] = [
     (Protocol::Http1, Direction::Down),
     (Protocol::Http1, Direction::Up),
     (Protocol::Http2, Direction::Down),
@@ -48,18 +49,18 @@ async fn main() -> io::Result<()> {
     let config = folder.write("tandem.toml", &config(&ends.head.to_string()))?;
     let address = free_address()?;
     let tandem = Tandem::start(Command::new(BINARY), address, &config, Stdio::null())?;
-    for (protocol, direction) in WAYS {
+    for way in WAYS {
         let meter = Arc::new(Meter::without_stall());
-        ends.carry(address, protocol, direction, WARM_UP * MIB, &meter).await?;
+        ends.carry(address, way, WARM_UP * MIB, &meter).await?;
     }
     let before = Memory::of(tandem.id())?;
     print(&format!("resident before, warmed up: {} KiB\n", before.resident))?;
     let mut flat = true;
-    for (protocol, direction) in WAYS {
-        let figures = measure(&ends, &tandem, protocol, direction, amount).await?;
+    for way in WAYS {
+        let figures = measure(&ends, address, tandem.id(), way, amount).await?;
         flat &=
             figures.peak.saturating_sub(before.resident) <= FLAT && figures.stalled.stands_still;
-        print(&figures.line(protocol, direction, amount))?;
+        print(&figures.line(way, amount))?;
     }
     let after = Memory::of(tandem.id())?;
     let verdict = if flat { "flat" } else { "NOT flat" };
@@ -108,7 +109,7 @@ struct Figures {
 }
 
 impl Figures {
-    fn line(&self, protocol: Protocol, direction: Direction, amount: u64) -> String {
+    fn line(&self, (protocol, direction): Way, amount: u64) -> String {
         let Stalled { resident, ahead, stands_still } = self.stalled;
         let mut line = format!("{protocol:?} {direction:?}: {} MiB", amount / MIB);
         let _ = write!(line, " in {:.1} s;", self.took.as_secs_f64());
@@ -122,17 +123,17 @@ impl Figures {
 
 async fn measure(
     ends: &Ends,
-    tandem: &Tandem,
-    protocol: Protocol,
-    direction: Direction,
+    address: SocketAddr,
+    process: u32,
+    way: Way,
     amount: u64,
 ) -> io::Result<Figures> {
-    let meter = Arc::new(Meter::stalling_at(amount / 4, tandem.id()));
+    let meter = Arc::new(Meter::stalling_at(amount / 4, process));
     let peak = Arc::new(AtomicU64::new(0));
-    let sampling = tokio::spawn(sample(tandem.id(), Arc::clone(&peak)));
+    let sampling = tokio::spawn(sample(process, Arc::clone(&peak)));
     #[expect(clippy::disallowed_methods, reason = "a stop-watch")]
     let start = Instant::now();
-    let carried = ends.carry(address, protocol, direction, amount, &meter).await;
+    let carried = ends.carry(address, way, amount, &meter).await;
     let took = start.elapsed();
     sampling.abort();
     carried?;

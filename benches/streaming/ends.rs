@@ -30,6 +30,8 @@ pub(crate) enum Direction {
     Up,
 }
 
+pub(crate) type Way = (Protocol, Direction);
+
 /// What the Head is about to send or to be sent.
 #[derive(Clone)]
 struct Load {
@@ -62,14 +64,13 @@ impl Ends {
     pub(crate) async fn carry(
         &self,
         address: SocketAddr,
-        protocol: Protocol,
-        direction: Direction,
+        way: Way,
         amount: u64,
         meter: &Arc<Meter>,
     ) -> io::Result<()> {
         let load = Load { amount, meter: Arc::clone(meter) };
         *self.load.lock().unwrap_or_else(PoisonError::into_inner) = Some(load.clone());
-        match (protocol, direction) {
+        match way {
             (Protocol::Http1, Direction::Down) => down(address, &load).await,
             (Protocol::Http1, Direction::Up) => up(address, &load).await,
             (Protocol::Http2, Direction::Down) => {
