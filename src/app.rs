@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::uri::Authority;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 use crate::site::{Shared, Site};
@@ -23,7 +23,9 @@ pub struct App {
     /// User agents that get no session, in lower case.
     pub crawlers: Vec<String>,
     /// Limits of the public listener.
-    pub server: crate::config::Server,
+    pub server: config::Server,
+    /// Who may ask about requests that do not come through us.
+    pub gateway: config::Gateway,
 }
 
 impl App {
@@ -43,6 +45,7 @@ impl App {
             metrics: shared.metrics,
             crawlers: config.crawlers,
             server: config.server,
+            gateway: config.gateway,
         }))
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+mod gateway;
 mod layers;
 mod masked;
 mod parse;
@@ -16,6 +17,7 @@ mod reader;
 mod routes;
 mod site;
 
+pub use gateway::{Dialect, Gateway};
 pub use layers::Layers;
 pub use masked::masked;
 pub use parse::Origin;
@@ -35,6 +37,8 @@ pub struct Config {
     pub server: Server,
     /// Where the admin listener binds.
     pub admin_listen: SocketAddr,
+    /// Who may ask about requests that do not come through us.
+    pub gateway: Gateway,
     /// Limits of upstream calls.
     pub upstream: UpstreamLimits,
     /// Secrets the sealing keys are derived from.
@@ -139,6 +143,7 @@ impl Config {
         let admin = root.section("admin");
         let admin_listen = admin.parse("listen", parse_address);
         admin.finish();
+        let gateway = gateway::read(&root.section("gateway"));
         let upstream = read_upstream(&root.section("upstream"));
         let cookies = root.section("cookies");
         let seal_keys = cookies.secrets("seal_keys");
@@ -156,6 +161,7 @@ impl Config {
         Some(Self {
             server: server?,
             admin_listen: admin_listen?,
+            gateway: gateway?,
             upstream: upstream?,
             seal_keys: seal_keys?,
             log_filter: log_filter?,

@@ -218,6 +218,7 @@ pub fn outcome_word(ending: &Ending) -> &'static str {
         Outcome::Ready => "ready",
         Outcome::SignedIn { .. } => "signed_in",
         Outcome::SignedOut { .. } => "signed_out",
+        Outcome::NotBridged { .. } => "not_bridged",
         Outcome::BadCredentials => "bad_credentials",
         Outcome::LoginConflict => "login_conflict",
         Outcome::Unavailable(_) => "unavailable",

@@ -14,6 +14,7 @@ mod answers;
 mod arrive;
 mod asks;
 mod bridge;
+mod bridge_over;
 mod ending;
 mod facts;
 mod heed;
@@ -27,9 +28,10 @@ pub use answers::{
     SignInAnswer, SignOutAnswer, Trouble,
 };
 pub use asks::{
-    AdoptAsk, BridgeAsk, GuestAsk, PeekBasketAsk, ProbeAsk, RefreshAsk, SignInAsk, SignOutAsk,
-    TransferBasketAsk,
+    AdoptAsk, BridgeAsk, DwProof, GuestAsk, PeekBasketAsk, ProbeAsk, RefreshAsk, SignInAsk,
+    SignOutAsk, TransferBasketAsk,
 };
+pub use bridge_over::{DwClaim, bridge_over};
 pub use ending::{DwChange, Ending, Outcome, TokenChange};
 pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 /// A chain of more proxies than this is nobody's set-up; what is left of it is not read.
 const LONGEST_CHAIN: usize = 16;
 
-/// The networks whose `X-Forwarded-For` is believed.
+/// Networks of proxies that are believed: about the client's address, or about a request.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -22,6 +22,12 @@ impl TrustedProxies {
     #[must_use]
     pub fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether `address` is a proxy of ours.
@@ -75,6 +81,12 @@ impl ClientAddress {
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         self.chain.first().copied()
+    }
+
+    /// The address of the TCP peer.
+    #[must_use]
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.chain.last().copied()
     }
 
     /// Whether the TCP peer itself is one of our proxies.

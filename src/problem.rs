@@ -43,10 +43,16 @@ pub enum Problem {
     HeadersTooLong,
     /// Wrong login or password.
     BadCredentials,
+    /// SLAS does not take ECOM's word for its session.
+    SignatureRefused,
+    /// Our SLAS client may not bridge sessions.
+    ScopeMissing,
     /// The same login is being used, or the session changed, at this very moment.
     LoginConflict,
     /// The registered session is over.
     SessionExpired,
+    /// The session must be renewed before this call, which cannot be done on the way.
+    RenewalNeeded,
     /// Only a shopper who has signed in may have this.
     SignInNeeded,
     /// An upstream of ours fails, throttles, or refuses us.
@@ -71,6 +77,7 @@ struct Parts {
 }
 
 impl Problem {
+    #[expect(clippy::too_many_lines, reason = "one list of everything that can go wrong")]
     fn parts(self) -> Parts {
         let (status, code, title, retry_after) = match self {
             Self::BadRequest(title) => (StatusCode::BAD_REQUEST, "bad_request", title, None),
@@ -117,6 +124,18 @@ impl Problem {
                 "Login and password do not match.",
                 None,
             ),
+            Self::SignatureRefused => (
+                StatusCode::UNAUTHORIZED,
+                "bad_credentials",
+                "SLAS does not accept this session. Its signature may be older than ten minutes.",
+                None,
+            ),
+            Self::ScopeMissing => (
+                StatusCode::BAD_GATEWAY,
+                "misconfigured",
+                "The SLAS client lacks the scope sfcc.session_bridge.",
+                None,
+            ),
             Self::LoginConflict => (
                 StatusCode::CONFLICT,
                 "login_conflict",
@@ -127,6 +146,12 @@ impl Problem {
                 StatusCode::UNAUTHORIZED,
                 "session_expired",
                 "The session has expired. Please sign in again.",
+                None,
+            ),
+            Self::RenewalNeeded => (
+                StatusCode::UNAUTHORIZED,
+                "renewal_needed",
+                "The session must be renewed first. POST /bff/session does that.",
                 None,
             ),
             Self::SignInNeeded => {

@@ -68,12 +68,24 @@ pub enum Crawlers {
     Refused,
 }
 
+/// What becomes of the cookies that an upstream sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SetCookies {
+    /// Those about the shopper are read and go no further; only we write them.
+    Filtered,
+    /// They pass, even ours: for a developer's tools.
+    Passed,
+}
+
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The path it is for: everything below, if it ends in a slash; else the path itself and
     /// everything below.
     pub prefix: String,
+    /// The path below which the upstream's own paths begin: the prefix, or for an exception the
+    /// listed path that it is an exception from.
+    pub mount: String,
     /// What stands behind it.
     pub kind: Kind,
     /// Which tokens it needs.
@@ -84,6 +96,8 @@ pub struct Route {
     pub csrf: Csrf,
     /// What crawlers get.
     pub crawlers: Crawlers,
+    /// What becomes of the upstream's cookies.
+    pub cookies: SetCookies,
     /// The methods that pass.
     pub methods: Vec<Method>,
     /// Time until the upstream's response head.
@@ -112,11 +126,13 @@ impl Route {
         };
         Self {
             prefix: prefix.to_owned(),
+            mount: prefix.to_owned(),
             kind,
             token,
             bridge: kind == Kind::Ecom,
             csrf,
             crawlers: Crawlers::WithoutSession,
+            cookies: SetCookies::Filtered,
             methods: PASSING.to_vec(),
             timeout,
         }
@@ -128,16 +144,17 @@ impl Route {
         Self { prefix: prefix.to_owned(), token: TokenNeed::None, bridge: false, ..self }
     }
 
-    /// What of `path` lies below this route, without a leading slash.
+    /// What of `path` is the upstream's own path, without a leading slash.
     #[must_use]
     pub fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
-        let rest = path.strip_prefix(self.prefix.as_str())?;
-        if self.prefix.ends_with('/') || rest.is_empty() {
-            Some(rest)
-        } else {
-            rest.strip_prefix('/')
-        }
+        rest(path, &self.mount)
     }
+}
+
+/// What of `path` lies below `prefix`, which ends with a whole segment.
+fn rest<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(prefix)?;
+    if prefix.ends_with('/') || rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
 /// The routes of a site, longest path first.
@@ -156,7 +173,7 @@ impl Table {
     /// The route for `path`, which must be [plain](path::is_plain).
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Arc<Route>> {
-        self.0.iter().find(|route| route.below(path).is_some())
+        self.0.iter().find(|route| rest(path, &route.prefix).is_some())
     }
 
     /// All routes, longest path first.
@@ -199,6 +216,16 @@ mod tests {
         assert_eq!(below("/account").as_deref(), Some(""));
         assert_eq!(below("/account/orders").as_deref(), Some("orders"));
         assert_eq!(below("/mobify/proxy/api/a/b").as_deref(), Some("a/b"));
+    }
+
+    #[test]
+    fn an_exception_does_not_change_what_the_upstream_is_asked_for() {
+        let api = Route::new("/mobify/proxy/api/", Kind::Scapi, Duration::ZERO);
+        let exception = Route { prefix: "/mobify/proxy/api/customer/".to_owned(), ..api.clone() };
+        let table = Table::new(vec![api, exception]);
+        let route = table.find("/mobify/proxy/api/customer/x").unwrap();
+        assert_eq!(route.prefix, "/mobify/proxy/api/customer/");
+        assert_eq!(route.below("/mobify/proxy/api/customer/x"), Some("customer/x"));
     }
 
     #[test]

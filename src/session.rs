@@ -9,6 +9,7 @@ use crate::ids::{AccessToken, CustomerId, DwValue, Dwsid, IdToken, RefreshToken,
 use serde::{Deserialize, Serialize};
 
 pub mod dw;
+pub mod frame;
 pub mod judge;
 pub mod memory;
 pub mod names;

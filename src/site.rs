@@ -31,6 +31,8 @@ pub struct Site {
     pub config: config::Site,
     /// Its cookies.
     pub names: CookieNames,
+    /// Whose frames the shop may be shown in.
+    pub preview_parents: Vec<String>,
     /// The keys of our own cookie.
     pub seal: Arc<KeyRing>,
     /// SLAS.
@@ -114,6 +116,7 @@ impl Site {
         let ocapi = config.ocapi.clone();
         Self {
             names: names(&config),
+            preview_parents: preview_parents(&config),
             seal: Arc::clone(&shared.seal),
             ocapi: ocapi.map(|ocapi| Ocapi::new(shared.sender(), &config.id, ocapi)),
             scapi: Scapi::new(shared.sender(), &config.slas, config.id.clone(), config.basket),
@@ -151,6 +154,13 @@ impl Site {
         let now = self.clock.monotonic();
         *self.adoption_refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
+}
+
+/// Without `Secure`, a browser keeps no cookie in a frame of another site.
+fn preview_parents(config: &config::Site) -> Vec<String> {
+    let parents = config.cookies.preview_parents.iter();
+    let secure = config.public_origin.is_https();
+    parents.filter(|_| secure).map(|parent| parent.as_str().to_owned()).collect()
 }
 
 fn names(config: &config::Site) -> CookieNames {

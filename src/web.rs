@@ -3,12 +3,18 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post};
 
 mod api;
 mod arrival;
+mod auth;
+mod bridge;
 mod caller;
 mod ecom;
+mod establish;
+mod fields;
+mod gateway;
 mod go;
 mod guard;
 mod head;
@@ -19,6 +25,7 @@ mod logout;
 mod notes;
 mod places;
 mod routed;
+mod said;
 mod session;
 mod slas;
 mod view;
@@ -35,11 +42,17 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/bff/session", only(get(session::show).post(session::make)))
         .route("/bff/login", only(post(login::login)))
         .route("/bff/logout", only(post(logout::logout)))
+        .route("/bff/bridge", only(post(bridge::bridge)))
         .route("/bff/go", only(get(go::go)))
+        .route("/bff/establish", any(establish::establish))
         .route("/bff/", any(|| async { Problem::NotFound }))
         .route("/bff/{*rest}", any(|| async { Problem::NotFound }));
     let own = layers::own(own, app);
-    let all = own.fallback(routed::proxy).with_state(Arc::clone(app));
+    let all = own
+        .fallback(routed::proxy)
+        // What a gateway only asks about is judged, and goes to no route.
+        .layer(from_fn_with_state(Arc::clone(app), auth::answer))
+        .with_state(Arc::clone(app));
     layers::all(all, app)
 }
 

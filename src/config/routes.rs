@@ -8,7 +8,9 @@ use http::Method;
 use super::parse::{self, Origin};
 use super::reader::Section;
 use super::site::read_paths;
-use crate::route::{Crawlers, Csrf, Kind, PASSING, Route, SlasClient, Table, TokenNeed};
+use crate::route::{
+    Crawlers, Csrf, Kind, PASSING, Route, SetCookies, SlasClient, Table, TokenNeed,
+};
 
 /// Where requests go.
 #[derive(Clone, Debug)]
@@ -103,6 +105,8 @@ fn read_rule(rule: &Section<'_>, listed: &Table, timeout: Duration) -> Option<Ro
             ("refused", Crawlers::Refused),
         ],
     );
+    let cookies =
+        rule.word("cookies", &[("filtered", SetCookies::Filtered), ("passed", SetCookies::Passed)]);
     let bridge = rule.has("bridge").then(|| rule.boolean("bridge"));
     let timeout_ms = rule.has("timeout_ms").then(|| rule.millis("timeout_ms", 1));
     let methods = read_methods(rule);
@@ -122,6 +126,7 @@ fn read_rule(rule: &Section<'_>, listed: &Table, timeout: Duration) -> Option<Ro
         token: token.unwrap_or(base.token),
         csrf: csrf.unwrap_or(base.csrf),
         crawlers: crawlers.unwrap_or(base.crawlers),
+        cookies: cookies.unwrap_or(base.cookies),
         bridge: bridge.map_or(Some(base.bridge), |given| given)?,
         timeout: timeout_ms.map_or(Some(base.timeout), |given| given)?,
         methods: methods?.unwrap_or(base.methods.clone()),

@@ -5,6 +5,8 @@
 //! filled in, and a caller who says something else is refused. Names that a call does not know go
 //! no further (the SDKs send a few that SLAS ignores).
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
@@ -53,13 +55,20 @@ pub fn pairs(text: &[u8]) -> Option<Pairs> {
     (pairs.len() <= MOST && fit).then_some(pairs)
 }
 
-/// What goes to SLAS, in query and body.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What goes to SLAS, in query and body. Only its names print.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Said {
     /// For the query.
     pub query: Pairs,
     /// For the form.
     pub form: Pairs,
+}
+
+impl fmt::Debug for Said {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.query.iter().chain(&self.form).map(|(name, _)| name);
+        formatter.debug_set().entries(names).finish()
+    }
 }
 
 impl Said {

@@ -65,8 +65,10 @@ pub enum ProbeAnswer {
 pub enum AdoptAnswer {
     /// Tokens.
     Granted(Box<Grant>),
-    /// The tenant does not bridge this kind of session.
+    /// The tenant does not bridge this kind of session, or the proof has run out.
     Refused,
+    /// Our SLAS client may not bridge sessions: it lacks the scope `sfcc.session_bridge`.
+    NotPermitted,
     /// No tokens now.
     Unavailable(Trouble),
 }

@@ -1,6 +1,6 @@
 //! Landing and returning: from whatever the browser holds to good SLAS tokens.
 
-use super::asks::{AdoptAsk, ProbeAsk};
+use super::asks::{AdoptAsk, DwProof, ProbeAsk};
 use super::journey::{Goal, Journey, Tokens};
 use super::{
     Access, AdoptAnswer, BridgeMode, Cause, Dw, DwChange, Facts, GuestAnswer, Intent, Outcome,
@@ -140,14 +140,17 @@ fn adopt(journey: Journey, owner: Customer, login: Option<String>) -> Step {
         CustomerType::Registered => login,
     };
     if let (Some(login), Some(dw)) = (login, journey.held_dw().cloned()) {
-        return Step::Adopt(AdoptAsk { dw, owner, login, signature, journey: Box::new(journey) });
+        let proof = signature.map_or(DwProof::Session(dw.dwsid), DwProof::Signature);
+        let (kind, owner) = (owner.kind, Some(owner));
+        return Step::Adopt(AdoptAsk { proof, kind, owner, login, journey: Box::new(journey) });
     }
     journey.ask_guest(None)
 }
 
-pub(super) fn adopted(mut journey: Journey, owner: &Customer, answer: AdoptAnswer) -> Step {
+pub(super) fn adopted(mut journey: Journey, owner: Option<&Customer>, answer: AdoptAnswer) -> Step {
+    let guest = owner.is_some_and(|owner| owner.kind == CustomerType::Guest);
     match answer {
-        AdoptAnswer::Granted(grant) if grant.claims.customer == *owner => {
+        AdoptAnswer::Granted(grant) if Some(&grant.claims.customer) == owner => {
             journey.confirmed = true;
             journey.tokens = Tokens::Renewed(grant);
             bridge::settle(journey)
@@ -156,16 +159,15 @@ pub(super) fn adopted(mut journey: Journey, owner: &Customer, answer: AdoptAnswe
         // a signature that speaks of another session than the browser's may be anybody's.
         AdoptAnswer::Granted(grant)
             if journey.facts.signature.is_none()
-                && owner.kind == CustomerType::Guest
+                && guest
                 && grant.claims.customer.kind == CustomerType::Guest =>
         {
             journey.tokens = Tokens::New(grant);
             bridge::settle(journey)
         }
         AdoptAnswer::Granted(_) => journey.ask_guest(None),
-        AdoptAnswer::Refused => {
-            let plain_guest =
-                owner.kind == CustomerType::Guest && journey.facts.signature.is_none();
+        AdoptAnswer::Refused | AdoptAnswer::NotPermitted => {
+            let plain_guest = guest && journey.facts.signature.is_none();
             journey.guest_adoption_refused |= plain_guest;
             journey.ask_guest(None)
         }

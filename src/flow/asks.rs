@@ -3,7 +3,7 @@
 use super::journey::{Goal, Journey};
 use super::{
     AdoptAnswer, BasketAnswer, BridgeAnswer, GuestAnswer, HeldDw, ProbeAnswer, RefreshAnswer,
-    SignInAnswer, SignOutAnswer, Step, arrive, bridge, heed, sign_in, sign_out,
+    SignInAnswer, SignOutAnswer, Step, arrive, bridge, bridge_over, heed, sign_in, sign_out,
 };
 use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Tag, Usid};
 use crate::session::{Customer, CustomerType};
@@ -28,7 +28,9 @@ impl RefreshAsk {
     #[must_use]
     pub fn hear(self, answer: RefreshAnswer) -> Step {
         match self.journey.goal {
-            Goal::Arrive(_) => arrive::refreshed(*self.journey, self.kind, answer),
+            Goal::Arrive(_) | Goal::BridgeOver => {
+                arrive::refreshed(*self.journey, self.kind, answer)
+            }
             Goal::Heed(_) => heed::refreshed(*self.journey, answer),
             Goal::SignIn { .. } => sign_in::refreshed(*self.journey, answer),
             Goal::SignOut { .. } => sign_out::refreshed(*self.journey, answer),
@@ -77,15 +79,24 @@ impl ProbeAsk {
 /// [`Step::Adopt`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdoptAsk {
-    /// The session to get tokens for.
-    pub dw: HeldDw,
-    /// Whose it is.
-    pub owner: Customer,
+    /// What shows the session.
+    pub proof: DwProof,
+    /// Whether it is a guest's or a registered shopper's.
+    pub kind: CustomerType,
+    /// Whose it is, where the platform has said so.
+    pub owner: Option<Customer>,
     /// The owner's login; `guest` for a guest.
     pub login: String,
-    /// A signature over the session, better than its plain id.
-    pub signature: Option<DwSignature>,
     pub(super) journey: Box<Journey>,
+}
+
+/// By what a DW session is shown to SLAS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DwProof {
+    /// Its id.
+    Session(Dwsid),
+    /// A signature over it, which is better.
+    Signature(DwSignature),
 }
 
 impl AdoptAsk {
@@ -93,8 +104,9 @@ impl AdoptAsk {
     #[must_use]
     pub fn hear(self, answer: AdoptAnswer) -> Step {
         match self.journey.goal {
-            Goal::Heed(_) => heed::adopted(*self.journey, &self.owner, answer),
-            _ => arrive::adopted(*self.journey, &self.owner, answer),
+            Goal::Heed(_) => heed::adopted(*self.journey, self.owner, answer),
+            Goal::BridgeOver => bridge_over::adopted(*self.journey, self.kind, answer),
+            _ => arrive::adopted(*self.journey, self.owner.as_ref(), answer),
         }
     }
 }

@@ -33,6 +33,11 @@ pub enum Outcome {
         /// SLAS has revoked the session.
         revoked: bool,
     },
+    /// No tokens can be had for the DW session; nothing changed.
+    NotBridged {
+        /// Our SLAS client lacks the scope for it.
+        scope: bool,
+    },
     /// Wrong login or password; nothing changed.
     BadCredentials,
     /// The same login is being used at this very moment; nothing changed.
@@ -52,6 +57,7 @@ impl Outcome {
             Self::Ready
             | Self::SignedIn { .. }
             | Self::SignedOut { .. }
+            | Self::NotBridged { .. }
             | Self::BadCredentials
             | Self::LoginConflict => None,
         }

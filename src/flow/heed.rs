@@ -4,7 +4,7 @@
 //! cartridge says so with tokens, these are taken over; where it says nothing, the DW session is
 //! asked whose it is now, but only after a page that could have changed it.
 
-use super::asks::{AdoptAsk, ProbeAsk};
+use super::asks::{AdoptAsk, DwProof, ProbeAsk};
 use super::journey::{Goal, Journey, Tokens};
 use super::{
     AdoptAnswer, BridgeMode, Dw, DwChange, Facts, HeldDw, HeldRefresh, Outcome, ProbeAnswer,
@@ -115,6 +115,7 @@ fn renew(
     dw: Option<DwCookies>,
 ) -> Step {
     let mut journey = begin(facts, page, dw);
+    journey.on_trial = offered.is_some();
     journey.facts.refresh = offered.or(journey.facts.refresh);
     match journey.unused_refresh() {
         Some(refresh) => journey.ask_refresh(refresh),
@@ -125,6 +126,8 @@ fn renew(
 pub(super) fn refreshed(journey: Journey, answer: RefreshAnswer) -> Step {
     match answer {
         RefreshAnswer::Granted(grant) => take_over(journey, grant),
+        // What ECOM handed over is worth nothing; ours may still be good.
+        RefreshAnswer::Refused if journey.on_trial => journey.reached(DwChange::Doubt),
         RefreshAnswer::Refused => gone(journey),
         RefreshAnswer::Unavailable(trouble) => {
             journey.ended(Outcome::Unavailable(trouble), DwChange::Doubt)
@@ -174,8 +177,9 @@ pub(super) fn probed(journey: Journey, answer: ProbeAnswer) -> Step {
     let may_sign_in = journey.goal == Goal::Heed(EcomPage::SignIn);
     match (login, journey.held_dw().cloned()) {
         (Some(login), Some(dw)) if may_sign_in && is_registered(&owner) => {
+            let (proof, kind) = (DwProof::Session(dw.dwsid), owner.kind);
             let journey = Box::new(journey);
-            Step::Adopt(AdoptAsk { dw, owner, login, signature: None, journey })
+            Step::Adopt(AdoptAsk { proof, kind, owner: Some(owner), login, journey })
         }
         _ if is_registered(&owner) && may_sign_in => leave_to_ecom(journey, owner),
         // Somebody else's session in the place of ours is none of the shopper's.
@@ -189,16 +193,18 @@ fn unknown(journey: Journey) -> Step {
     journey.reached(dw)
 }
 
-pub(super) fn adopted(mut journey: Journey, owner: &Customer, answer: AdoptAnswer) -> Step {
+pub(super) fn adopted(mut journey: Journey, owner: Option<Customer>, answer: AdoptAnswer) -> Step {
+    let Some(owner) = owner else { return unknown(journey) };
     match answer {
-        AdoptAnswer::Granted(grant) if grant.claims.customer == *owner => {
+        AdoptAnswer::Granted(grant) if grant.claims.customer == owner => {
             journey.tokens = Tokens::New(grant);
-            let dw = theirs(&journey, owner.clone());
+            let dw = theirs(&journey, owner);
             journey.ended(Outcome::SignedIn { basket_lost: false }, dw)
         }
-        AdoptAnswer::Granted(_) | AdoptAnswer::Refused | AdoptAnswer::Unavailable(_) => {
-            leave_to_ecom(journey, owner.clone())
-        }
+        AdoptAnswer::Granted(_)
+        | AdoptAnswer::Refused
+        | AdoptAnswer::NotPermitted
+        | AdoptAnswer::Unavailable(_) => leave_to_ecom(journey, owner),
     }
 }
 

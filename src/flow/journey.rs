@@ -9,7 +9,7 @@ use crate::session::{Customer, CustomerType, DwCookies, Grant};
 
 /// What has been found out so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four findings that do not exclude each other")]
+#[expect(clippy::struct_excessive_bools, reason = "five findings that do not exclude each other")]
 pub(super) struct Journey {
     pub(super) facts: Facts,
     pub(super) goal: Goal,
@@ -19,6 +19,8 @@ pub(super) struct Journey {
     pub(super) dw: Dw,
     /// A DW session that ECOM has set in place of the one in the browser.
     pub(super) offered: Option<DwCookies>,
+    /// The refresh token is one that ECOM handed over, not the browser's own.
+    pub(super) on_trial: bool,
     /// The platform itself has confirmed that `dw` lives.
     pub(super) confirmed: bool,
     /// A refresh has been tried on this journey; there is no second one.
@@ -31,6 +33,7 @@ pub(super) struct Journey {
 pub(super) enum Goal {
     Arrive(Intent),
     Heed(EcomPage),
+    BridgeOver,
     SignIn { basket: GuestBasket, basket_lost: bool },
     SignOut { all_devices: bool, revoked: bool },
 }
@@ -57,6 +60,7 @@ impl Journey {
             tokens: Tokens::Kept(held),
             dw: facts.dw.clone(),
             offered: None,
+            on_trial: false,
             confirmed: false,
             refreshed: false,
             session_expired: false,
@@ -139,7 +143,11 @@ impl Journey {
     /// Ends with what the goal promised.
     pub(super) fn reached(self, dw: DwChange) -> Step {
         let outcome = match self.goal {
-            Goal::Arrive(_) | Goal::Heed(_) => Outcome::Ready,
+            // Whoever has signed in on ECOM is signed in.
+            Goal::BridgeOver if self.customer().is_some_and(is_registered) => {
+                Outcome::SignedIn { basket_lost: false }
+            }
+            Goal::Arrive(_) | Goal::Heed(_) | Goal::BridgeOver => Outcome::Ready,
             Goal::SignIn { basket_lost, .. } => Outcome::SignedIn { basket_lost },
             Goal::SignOut { revoked, .. } => Outcome::SignedOut { revoked },
         };
@@ -165,13 +173,16 @@ impl Journey {
     /// Whether `change` takes a registered shopper's DW session away and leaves a guest, which
     /// must not happen silently.
     fn signs_out_of_ecom(&self, change: &DwChange) -> bool {
-        let registered = |customer: &Customer| customer.kind == CustomerType::Registered;
         let stays = matches!(change, DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt);
         matches!(self.goal, Goal::Arrive(_))
             && !stays
-            && self.dw_owner().is_some_and(registered)
-            && !self.customer().is_some_and(registered)
+            && self.dw_owner().is_some_and(is_registered)
+            && !self.customer().is_some_and(is_registered)
     }
+}
+
+fn is_registered(customer: &Customer) -> bool {
+    customer.kind == CustomerType::Registered
 }
 
 /// A guest's refresh token beside a registered shopper's access token belongs to somebody else:

@@ -26,6 +26,10 @@ pub(super) fn onward(outgoing: &Outgoing<'_>) -> HeaderMap {
     }
     if accepts_trailers(outgoing) {
         headers.insert(TE, HeaderValue::from_static("trailers"));
+        // Behind TLS it may be HTTP/2, which knows no `Connection`.
+        if !outgoing.to.is_https() {
+            headers.insert(CONNECTION, HeaderValue::from_static("TE"));
+        }
     }
     // Ours last: no `Connection: cookie` of the browser can take them away.
     if let Some(cookies) = &outgoing.cookies {

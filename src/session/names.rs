@@ -4,6 +4,7 @@
 //! companions are the same in all of them: the platform fixes their names.
 
 use super::CustomerType;
+use super::frame::MARKER;
 use crate::ids::SiteId;
 
 /// A set of cookies.
@@ -270,6 +271,7 @@ impl CookieNames {
     pub fn knows(&self, name: &str) -> bool {
         name == self.memory
             || name == self.guard
+            || name == MARKER
             || self.piece_of(name).is_some()
             || self.entries.iter().any(|entry| entry.name == name)
     }
@@ -277,7 +279,7 @@ impl CookieNames {
     /// Whether scripts may read the cookie `name`.
     #[must_use]
     pub fn readable(&self, name: &str) -> Readable {
-        if name == self.memory || name.starts_with(DW_SECRET) {
+        if name == self.memory || name == MARKER || name.starts_with(DW_SECRET) {
             return ByServersOnly;
         }
         let entry = self.entries.iter().find(|entry| entry.name == name);

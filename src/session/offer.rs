@@ -8,7 +8,7 @@ use cookie::Cookie;
 use http::HeaderMap;
 use http::header::SET_COOKIE;
 
-use super::names::CookieNames;
+use super::names::{CookieNames, DWSID};
 use super::read::{Handed, Pieces};
 use super::{CustomerType, DwCookies, dw};
 use crate::ids::RefreshToken;
@@ -25,6 +25,8 @@ pub struct Offer {
     pub forgotten: Vec<CustomerType>,
     /// A DW session.
     pub dw: Option<DwCookies>,
+    /// There is a `dwsid`, but none to go by: it is garbage, or there are two.
+    pub odd_dwsid: bool,
 }
 
 /// A refresh token as ECOM sets it.
@@ -45,7 +47,9 @@ impl Offer {
         let mut offer = Self { dw: dw::read(headers), ..Self::default() };
         let mut pieces = Pieces::default();
         for line in lines(headers, now) {
-            if line.name == names.guest_refresh {
+            if line.name == DWSID {
+                offer.odd_dwsid = offer.dw.is_none() && line.is_kept();
+            } else if line.name == names.guest_refresh {
                 offer.take(CustomerType::Guest, &line);
             } else if line.name == names.registered_refresh {
                 offer.take(CustomerType::Registered, &line);

@@ -6,6 +6,7 @@
 
 use memchr::memchr_iter;
 
+use super::frame::MARKER;
 use super::names::{self, CookieNames, MOST_PIECES};
 use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 
@@ -35,6 +36,8 @@ pub struct Presented {
     pub dnt: Option<bool>,
     /// Our sealed memory, still closed.
     pub memory: Option<String>,
+    /// Whose frame the shop is shown in, as our marker says.
+    pub frame: Option<String>,
     /// What ECOM hands over, where that is not the access cookie itself.
     pub handed: Option<Handed>,
     /// Every name of ours that the browser sent, whatever its value.
@@ -97,6 +100,8 @@ impl Presented {
                 Some(first) if first != value => Some(String::new()),
                 _ => Some(value.to_owned()),
             };
+        } else if name == MARKER {
+            self.frame = Some(value.to_owned());
         } else if name == names::DO_NOT_TRACK {
             self.dnt = match value {
                 "1" => Some(true),

@@ -11,6 +11,7 @@ use cookie::time::{Duration, OffsetDateTime};
 use cookie::{Cookie, SameSite};
 use http::HeaderValue;
 
+use super::frame::{Frame, MARKER};
 use super::memory::{DwMemory, Memory};
 use super::names::{CookieNames, DWSID, Profile, Readable, is_dw_companion};
 use super::read::{MOST_COMPANIONS, Presented, pairs_in};
@@ -48,8 +49,8 @@ pub struct Changes {
     pub cookies: Vec<CookieWrite>,
     /// Our memory afterwards.
     pub memory: Memory,
-    /// The shop is shown in a frame of a trusted preview, where only such cookies are kept.
-    pub framed: bool,
+    /// The trusted frame the shop is shown in.
+    pub frame: Option<Frame>,
 }
 
 /// What the browser had, and when.
@@ -205,10 +206,22 @@ impl Changes {
         self.set(&names.memory, sealed, life);
     }
 
+    /// Remembers that the shop is shown in `frame`, until the browser closes; a shopper who leaves
+    /// leaves the frame too.
+    pub fn show_in(&mut self, frame: Frame, leaving: bool) {
+        let changed = !self.cookies.is_empty();
+        if leaving {
+            self.delete(MARKER);
+        } else if changed && !frame.marked {
+            self.set(MARKER, &frame.parent, None);
+        }
+        self.frame = Some(frame);
+    }
+
     /// The `Set-Cookie` headers, in order.
     pub fn headers<'a>(&'a self, names: &'a CookieNames) -> impl Iterator<Item = HeaderValue> + 'a {
         // Every value has been parsed as cookie octets, so none is refused here.
-        self.cookies.iter().filter_map(|write| write.header(names, self.framed).ok())
+        self.cookies.iter().filter_map(|write| write.header(names, self.frame.is_some()).ok())
     }
 
     /// The `Cookie` header of the request at hand, as the browser would send it after taking over

@@ -34,6 +34,7 @@ use crate::session::CustomerType;
 use crate::site::Site;
 use body::Upload;
 use onward::dwsid;
+pub(super) use onward::foreign_cookies;
 
 /// A call on its way to an API.
 struct Call {
@@ -55,7 +56,6 @@ pub(super) async fn call(
     body: Body,
 ) -> Result<Response, Problem> {
     check(&site, &route, path, &parts)?;
-    caller::means_site(&parts.headers, &site.config)?;
     // There are no WebSockets behind this.
     parts.headers.remove(UPGRADE);
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -63,7 +63,7 @@ pub(super) async fn call(
     if is_crawler(&call.parts.headers, &call.app.crawlers) {
         return call.for_crawler().await;
     }
-    if let Some(bearer) = call.bearer_of_a_front() {
+    if let Some(bearer) = bearer_of_a_front(&call.site, &call.parts) {
         let upload = Upload::streamed(body);
         return Ok(call.forwarded(upload, Some(&bearer), None).await);
     }
@@ -73,8 +73,8 @@ pub(super) async fn call(
     call.for_shopper(body).await
 }
 
-/// The rules that need nothing but the request's own line.
-fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Result<(), Problem> {
+/// The rules that need nothing but the request's own line and headers.
+pub(super) fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Result<(), Problem> {
     let (path, query, method) = (format!("/{path}"), parts.uri.query(), &parts.method);
     let (config, id) = (&site.config, site.config.id.as_str());
     let checked = match (route.kind, &config.ocapi) {
@@ -82,19 +82,19 @@ fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Result<(), Pr
         (Kind::Ocapi, None) => return Err(Problem::NotFound),
         _ => apis::scapi(method, &path, query, &config.slas.organization_id, id),
     };
-    checked.map_err(refused)
+    checked.map_err(refused)?;
+    caller::means_site(&parts.headers, config)
+}
+
+/// The token of a server that renders pages, where the operator trusts it to have one.
+pub(super) fn bearer_of_a_front(site: &Site, parts: &Parts) -> Option<HeaderValue> {
+    let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
+    let trusted = client.is_some_and(|ip| site.config.bearer_from.is_trusted(ip));
+    let bearer = caller::authorization(&parts.headers, "Bearer");
+    bearer.filter(|_| trusted && caller::is_server(&parts.headers))
 }
 
 impl Call {
-    /// The token of a server that renders pages, where the operator trusts it to have one.
-    fn bearer_of_a_front(&self) -> Option<HeaderValue> {
-        let headers = &self.parts.headers;
-        let client = self.parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
-        let trusted = client.is_some_and(|ip| self.site.config.bearer_from.is_trusted(ip));
-        let bearer = caller::authorization(headers, "Bearer");
-        bearer.filter(|_| trusted && caller::is_server(headers))
-    }
-
     async fn for_shopper(mut self, body: Body) -> Result<Response, Problem> {
         let app = Arc::clone(&self.app);
         let arrival = Arrival::from_request_parts(&mut self.parts, &app).await?;
@@ -192,7 +192,7 @@ fn dressed(arrival: &Arrival, travelled: &Travelled, mut response: Response) -> 
     response
 }
 
-fn bearer(token: &AccessToken) -> Option<HeaderValue> {
+pub(super) fn bearer(token: &AccessToken) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
     value.set_sensitive(true);
     Some(value)

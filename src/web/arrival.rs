@@ -1,6 +1,7 @@
 //! A request's shopper: cookies read, seal opened, token checked; and the answer's cookies.
 
 mod again;
+mod at_once;
 mod past;
 
 use std::sync::Arc;
@@ -18,12 +19,13 @@ use crate::app::App;
 use crate::clock;
 use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
 use crate::flow::{
-    self, Access, DwChange, Ending, Facts, HeldAccess, Intent, Outcome, TokenChange,
+    self, Access, Dw, DwChange, Ending, Facts, HeldAccess, Intent, Outcome, TokenChange,
 };
-use crate::ids::{AccessToken, DwSignature, Tag};
+use crate::ids::{AccessToken, DwSignature, Dwsid, Tag};
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::retired::Reason;
+use crate::session::frame::Frame;
 use crate::session::judge::{self, Surroundings};
 use crate::session::memory::Memory;
 use crate::session::read::{Handed, Presented, pair_of, pairs_in};
@@ -55,6 +57,7 @@ pub(super) struct Arrival {
     pub(super) access: Access,
     pub(super) notes: Notes,
     context: CallContext,
+    frame: Option<Frame>,
     arrived: Instant,
     /// Fingerprints of every credential presented, and of those that count.
     all: Vec<Tag>,
@@ -118,6 +121,7 @@ impl Arrival {
         let mut presented = Presented::read(cookies, &site.names);
         let all = tags(&presented);
         drop_signed_out(&mut presented, &site, arrived);
+        let frame = Frame::of(headers, &presented, &site.preview_parents);
         if presented.handed == Some(Handed::Refresh) {
             presented.access.clear();
         }
@@ -134,6 +138,7 @@ impl Arrival {
             access: Access::None,
             notes,
             context,
+            frame,
             arrived,
             all,
             chosen,
@@ -205,6 +210,16 @@ impl Arrival {
         }
     }
 
+    /// The DW session in the browser, if it is known to be this customer's.
+    pub(super) fn dwsid_of(&self, customer: &Customer) -> Option<Dwsid> {
+        match self.facts(None).dw {
+            Dw::Live { held, owner } | Dw::Doubtful { held, owner: Some(owner) } => {
+                (owner == *customer).then_some(held.dwsid)
+            }
+            Dw::Absent | Dw::Doubtful { owner: None, .. } | Dw::Dead => None,
+        }
+    }
+
     /// The facts of this request.
     pub(super) fn facts(&self, signature: Option<DwSignature>) -> Facts {
         let surroundings = Surroundings {
@@ -271,13 +286,18 @@ impl Arrival {
         if ending.guest_adoption_refused {
             self.site.retire_guest_adoption();
         }
-        let outcome = outcome_word(&ending);
+        self.note(intent, &ending, questions);
+        ending
+    }
+
+    /// For metrics and the log.
+    fn note(&self, intent: &'static str, ending: &Ending, questions: u32) {
+        let outcome = outcome_word(ending);
         self.site.metrics.journey(intent, outcome);
         self.notes.with(|noted| {
             noted.outcome = Some(outcome);
             noted.questions += questions;
         });
-        ending
     }
 
     /// Works out what `ending` changes in the browser.
@@ -306,6 +326,9 @@ impl Arrival {
             changes = Changes { memory: self.memory.clone(), ..Changes::default() };
         }
         self.seal(&mut changes);
+        if let Some(frame) = self.frame.clone() {
+            changes.show_in(frame, leaving);
+        }
         Ok(Travelled { ending, changes })
     }
 

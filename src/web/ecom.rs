@@ -1,14 +1,11 @@
 //! To ECOM, with a DW session that lives and is the shopper's.
 
-mod said;
-
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_LENGTH, LOCATION, REFERER, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::arrival::Travelled;
-use super::guard::local_path;
 use super::hop::Hop;
 use super::visit::{Visit, is_reading};
 use crate::flow::{Cause, DwChange, Intent, Trouble};
@@ -142,7 +139,7 @@ impl Hop {
     }
 
     /// The `dwsid` that went along.
-    fn sent_dwsid(&self, travelled: &Travelled) -> Option<String> {
+    pub(super) fn sent_dwsid(&self, travelled: &Travelled) -> Option<String> {
         let cookies = self.cookies(Some(&travelled.changes))?;
         let dwsid = value_of(cookies.as_bytes(), DWSID)?;
         std::str::from_utf8(dwsid).ok().map(str::to_owned)
@@ -154,10 +151,7 @@ impl Hop {
         if !wants_page(&self.parts.headers) {
             return Problem::SessionExpired.into_response();
         }
-        let origin = self.arrival.site.config.public_origin.as_str();
-        let referer = self.parts.headers.get(REFERER).and_then(|referer| referer.to_str().ok());
-        let path = referer.and_then(|referer| referer.strip_prefix(origin)).and_then(local_path);
-        let location = HeaderValue::from_str(path.unwrap_or("/"));
+        let location = HeaderValue::from_str(self.referring_path());
         let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
         (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
     }

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 
+use super::arrival::Travelled;
 use super::hop::Hop;
 use super::visit::Visit;
 use crate::flow::Intent;
@@ -23,7 +24,7 @@ impl Hop {
             travelled => travelled?,
         };
         if let Some(trouble) = travelled.ending.outcome.trouble()
-            && intent == Intent::Head
+            && intent != Intent::Renew
         {
             return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
         }
@@ -31,11 +32,21 @@ impl Hop {
             return Ok(self.dressed(told, &travelled));
         }
         let response = self.forward(body, Some(&travelled.changes)).await;
-        Ok(self.dressed(response, &travelled))
+        self.heard(response, travelled).await
+    }
+
+    /// A Head may fetch tokens by itself, on its server, and tell so by the same cookies as ECOM.
+    async fn heard(&self, response: Response, sent: Travelled) -> Result<Response, Problem> {
+        let said = self.said(&sent, &response);
+        match self.heed(&said, sent).await {
+            Ok(travelled) => Ok(self.dressed(response, &travelled)),
+            // What has been done stands: saying "try again" would have it done twice.
+            Err(_) => Ok(self.undressed(response)),
+        }
     }
 
     /// A document begins a session where its route asks for one; a call renews what there is.
-    fn head_intent(&self, visit: Visit) -> Intent {
+    pub(super) fn head_intent(&self, visit: Visit) -> Intent {
         let begins = visit == Visit::Document && self.route.token != TokenNeed::Optional;
         match (self.route.bridge, begins) {
             (true, true) => Intent::Ecom,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{COOKIE, LOCATION};
+use http::header::{COOKIE, LOCATION, REFERER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -19,9 +19,9 @@ use crate::app::App;
 use crate::config::Origin;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
-use crate::route::{Kind, Route, TokenNeed};
+use crate::route::{Kind, Route, SetCookies, TokenNeed};
 use crate::session::CustomerType;
-use crate::session::names::{DWSID, Profile, is_dw_companion};
+use crate::session::names::{DWSID, is_dw_companion};
 use crate::session::read::{pair_of, pairs_in};
 use crate::session::write::Changes;
 use crate::site::Site;
@@ -54,8 +54,21 @@ impl Hop {
         if self.route.token != TokenNeed::Registered || registered {
             return None;
         }
+        Some(self.sign_in(visit))
+    }
+
+    /// The way to the login page, or the word that a call gets in its place.
+    pub(super) fn sign_in(&self, visit: Visit) -> Response {
         let page = if visit == Visit::Document { self.login_page(false) } else { None };
-        Some(page.unwrap_or_else(|| Problem::SignInNeeded.into_response()))
+        page.unwrap_or_else(|| Problem::SignInNeeded.into_response())
+    }
+
+    /// The path of our own page that this request comes from; `/` where there is none.
+    pub(super) fn referring_path(&self) -> &str {
+        let origin = self.arrival.site.config.public_origin.as_str();
+        let referer = self.parts.headers.get(REFERER).and_then(|referer| referer.to_str().ok());
+        let path = referer.and_then(|referer| referer.strip_prefix(origin)).and_then(local_path);
+        path.unwrap_or("/")
     }
 
     fn is_protected(&self) -> bool {
@@ -86,14 +99,14 @@ impl Hop {
     pub(super) fn dressed(&self, mut response: Response, travelled: &Travelled) -> Response {
         let ours = travelled.changes.cookies.iter().any(|write| write.name() == DWSID);
         let past = self.arrival.is_past(&travelled.ending);
-        filter(&self.arrival.site, self.route.kind, ours || past, &mut response);
+        filter(&self.arrival.site, &self.route, ours || past, &mut response);
         self.arrival.dress(travelled, &mut response);
         response
     }
 
     /// The answer without any cookie about the shopper.
     pub(super) fn undressed(&self, mut response: Response) -> Response {
-        filter(&self.arrival.site, self.route.kind, true, &mut response);
+        filter(&self.arrival.site, &self.route, true, &mut response);
         response
     }
 
@@ -113,15 +126,16 @@ impl Hop {
         let names = &self.arrival.site.names;
         let judged = self.arrival.judged(&self.parts.headers.get_all(COOKIE));
         let mut forwarded = changes.unwrap_or(&unchanged).forwarded(judged.into_iter(), names)?;
-        if self.route.kind == Kind::Ecom && names.profile == Profile::PluginSlas {
+        if self.route.kind == Kind::Ecom {
             guard(&mut forwarded, &names.guard);
         }
         HeaderValue::from_bytes(&forwarded).ok()
     }
 }
 
-/// By its guard `plugin_slas` knows that a DW session needs no bridge. The one in the browser may
-/// have run out while the session has been in use, and would have the cartridge make another.
+/// By its guard `plugin_slas` knows that a DW session needs no bridge. Without it the cartridge, if
+/// there is one, would make another; the one in the browser may have run out while the session has
+/// been in use.
 fn guard(cookies: &mut Vec<u8>, name: &str) {
     let has = |wanted: &str| {
         let mut pairs = cookies.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
@@ -184,19 +198,21 @@ pub(super) fn untouched(site: &Site, kind: Kind, parts: &Parts) -> Option<Header
     HeaderValue::from_bytes(&Changes::default().forwarded(kept, &site.names)?).ok()
 }
 
-/// Only we write cookies about the shopper, whatever an upstream may set. ECOM has its say by
-/// them, which has been read by now; the companions of a `dwsid` pass where they belong to the one
-/// in the browser.
-pub(super) fn filter(site: &Site, kind: Kind, companions_too: bool, response: &mut Response) {
+/// Only we write cookies about the shopper. ECOM and heads that fetch tokens by themselves have
+/// their say by them, which has been read by now; the companions of a `dwsid` pass where they
+/// belong to the one in the browser.
+pub(super) fn filter(site: &Site, route: &Route, companions_too: bool, response: &mut Response) {
+    if route.cookies == SetCookies::Passed {
+        return;
+    }
     let names = &site.names;
     let about_shopper = |name: &str| {
         names.knows(name) || name == DWSID || (companions_too && is_dw_companion(name))
     };
-    let ecom = kind == Kind::Ecom;
     let filter = CookieFilter {
         public_origin: &site.config.public_origin,
         memory: &names.memory,
-        absorbed: &|name| ecom && name != names.memory && about_shopper(name),
+        absorbed: &|name| name != names.memory && about_shopper(name),
         refused: &about_shopper,
     };
     filter.apply(response.headers_mut(), &site.metrics);

@@ -13,7 +13,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::limit::RequestBodyLimitLayer;
 
 use super::notes::{Notes, RequestId};
-use super::{guard, places};
+use super::{gateway, guard, places};
 use crate::app::App;
 use crate::clock;
 use crate::problem::{self, Problem};
@@ -45,6 +45,9 @@ pub(super) fn own(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> 
 /// For every request.
 pub(super) fn all(router: Router, app: &Arc<App>) -> Router {
     let before_routing = tower::ServiceBuilder::new()
+        // A gateway's question is about another request, and it hears no other words than its own,
+        // whatever goes wrong inside.
+        .layer(from_fn_with_state(Arc::clone(app), gateway::interpret))
         // Puts problems into the form the caller wants.
         .layer(from_fn(problem::present))
         // A defect costs one request, not the process. Inside the log, so that it is seen.
@@ -112,7 +115,10 @@ fn own_route(path: &str) -> Option<&'static str> {
         "/bff/session" => "session",
         "/bff/login" => "login",
         "/bff/logout" => "logout",
+        "/bff/bridge" => "bridge",
         "/bff/go" => "go",
+        "/bff/establish" => "establish",
+        path if path == gateway::AUTH || path.starts_with("/bff/auth/") => "auth",
         _ => "own",
     })
 }
@@ -205,10 +211,34 @@ mod tests {
         panic!("CANARY in a panic")
     }
 
+    fn app(more: &str) -> Arc<App> {
+        let layers = Layers::merge("test.toml", &format!("{CONFIG}{more}"), []).unwrap();
+        App::new(Config::from_layers(&layers).unwrap(), clock::Clock::system()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn attack_96_a_gateway_that_asks_never_hears_of_a_panic() {
+        for (dialect, heard) in [("nginx", 401), ("traefik", 500)] {
+            let gateway = format!("[gateway]\ndialect = '{dialect}'\npeers = ['10.0.0.7']\n");
+            let app = app(&gateway);
+            let routes = all(Router::new().route("/broken", get(broken)), &app);
+            let mut request = Request::get("/bff/auth").header("host", "shop.test");
+            for (name, value) in [("method", "GET"), ("uri", "/broken"), ("host", "shop.test")] {
+                request = request.header(format!("x-original-{name}"), value);
+                request = request.header(format!("x-forwarded-{name}"), value);
+            }
+            let mut request = request.body(Body::empty()).unwrap();
+            let peer = "10.0.0.7".parse().unwrap();
+            let client = app.server.trusted_proxies.client(peer, request.headers());
+            request.extensions_mut().insert(client);
+            let response = routes.oneshot(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), heard, "{dialect}");
+        }
+    }
+
     #[tokio::test]
     async fn attack_80_and_fault_60_a_panic_costs_one_request_and_tells_nothing() {
-        let config = Config::from_layers(&Layers::merge("test.toml", CONFIG, []).unwrap()).unwrap();
-        let app = App::new(config, clock::Clock::system()).unwrap();
+        let app = app("");
         let routes = Router::new().route("/broken", get(broken)).route("/fine", get(|| async {}));
         let routes = all(routes, &app);
         for (path, accept, status, kind) in [

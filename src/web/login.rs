@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::arrival::Arrival;
+use super::fields;
 use super::guard::local_path;
 use super::view::SessionView;
 use crate::flow::{GuestBasket, Intent, Outcome};
@@ -91,22 +92,17 @@ pub(super) async fn login(
         Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) => {
             Problem::Upstream(trouble).into_response()
         }
-        Outcome::BadCredentials | Outcome::Ready | Outcome::SignedOut { .. } => {
-            Problem::BadCredentials.into_response()
-        }
+        Outcome::BadCredentials
+        | Outcome::NotBridged { .. }
+        | Outcome::Ready
+        | Outcome::SignedOut { .. } => Problem::BadCredentials.into_response(),
     };
     arrival.dress(&travelled, &mut response);
     Ok(response)
 }
 
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(LoginRequest, bool), Problem> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let (request, form): (Option<LoginRequest>, bool) = match essence.as_str() {
-        "application/json" => (serde_json::from_slice(body).ok(), false),
-        "application/x-www-form-urlencoded" => (from_form(body), true),
-        _ => return Err(Problem::BadRequest("The body must be JSON or a form.")),
-    };
+    let (request, form): (Option<LoginRequest>, bool) = fields::read(headers, body)?;
     let request = request
         .ok_or(Problem::BadRequest("The body must have username and password, each once."))?;
     let length = request.password.expose_secret().len();
@@ -116,18 +112,6 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(LoginRequest, bool), Probl
         return Err(Problem::BadRequest("Login or password is empty, too long, or has a colon."));
     }
     Ok((request, form))
-}
-
-fn from_form(body: &[u8]) -> Option<LoginRequest> {
-    let mut fields = serde_json::Map::new();
-    for (name, value) in url::form_urlencoded::parse(body) {
-        let value = serde_json::Value::String(value.into_owned());
-        // A field that comes twice has no one meaning.
-        if fields.insert(name.into_owned(), value).is_some() {
-            return None;
-        }
-    }
-    serde_json::from_value(fields.into()).ok()
 }
 
 fn signed_in(view: &SessionView, return_to: Option<&str>, form: bool) -> Response {

@@ -39,7 +39,7 @@ pub(super) async fn find_site(
 }
 
 /// The host a request names, once: `:authority` in HTTP/2, `Host` in HTTP/1.
-fn host(request: &Request) -> Option<Authority> {
+pub(super) fn host(request: &Request) -> Option<Authority> {
     let mut named = request.headers().get_all(HOST).iter();
     let header = match (named.next(), named.next()) {
         (Some(host), None) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),

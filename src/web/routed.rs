@@ -22,6 +22,9 @@ use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::{Crawlers, Csrf, Kind, Route};
 use crate::site::Site;
 
+pub(super) const CONFUSING: Problem =
+    Problem::BadRequest("The path can be read in more than one way.");
+
 /// Sends a request where its path leads.
 pub(super) async fn proxy(
     State(app): State<Arc<App>>,
@@ -33,28 +36,15 @@ pub(super) async fn proxy(
     if let Some(notes) = parts.extensions.get::<Notes>() {
         notes.with(|noted| noted.route = Some(word(route.kind)));
     }
-    if !route.methods.contains(&parts.method) {
-        return Ok(([(ALLOW, listed(&route.methods))], Problem::MethodNotAllowed).into_response());
+    match check(&app, &site, &route, &parts) {
+        Err(Problem::MethodNotAllowed) => {
+            let allowed = [(ALLOW, listed(&route.methods))];
+            return Ok((allowed, Problem::MethodNotAllowed).into_response());
+        }
+        checked => checked?,
     }
     if slas::is_callback(&site, &route, &parts) {
         return Ok(slas::callback());
-    }
-    let is_page = matches!(route.kind, Kind::Head | Kind::Ecom);
-    match route.csrf {
-        Csrf::SameOrigin if is_page => {
-            may_change_state(&parts.method, &parts.headers, &site.config)?;
-        }
-        Csrf::SameOrigin => {
-            caller::may_change_state(&parts.method, &parts.headers, &site.config)?;
-        }
-        Csrf::Upstream => {}
-    }
-    if websocket::is_wanted(&parts) {
-        let config = &site.config;
-        websocket::check_origin(&parts.headers, &config.public_origin, &config.cors_origins)?;
-    }
-    if route.crawlers == Crawlers::Refused && is_crawler(&parts.headers, &app.crawlers) {
-        return Err(Problem::Refused);
     }
     match route.kind {
         Kind::Head | Kind::Ecom => page(app, &site, route, parts, body).await,
@@ -69,9 +59,34 @@ pub(super) async fn proxy(
     }
 }
 
+/// Whether anybody may make this request.
+pub(super) fn check(app: &App, site: &Site, route: &Route, parts: &Parts) -> Result<(), Problem> {
+    if !route.methods.contains(&parts.method) {
+        return Err(Problem::MethodNotAllowed);
+    }
+    check_origin(site, route, parts)?;
+    if route.crawlers == Crawlers::Refused && is_crawler(&parts.headers, &app.crawlers) {
+        return Err(Problem::Refused);
+    }
+    Ok(())
+}
+
+fn check_origin(site: &Site, route: &Route, parts: &Parts) -> Result<(), Problem> {
+    let config = &site.config;
+    let is_page = matches!(route.kind, Kind::Head | Kind::Ecom);
+    match route.csrf {
+        Csrf::SameOrigin if is_page => may_change_state(&parts.method, &parts.headers, config)?,
+        Csrf::SameOrigin => caller::may_change_state(&parts.method, &parts.headers, config)?,
+        Csrf::Upstream => {}
+    }
+    if websocket::is_wanted(parts) {
+        websocket::check_origin(&parts.headers, &config.public_origin, &config.cors_origins)?;
+    }
+    Ok(())
+}
+
 /// The route for a path, which is read below the site's prefix and must read alike everywhere.
 fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
-    const CONFUSING: Problem = Problem::BadRequest("The path can be read in more than one way.");
     if !is_plain(path.as_bytes(), EncodedSlash::Part) {
         return Err(CONFUSING);
     }
@@ -85,14 +100,14 @@ fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
 }
 
 /// What of the path lies below `route`.
-fn below(site: &Site, route: &Route, parts: &Parts) -> String {
+pub(super) fn below(site: &Site, route: &Route, parts: &Parts) -> String {
     let path = parts.uri.path();
     let path = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
     route.below(path).unwrap_or_default().to_owned()
 }
 
 /// Words from a fixed set, for logs and metrics.
-fn word(kind: Kind) -> &'static str {
+pub(super) fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Head => "head",
         Kind::Ecom => "ecom",
@@ -106,6 +121,14 @@ fn listed(methods: &[Method]) -> String {
     methods.iter().map(Method::as_str).collect::<Vec<_>>().join(",")
 }
 
+/// How a request must be treated.
+pub(super) fn visit_of(app: &App, site: &Site, route: &Route, parts: &Parts) -> Visit {
+    let asset_suffixes = &site.config.routes.asset_suffixes;
+    let preview_parents = &site.preview_parents;
+    let quietness = Quietness { asset_suffixes, crawlers: &app.crawlers, preview_parents };
+    visit(&parts.method, parts.uri.path(), &parts.headers, route, &quietness)
+}
+
 async fn page(
     app: Arc<App>,
     site: &Arc<Site>,
@@ -113,14 +136,12 @@ async fn page(
     mut parts: Parts,
     body: Body,
 ) -> Result<Response, Problem> {
-    let asset_suffixes = &site.config.routes.asset_suffixes;
-    let quietness = Quietness { asset_suffixes, crawlers: &app.crawlers };
-    let visit = visit(&parts.method, parts.uri.path(), &parts.headers, &route, &quietness);
+    let visit = visit_of(&app, site, &route, &parts);
     if visit == Visit::Quiet {
         let cookies = untouched(site, route.kind, &parts);
         let mut response = forward(&app, site, &route, &parts, body, cookies).await?;
         // Nor does it change the session: ECOM may have begun another one for it.
-        filter(site, route.kind, true, &mut response);
+        filter(site, &route, true, &mut response);
         return Ok(response);
     }
     let arrival = Arrival::from_request_parts(&mut parts, &app).await?;

@@ -24,7 +24,7 @@ use http::{HeaderValue, Method, StatusCode};
 use super::arrival::{Arrival, Travelled};
 use super::caller;
 use super::notes::Notes;
-use super::visit::{is_crawler, is_reading};
+use super::visit::{is_crawler, is_navigation, is_reading};
 use crate::app::App;
 use crate::facade::Refusal;
 use crate::facade::operations::{self, Call, Credential, Operation};
@@ -89,12 +89,13 @@ pub(super) async fn call(
     Ok(response)
 }
 
-/// Whether the browser follows a redirect of SLAS to the shop: the SDKs let it, and read the code
-/// off the address.
+/// Whether a script follows a redirect of SLAS to the shop: the SDKs do, and read the code off the
+/// address. A person who is sent there (by an identity provider) is the Head's visitor.
 pub(super) fn is_callback(site: &Site, route: &Route, parts: &Parts) -> bool {
     let config = &site.config;
     route.kind == Kind::Head
         && is_reading(&parts.method)
+        && !is_navigation(&parts.headers)
         && config.slas.callback_path(&config.public_origin) == Some(parts.uri.path())
 }
 

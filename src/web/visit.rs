@@ -4,6 +4,7 @@ use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, Method};
 
 use crate::route::{Kind, Route, TokenNeed};
+use crate::session::frame;
 
 /// How a request must be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(super) fn visit(
     let file = route.token == TokenNeed::None || is_file(path, route, site.asset_suffixes);
     if *method == Method::OPTIONS || file || only_looks(headers, site.crawlers) {
         Visit::Quiet
-    } else if is_reading(method) && is_navigation(headers) {
+    } else if is_reading(method) && (is_navigation(headers) || is_framed(headers, site)) {
         Visit::Document
     } else {
         Visit::Call
@@ -38,6 +39,12 @@ pub(super) fn visit(
 pub(super) struct Quietness<'a> {
     pub(super) asset_suffixes: &'a [String],
     pub(super) crawlers: &'a [String],
+    pub(super) preview_parents: &'a [String],
+}
+
+/// Whether a trusted preview shows the page in a frame of its own.
+fn is_framed(headers: &HeaderMap, site: &Quietness<'_>) -> bool {
+    frame::opener(headers, site.preview_parents).is_some()
 }
 
 /// Whether the method only reads, and may therefore be repeated.

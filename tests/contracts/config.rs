@@ -157,6 +157,9 @@ idle_timeout_ms = 0
 write_timeout_ms = 0
 [admin]
 listen = ":9090"
+[gateway]
+dialect = "haproxy"
+peers = ["the gateway"]
 [upstream]
 connect_timeout_ms = 0
 timeout_ms = 1.5
@@ -217,6 +220,22 @@ fn attack_99_every_broken_rule_is_named_with_key_and_origin_all_at_once() {
     let found = load(EVERYTHING_WRONG, &[("TANDEM__LOG__FILTERS", "debug")]).unwrap_err();
     assert!(!found.to_string().contains("CANARY-"), "{found}");
     insta::assert_snapshot!("everything_wrong", found.to_string());
+}
+
+#[test]
+fn attack_94_a_gateway_without_an_address_would_be_everybody() {
+    for dialect in ["nginx", "traefik", "envoy"] {
+        let gateway = format!("[gateway]\ndialect = \"{dialect}\"\n");
+        let [problem] = &problems(&format!("{gateway}{SITE}"), &[])[..] else {
+            panic!("one fault")
+        };
+        assert_eq!(problem.key, "gateway.peers");
+        let listed = format!("{gateway}peers = [\"10.0.0.7\", \"fd00::/8\"]\n{SITE}");
+        let peers = good(&listed, &[]).gateway.peers;
+        assert!(peers.is_trusted("10.0.0.7".parse().unwrap()));
+        assert!(!peers.is_trusted("10.0.0.8".parse().unwrap()));
+    }
+    assert_eq!(good(SITE, &[]).gateway.dialect, None);
 }
 
 #[test]

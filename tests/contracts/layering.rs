@@ -26,7 +26,7 @@ const DOORS: [(&str, &[&str]); 24] = [
         &["clock", "config", "flow", "forgetful", "ids", "metrics", "session", "timestamp"],
     ),
     ("site", &["clock", "config", "flow", "ids", "metrics", "retired", "session", "upstream"]),
-    ("drive", &["flow", "site", "upstream"]),
+    ("drive", &["flow", "ids", "site", "upstream"]),
     ("app", &["clock", "config", "metrics", "proxy", "site"]),
     ("admin", &["metrics"]),
     (

@@ -69,6 +69,7 @@ impl Answers {
                     AdoptAnswer::Granted(granted("adopted", shopper.clone())),
                     AdoptAnswer::Granted(granted("adopted", facts::other_shopper())),
                     AdoptAnswer::Refused,
+                    AdoptAnswer::NotPermitted,
                 ],
                 AdoptAnswer::Unavailable,
             ),
@@ -117,6 +118,8 @@ impl Answers {
         answers.adopt.retain(|answer| match answer {
             AdoptAnswer::Granted(grant) => is_plain(grant),
             AdoptAnswer::Refused => true,
+            // The same as a refusal, but for the word.
+            AdoptAnswer::NotPermitted => false,
             AdoptAnswer::Unavailable(trouble) => is_outage(*trouble),
         });
         answers.bridge.retain(|answer| match answer {

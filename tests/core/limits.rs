@@ -1,6 +1,8 @@
 //! How much a journey may ask: every path ends, and no call is made that was not needed.
 
-use tandem::flow::{Access, BridgeMode, BridgeTime, Dw, GuestAnswer, Intent, ProbeAnswer, Step};
+use tandem::flow::{
+    Access, BridgeMode, BridgeTime, Dw, DwProof, GuestAnswer, Intent, ProbeAnswer, Step,
+};
 use tandem::flow::{DwChange, HeldRefresh, TokenChange, decide};
 use tandem::ids::AccessToken;
 use tandem::session::Customer;
@@ -257,8 +259,10 @@ fn only_the_dw_session_that_the_browser_presents_is_asked_about() {
             match asked {
                 Asked::Probe(ask, _) => assert_eq!(ask.dw, held_dw(), "{path}"),
                 Asked::Adopt(ask, _) => {
-                    assert_eq!(ask.dw, held_dw(), "{path}");
-                    assert_eq!(ask.signature, path.start.facts.signature, "{path}");
+                    let signature = path.start.facts.signature.clone();
+                    let session = DwProof::Session(held_dw().dwsid);
+                    let proof = signature.map_or(session, DwProof::Signature);
+                    assert_eq!(ask.proof, proof, "{path}");
                 }
                 _ => {}
             }

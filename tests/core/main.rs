@@ -6,6 +6,7 @@
 
 mod again;
 mod answers;
+mod bridging_over;
 mod browser;
 mod facts;
 mod heeding;

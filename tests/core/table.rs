@@ -48,7 +48,9 @@ fn is_plausible(asked: &Asked<'_>) -> bool {
         Asked::Refresh(ask, RefreshAnswer::Granted(grant)) => {
             grant.claims.customer.kind == ask.kind
         }
-        Asked::Adopt(ask, AdoptAnswer::Granted(grant)) => grant.claims.customer == ask.owner,
+        Asked::Adopt(ask, AdoptAnswer::Granted(grant)) => {
+            Some(&grant.claims.customer) == ask.owner.as_ref()
+        }
         Asked::Guest(ask, GuestAnswer::UsidTaken) => ask.usid.is_some(),
         _ => true,
     }

@@ -136,6 +136,7 @@ fn adopted(answer: &AdoptAnswer) -> String {
     match answer {
         AdoptAnswer::Granted(grant) => self::grant(grant),
         AdoptAnswer::Refused => "refused".to_owned(),
+        AdoptAnswer::NotPermitted => "not permitted".to_owned(),
         AdoptAnswer::Unavailable(trouble) => self::trouble(*trouble).to_owned(),
     }
 }
@@ -203,6 +204,8 @@ fn outcome(ending: &Ending) -> String {
         Outcome::SignedIn { basket_lost: true } => "signed in, basket lost".to_owned(),
         Outcome::SignedOut { revoked: true } => "signed out".to_owned(),
         Outcome::SignedOut { revoked: false } => "signed out, not revoked".to_owned(),
+        Outcome::NotBridged { scope: false } => "not bridged".to_owned(),
+        Outcome::NotBridged { scope: true } => "not bridged, no scope".to_owned(),
         Outcome::BadCredentials => "bad credentials".to_owned(),
         Outcome::LoginConflict => "login conflict".to_owned(),
         Outcome::Unavailable(trouble) => format!("unavailable ({})", self::trouble(trouble)),

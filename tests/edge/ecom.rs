@@ -136,3 +136,38 @@ async fn fault_21_a_registered_shopper_is_never_shown_a_guests_page() {
         assert_ne!(shopper.jar.value("dwsid"), "somebody-elses");
     }
 }
+
+#[tokio::test]
+async fn attacks_66_and_67_what_ecom_sets_in_our_names_is_absorbed_and_believed_only_if_genuine() {
+    let ecom = StandIn::answering(
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\
+         set-cookie: cc-nx=CANARY-REFRESH; Path=/; Max-Age=9000\r\n\
+         set-cookie: cc-at=CANARY.ACCESS.TOKEN; Path=/\r\n\
+         set-cookie: token=CANARY-TOKEN; Path=/\r\n\
+         set-cookie: usid=CANARY-USID; Path=/\r\n\
+         set-cookie: cid=CANARY-CID; Path=/\r\n\
+         set-cookie: __Host-tandem=CANARY-SEALED; Path=/; Secure\r\n\
+         set-cookie: dwsid=CANARY-ONE; Path=/\r\n\
+         set-cookie: dwsid=CANARY-TWO; Path=/\r\n\
+         set-cookie: =CANARY-NAMELESS\r\n\
+         set-cookie: wide=1; Domain=.test; Path=/\r\n\
+         set-cookie: ecom_own=1; Path=/; Priority=High\r\n\r\nok",
+    )
+    .await;
+    let world = World::with().ecom(ecom.address).start().await;
+    for mut jar in [world.guest().await, world.registered().await] {
+        let before = jar.clone();
+        let answer = world.ask(get(HOME).document().cookies(&jar)).await;
+        answer.expect(200);
+        let lines = answer.all("set-cookie").join("\n");
+        assert!(!lines.contains("CANARY"), "{lines}");
+        assert!(lines.contains("ecom_own=1; Path=/; Priority=High"), "{lines}");
+        assert!(lines.contains("wide=1; Path=/") && !lines.contains("Domain"), "{lines}");
+        jar.take(&answer);
+        for name in ["token", "usid", "cid", "dwsid"] {
+            assert_eq!(jar.value(name), before.value(name), "{name}");
+        }
+    }
+    let metrics = world.metrics().await;
+    assert!(metrics.contains("odd_dwsid"), "{metrics}");
+}

@@ -1,13 +1,17 @@
 //! Hostile and unlucky input against the listeners: what comes in by the wire is written byte by
 //! byte, and what goes on to the Head is looked at byte by byte.
 
+mod apis;
 mod caching;
 mod cookies;
 mod csrf;
 mod ecom;
+mod establish;
+mod forward_auth;
 mod framing;
 mod headers;
 mod http2;
+mod judged;
 mod limits;
 mod problems;
 mod proxying;

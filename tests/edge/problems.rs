@@ -77,7 +77,7 @@ async fn what_is_not_a_route_of_ours_is_404_and_never_the_heads() {
         "/bff/login/google",
         "/bff/callback",
         "/bff/auth",
-        "/bff/bridge",
+        "/bff/bridges",
         "/bff/diagnostics",
         "/bff/%73ession",
         "/bff/..",

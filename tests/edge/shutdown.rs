@@ -13,7 +13,7 @@ async fn platform() -> Sandbox {
 /// A server before a Head that the test plays, draining for `delay` milliseconds.
 async fn server(head: &Head, sandbox: &Sandbox, delay: u32) -> Server {
     let lines = format!("drain_delay_ms = {delay}\ndrain_timeout_ms = 10000");
-    let plan: Plan = World::with().server(&lines).head(head.address);
+    let plan: Plan = World::with().alone().server(&lines).head(head.address);
     Server::start(&plan, sandbox).await
 }
 

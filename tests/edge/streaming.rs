@@ -24,6 +24,7 @@ async fn trailers_of_an_answer_reach_a_browser_that_takes_them() {
     line.write(ask.header("te", "trailers").header("connection", "close, TE").bytes()).await;
     let (mut upstream, top) = head.asked().await;
     assert_eq!(top.all("te"), ["trailers"]);
+    assert_eq!(top.all("connection"), ["TE"]);
     let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n";
     upstream.write(format!("{answer}3\r\none\r\n0\r\nx-sum: 111\r\n\r\n")).await;
     let said = line.rest().await;
@@ -134,6 +135,7 @@ async fn attack_85_a_browser_that_reads_slowly_is_served() {
             let some = line.take(2 << 20).await.len();
             assert!(some > 0, "cut off after {read} octets");
             read += some;
+            // Its own pace, all in all far beyond the limit.
             tokio::time::sleep(Duration::from_millis(60)).await;
         }
     };

@@ -1,6 +1,7 @@
 //! The small language of these tests: a world to build, requests as bytes, answers to expect.
 
 mod ask;
+mod gateway;
 mod head;
 mod http2;
 mod process;
@@ -9,6 +10,9 @@ mod wire;
 mod world;
 
 pub(crate) use ask::{Ask, Jar, get, post, request};
+pub(crate) use gateway::{
+    BASKETS, CART, GATEWAYS, Gateway, PRODUCT, REPLACED, establish, tells_nothing,
+};
 pub(crate) use head::{Head, StandIn};
 pub(crate) use http2::{Http2, Reaction, http2_get, http2_reaction, http2_request};
 pub(crate) use process::Server;

@@ -187,9 +187,10 @@ async fn load_shedding_passes_through_and_is_not_answered_with_more_load() {
         assert_eq!(page.retry_after(), 7);
         world.has_called(&["scapi.other"]);
     }
-    let load = Fault::ExtraHeader("sfdc_load_status", "THROTTLE".to_owned());
-    world.control().fault(Operation::ScapiOther, load, 1);
-    assert_eq!(fills(&browser).await.header("sfdc_load_status"), "THROTTLE");
+    let products = format!("/mobify/proxy/api/product/shopper-products/v1/{ORGANIZATION}/products");
+    world.control().fault(Upstream::Scapi, Fault::Shed(503, Some(7)), 1);
+    let page = browser.calls(&format!("{products}/bell-brass?siteId=RefArch")).await.expect(503);
+    assert_eq!((page.header("sfdc_load_status"), page.retry_after()), ("THROTTLE", 7));
 }
 
 #[tokio::test]

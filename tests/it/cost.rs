@@ -92,6 +92,38 @@ async fn a_valid_token_and_the_first_page_of_ecom() {
     }
 }
 
+/// One call by the table; two where promise 4 asks for another token first, because this one has
+/// made its session already.
+#[tokio::test]
+async fn a_valid_token_and_a_dead_dw_session_on_ecom() {
+    for setup in Setup::with_ecom() {
+        let world = setup.with_access_life(3 * 60 * 60).start().await;
+        let browser = guest(&world).await;
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        world.minutes_pass(45);
+        world.calls();
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        // A Hybrid Auth platform restores its session by itself.
+        Row { eager: 2, lazy: 2, hybrid: 1 }.was_paid(&world);
+    }
+}
+
+#[tokio::test]
+async fn a_new_guest_and_a_beacon_of_the_same_page_are_one_guest() {
+    for setup in Setup::with_ecom() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        browser.calls(&controller("__Analytics-Start")).await;
+        world.has_called(&[]);
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        let guest = browser.is_guest(true);
+        world.calls();
+        browser.calls(&controller("__Analytics-Start")).await;
+        Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
+        assert_eq!(browser.is_guest(true), guest, "{setup}");
+    }
+}
+
 #[tokio::test]
 async fn an_expired_token_on_the_head() {
     for setup in Setup::with_ecom() {

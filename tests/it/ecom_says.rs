@@ -7,7 +7,8 @@ use crate::support::{Browser, JO, Mode, Page, SAM, Setup, World, controller};
 /// ECOM that says nothing, ECOM with the cartridge, and the platform that does it all.
 fn kinds() -> Vec<Setup> {
     let plain = Setup::clients().map(Setup::on_demand).into_iter().chain(Setup::clients());
-    let plugin = Setup::clients().map(Setup::with_plugin_slas);
+    let plugin = Setup::clients().map(Setup::with_plugin_slas).into_iter();
+    let plugin = plugin.chain(Setup::clients().map(Setup::with_cartridge_alone));
     let hybrid = Setup::with_ecom().into_iter().filter(|setup| setup.mode == Mode::Hybrid);
     plain.chain(plugin).chain(hybrid).collect()
 }
@@ -117,7 +118,8 @@ async fn another_shopper_may_sign_in_on_ecom_after_the_first() {
 
 #[tokio::test]
 async fn the_cartridge_keeps_quiet_where_tandem_has_made_the_session() {
-    for setup in Setup::clients().map(Setup::with_plugin_slas) {
+    let told = Setup::clients().map(Setup::with_plugin_slas).into_iter();
+    for setup in told.chain(Setup::clients().map(Setup::with_cartridge_alone)) {
         let world = setup.clone().start().await;
         let browser = world.browser();
         browser.visits(&controller("Home-Show")).await.expect(200);

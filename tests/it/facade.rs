@@ -1,5 +1,8 @@
 //! The SLAS façade: heads fetch tokens by the shipped SDKs, and only cookies hold them.
 
+mod hostile;
+mod profiles;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tandem::sandbox::{Fault, Operation};
@@ -315,107 +318,4 @@ async fn the_page_that_slas_redirects_to_is_empty_and_kept_by_nobody() {
     assert_eq!(page.cache_control(), "private, no-store");
     page.sets_nothing();
     world.has_called(&[]);
-}
-
-#[tokio::test]
-async fn attack_44_what_is_not_on_the_list_never_reaches_slas() {
-    let world = Setup::private().start().await;
-    let browser = world.browser();
-    for call in [
-        "trusted-system/token",
-        "%74rusted-system/token",
-        "token/../trusted-system/token",
-        "token/%2e%2e/trusted-system/token",
-        "token/",
-        "TOKEN",
-        "session-bridge/token",
-        "introspect",
-        "revoke",
-    ] {
-        for client in [Client::Private, Client::Public] {
-            let form = [("grant_type", "client_credentials")];
-            let page = browser.sends(&slas(client, call), &form).await;
-            assert!([400, 403].contains(&page.status.as_u16()), "{call}: {}", page.status);
-            page.sets_nothing();
-        }
-    }
-    world.has_called(&[]);
-}
-
-#[tokio::test]
-async fn attack_45_doubled_and_foreign_parameters_never_reach_slas() {
-    let world = Setup::private().start().await;
-    let browser = world.browser();
-    let token = slas(Client::Private, "token");
-    for form in [
-        &[("grant_type", "client_credentials"), ("grant_type", "refresh_token")][..],
-        &[("grant_type", "client_credentials"), ("client_id", "other")],
-        &[("grant_type", "client_credentials"), ("channel_id", "Other")],
-        &[("grant_type", "client_credentials"), ("client_secret", "x")],
-        &[("grant_type", "session_bridge"), ("dwsid", "x")],
-        &[("grant_type", "authorization_code_pkce"), ("redirect_uri", "https://evil.test/")],
-    ] {
-        browser.sends(&token, form).await.problem(400, "bad_request");
-    }
-    let twice = format!("{token}?grant_type=client_credentials");
-    let form = [("grant_type", "client_credentials")];
-    browser.sends(&twice, &form).await.problem(400, "bad_request");
-    world.has_called(&[]);
-}
-
-#[tokio::test]
-async fn attack_48_a_site_id_that_disagrees_with_the_host_is_refused() {
-    let world = Setup::private().start().await;
-    let browser = world.browser();
-    let form = [("grant_type", "client_credentials")];
-    let asking = || browser.sends(&slas(Client::Private, "token"), &form);
-    asking().header("x-site-id", "Other").await.problem(400, "bad_request");
-    world.has_called(&[]);
-    asking().header("x-site-id", "RefArch").await.expect(200);
-}
-
-#[tokio::test]
-async fn attack_56_headers_that_only_we_may_set_never_come_from_outside() {
-    let world = Setup::private().start().await;
-    let browser = world.browser();
-    let form = [("grant_type", "client_credentials")];
-    let mut asking = browser.sends(&slas(Client::Private, "token"), &form);
-    let planted = ["sfdc_dwsid", "sfdc_refresh_token", "_sfdc_client_auth", "x-slas-client-auth"];
-    for name in planted {
-        asking = asking.header(name, "planted");
-    }
-    asking.header("authorization", "Bearer planted").await.expect(200);
-    let calls = world.control().calls();
-    let call = calls.iter().find(|call| call.operation == Operation::TokenGuest).unwrap();
-    for name in planted {
-        assert_eq!(call.header(name), None, "{name}");
-    }
-    assert!(call.header("authorization").is_some_and(|value| value.starts_with("Basic ")));
-}
-
-#[tokio::test]
-async fn attack_69_a_crawler_gets_no_token() {
-    let world = Setup::private().start().await;
-    let form = [("grant_type", "client_credentials")];
-    let asking = world.browser().sends(&slas(Client::Private, "token"), &form);
-    asking.header("user-agent", "Googlebot/2.1").await.problem(403, "not_allowed");
-    world.has_called(&[]);
-}
-
-#[tokio::test]
-async fn a_site_without_a_secret_has_nothing_below_the_private_prefix() {
-    let world = Setup::public().start().await;
-    let form = [("grant_type", "client_credentials")];
-    let asking = world.browser().sends(&slas(Client::Private, "token"), &form);
-    asking.await.problem(400, "bad_request");
-    world.has_called(&[]);
-}
-
-#[tokio::test]
-async fn an_answer_of_slas_that_is_no_token_becomes_none() {
-    let world = Setup::private().start().await;
-    let browser = world.browser();
-    world.control().fault(Operation::TokenGuest, Fault::Status(503, None), 1);
-    begins(&browser, Client::Private).await.problem(503, "upstream_unavailable").sets_nothing();
-    assert!(browser.cookies().is_empty());
 }

@@ -9,6 +9,7 @@
 mod support;
 
 mod api;
+mod bridge;
 mod caching;
 mod cost;
 mod ecom;
@@ -16,11 +17,14 @@ mod ecom_first;
 mod ecom_says;
 mod facade;
 mod faults;
+mod forward_auth;
 mod go;
 mod landing;
 mod login;
 mod logout;
 mod outages;
+mod preview;
+mod profiles;
 mod races;
 mod returning;
 mod session_route;

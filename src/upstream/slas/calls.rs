@@ -5,7 +5,9 @@ use super::{
     base64_pair, secret_header, wire,
 };
 use crate::clock;
-use crate::flow::{AdoptAnswer, AdoptAsk, GuestAnswer, RefreshAnswer, SignInAnswer, SignOutAnswer};
+use crate::flow::{
+    AdoptAnswer, AdoptAsk, DwProof, GuestAnswer, RefreshAnswer, SignInAnswer, SignOutAnswer,
+};
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Usid};
 use crate::session::{CustomerType, Grant};
 use http::StatusCode;
@@ -215,6 +217,10 @@ impl Slas {
     pub async fn adopt(&self, ask: &AdoptAsk, context: &CallContext) -> AdoptAnswer {
         match self.bridge_session(ask, context).await {
             Ok(grant) => AdoptAnswer::Granted(Box::new(grant)),
+            Err(SlasError::Refused(refusal)) if refusal.is_about_scope() => {
+                SlasError::Refused(refusal).warn("session-bridge");
+                AdoptAnswer::NotPermitted
+            }
             Err(SlasError::Refused(refusal))
                 if refusal.is_for_good() && !refusal.is_about_client() =>
             {
@@ -233,7 +239,7 @@ impl Slas {
     }
 
     async fn bridge_session(&self, ask: &AdoptAsk, context: &CallContext) -> SlasResult<Grant> {
-        let guest = ask.owner.kind == CustomerType::Guest;
+        let guest = ask.kind == CustomerType::Guest;
         let mut form = if self.is_public() {
             let pkce = Pkce::new(clock::random());
             let hint = if guest { "sb-guest" } else { "sb-user" };
@@ -248,10 +254,10 @@ impl Slas {
         };
         form.push(("client_id", self.config.client_id.clone()));
         form.push(("login_id", ask.login.clone()));
-        form.push(match (&ask.signature, guest) {
-            (Some(signature), true) => ("dwsgst", signature.expose().to_owned()),
-            (Some(signature), false) => ("dwsrst", signature.expose().to_owned()),
-            (None, _) => ("dwsid", ask.dw.dwsid.expose().to_owned()),
+        form.push(match (&ask.proof, guest) {
+            (DwProof::Signature(signature), true) => ("dwsgst", signature.expose().to_owned()),
+            (DwProof::Signature(signature), false) => ("dwsrst", signature.expose().to_owned()),
+            (DwProof::Session(dwsid), _) => ("dwsid", dwsid.expose().to_owned()),
         });
         with_dnt(&mut form, context);
         let request = self.as_client(self.post("session-bridge/token", context)).form(&form);

@@ -11,8 +11,8 @@ use crate::ids::AccessToken;
 use crate::session::Grant;
 use crate::upstream::http::{CallError, Reply};
 
-/// One call to make.
-#[derive(Clone, Debug)]
+/// One call to make. It does not print: its parameters are codes, tokens and passwords.
+#[derive(Clone)]
 pub struct Relay<'a> {
     /// A word for metrics and logs.
     pub name: &'static str,
@@ -31,7 +31,7 @@ pub struct Relay<'a> {
 }
 
 /// The body of a call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum RelayBody<'a> {
     /// There is none.
     None,

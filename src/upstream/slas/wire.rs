@@ -189,6 +189,11 @@ impl Refusal {
         .any(|word| self.text.contains(word))
     }
 
+    /// Our client lacks a scope.
+    pub(super) fn is_about_scope(&self) -> bool {
+        self.text.contains("scope")
+    }
+
     /// The refresh token is dead: said in so many words.
     fn is_about_refresh_token(&self) -> bool {
         let text = self.text.replace(' ', "_");

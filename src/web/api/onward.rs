@@ -6,13 +6,14 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue};
 
 use super::{Call, Upload, answer};
-use crate::flow::{Dw, DwChange, Facts};
+use crate::flow::DwChange;
 use crate::ids::Dwsid;
 use crate::problem::Problem;
 use crate::proxy::Outgoing;
 use crate::route::Kind;
 use crate::session::names::{DWSID, is_dw_companion};
 use crate::session::read::{pair_of, pairs_in};
+use crate::site::Site;
 use crate::web::arrival::{Arrival, Travelled};
 use crate::web::hop::origin;
 use crate::web::notes::RequestId;
@@ -53,7 +54,7 @@ impl Call {
             parts: &self.parts,
             target: Some(target),
             body: upload.into_body(),
-            cookies: self.cookies(),
+            cookies: foreign_cookies(&self.site, &self.parts.headers),
             set,
             remove: &STAYS,
             timeout: self.route.timeout,
@@ -82,22 +83,22 @@ impl Call {
     fn is_ocapi(&self) -> bool {
         self.route.kind == Kind::Ocapi
     }
+}
 
-    /// The browser's cookies without those of the session: an API takes what it needs of them from
-    /// the headers. Others stay: an order carries the attribution of its campaign in one.
-    fn cookies(&self) -> Option<HeaderValue> {
-        let names = &self.site.names;
-        let ours = |name: &str| names.knows(name) || name == DWSID || is_dw_companion(name);
-        let foreign = |pair: &&[u8]| {
-            let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
-            // As generously as the most generous reader may take it.
-            pair.is_some_and(|(name, _)| !ours(name.trim()))
-        };
-        let lines = self.parts.headers.get_all(COOKIE).iter();
-        let pairs = lines.flat_map(|line| pairs_in(line.as_bytes()));
-        let kept: Vec<&[u8]> = pairs.map(<[u8]>::trim_ascii).filter(foreign).collect();
-        (!kept.is_empty()).then(|| HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()).flatten()
-    }
+/// The browser's cookies without those of the session: an API takes what it needs of them from the
+/// headers. Others stay: an order carries the attribution of its campaign in one.
+pub(in crate::web) fn foreign_cookies(site: &Site, headers: &HeaderMap) -> Option<HeaderValue> {
+    let names = &site.names;
+    let ours = |name: &str| names.knows(name) || name == DWSID || is_dw_companion(name);
+    let foreign = |pair: &&[u8]| {
+        let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
+        // As generously as the most generous reader may take it.
+        pair.is_some_and(|(name, _)| !ours(name.trim()))
+    };
+    let lines = headers.get_all(COOKIE).iter();
+    let pairs = lines.flat_map(|line| pairs_in(line.as_bytes()));
+    let kept: Vec<&[u8]> = pairs.map(<[u8]>::trim_ascii).filter(foreign).collect();
+    (!kept.is_empty()).then(|| HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()).flatten()
 }
 
 /// The DW session that is known to be this shopper's: the platform then answers from the same
@@ -107,13 +108,7 @@ pub(super) fn dwsid(arrival: &Arrival, travelled: &Travelled) -> Option<Dwsid> {
     match &travelled.ending.dw {
         DwChange::Set { cookies, .. } => Some(cookies.dwsid.clone()),
         DwChange::Drop | DwChange::Missing(_) | DwChange::Doubt => None,
-        DwChange::Keep | DwChange::Confirm(_) => match arrival.facts(None) {
-            Facts { dw: Dw::Live { held, owner }, .. }
-            | Facts { dw: Dw::Doubtful { held, owner: Some(owner) }, .. } => {
-                (owner == *customer).then_some(held.dwsid)
-            }
-            _ => None,
-        },
+        DwChange::Keep | DwChange::Confirm(_) => arrival.dwsid_of(customer),
     }
 }
 

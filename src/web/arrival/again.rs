@@ -2,8 +2,8 @@
 
 use super::{Arrival, Travelled};
 use crate::flow::{
-    self, Access, Dw, DwChange, EcomSays, Ending, Facts, HeldDw, HeldRefresh, Intent, Outcome,
-    Step, TokenChange,
+    self, Access, Dw, DwChange, DwClaim, EcomSays, Ending, Facts, HeldDw, HeldRefresh, Intent,
+    Outcome, Step, TokenChange,
 };
 use crate::problem::Problem;
 use crate::retired::Reason;
@@ -72,6 +72,13 @@ impl Arrival {
             }
             _ => Dw::Absent,
         }
+    }
+
+    /// Gets tokens for a DW session that ECOM vouches for.
+    pub(in crate::web) async fn travel_over(&self, claim: DwClaim) -> Result<Travelled, Problem> {
+        let ending =
+            self.ask(flow::bridge_over(self.facts(None), claim), "bridge_over", None).await;
+        self.finish(ending, None)
     }
 
     /// As [`travel_on`](Self::travel_on), from where `before` ended, by what ECOM has just said.

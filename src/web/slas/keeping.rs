@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::said::Message;
 use super::{Facade, answer};
+use crate::drive::outcome_word;
 use crate::facade::body;
 use crate::flow::{self, Cause, Facts, Intent, Outcome, Trouble};
 use crate::problem::Problem;
@@ -44,6 +45,7 @@ impl Facade {
     /// What the browser holds from now on.
     pub(super) fn receive(&self, grant: Grant) -> Result<Travelled, Problem> {
         let ending = flow::receive(self.arrival.facts(None), Box::new(grant));
+        self.arrival.site.metrics.journey("receive", outcome_word(&ending));
         let signed_in = matches!(ending.outcome, Outcome::SignedIn { .. });
         let travelled = self.arrival.finish(ending, None)?;
         if signed_in {

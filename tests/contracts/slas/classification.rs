@@ -103,6 +103,7 @@ impl Call {
             }
             Adopt => match slas.adopt(&adopt_ask(CustomerType::Guest, None), &context).await {
                 AdoptAnswer::Granted(grant) => granted(&grant),
+                AdoptAnswer::NotPermitted => "not permitted".to_owned(),
                 AdoptAnswer::Refused => "refused".to_owned(),
                 AdoptAnswer::Unavailable(trouble) => troubled(trouble),
             },

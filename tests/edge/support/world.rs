@@ -34,6 +34,7 @@ pub(crate) struct Plan {
     head: Option<String>,
     ecom: Option<SocketAddr>,
     public_client: bool,
+    alone: bool,
 }
 
 impl World {
@@ -126,6 +127,12 @@ impl Plan {
         self
     }
 
+    /// At an address of its own, whose ports nobody else takes when it lets go of them.
+    pub(crate) fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
     /// Lines of the site, with dotted keys.
     pub(crate) fn site(mut self, lines: &str) -> Self {
         self.site.push_str(lines);
@@ -180,7 +187,8 @@ impl Plan {
 
     /// The configuration file for this plan.
     pub(crate) fn config(&self, sandbox: &Sandbox) -> String {
-        let Self { server, site, more, head, ecom, public_client } = self;
+        let Self { server, site, more, head, ecom, public_client, alone } = self;
+        let address = if *alone { "127.0.0.77" } else { "127.0.0.1" };
         let options = Options::default();
         let head = head.clone().unwrap_or_else(|| format!("http://{}", sandbox.head()));
         let instance = sandbox.instance();
@@ -188,7 +196,7 @@ impl Plan {
         format!(
             r#"
             [server]
-            listen = "127.0.0.1:0"
+            listen = "{address}:0"
             {server}
             [admin]
             listen = "127.0.0.1:0"

@@ -139,12 +139,14 @@ impl Browser {
         self.outside.clock.now().unix()
     }
 
-    /// The value of a cookie, as it would be sent to `/`.
+    /// The value of a cookie, as it would be sent to `/`; its name may carry the site.
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         let now = self.now();
         let jar = self.jar();
         let sent = jar.sent("/", now);
-        sent.iter().find(|kept| kept.name == name).map(|kept| kept.value.clone())
+        let with_site = format!("{name}_RefArch");
+        let found = sent.iter().find(|kept| kept.name == name || kept.name == with_site);
+        found.map(|kept| kept.value.clone())
     }
 
     /// The value of a cookie that must be there.

@@ -7,7 +7,7 @@ use tandem::app::App;
 use tandem::clock::Clock;
 use tandem::config::{Config, Layers};
 use tandem::sandbox::{
-    ClientKind, Control, EcomKind, EnforceHttps, Operation, Options, Sandbox, Upstream,
+    ClientKind, Control, CookieNames, EcomKind, EnforceHttps, Operation, Options, Sandbox, Upstream,
 };
 use tandem::serve::Bound;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -132,9 +132,22 @@ impl Setup {
     }
 
     /// ECOM has the `plugin_slas` cartridge, and the site the cookies for it.
-    pub(crate) fn with_plugin_slas(mut self) -> Self {
+    pub(crate) fn with_plugin_slas(self) -> Self {
+        self.with_cartridge_alone().with_site("cookies.profile", "plugin-slas")
+    }
+
+    /// ECOM has the `plugin_slas` cartridge, and nobody told Tandem.
+    pub(crate) fn with_cartridge_alone(mut self) -> Self {
         self.options.ecom = EcomKind::PluginSlas;
-        self.with_site("cookies.profile", "plugin-slas")
+        self
+    }
+
+    /// The cookies of that profile, whose names ECOM knows.
+    pub(crate) fn with_profile(mut self, profile: &str) -> Self {
+        if profile == "pwa-kit" || profile == "storefront-next" {
+            self.options.token_cookies = CookieNames::Suffixed;
+        }
+        self.with_site("cookies.profile", profile)
     }
 
     /// Access tokens live for so many seconds.

@@ -1,21 +1,22 @@
-//! What ECOM's answer says about the shopper, and what the browser is to know of it.
+//! What an upstream's answer says about the shopper, and what the browser is to know of it.
 
 use axum::response::Response;
 use http::StatusCode;
 
+use super::arrival::Travelled;
+use super::hop::Hop;
 use crate::flow::{DwChange, EcomPage, EcomSays, Ending, HandOver, HeldRefresh, TokenChange};
 use crate::ids::AccessToken;
 use crate::problem::Problem;
+use crate::route::Kind;
 use crate::session::offer::{Offer, OfferedRefresh};
 use crate::session::read::Handed;
 use crate::session::{DwCookies, Extras, Grant, RefreshGrant};
-use crate::web::arrival::Travelled;
-use crate::web::hop::Hop;
 
 /// A refresh token whose cookie ends with the browser is remembered for so long, in seconds.
 const UNTIL_CLOSED: i64 = 24 * 60 * 60;
 
-/// An answer of ECOM, read.
+/// An answer, read.
 pub(super) struct Said {
     offer: Offer,
     page: EcomPage,
@@ -27,6 +28,10 @@ impl Hop {
     pub(super) fn said(&self, travelled: &Travelled, response: &Response) -> Said {
         let names = &self.arrival.site.names;
         let offer = Offer::read(response.headers(), names, self.arrival.site.clock.now());
+        if offer.odd_dwsid {
+            tracing::warn!("an upstream sets a dwsid that is none, or two of them");
+            self.arrival.site.metrics.cookie_filtered("odd_dwsid");
+        }
         let sent = self.sent_dwsid(travelled);
         let other_dw = offer.dw.clone().filter(|dw| Some(dw.dwsid.expose()) != sent.as_deref());
         Said { page: self.page(response.status()), other_dw, offer }
@@ -48,7 +53,7 @@ impl Hop {
     /// A Hybrid Auth platform keeps its sessions in step by itself; other sites' operators decide.
     fn adopts_other_sessions(&self) -> bool {
         let config = &self.arrival.site.config;
-        config.ecom.adopt_other || config.ocapi.is_none()
+        self.route.kind == Kind::Ecom && (config.ecom.adopt_other || config.ocapi.is_none())
     }
 
     /// What a page is for goes by its controller or its path. A page that failed did nothing.
@@ -56,7 +61,8 @@ impl Hop {
         let (config, path) = (&self.arrival.site.config.ecom, self.parts.uri.path());
         let controller = path.rsplit('/').next().unwrap_or_default();
         let named = |names: &[String]| names.iter().any(|name| name == controller || name == path);
-        if status.is_client_error() || status.is_server_error() {
+        let failed = status.is_client_error() || status.is_server_error();
+        if failed || self.route.kind != Kind::Ecom {
             EcomPage::Ordinary
         } else if named(&config.sign_out) {
             EcomPage::SignOut
@@ -97,7 +103,7 @@ impl Hop {
         let site = &self.arrival.site;
         let claims = site.verifier.verify(token, None).await;
         if claims.is_none() {
-            tracing::warn!("ECOM hands over an access token that is not one of ours");
+            tracing::warn!("an upstream hands over an access token that is not one of ours");
         }
         let claims = claims.filter(|claims| claims.expires_at > site.clock.now())?;
         let kind = claims.customer.kind;

@@ -1,0 +1,54 @@
+//! For forward-auth: what can be decided at once, without a call, and fits into one cookie.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::{Arrival, Travelled};
+use crate::drive::intent_word;
+use crate::flow::{self, Access, Intent};
+use crate::session::judge;
+
+/// Longest `Set-Cookie` that every gateway relays, in octets.
+const LONGEST: usize = 4000;
+
+/// More has changed than one cookie of ours can tell.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::web) struct TooMuch;
+
+impl Arrival {
+    /// As [`travel`](Self::travel), but only where nobody has to be asked.
+    pub(in crate::web) fn travel_at_once(&self, intent: Intent) -> Option<Travelled> {
+        let flow::Step::Done(ending) = flow::decide(self.facts(None), intent) else { return None };
+        self.note(intent_word(intent), &ending, 0);
+        self.finish(*ending, None).ok()
+    }
+
+    /// The one cookie that `travelled` sets, if it sets any: our own.
+    pub(in crate::web) fn only_cookie(
+        &self,
+        travelled: &Travelled,
+    ) -> Result<Option<HeaderValue>, TooMuch> {
+        let Travelled { ending, changes } = travelled;
+        let names = &self.site.names;
+        match changes.cookies.as_slice() {
+            _ if self.is_past(ending) => Ok(None),
+            [] => Ok(None),
+            [only] if only.name() == names.memory => {
+                let cookie = changes.headers(names).next();
+                cookie.filter(|cookie| cookie.len() < LONGEST).map(Some).ok_or(TooMuch)
+            }
+            _ => Err(TooMuch),
+        }
+    }
+
+    /// A token that could not be recognised for want of its key can be the next time. Nobody waits
+    /// for that.
+    pub(in crate::web) fn learn_keys(&self) {
+        let token = judge::access_token(&self.presented, &self.memory);
+        if let (Access::None, Some(token)) = (&self.access, token.cloned()) {
+            let site = Arc::clone(&self.site);
+            tokio::spawn(async move { site.verifier.verify(&token, None).await });
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A DW session that ECOM vouches for, whatever the browser holds.
+
+use tandem::flow::{
+    AdoptAnswer, BridgeMode, DwChange, DwClaim, DwProof, Intent, Outcome, Step, TokenChange,
+    bridge_over,
+};
+use tandem::session::CustomerType;
+
+use crate::answers::Answers;
+use crate::facts::{Guest, Registered, Start, signature, starts};
+use crate::walk::{Asked, Path, walk_on};
+
+fn claim(kind: CustomerType) -> DwClaim {
+    let login = if kind == Guest { "guest" } else { "jo@example.com" };
+    DwClaim { proof: DwProof::Signature(signature()), kind, login: login.to_owned() }
+}
+
+fn walk_every(mut visit: impl FnMut(CustomerType, &Path<'_>)) {
+    let answers = Answers::typical();
+    let with_ecom =
+        |start: &Start| start.facts.policy.mode == BridgeMode::Classic && !start.facts.dnt_changed;
+    for start in starts(&[Intent::Head]).filter(with_ecom) {
+        for kind in [Guest, Registered] {
+            let step = bridge_over(start.facts.clone(), claim(kind));
+            walk_on(&start, step, &answers, |path| visit(kind, path));
+        }
+    }
+}
+
+#[test]
+fn the_claim_is_asked_about_first_and_once_and_no_refresh_token_is_used_for_it() {
+    walk_every(|_, path| {
+        assert!(matches!(path.asked.first(), Some(Asked::Adopt(..))), "{path}");
+        assert_eq!(path.count(|asked| matches!(asked, Asked::Adopt(..))), 1, "{path}");
+        assert!(
+            !path.any(|asked| matches!(asked, Asked::Refresh(..) | Asked::Guest(..))),
+            "{path}"
+        );
+    });
+}
+
+#[test]
+fn the_tokens_are_of_the_kind_that_was_claimed_or_nothing_changes() {
+    walk_every(|kind, path| match (&path.ending.tokens, &path.ending.outcome) {
+        (TokenChange::Set(grant), outcome) => {
+            assert_eq!(grant.claims.customer.kind, kind, "{path}");
+            let signed_in = matches!(outcome, Outcome::SignedIn { .. });
+            assert_eq!(signed_in, kind == Registered, "{path}");
+        }
+        (TokenChange::Keep, outcome) => {
+            let said = matches!(outcome, Outcome::NotBridged { .. } | Outcome::Unavailable(_));
+            assert!(said && path.ending.dw == DwChange::Keep, "{path}");
+        }
+        (TokenChange::Drop, _) => panic!("{path}"),
+    });
+}
+
+#[test]
+fn promise_1_the_dw_session_in_the_browser_is_kept_only_if_it_is_the_same_shoppers() {
+    walk_every(|_, path| {
+        let TokenChange::Set(grant) = &path.ending.tokens else { return };
+        match &path.ending.dw {
+            DwChange::Set { owner, .. } | DwChange::Confirm(owner) => {
+                assert_eq!(*owner, grant.claims.customer, "{path}");
+            }
+            DwChange::Drop | DwChange::Missing(_) => {}
+            // OCAPI could not be asked just now.
+            DwChange::Keep | DwChange::Doubt => {
+                assert!(path.any(|asked| matches!(asked, Asked::Probe(..))), "{path}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_missing_scope_is_told_apart_from_a_refusal() {
+    let ask = |answer: AdoptAnswer| {
+        let start = starts(&[Intent::Head]).next().expect("a start");
+        let Step::Adopt(ask) = bridge_over(start.facts, claim(Guest)) else { panic!("not asked") };
+        let Step::Done(ending) = ask.hear(answer) else { panic!("not done") };
+        ending.outcome
+    };
+    assert_eq!(ask(AdoptAnswer::NotPermitted), Outcome::NotBridged { scope: true });
+    assert_eq!(ask(AdoptAnswer::Refused), Outcome::NotBridged { scope: false });
+}

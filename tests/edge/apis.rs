@@ -1,0 +1,188 @@
+//! The API proxies and the façade, octet for octet: credentials, framing, and broken bodies.
+
+use tandem::sandbox::{Call, Operation, Upstream};
+
+use crate::support::{HOST, Jar, ORIGIN, World, get, post, request};
+
+const BASKETS: &str =
+    "/mobify/proxy/api/checkout/shopper-baskets/v1/organizations/f_ecom_zzte_053/baskets";
+const TOKEN: &str =
+    "/mobify/slas/private/shopper/auth/v1/organizations/f_ecom_zzte_053/oauth2/token";
+
+fn missing_basket() -> String {
+    format!("{BASKETS}/none?siteId=RefArch")
+}
+
+async fn guest() -> (World, Jar) {
+    let world = World::start().await;
+    let jar = world.guest().await;
+    world.forget_calls();
+    (world, jar)
+}
+
+#[track_caller]
+fn only_call(world: &World) -> Call {
+    let mut calls = world.control().calls();
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    calls.remove(0)
+}
+
+#[tokio::test]
+async fn attack_57_however_often_a_browser_says_who_it_is_the_cookie_counts() {
+    let (world, jar) = guest().await;
+    for headers in [
+        &[("authorization", "Bearer planted")][..],
+        &[("authorization", "Bearer planted"), ("authorization", "Bearer other")],
+        &[("authorization", "Basic cGxhbnRlZDp4"), ("Authorization", "Bearer planted")],
+        &[("authorization", "Bearer planted"), ("connection", "authorization")],
+    ] {
+        let ask = get(&missing_basket()).own_page().cookies(&jar).headers(headers);
+        assert_eq!(world.ask(ask).await.status, 404, "{headers:?}");
+        let bearer = format!("Bearer {}", jar.value("token"));
+        assert_eq!(only_call(&world).header("authorization"), Some(bearer.as_str()));
+        world.forget_calls();
+    }
+}
+
+#[tokio::test]
+async fn attacks_55_and_59_no_look_alike_and_no_connection_header_touches_what_we_add() {
+    let (world, jar) = guest().await;
+    let ask = get(&missing_basket()).own_page().cookies(&jar).headers(&[
+        ("connection", "correlation-id, sfdc_dwsid, authorization"),
+        ("sfdc-dwsid", "planted"),
+        ("sfdc.dwsid", "planted"),
+        ("x_site_id", "Other"),
+        ("x.slas.client.auth", "planted"),
+    ]);
+    assert_eq!(world.ask(ask).await.status, 404);
+    let call = only_call(&world);
+    assert!(call.header("correlation-id").is_some());
+    assert_eq!(call.header("sfdc_dwsid"), Some(jar.value("dwsid")));
+    for name in ["sfdc-dwsid", "sfdc.dwsid", "x_site_id", "x.slas.client.auth"] {
+        assert_eq!(call.header(name), None, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn attacks_39_and_44_paths_that_can_be_read_in_two_ways_reach_no_upstream() {
+    let (world, jar) = guest().await;
+    for path in [
+        format!("{BASKETS}/../../../../../../shopper/auth/v1/x?siteId=RefArch"),
+        format!("{BASKETS}/%2e%2e/x"),
+        format!("{BASKETS}%2fx"),
+        format!("{BASKETS}/..;/x"),
+        format!("{BASKETS}\\x"),
+        format!("/mobify/proxy/api/{BASKETS}"),
+        format!("{TOKEN}/../trusted-system/token"),
+        format!("{TOKEN}%00"),
+        format!("{TOKEN}%2f..%2ftrusted-system%2ftoken"),
+        TOKEN.replace("/private/", "/private//"),
+        TOKEN.replace("token", "%74oken"),
+        TOKEN.to_uppercase().replace("/MOBIFY/SLAS/PRIVATE/", "/mobify/slas/private/"),
+    ] {
+        for ask in [get(&path), post(&path).form("grant_type=client_credentials")] {
+            let answer = world.ask(ask.own_page().cookies(&jar)).await;
+            assert!([400, 403].contains(&answer.status), "{path}: {}", answer.status);
+        }
+    }
+    assert_eq!(world.auth_calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_query_goes_on_as_the_same_octets() {
+    let (world, jar) = guest().await;
+    let path = format!("{BASKETS}/n'%7Eone?siteId=RefArch&x=%2F..%2f&y=a+b'{{}}");
+    let ask = get(&path).own_page().cookies(&jar);
+    assert_eq!(world.ask(ask).await.status, 404);
+    assert!(only_call(&world).path.ends_with("/n'%7Eone"), "{}", only_call(&world).path);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_whole_never_reaches_an_upstream() {
+    let (world, jar) = guest().await;
+    for path in [format!("{BASKETS}?siteId=RefArch"), TOKEN.to_owned()] {
+        let ask = post(&path).own_page().cookies(&jar).header("content-length", "100");
+        let ask = ask.header("content-type", "application/json").body("{");
+        let mut line = world.line().await;
+        line.write(ask.bytes()).await;
+        line.finish().await;
+        let answer = line.try_answer(false).await;
+        assert!(answer.is_none_or(|answer| answer.status == 400 || answer.status == 413));
+    }
+    assert_eq!(world.auth_calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_is_streamed() {
+    let (world, jar) = guest().await;
+    let mut line = world.line().await;
+    let cookies = jar.header();
+    line.write(format!(
+        "POST {BASKETS}?siteId=RefArch HTTP/1.1\r\nhost: {HOST}\r\norigin: {ORIGIN}\r\n\
+         cookie: {cookies}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    ))
+    .await;
+    line.write("1\r\n{\r\n").await;
+    line.write("1\r\n}\r\n0\r\n\r\n").await;
+    assert_eq!(line.answer("POST").await.status, 200);
+    assert_eq!(world.count(Operation::ScapiOther), 1);
+}
+
+#[tokio::test]
+async fn an_upgrade_is_for_nobody_here() {
+    let (world, jar) = guest().await;
+    let ask = get(&missing_basket()).own_page().cookies(&jar).headers(&[
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("origin", ORIGIN),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ]);
+    assert_eq!(world.ask(ask).await.status, 404);
+    assert_eq!(only_call(&world).header("upgrade"), None);
+}
+
+#[tokio::test]
+async fn attacks_19_to_23_a_foreign_page_neither_writes_nor_begins_nor_ends_a_session() {
+    let (world, jar) = guest().await;
+    let logout = TOKEN.replace("oauth2/token", "oauth2/logout?channel_id=RefArch");
+    for headers in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("sec-fetch-site", "same-site"), ("origin", "https://pay.shop.test")],
+        &[("origin", "https://evil.test")],
+        &[("origin", "null")],
+        &[("x-bff", "1"), ("sec-fetch-site", "cross-site")],
+        &[("x-site-id", "RefArch"), ("origin", "https://evil.test")],
+        // No browser, but with a browser's cookies: whoever it is has to say so.
+        &[],
+    ] {
+        for ask in [
+            post(&format!("{BASKETS}?siteId=RefArch")).json("{}"),
+            post(TOKEN).form("grant_type=client_credentials"),
+            get(&logout),
+            request("DELETE", &missing_basket()),
+        ] {
+            let answer = world.ask(ask.headers(headers).cookies(&jar)).await;
+            answer.expect_problem(403, "csrf_rejected").expect_no_cookies();
+        }
+    }
+    assert_eq!(world.auth_calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_page_cannot_make_a_browser_look_like_a_server() {
+    let world = World::start().await;
+    // A form of another site, without cookies because they are withheld: the tokens of the answer
+    // would sign the browser in as somebody else.
+    for headers in [
+        &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")][..],
+        &[("origin", "https://evil.test")],
+    ] {
+        let ask = post(TOKEN).form("grant_type=client_credentials").headers(headers);
+        let answer = world.ask(ask).await;
+        assert_eq!(answer.status, 403, "{headers:?}");
+        answer.expect_no_cookies();
+    }
+    let calls = world.control().calls();
+    assert!(calls.iter().all(|call| call.operation.upstream() != Upstream::Slas));
+}

@@ -1,0 +1,284 @@
+//! `GET /bff/auth` as nginx, Traefik and Envoy ask it, on the wire (attacks 94–97).
+
+use tandem::sandbox::{Fault, Times, Upstream};
+
+use crate::support::{
+    Answer, CART, GATEWAYS, Gateway, Jar, PRODUCT, REPLACED, World, get, tells_nothing,
+};
+
+/// Headers by which a client would like to be somebody else.
+const SPOOFED: [(&str, &str); 8] = [
+    ("authorization", "Bearer CANARY"),
+    ("sfdc_dwsid", "CANARY"),
+    ("x-dw-client-id", "CANARY"),
+    ("x-bff-customer-type", "registered"),
+    ("x-bff-customer-id", "CANARY"),
+    ("x-bff-usid", "CANARY"),
+    ("x-bff-upstream", "scapi"),
+    ("x-bff-site", "CANARY"),
+];
+
+#[tokio::test]
+async fn attack_94_only_a_listed_gateway_may_ask() {
+    for gateway in GATEWAYS {
+        let world = gateway.shop_asked_by("192.0.2.1").start().await;
+        let jar = world.registered().await;
+        for target in ["/", "/assets/app.js", PRODUCT, CART] {
+            let ask = gateway.asks("GET", target).document().cookies(&jar);
+            let answer = world.ask(ask.header("x-forwarded-for", "192.0.2.1")).await;
+            tells_nothing(answer.expect(403));
+        }
+    }
+}
+
+#[tokio::test]
+async fn attack_94_where_no_gateway_is_nobody_may_ask() {
+    let world = World::start().await;
+    let jar = world.registered().await;
+    for gateway in GATEWAYS {
+        let ask = gateway.asks("GET", PRODUCT).host("shop.test").own_page().cookies(&jar);
+        tells_nothing(world.ask(ask).await.expect_problem(404, "not_found"));
+    }
+    let answer = world.ask(get("/bff/establish?return_to=/").document()).await;
+    answer.expect_problem_page(404, "not_found");
+}
+
+#[tokio::test]
+async fn attack_94_a_question_about_the_question_is_refused() {
+    for gateway in GATEWAYS {
+        let world = gateway.shop().start().await;
+        let jar = world.guest().await;
+        for target in ["/bff/auth", "/bff/auth/", "/bff/auth/x", "/bff/auth?x"] {
+            let answer = world.ask(gateway.asks("GET", target).own_page().cookies(&jar)).await;
+            tells_nothing(answer.expect(403));
+        }
+    }
+}
+
+#[tokio::test]
+async fn attack_95_a_question_that_is_not_about_one_request_is_refused() {
+    let [nginx, traefik] =
+        [Gateway::Nginx.shop().start().await, Gateway::Traefik.shop().start().await];
+    let about = |names: [&'static str; 2], values: [&'static str; 2]| {
+        let ask = get("/bff/auth").own_page().header("x-forwarded-host", "shop.test");
+        names.iter().zip(values).fold(ask, |ask, (name, value)| ask.header(name, value))
+    };
+    for values in [
+        ["GET", "/x#/assets/app.js"],
+        ["GET", "http://shop.test/x"],
+        ["GET", "x"],
+        ["GET", ""],
+        ["GET", "/\\evil.test"],
+        ["GET", "/a b"],
+        ["GET POST", "/x"],
+        ["", "/x"],
+    ] {
+        let ask = about(["x-original-method", "x-original-uri"], values);
+        tells_nothing(nginx.ask(ask).await.expect(403));
+        let ask = about(["x-forwarded-method", "x-forwarded-uri"], values);
+        tells_nothing(traefik.ask(ask).await.expect_problem(400, "bad_request"));
+    }
+    for (gateway, world, uri) in [
+        (Gateway::Nginx, &nginx, "x-original-uri"),
+        (Gateway::Traefik, &traefik, "x-forwarded-uri"),
+    ] {
+        let twice = gateway.asks("GET", "/").own_page().header(uri, "/assets/app.js");
+        assert!([400, 403].contains(&world.ask(twice).await.status));
+        let none = get("/bff/auth").own_page().header("x-forwarded-host", "shop.test");
+        assert!([400, 403].contains(&world.ask(none).await.status));
+    }
+    let mut line = traefik.line().await;
+    line.write(
+        "POST /bff/auth HTTP/1.1\r\nhost: tandem\r\nx-forwarded-method: GET\r\n\
+         x-forwarded-uri: /\r\nx-forwarded-host: shop.test\r\ncontent-length: 0\r\n\r\n",
+    )
+    .await;
+    line.answer("POST").await.expect_problem(400, "bad_request");
+}
+
+#[tokio::test]
+async fn attacks_39_40_and_95_a_path_that_a_gateway_may_read_in_another_way_is_refused() {
+    for gateway in GATEWAYS {
+        let world = gateway.shop().start().await;
+        let jar = world.guest().await;
+        for target in [
+            "/x/../on/demandware.store/y",
+            "/on%2Fdemandware.store/Sites-RefArch-Site/en_US/Cart-Show",
+            "/%6fn/demandware.store/Sites-RefArch-Site/en_US/Cart-Show",
+            "/on;x/demandware.store/Sites-RefArch-Site/en_US/Cart-Show",
+            "/mobify/%70roxy/api/x",
+            "/mobify/proxy;y/api/x",
+            "//mobify/proxy/api/x",
+            "/%62ff/auth",
+            "/bff;x/auth",
+            "/bff/../on/demandware.store/x",
+            "/assets/..;/on/demandware.store/x",
+            "/x%00.png",
+        ] {
+            let answer = world.ask(gateway.asks("GET", target).document().cookies(&jar)).await;
+            let refused = if gateway == Gateway::Nginx { 403 } else { 400 };
+            assert_eq!(answer.status, refused, "{gateway:?} {target}");
+            tells_nothing(&answer);
+        }
+        for target in ["/caf%C3%A9", "/p;y=1?z=;?#".trim_end_matches('#'), "/a%20b?c=../d"] {
+            let answer = world.ask(gateway.asks("GET", target).document().cookies(&jar)).await;
+            gateway.expect_allowed(&answer);
+        }
+    }
+}
+
+#[tokio::test]
+async fn attack_96_every_answer_is_in_the_gateway_s_words_whatever_breaks() {
+    let hang = std::time::Duration::from_secs(60);
+    for gateway in GATEWAYS {
+        let world = gateway.shop().start().await;
+        let (guest, jo) = (world.guest().await, world.registered().await);
+        for (upstream, fault) in
+            [(Upstream::Slas, Fault::Delay(hang)), (Upstream::Ocapi, Fault::Status(503, None))]
+        {
+            world.control().fault(upstream, fault, Times::Always);
+            for minutes in [0, 20, 25, 400] {
+                world.minutes_pass(minutes);
+                for jar in [&Jar::default(), &guest, &jo] {
+                    for target in ["/", PRODUCT, CART, "/assets/app.js", "/bff/auth", "/x/../y"] {
+                        for method in ["GET", "POST", "OPTIONS", "TRACE"] {
+                            let ask = gateway.asks(method, target).document().cookies(jar);
+                            speaks_its_words(gateway, &world.ask(ask).await);
+                            let ask = gateway.asks(method, target).own_page().cookies(jar);
+                            speaks_its_words(gateway, &world.ask(ask).await);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn speaks_its_words(gateway: Gateway, answer: &Answer) {
+    let status = answer.status;
+    match gateway {
+        _ if status == gateway.allowing() => gateway.expect_allowed(answer),
+        Gateway::Nginx => assert!([401, 403].contains(&status), "{status}"),
+        Gateway::Traefik | Gateway::Envoy => {
+            assert!(status == 303 || (400..500).contains(&status), "{status}");
+        }
+    }
+    if status != gateway.allowing() {
+        tells_nothing(answer);
+    }
+}
+
+#[tokio::test]
+async fn attack_96_a_head_that_is_too_long_and_a_host_nobody_knows_are_said_in_its_words() {
+    let world = Gateway::Nginx.shop().start().await;
+    let long = "x".repeat(17_000);
+    let ask = || Gateway::Nginx.asks("GET", "/").document();
+    world.ask(ask().header("x-long", &long)).await.expect(403);
+    world.ask(ask().host("evil.test")).await.expect(403);
+    world.ask(ask().header("host", "shop.test")).await.expect(403);
+    let long = format!("/{}", "x".repeat(9000));
+    world.ask(Gateway::Nginx.asks("GET", &long).document()).await.expect(403);
+}
+
+#[tokio::test]
+async fn attack_97_every_identity_header_is_said_so_that_none_of_the_client_s_survives() {
+    for gateway in GATEWAYS {
+        let world = gateway.shop().start().await;
+        let jar = world.registered().await;
+        let customer = world.control().customer_id_of("jo@example.com").unwrap();
+        let cases = [
+            ("/cart", "head", "registered"),
+            (CART, "ecom", "registered"),
+            (PRODUCT, "scapi", ""),
+            ("/mobify/proxy/ocapi/s/RefArch/dw/shop/v24_5/products/brompton", "ocapi", ""),
+            ("/assets/app.js", "head", ""),
+            ("/bff/session", "tandem", ""),
+            ("/mobify/slas/private/shopper/auth/v1/x", "tandem", ""),
+        ];
+        for (target, upstream, kind) in cases {
+            let page = !target.starts_with("/mobify");
+            let ask = gateway.asks("GET", target).headers(&SPOOFED).cookies(&jar);
+            let answer = world.ask(if page { ask.document() } else { ask.own_page() }).await;
+            gateway.expect_allowed(&answer);
+            assert_eq!(answer.header("x-bff-upstream"), Some(upstream), "{target}");
+            assert_eq!(answer.header("x-bff-customer-type"), Some(kind), "{target}");
+            let id = if kind.is_empty() { "" } else { &customer };
+            assert_eq!(answer.header("x-bff-customer-id"), Some(id), "{target}");
+            let usid = if kind.is_empty() { "" } else { jar.value("usid") };
+            assert_eq!(answer.header("x-bff-usid"), Some(usid), "{target}");
+            let api = ["scapi", "ocapi"].contains(&upstream);
+            let bearer = format!("Bearer {}", jar.value("token"));
+            let authorization = match upstream {
+                "scapi" | "ocapi" => bearer.as_str(),
+                // Our own routes judge for themselves.
+                "tandem" => "Bearer CANARY",
+                _ => "",
+            };
+            assert_eq!(answer.header("authorization"), Some(authorization), "{target}");
+            let client = answer.header("x-dw-client-id").unwrap();
+            assert_eq!(client.is_empty(), upstream != "ocapi", "{target}");
+            let dwsid = if api { jar.value("dwsid") } else { "" };
+            assert_eq!(answer.header("sfdc_dwsid"), Some(dwsid), "{target}");
+            let cookies = answer.header("cookie").unwrap();
+            assert_eq!(cookies.contains("dwsid="), !api, "{target}");
+            assert_eq!(cookies.contains("__Host-tandem="), upstream == "tandem", "{target}");
+        }
+    }
+}
+
+/// Whatever the hour, for every kind of shopper and request, an allowed request sets at most one
+/// cookie that every gateway takes, and asks nobody.
+#[tokio::test]
+async fn the_answer_to_a_gateway_fits_into_one_cookie_at_every_hour() {
+    let gateway = Gateway::Envoy;
+    for site in ["", "bridge.time = \"on-demand\"", "cookies.profile = \"pwa-kit\""] {
+        let world = gateway.shop().site(site).start().await;
+        let mut jars = [world.guest().await, world.registered().await];
+        let mut sealed = 0;
+        for minutes in [0, 1, 4, 6, 6, 9, 12, 14, 16, 25, 29, 29, 31, 58, 61, 180, 355, 10, 24 * 60]
+        {
+            world.minutes_pass(minutes);
+            for jar in &mut jars {
+                for target in ["/cart", CART, PRODUCT, "/assets/app.js"] {
+                    world.forget_calls();
+                    let ask = gateway.asks("GET", target).document().cookies(jar);
+                    let answer = world.ask(ask).await;
+                    assert_eq!(world.auth_calls(), [""; 0]);
+                    if answer.status == 303 {
+                        gateway.expect_sent_to_establish(&answer, target);
+                        assert_eq!(world.establish(target, jar).await, 2);
+                        continue;
+                    }
+                    gateway.expect_allowed(&answer);
+                    sealed += answer.all("set-cookie").len();
+                    jar.take(&answer);
+                }
+            }
+        }
+        assert!(sealed > 0, "ECOM's idle time is noted");
+    }
+}
+
+/// A recipe that forgets a header lets the client's own through.
+#[test]
+fn attack_97_the_recipes_take_over_every_header() {
+    let traefik = include_str!("../../config/traefik.yaml").to_lowercase();
+    let envoy = include_str!("../../config/envoy.yaml");
+    let nginx = include_str!("../../config/nginx.conf").to_lowercase();
+    let (_, upstream) = envoy.split_once("allowed_upstream_headers:").unwrap();
+    let (upstream, _) = upstream.split_once("allowed_client_headers:").unwrap();
+    for name in REPLACED {
+        assert!(traefik.contains(&format!("- {name}\n")), "{name}");
+        assert!(upstream.contains(&format!("- exact: {name}\n")), "{name}");
+        assert!(nginx.contains(&format!("proxy_set_header {name} ")), "{name}");
+        let variable = format!("$upstream_http_{};", name.replace('-', "_"));
+        assert!(nginx.contains(&variable), "{name}");
+    }
+    assert!(traefik.contains("- __host-tandem\n"));
+    let (_, asked) = envoy.split_once("allowed_headers:").unwrap();
+    let (asked, _) = asked.split_once("http_service:").unwrap();
+    for name in ["cookie", "accept", "origin", "referer", "user-agent", "sec-purpose", "x-bff"] {
+        assert!(asked.contains(&format!("- exact: {name}\n")), "{name}");
+    }
+}

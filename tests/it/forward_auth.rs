@@ -1,0 +1,78 @@
+//! A gateway sends requests on by itself and asks us first: the same promises hold, for every kind of
+//! client, bridge mode and bridge time.
+
+use crate::support::{Browser, JO, Setup, World, controller};
+
+fn behind_envoy(setup: &Setup) -> Setup {
+    setup.clone().with("gateway.dialect", "envoy").with("gateway.peers", "127.0.0.1")
+}
+
+/// The browser wants `target`: it is sent round until the gateway lets it through. How often it was
+/// redirected.
+async fn wants(browser: &Browser, target: &str) -> usize {
+    let mut there = target.to_owned();
+    for redirects in 0..5 {
+        // The gateway sends nobody but itself to us with a path of this kind.
+        let own = there.starts_with("/bff/");
+        let asked = if own { there.clone() } else { format!("/bff/auth{there}") };
+        let page = browser.visits(&asked).await;
+        if page.status.as_u16() == 200 {
+            assert_eq!(there, target);
+            return redirects;
+        }
+        let page = page.expect(303);
+        page.location().trim_start_matches("https://shop.test").clone_into(&mut there);
+    }
+    panic!("a circle, by {there}");
+}
+
+async fn shop(setup: &Setup) -> (World, Browser) {
+    let world = behind_envoy(setup).start().await;
+    let browser = world.browser();
+    (world, browser)
+}
+
+#[tokio::test]
+async fn a_new_visitor_of_the_head_costs_what_a_landing_costs() {
+    for setup in Setup::all() {
+        let (world, browser) = shop(&setup).await;
+        assert_eq!(wants(&browser, "/").await, 3, "{setup}");
+        world.has_called(&setup.landing_calls());
+        assert_eq!(wants(&browser, "/cart").await, 0, "{setup}");
+        world.has_called(&[]);
+    }
+}
+
+#[tokio::test]
+async fn promise_1_a_visitor_of_ecom_comes_in_the_shopper_s_session() {
+    for setup in Setup::with_ecom() {
+        let (world, browser) = shop(&setup).await;
+        assert_eq!(wants(&browser, &controller("Home-Show")).await, 3, "{setup}");
+        browser.is_guest(true);
+        browser.logs_in(JO).await.expect(200);
+        for minutes in [0, 20, 29, 40, 24 * 60] {
+            world.minutes_pass(minutes);
+            wants(&browser, &controller("Cart-Show")).await;
+            browser.is_registered(JO.0, true);
+            world.calls();
+            assert_eq!(wants(&browser, &controller("Cart-Show")).await, 0, "{setup}, {minutes}");
+            assert_eq!(wants(&browser, "/").await, 0, "{setup}, {minutes}");
+            world.has_called(&[]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn promise_10_logout_sticks_behind_a_gateway_too() {
+    for setup in Setup::with_ecom() {
+        let (_world, browser) = shop(&setup).await;
+        wants(&browser, "/").await;
+        browser.logs_in(JO).await.expect(200);
+        let thief = browser.copy();
+        browser.posts("/bff/logout").await.expect(200);
+        for old in [&browser, &thief] {
+            wants(old, &controller("Account-Show")).await;
+            old.is_guest(true);
+        }
+    }
+}
