@@ -42,23 +42,23 @@ fn main() -> io::Result<()> {
     let figures: io::Result<Vec<_>> = (0..runs).map(|_| measure(&file)).collect();
     let figures = figures?;
     let started = median(figures.iter().map(|(started, _)| started.as_micros()).collect());
-    let memory = median(figures.iter().map(|(_, kilobytes)| u128::from(*kilobytes)).collect());
+    let memory = median(figures.iter().map(|(_, memory)| memory.resident.into()).collect());
+    let highest = median(figures.iter().map(|(_, memory)| memory.highest.into()).collect());
     let line = format!(
-        "start-up {}.{} ms, resident memory {} KiB (medians of {runs})\n",
+        "start-up {}.{} ms, resident memory {memory} KiB, at most {highest} KiB (medians of {runs})\n",
         started / 1000,
         started % 1000 / 100,
-        memory
     );
     io::stdout().write_all(line.as_bytes())
 }
 
-fn measure(config: &Path) -> io::Result<(Duration, u64)> {
+fn measure(config: &Path) -> io::Result<(Duration, Memory)> {
     #[expect(clippy::disallowed_methods, reason = "a stop-watch")]
     let start = Instant::now();
     let tandem = Tandem::start(Command::new(BINARY), free_address()?, config, Stdio::null())?;
     let started = start.elapsed();
     std::thread::sleep(Duration::from_secs(1));
-    Ok((started, Memory::of(tandem.id())?.resident))
+    Ok((started, Memory::of(tandem.id())?))
 }
 
 fn median(mut figures: Vec<u128>) -> u128 {

@@ -203,14 +203,14 @@ fn report(work: &Work, turns: &[[Turn; 2]]) -> io::Result<()> {
         of(&|[nginx, tandem]| tandem.cpu / nginx.cpu),
         of(&|[nginx, tandem]| rate(tandem) / rate(nginx)),
     ];
-    let mut text =
-        format!("{:<12} {:>12} {:>28}\n", work.name, "requests/s", "CPU s per 10 000 requests");
+    let mut lines =
+        vec![format!("{:<12} {:>12} {:>28}", work.name, "requests/s", "CPU s per 10 000 requests")];
     for (at, name) in ["nginx", "tandem"].into_iter().enumerate() {
         let (rate, cpu) = (of(&|turns| rate(&turns[at])), of(&|turns| turns[at].cpu));
-        text += &format!("{name:<12} {rate:>12.0} {cpu:>28.3}\n");
+        lines.push(format!("{name:<12} {rate:>12.0} {cpu:>28.3}"));
     }
-    text += &format!("{:<12} {rate_ratio:>12.2} {cpu_ratio:>28.2}\n\n", "ratio");
-    print(&text)
+    lines.push(format!("{:<12} {rate_ratio:>12.2} {cpu_ratio:>28.2}\n\n", "ratio"));
+    print(&lines.join("\n"))
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {

@@ -45,8 +45,16 @@ impl Answers {
         let dwsid = format!("set-cookie: dwsid={}==; Path=/; HttpOnly; Secure\r\n", "d".repeat(86));
         let companion = "set-cookie: dwanonymous_0c3f=abGuest0123456789; Path=/; Secure\r\n";
         Self {
-            page: answer("text/html; charset=utf-8", "vary: Accept-Encoding\r\n", &[b'p'; PAGE]),
-            api: answer("application/json", "cache-control: max-age=300\r\n", &[b'a'; API_ANSWER]),
+            page: answer(
+                "text/html; charset=utf-8",
+                "vary: Accept-Encoding\r\n",
+                &vec![b'p'; PAGE],
+            ),
+            api: answer(
+                "application/json",
+                "cache-control: max-age=300\r\n",
+                &vec![b'a'; API_ANSWER],
+            ),
             tokens: answer("application/json", "", tokens().to_string().as_bytes()),
             session: answer("application/json", &format!("{dwsid}{companion}"), b"{}"),
         }

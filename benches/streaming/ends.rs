@@ -131,7 +131,7 @@ fn put(amount: u64) -> http::request::Builder {
 /// The whole upload, made as it is asked for.
 fn pieces(load: &Load) -> Body {
     let Load { amount, meter } = load.clone();
-    let piece = Bytes::from_static(&[b'x'; PIECE]);
+    let piece = Bytes::from(vec![b'x'; PIECE]);
     Body::from_stream(stream::unfold(amount, move |left| {
         let piece = piece.slice(..size(left));
         meter.sent(piece.len());
