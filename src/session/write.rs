@@ -15,7 +15,7 @@ use super::frame::{Frame, MARKER};
 use super::memory::{DwMemory, Memory};
 use super::names::{CookieNames, DWSID, Profile, Readable, is_dw_companion};
 use super::offer::OfferedRefresh;
-use super::read::{MOST_COMPANIONS, Presented};
+use super::read::{MOST_COMPANIONS, Presented, pairs_in};
 use super::{Customer, DwCookies, judge};
 use crate::flow::{Cause, DwChange, Ending, HeldAccess, Outcome, TokenChange};
 use crate::ids::{AccessToken, Dwsid};
@@ -248,7 +248,7 @@ impl Changes {
     ) -> Option<Vec<u8>> {
         let mut pairs: Vec<&[u8]> = Vec::new();
         for header in headers {
-            let kept = header.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+            let kept = pairs_in(header).map(<[u8]>::trim_ascii);
             pairs.extend(kept.filter(|pair| !pair.is_empty() && !self.replaces(pair, names)));
         }
         let written: Vec<Vec<u8>> = self.cookies.iter().filter_map(|w| w.pair(names)).collect();
