@@ -11,8 +11,13 @@ pub(super) fn stays_here(name: &HeaderName) -> bool {
     if !name.contains(['_', '.']) {
         return is_ours(name);
     }
-    let dashed = name.replace(['_', '.'], "-");
+    let dashed = dashed(name);
     is_ours(&dashed) || is_spoken_for(&dashed)
+}
+
+/// The name as the most generous of those servers reads it.
+pub(super) fn dashed(name: &str) -> String {
+    name.replace(['_', '.'], "-")
 }
 
 /// Headers that browsers may send under this very name, but not under one that looks like it.
