@@ -128,10 +128,11 @@ impl Call {
         if response.status() != StatusCode::UNAUTHORIZED || token.is_none() {
             return Ok(dressed(&arrival, &first, response));
         }
-        let (response, says_changed) = match answer::unauthorized(response, patience).await {
-            Ok(read) => read,
-            Err(problem) => return Ok(dressed(&arrival, &first, problem.into_response())),
-        };
+        let (response, says_changed) =
+            match answer::unauthorized(response, self.route.timeout).await {
+                Ok(read) => read,
+                Err(problem) => return Ok(dressed(&arrival, &first, problem.into_response())),
+            };
         if says_changed {
             return signed_out(&arrival);
         }
