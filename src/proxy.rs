@@ -24,6 +24,7 @@ mod progress;
 pub mod websocket;
 
 pub use cookies::CookieFilter;
+pub use headers::STRIPPED;
 
 use crate::config::{Origin, UpstreamLimits};
 use crate::problem::Problem;

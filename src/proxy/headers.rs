@@ -8,6 +8,7 @@ mod names;
 use super::Outgoing;
 use crate::config::Origin;
 use crate::peer::ClientAddress;
+pub use names::STRIPPED;
 use names::{dashed, stays_here};
 
 /// The headers as they go on: what may pass of the browser's, then ours.

@@ -28,7 +28,7 @@ use crate::retired::Reason;
 use crate::session::frame::Frame;
 use crate::session::judge::{self, Surroundings};
 use crate::session::memory::Memory;
-use crate::session::read::{Handed, Presented, pair_of};
+use crate::session::read::{Handed, Presented, pair_of, pairs_in};
 use crate::session::token::Claims;
 use crate::session::write::{Before, Changes};
 use crate::session::{Customer, CustomerType};
@@ -122,6 +122,10 @@ impl Arrival {
         let all = tags(&presented);
         drop_signed_out(&mut presented, &site, arrived);
         let frame = Frame::of(headers, &presented, &site.preview_parents);
+        if site.config.routes.ecom.is_some() && site.names.access != site.names.hand_off {
+            // What ECOM behind us hands over is read off its answers, so this is a stranger's.
+            presented.handed = None;
+        }
         if presented.handed == Some(Handed::Refresh) {
             presented.access.clear();
         }
@@ -239,7 +243,7 @@ impl Arrival {
             Some(pair) => judge::is_judged(pair, names, &self.presented, &self.memory),
             None => true,
         };
-        let pairs = headers.iter().flat_map(|header| header.as_bytes().split(|b| *b == b';'));
+        let pairs = headers.iter().flat_map(|header| pairs_in(header.as_bytes()));
         pairs.filter(judged).collect()
     }
 

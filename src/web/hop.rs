@@ -23,7 +23,7 @@ use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed};
 use crate::session::CustomerType;
 use crate::session::names::{DWSID, is_dw_companion};
-use crate::session::read::pair_of;
+use crate::session::read::{pair_of, pairs_in};
 use crate::session::write::Changes;
 use crate::site::Site;
 
@@ -209,7 +209,7 @@ pub(super) fn untouched(site: &Site, kind: Kind, parts: &Parts) -> Option<Header
         let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
         kind == Kind::Ecom && pair.is_some_and(|(name, _)| site.names.knows(name.trim()))
     };
-    let pairs = headers.flat_map(|header| header.split(|byte| *byte == b';'));
+    let pairs = headers.flat_map(pairs_in);
     let kept = pairs.filter(|pair| !token(pair));
     HeaderValue::from_bytes(&Changes::default().forwarded(kept, &site.names)?).ok()
 }

@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::proxy::Outgoing;
 use crate::route::Kind;
 use crate::session::names::{DWSID, is_dw_companion};
-use crate::session::read::pair_of;
+use crate::session::read::{pair_of, pairs_in};
 use crate::site::Site;
 use crate::web::arrival::{Arrival, Travelled};
 use crate::web::hop::{address_header, origin, shoppers_address};
@@ -99,7 +99,7 @@ pub(in crate::web) fn foreign_cookies(site: &Site, headers: &HeaderMap) -> Optio
         pair.is_some_and(|(name, _)| !ours(name.trim()))
     };
     let lines = headers.get_all(COOKIE).iter();
-    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let pairs = lines.flat_map(|line| pairs_in(line.as_bytes()));
     let kept: Vec<&[u8]> = pairs.map(<[u8]>::trim_ascii).filter(foreign).collect();
     (!kept.is_empty()).then(|| HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()).flatten()
 }
