@@ -125,8 +125,7 @@ impl Arrival {
         if presented.handed == Some(Handed::Refresh) {
             presented.access.clear();
         }
-        let sealed = presented.memory.as_deref().unwrap_or_default();
-        let memory = site.seal.open(&site.names.memory, &site.config.id, sealed);
+        let memory = remembered(&presented, &site);
         let chosen = chosen(&presented, &memory);
         let signed_in = |tag: &Tag| retired(&site, *tag, arrived) == Some(Reason::SignedIn);
         let overtaken = chosen.iter().any(signed_in);
@@ -234,13 +233,7 @@ impl Arrival {
 
     /// The pairs of `headers` that may go on to an upstream.
     pub(super) fn judged<'h>(&self, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
-        let names = &self.site.names;
-        let judged = |pair: &&[u8]| match std::str::from_utf8(pair).ok().and_then(pair_of) {
-            Some(pair) => judge::is_judged(pair, names, &self.presented, &self.memory),
-            None => true,
-        };
-        let pairs = headers.iter().flat_map(|header| header.as_bytes().split(|b| *b == b';'));
-        pairs.filter(judged).collect()
+        judged(headers, &self.site, &self.presented, &self.memory)
     }
 
     /// Decides, asks, and works out what changes in the browser.
@@ -368,6 +361,35 @@ impl Arrival {
             }
         }
     }
+}
+
+/// The pairs of `headers` that may go on to an upstream with a request for which no shopper is
+/// looked for: of several candidates it gets the same one as a page.
+pub(super) fn judged_at_sight<'h>(site: &Site, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
+    let cookies = headers.iter().map(HeaderValue::as_bytes);
+    let mut presented = Presented::read(cookies, &site.names);
+    drop_signed_out(&mut presented, site, site.clock.monotonic());
+    let memory = remembered(&presented, site);
+    judged(headers, site, &presented, &memory)
+}
+
+fn remembered(presented: &Presented, site: &Site) -> Memory {
+    let sealed = presented.memory.as_deref().unwrap_or_default();
+    site.seal.open(&site.names.memory, &site.config.id, sealed)
+}
+
+fn judged<'h>(
+    headers: &GetAll<'h, HeaderValue>,
+    site: &Site,
+    presented: &Presented,
+    memory: &Memory,
+) -> Vec<&'h [u8]> {
+    let judged = |pair: &&[u8]| match std::str::from_utf8(pair).ok().and_then(pair_of) {
+        Some(pair) => judge::is_judged(pair, &site.names, presented, memory),
+        None => true,
+    };
+    let pairs = headers.iter().flat_map(|header| header.as_bytes().split(|b| *b == b';'));
+    pairs.filter(judged).collect()
 }
 
 fn changes_anything(ending: &Ending) -> bool {
