@@ -173,9 +173,9 @@ async fn attacks_66_and_67_what_ecom_sets_in_our_names_is_absorbed_and_believed_
 }
 
 #[tokio::test]
-async fn a_page_on_which_shoppers_sign_out_is_found_below_the_prefix_of_a_site() {
+async fn a_page_on_which_shoppers_sign_in_is_found_below_the_prefix_of_a_site() {
     let ecom = StandIn::answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
-    let lines = "path_prefix = \"/de\"\necom.sign_out = [\"/on/demandware.store/leave/now\"]";
+    let lines = "path_prefix = \"/de\"\necom.sign_in = [\"/on/demandware.store/leave/now\"]";
     let world = World::with().site(lines).ecom(ecom.address).start().await;
     let mut jar = Jar::default();
     jar.take(&world.ask(get("/de/").document()).await);

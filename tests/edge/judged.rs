@@ -81,7 +81,11 @@ async fn rules_for_pages_of_ecom_hold_behind_a_gateway_too() {
     for gateway in GATEWAYS {
         let world = gateway.shop().site(&rule("token = \"optional\"")).start().await;
         gateway.expect_allowed(&world.ask(gateway.asks("GET", CART).document()).await);
-        let world = gateway.shop().site(&rule("bridge = false")).start().await;
+        let world = gateway
+            .shop()
+            .site(&format!("bridge.time = \"on-demand\"\n{}", rule("bridge = false")))
+            .start()
+            .await;
         let jar = world.guest().await.without("dwsid");
         let answer = world.ask(gateway.asks("GET", CART).document().cookies(&jar)).await;
         gateway.expect_allowed(&answer);
