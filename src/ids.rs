@@ -16,8 +16,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Whether `text` consists of RFC 6265 cookie octets only.
 #[must_use]
 pub fn is_cookie_text(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, 0x21 | 0x23..=0x2B | 0x2D..=0x3A | 0x3C..=0x5B | 0x5D..=0x7E))
+    // To the end, without a branch: many octets are then looked at in one step, and what comes
+    // here is nearly always a good token of two kilobytes.
+    text.bytes().fold(true, |all, byte| {
+        all & matches!(byte, 0x21 | 0x23..=0x2B | 0x2D..=0x3A | 0x3C..=0x5B | 0x5D..=0x7E)
+    })
 }
 
 fn fits(text: &str, longest: usize) -> bool {

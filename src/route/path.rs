@@ -23,6 +23,9 @@ pub fn is_plain(path: &[u8], encoded_slash: EncodedSlash) -> bool {
     if path.first() != Some(&b'/') || !path.iter().all(u8::is_ascii_graphic) {
         return false;
     }
+    if !path.contains(&b'%') {
+        return !is_confusing(path);
+    }
     let mut text = path.to_vec();
     // Whoever encodes more than twice has something to hide.
     for round in 0..3 {

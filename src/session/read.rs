@@ -4,6 +4,8 @@
 //! it. A name that comes several times with different values is kept as several *candidates*;
 //! the judge takes the one our seal vouches for, or none. Whatever does not parse is absent.
 
+use memchr::memchr_iter;
+
 use super::frame::MARKER;
 use super::names::{self, CookieNames, MOST_PIECES};
 use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
@@ -59,8 +61,7 @@ impl Presented {
         let mut pieces = Pieces::default();
         for header in headers {
             // A foreign cookie that is no text must not hide the others of its header.
-            let pairs = header.split(|byte| *byte == b';');
-            let pairs = pairs.filter_map(|pair| std::str::from_utf8(pair).ok());
+            let pairs = pairs_in(header).filter_map(|pair| std::str::from_utf8(pair).ok());
             for (name, value) in pairs.filter_map(pair_of) {
                 presented.take(name, value, names);
                 pieces.take(name, value, names);
@@ -186,6 +187,13 @@ impl Pieces {
         // What is cut short, or no JWT at all, is nobody's token.
         (text.matches('.').count() == 2).then(|| AccessToken::parse(&text))?.map(Handed::Token)
     }
+}
+
+/// The pairs of a `Cookie` header, with the spaces around them.
+pub fn pairs_in(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut begins = 0;
+    let ends = memchr_iter(b';', header).chain(std::iter::once(header.len()));
+    ends.map(move |end| &header[std::mem::replace(&mut begins, end + 1)..end])
 }
 
 /// One `name=value` of a `Cookie` header.

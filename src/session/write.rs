@@ -14,7 +14,8 @@ use http::HeaderValue;
 use super::frame::{Frame, MARKER};
 use super::memory::{DwMemory, Memory};
 use super::names::{CookieNames, DWSID, Profile, Readable, is_dw_companion};
-use super::read::{MOST_COMPANIONS, Presented};
+use super::offer::OfferedRefresh;
+use super::read::{MOST_COMPANIONS, Presented, pairs_in};
 use super::{Customer, DwCookies, judge};
 use crate::flow::{Cause, DwChange, Ending, HeldAccess, Outcome, TokenChange};
 use crate::ids::{AccessToken, Dwsid};
@@ -206,6 +207,19 @@ impl Changes {
         self.set(&names.memory, sealed, life);
     }
 
+    /// The refresh token of another writer takes the place of all tokens.
+    pub fn lend(&mut self, names: &CookieNames, offered: &OfferedRefresh) {
+        for entry in names.entries() {
+            self.cookies.retain(|write| write.name != entry.name);
+        }
+        let name = names.refresh(offered.kind);
+        for entry in names.entries().iter().filter(|entry| entry.name != name) {
+            self.delete(&entry.name);
+        }
+        self.set(name, offered.token.expose(), offered.life);
+        self.memory = Memory { refresh: Some(offered.token.tag()), ..Memory::default() };
+    }
+
     /// Remembers that the shop is shown in `frame`, until the browser closes; a shopper who leaves
     /// leaves the frame too.
     pub fn show_in(&mut self, frame: Frame, leaving: bool) {
@@ -234,7 +248,7 @@ impl Changes {
     ) -> Option<Vec<u8>> {
         let mut pairs: Vec<&[u8]> = Vec::new();
         for header in headers {
-            let kept = header.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+            let kept = pairs_in(header).map(<[u8]>::trim_ascii);
             pairs.extend(kept.filter(|pair| !pair.is_empty() && !self.replaces(pair, names)));
         }
         let written: Vec<Vec<u8>> = self.cookies.iter().filter_map(|w| w.pair(names)).collect();

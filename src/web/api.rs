@@ -120,7 +120,10 @@ impl Call {
         if response.status() != StatusCode::UNAUTHORIZED || token.is_none() {
             return Ok(dressed(&arrival, &first, response));
         }
-        let (response, says_changed) = answer::unauthorized(response).await;
+        let (response, says_changed) = match answer::unauthorized(response, patience).await {
+            Ok(read) => read,
+            Err(problem) => return Ok(dressed(&arrival, &first, problem.into_response())),
+        };
         if says_changed {
             return signed_out(&arrival);
         }

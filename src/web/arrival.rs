@@ -2,6 +2,7 @@
 
 mod again;
 mod at_once;
+mod onward;
 mod past;
 
 use std::sync::Arc;
@@ -9,10 +10,12 @@ use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, COOKIE, GetAll, SET_COOKIE};
+use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
+pub(super) use self::onward::judged_at_sight;
+use self::onward::remembered;
 use self::past::{chosen, drop_signed_out, retired, tags};
 use super::notes::{Notes, RequestId};
 use crate::app::App;
@@ -28,7 +31,7 @@ use crate::retired::Reason;
 use crate::session::frame::Frame;
 use crate::session::judge::{self, Surroundings};
 use crate::session::memory::Memory;
-use crate::session::read::{Handed, Presented, pair_of};
+use crate::session::read::{Handed, Presented};
 use crate::session::token::Claims;
 use crate::session::write::{Before, Changes};
 use crate::session::{Customer, CustomerType};
@@ -122,6 +125,10 @@ impl Arrival {
         let all = tags(&presented);
         drop_signed_out(&mut presented, &site, arrived);
         let frame = Frame::of(headers, &presented, &site.preview_parents);
+        if site.config.routes.ecom.is_some() && site.names.access != site.names.hand_off {
+            // What ECOM behind us hands over is read off its answers, so this is a stranger's.
+            presented.handed = None;
+        }
         if presented.handed == Some(Handed::Refresh) {
             presented.access.clear();
         }
@@ -229,11 +236,6 @@ impl Arrival {
         let policy = self.site.config.policy;
         let now = self.site.clock.now();
         judge::facts(&self.presented, &self.memory, self.access.clone(), policy, surroundings, now)
-    }
-
-    /// The pairs of `headers` that may go on to an upstream.
-    pub(super) fn judged<'h>(&self, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
-        judged(headers, &self.site, &self.presented, &self.memory)
     }
 
     /// Decides, asks, and works out what changes in the browser.
@@ -361,35 +363,6 @@ impl Arrival {
             }
         }
     }
-}
-
-/// The pairs of `headers` that may go on to an upstream with a request for which no shopper is
-/// looked for: of several candidates it gets the same one as a page.
-pub(super) fn judged_at_sight<'h>(site: &Site, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
-    let cookies = headers.iter().map(HeaderValue::as_bytes);
-    let mut presented = Presented::read(cookies, &site.names);
-    drop_signed_out(&mut presented, site, site.clock.monotonic());
-    let memory = remembered(&presented, site);
-    judged(headers, site, &presented, &memory)
-}
-
-fn remembered(presented: &Presented, site: &Site) -> Memory {
-    let sealed = presented.memory.as_deref().unwrap_or_default();
-    site.seal.open(&site.names.memory, &site.config.id, sealed)
-}
-
-fn judged<'h>(
-    headers: &GetAll<'h, HeaderValue>,
-    site: &Site,
-    presented: &Presented,
-    memory: &Memory,
-) -> Vec<&'h [u8]> {
-    let judged = |pair: &&[u8]| match std::str::from_utf8(pair).ok().and_then(pair_of) {
-        Some(pair) => judge::is_judged(pair, &site.names, presented, memory),
-        None => true,
-    };
-    let pairs = headers.iter().flat_map(|header| header.as_bytes().split(|b| *b == b';'));
-    pairs.filter(judged).collect()
 }
 
 fn changes_anything(ending: &Ending) -> bool {

@@ -28,7 +28,7 @@ impl Hop {
         if let Some(told) = self.told_of_expiry(visit, &travelled) {
             return Ok(self.dressed(told, &travelled));
         }
-        let safe = is_reading(&self.parts.method);
+        let safe = self.may_be_repeated();
         if !safe && self.was_replaced(&travelled) {
             return Ok(self.dressed(self.back_to_form(), &travelled));
         }
@@ -51,13 +51,21 @@ impl Hop {
         if !said.is_elsewhere(&travelled) {
             return Ok(self.dressed(response, &travelled));
         }
-        let safe = is_reading(&self.parts.method) && !has_body(&self.parts.headers);
+        let safe = self.may_be_repeated() && !has_body(&self.parts.headers);
         tracing::info!(repeated = safe, "ECOM has silently begun another DW session");
         if safe {
             self.again(response, travelled).await
         } else {
             Ok(self.apart(response, travelled))
         }
+    }
+
+    /// SFRA sends some forms by GET too. What carries a CSRF token belongs to the session in which
+    /// that was made.
+    fn may_be_repeated(&self) -> bool {
+        let query = self.parts.uri.query().unwrap_or_default();
+        let is_form = query.split('&').any(|pair| pair.starts_with("csrf_token="));
+        is_reading(&self.parts.method) && !is_form
     }
 
     /// Where the operator wants it, a returning visitor asks again with the new session. Somebody

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{COOKIE, LOCATION, REFERER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::arrival::{Arrival, Travelled, judged_at_sight};
 use super::guard::local_path;
@@ -18,6 +18,7 @@ use super::visit::Visit;
 use crate::app::App;
 use crate::config::Origin;
 use crate::flow::Intent;
+use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed};
@@ -183,6 +184,7 @@ pub(super) async fn forward(
 ) -> Result<Response, Problem> {
     let id = parts.extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
     let origin = origin(site, route.kind).ok_or(Problem::NotFound)?;
+    let told = address_header(site, route.kind);
     let outgoing = Outgoing {
         to: origin,
         public_origin: &site.config.public_origin,
@@ -191,12 +193,26 @@ pub(super) async fn forward(
         target: None,
         body,
         cookies,
-        set: HeaderMap::new(),
-        remove: &[],
+        set: shoppers_address(told, parts),
+        remove: told.map(std::slice::from_ref).unwrap_or_default(),
         timeout: route.timeout,
         request_id: id,
     };
     app.proxy.forward(outgoing).await
+}
+
+/// The header by which upstreams of this kind are told the shopper's address. They believe it, so a
+/// browser's own never goes on.
+pub(super) fn address_header(site: &Site, kind: Kind) -> Option<&HeaderName> {
+    let is_instance = matches!(kind, Kind::Ecom | Kind::Ocapi);
+    site.config.client_ip_header.as_ref().filter(|_| is_instance)
+}
+
+/// The shopper's address under that name, if both are known.
+pub(super) fn shoppers_address(name: Option<&HeaderName>, parts: &Parts) -> HeaderMap {
+    let address = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
+    let value = address.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok());
+    name.cloned().zip(value).into_iter().collect()
 }
 
 /// Where the upstream of a kind is reached, if the site has it.

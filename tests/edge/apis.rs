@@ -2,7 +2,7 @@
 
 use tandem::sandbox::{Call, Operation, Upstream};
 
-use crate::support::{HOST, Jar, ORIGIN, World, get, post, request};
+use crate::support::{HOST, Head, Jar, ORIGIN, World, get, post, request};
 
 const BASKETS: &str =
     "/mobify/proxy/api/checkout/shopper-baskets/v1/organizations/f_ecom_zzte_053/baskets";
@@ -185,4 +185,28 @@ async fn a_page_cannot_make_a_browser_look_like_a_server() {
     }
     let calls = world.control().calls();
     assert!(calls.iter().all(|call| call.operation.upstream() != Upstream::Slas));
+}
+
+#[tokio::test]
+async fn a_refusal_that_breaks_off_or_never_ends_is_no_refusal_and_the_new_tokens_arrive() {
+    const PRODUCT: &str = "/mobify/proxy/ocapi/s/RefArch/dw/shop/v24_5/products/brompton";
+    for (status, closes) in [(502, true), (504, false)] {
+        let ocapi = Head::bind().await;
+        let rule = "bridge.time = \"on-demand\"\n\
+            routes.rules = [{ path = \"/mobify/proxy/ocapi/\", to = \"ocapi\", timeout_ms = 500 }]";
+        let plan = World::with().public_client().ocapi(ocapi.address).site(rule);
+        let world = plan.start().await;
+        let jar = world.guest().await;
+        world.minutes_pass(31);
+        let mut line = world.line().await;
+        line.write(get(PRODUCT).own_page().cookies(&jar).bytes()).await;
+        let (mut upstream, _) = ocapi.asked().await;
+        upstream.write("HTTP/1.1 401 Unauthorized\r\ncontent-length: 100\r\n\r\n{").await;
+        let _open = (!closes).then_some(upstream);
+        let answer = line.answer("GET").await;
+        answer.expect_problem(status, "upstream_unavailable");
+        let mut renewed = jar.clone();
+        renewed.take(&answer);
+        assert_ne!(renewed.value("cc-nx-g"), jar.value("cc-nx-g"), "the rotated token is lost");
+    }
 }

@@ -12,10 +12,10 @@ use crate::problem::Problem;
 use crate::proxy::Outgoing;
 use crate::route::Kind;
 use crate::session::names::{DWSID, is_dw_companion};
-use crate::session::read::pair_of;
+use crate::session::read::{pair_of, pairs_in};
 use crate::site::Site;
 use crate::web::arrival::{Arrival, Travelled};
-use crate::web::hop::origin;
+use crate::web::hop::{address_header, origin, shoppers_address};
 use crate::web::notes::RequestId;
 
 /// Said to us, or of the page: OCAPI refuses calls that bring an `Origin`.
@@ -42,11 +42,14 @@ impl Call {
         response
     }
 
-    async fn send(&self, upload: Upload, set: HeaderMap) -> Result<Response, Problem> {
+    async fn send(&self, upload: Upload, mut set: HeaderMap) -> Result<Response, Problem> {
         let to = origin(&self.site, self.route.kind).ok_or(Problem::NotFound)?;
         let target = PathAndQuery::try_from(self.target.as_str());
         let target = target.map_err(|_| Problem::BadRequest("The path is not one."))?;
         let id = self.parts.extensions.get::<RequestId>();
+        let told = address_header(&self.site, self.route.kind);
+        set.extend(shoppers_address(told, &self.parts));
+        let remove: Vec<HeaderName> = STAYS.iter().chain(told).cloned().collect();
         let outgoing = Outgoing {
             to,
             public_origin: &self.site.config.public_origin,
@@ -56,7 +59,7 @@ impl Call {
             body: upload.into_body(),
             cookies: foreign_cookies(&self.site, &self.parts.headers),
             set,
-            remove: &STAYS,
+            remove: &remove,
             timeout: self.route.timeout,
             request_id: id.map(|id| id.0.as_str()).unwrap_or_default(),
         };
@@ -96,7 +99,7 @@ pub(in crate::web) fn foreign_cookies(site: &Site, headers: &HeaderMap) -> Optio
         pair.is_some_and(|(name, _)| !ours(name.trim()))
     };
     let lines = headers.get_all(COOKIE).iter();
-    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let pairs = lines.flat_map(|line| pairs_in(line.as_bytes()));
     let kept: Vec<&[u8]> = pairs.map(<[u8]>::trim_ascii).filter(foreign).collect();
     (!kept.is_empty()).then(|| HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()).flatten()
 }

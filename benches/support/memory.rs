@@ -1,0 +1,24 @@
+//! How much memory a process has, as the kernel counts it.
+
+use std::io;
+
+/// Resident memory in KiB.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    /// Now (`VmRSS`).
+    pub(crate) resident: u64,
+    /// The most it has ever been (`VmHWM`).
+    pub(crate) highest: u64,
+}
+
+impl Memory {
+    pub(crate) fn of(process: u32) -> io::Result<Self> {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+        let value = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key));
+            let number = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
+            number.ok_or_else(|| io::Error::other("the kernel does not say how much memory it has"))
+        };
+        Ok(Self { resident: value("VmRSS:")?, highest: value("VmHWM:")? })
+    }
+}
