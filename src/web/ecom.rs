@@ -18,8 +18,8 @@ impl Hop {
         // A form sent from another site comes without cookies (a payment page's return), and so
         // does a beacon of a page that is just loading: neither may begin a session, because it
         // would take the place of the one the browser holds back.
-        if visit != Visit::Document && self.arrival.presented.is_empty() {
-            return Ok(self.undressed(self.forward(body, None).await));
+        if !self.begins(visit) && self.arrival.presented.is_empty() {
+            return Ok(self.without_session(visit, body).await);
         }
         let mut travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
         if let Some(trouble) = travelled.ending.outcome.trouble() {
@@ -132,7 +132,7 @@ impl Hop {
 
     /// Whether the DW session the form was rendered in is no more. Where there was none, the form
     /// was not rendered in one.
-    fn was_replaced(&self, travelled: &Travelled) -> bool {
+    pub(super) fn was_replaced(&self, travelled: &Travelled) -> bool {
         if !self.arrival.presented.has(DWSID) && self.arrival.memory.dw.is_none() {
             return false;
         }
@@ -155,7 +155,7 @@ impl Hop {
 
     /// A form that was rendered in a session that is no more cannot be sent in the new one: its
     /// CSRF token would be wrong, and ECOM would log the shopper out. The page is shown again.
-    fn back_to_form(&self) -> Response {
+    pub(super) fn back_to_form(&self) -> Response {
         if !wants_page(&self.parts.headers) {
             return Problem::SessionExpired.into_response();
         }

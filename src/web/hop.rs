@@ -11,19 +11,20 @@ use http::header::{COOKIE, LOCATION, REFERER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::arrival::{Arrival, Travelled};
+use super::arrival::{Arrival, Travelled, judged_at_sight};
 use super::guard::local_path;
 use super::notes::RequestId;
 use super::visit::Visit;
 use crate::app::App;
 use crate::config::Origin;
+use crate::flow::Intent;
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed};
 use crate::session::CustomerType;
 use crate::session::names::{DWSID, is_dw_companion};
-use crate::session::read::{pair_of, pairs_in};
+use crate::session::read::pair_of;
 use crate::session::write::Changes;
 use crate::site::Site;
 
@@ -36,6 +37,30 @@ pub(super) struct Hop {
 }
 
 impl Hop {
+    /// Whether a new visitor's request begins a session.
+    pub(super) fn begins(&self, visit: Visit) -> bool {
+        visit == Visit::Document && self.route.token != TokenNeed::Optional
+    }
+
+    /// What must be in step before a request of the Head or for ECOM goes on: a document has what
+    /// its route asks for, a call renews what there is. ECOM never gets half of a pair.
+    pub(super) fn intent(&self, visit: Visit) -> Intent {
+        match (self.route.bridge, self.begins(visit)) {
+            (true, _) if self.route.kind == Kind::Ecom => Intent::Ecom,
+            (true, true) => Intent::Ecom,
+            (false, true) => Intent::Head,
+            (_, false) => Intent::Renew,
+        }
+    }
+
+    /// The answer for whoever brings nothing, where nothing is begun.
+    pub(super) async fn without_session(&self, visit: Visit, body: Body) -> Response {
+        if self.route.token == TokenNeed::Registered {
+            return self.sign_in(visit);
+        }
+        self.undressed(self.forward(body, None).await)
+    }
+
     /// A registered shopper never silently becomes a guest: a call is refused before it could be
     /// made as somebody else, and a page that needs the shopper is left for the login page. Other
     /// pages are shown to the guest, and `GET /bff/session` tells.
@@ -73,7 +98,7 @@ impl Hop {
     }
 
     fn is_protected(&self) -> bool {
-        let path = self.parts.uri.path();
+        let path = below_prefix(&self.arrival.site, self.parts.uri.path());
         let needs_login = |prefix: &String| {
             path.strip_prefix(prefix.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -201,15 +226,21 @@ pub(super) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
     }
 }
 
-/// The request's cookies without our own memory; to ECOM, without the tokens too. ECOM would use
-/// them up where its own session is dead, and what it gets for them does not reach the browser.
+/// What of a path the site's own routes and lists speak of.
+pub(super) fn below_prefix<'p>(site: &Site, path: &'p str) -> &'p str {
+    let below = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
+    if below.is_empty() { "/" } else { below }
+}
+
+/// The request's cookies, of several candidates only the one we believe in, without our own memory;
+/// to ECOM, without the tokens too. ECOM would use them up where its own session is dead, and what
+/// it gets for them does not reach the browser.
 pub(super) fn untouched(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
-    let headers = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
     let token = |pair: &&[u8]| {
         let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
         kind == Kind::Ecom && pair.is_some_and(|(name, _)| site.names.knows(name.trim()))
     };
-    let pairs = headers.flat_map(pairs_in);
+    let pairs = judged_at_sight(site, &parts.headers.get_all(COOKIE)).into_iter();
     let kept = pairs.filter(|pair| !token(pair));
     HeaderValue::from_bytes(&Changes::default().forwarded(kept, &site.names)?).ok()
 }

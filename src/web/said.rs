@@ -4,7 +4,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::arrival::Travelled;
-use super::hop::Hop;
+use super::hop::{Hop, below_prefix};
 use crate::flow::{
     DwChange, EcomPage, EcomSays, Ending, HandOver, HeldRefresh, Outcome, TokenChange,
 };
@@ -67,7 +67,8 @@ impl Hop {
 
     /// What a page is for goes by its controller or its path. A page that failed did nothing.
     fn page(&self, status: StatusCode) -> EcomPage {
-        let (config, path) = (&self.arrival.site.config.ecom, self.parts.uri.path());
+        let config = &self.arrival.site.config.ecom;
+        let path = below_prefix(&self.arrival.site, self.parts.uri.path());
         let controller = path.rsplit('/').next().unwrap_or_default();
         let named = |names: &[String]| names.iter().any(|name| name == controller || name == path);
         let failed = status.is_client_error() || status.is_server_error();
