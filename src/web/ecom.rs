@@ -6,7 +6,7 @@ use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::arrival::Travelled;
-use super::hop::Hop;
+use super::hop::{Hop, filter};
 use super::visit::{Visit, is_reading};
 use crate::flow::{Cause, DwChange, Intent, Trouble};
 use crate::problem::{Problem, wants_page};
@@ -42,13 +42,17 @@ impl Hop {
 
     /// ECOM has answered: what it said about the shopper is taken over, and what it answered in a
     /// session that is not the shopper's is put right.
-    async fn answered(&self, response: Response, sent: Travelled) -> Result<Response, Problem> {
+    async fn answered(&self, mut response: Response, sent: Travelled) -> Result<Response, Problem> {
         let said = self.said(&sent, &response);
         // What has been done stands: saying "try again" would have it done twice.
         let Ok(travelled) = self.heed(&said, sent).await else {
             return Ok(self.undressed(response));
         };
         if !said.is_elsewhere(&travelled) {
+            // The companions of another DW session are written with it, or not at all.
+            if said.other_dw.is_some() {
+                filter(&self.arrival.site, &self.route, true, &mut response);
+            }
             return Ok(self.dressed(response, &travelled));
         }
         let safe = self.may_be_repeated() && !has_body(&self.parts.headers);

@@ -44,8 +44,8 @@ impl Hop {
         let said = self.said(&sent, &response);
         match self.heed(&said, sent).await {
             Ok(travelled) => {
-                // Companions of a DW session that the browser does not get are not for it either.
-                if said.is_elsewhere(&travelled) {
+                // The companions of another DW session are written with it, or not at all.
+                if said.other_dw.is_some() {
                     filter(&self.arrival.site, &self.route, true, &mut response);
                 }
                 Ok(self.dressed(response, &travelled))

@@ -66,7 +66,7 @@ fn is_for_one_hop(dashed: &str) -> bool {
 /// No header whose name begins like this goes on.
 const PREFIXES: [&str; 4] = ["x-auth-request-", "x-bff-", "x-forwarded", "x-middleware-"];
 
-/// Whatever a browser says under these names never goes on; those of [`PREFIXES`] that are known to
+/// Whatever a browser says under these names never goes on; those of `PREFIXES` that are known to
 /// be believed by somebody are among them. A gateway that sends requests on itself must strip them
 /// too. Those that every gateway sets itself are not here.
 pub const STRIPPED: &[&str] = &[
