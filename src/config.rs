@@ -89,6 +89,8 @@ pub struct UpstreamLimits {
     pub body_limit: usize,
     /// For the response head of a proxied request.
     pub proxy_timeout: Duration,
+    /// For a proxied answer that has begun and does not go on.
+    pub proxy_idle: Duration,
     /// Whether upstreams behind TLS may choose HTTP/2.
     pub proxy_http2: bool,
     /// Proxied requests at one upstream at a time.
@@ -218,6 +220,7 @@ fn read_upstream(section: &Section<'_>) -> Option<UpstreamLimits> {
     let refresh_timeout = section.millis("refresh_timeout_ms", 1);
     let body_limit = section.number("body_limit_bytes", 4096);
     let proxy_timeout = section.millis("proxy_timeout_ms", 1);
+    let proxy_idle = section.millis("proxy_idle_timeout_ms", 1);
     let proxy_http2 = section.boolean("proxy_http2");
     let proxy_concurrency = section.number("proxy_concurrency", 1);
     let websocket_idle = section.millis("websocket_idle_ms", 1);
@@ -228,6 +231,7 @@ fn read_upstream(section: &Section<'_>) -> Option<UpstreamLimits> {
         refresh_timeout: refresh_timeout?,
         body_limit: body_limit?,
         proxy_timeout: proxy_timeout?,
+        proxy_idle: proxy_idle?,
         proxy_http2: proxy_http2?,
         proxy_concurrency: proxy_concurrency?,
         websocket_idle: websocket_idle?,

@@ -7,7 +7,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version};
@@ -24,12 +24,13 @@ mod progress;
 pub mod websocket;
 
 pub use cookies::CookieFilter;
+pub use headers::STRIPPED;
 
 use crate::config::{Origin, UpstreamLimits};
 use crate::problem::Problem;
 use bound::{Bound, Held};
 use connection::{Connector, Speaks, Used};
-use progress::Progress;
+use progress::{LEAST, Progress};
 
 /// Below the idle time after which common upstreams close a connection.
 const POOL_IDLE: Duration = Duration::from_secs(25);
@@ -73,6 +74,7 @@ pub struct Proxy {
     /// Its connections become tunnels.
     websockets: Client<Connector, Body>,
     bound: Bound,
+    idle: Duration,
     websocket_idle: Duration,
 }
 
@@ -85,6 +87,7 @@ impl Proxy {
             client: client(connection::connector(limits, speaks)?),
             websockets: client(connection::connector(limits, Speaks::Http1)?),
             bound: Bound::new(limits.proxy_concurrency),
+            idle: limits.proxy_idle,
             websocket_idle: limits.websocket_idle,
         })
     }
@@ -105,7 +108,7 @@ impl Proxy {
         let progress = Progress::default();
         let (body, upload) = progress.upload(outgoing.body);
         outgoing.body = body;
-        let answer = progress.watch(timeout, self.ask(outgoing, websocket)).await;
+        let answer = progress.watch(timeout, LEAST, self.ask(outgoing, websocket)).await;
         let mut answer = answer.ok_or(Problem::TooSlow)??;
         let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switched && websocket {
@@ -119,7 +122,8 @@ impl Proxy {
         let (mut parts, body) = answer.into_parts();
         parts.version = Version::default();
         parts.extensions.clear();
-        Ok(Response::from_parts(parts, Held::body(body, place, upload)).into_response())
+        let body = Held::body(body, place, self.idle, (progress, upload));
+        Ok(Response::from_parts(parts, body))
     }
 
     /// Sends the request, once more if that is safe: an upstream may close a connection at the very

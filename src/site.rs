@@ -118,7 +118,10 @@ impl Site {
             names: names(&config),
             preview_parents: preview_parents(&config),
             seal: Arc::clone(&shared.seal),
-            ocapi: ocapi.map(|ocapi| Ocapi::new(shared.sender(), &config.id, ocapi)),
+            ocapi: ocapi.map(|ocapi| {
+                let address = config.client_ip_header.clone();
+                Ocapi::new(shared.sender(), &config.id, ocapi, address)
+            }),
             scapi: Scapi::new(shared.sender(), &config.slas, config.id.clone(), config.basket),
             verifier: Verifier::new(keys, config.slas.audience.clone()),
             refreshes: Flights::new(clock.clone()),

@@ -28,6 +28,7 @@ mod routed;
 mod said;
 mod session;
 mod slas;
+mod tokens;
 mod view;
 mod visit;
 

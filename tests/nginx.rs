@@ -31,6 +31,7 @@ use nginx::{Behind, Nginx};
 use process::Server;
 use shopper::{Shopper, ecom_customer};
 use tandem::clock::Clock;
+use tandem::proxy::STRIPPED;
 use tandem::sandbox::{Fault, Operation, Options, Sandbox, Times, Upstream};
 use wire::Line;
 use world::{ORIGIN, Plan, World};
@@ -173,6 +174,44 @@ async fn attack_97_what_a_client_says_about_itself_reaches_no_upstream() {
         }
         let cookies = top.header("cookie").unwrap_or_default();
         assert!(!cookies.contains("tandem"), "our own memory stays with us");
+    }
+}
+
+#[tokio::test]
+async fn attacks_53_and_58_what_the_proxy_strips_reaches_no_upstream() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+    let page = StandIn::answering(answer).await;
+    let world = behind_nginx().start().await;
+    let nginx = Nginx::start(Behind { head: page.address, ..places(&world) }).await;
+    let spoofed: Vec<_> = STRIPPED.iter().map(|name| (*name, "CANARY")).collect();
+    let file = get("/assets/app.js").headers(&spoofed);
+    Shopper::new(nginx.address).asks(file).await.expect(200);
+    let asked = page.asked();
+    let (top, _) = asked.last().unwrap();
+    let passed = STRIPPED.iter().filter(|name| top.header(name).is_some());
+    assert_eq!(passed.collect::<Vec<_>>(), [&""; 0]);
+}
+
+#[tokio::test]
+async fn an_upstream_cannot_have_nginx_answer_with_what_only_nginx_is_told() {
+    for place in ["/-/auth", "/bff/session"] {
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nx-accel-redirect: {place}\r\ncontent-length: 2\r\n\
+             connection: close\r\n\r\nok"
+        );
+        let upstream = StandIn::answering(&answer).await;
+        let world = behind_nginx().start().await;
+        let behind = Behind { head: upstream.address, api: upstream.address, ..places(&world) };
+        let nginx = Nginx::start(behind).await;
+        let mut shopper = Shopper::new(nginx.address);
+        shopper.visits(CART).await.answer.expect(200);
+        for path in ["/x", SEARCH] {
+            let answer = shopper.asks(get(path).own_page()).await;
+            assert_eq!(answer.expect(200).text(), "ok", "{place} {path}");
+            for told in ["authorization", "cookie", "sfdc_dwsid", "x-bff-usid"] {
+                assert_eq!(answer.header(told), None, "{place} {path} {told}");
+            }
+        }
     }
 }
 

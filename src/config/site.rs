@@ -35,6 +35,8 @@ pub struct Site {
     pub slas: SlasConfig,
     /// OCAPI; always there in bridge mode `classic`.
     pub ocapi: Option<OcapiConfig>,
+    /// The header that tells the instance, by OCAPI and ECOM, the shopper's address.
+    pub client_ip_header: Option<HeaderName>,
     /// How the guest's basket follows a login.
     pub basket: BasketAction,
     /// Which cookies the browser gets.
@@ -88,8 +90,6 @@ pub struct OcapiConfig {
     pub version: String,
     /// For `x-dw-client-id`.
     pub client_id: String,
-    /// The header that tells the instance the shopper's address.
-    pub client_ip_header: Option<HeaderName>,
     /// Whether the session probe works without `dwsecuretoken_…`.
     pub enforce_https: bool,
 }
@@ -185,7 +185,9 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
     let cors_origins = read_origins(section, "cors_origins");
     let policy = read_policy(section);
     let slas = read_slas(&section.section("slas"), id.as_ref());
-    let ocapi = read_ocapi(section, policy, slas.as_ref());
+    let ocapi = section.section("ocapi");
+    let client_ip_header = ocapi.parse_optional("client_ip_header", parse::client_ip_header);
+    let ocapi = read_ocapi(&ocapi, policy, slas.as_ref());
     let basket = section.section("basket");
     let action = basket.choice(
         "action",
@@ -217,6 +219,7 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         policy: policy?,
         slas: slas?,
         ocapi: ocapi?,
+        client_ip_header,
         basket: action?,
         cookies: cookies?,
         bearer_from: bearer_from?,
@@ -303,11 +306,10 @@ fn read_redirect_uris(section: &Section<'_>) -> Option<Vec<String>> {
 /// The outer `None` is a fault, the inner one a site without OCAPI.
 #[expect(clippy::option_option, reason = "a fault is not the same as a site without OCAPI")]
 fn read_ocapi(
-    site: &Section<'_>,
+    section: &Section<'_>,
     policy: Option<Policy>,
     slas: Option<&SlasConfig>,
 ) -> Option<Option<OcapiConfig>> {
-    let section = site.section("ocapi");
     let classic = policy.is_some_and(|policy| policy.mode == BridgeMode::Classic);
     let base_url = if classic {
         section.parse("base_url", parse::upstream)
@@ -316,7 +318,6 @@ fn read_ocapi(
     };
     let version = section.parse("version", parse::ocapi_version);
     let client_id = section.parse_optional("client_id", parse::client_id);
-    let client_ip_header = section.parse_optional("client_ip_header", parse::client_ip_header);
     let enforce_https = section.boolean("enforce_https");
     section.finish();
     if base_url.is_none() && !classic {
@@ -326,7 +327,6 @@ fn read_ocapi(
         base_url: base_url?,
         version: version?,
         client_id: client_id.or_else(|| slas.map(|slas| slas.client_id.clone()))?,
-        client_ip_header,
         enforce_https: enforce_https?,
     }))
 }

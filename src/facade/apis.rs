@@ -41,37 +41,48 @@ pub fn scapi(
         return Err(Refusal::Forbidden);
     }
     is_of_site(query, "siteId", site)?;
-    let reads = method.is_safe();
+    let read_only = READ_ONLY.iter().any(|known| api.eq_ignore_ascii_case(known));
     // Nobody deletes a customer by a shopper's token.
-    let deletes_customer = *method == Method::DELETE && matches!(rest, ["customers", _]);
-    if !METHODS.contains(method) || (READ_ONLY.contains(api) && !reads) || deletes_customer {
+    let deletes_customer = *method == Method::DELETE && is_customer(rest);
+    if !METHODS.contains(method) || (read_only && !method.is_safe()) || deletes_customer {
         return Err(Refusal::Method);
     }
     Ok(())
 }
 
-/// Whether a request to the OCAPI Shop API at `path` may go on with the shopper's token.
-/// `client_id` is the site's.
+/// The OCAPI Shop API of a site.
+#[derive(Clone, Copy, Debug)]
+pub struct Shop<'a> {
+    /// The site's id.
+    pub site: &'a str,
+    /// The version that the site is set up for, like `v24_5`: what is closed to shoppers is known
+    /// of that one.
+    pub version: &'a str,
+    /// The site's client.
+    pub client_id: &'a str,
+}
+
+/// Whether a request to OCAPI at `path` may go on with the shopper's token.
 pub fn ocapi(
     method: &Method,
     path: &str,
     query: Option<&str>,
-    site: &str,
-    client_id: &str,
+    shop: &Shop<'_>,
 ) -> Result<(), Refusal> {
     let segments = segments(path)?;
-    let ["s", named, "dw", "shop", version, resource, rest @ ..] = segments.as_slice() else {
+    let ["s", site, "dw", "shop", version, below @ ..] = segments.as_slice() else {
         return Err(Refusal::Forbidden);
     };
     // By these, tokens and DW sessions are made, which is our own business.
-    let auth = rest.first().is_some_and(|segment| is_word(segment, "auth"));
-    let makes = *resource == "sessions" || (*resource == "customers" && auth);
-    if *named != site || !is_version(version) || !is_literal(resource) || makes {
+    let makes = |segment: &&str| is_word(segment, "sessions") || is_word(segment, "auth");
+    let named = below.first().is_some_and(|name| !name.is_empty() && is_literal(name));
+    let ours = *site == shop.site && *version == shop.version;
+    if !ours || !named || below.iter().any(makes) {
         return Err(Refusal::Forbidden);
     }
     let query = pairs(query)?;
     let foreign = query.iter().any(|(name, value)| match name.to_ascii_lowercase().as_str() {
-        "client_id" => value != client_id,
+        "client_id" => value != shop.client_id,
         // `method` makes a GET another method, `callback` a script that any page may include.
         "method" | "callback" => true,
         _ => false,
@@ -88,6 +99,12 @@ fn segments(path: &str) -> Result<Vec<&str>, Refusal> {
         return Err(Refusal::Forbidden);
     }
     Ok(path.split('/').skip(1).collect())
+}
+
+/// Whether an upstream may take what is below the organisation for one customer.
+fn is_customer(rest: &[&str]) -> bool {
+    let rest = rest.strip_suffix(&[""]).unwrap_or(rest);
+    matches!(rest, [resource, _] if is_word(resource, "customers"))
 }
 
 /// An upstream cannot take it for another word.
@@ -138,7 +155,8 @@ mod tests {
     }
 
     fn ocapi_at(path: &str, query: &str) -> Result<(), Refusal> {
-        ocapi(&Method::GET, path, Some(query), "RefArch", "client")
+        let shop = Shop { site: "RefArch", version: "v24_5", client_id: "client" };
+        ocapi(&Method::GET, path, Some(query), &shop)
     }
 
     #[test]
@@ -191,6 +209,14 @@ mod tests {
             "/s/RefArch/dw/shop/v24_5/%73essions",
             "/s/RefArch/dw/shop/v24_5/customers/auth",
             "/s/RefArch/dw/shop/v24_5/customers/%61uth;x",
+            "/s/RefArch/dw/shop/v24_5/Sessions",
+            "/s/RefArch/dw/shop/v24_5/Customers/auth",
+            "/s/RefArch/dw/shop/v24_5/customers/me/auth",
+            "/s/RefArch/dw/shop/v24_5/customers/me/Auth/",
+            "/s/RefArch/dw/shop/v24_5/site/%53essions",
+            "/s/RefArch/dw/shop/v16_9/products/1",
+            "/s/RefArch/dw/shop/v24_05/products/1",
+            "/s/RefArch/dw/shop/v24_5/",
             "/on/demandware.store/Sites-RefArch-Site/en_US/Home-Show",
             "/s/RefArch/../-/dw/data/v24_5/sites",
         ] {
@@ -204,7 +230,22 @@ mod tests {
         assert_eq!(scapi_at(&patch, CUSTOMER, ""), Ok(()));
         assert_eq!(scapi_at(&Method::DELETE, CUSTOMER, ""), Err(Refusal::Method));
         assert_eq!(scapi_at(&Method::POST, PRODUCTS, ""), Err(Refusal::Method));
+        let spelt = PRODUCTS.replace("shopper-products", "Shopper-Products");
+        assert_eq!(scapi_at(&Method::POST, &spelt, ""), Err(Refusal::Method));
         assert_eq!(scapi_at(&Method::TRACE, CUSTOMER, ""), Err(Refusal::Method));
+    }
+
+    #[test]
+    fn attack_49_no_spelling_deletes_a_customer() {
+        let organization = "/customer/shopper-customers/v1/organizations/f_ecom_zzte_053";
+        for rest in
+            ["customers/x/", "%63ustomers/x", "Customers/x", "customers;y/x", "customers/x;y/"]
+        {
+            let path = format!("{organization}/{rest}");
+            assert_eq!(scapi_at(&Method::DELETE, &path, ""), Err(Refusal::Method), "{rest}");
+        }
+        let address = format!("{CUSTOMER}/addresses/home");
+        assert_eq!(scapi_at(&Method::DELETE, &address, ""), Ok(()));
     }
 
     #[test]

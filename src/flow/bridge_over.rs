@@ -25,6 +25,10 @@ pub fn bridge_over(facts: Facts, claim: DwClaim) -> Step {
         journey.dw = Dw::Doubtful { held, owner: None };
     }
     let DwClaim { proof, kind, login } = claim;
+    if kind == CustomerType::Guest && journey.is_registered() {
+        // ECOM has not heard yet that the shopper has signed in. The Head's tokens stay.
+        return journey.ended(Outcome::Ready, DwChange::Keep);
+    }
     Step::Adopt(AdoptAsk { proof, kind, owner: None, login, journey: Box::new(journey) })
 }
 

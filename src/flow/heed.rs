@@ -30,6 +30,8 @@ pub enum HandOver {
     Grant(Box<Grant>),
     /// By a refresh token alone, or by the word that the shopper's own is to be used.
     Renew(Option<HeldRefresh>),
+    /// By an access token whose signature cannot be checked.
+    Unreadable,
     /// By taking the refresh token away.
     Nobody,
 }
@@ -51,12 +53,18 @@ pub fn heed(facts: Facts, says: EcomSays) -> Step {
     let EcomSays { handed, dw, page } = says;
     match handed {
         Some(HandOver::Grant(grant)) if !is_older(&facts, &grant) => {
-            let journey = begin(facts, page, dw);
-            take_over(journey, grant)
+            take_over_or_ask(begin(facts, page, dw), grant)
+        }
+        Some(HandOver::Renew(Some(offered))) if is_demotion(&facts, &offered, page) => {
+            by_page(facts, page, dw)
+        }
+        Some(HandOver::Unreadable) if facts.policy.mode == BridgeMode::HybridAuth => {
+            // Session and tokens have changed together, to we cannot say whose.
+            begin(facts, page, dw).ended(Outcome::Ready, DwChange::Drop)
         }
         Some(HandOver::Nobody) => gone(begin(facts, page, dw)),
         Some(HandOver::Renew(refresh)) => renew(facts, refresh, page, dw),
-        Some(HandOver::Grant(_)) | None => by_page(facts, page, dw),
+        Some(HandOver::Grant(_) | HandOver::Unreadable) | None => by_page(facts, page, dw),
     }
 }
 
@@ -73,6 +81,41 @@ fn begin(facts: Facts, page: EcomPage, dw: Option<DwCookies>) -> Journey {
 fn is_older(facts: &Facts, grant: &Grant) -> bool {
     let issued = facts.held().map(|held| held.claims.issued_at);
     issued.is_some_and(|issued| grant.claims.issued_at < issued)
+}
+
+/// A guest's refresh token beside a registered shopper's: not by that does a shopper sign out.
+fn is_demotion(facts: &Facts, offered: &HeldRefresh, page: EcomPage) -> bool {
+    let registered = CustomerType::Registered;
+    let held = facts.refresh.as_ref().is_some_and(|held| held.kind == registered);
+    held && offered.kind == CustomerType::Guest && page != EcomPage::SignOut
+}
+
+/// ECOM makes guests of registered shoppers whenever it cannot renew their tokens, even by an
+/// outage. Whether the shopper's session is over, their own refresh token says.
+fn take_over_or_ask(mut journey: Journey, grant: Box<Grant>) -> Step {
+    let guest = grant.claims.customer.kind == CustomerType::Guest;
+    let leaves = journey.goal == Goal::Heed(EcomPage::SignOut);
+    match journey.unused_refresh() {
+        Some(own) if guest && !leaves && own.kind == CustomerType::Registered => {
+            journey.demotion = Some(grant);
+            journey.ask_refresh(own)
+        }
+        _ => take_over(journey, grant),
+    }
+}
+
+/// The shopper's own refresh token has spoken about a guest's tokens that ECOM handed over.
+fn contested(mut journey: Journey, theirs: Box<Grant>, answer: RefreshAnswer) -> Step {
+    // Whatever session ECOM answered in, it is a guest's.
+    let dw = if journey.offered.is_some() { DwChange::Keep } else { DwChange::Drop };
+    match answer {
+        RefreshAnswer::Granted(grant) if is_registered(&grant.claims.customer) => {
+            journey.tokens = Tokens::Renewed(grant);
+            journey.reached(dw)
+        }
+        RefreshAnswer::Granted(_) | RefreshAnswer::Refused => take_over(journey, theirs),
+        RefreshAnswer::Unavailable(_) => journey.reached(dw),
+    }
 }
 
 /// The shopper is who ECOM says: in the session it served the answer in.
@@ -104,6 +147,8 @@ fn theirs(journey: &Journey, owner: Customer) -> DwChange {
 
 /// The shopper has left on a page of ECOM's.
 fn gone(mut journey: Journey) -> Step {
+    let leaves = journey.goal == Goal::Heed(EcomPage::SignOut);
+    journey.session_expired = !leaves && journey.customer().is_some_and(is_registered);
     journey.tokens = Tokens::Dropped;
     journey.ended(Outcome::SignedOut { revoked: true }, DwChange::Drop)
 }
@@ -123,7 +168,10 @@ fn renew(
     }
 }
 
-pub(super) fn refreshed(journey: Journey, answer: RefreshAnswer) -> Step {
+pub(super) fn refreshed(mut journey: Journey, answer: RefreshAnswer) -> Step {
+    if let Some(theirs) = journey.demotion.take() {
+        return contested(journey, theirs, answer);
+    }
     match answer {
         RefreshAnswer::Granted(grant) => take_over(journey, grant),
         // What ECOM handed over is worth nothing; ours may still be good.
@@ -182,8 +230,10 @@ pub(super) fn probed(journey: Journey, answer: ProbeAnswer) -> Step {
             Step::Adopt(AdoptAsk { proof, kind, owner: Some(owner), login, journey })
         }
         _ if is_registered(&owner) && may_sign_in => leave_to_ecom(journey, owner),
-        // Somebody else's session in the place of ours is none of the shopper's.
-        _ => journey.reached(DwChange::Keep),
+        // Somebody else's session in the place of ours is none of the shopper's, nor is ours any
+        // more if its customer has changed.
+        _ if journey.offered.is_some() => journey.reached(DwChange::Keep),
+        _ => journey.reached(DwChange::Drop),
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Journey {
     pub(super) offered: Option<DwCookies>,
     /// The refresh token is one that ECOM handed over, not the browser's own.
     pub(super) on_trial: bool,
+    /// A guest's tokens that ECOM handed over to a registered shopper.
+    pub(super) demotion: Option<Box<Grant>>,
     /// The platform itself has confirmed that `dw` lives.
     pub(super) confirmed: bool,
     /// A refresh has been tried on this journey; there is no second one.
@@ -61,6 +63,7 @@ impl Journey {
             dw: facts.dw.clone(),
             offered: None,
             on_trial: false,
+            demotion: None,
             confirmed: false,
             refreshed: false,
             session_expired: false,
@@ -120,6 +123,13 @@ impl Journey {
     /// exchanged for one that does not.
     pub(super) fn wants_other_dnt(&self) -> bool {
         self.facts.dnt_changed && self.facts.refresh.is_some()
+    }
+
+    /// Whether anything in hand is a registered shopper's.
+    pub(super) fn is_registered(&self) -> bool {
+        let refresh = self.facts.refresh.as_ref();
+        self.facts.customer().is_some_and(is_registered)
+            || refresh.is_some_and(|held| held.kind == CustomerType::Registered)
     }
 
     /// Whether this is a call, which begins no session.

@@ -32,12 +32,14 @@ pub fn receive(facts: Facts, grant: Box<Grant>) -> Ending {
         None if strange => DwChange::Drop,
         None => DwChange::Keep,
     };
+    // Heads become guests when a registered session is over: that is told.
+    let over = shopper.kind == CustomerType::Guest && journey.is_registered();
     let signed_in = changed && shopper.kind == CustomerType::Registered;
     Ending {
         outcome: if signed_in { Outcome::SignedIn { basket_lost: false } } else { Outcome::Ready },
         tokens: TokenChange::Set(grant),
         dw,
-        session_expired: false,
+        session_expired: over,
         guest_adoption_refused: false,
     }
 }

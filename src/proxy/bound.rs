@@ -1,15 +1,18 @@
 //! How many requests may be at one upstream at a time: a slow one must not take everything down.
 
 use std::collections::HashMap;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::DropGuard;
 
+use super::progress::{Patience, Progress};
 use crate::config::Origin;
 
 /// A place at an upstream; given back when dropped.
@@ -45,29 +48,51 @@ impl Bound {
     }
 }
 
-/// The body of an answer, which keeps its place until it ends or is dropped.
+/// The body of an answer, which keeps its place until it ends, stands still, or is dropped.
 pub(super) struct Held {
     body: Incoming,
+    idle: Duration,
+    /// Of the upload: some upstreams begin to answer while it is still on its way.
+    progress: Progress,
+    /// While the upstream is waited for; a browser that does not read is another's business.
+    waiting: Option<Patience>,
     _place: Place,
     /// Tells the upload, if there is one, that the answer is through.
     _upload: Option<DropGuard>,
 }
 
 impl Held {
-    pub(super) fn body(body: Incoming, place: Place, upload: Option<DropGuard>) -> Body {
-        Body::new(Self { body, _place: place, _upload: upload })
+    /// `body`, which fails once neither it nor the upload has moved for `idle`: whoever reads it
+    /// sees that it is cut off.
+    pub(super) fn body(
+        body: Incoming,
+        place: Place,
+        idle: Duration,
+        (progress, upload): (Progress, Option<DropGuard>),
+    ) -> Body {
+        let waiting = None;
+        Body::new(Self { body, idle, progress, waiting, _place: place, _upload: upload })
     }
 }
 
 impl hyper::body::Body for Held {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = axum::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let held = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut held.body).poll_frame(context) {
+            held.waiting = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)));
+        }
+        let begin = || Patience::new(held.idle, &held.progress);
+        ready!(held.waiting.get_or_insert_with(begin).poll(context));
+        tracing::warn!("the upstream's answer stands still and is cut off");
+        let error = io::Error::new(io::ErrorKind::TimedOut, "the answer stands still");
+        Poll::Ready(Some(Err(axum::Error::new(error))))
     }
 
     fn is_end_stream(&self) -> bool {

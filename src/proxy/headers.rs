@@ -8,7 +8,8 @@ mod names;
 use super::Outgoing;
 use crate::config::Origin;
 use crate::peer::ClientAddress;
-use names::stays_here;
+pub use names::STRIPPED;
+use names::{dashed, stays_here};
 
 /// The headers as they go on: what may pass of the browser's, then ours.
 pub(super) fn onward(outgoing: &Outgoing<'_>) -> HeaderMap {
@@ -19,7 +20,7 @@ pub(super) fn onward(outgoing: &Outgoing<'_>) -> HeaderMap {
         let passes = !stays_here(name)
             && name != COOKIE
             && !nominated.contains(name)
-            && !outgoing.remove.contains(name);
+            && !is_removed(name, outgoing.remove);
         if passes {
             headers.append(name, value.clone());
         }
@@ -46,6 +47,12 @@ pub(super) fn onward(outgoing: &Outgoing<'_>) -> HeaderMap {
         headers.append(name, value.clone());
     }
     headers
+}
+
+/// As with the names that always stay here, one that only looks like it is removed too.
+fn is_removed(name: &HeaderName, removed: &[HeaderName]) -> bool {
+    let alike = |other: &HeaderName| dashed(other.as_str()) == dashed(name.as_str());
+    removed.contains(name) || (name.as_str().contains(['_', '.']) && removed.iter().any(alike))
 }
 
 fn tell_where_it_comes_from(headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {

@@ -107,7 +107,7 @@ async fn tunnel(browser: OnUpgrade, upstream: OnUpgrade, idle: Duration) -> io::
     let watched = |end| Watched { stream: TokioIo::new(end), progress: progress.clone() };
     let (mut from_browser, mut to_browser) = split(watched(browser));
     let (mut from_upstream, mut to_upstream) = split(watched(upstream));
-    let copied = progress.watch(idle, async {
+    let copied = progress.watch(idle, 1, async {
         tokio::select! {
             up = copy(&mut from_browser, &mut to_upstream) => up,
             down = copy(&mut from_upstream, &mut to_browser) => down,
@@ -132,7 +132,7 @@ impl AsyncRead for Watched {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
-        self.progress.step();
+        self.progress.add(1);
         Poll::Ready(read)
     }
 }

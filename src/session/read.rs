@@ -14,8 +14,9 @@ use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 const MOST_CANDIDATES: usize = 4;
 /// The longest value that `plugin_slas` puts into one cookie, in characters.
 pub(super) const PIECE: usize = 1199;
-/// Names of ours that are remembered: those of the profile, and the companions.
-const MOST_NAMES: usize = 32;
+/// Names of companions that are remembered, so that they can be deleted. Our own are few by nature
+/// and all remembered: whoever plants companions must not keep those from being deleted.
+const MOST_COMPANION_NAMES: usize = 16;
 /// More companions than this are no accident either: a DW session has three.
 pub(super) const MOST_COMPANIONS: usize = 8;
 
@@ -59,8 +60,9 @@ impl Presented {
         let mut presented = Self::default();
         let mut pieces = Pieces::default();
         for header in headers {
-            let Ok(header) = std::str::from_utf8(header) else { continue };
-            for (name, value) in header.split(';').filter_map(pair_of) {
+            // A foreign cookie that is no text must not hide the others of its header.
+            let pairs = pairs_in(header).filter_map(|pair| std::str::from_utf8(pair).ok());
+            for (name, value) in pairs.filter_map(pair_of) {
                 presented.take(name, value, names);
                 pieces.take(name, value, names);
             }
@@ -114,10 +116,14 @@ impl Presented {
         } else if !names.knows(name) {
             return;
         }
-        let room = self.names.len() < MOST_NAMES;
-        if room && !self.names.iter().any(|known| known == name) {
+        if !self.has(name) && self.has_room_for(name) {
             self.names.push(name.to_owned());
         }
+    }
+
+    fn has_room_for(&self, name: &str) -> bool {
+        let companions = || self.names.iter().filter(|known| names::is_dw_companion(known));
+        !names::is_dw_companion(name) || companions().count() < MOST_COMPANION_NAMES
     }
 
     fn companion(&mut self, name: &str, value: &str) {
@@ -263,11 +269,28 @@ mod tests {
         assert!(presented.has("token") && presented.has("cc-nx") && presented.has("dwsid"));
     }
 
+    #[test]
+    fn an_octet_that_is_no_text_hides_only_its_own_cookie() {
+        let header: &[u8] = b"note=caf\xe9; cc-nx=refresh; dwsid=abc==\xff; token=x.y.z";
+        let presented = Presented::read([header].into_iter(), &names());
+        assert_eq!(presented.registered_refresh[0].expose(), "refresh");
+        assert_eq!(presented.access[0].expose(), "x.y.z");
+        assert!(presented.dwsid.is_empty());
+    }
+
+    #[test]
+    fn planted_companions_do_not_hide_that_our_own_cookies_are_there() {
+        let planted: Vec<String> = (0..40).map(|n| format!("dwanonymous_{n}=x")).collect();
+        let presented = read(&[&planted.join("; "), "dwsid=abc==; cc-nx-g=x; usid=y"]);
+        assert!(["dwsid", "cc-nx-g", "usid"].iter().all(|name| presented.has(name)));
+    }
+
     proptest! {
         #[test]
         fn no_bytes_can_panic_or_pile_up(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
             let presented = Presented::read([bytes.as_slice()].into_iter(), &names());
             prop_assert!(presented.dw_companions.len() <= MOST_COMPANIONS);
+            prop_assert!(presented.names.len() <= MOST_COMPANION_NAMES + 32);
         }
     }
 }

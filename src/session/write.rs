@@ -14,6 +14,7 @@ use http::HeaderValue;
 use super::frame::{Frame, MARKER};
 use super::memory::{DwMemory, Memory};
 use super::names::{CookieNames, DWSID, Profile, Readable, is_dw_companion};
+use super::offer::OfferedRefresh;
 use super::read::{MOST_COMPANIONS, Presented, pairs_in};
 use super::{Customer, DwCookies, judge};
 use crate::flow::{Cause, DwChange, Ending, HeldAccess, Outcome, TokenChange};
@@ -204,6 +205,19 @@ impl Changes {
             _ => None,
         };
         self.set(&names.memory, sealed, life);
+    }
+
+    /// The refresh token of another writer takes the place of all tokens.
+    pub fn lend(&mut self, names: &CookieNames, offered: &OfferedRefresh) {
+        for entry in names.entries() {
+            self.cookies.retain(|write| write.name != entry.name);
+        }
+        let name = names.refresh(offered.kind);
+        for entry in names.entries().iter().filter(|entry| entry.name != name) {
+            self.delete(&entry.name);
+        }
+        self.set(name, offered.token.expose(), offered.life);
+        self.memory = Memory { refresh: Some(offered.token.tag()), ..Memory::default() };
     }
 
     /// Remembers that the shop is shown in `frame`, until the browser closes; a shopper who leaves

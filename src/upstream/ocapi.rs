@@ -1,7 +1,7 @@
 //! The OCAPI Shop API client: `POST /sessions` and `POST /customers/auth`.
 
-use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE};
+use http::{HeaderName, StatusCode};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 
@@ -18,15 +18,21 @@ pub struct Ocapi {
     sender: Sender,
     base: String,
     config: OcapiConfig,
+    client_ip_header: Option<HeaderName>,
 }
 
 impl Ocapi {
     /// A client for the Shop API of `site`. `/s/{site}` works on every kind of instance.
     #[must_use]
-    pub fn new(sender: Sender, site: &SiteId, config: OcapiConfig) -> Self {
+    pub fn new(
+        sender: Sender,
+        site: &SiteId,
+        config: OcapiConfig,
+        client_ip_header: Option<HeaderName>,
+    ) -> Self {
         let host = config.base_url.as_str();
         let base = format!("{host}/s/{site}/dw/shop/{}", config.version);
-        Self { sender, base, config }
+        Self { sender, base, config, client_ip_header }
     }
 
     fn post(&self, path: &str, context: &CallContext) -> RequestBuilder {
@@ -35,7 +41,7 @@ impl Ocapi {
             .header("x-dw-client-id", &self.config.client_id)
             .header("correlation-id", &context.correlation_id);
         // Otherwise the session would be located where we are, not where the shopper is.
-        match (&self.config.client_ip_header, context.client) {
+        match (&self.client_ip_header, context.client) {
             (Some(name), Some(client)) => request.header(name, client.to_string()),
             _ => request,
         }

@@ -18,13 +18,14 @@ use http::StatusCode;
 use http::header::{HeaderValue, UPGRADE};
 use http::request::Parts;
 
-use super::arrival::{Arrival, Travelled};
+use super::arrival::Arrival;
 use super::caller;
-use super::slas::{no_access_token, refused, token_after};
+use super::slas::{no_access_token, refused};
+use super::tokens::{dressed, renewed, token_after};
 use super::visit::{is_crawler, is_reading};
 use crate::app::App;
-use crate::facade::apis;
-use crate::flow::{self, Facts, Intent, TokenChange};
+use crate::facade::apis::{self, Shop};
+use crate::flow::{self, TokenChange};
 use crate::ids::AccessToken;
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
@@ -61,7 +62,11 @@ pub(super) async fn call(
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let call = Call { app, site, route, target: format!("/{path}{query}"), parts };
     if is_crawler(&call.parts.headers, &call.app.crawlers) {
-        return call.for_crawler().await;
+        return match call.route.token {
+            // The guest that crawlers share has not signed in either.
+            TokenNeed::Registered => Err(Problem::SignInNeeded),
+            _ => call.for_crawler().await,
+        };
     }
     if let Some(bearer) = bearer_of_a_front(&call.site, &call.parts) {
         let upload = Upload::streamed(body);
@@ -78,7 +83,10 @@ pub(super) fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Re
     let (path, query, method) = (format!("/{path}"), parts.uri.query(), &parts.method);
     let (config, id) = (&site.config, site.config.id.as_str());
     let checked = match (route.kind, &config.ocapi) {
-        (Kind::Ocapi, Some(ocapi)) => apis::ocapi(method, &path, query, id, &ocapi.client_id),
+        (Kind::Ocapi, Some(ocapi)) => {
+            let shop = Shop { site: id, version: &ocapi.version, client_id: &ocapi.client_id };
+            apis::ocapi(method, &path, query, &shop)
+        }
         (Kind::Ocapi, None) => return Err(Problem::NotFound),
         _ => apis::scapi(method, &path, query, &config.slas.organization_id, id),
     };
@@ -98,7 +106,9 @@ impl Call {
     async fn for_shopper(mut self, body: Body) -> Result<Response, Problem> {
         let app = Arc::clone(&self.app);
         let arrival = Arrival::from_request_parts(&mut self.parts, &app).await?;
-        let first = match self.renewed(&arrival, arrival.facts(None)).await {
+        // Before anything is renewed: a body that never comes must not cost a refresh token.
+        let upload = Upload::read(body, &self.parts, self.route.timeout).await?;
+        let first = match renewed(&arrival, arrival.facts(None)).await {
             Ok(first) => first,
             Err(answer) => return answer,
         };
@@ -111,8 +121,6 @@ impl Call {
         if self.route.token == TokenNeed::Registered && !registered {
             return Ok(dressed(&arrival, &first, Problem::SignInNeeded.into_response()));
         }
-        let patience = self.route.timeout;
-        let upload = Upload::read(body, &self.parts, patience).await?;
         let again = upload.again();
         let session = dwsid(&arrival, &first);
         let bearer = token.as_ref().and_then(bearer);
@@ -120,7 +128,11 @@ impl Call {
         if response.status() != StatusCode::UNAUTHORIZED || token.is_none() {
             return Ok(dressed(&arrival, &first, response));
         }
-        let (response, says_changed) = answer::unauthorized(response).await;
+        let (response, says_changed) =
+            match answer::unauthorized(response, self.route.timeout).await {
+                Ok(read) => read,
+                Err(problem) => return Ok(dressed(&arrival, &first, problem.into_response())),
+            };
         if says_changed {
             return signed_out(&arrival);
         }
@@ -140,7 +152,7 @@ impl Call {
         upload: Upload,
         refusal: Response,
     ) -> Result<Response, Problem> {
-        let second = match self.renewed(arrival, arrival.facts_to_renew()).await {
+        let second = match renewed(arrival, arrival.facts_to_renew()).await {
             Ok(second) => second,
             Err(answer) => return answer,
         };
@@ -150,29 +162,6 @@ impl Call {
         let (bearer, session) = (bearer(&grant.access), dwsid(arrival, &second));
         let response = self.forwarded(upload, bearer.as_ref(), session.as_ref()).await;
         Ok(dressed(arrival, &second, response))
-    }
-
-    /// The browser's tokens, renewed if need be; or the answer for a browser that has none.
-    async fn renewed(
-        &self,
-        arrival: &Arrival,
-        facts: Facts,
-    ) -> Result<Travelled, Result<Response, Problem>> {
-        let travelled = match arrival.travel(facts, Intent::Api).await {
-            // A call that a login in another tab has overtaken still works; it changes nothing.
-            Err(Problem::LoginConflict) => arrival.finish(flow::unchanged(), None),
-            travelled => travelled,
-        };
-        let travelled = travelled.map_err(Err)?;
-        let told = if travelled.ending.session_expired {
-            Some(Problem::SessionExpired)
-        } else {
-            travelled.ending.outcome.trouble().map(Problem::Upstream)
-        };
-        match told {
-            Some(problem) => Err(Ok(dressed(arrival, &travelled, problem.into_response()))),
-            None => Ok(travelled),
-        }
     }
 
     fn reads(&self) -> bool {
@@ -185,11 +174,6 @@ fn signed_out(arrival: &Arrival) -> Result<Response, Problem> {
     arrival.retire(Reason::SignedOut);
     let travelled = arrival.finish(flow::signed_out_here(), None)?;
     Ok(dressed(arrival, &travelled, Problem::SessionExpired.into_response()))
-}
-
-fn dressed(arrival: &Arrival, travelled: &Travelled, mut response: Response) -> Response {
-    arrival.dress(travelled, &mut response);
-    response
 }
 
 pub(super) fn bearer(token: &AccessToken) -> Option<HeaderValue> {

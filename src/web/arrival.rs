@@ -2,6 +2,7 @@
 
 mod again;
 mod at_once;
+mod onward;
 mod past;
 
 use std::sync::Arc;
@@ -9,10 +10,12 @@ use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, COOKIE, GetAll, SET_COOKIE};
+use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
+pub(super) use self::onward::judged_at_sight;
+use self::onward::remembered;
 use self::past::{chosen, drop_signed_out, retired, tags};
 use super::notes::{Notes, RequestId};
 use crate::app::App;
@@ -28,7 +31,7 @@ use crate::retired::Reason;
 use crate::session::frame::Frame;
 use crate::session::judge::{self, Surroundings};
 use crate::session::memory::Memory;
-use crate::session::read::{Handed, Presented, pair_of, pairs_in};
+use crate::session::read::{Handed, Presented};
 use crate::session::token::Claims;
 use crate::session::write::{Before, Changes};
 use crate::session::{Customer, CustomerType};
@@ -122,11 +125,14 @@ impl Arrival {
         let all = tags(&presented);
         drop_signed_out(&mut presented, &site, arrived);
         let frame = Frame::of(headers, &presented, &site.preview_parents);
+        if site.config.routes.ecom.is_some() && site.names.access != site.names.hand_off {
+            // What ECOM behind us hands over is read off its answers, so this is a stranger's.
+            presented.handed = None;
+        }
         if presented.handed == Some(Handed::Refresh) {
             presented.access.clear();
         }
-        let sealed = presented.memory.as_deref().unwrap_or_default();
-        let memory = site.seal.open(&site.names.memory, &site.config.id, sealed);
+        let memory = remembered(&presented, &site);
         let chosen = chosen(&presented, &memory);
         let signed_in = |tag: &Tag| retired(&site, *tag, arrived) == Some(Reason::SignedIn);
         let overtaken = chosen.iter().any(signed_in);
@@ -230,17 +236,6 @@ impl Arrival {
         let policy = self.site.config.policy;
         let now = self.site.clock.now();
         judge::facts(&self.presented, &self.memory, self.access.clone(), policy, surroundings, now)
-    }
-
-    /// The pairs of `headers` that may go on to an upstream.
-    pub(super) fn judged<'h>(&self, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
-        let names = &self.site.names;
-        let judged = |pair: &&[u8]| match std::str::from_utf8(pair).ok().and_then(pair_of) {
-            Some(pair) => judge::is_judged(pair, names, &self.presented, &self.memory),
-            None => true,
-        };
-        let pairs = headers.iter().flat_map(|header| pairs_in(header.as_bytes()));
-        pairs.filter(judged).collect()
     }
 
     /// Decides, asks, and works out what changes in the browser.

@@ -130,13 +130,15 @@ pub(super) fn sort(app: &App, site: &Site, parts: &Parts) -> Result<Sorted, Prob
 impl Hop {
     /// Decided by what the browser holds, without asking anybody.
     pub(super) fn verdict(&self, visit: Visit) -> Verdict {
-        let begins = visit == Visit::Document && !self.keeps_no_cookies();
+        let begins = self.begins(visit) && !self.keeps_no_cookies();
         if !begins && self.arrival.presented.is_empty() {
-            return self.without_session(visit);
+            return self.anonymous(visit);
         }
         match (self.route.kind, visit) {
-            (Kind::Ecom, _) => self.as_decided(visit, Intent::Ecom),
-            (Kind::Head, Visit::Document) => self.as_decided(visit, self.head_intent(visit)),
+            (Kind::Ecom, _) if self.route.bridge => self.as_decided(visit, Intent::Ecom),
+            (Kind::Head | Kind::Ecom, Visit::Document) => {
+                self.as_decided(visit, self.intent(visit))
+            }
             _ => self.for_a_call(visit),
         }
     }
@@ -148,7 +150,7 @@ impl Hop {
         query.split('&').any(|pair| pair == WITHOUT_SESSION)
     }
 
-    fn without_session(&self, visit: Visit) -> Verdict {
+    fn anonymous(&self, visit: Visit) -> Verdict {
         if self.route.token != TokenNeed::Registered {
             let pass = Pass::anonymous(&self.arrival.site, self.route.kind, &self.parts);
             return Verdict::Allow(Box::new(pass));
@@ -162,7 +164,7 @@ impl Hop {
         if let Some(told) = self.told_of_expiry(visit, &travelled) {
             return Verdict::Deny(told);
         }
-        if self.route.kind == Kind::Ecom {
+        if self.route.kind == Kind::Ecom && self.route.bridge {
             self.arrival.note_use(&mut travelled);
         }
         match self.arrival.only_cookie(&travelled) {

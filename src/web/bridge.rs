@@ -50,6 +50,12 @@ pub(super) async fn bridge(
         return Err(Problem::NotFound);
     }
     let claim = claim(&request)?;
+    if let DwProof::Session(dwsid) = &claim.proof
+        && arrival.is_signed_out(dwsid.tag())
+    {
+        // Nothing can end it at the platform, but here it is over.
+        return Err(Problem::SignatureRefused);
+    }
     let travelled = arrival.travel_over(claim).await?;
     let mut response = match travelled.ending.outcome {
         Outcome::Unavailable(trouble) => Problem::Upstream(trouble).into_response(),

@@ -4,6 +4,7 @@ use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::guard;
+use super::visit::is_navigation;
 use crate::config;
 use crate::problem::Problem;
 
@@ -28,6 +29,18 @@ pub(super) fn may_change_state(
         return Ok(());
     }
     guard::may_change_state(method, headers, site)
+}
+
+/// Refuses what a browser asks for without a script: a link, an address that was typed in, a
+/// picture. Some calls of SLAS change state by GET, and a script's `fetch` says what it is.
+pub(super) fn is_no_link(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let script = |mode: &str| matches!(mode, "cors" | "same-origin");
+    let by_hand = text("sec-fetch-site") == Some("none");
+    if by_hand || is_navigation(headers) || !text("sec-fetch-mode").is_none_or(script) {
+        return Err(Problem::CsrfRejected);
+    }
+    Ok(())
 }
 
 /// Whether there is a header that a stranger's page cannot add.
@@ -74,6 +87,26 @@ mod tests {
         assert!(is_server(&headers(&[("cookie", "a=b"), ("sec-fetch-mode", "cors")])));
         assert!(!is_server(&headers(&[("sec-fetch-site", "cross-site")])));
         assert!(!is_server(&headers(&[("origin", "null")])));
+    }
+
+    #[test]
+    fn only_a_script_is_no_link() {
+        for script in [
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors")][..],
+            &[("sec-fetch-site", "same-site"), ("sec-fetch-mode", "same-origin")],
+            &[("sec-fetch-mode", "cors"), ("accept", "*/*")],
+            &[("authorization", "Bearer x")],
+        ] {
+            assert_eq!(is_no_link(&headers(script)), Ok(()), "{script:?}");
+        }
+        for link in [
+            &[("sec-fetch-site", "none"), ("sec-fetch-mode", "cors")][..],
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "navigate")],
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "no-cors")],
+            &[("accept", "text/html,*/*;q=0.8")],
+        ] {
+            assert_eq!(is_no_link(&headers(link)), Err(Problem::CsrfRejected), "{link:?}");
+        }
     }
 
     #[test]

@@ -18,8 +18,8 @@ impl Hop {
         // A form sent from another site comes without cookies (a payment page's return), and so
         // does a beacon of a page that is just loading: neither may begin a session, because it
         // would take the place of the one the browser holds back.
-        if visit != Visit::Document && self.arrival.presented.is_empty() {
-            return Ok(self.undressed(self.forward(body, None).await));
+        if !self.begins(visit) && self.arrival.presented.is_empty() {
+            return Ok(self.without_session(visit, body).await);
         }
         let mut travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
         if let Some(trouble) = travelled.ending.outcome.trouble() {
@@ -28,7 +28,7 @@ impl Hop {
         if let Some(told) = self.told_of_expiry(visit, &travelled) {
             return Ok(self.dressed(told, &travelled));
         }
-        let safe = is_reading(&self.parts.method);
+        let safe = self.may_be_repeated();
         if !safe && self.was_replaced(&travelled) {
             return Ok(self.dressed(self.back_to_form(), &travelled));
         }
@@ -51,13 +51,21 @@ impl Hop {
         if !said.is_elsewhere(&travelled) {
             return Ok(self.dressed(response, &travelled));
         }
-        let safe = is_reading(&self.parts.method) && !has_body(&self.parts.headers);
+        let safe = self.may_be_repeated() && !has_body(&self.parts.headers);
         tracing::info!(repeated = safe, "ECOM has silently begun another DW session");
         if safe {
             self.again(response, travelled).await
         } else {
             Ok(self.apart(response, travelled))
         }
+    }
+
+    /// SFRA sends some forms by GET too. What carries a CSRF token belongs to the session in which
+    /// that was made.
+    fn may_be_repeated(&self) -> bool {
+        let query = self.parts.uri.query().unwrap_or_default();
+        let is_form = query.split('&').any(|pair| pair.starts_with("csrf_token="));
+        is_reading(&self.parts.method) && !is_form
     }
 
     /// Where the operator wants it, a returning visitor asks again with the new session. Somebody
@@ -124,7 +132,7 @@ impl Hop {
 
     /// Whether the DW session the form was rendered in is no more. Where there was none, the form
     /// was not rendered in one.
-    fn was_replaced(&self, travelled: &Travelled) -> bool {
+    pub(super) fn was_replaced(&self, travelled: &Travelled) -> bool {
         if !self.arrival.presented.has(DWSID) && self.arrival.memory.dw.is_none() {
             return false;
         }
@@ -147,7 +155,7 @@ impl Hop {
 
     /// A form that was rendered in a session that is no more cannot be sent in the new one: its
     /// CSRF token would be wrong, and ECOM would log the shopper out. The page is shown again.
-    fn back_to_form(&self) -> Response {
+    pub(super) fn back_to_form(&self) -> Response {
         if !wants_page(&self.parts.headers) {
             return Problem::SessionExpired.into_response();
         }

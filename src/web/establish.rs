@@ -93,8 +93,7 @@ fn target(parts: &Parts) -> &str {
 impl Hop {
     async fn establish(&self, visit: Visit) -> Result<Response, Problem> {
         let intent = match self.route.kind {
-            Kind::Ecom => Intent::Ecom,
-            Kind::Head => self.head_intent(visit),
+            Kind::Head | Kind::Ecom => self.intent(visit),
             Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => Intent::Api,
         };
         let travelled = self.arrival.travel(self.arrival.facts(None), intent).await?;

@@ -9,20 +9,22 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{COOKIE, LOCATION, REFERER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::arrival::{Arrival, Travelled};
+use super::arrival::{Arrival, Travelled, judged_at_sight};
 use super::guard::local_path;
 use super::notes::RequestId;
 use super::visit::Visit;
 use crate::app::App;
 use crate::config::Origin;
+use crate::flow::Intent;
+use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed};
 use crate::session::CustomerType;
 use crate::session::names::{DWSID, is_dw_companion};
-use crate::session::read::{pair_of, pairs_in};
+use crate::session::read::pair_of;
 use crate::session::write::Changes;
 use crate::site::Site;
 
@@ -35,6 +37,30 @@ pub(super) struct Hop {
 }
 
 impl Hop {
+    /// Whether a new visitor's request begins a session.
+    pub(super) fn begins(&self, visit: Visit) -> bool {
+        visit == Visit::Document && self.route.token != TokenNeed::Optional
+    }
+
+    /// What must be in step before a request of the Head or for ECOM goes on: a document has what
+    /// its route asks for, a call renews what there is. ECOM never gets half of a pair.
+    pub(super) fn intent(&self, visit: Visit) -> Intent {
+        match (self.route.bridge, self.begins(visit)) {
+            (true, _) if self.route.kind == Kind::Ecom => Intent::Ecom,
+            (true, true) => Intent::Ecom,
+            (false, true) => Intent::Head,
+            (_, false) => Intent::Renew,
+        }
+    }
+
+    /// The answer for whoever brings nothing, where nothing is begun.
+    pub(super) async fn without_session(&self, visit: Visit, body: Body) -> Response {
+        if self.route.token == TokenNeed::Registered {
+            return self.sign_in(visit);
+        }
+        self.undressed(self.forward(body, None).await)
+    }
+
     /// A registered shopper never silently becomes a guest: a call is refused before it could be
     /// made as somebody else, and a page that needs the shopper is left for the login page. Other
     /// pages are shown to the guest, and `GET /bff/session` tells.
@@ -72,7 +98,7 @@ impl Hop {
     }
 
     fn is_protected(&self) -> bool {
-        let path = self.parts.uri.path();
+        let path = below_prefix(&self.arrival.site, self.parts.uri.path());
         let needs_login = |prefix: &String| {
             path.strip_prefix(prefix.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -158,6 +184,7 @@ pub(super) async fn forward(
 ) -> Result<Response, Problem> {
     let id = parts.extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
     let origin = origin(site, route.kind).ok_or(Problem::NotFound)?;
+    let told = address_header(site, route.kind);
     let outgoing = Outgoing {
         to: origin,
         public_origin: &site.config.public_origin,
@@ -166,12 +193,26 @@ pub(super) async fn forward(
         target: None,
         body,
         cookies,
-        set: HeaderMap::new(),
-        remove: &[],
+        set: shoppers_address(told, parts),
+        remove: told.map(std::slice::from_ref).unwrap_or_default(),
         timeout: route.timeout,
         request_id: id,
     };
     app.proxy.forward(outgoing).await
+}
+
+/// The header by which upstreams of this kind are told the shopper's address. They believe it, so a
+/// browser's own never goes on.
+pub(super) fn address_header(site: &Site, kind: Kind) -> Option<&HeaderName> {
+    let is_instance = matches!(kind, Kind::Ecom | Kind::Ocapi);
+    site.config.client_ip_header.as_ref().filter(|_| is_instance)
+}
+
+/// The shopper's address under that name, if both are known.
+pub(super) fn shoppers_address(name: Option<&HeaderName>, parts: &Parts) -> HeaderMap {
+    let address = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
+    let value = address.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok());
+    name.cloned().zip(value).into_iter().collect()
 }
 
 /// Where the upstream of a kind is reached, if the site has it.
@@ -185,15 +226,21 @@ pub(super) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
     }
 }
 
-/// The request's cookies without our own memory; to ECOM, without the tokens too. ECOM would use
-/// them up where its own session is dead, and what it gets for them does not reach the browser.
+/// What of a path the site's own routes and lists speak of.
+pub(super) fn below_prefix<'p>(site: &Site, path: &'p str) -> &'p str {
+    let below = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
+    if below.is_empty() { "/" } else { below }
+}
+
+/// The request's cookies, of several candidates only the one we believe in, without our own memory;
+/// to ECOM, without the tokens too. ECOM would use them up where its own session is dead, and what
+/// it gets for them does not reach the browser.
 pub(super) fn untouched(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
-    let headers = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
     let token = |pair: &&[u8]| {
         let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
         kind == Kind::Ecom && pair.is_some_and(|(name, _)| site.names.knows(name.trim()))
     };
-    let pairs = headers.flat_map(pairs_in);
+    let pairs = judged_at_sight(site, &parts.headers.get_all(COOKIE)).into_iter();
     let kept = pairs.filter(|pair| !token(pair));
     HeaderValue::from_bytes(&Changes::default().forwarded(kept, &site.names)?).ok()
 }

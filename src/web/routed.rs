@@ -11,15 +11,15 @@ use http::request::Parts;
 
 use super::arrival::Arrival;
 use super::guard::may_change_state;
-use super::hop::{Hop, filter, forward, untouched};
+use super::hop::{Hop, below_prefix, filter, forward, untouched};
 use super::notes::Notes;
-use super::visit::{Quietness, Visit, is_crawler, visit};
+use super::visit::{Quietness, Visit, is_crawler, only_looks, visit};
 use super::{api, caller, slas};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::proxy::websocket;
 use crate::route::path::{EncodedSlash, is_plain};
-use crate::route::{Crawlers, Csrf, Kind, Route};
+use crate::route::{Crawlers, Csrf, Kind, Route, TokenNeed};
 use crate::site::Site;
 
 pub(super) const CONFUSING: Problem =
@@ -65,8 +65,23 @@ pub(super) fn check(app: &App, site: &Site, route: &Route, parts: &Parts) -> Res
         return Err(Problem::MethodNotAllowed);
     }
     check_origin(site, route, parts)?;
+    check_presence(app, route, parts)?;
     if route.crawlers == Crawlers::Refused && is_crawler(&parts.headers, &app.crawlers) {
         return Err(Problem::Refused);
+    }
+    Ok(())
+}
+
+/// Who only looks gets no auth work, and so nothing that is for registered shoppers: a header would
+/// otherwise be the way around the login.
+fn check_presence(app: &App, route: &Route, parts: &Parts) -> Result<(), Problem> {
+    let (headers, crawlers) = (&parts.headers, &app.crawlers);
+    let is_absent = match route.kind {
+        Kind::Head | Kind::Ecom => only_looks(headers, crawlers),
+        Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => is_crawler(headers, crawlers),
+    };
+    if route.token == TokenNeed::Registered && parts.method != Method::OPTIONS && is_absent {
+        return Err(Problem::SignInNeeded);
     }
     Ok(())
 }
@@ -90,9 +105,8 @@ fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
     if !is_plain(path.as_bytes(), EncodedSlash::Part) {
         return Err(CONFUSING);
     }
-    let below = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
-    let below = if below.is_empty() { "/" } else { below };
-    let route = site.config.routes.table.find(below).cloned().ok_or(Problem::NotFound)?;
+    let table = &site.config.routes.table;
+    let route = table.find(below_prefix(site, path)).cloned().ok_or(Problem::NotFound)?;
     if route.kind != Kind::Head && !is_plain(path.as_bytes(), EncodedSlash::Refused) {
         return Err(CONFUSING);
     }
@@ -148,7 +162,7 @@ async fn page(
     let kind = route.kind;
     let hop = Hop { app, arrival, route, parts };
     match kind {
-        Kind::Ecom => hop.to_ecom(visit, body).await,
+        Kind::Ecom if hop.route.bridge => hop.to_ecom(visit, body).await,
         _ => hop.to_head(visit, body).await,
     }
 }

@@ -4,8 +4,10 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::arrival::Travelled;
-use super::hop::Hop;
-use crate::flow::{DwChange, EcomPage, EcomSays, Ending, HandOver, HeldRefresh, TokenChange};
+use super::hop::{Hop, below_prefix};
+use crate::flow::{
+    DwChange, EcomPage, EcomSays, Ending, HandOver, HeldRefresh, Outcome, TokenChange,
+};
 use crate::ids::AccessToken;
 use crate::problem::Problem;
 use crate::route::Kind;
@@ -46,8 +48,15 @@ impl Hop {
             return Ok(before);
         }
         let closes = said.offer.refresh.as_ref().is_some_and(|refresh| refresh.life.is_none());
+        let on_trial = matches!(handed, Some(HandOver::Renew(Some(_))));
         let says = EcomSays { handed, dw: said.other_dw.clone(), page: said.page };
-        self.arrival.travel_by(&before.ending, says, Some(!closes)).await
+        let mut travelled = self.arrival.travel_by(&before.ending, says, Some(!closes)).await?;
+        if let (Outcome::Unavailable(_), Some(offered)) =
+            (&travelled.ending.outcome, said.offer.refresh.as_ref().filter(|_| on_trial))
+        {
+            self.arrival.lend(offered, &mut travelled);
+        }
+        Ok(travelled)
     }
 
     /// A Hybrid Auth platform keeps its sessions in step by itself; other sites' operators decide.
@@ -58,7 +67,8 @@ impl Hop {
 
     /// What a page is for goes by its controller or its path. A page that failed did nothing.
     fn page(&self, status: StatusCode) -> EcomPage {
-        let (config, path) = (&self.arrival.site.config.ecom, self.parts.uri.path());
+        let config = &self.arrival.site.config.ecom;
+        let path = below_prefix(&self.arrival.site, self.parts.uri.path());
         let controller = path.rsplit('/').next().unwrap_or_default();
         let named = |names: &[String]| names.iter().any(|name| name == controller || name == path);
         let failed = status.is_client_error() || status.is_server_error();
@@ -80,8 +90,11 @@ impl Hop {
         match (&offer.handed, held) {
             (Some(Handed::Token(token)), held) => {
                 let held = held.filter(|held| !forgotten(held));
-                let grant = self.grant(token, offer.refresh.as_ref(), held, before).await?;
-                Some(HandOver::Grant(Box::new(grant)))
+                match self.grant(token, offer.refresh.as_ref(), held, before).await {
+                    Some(grant) => Some(HandOver::Grant(Box::new(grant))),
+                    None if offered.is_some() => Some(HandOver::Renew(offered)),
+                    None => Some(HandOver::Unreadable),
+                }
             }
             (Some(Handed::Refresh), _) if offered.is_some() => Some(HandOver::Renew(offered)),
             (Some(Handed::Refresh), Some(held)) if !forgotten(&held) => Some(HandOver::Renew(None)),

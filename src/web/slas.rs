@@ -12,7 +12,10 @@ mod said;
 
 pub(super) use answer::no_access_token;
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::FromRequestParts as _;
@@ -20,19 +23,21 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, REFERRER_POLICY};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
+use hyper::body::Body as _;
 
-use super::arrival::{Arrival, Travelled};
+use self::said::Message;
+use super::arrival::Arrival;
 use super::caller;
 use super::notes::Notes;
+use super::tokens::{dressed, renewed, token_after};
 use super::visit::{is_crawler, is_navigation, is_reading};
 use crate::app::App;
 use crate::facade::Refusal;
 use crate::facade::operations::{self, Call, Credential, Operation};
-use crate::flow::{Access, Intent, TokenChange};
-use crate::ids::AccessToken;
 use crate::problem::Problem;
 use crate::route::{Kind, Route, SlasClient};
 use crate::site::Site;
+use crate::upstream::http::Reply;
 use crate::upstream::slas::{Proof, Relay};
 
 /// Longest body of a call, in octets: a passkey's is by far the longest.
@@ -69,6 +74,9 @@ pub(super) async fn call(
     if call.operation.changes_state() {
         // Whatever its method: a link must not sign anybody out.
         caller::may_change_state(&Method::POST, &parts.headers, &site.config)?;
+        if parts.method.is_safe() {
+            caller::is_no_link(&parts.headers)?;
+        }
     }
     if is_crawler(&parts.headers, &app.crawlers) {
         return Err(Problem::Refused);
@@ -78,8 +86,7 @@ pub(super) async fn call(
         // There is no secret to add, and whoever calls here relies on one.
         return Err(Problem::BadRequest("This site's SLAS client has no secret."));
     }
-    let body = axum::body::to_bytes(body, LONGEST_BODY).await;
-    let body = body.map_err(|_| Problem::PayloadTooLarge)?;
+    let body = read(body, app.server.request_timeout).await?;
     let arrival = Arrival::from_request_parts(&mut parts, &app).await?;
     let server = caller::is_server(&parts.headers) && arrival.presented.names.is_empty();
     let facade = Facade { app, arrival, call, private, server, parts };
@@ -120,16 +127,44 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
 impl Facade {
     async fn answer(mut self, body: &[u8]) -> Result<Response, Problem> {
         let message = self.message(body)?;
-        if self.call.operation == Operation::Logout && !self.server {
+        let operation = self.call.operation;
+        if operation == Operation::Logout && !self.server {
             return self.leave(&message).await;
         }
         if message.refreshes() {
             return self.renew(message.get("refresh_token")).await;
         }
-        let (proof, travelled) = self.proof().await?;
-        let Some(proof) = proof else {
-            return Ok(self.dressed(no_access_token(), travelled.as_ref()));
+        if operation.credential() == Credential::AccessToken && !self.server {
+            return self.with_own_token(&message).await;
+        }
+        let reply = self.relay(&message, self.proof()?).await?;
+        if self.server {
+            return Ok(answer::whole(operation, &reply));
+        }
+        if reply.status == StatusCode::OK && operation.brings_tokens() {
+            return self.keep(&reply).await;
+        }
+        Ok(answer::without_tokens(operation, &reply))
+    }
+
+    /// With the access token of the cookie, renewed if need be.
+    async fn with_own_token(&self, message: &Message) -> Result<Response, Problem> {
+        let travelled = match renewed(&self.arrival, self.arrival.facts(None)).await {
+            Ok(travelled) => travelled,
+            Err(answer) => return answer,
         };
+        let response = match token_after(&self.arrival, &travelled) {
+            None => no_access_token(),
+            Some(token) => match self.relay(message, Proof::Token(token)).await {
+                Ok(reply) => answer::without_tokens(self.call.operation, &reply),
+                // The token may have been renewed all the same, and the old one is spent.
+                Err(problem) => problem.into_response(),
+            },
+        };
+        Ok(dressed(&self.arrival, &travelled, response))
+    }
+
+    async fn relay(&self, message: &Message, proof: Proof) -> Result<Reply, Problem> {
         let relay = Relay {
             name: self.call.operation.as_str(),
             method: self.call.method.clone(),
@@ -140,23 +175,15 @@ impl Facade {
             private: self.private,
         };
         let reply = self.arrival.site.slas.relay(&relay, self.arrival.context()).await;
-        let reply = reply.map_err(|error| Problem::Upstream(error.trouble()))?;
-        if self.server {
-            return Ok(answer::whole(&reply));
-        }
-        if reply.status == StatusCode::OK && self.call.operation.brings_tokens() {
-            return self.keep(&reply).await;
-        }
-        Ok(self.dressed(answer::without_tokens(self.call.operation, &reply), travelled.as_ref()))
+        reply.map_err(|error| Problem::Upstream(error.trouble()))
     }
 
-    /// Whose credentials the call carries; a shopper's token may have to be renewed for it.
-    async fn proof(&self) -> Result<(Option<Proof>, Option<Travelled>), Problem> {
-        let headers = &self.parts.headers;
+    /// Whose credentials the call carries, where they are not in a cookie.
+    fn proof(&self) -> Result<Proof, Problem> {
         let given = |scheme: &str, why: &'static str| {
-            caller::authorization(headers, scheme).ok_or(Problem::BadRequest(why))
+            caller::authorization(&self.parts.headers, scheme).ok_or(Problem::BadRequest(why))
         };
-        let proof = match self.call.operation.credential() {
+        Ok(match self.call.operation.credential() {
             Credential::Client => Proof::Client,
             Credential::Nobody => Proof::Nobody,
             Credential::Shopper => {
@@ -165,31 +192,27 @@ impl Facade {
             Credential::Agent => {
                 Proof::Agent(given("Bearer", "The agent's code belongs into one header.")?)
             }
-            Credential::AccessToken if self.server => {
+            Credential::AccessToken => {
                 Proof::Caller(given("Bearer", "The access token belongs into one header.")?)
             }
-            Credential::AccessToken => {
-                let travelled = self.arrival.travel(self.arrival.facts(None), Intent::Api).await?;
-                let token = token_after(&self.arrival, &travelled);
-                return Ok((token.map(Proof::Token), Some(travelled)));
-            }
-        };
-        Ok((Some(proof), None))
-    }
-
-    fn dressed(&self, mut response: Response, travelled: Option<&Travelled>) -> Response {
-        if let Some(travelled) = travelled {
-            self.arrival.dress(travelled, &mut response);
-        }
-        response
+        })
     }
 }
 
-/// The access token of the browser after `travelled`.
-pub(super) fn token_after(arrival: &Arrival, travelled: &Travelled) -> Option<AccessToken> {
-    match (&travelled.ending.tokens, &arrival.access) {
-        (TokenChange::Set(grant), _) => Some(grant.access.clone()),
-        (TokenChange::Keep, Access::Fresh(held) | Access::Ending(held)) => Some(held.token.clone()),
-        _ => None,
+/// The whole of `body`. `patience` is how long it may take.
+async fn read(body: Body, patience: Duration) -> Result<Vec<u8>, Problem> {
+    tokio::time::timeout(patience, gather(body)).await.unwrap_or(Err(Problem::TimedOut))
+}
+
+async fn gather(mut body: Body) -> Result<Vec<u8>, Problem> {
+    const BROKEN: Problem = Problem::BadRequest("The body does not arrive whole.");
+    let mut whole = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(piece) = frame.map_err(|_| BROKEN)?.into_data() else { continue };
+        whole.extend_from_slice(&piece);
+        if whole.len() > LONGEST_BODY {
+            return Err(Problem::PayloadTooLarge);
+        }
     }
+    Ok(whole)
 }

@@ -25,8 +25,15 @@ pub(super) fn visit(
     route: &Route,
     site: &Quietness<'_>,
 ) -> Visit {
-    let file = route.token == TokenNeed::None || is_file(path, route, site.asset_suffixes);
-    if *method == Method::OPTIONS || file || only_looks(headers, site.crawlers) {
+    let quiet = match route.token {
+        TokenNeed::None => true,
+        // Neither an ending nor a header makes nobody of the shopper whom the route asks for.
+        TokenNeed::Registered => false,
+        TokenNeed::Optional | TokenNeed::Shopper => {
+            is_file(path, route, site.asset_suffixes) || only_looks(headers, site.crawlers)
+        }
+    };
+    if *method == Method::OPTIONS || quiet {
         Visit::Quiet
     } else if is_reading(method) && (is_navigation(headers) || is_framed(headers, site)) {
         Visit::Document

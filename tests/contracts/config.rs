@@ -165,6 +165,7 @@ connect_timeout_ms = 0
 timeout_ms = 1.5
 body_limit_bytes = 4095
 proxy_timeout_ms = true
+proxy_idle_timeout_ms = 0
 proxy_http2 = "maybe"
 proxy_concurrency = 0
 websocket_idle_ms = 0

@@ -21,6 +21,9 @@ fn walk_every(mut visit: impl FnMut(CustomerType, &Path<'_>)) {
         |start: &Start| start.facts.policy.mode == BridgeMode::Classic && !start.facts.dnt_changed;
     for start in starts(&[Intent::Head]).filter(with_ecom) {
         for kind in [Guest, Registered] {
+            if kind == Guest && start.is_registered() {
+                continue;
+            }
             let step = bridge_over(start.facts.clone(), claim(kind));
             walk_on(&start, step, &answers, |path| visit(kind, path));
         }
@@ -70,6 +73,17 @@ fn promise_1_the_dw_session_in_the_browser_is_kept_only_if_it_is_the_same_shoppe
             }
         }
     });
+}
+
+#[test]
+fn promise_2_a_guest_session_of_ecom_does_not_replace_a_registered_shopper() {
+    for start in starts(&[Intent::Head]).filter(Start::is_registered) {
+        let Step::Done(ending) = bridge_over(start.facts.clone(), claim(Guest)) else {
+            panic!("asked: {start:?}")
+        };
+        assert_eq!((&ending.tokens, &ending.dw), (&TokenChange::Keep, &DwChange::Keep));
+        assert_eq!(ending.outcome, Outcome::Ready);
+    }
 }
 
 #[test]

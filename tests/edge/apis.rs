@@ -1,8 +1,8 @@
 //! The API proxies and the façade, octet for octet: credentials, framing, and broken bodies.
 
-use tandem::sandbox::{Call, Operation, Upstream};
+use tandem::sandbox::{Call, Fault, Operation, Times, Upstream};
 
-use crate::support::{HOST, Jar, ORIGIN, World, get, post, request};
+use crate::support::{HOST, Head, Jar, ORIGIN, World, get, post, request};
 
 const BASKETS: &str =
     "/mobify/proxy/api/checkout/shopper-baskets/v1/organizations/f_ecom_zzte_053/baskets";
@@ -113,6 +113,90 @@ async fn a_body_that_does_not_arrive_whole_never_reaches_an_upstream() {
 }
 
 #[tokio::test]
+async fn attack_85_a_body_that_never_comes_is_not_waited_for() {
+    let world = World::with().server("request_timeout_ms = 300").start().await;
+    let mut line = world.line().await;
+    let form = "content-type: application/x-www-form-urlencoded\r\ncontent-length: 100";
+    line.write(format!("POST {TOKEN} HTTP/1.1\r\nhost: {HOST}\r\n{form}\r\n\r\ngrant")).await;
+    line.answer("POST").await.expect_problem(503, "upstream_unavailable");
+    assert_eq!(world.auth_calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_broken_body_is_not_called_too_long() {
+    let world = World::start().await;
+    let mut line = world.line().await;
+    let form = "content-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked";
+    line.write(format!("POST {TOKEN} HTTP/1.1\r\nhost: {HOST}\r\n{form}\r\n\r\nno chunk\r\n"))
+        .await;
+    line.answer("POST").await.expect_problem(400, "bad_request");
+    assert_eq!(world.auth_calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_rotated_refresh_token_reaches_the_browser_although_the_call_fails() {
+    let world = World::with().public_client().start().await;
+    let mut jar = world.registered().await;
+    world.minutes_pass(31);
+    world.control().fault(Operation::SlasOther, Fault::Status(503, None), Times::Always);
+    let user =
+        TOKEN.replace("private", "public").replace("2/token", "2/userinfo?channel_id=RefArch");
+    let ask = get(&user).own_page().cookies(&jar);
+    let answer = world.ask(ask).await;
+    answer.expect_problem(503, "upstream_unavailable");
+    jar.take(&answer);
+    world.minutes_pass(40);
+    let session = world.ask(post("/bff/session").own_page().cookies(&jar)).await;
+    assert_eq!(session.expect(200).json()["customer_type"], "registered");
+}
+
+#[tokio::test]
+async fn attack_85_a_body_that_never_comes_costs_no_refresh_token() {
+    let rule = "path = \"/mobify/proxy/api/\", to = \"scapi\", timeout_ms = 300";
+    let world =
+        World::with().public_client().site(&format!("routes.rules = [{{ {rule} }}]")).start().await;
+    let jar = world.registered().await;
+    world.minutes_pass(31);
+    world.forget_calls();
+    let ask = post(&format!("{BASKETS}?siteId=RefArch")).own_page().cookies(&jar);
+    let ask = ask.header("content-length", "100").json("{");
+    let mut line = world.line().await;
+    line.write(ask.bytes()).await;
+    let answer = line.answer("POST").await;
+    answer.expect_problem(503, "upstream_unavailable").expect_no_cookies();
+    assert_eq!(world.auth_calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn attacks_19_to_23_no_link_and_no_picture_signs_anybody_out() {
+    let world = World::start().await;
+    let jar = world.registered().await;
+    world.forget_calls();
+    let logout = TOKEN.replace("oauth2/token", "oauth2/logout?hint=all-sessions");
+    let own = ("sec-fetch-site", "same-origin");
+    for ask in [
+        // From a mail, or typed in; from a comment on one of our own pages; in a picture there.
+        get(&logout).document(),
+        get(&logout).headers(&[("sec-fetch-site", "none")]),
+        get(&logout).headers(&[
+            own,
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ]),
+        get(&logout).headers(&[own, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "object")]),
+        get(&logout).headers(&[own, ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")]),
+        // A browser that says nothing of the kind.
+        get(&logout).headers(&[("accept", "text/html"), ("origin", ORIGIN)]),
+    ] {
+        let answer = world.ask(ask.cookies(&jar)).await;
+        answer.expect_no_cookies();
+        assert_eq!(answer.status, 403, "{}", answer.text());
+    }
+    assert_eq!(world.auth_calls(), [""; 0]);
+    world.ask(get(&logout).own_page().cookies(&jar)).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_body_of_unknown_length_is_streamed() {
     let (world, jar) = guest().await;
     let mut line = world.line().await;
@@ -185,4 +269,28 @@ async fn a_page_cannot_make_a_browser_look_like_a_server() {
     }
     let calls = world.control().calls();
     assert!(calls.iter().all(|call| call.operation.upstream() != Upstream::Slas));
+}
+
+#[tokio::test]
+async fn a_refusal_that_breaks_off_or_never_ends_is_no_refusal_and_the_new_tokens_arrive() {
+    const PRODUCT: &str = "/mobify/proxy/ocapi/s/RefArch/dw/shop/v24_5/products/brompton";
+    for (status, closes) in [(502, true), (504, false)] {
+        let ocapi = Head::bind().await;
+        let rule = "bridge.time = \"on-demand\"\n\
+            routes.rules = [{ path = \"/mobify/proxy/ocapi/\", to = \"ocapi\", timeout_ms = 500 }]";
+        let plan = World::with().public_client().ocapi(ocapi.address).site(rule);
+        let world = plan.start().await;
+        let jar = world.guest().await;
+        world.minutes_pass(31);
+        let mut line = world.line().await;
+        line.write(get(PRODUCT).own_page().cookies(&jar).bytes()).await;
+        let (mut upstream, _) = ocapi.asked().await;
+        upstream.write("HTTP/1.1 401 Unauthorized\r\ncontent-length: 100\r\n\r\n{").await;
+        let _open = (!closes).then_some(upstream);
+        let answer = line.answer("GET").await;
+        answer.expect_problem(status, "upstream_unavailable");
+        let mut renewed = jar.clone();
+        renewed.take(&answer);
+        assert_ne!(renewed.value("cc-nx-g"), jar.value("cc-nx-g"), "the rotated token is lost");
+    }
 }

@@ -171,3 +171,18 @@ async fn attacks_66_and_67_what_ecom_sets_in_our_names_is_absorbed_and_believed_
     let metrics = world.metrics().await;
     assert!(metrics.contains("odd_dwsid"), "{metrics}");
 }
+
+#[tokio::test]
+async fn a_page_on_which_shoppers_sign_in_is_found_below_the_prefix_of_a_site() {
+    let ecom = StandIn::answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    let lines = "path_prefix = \"/de\"\necom.sign_in = [\"/on/demandware.store/leave/now\"]";
+    let world = World::with().site(lines).ecom(ecom.address).start().await;
+    let mut jar = Jar::default();
+    jar.take(&world.ask(get("/de/").document()).await);
+    for (path, asks) in [("stay/now", false), ("leave/now", true)] {
+        world.forget_calls();
+        let path = format!("/de/on/demandware.store/{path}");
+        world.ask(get(&path).document().cookies(&jar)).await.expect(200);
+        assert_eq!(!world.auth_calls().is_empty(), asks, "{path}: {:?}", world.auth_calls());
+    }
+}

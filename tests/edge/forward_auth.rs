@@ -1,5 +1,6 @@
 //! `GET /bff/auth` as nginx, Traefik and Envoy ask it, on the wire (attacks 94–97).
 
+use tandem::proxy::STRIPPED;
 use tandem::sandbox::{Fault, Times, Upstream};
 
 use crate::support::{
@@ -281,4 +282,29 @@ fn attack_97_the_recipes_take_over_every_header() {
     for name in ["cookie", "accept", "origin", "referer", "user-agent", "sec-purpose", "x-bff"] {
         assert!(asked.contains(&format!("- exact: {name}\n")), "{name}");
     }
+}
+
+/// What the proxy strips, a gateway that sends requests on itself must strip as well.
+#[test]
+fn attacks_53_and_58_the_recipes_strip_what_the_proxy_strips() {
+    let traefik = include_str!("../../config/traefik.yaml").to_lowercase();
+    let envoy = include_str!("../../config/envoy.yaml");
+    let nginx = include_str!("../../config/nginx.conf").to_lowercase();
+    let (_, traefik) = traefik.split_once("    no-overrides:\n").unwrap();
+    let (traefik, _) = traefik.split_once("    api:\n").unwrap();
+    let (_, envoy) = envoy.split_once("request_headers_to_remove:\n").unwrap();
+    let (envoy, _) = envoy.split_once("routes:\n").unwrap();
+    let (_, nginx) = nginx.split_once("auth_request /-/auth;").unwrap();
+    let (nginx, _) = nginx.split_once("location / {").unwrap();
+    for name in STRIPPED {
+        assert!(traefik.contains(&format!(" {name}: \"\"\n")), "Traefik: {name}");
+        assert!(envoy.contains(&format!("- {name}\n")), "Envoy: {name}");
+        assert!(nginx.contains(&format!("proxy_set_header {name} \"\";")), "nginx: {name}");
+    }
+    // nginx and Envoy drop names with an underscore.
+    for name in ["_sfdc_client_auth", "sfdc_refresh_token"] {
+        assert!(traefik.contains(&format!(" {name}: \"\"\n")), "Traefik: {name}");
+    }
+    // Envoy alone lets the client's own pass.
+    assert!(envoy.contains("- x-forwarded-host\n"));
 }

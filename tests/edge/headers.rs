@@ -1,7 +1,9 @@
 //! What an upstream is told about a request, and what of its answer reaches the browser
 //! (attacks 50, 53 to 58, 66).
 
-use crate::support::{Ask, Head, StandIn, World, get};
+use tandem::sandbox::Upstream;
+
+use crate::support::{Ask, CART, Head, StandIn, World, get};
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -99,6 +101,51 @@ async fn attack_54_of_a_trusted_proxys_chain_the_right_most_untrusted_address_is
         let asked = head.asked();
         assert_eq!(asked.last().unwrap().0.all("x-forwarded-for"), [chain]);
     }
+}
+
+#[tokio::test]
+async fn attack_50_the_instance_hears_the_shoppers_address_from_us_only() {
+    for (name, line) in [
+        ("x-client-ip", ""),
+        ("x-shopper-ip", "ocapi.client_ip_header = \"x-shopper-ip\""),
+        (
+            "x-shopper-ip",
+            "ocapi.client_ip_header = \"x-shopper-ip\"\nbridge.mode = \"hybrid-auth\"",
+        ),
+    ] {
+        let ecom = StandIn::answering(EMPTY).await;
+        let trusted = "trusted_proxies = [\"127.0.0.0/8\"]";
+        let world = World::with().server(trusted).ecom(ecom.address).site(line).start().await;
+        let forged = [(name, "6.6.6.6"), ("x_shopper.ip", "6.6.6.6"), ("connection", name)];
+        let ask = |path: &str| {
+            let ask = get(path).own_page().headers(&forged);
+            ask.header("x-forwarded-for", "203.0.113.7")
+        };
+        // A page, and what needs no session.
+        for path in [CART, "/on/demandware.static/app.js"] {
+            world.ask(ask(path)).await.expect(200);
+            let asked = ecom.asked();
+            let (top, _) = asked.last().unwrap();
+            assert_eq!(top.all(name), ["203.0.113.7"], "{line} {path}");
+            assert_eq!(top.header("x_shopper.ip").filter(|_| name != "x-client-ip"), None);
+        }
+        let jar = world.guest().await;
+        world.forget_calls();
+        let products = "/mobify/proxy/ocapi/s/RefArch/dw/shop/v24_5/products/brompton";
+        world.ask(ask(products).cookies(&jar)).await;
+        let calls = world.control().calls();
+        let ocapi = calls.iter().find(|call| call.operation.upstream() == Upstream::Ocapi);
+        assert_eq!(ocapi.unwrap().header(name), Some("203.0.113.7"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn attack_50_where_no_address_is_told_none_of_the_browsers_is() {
+    let ecom = StandIn::answering(EMPTY).await;
+    let off = "ocapi.client_ip_header = \"\"";
+    let world = World::with().ecom(ecom.address).site(off).start().await;
+    world.ask(get(CART).own_page().header("x-client-ip", "6.6.6.6")).await.expect(200);
+    assert_eq!(ecom.asked().last().unwrap().0.header("x-client-ip"), None);
 }
 
 #[tokio::test]

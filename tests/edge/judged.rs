@@ -48,6 +48,51 @@ async fn promise_6_files_crawlers_prefetches_and_preflights_pass_at_once_without
 }
 
 #[tokio::test]
+async fn what_is_for_registered_shoppers_cannot_be_had_by_an_ending_or_a_header() {
+    let rules = "routes.rules = [\n\
+                 { path = \"/members\", token = \"registered\" },\n\
+                 { path = \"/mobify/proxy/api/product/\", token = \"registered\" },\n]";
+    for gateway in GATEWAYS {
+        let world = gateway.shop().site(rules).start().await;
+        let jar = world.guest().await;
+        for ask in [
+            gateway.asks("GET", "/members/list.json").own_page(),
+            gateway.asks("GET", "/members").own_page().header("sec-purpose", "prefetch"),
+            gateway.asks("GET", "/members").document().header("sec-purpose", "prefetch"),
+            gateway.asks("GET", "/members").document().header("user-agent", CRAWLER),
+            gateway.asks("GET", PRODUCT).own_page().header("user-agent", CRAWLER),
+            gateway.asks("GET", PRODUCT).own_page().header("sec-purpose", "prefetch"),
+        ] {
+            tells_nothing(world.ask(ask.cookies(&jar)).await.expect(401));
+        }
+        let jar = world.registered().await;
+        for target in ["/members", "/members/list.json", PRODUCT] {
+            let ask = gateway.asks("GET", target).own_page().cookies(&jar);
+            gateway.expect_allowed(&world.ask(ask).await);
+        }
+        let preflight = gateway.asks("OPTIONS", "/members");
+        gateway.expect_allowed(&world.ask(preflight).await);
+    }
+}
+
+#[tokio::test]
+async fn rules_for_pages_of_ecom_hold_behind_a_gateway_too() {
+    let rule = |need: &str| format!("routes.rules = [{{ path = \"{CART}\", {need} }}]");
+    for gateway in GATEWAYS {
+        let world = gateway.shop().site(&rule("token = \"optional\"")).start().await;
+        gateway.expect_allowed(&world.ask(gateway.asks("GET", CART).document()).await);
+        let world = gateway
+            .shop()
+            .site(&format!("bridge.time = \"on-demand\"\n{}", rule("bridge = false")))
+            .start()
+            .await;
+        let jar = world.guest().await.without("dwsid");
+        let answer = world.ask(gateway.asks("GET", CART).document().cookies(&jar)).await;
+        gateway.expect_allowed(&answer);
+    }
+}
+
+#[tokio::test]
 async fn a_page_without_what_it_needs_is_left_for_our_own_address_and_nobody_is_asked() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;

@@ -13,6 +13,7 @@ mod headers;
 mod http2;
 mod judged;
 mod limits;
+mod patience;
 mod problems;
 mod proxying;
 mod quiet;

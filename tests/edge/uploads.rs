@@ -74,13 +74,13 @@ async fn an_upload_is_taken_no_faster_than_the_head_takes_it() {
 async fn an_upload_may_take_longer_than_an_answer_as_long_as_it_moves() {
     let (world, head) = with_head("proxy_timeout_ms = 200").await;
     let mut line = world.line().await;
-    line.write(post("/upload").own_page().header("content-length", "8").bytes()).await;
+    line.write(post("/upload").own_page().header("content-length", "8192").bytes()).await;
     let (mut upstream, _) = head.asked().await;
     for _ in 0..8 {
         assert!(line.is_silent_for(Duration::from_millis(100)).await);
-        line.write("x").await;
+        line.write([b'x'; 1024]).await;
     }
-    assert_eq!(upstream.take(8).await, b"xxxxxxxx");
+    assert_eq!(upstream.take(8192).await, [b'x'; 8192]);
     upstream.write("HTTP/1.1 204 No Content\r\n\r\n").await;
     line.answer("POST").await.expect(204);
 }

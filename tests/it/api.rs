@@ -352,6 +352,19 @@ async fn crawlers_may_share_one_guest_who_is_never_bridged() {
 }
 
 #[tokio::test]
+async fn attack_69_a_crawler_reads_nothing_that_is_for_registered_shoppers() {
+    for crawlers in ["without-session", "shared-guest"] {
+        let rule = format!(
+            "path = \"/mobify/proxy/api/\"\ntoken = \"registered\"\ncrawlers = \"{crawlers}\""
+        );
+        let world = Setup::private().with_route(&rule).start().await;
+        let asking = looks(&world.browser()).header("user-agent", "Googlebot/2.1");
+        asking.await.problem(401, "login_required");
+        world.has_called(&[]);
+    }
+}
+
+#[tokio::test]
 async fn a_page_of_another_site_can_neither_write_nor_read() {
     let (world, browser) = landed(&Setup::private()).await;
     let asking = fills(&browser).header("sec-fetch-site", "cross-site");

@@ -96,6 +96,33 @@ async fn what_slas_does_not_take_changes_nothing() {
 }
 
 #[tokio::test]
+async fn promise_10_a_session_that_was_signed_out_here_gets_no_tokens_again() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    browser.visits("/").await.expect(200);
+    browser.logs_in(JO).await.expect(200);
+    let dwsid = browser.holds("dwsid");
+    browser.posts("/bff/logout").await.expect(200);
+    let body = json!({"dwsid": dwsid, "login_id": JO.0});
+    browser.posts_json("/bff/bridge", &body).await.problem(401, "bad_credentials");
+}
+
+#[tokio::test]
+async fn promise_2_a_guest_of_ecom_does_not_take_the_place_of_a_registered_shopper() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    browser.visits("/").await.expect(200);
+    browser.logs_in(JO).await.expect(200);
+    let guest = world.control().new_ecom_visitor();
+    let signed = world.control().sign_dw_session(&guest).unwrap();
+    world.calls();
+    let page = browser.posts_json("/bff/bridge", &json!({"dwsgst": signed})).await.expect(200);
+    assert_eq!(page.json()["customer_type"], "registered");
+    world.has_called(&[]);
+    browser.is_registered(JO.0, true);
+}
+
+#[tokio::test]
 async fn a_client_without_the_scope_is_told_so_by_name() {
     for said in [
         r#"{"error":"invalid_scope","error_description":"sfcc.session_bridge is missing"}"#,

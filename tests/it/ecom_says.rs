@@ -1,6 +1,6 @@
 //! Shoppers sign in, register and sign out on ECOM's own pages, and the Head knows.
 
-use tandem::sandbox::Operation;
+use tandem::sandbox::{Fault, Operation, Times};
 
 use crate::support::{Browser, JO, Mode, Page, SAM, Setup, World, controller};
 
@@ -152,8 +152,73 @@ async fn what_the_cartridge_sets_is_not_what_scripts_may_read() {
 }
 
 #[tokio::test]
+async fn promise_4_a_session_made_for_a_sign_in_page_reaches_the_browser_and_its_form_is_taken() {
+    for setup in [Setup::private(), Setup::private().on_demand()] {
+        let setup = setup.with_site("ecom.sign_in", "Login-Show,Account-Login");
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        browser.visits("/").await.expect(200);
+        world.minutes_pass(45);
+        signs_in(&browser, JO).await.expect(302);
+        browser.is_registered(JO.0, true);
+    }
+}
+
+#[tokio::test]
+async fn promise_2_an_outage_that_only_the_cartridge_sees_signs_nobody_out() {
+    let world = Setup::private().with_plugin_slas().start().await;
+    let browser = on_ecom(&world).await;
+    signs_in(&browser, JO).await.expect(302);
+    world.control().expire_dw(&browser.holds("dwsid"));
+    let down = Fault::Status(503, None);
+    world.control().fault(Operation::TokenRefresh, down, 1);
+    browser.visits(&controller("Account-Show")).await;
+    browser.visits(&controller("Account-Show")).await.expect(200);
+    browser.is_registered(JO.0, true);
+}
+
+#[tokio::test]
+async fn promise_1_a_sign_in_that_cannot_be_checked_now_is_made_good_by_the_next_page() {
+    for setup in kinds() {
+        let world = setup.clone().start().await;
+        let browser = on_ecom(&world).await;
+        world.control().fault(Operation::Jwks, Fault::Status(503, None), Times::Always);
+        signs_in(&browser, JO).await.expect(302);
+        browser.visits(&controller("Account-Show")).await.expect(200);
+        browser.is_registered(JO.0, true);
+    }
+}
+
+#[tokio::test]
+async fn attack_15_a_token_planted_by_a_sibling_host_is_nobodys_where_ecom_is_behind_us() {
+    let world = Setup::private().start().await;
+    let (victim, attacker) = (world.browser(), world.browser());
+    victim.visits("/").await.expect(200);
+    let guest = victim.is_guest(true);
+    world.minutes_pass(1);
+    attacker.visits("/").await.expect(200);
+    attacker.logs_in(JO).await.expect(200);
+    let token = attacker.holds("token");
+    victim.is_given("cc-at", &token[..1199]).is_given("cc-at_2", &token[1199..]);
+    victim.visits("/").await.expect(200);
+    assert_eq!(victim.is_guest(true), guest);
+    assert_eq!(victim.cookie("cc-at"), None);
+}
+
+#[tokio::test]
+async fn promise_9_a_form_that_a_script_sends_by_get_is_not_sent_into_another_session() {
+    let world = Setup::private().start().await;
+    let browser = on_ecom(&world).await;
+    world.minutes_pass(45);
+    let coupon = format!("{}?csrf_token=x&code=y", controller("Cart-AddCoupon"));
+    let pages = world.control().count(Operation::EcomPage);
+    browser.calls(&coupon).await.problem(401, "session_expired");
+    assert_eq!(world.control().count(Operation::EcomPage), pages);
+}
+
+#[tokio::test]
 async fn a_token_that_an_unfronted_ecom_hands_over_is_taken_over_without_a_call() {
-    for setup in Setup::clients() {
+    for setup in Setup::clients().map(Setup::beside_ecom) {
         let world = setup.clone().start().await;
         let (browser, other) = (world.browser(), world.browser());
         browser.visits("/").await.expect(200);
@@ -182,7 +247,7 @@ async fn a_token_that_an_unfronted_ecom_hands_over_is_taken_over_without_a_call(
 
 #[tokio::test]
 async fn a_token_handed_over_that_is_older_or_forged_is_not_taken_over() {
-    let world = Setup::private().start().await;
+    let world = Setup::private().beside_ecom().start().await;
     let (browser, other) = (world.browser(), world.browser());
     other.visits("/").await.expect(200);
     let older = other.holds("token");
@@ -205,7 +270,7 @@ async fn a_token_handed_over_that_is_older_or_forged_is_not_taken_over() {
 
 #[tokio::test]
 async fn the_word_refresh_from_an_unfronted_ecom_ends_the_registered_session() {
-    let world = Setup::private().start().await;
+    let world = Setup::private().beside_ecom().start().await;
     let browser = world.browser();
     browser.visits("/").await.expect(200);
     browser.logs_in(JO).await.expect(200);

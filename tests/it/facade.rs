@@ -219,6 +219,25 @@ async fn promise_2_an_outage_signs_nobody_out_even_if_the_head_gives_up() {
 }
 
 #[tokio::test]
+async fn promise_2_an_outage_at_a_call_with_the_token_is_no_missing_token() {
+    for setup in Setup::clients() {
+        let world = setup.clone().start().await;
+        let browser = world.browser();
+        signs_in(&browser, setup.client, JO).await.expect(200);
+        world.minutes_pass(40);
+        world.control().fault(Operation::TokenRefresh, Fault::Status(503, None), 10);
+        let user = slas(setup.client, "userinfo?channel_id=RefArch");
+        browser.calls(&user).await.problem(503, "upstream_unavailable");
+        assert!(browser.cookie("cc-nx").is_some(), "{setup}: still signed in");
+        world.control().heal();
+        world.control().revoke_refresh(&browser.holds("cc-nx"));
+        world.minutes_pass(2);
+        browser.calls(&user).await.problem(401, "session_expired");
+        assert_eq!(browser.cookie("cc-nx"), None, "{setup}");
+    }
+}
+
+#[tokio::test]
 async fn a_logout_ends_both_worlds_and_begins_nothing() {
     for setup in Setup::clients() {
         let world = setup.clone().start().await;

@@ -27,4 +27,5 @@ mod preview;
 mod profiles;
 mod races;
 mod returning;
+mod rules;
 mod session_route;

@@ -11,8 +11,13 @@ pub(super) fn stays_here(name: &HeaderName) -> bool {
     if !name.contains(['_', '.']) {
         return is_ours(name);
     }
-    let dashed = name.replace(['_', '.'], "-");
+    let dashed = dashed(name);
     is_ours(&dashed) || is_spoken_for(&dashed)
+}
+
+/// The name as the most generous of those servers reads it.
+pub(super) fn dashed(name: &str) -> String {
+    name.replace(['_', '.'], "-")
 }
 
 /// Headers that browsers may send under this very name, but not under one that looks like it.
@@ -34,10 +39,8 @@ fn is_spoken_for(dashed: &str) -> bool {
 
 fn is_ours(dashed: &str) -> bool {
     is_for_one_hop(dashed)
-        || is_word_of_a_proxy(dashed)
-        || is_method_override(dashed)
-        || is_identity(dashed)
-        || is_credential(dashed)
+        || STRIPPED.contains(&dashed)
+        || PREFIXES.iter().any(|prefix| dashed.starts_with(prefix))
 }
 
 /// RFC 9110 section 7.6.1, and what older implementations add. `Trailer` is not one of them: it
@@ -60,64 +63,83 @@ fn is_for_one_hop(dashed: &str) -> bool {
     )
 }
 
-/// A proxy's word about the client or about the request: only ours counts for what is behind us.
-fn is_word_of_a_proxy(dashed: &str) -> bool {
-    matches!(
-        dashed,
-        "cf-connecting-ip"
-            | "cf-connecting-ipv6"
-            | "cf-pseudo-ipv4"
-            | "client-ip"
-            | "cluster-client-ip"
-            | "fastly-client-ip"
-            | "forwarded"
-            | "forwarded-for"
-            | "proxy"
-            | "remote-addr"
-            | "true-client-ip"
-            | "via"
-            | "x-client-ip"
-            | "x-cluster-client-ip"
-            | "x-host"
-            | "x-original-forwarded-for"
-            | "x-original-host"
-            | "x-original-uri"
-            | "x-original-url"
-            | "x-override-url"
-            | "x-real-ip"
-            | "x-remote-addr"
-            | "x-rewrite-url"
-            | "x-upstream"
-    ) || dashed.starts_with("x-forwarded")
-}
+/// No header whose name begins like this goes on.
+const PREFIXES: [&str; 4] = ["x-auth-request-", "x-bff-", "x-forwarded", "x-middleware-"];
 
-/// A method is what the request line says: what was judged as a GET must not become a DELETE.
-fn is_method_override(dashed: &str) -> bool {
-    matches!(
-        dashed,
-        "x-dw-http-method-override"
-            | "x-http-method"
-            | "x-http-method-override"
-            | "x-method-override"
-    )
-}
-
-/// Who somebody is, as gateways tell what is behind them, and what frameworks tell themselves.
-fn is_identity(dashed: &str) -> bool {
-    matches!(dashed, "remote-user" | "x-remote-user")
-        || ["x-bff-", "x-auth-request-", "x-middleware-"]
-            .iter()
-            .any(|prefix| dashed.starts_with(prefix))
-}
-
-/// Credentials that only we send.
-fn is_credential(dashed: &str) -> bool {
-    matches!(
-        dashed,
-        "sfdc-dwsid"
-            | "sfdc-refresh-token"
-            | "-sfdc-client-auth"
-            | "x-slas-client-auth"
-            | "x-grant-type"
-    )
-}
+/// Whatever a browser says under these names never goes on; those of [`PREFIXES`] that are known to
+/// be believed by somebody are among them. A gateway that sends requests on itself must strip them
+/// too. Those that every gateway sets itself are not here.
+pub const STRIPPED: &[&str] = &[
+    // A proxy's word about the client or about the request: only ours counts for what is behind us.
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "cf-pseudo-ipv4",
+    "client-ip",
+    "cluster-client-ip",
+    "fastly-client-ip",
+    "forwarded",
+    "forwarded-for",
+    "proxy",
+    "remote-addr",
+    "true-client-ip",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-forwarded",
+    "x-forwarded-by",
+    "x-forwarded-client-cert",
+    "x-forwarded-method",
+    "x-forwarded-path",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-forwarded-tls-client-cert",
+    "x-forwarded-tls-client-cert-info",
+    "x-forwarded-uri",
+    "x-host",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-original-uri",
+    "x-original-url",
+    "x-override-url",
+    "x-real-ip",
+    "x-remote-addr",
+    "x-rewrite-url",
+    "x-upstream",
+    // A method is what the request line says: what was judged as a GET must not become a DELETE.
+    "x-dw-http-method-override",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    // Who somebody is, as gateways tell what is behind them, and what frameworks tell themselves.
+    "remote-user",
+    "x-auth-request-access-token",
+    "x-auth-request-email",
+    "x-auth-request-groups",
+    "x-auth-request-preferred-username",
+    "x-auth-request-redirect",
+    "x-auth-request-user",
+    "x-bff-site",
+    "x-forwarded-access-token",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
+    "x-forwarded-user",
+    "x-middleware-invoke",
+    "x-middleware-next",
+    "x-middleware-override-headers",
+    "x-middleware-prefetch",
+    "x-middleware-rewrite",
+    "x-middleware-set-cookie",
+    "x-middleware-subrequest",
+    "x-middleware-subrequest-id",
+    "x-remote-user",
+    // Credentials that only we send.
+    "-sfdc-client-auth",
+    "sfdc-dwsid",
+    "sfdc-refresh-token",
+    "x-grant-type",
+    "x-slas-client-auth",
+];

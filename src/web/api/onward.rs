@@ -15,7 +15,7 @@ use crate::session::names::{DWSID, is_dw_companion};
 use crate::session::read::{pair_of, pairs_in};
 use crate::site::Site;
 use crate::web::arrival::{Arrival, Travelled};
-use crate::web::hop::origin;
+use crate::web::hop::{address_header, origin, shoppers_address};
 use crate::web::notes::RequestId;
 
 /// Said to us, or of the page: OCAPI refuses calls that bring an `Origin`.
@@ -42,11 +42,14 @@ impl Call {
         response
     }
 
-    async fn send(&self, upload: Upload, set: HeaderMap) -> Result<Response, Problem> {
+    async fn send(&self, upload: Upload, mut set: HeaderMap) -> Result<Response, Problem> {
         let to = origin(&self.site, self.route.kind).ok_or(Problem::NotFound)?;
         let target = PathAndQuery::try_from(self.target.as_str());
         let target = target.map_err(|_| Problem::BadRequest("The path is not one."))?;
         let id = self.parts.extensions.get::<RequestId>();
+        let told = address_header(&self.site, self.route.kind);
+        set.extend(shoppers_address(told, &self.parts));
+        let remove: Vec<HeaderName> = STAYS.iter().chain(told).cloned().collect();
         let outgoing = Outgoing {
             to,
             public_origin: &self.site.config.public_origin,
@@ -56,7 +59,7 @@ impl Call {
             body: upload.into_body(),
             cookies: foreign_cookies(&self.site, &self.parts.headers),
             set,
-            remove: &STAYS,
+            remove: &remove,
             timeout: self.route.timeout,
             request_id: id.map(|id| id.0.as_str()).unwrap_or_default(),
         };

@@ -8,6 +8,7 @@ use crate::flow::{
 use crate::problem::Problem;
 use crate::retired::Reason;
 use crate::session::judge;
+use crate::session::offer::OfferedRefresh;
 
 impl Arrival {
     /// As [`travel`](Self::travel), to ECOM, from where `before` ended: its DW session has turned
@@ -74,6 +75,13 @@ impl Arrival {
         }
     }
 
+    /// Leaves a refresh token that an upstream handed over, and that cannot be exchanged now, to the
+    /// next request. It may be the only one that still works.
+    pub(in crate::web) fn lend(&self, offered: &OfferedRefresh, travelled: &mut Travelled) {
+        travelled.changes.lend(&self.site.names, offered);
+        self.seal(&mut travelled.changes);
+    }
+
     /// Gets tokens for a DW session that ECOM vouches for.
     pub(in crate::web) async fn travel_over(&self, claim: DwClaim) -> Result<Travelled, Problem> {
         let ending =
@@ -97,9 +105,7 @@ impl Arrival {
         if ending.tokens == TokenChange::Keep {
             ending.tokens = before.tokens.clone();
         }
-        if ending.dw == DwChange::Keep {
-            ending.dw = before.dw.clone();
-        }
+        ending.dw = after(before.dw.clone(), ending.dw);
         ending.session_expired |= before.session_expired;
         let travelled = self.finish(ending, remember)?;
         self.retire_what_ecom_ended(&travelled.ending);
@@ -116,5 +122,18 @@ impl Arrival {
             DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt => self.retire_tokens(reason),
             DwChange::Set { .. } | DwChange::Drop | DwChange::Missing(_) => self.retire(reason),
         }
+    }
+}
+
+/// What becomes of the DW session by two changes, one after the other. A session that was made by
+/// the first still has to reach the browser.
+fn after(first: DwChange, second: DwChange) -> DwChange {
+    match (first, second) {
+        (first, DwChange::Keep) => first,
+        (DwChange::Set { cookies, .. }, DwChange::Confirm(owner)) => {
+            DwChange::Set { cookies, owner }
+        }
+        (set @ DwChange::Set { .. }, DwChange::Doubt) => set,
+        (_, second) => second,
     }
 }

@@ -26,7 +26,10 @@ const TOLD: [HeaderName; 8] = [
 ];
 
 /// Everything SLAS says but for its cookies, for a server that keeps the tokens itself.
-pub(super) fn whole(reply: &Reply) -> Response {
+pub(super) fn whole(operation: Operation, reply: &Reply) -> Response {
+    if tells_of_account(operation, reply) {
+        return StatusCode::OK.into_response();
+    }
     let mut response = (reply.status, reply.body.clone()).into_response();
     response.headers_mut().remove(CONTENT_TYPE);
     if let Some(kind) = reply.headers.get(CONTENT_TYPE) {
@@ -37,8 +40,7 @@ pub(super) fn whole(reply: &Reply) -> Response {
 
 /// An answer by which no tokens come: redirects as they are, errors without what may be a secret.
 pub(super) fn without_tokens(operation: Operation, reply: &Reply) -> Response {
-    if operation == Operation::PasswordlessLogin && reply.status == StatusCode::NOT_FOUND {
-        // Whether somebody has an account is nobody's business.
+    if tells_of_account(operation, reply) {
         return StatusCode::OK.into_response();
     }
     if reply.status.is_client_error() {
@@ -52,6 +54,12 @@ pub(super) fn without_tokens(operation: Operation, reply: &Reply) -> Response {
         }
         _ => tell(reply.status.into_response(), &reply.headers),
     }
+}
+
+/// Whether an answer says that nobody has such an account, which is nobody's business: a server
+/// that renders pages would only pass it on.
+fn tells_of_account(operation: Operation, reply: &Reply) -> bool {
+    operation == Operation::PasswordlessLogin && reply.status == StatusCode::NOT_FOUND
 }
 
 /// The tokens of a refresh, as SLAS would say it.

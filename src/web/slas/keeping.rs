@@ -1,6 +1,6 @@
 //! Tokens that pass through become the browser's, or leave it.
 
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde_json::Value;
 
 use super::said::Message;
@@ -13,6 +13,7 @@ use crate::retired::Reason;
 use crate::session::{CustomerType, Grant};
 use crate::upstream::http::Reply;
 use crate::web::arrival::Travelled;
+use crate::web::tokens::dressed;
 
 impl Facade {
     /// Tokens become cookies, and leave the body where scripts must not see them.
@@ -39,7 +40,7 @@ impl Facade {
             body::strip(&mut said);
         }
         let response = answer::json(reply.status, &said, &reply.headers);
-        Ok(self.dressed(response, Some(&travelled)))
+        Ok(dressed(&self.arrival, &travelled, response))
     }
 
     /// What the browser holds from now on.
@@ -66,7 +67,7 @@ impl Facade {
         let travelled = tokio::time::timeout(self.app.server.request_timeout / 2, journey)
             .await
             .unwrap_or_else(|_| self.arrival.finish(flow::signed_out_here(), None))?;
-        Ok(self.dressed(answer::signed_out().into_response(), Some(&travelled)))
+        Ok(dressed(&self.arrival, &travelled, answer::signed_out()))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::drive;
 use crate::flow::{Access, Intent, Outcome, RefreshAnswer, TokenChange};
 use crate::ids::RefreshToken;
 use crate::problem::Problem;
+use crate::web::tokens::dressed;
 
 impl Facade {
     /// Exchanges the refresh token of the cookie; one that a caller `given` counts only without.
@@ -35,7 +36,7 @@ impl Facade {
             },
             (TokenChange::Drop, _) => answer::invalid_refresh_token(),
         };
-        Ok(self.dressed(response, Some(&travelled)))
+        Ok(dressed(&self.arrival, &travelled, response))
     }
 
     async fn renew_given(&self, token: &RefreshToken) -> Result<Response, Problem> {
@@ -50,6 +51,6 @@ impl Facade {
         }
         let response = answer::tokens(&grant, &self.arrival);
         let travelled = self.receive(*grant)?;
-        Ok(self.dressed(response, Some(&travelled)))
+        Ok(dressed(&self.arrival, &travelled, response))
     }
 }

@@ -33,6 +33,7 @@ pub(crate) struct Plan {
     more: String,
     head: Option<String>,
     ecom: Option<SocketAddr>,
+    ocapi: Option<SocketAddr>,
     public_client: bool,
     alone: bool,
 }
@@ -164,6 +165,12 @@ impl Plan {
         self
     }
 
+    /// Another OCAPI than the simulator's.
+    pub(crate) fn ocapi(mut self, address: SocketAddr) -> Self {
+        self.ocapi = Some(address);
+        self
+    }
+
     /// A SLAS client without a secret.
     pub(crate) fn public_client(mut self) -> Self {
         self.public_client = true;
@@ -187,12 +194,12 @@ impl Plan {
 
     /// The configuration file for this plan.
     pub(crate) fn config(&self, sandbox: &Sandbox) -> String {
-        let Self { server, site, more, head, ecom, public_client, alone } = self;
+        let Self { server, site, more, head, ecom, ocapi, public_client, alone } = self;
         let address = if *alone { "127.0.0.77" } else { "127.0.0.1" };
         let options = Options::default();
         let head = head.clone().unwrap_or_else(|| format!("http://{}", sandbox.head()));
         let instance = sandbox.instance();
-        let ecom = ecom.unwrap_or(instance);
+        let (ecom, ocapi) = (ecom.unwrap_or(instance), ocapi.unwrap_or(instance));
         format!(
             r#"
             [server]
@@ -206,7 +213,7 @@ impl Plan {
             id = "RefArch"
             hosts = ["{HOST}"]
             public_origin = "{ORIGIN}"
-            ocapi.base_url = "http://{instance}"
+            ocapi.base_url = "http://{ocapi}"
             routes.head = "{head}"
             routes.ecom = "http://{ecom}"
             {slas}

@@ -65,6 +65,7 @@ pub(crate) struct Setup {
     options: Options,
     settings: Vec<(String, String)>,
     rules: String,
+    fronts_ecom: bool,
 }
 
 impl Setup {
@@ -78,7 +79,8 @@ impl Setup {
         let ecom = if hybrid_auth { EcomKind::HybridAuth } else { EcomKind::Plain };
         let options =
             Options { redirect_uri, hybrid_auth, ecom, ecom_client, ..Options::default() };
-        Self { client, mode, time, options, settings: Vec::new(), rules: String::new() }
+        let (settings, rules) = (Vec::new(), String::new());
+        Self { client, mode, time, options, settings, rules, fronts_ecom: true }
     }
 
     /// A private client that bridges when a shopper lands: what the defaults say.
@@ -139,6 +141,12 @@ impl Setup {
     /// ECOM has the `plugin_slas` cartridge, and nobody told Tandem.
     pub(crate) fn with_cartridge_alone(mut self) -> Self {
         self.options.ecom = EcomKind::PluginSlas;
+        self
+    }
+
+    /// ECOM is not behind Tandem, but beside it.
+    pub(crate) fn beside_ecom(mut self) -> Self {
+        self.fronts_ecom = false;
         self
     }
 
@@ -247,6 +255,7 @@ impl Setup {
         };
         match self.mode {
             Mode::None => setup.settings,
+            _ if !self.fronts_ecom => setup.settings,
             Mode::Classic | Mode::Hybrid => setup.with_site("routes.ecom", &instance).settings,
         }
     }
