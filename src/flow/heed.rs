@@ -59,7 +59,7 @@ pub fn heed(facts: Facts, says: EcomSays) -> Step {
             by_page(facts, page, dw)
         }
         Some(HandOver::Unreadable) if facts.policy.mode == BridgeMode::HybridAuth => {
-            // Session and tokens have changed together, to we cannot say whose.
+            // Session and tokens have changed together, and we cannot say whose they are.
             begin(facts, page, dw).ended(Outcome::Ready, DwChange::Drop)
         }
         Some(HandOver::Nobody) => gone(begin(facts, page, dw)),
