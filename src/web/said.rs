@@ -34,8 +34,10 @@ impl Hop {
             tracing::warn!("an upstream sets a dwsid that is none, or two of them");
             self.arrival.site.metrics.cookie_filtered("odd_dwsid");
         }
-        let sent = self.sent_dwsid(travelled);
-        let other_dw = offer.dw.clone().filter(|dw| Some(dw.dwsid.expose()) != sent.as_deref());
+        let is_other = |dw: &DwCookies| {
+            self.sent_dwsid(travelled).is_none_or(|sent| sent != dw.dwsid.expose())
+        };
+        let other_dw = offer.dw.clone().filter(is_other);
         Said { page: self.page(response.status()), other_dw, offer }
     }
 
