@@ -50,7 +50,7 @@ impl Warm {
             bridged: Some(access.tag()),
             dw: Some(DwMemory {
                 dwsid: dwsid.tag(),
-                owner: owner.clone(),
+                owner: Some(owner.clone()),
                 born: NOW.plus(-60),
                 used: NOW.plus(-60),
             }),

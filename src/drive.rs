@@ -8,6 +8,7 @@ use crate::flow::{
     RefreshAsk, SignInAnswer, SignInAsk, Step, Trouble,
 };
 use crate::ids::{Dwsid, RefreshToken, Tag};
+use crate::session::Grant;
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::flight::Source;
@@ -103,12 +104,17 @@ async fn travel(site: Arc<Site>, mut step: Step, luggage: Luggage) -> Report {
 }
 
 async fn refresh(site: &Arc<Site>, ask: RefreshAsk, context: &CallContext) -> Step {
-    let answer = renew(site, &ask.token, ask.dwsid.as_ref(), ask.spent, context).await;
+    let (token, dwsid) = (&ask.token, ask.dwsid.as_ref());
+    let answer = if ask.is_for_logout() {
+        exchange(site, token, dwsid, ask.spent, context).await
+    } else {
+        renew(site, token, dwsid, ask.spent, context).await
+    };
     ask.hear(answer)
 }
 
-/// Exchanges a refresh token: once, whoever asks. An earlier exchange that brought the access token
-/// `spent` is no answer.
+/// Exchanges a refresh token: once, whoever asks. Tokens of a session that another tab has left
+/// since they were made are none.
 pub async fn renew(
     site: &Arc<Site>,
     token: &RefreshToken,
@@ -116,7 +122,25 @@ pub async fn renew(
     spent: Option<Tag>,
     context: &CallContext,
 ) -> RefreshAnswer {
-    let exchange = {
+    match exchange(site, token, dwsid, spent, context).await {
+        RefreshAnswer::Granted(grant) if has_ended(site, &grant) => RefreshAnswer::Refused,
+        answer => answer,
+    }
+}
+
+fn has_ended(site: &Site, grant: &Grant) -> bool {
+    site.revocations.has_ended(&grant.claims, site.clock.monotonic())
+}
+
+/// An earlier exchange that brought the access token `spent` is no answer.
+async fn exchange(
+    site: &Arc<Site>,
+    token: &RefreshToken,
+    dwsid: Option<&Dwsid>,
+    spent: Option<Tag>,
+    context: &CallContext,
+) -> RefreshAnswer {
+    let call = {
         let (site, context) = (Arc::clone(site), context.clone());
         let (token, dwsid) = (token.clone(), dwsid.cloned());
         move || async move {
@@ -133,7 +157,7 @@ pub async fn renew(
         RefreshAnswer::Granted(grant) => Some(grant.access.tag()) != spent,
         RefreshAnswer::Refused | RefreshAnswer::Unavailable(_) => true,
     };
-    let joined = site.refreshes.join(token.tag(), is_news, exchange, keep_refresh);
+    let joined = site.refreshes.join(token.tag(), is_news, call, keep_refresh);
     // The exchange itself may take longer; its answer then waits for the next request.
     let (source, answer) =
         tokio::time::timeout(site.patience, joined).await.unwrap_or((Source::Asked, None));

@@ -22,6 +22,7 @@ mod journey;
 mod receive;
 mod sign_in;
 mod sign_out;
+mod speaker;
 
 pub use answers::{
     AdoptAnswer, BasketAnswer, BridgeAnswer, Cause, GuestAnswer, ProbeAnswer, RefreshAnswer,
@@ -40,6 +41,7 @@ pub use facts::{
 pub use heed::{EcomPage, EcomSays, HandOver, heed};
 pub use receive::{receive, unchanged};
 pub use sign_out::signed_out_here;
+pub use speaker::Speaker;
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]

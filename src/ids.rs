@@ -167,8 +167,16 @@ secret! {
     DwSignature, longest 4000
 }
 
+impl Usid {
+    /// A fingerprint of the SLAS session.
+    #[must_use]
+    pub fn tag(&self) -> Tag {
+        Tag::of(self.as_str())
+    }
+}
+
 /// The first 128 bits of a secret's SHA-256: enough to recognise it, useless for rebuilding it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag([u8; 16]);
 
 impl Tag {

@@ -12,15 +12,15 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drive;
+mod expiring_map;
 pub mod facade;
 pub mod flow;
-mod forgetful;
 pub mod ids;
 pub mod metrics;
 pub mod peer;
 pub mod problem;
 pub mod proxy;
-pub mod retired;
+pub mod revocations;
 pub mod route;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -6,6 +6,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
@@ -18,6 +19,13 @@ pub struct Metrics {
     journeys: Family<JourneyLabels, Counter>,
     refreshes: Family<RefreshLabels, Counter>,
     cookies_filtered: Family<ReasonLabels, Counter>,
+    remembered_bytes: Family<KindLabels, Gauge>,
+    remembered_limit_bytes: Family<KindLabels, Gauge>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -66,6 +74,8 @@ impl Default for Metrics {
             journeys: Family::default(),
             refreshes: Family::default(),
             cookies_filtered: Family::default(),
+            remembered_bytes: Family::default(),
+            remembered_limit_bytes: Family::default(),
             registry: Registry::default(),
         };
         registry.register("requests", "Requests answered", metrics.requests.clone());
@@ -85,6 +95,16 @@ impl Default for Metrics {
             "cookies_filtered",
             "Cookies of upstreams that did not pass, or not as they were",
             metrics.cookies_filtered.clone(),
+        );
+        registry.register(
+            "remembered_bytes",
+            "Memory taken by what is remembered between requests",
+            metrics.remembered_bytes.clone(),
+        );
+        registry.register(
+            "remembered_limit_bytes",
+            "The most that may be taken",
+            metrics.remembered_limit_bytes.clone(),
         );
         Self { registry, ..metrics }
     }
@@ -128,6 +148,14 @@ impl Metrics {
     /// Counts a cookie of an upstream that did not pass as it was.
     pub fn cookie_filtered(&self, reason: &'static str) {
         self.cookies_filtered.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// The gauge of what is remembered of one kind, to whose `limit` in bytes one more site adds.
+    #[must_use]
+    pub fn remembered(&self, kind: &'static str, limit: usize) -> Gauge {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.remembered_limit_bytes.get_or_create(&KindLabels { kind }).inc_by(limit);
+        self.remembered_bytes.get_or_create(&KindLabels { kind }).clone()
     }
 
     /// Everything in the OpenMetrics text format.

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 pub mod dw;
 pub mod frame;
 pub mod judge;
+pub mod logged_out;
 pub mod memory;
 pub mod names;
 pub mod offer;
+pub mod ownership;
 pub mod read;
 pub mod token;
 pub mod write;
@@ -83,6 +85,17 @@ impl Grant {
         let refresh = self.refresh.as_ref().map(|refresh| refresh.token.tag());
         refresh.into_iter().chain([self.access.tag()]).collect()
     }
+
+    /// The bytes it holds on the heap, near enough.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let refresh = self.refresh.as_ref().map_or(0, |refresh| refresh.token.expose().len());
+        let id_token = self.extras.id_token.as_ref().map_or(0, |token| token.expose().len());
+        let dw = self.dw.as_ref().map_or(0, DwCookies::heap_bytes);
+        // Ids, the login, and what each allocation costs.
+        let claims = 512;
+        size_of::<Self>() + self.access.expose().len() + refresh + id_token + dw + claims
+    }
 }
 
 /// A refresh token and the seconds it still lives.
@@ -108,6 +121,17 @@ impl DwCookies {
     #[must_use]
     pub fn tag(&self) -> Tag {
         self.dwsid.tag()
+    }
+
+    /// The bytes it holds on the heap, near enough.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let length = |value: &DwValue| value.expose().len();
+        let companion = |companion: &DwCompanion| {
+            let value = companion.value.as_ref().map_or(0, length);
+            size_of::<DwCompanion>() + companion.name.len() + value
+        };
+        self.dwsid.expose().len() + self.companions.iter().map(companion).sum::<usize>()
     }
 }
 

@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, UpstreamLimits};
-use crate::flow::{BridgeAnswer, GuestAnswer, RefreshAnswer};
+use crate::flow::{BridgeAnswer, BridgeMode, GuestAnswer, RefreshAnswer};
 use crate::ids::Tag;
 use crate::metrics::Metrics;
-use crate::retired::Retired;
+use crate::revocations::{self, Revocations};
 use crate::session::memory::KeyRing;
 use crate::session::names::CookieNames;
+use crate::session::ownership::Writers;
 use crate::session::token::Audience;
-use crate::upstream::allowance::Allowance;
-use crate::upstream::flight::Flights;
+use crate::upstream::allowance::{self, Allowance};
+use crate::upstream::flight::{self, Flights};
 use crate::upstream::http::{self, Sender};
 use crate::upstream::keys::Keys;
 use crate::upstream::ocapi::Ocapi;
@@ -52,7 +53,9 @@ pub struct Site {
     /// The one guest whom all crawlers share.
     pub crawlers: Flights<(), GuestAnswer>,
     /// Credentials that login and logout have replaced.
-    pub retired: Retired,
+    pub revocations: Revocations,
+    /// Who writes cookies about the shopper into browsers.
+    pub writers: Writers,
     /// How long a browser waits for a call.
     pub patience: Duration,
     /// Time.
@@ -74,6 +77,8 @@ pub struct Shared {
     pub http: reqwest::Client,
     /// Limits of calls.
     pub limits: UpstreamLimits,
+    /// A gateway sends requests to the upstreams by itself, and passes their answers on unseen.
+    pub behind_gateway: bool,
 }
 
 impl Shared {
@@ -90,6 +95,7 @@ impl Shared {
             seal: Arc::new(KeyRing::new(&keys)?),
             http: http::client(&config.upstream).ok()?,
             limits: config.upstream.clone(),
+            behind_gateway: config.gateway.dialect.is_some(),
         })
     }
 
@@ -114,6 +120,10 @@ impl Site {
         let key_slas = slas.with_sender(shared.sender());
         let keys = Keys::new(key_slas, clock.clone());
         let ocapi = config.ocapi.clone();
+        let metrics = &shared.metrics;
+        let answers = metrics.remembered("upstream_answers", 3 * flight::LIMIT);
+        let exchanges = metrics.remembered("refresh_exchanges", allowance::LIMIT);
+        let revocations = metrics.remembered("revocations", 2 * revocations::LIMIT);
         Self {
             names: names(&config),
             preview_parents: preview_parents(&config),
@@ -124,11 +134,12 @@ impl Site {
             }),
             scapi: Scapi::new(shared.sender(), &config.slas, config.id.clone(), config.basket),
             verifier: Verifier::new(keys, config.slas.audience.clone()),
-            refreshes: Flights::new(clock.clone()),
-            exchanges: Arc::default(),
-            bridges: Flights::new(clock.clone()),
-            crawlers: Flights::new(clock.clone()),
-            retired: Retired::default(),
+            refreshes: Flights::new(clock.clone(), RefreshAnswer::heap_bytes, &answers),
+            exchanges: Arc::new(Allowance::new(&exchanges)),
+            bridges: Flights::new(clock.clone(), BridgeAnswer::heap_bytes, &answers),
+            crawlers: Flights::new(clock.clone(), GuestAnswer::heap_bytes, &answers),
+            revocations: Revocations::new(&revocations),
+            writers: writers(&config, shared.behind_gateway),
             patience: shared.limits.timeout,
             metrics: Arc::clone(&shared.metrics),
             adoption_refused: Mutex::default(),
@@ -156,6 +167,17 @@ impl Site {
     pub fn retire_guest_adoption(&self) {
         let now = self.clock.monotonic();
         *self.adoption_refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+}
+
+/// Only where the Head and ECOM, if there is one, answer through us, and scripts cannot write tokens,
+/// does nobody else write cookies about the shopper.
+fn writers(config: &config::Site, behind_gateway: bool) -> Writers {
+    let ecom_is_beside = config.policy.mode != BridgeMode::None && config.routes.ecom.is_none();
+    if behind_gateway || ecom_is_beside || config.cookies.open {
+        Writers::Others
+    } else {
+        Writers::Tandem
     }
 }
 

@@ -33,6 +33,17 @@ pub enum RefreshAnswer {
     Unavailable(Trouble),
 }
 
+impl RefreshAnswer {
+    /// The bytes it holds on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Granted(grant) => grant.heap_bytes(),
+            Self::Refused | Self::Unavailable(_) => 0,
+        }
+    }
+}
+
 /// What asking for guest tokens came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuestAnswer {
@@ -42,6 +53,17 @@ pub enum GuestAnswer {
     UsidTaken,
     /// No tokens now.
     Unavailable(Trouble),
+}
+
+impl GuestAnswer {
+    /// The bytes it holds on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Granted(grant) => grant.heap_bytes(),
+            Self::UsidTaken | Self::Unavailable(_) => 0,
+        }
+    }
 }
 
 /// What OCAPI says about a DW session.
@@ -82,6 +104,17 @@ pub enum BridgeAnswer {
     TokenRefused,
     /// No DW session now.
     Unavailable(Trouble),
+}
+
+impl BridgeAnswer {
+    /// The bytes it holds on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Bridged(cookies) => cookies.heap_bytes(),
+            Self::TokenRefused | Self::Unavailable(_) => 0,
+        }
+    }
 }
 
 /// What presenting credentials came to.

@@ -4,7 +4,7 @@ use super::asks::{AdoptAsk, DwProof, ProbeAsk};
 use super::journey::{Goal, Journey, Tokens};
 use super::{
     Access, AdoptAnswer, BridgeMode, Cause, Dw, DwChange, Facts, GuestAnswer, Intent, Outcome,
-    ProbeAnswer, RefreshAnswer, Step, Trouble, bridge, guest_usid,
+    ProbeAnswer, RefreshAnswer, Speaker, Step, Trouble, bridge, guest_usid,
 };
 use crate::session::{Customer, CustomerType};
 
@@ -55,7 +55,10 @@ fn lose(mut journey: Journey, kind: CustomerType) -> Step {
     if journey.goal == Goal::Arrive(Intent::Api) {
         return journey.reached(DwChange::Drop);
     }
-    journey.ask_guest(None)
+    match journey.facts.guest_refresh.take() {
+        Some(guest) if kind == CustomerType::Registered => journey.ask_refresh(guest),
+        _ => journey.ask_guest(None),
+    }
 }
 
 pub(super) fn refreshed(mut journey: Journey, kind: CustomerType, answer: RefreshAnswer) -> Step {
@@ -77,10 +80,18 @@ pub(super) fn refreshed(mut journey: Journey, kind: CustomerType, answer: Refres
         {
             bridge::settle_without_refresh(journey, trouble)
         }
-        RefreshAnswer::Unavailable(trouble) => {
-            journey.ended(Outcome::Unavailable(trouble), DwChange::Keep)
-        }
+        RefreshAnswer::Unavailable(trouble) => unavailable(journey, trouble),
     }
+}
+
+/// Nothing can be said now, so nothing changes: not even where a registered session is known to be
+/// over, for the guest's own token may still be good.
+fn unavailable(mut journey: Journey, trouble: Trouble) -> Step {
+    if journey.tokens == Tokens::Dropped {
+        journey.tokens = Tokens::Kept(None);
+        journey.session_expired = false;
+    }
+    journey.ended(Outcome::Unavailable(trouble), DwChange::Keep)
 }
 
 pub(super) fn guest(mut journey: Journey, sent_usid: bool, answer: GuestAnswer) -> Step {
@@ -112,6 +123,12 @@ fn no_guest(journey: Journey, trouble: Trouble) -> Step {
 /// The browser holds nothing but a DW session: the shopper met ECOM first.
 pub(super) fn probed(mut journey: Journey, answer: ProbeAnswer) -> Step {
     match answer {
+        // Where every page of ECOM passes through us, only we write a registered shopper's session
+        // into the browser: without our seal beside it, somebody else has.
+        ProbeAnswer::Alive { owner, .. } if is_planted(&journey, &owner) => {
+            journey.dw = Dw::Dead;
+            journey.ask_guest(None)
+        }
         ProbeAnswer::Alive { owner, login } => {
             if let Some(held) = journey.held_dw().cloned() {
                 journey.dw = Dw::Live { held, owner: owner.clone() };
@@ -128,6 +145,12 @@ pub(super) fn probed(mut journey: Journey, answer: ProbeAnswer) -> Step {
         // Where OCAPI is not allowed to tell, waiting would not help.
         ProbeAnswer::Unavailable(_) => journey.ask_guest(None),
     }
+}
+
+fn is_planted(journey: &Journey, owner: &Customer) -> bool {
+    owner.kind == CustomerType::Registered
+        && journey.facts.dw_by == Speaker::Browser
+        && journey.facts.signature.is_none()
 }
 
 /// Where no tokens can be had for the DW session, a new guest with a new one takes its place; it

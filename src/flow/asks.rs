@@ -3,7 +3,8 @@
 use super::journey::{Goal, Journey};
 use super::{
     AdoptAnswer, BasketAnswer, BridgeAnswer, GuestAnswer, HeldDw, ProbeAnswer, RefreshAnswer,
-    SignInAnswer, SignOutAnswer, Step, arrive, bridge, bridge_over, heed, sign_in, sign_out,
+    SignInAnswer, SignOutAnswer, Speaker, Step, arrive, bridge, bridge_over, heed, sign_in,
+    sign_out,
 };
 use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Tag, Usid};
 use crate::session::{Customer, CustomerType};
@@ -15,6 +16,8 @@ pub struct RefreshAsk {
     pub token: RefreshToken,
     /// The cookie it came in.
     pub kind: CustomerType,
+    /// Who says that it is this browser's.
+    pub by: Speaker,
     /// The DW session to keep, for a Hybrid Auth tenant.
     pub dwsid: Option<Dwsid>,
     /// The access token in hand, which no longer does: an earlier exchange that brought this very
@@ -24,14 +27,21 @@ pub struct RefreshAsk {
 }
 
 impl RefreshAsk {
+    /// Whether the new tokens are wanted only to end their session with.
+    #[must_use]
+    pub fn is_for_logout(&self) -> bool {
+        matches!(self.journey.goal, Goal::SignOut { .. })
+    }
+
     /// Goes on with the answer.
     #[must_use]
     pub fn hear(self, answer: RefreshAnswer) -> Step {
+        let answer = self.journey.as_its_own(self.by, answer);
         match self.journey.goal {
             Goal::Arrive(_) | Goal::BridgeOver => {
                 arrive::refreshed(*self.journey, self.kind, answer)
             }
-            Goal::Heed(_) => heed::refreshed(*self.journey, answer),
+            Goal::Heed { .. } => heed::refreshed(*self.journey, answer),
             Goal::SignIn { .. } => sign_in::refreshed(*self.journey, answer),
             Goal::SignOut { .. } => sign_out::refreshed(*self.journey, answer),
         }
@@ -66,7 +76,7 @@ impl ProbeAsk {
     /// Goes on with the answer.
     #[must_use]
     pub fn hear(self, answer: ProbeAnswer) -> Step {
-        if matches!(self.journey.goal, Goal::Heed(_)) {
+        if matches!(self.journey.goal, Goal::Heed { .. }) {
             heed::probed(*self.journey, answer)
         } else if self.journey.customer().is_some() {
             bridge::probed(*self.journey, answer)
@@ -104,7 +114,7 @@ impl AdoptAsk {
     #[must_use]
     pub fn hear(self, answer: AdoptAnswer) -> Step {
         match self.journey.goal {
-            Goal::Heed(_) => heed::adopted(*self.journey, self.owner, answer),
+            Goal::Heed { .. } => heed::adopted(*self.journey, self.owner, answer),
             Goal::BridgeOver => bridge_over::adopted(*self.journey, self.kind, answer),
             _ => arrive::adopted(*self.journey, self.owner.as_ref(), answer),
         }

@@ -1,6 +1,7 @@
 //! How a journey may end.
 
 use super::Trouble;
+use crate::ids::Tag;
 use crate::session::{Customer, DwCookies, Grant};
 
 /// How a journey ended: what to tell the caller, and what the browser shall hold from now on.
@@ -16,6 +17,26 @@ pub struct Ending {
     pub session_expired: bool,
     /// The tenant refused to bridge a guest's plain `dwsid`: do not ask again.
     pub guest_adoption_refused: bool,
+}
+
+impl Ending {
+    /// Whether a credential (the tag of a token, of `dwsid` or of `usid`) lives on in the browser
+    /// although the shopper has changed. `dwsid` is the DW session that the browser presented.
+    #[must_use]
+    pub fn keeps(&self, tag: Tag, dwsid: Option<Tag>) -> bool {
+        let granted = match &self.tokens {
+            TokenChange::Set(grant) => {
+                grant.claims.usid.tag() == tag || grant.tags().contains(&tag)
+            }
+            TokenChange::Keep | TokenChange::Drop => false,
+        };
+        let session = match &self.dw {
+            DwChange::Set { cookies, .. } => cookies.tag() == tag,
+            DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt => dwsid == Some(tag),
+            DwChange::Drop | DwChange::Missing(_) => false,
+        };
+        granted || session
+    }
 }
 
 /// What to tell the caller.

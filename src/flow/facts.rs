@@ -1,5 +1,6 @@
 //! Everything a decision depends on.
 
+use super::Speaker;
 use crate::ids::{AccessToken, DwSignature, DwValue, Dwsid, RefreshToken};
 use crate::session::token::Claims;
 use crate::session::{Customer, CustomerType, DwCompanion, DwCookies};
@@ -78,8 +79,14 @@ pub struct Facts {
     pub access: Access,
     /// The refresh token in hand, registered before guest.
     pub refresh: Option<HeldRefresh>,
+    /// A guest's refresh token beside a registered one: it counts if the other is refused.
+    pub guest_refresh: Option<HeldRefresh>,
+    /// The shopper whose tokens our seal names.
+    pub known: Option<Customer>,
     /// The DW session in hand.
     pub dw: Dw,
+    /// Who says that the DW session is this browser's.
+    pub dw_by: Speaker,
     /// The access token in hand has already made a DW session.
     pub bridged: bool,
     /// Making a DW session failed a moment ago: the Head does not wait for another try.
@@ -140,6 +147,8 @@ pub struct HeldRefresh {
     pub kind: CustomerType,
     /// The token.
     pub token: RefreshToken,
+    /// Who says that it is this browser's.
+    pub by: Speaker,
 }
 
 /// The DW session a browser holds.

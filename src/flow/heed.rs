@@ -1,4 +1,7 @@
-//! What ECOM said about the shopper by an answer, and what follows from it.
+//! What a response of ECOM, or of a Head, said about the shopper, and what follows from it.
+//!
+//! ECOM hands a shopper over together with the DW session it responds in. A Head has no part in
+//! that session: it hands over tokens only, and a DW session of another customer goes.
 //!
 //! Shoppers sign in, register and sign out on ECOM's own pages too. Where the platform or a
 //! cartridge says so with tokens, these are taken over; where it says nothing, the DW session is
@@ -8,13 +11,17 @@ use super::asks::{AdoptAsk, DwProof, ProbeAsk};
 use super::journey::{Goal, Journey, Tokens};
 use super::{
     AdoptAnswer, BridgeMode, Dw, DwChange, Facts, HeldDw, HeldRefresh, Outcome, ProbeAnswer,
-    RefreshAnswer, Step, sign_out,
+    RefreshAnswer, Speaker, Step, sign_out,
 };
 use crate::session::{Customer, CustomerType, DwCookies, Grant};
 
-/// What an answer of ECOM says about the shopper.
+/// What a response says about the shopper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EcomSays {
+    /// Who has responded: [`Speaker::Ecom`] or [`Speaker::Head`].
+    pub by: Speaker,
+    /// It deletes the cookie of the refresh token in hand.
+    pub deletes_refresh: bool,
     /// Tokens it hands over.
     pub handed: Option<HandOver>,
     /// A DW session other than the one it was asked in.
@@ -50,31 +57,49 @@ pub enum EcomPage {
 /// Goes on from what the browser holds after the request that ECOM answered.
 #[must_use]
 pub fn heed(facts: Facts, says: EcomSays) -> Step {
-    let EcomSays { handed, dw, page } = says;
+    let EcomSays { by, deletes_refresh, handed, dw, page } = says;
+    let journey = begin(facts, Goal::Heed { page, by, deletes_refresh }, dw);
     match handed {
-        Some(HandOver::Grant(grant)) if !is_older(&facts, &grant) => {
-            take_over_or_ask(begin(facts, page, dw), grant)
+        Some(HandOver::Grant(grant)) if !is_older(&journey.facts, &grant) => {
+            take_over_or_ask(journey, grant)
         }
-        Some(HandOver::Renew(Some(offered))) if is_demotion(&facts, &offered, page) => {
-            by_page(facts, page, dw)
+        Some(HandOver::Renew(Some(offered))) if is_demotion(&journey.facts, &offered, page) => {
+            by_page(journey, page)
         }
-        Some(HandOver::Unreadable) if facts.policy.mode == BridgeMode::HybridAuth => {
+        Some(HandOver::Unreadable)
+            if journey.facts.policy.mode == BridgeMode::HybridAuth && by != Speaker::Head =>
+        {
             // Session and tokens have changed together, and we cannot say whose they are.
-            begin(facts, page, dw).ended(Outcome::Ready, DwChange::Drop)
+            journey.ended(Outcome::Ready, DwChange::Drop)
         }
-        Some(HandOver::Nobody) => gone(begin(facts, page, dw)),
-        Some(HandOver::Renew(refresh)) => renew(facts, refresh, page, dw),
-        Some(HandOver::Grant(_) | HandOver::Unreadable) | None => by_page(facts, page, dw),
+        Some(HandOver::Nobody) => left(journey),
+        Some(HandOver::Renew(refresh)) => renew(journey, refresh),
+        Some(HandOver::Grant(_) | HandOver::Unreadable) | None => by_page(journey, page),
     }
 }
 
-fn begin(facts: Facts, page: EcomPage, dw: Option<DwCookies>) -> Journey {
-    let mut journey = Journey::new(facts, Goal::Heed(page));
+fn begin(facts: Facts, goal: Goal, dw: Option<DwCookies>) -> Journey {
+    let mut journey = Journey::new(facts, goal);
     if let Some(cookies) = dw {
         journey.dw = Dw::Doubtful { held: HeldDw::of(&cookies), owner: None };
         journey.offered = Some(cookies);
     }
     journey
+}
+
+fn is_on(journey: &Journey, wanted: EcomPage) -> bool {
+    matches!(journey.goal, Goal::Heed { page, .. } if page == wanted)
+}
+
+fn is_by_head(journey: &Journey) -> bool {
+    matches!(journey.goal, Goal::Heed { by: Speaker::Head, .. })
+}
+
+/// Whether the shopper wanted to leave: on a page for that, or by a Head that takes its refresh
+/// token away.
+fn is_logout(journey: &Journey) -> bool {
+    let head = matches!(journey.goal, Goal::Heed { by: Speaker::Head, deletes_refresh: true, .. });
+    head || is_on(journey, EcomPage::SignOut)
 }
 
 /// Of two tokens the newer one is right: ECOM may have answered late.
@@ -94,7 +119,7 @@ fn is_demotion(facts: &Facts, offered: &HeldRefresh, page: EcomPage) -> bool {
 /// outage. Whether the shopper's session is over, their own refresh token says.
 fn take_over_or_ask(mut journey: Journey, grant: Box<Grant>) -> Step {
     let guest = grant.claims.customer.kind == CustomerType::Guest;
-    let leaves = journey.goal == Goal::Heed(EcomPage::SignOut);
+    let leaves = is_on(&journey, EcomPage::SignOut);
     match journey.unused_refresh() {
         Some(own) if guest && !leaves && own.kind == CustomerType::Registered => {
             journey.demotion = Some(grant);
@@ -104,106 +129,135 @@ fn take_over_or_ask(mut journey: Journey, grant: Box<Grant>) -> Step {
     }
 }
 
-/// The shopper's own refresh token has spoken about a guest's tokens that ECOM handed over.
+/// The shopper's own refresh token has spoken about a guest's tokens that were handed over.
 fn contested(mut journey: Journey, theirs: Box<Grant>, answer: RefreshAnswer) -> Step {
-    // Whatever session ECOM answered in, it is a guest's.
-    let dw = if journey.offered.is_some() { DwChange::Keep } else { DwChange::Drop };
+    // Whatever session ECOM answered in, it is a guest's. A Head answers in none.
+    let own_stays = journey.offered.is_some() || is_by_head(&journey);
+    let dw = if own_stays { DwChange::Keep } else { DwChange::Drop };
     match answer {
         RefreshAnswer::Granted(grant) if is_registered(&grant.claims.customer) => {
+            let head = is_by_head(&journey).then(|| own_dw(&journey, &grant.claims.customer));
             journey.tokens = Tokens::Renewed(grant);
-            journey.reached(dw)
+            journey.reached(head.unwrap_or(dw))
         }
         RefreshAnswer::Granted(_) | RefreshAnswer::Refused => take_over(journey, theirs),
         RefreshAnswer::Unavailable(_) => journey.reached(dw),
     }
 }
 
-/// The shopper is who ECOM says: in the session it served the answer in.
+/// The shopper is who the response says.
 fn take_over(mut journey: Journey, grant: Box<Grant>) -> Step {
     let customer = grant.claims.customer.clone();
     let was_registered = journey.customer().is_some_and(is_registered);
-    let became = journey.customer() != Some(&customer);
     // Nobody silently becomes a guest, not even by ECOM's doing.
     let lost = was_registered && !is_registered(&customer);
-    journey.session_expired = lost && journey.goal != Goal::Heed(EcomPage::SignOut);
+    journey.session_expired = lost && !is_logout(&journey);
     journey.tokens = Tokens::New(grant);
-    let outcome = match customer.kind {
-        CustomerType::Registered if became => Outcome::SignedIn { basket_lost: false },
-        CustomerType::Guest if lost => Outcome::SignedOut { revoked: true },
+    let unproven = is_by_head(&journey) && journey.facts.policy.mode == BridgeMode::Classic;
+    if unproven && journey.offered.is_some() {
+        return ask_whose(journey);
+    }
+    let dw = theirs(&journey, customer);
+    taken_over(journey, dw)
+}
+
+fn taken_over(journey: Journey, dw: DwChange) -> Step {
+    let before = journey.facts.held().map(|held| &held.claims.customer);
+    let now = journey.customer();
+    let registered = |customer: Option<&Customer>| customer.is_some_and(is_registered);
+    let outcome = match (registered(before), registered(now)) {
+        (_, true) if before != now => Outcome::SignedIn { basket_lost: false },
+        (true, false) => Outcome::SignedOut { revoked: true },
         _ => Outcome::Ready,
     };
-    let dw = theirs(&journey, customer);
     journey.ended(outcome, dw)
 }
 
-/// The DW session ECOM served the answer in, which is `owner`'s.
+/// The DW session after a response that says that the shopper is `owner`.
 fn theirs(journey: &Journey, owner: Customer) -> DwChange {
     match (&journey.offered, journey.held_dw()) {
         (Some(cookies), _) => DwChange::Set { cookies: cookies.clone(), owner },
+        // A Head does not know whose session that is.
+        (None, _) if is_by_head(journey) => own_dw(journey, &owner),
         (None, Some(_)) => DwChange::Confirm(owner),
         (None, None) => DwChange::Keep,
     }
 }
 
-/// The shopper has left on a page of ECOM's.
+/// The DW session that the browser had: it stays only if it is `owner`'s, or if its shopper has not
+/// changed.
+fn own_dw(journey: &Journey, owner: &Customer) -> DwChange {
+    let stays = match &journey.facts.dw {
+        Dw::Live { owner: whose, .. } | Dw::Doubtful { owner: Some(whose), .. } => whose == owner,
+        Dw::Doubtful { owner: None, .. } => journey.facts.customer() == Some(owner),
+        Dw::Absent | Dw::Dead => true,
+    };
+    if stays { DwChange::Keep } else { DwChange::Drop }
+}
+
+/// The shopper has left on a page of ECOM's, or by a Head.
+fn left(mut journey: Journey) -> Step {
+    journey.session_expired = !is_logout(&journey) && journey.customer().is_some_and(is_registered);
+    gone(journey)
+}
+
 fn gone(mut journey: Journey) -> Step {
-    let leaves = journey.goal == Goal::Heed(EcomPage::SignOut);
-    journey.session_expired = !leaves && journey.customer().is_some_and(is_registered);
     journey.tokens = Tokens::Dropped;
     journey.ended(Outcome::SignedOut { revoked: true }, DwChange::Drop)
 }
 
-fn renew(
-    facts: Facts,
-    offered: Option<HeldRefresh>,
-    page: EcomPage,
-    dw: Option<DwCookies>,
-) -> Step {
-    let mut journey = begin(facts, page, dw);
+fn renew(mut journey: Journey, offered: Option<HeldRefresh>) -> Step {
     journey.on_trial = offered.is_some();
     journey.facts.refresh = offered.or(journey.facts.refresh);
     match journey.unused_refresh() {
         Some(refresh) => journey.ask_refresh(refresh),
-        None => gone(journey),
+        None => expired(journey),
     }
+}
+
+/// The refresh token in hand was refused: the session is over, whoever found it out.
+fn expired(mut journey: Journey) -> Step {
+    journey.session_expired =
+        !is_on(&journey, EcomPage::SignOut) && journey.customer().is_some_and(is_registered);
+    gone(journey)
 }
 
 pub(super) fn refreshed(mut journey: Journey, answer: RefreshAnswer) -> Step {
     if let Some(theirs) = journey.demotion.take() {
         return contested(journey, theirs, answer);
     }
+    let dw = if is_by_head(&journey) { DwChange::Keep } else { DwChange::Doubt };
     match answer {
         RefreshAnswer::Granted(grant) => take_over(journey, grant),
-        // What ECOM handed over is worth nothing; ours may still be good.
-        RefreshAnswer::Refused if journey.on_trial => journey.reached(DwChange::Doubt),
-        RefreshAnswer::Refused => gone(journey),
-        RefreshAnswer::Unavailable(trouble) => {
-            journey.ended(Outcome::Unavailable(trouble), DwChange::Doubt)
-        }
+        // What was handed over is worth nothing; ours may still be good.
+        RefreshAnswer::Refused if journey.on_trial => journey.reached(dw),
+        RefreshAnswer::Refused => expired(journey),
+        RefreshAnswer::Unavailable(trouble) => journey.ended(Outcome::Unavailable(trouble), dw),
     }
 }
 
-/// ECOM handed over nothing: what the page is for says what may have happened.
-fn by_page(facts: Facts, page: EcomPage, dw: Option<DwCookies>) -> Step {
-    let classic = facts.policy.mode == BridgeMode::Classic;
-    let hybrid = facts.policy.mode == BridgeMode::HybridAuth;
-    let signed_in = facts.customer().is_some_and(is_registered);
+/// Nothing was handed over: what the page is for says what may have happened.
+fn by_page(journey: Journey, page: EcomPage) -> Step {
+    let classic = journey.facts.policy.mode == BridgeMode::Classic;
+    let hybrid = journey.facts.policy.mode == BridgeMode::HybridAuth;
+    let signed_in = journey.facts.customer().is_some_and(is_registered);
+    let offered = journey.offered.is_some();
     match page {
+        _ if is_by_head(&journey) => journey.reached(DwChange::Keep),
         EcomPage::SignOut if signed_in => {
-            let mut facts = facts;
+            let mut facts = journey.facts;
             facts.policy.guest_after_logout = false;
             sign_out::begin(facts, false)
         }
         // The platform keeps its sessions in step with the token cookies by itself.
-        EcomPage::Ordinary | EcomPage::SignIn if hybrid && dw.is_some() => {
-            let journey = begin(facts, page, dw);
+        EcomPage::Ordinary | EcomPage::SignIn if hybrid && offered => {
             let owner = journey.customer().cloned();
             let change = owner.map_or(DwChange::Keep, |owner| theirs(&journey, owner));
             journey.reached(change)
         }
-        EcomPage::SignIn if classic => ask_whose(begin(facts, page, dw)),
-        EcomPage::Ordinary if classic && dw.is_some() => ask_whose(begin(facts, page, dw)),
-        _ => begin(facts, page, dw).reached(DwChange::Keep),
+        EcomPage::SignIn if classic => ask_whose(journey),
+        EcomPage::Ordinary if classic && offered => ask_whose(journey),
+        _ => journey.reached(DwChange::Keep),
     }
 }
 
@@ -215,6 +269,9 @@ fn ask_whose(journey: Journey) -> Step {
 }
 
 pub(super) fn probed(journey: Journey, answer: ProbeAnswer) -> Step {
+    if is_by_head(&journey) {
+        return probed_for_head(journey, answer);
+    }
     let ProbeAnswer::Alive { owner, login } = answer else {
         return unknown(journey);
     };
@@ -222,7 +279,7 @@ pub(super) fn probed(journey: Journey, answer: ProbeAnswer) -> Step {
         let dw = theirs(&journey, owner);
         return journey.reached(dw);
     }
-    let may_sign_in = journey.goal == Goal::Heed(EcomPage::SignIn);
+    let may_sign_in = is_on(&journey, EcomPage::SignIn);
     match (login, journey.held_dw().cloned()) {
         (Some(login), Some(dw)) if may_sign_in && is_registered(&owner) => {
             let (proof, kind) = (DwProof::Session(dw.dwsid), owner.kind);
@@ -235,6 +292,18 @@ pub(super) fn probed(journey: Journey, answer: ProbeAnswer) -> Step {
         _ if journey.offered.is_some() => journey.reached(DwChange::Keep),
         _ => journey.reached(DwChange::Drop),
     }
+}
+
+/// A Head has set a DW session beside tokens: it is taken only if it is of the same shopper.
+fn probed_for_head(journey: Journey, answer: ProbeAnswer) -> Step {
+    let Some(shopper) = journey.customer().cloned() else {
+        return journey.reached(DwChange::Keep);
+    };
+    let change = match answer {
+        ProbeAnswer::Alive { owner, .. } if owner == shopper => theirs(&journey, shopper),
+        _ => own_dw(&journey, &shopper),
+    };
+    taken_over(journey, change)
 }
 
 /// Whose the session is now, nobody could say: it is asked again before it is next relied on.

@@ -2,7 +2,7 @@
 
 use super::{
     BridgeMode, Dw, DwChange, EcomPage, Ending, Facts, GuestAsk, GuestBasket, HeldAccess, HeldDw,
-    HeldRefresh, Intent, Outcome, RefreshAsk, Step, TokenChange,
+    HeldRefresh, Intent, Outcome, RefreshAnswer, RefreshAsk, Speaker, Step, TokenChange,
 };
 use crate::ids::{AccessToken, Usid};
 use crate::session::{Customer, CustomerType, DwCookies, Grant};
@@ -34,10 +34,23 @@ pub(super) struct Journey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Goal {
     Arrive(Intent),
-    Heed(EcomPage),
+    Heed {
+        /// What the page is for.
+        page: EcomPage,
+        /// Who has responded.
+        by: Speaker,
+        /// The response deletes the refresh token in hand.
+        deletes_refresh: bool,
+    },
     BridgeOver,
-    SignIn { basket: GuestBasket, basket_lost: bool },
-    SignOut { all_devices: bool, revoked: bool },
+    SignIn {
+        basket: GuestBasket,
+        basket_lost: bool,
+    },
+    SignOut {
+        all_devices: bool,
+        revoked: bool,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,8 +155,21 @@ impl Journey {
         let hybrid = self.facts.policy.mode == BridgeMode::HybridAuth;
         let dwsid = self.held_dw().filter(|_| hybrid).map(|dw| dw.dwsid.clone());
         let spent = self.access().map(AccessToken::tag);
-        let HeldRefresh { kind, token } = held;
-        Step::Refresh(RefreshAsk { token, kind, dwsid, spent, journey: Box::new(self) })
+        let HeldRefresh { kind, token, by } = held;
+        Step::Refresh(RefreshAsk { token, kind, by, dwsid, spent, journey: Box::new(self) })
+    }
+
+    /// What came of a refresh token. One that brings another shopper than our seal names, and that
+    /// nobody but the browser speaks for, has been planted: it is as good as refused.
+    pub(super) fn as_its_own(&self, by: Speaker, answer: RefreshAnswer) -> RefreshAnswer {
+        match answer {
+            RefreshAnswer::Granted(grant)
+                if !by.may_name(&grant.claims.customer, self.facts.known.as_ref()) =>
+            {
+                RefreshAnswer::Refused
+            }
+            answer => answer,
+        }
     }
 
     pub(super) fn ask_guest(self, usid: Option<Usid>) -> Step {
@@ -157,7 +183,7 @@ impl Journey {
             Goal::BridgeOver if self.customer().is_some_and(is_registered) => {
                 Outcome::SignedIn { basket_lost: false }
             }
-            Goal::Arrive(_) | Goal::Heed(_) | Goal::BridgeOver => Outcome::Ready,
+            Goal::Arrive(_) | Goal::Heed { .. } | Goal::BridgeOver => Outcome::Ready,
             Goal::SignIn { basket_lost, .. } => Outcome::SignedIn { basket_lost },
             Goal::SignOut { revoked, .. } => Outcome::SignedOut { revoked },
         };
@@ -184,8 +210,10 @@ impl Journey {
     /// must not happen silently.
     fn signs_out_of_ecom(&self, change: &DwChange) -> bool {
         let stays = matches!(change, DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt);
+        // What anybody may have set was never the shopper's.
         matches!(self.goal, Goal::Arrive(_))
             && !stays
+            && self.facts.dw_by != Speaker::Browser
             && self.dw_owner().is_some_and(is_registered)
             && !self.customer().is_some_and(is_registered)
     }

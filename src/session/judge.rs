@@ -3,9 +3,10 @@
 use super::CustomerType;
 use super::memory::{DwMemory, Memory};
 use super::names::{CookieNames, DWSID};
+use super::ownership::Writers;
 use super::read::{Handed, PIECE, Presented};
 use super::token::{self, Audience, Claims};
-use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy};
+use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy, Speaker};
 use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
 use crate::timestamp::Timestamp;
 
@@ -33,14 +34,32 @@ pub fn access_token<'a>(presented: &'a Presented, memory: &Memory) -> Option<&'a
 
 /// Picks the refresh token: registered before guest.
 #[must_use]
-pub fn refresh_token(presented: &Presented, memory: &Memory) -> Option<HeldRefresh> {
-    let registered = pick(&presented.registered_refresh, memory.refresh, RefreshToken::tag)
-        .map(|token| (CustomerType::Registered, token));
-    let guest = || {
-        pick(&presented.guest_refresh, memory.refresh, RefreshToken::tag)
-            .map(|token| (CustomerType::Guest, token))
+pub fn refresh_token(
+    presented: &Presented,
+    memory: &Memory,
+    writers: Writers,
+) -> Option<HeldRefresh> {
+    held_refresh(CustomerType::Registered, presented, memory, writers)
+        .or_else(|| held_refresh(CustomerType::Guest, presented, memory, writers))
+}
+
+fn held_refresh(
+    kind: CustomerType,
+    presented: &Presented,
+    memory: &Memory,
+    writers: Writers,
+) -> Option<HeldRefresh> {
+    let candidates = match kind {
+        CustomerType::Registered => &presented.registered_refresh,
+        CustomerType::Guest => &presented.guest_refresh,
     };
-    registered.or_else(guest).map(|(kind, token)| HeldRefresh { kind, token: token.clone() })
+    let token = pick(candidates, memory.refresh, RefreshToken::tag)?.clone();
+    let by = match writers {
+        _ if memory.refresh == Some(token.tag()) => Speaker::Seal,
+        Writers::Tandem => Speaker::Browser,
+        Writers::Others => Speaker::Ecom,
+    };
+    Some(HeldRefresh { kind, token, by })
 }
 
 /// The access token that ECOM handed over, if it was issued after the one in hand. Its signature is
@@ -58,6 +77,7 @@ pub fn newer_hand_off<'a>(
     ours.is_none_or(|ours| ours < at).then_some(handed)
 }
 
+/// Of several candidates the one that our seal names; of one, that one.
 fn pick<T>(candidates: &[T], ours: Option<Tag>, tag: impl Fn(&T) -> Tag) -> Option<&T> {
     match candidates {
         [only] => Some(only),
@@ -125,6 +145,8 @@ pub struct Surroundings {
     pub guest_adoption_retired: bool,
     /// Every request to ECOM passes through us, so our note of the last one is the truth.
     pub fronts_ecom: bool,
+    /// Who writes cookies about the shopper.
+    pub writers: Writers,
 }
 
 /// Puts the facts together.
@@ -146,13 +168,24 @@ pub fn facts(
         asked.is_some() && held.claims.dnt.is_some() && asked != held.claims.dnt
     };
     let dnt_changed = matches!(&access, Access::Fresh(held) if other_dnt(held));
+    let writers = surroundings.writers;
+    let refresh = refresh_token(presented, memory, writers);
+    let registered = refresh.as_ref().is_some_and(|held| held.kind == CustomerType::Registered);
+    let guest_refresh = if registered {
+        held_refresh(CustomerType::Guest, presented, memory, writers)
+    } else {
+        None
+    };
     Facts {
         policy,
         bridged: held.is_some() && held == memory.bridged,
         bridge_resting: memory.bridge_after.is_some_and(|after| now < after),
         access,
-        refresh: refresh_token(presented, memory),
+        refresh,
+        guest_refresh,
+        known: memory.session.as_ref().map(|session| session.customer.clone()),
         dw: dw(presented, memory, surroundings.fronts_ecom, now),
+        dw_by: dw_by(presented, memory, writers),
         signature: surroundings.signature,
         guest_adoption_retired: surroundings.guest_adoption_retired,
         dnt_changed,
@@ -165,14 +198,22 @@ fn dw(presented: &Presented, memory: &Memory, fronts_ecom: bool, now: Timestamp)
     match &memory.dw {
         // Whoever hands tokens over may have signed somebody in, or out, in the same session.
         Some(known) if known.dwsid == dwsid.tag() && presented.handed.is_none() => {
-            let owner = known.owner.clone();
-            match life(known, fronts_ecom, now) {
-                Life::Certain => Dw::Live { held, owner },
-                Life::Doubtful => Dw::Doubtful { held, owner: Some(owner) },
-                Life::Over => Dw::Dead,
+            match (life(known, fronts_ecom, now), known.owner.clone()) {
+                (Life::Certain, Some(owner)) => Dw::Live { held, owner },
+                (Life::Certain | Life::Doubtful, owner) => Dw::Doubtful { held, owner },
+                (Life::Over, _) => Dw::Dead,
             }
         }
         _ => Dw::Doubtful { held, owner: None },
+    }
+}
+
+fn dw_by(presented: &Presented, memory: &Memory, writers: Writers) -> Speaker {
+    let picked = picked_dwsid(presented, memory).map(Dwsid::tag);
+    match writers {
+        _ if memory.dw.as_ref().map(|dw| dw.dwsid) == picked => Speaker::Seal,
+        Writers::Tandem => Speaker::Browser,
+        Writers::Others => Speaker::Ecom,
     }
 }
 

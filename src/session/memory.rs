@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use super::logged_out::LoggedOut;
 use super::{Customer, judge};
 use crate::ids::{SiteId, Tag};
 use crate::timestamp::Timestamp;
@@ -22,7 +23,7 @@ use crate::timestamp::Timestamp;
 const VERSION: u8 = 1;
 const KEY_ID: usize = 4;
 const NONCE: usize = 12;
-/// Our memory is under 600 octets sealed; anything far longer is not worth decoding.
+/// Our memory is under 1,600 bytes sealed; anything far longer is not worth decoding.
 const LONGEST: usize = 3000;
 /// Shortest secret a key may be made from, in octets.
 pub const SHORTEST_SECRET: usize = 32;
@@ -57,6 +58,26 @@ pub struct Memory {
     /// When a registered session was found dead, until the shopper has been told.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub session_expired_at: Option<Timestamp>,
+    /// The SLAS session that the tokens belong to.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SlasSession>,
+    /// Logged out here: it counts for nothing, on no replica and after no restart.
+    #[serde(rename = "o", default, skip_serializing_if = "LoggedOut::is_empty")]
+    pub logged_out: LoggedOut,
+    /// When cookies that others have set under our names were last deleted.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub swept_at: Option<Timestamp>,
+}
+
+/// The SLAS session of the tokens that we wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlasSession {
+    /// Its shopper.
+    #[serde(rename = "c")]
+    pub customer: Customer,
+    /// Its `usid`.
+    #[serde(rename = "u")]
+    pub usid: Tag,
 }
 
 /// What is known about the DW session in `dwsid`.
@@ -65,9 +86,9 @@ pub struct DwMemory {
     /// Which `dwsid` this is about.
     #[serde(rename = "s")]
     pub dwsid: Tag,
-    /// Whose session it is.
-    #[serde(rename = "c")]
-    pub owner: Customer,
+    /// Whose session it is; `None` where that has to be asked again.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Customer>,
     /// When it was made, or first seen.
     #[serde(rename = "b")]
     pub born: Timestamp,
@@ -77,6 +98,37 @@ pub struct DwMemory {
 }
 
 impl Memory {
+    /// Whether the seal names no session and no logout: all that the browser presents is from
+    /// before Tandem, or from somewhere else.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Tags of every credential that the seal names: what we wrote to this browser last.
+    pub fn vouched(&self) -> impl Iterator<Item = Tag> {
+        let dw = self.dw.as_ref().map(|dw| dw.dwsid);
+        [self.access, self.refresh, dw].into_iter().flatten()
+    }
+
+    /// What is left of it when the tokens go: what the browser must not forget with them.
+    #[must_use]
+    pub fn without_tokens(&self) -> Self {
+        Self {
+            dw: self.dw.clone(),
+            logged_out: self.logged_out.clone(),
+            swept_at: self.swept_at,
+            ..Self::default()
+        }
+    }
+
+    /// Whose the DW session is has become uncertain.
+    pub fn doubt_dw(&mut self) {
+        if let Some(dw) = &mut self.dw {
+            dw.owner = None;
+        }
+    }
+
     /// ECOM serves a request in the DW session now: that keeps it alive. Written down only now
     /// and then, because every note is a `Set-Cookie`.
     pub fn note_use(&mut self, now: Timestamp) {
@@ -233,7 +285,7 @@ mod tests {
             access: Some(tag),
             dw: Some(DwMemory {
                 dwsid: tag,
-                owner: Customer { kind: CustomerType::Guest, id: customer },
+                owner: Some(Customer { kind: CustomerType::Guest, id: customer }),
                 born: Timestamp::from_unix(1),
                 used: Timestamp::from_unix(2),
             }),

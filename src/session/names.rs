@@ -175,6 +175,9 @@ pub struct Entry {
 pub const DWSID: &str = "dwsid";
 /// Do-not-track, as ECOM and the heads write it.
 pub const DO_NOT_TRACK: &str = "dw_dnt";
+/// A browser takes a cookie of such a name only without `Domain`, with `Path=/` and `Secure` (RFC
+/// 6265bis section 4.1.3.2): no other host can set it.
+pub const HOST_PREFIX: &str = "__Host-";
 /// Prefixes of the cookies that belong to a DW session.
 pub const DW_COMPANIONS: [&str; 3] = ["dwsecuretoken_", "dwanonymous_", "dwpersonalization_"];
 /// Of these, the one whose value is a credential.

@@ -12,6 +12,8 @@ use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 
 /// More candidates than this for one name are no accident, and are not worth reading.
 const MOST_CANDIDATES: usize = 4;
+/// More ways to join the pieces of a token than this are no accident either.
+const MOST_JOINED: usize = 8;
 /// The longest value that `plugin_slas` puts into one cookie, in characters.
 pub(super) const PIECE: usize = 1199;
 /// Names of companions that are remembered, so that they can be deleted. Our own are few by nature
@@ -43,6 +45,9 @@ pub struct Presented {
     pub handed: Option<Handed>,
     /// Every name of ours that the browser sent, whatever its value.
     pub names: Vec<String>,
+    /// Those of them that it sent more than once: at least one of them was set with a `Domain` or a
+    /// `Path` that we do not use, by an older set-up or by another host.
+    pub repeated: Vec<String>,
 }
 
 /// What ECOM leaves for the Head when it has changed who the shopper is.
@@ -73,12 +78,14 @@ impl Presented {
 
     /// In most profiles the access cookie itself is what ECOM writes into.
     fn take_over(&mut self, pieces: &Pieces, names: &CookieNames) {
+        let is_access = names.access == names.hand_off;
+        if is_access && names.in_pieces() {
+            self.access = pieces.tokens();
+        }
         match pieces.joined() {
-            Some(Handed::Token(token)) if names.access == names.hand_off => {
-                self.access = vec![token];
-            }
+            Some(Handed::Token(token)) if is_access => self.access = vec![token],
             Some(handed) => {
-                if names.access == names.hand_off {
+                if is_access {
                     self.access.clear();
                 }
                 self.handed = Some(handed);
@@ -116,7 +123,11 @@ impl Presented {
         } else if !names.knows(name) {
             return;
         }
-        if !self.has(name) && self.has_room_for(name) {
+        if self.has(name) {
+            if !self.repeated.iter().any(|known| known == name) {
+                self.repeated.push(name.to_owned());
+            }
+        } else if self.has_room_for(name) {
             self.names.push(name.to_owned());
         }
     }
@@ -133,6 +144,35 @@ impl Presented {
             && let Some(value) = DwValue::parse(value)
         {
             self.dw_companions.push((name.to_owned(), value));
+        }
+    }
+
+    /// The refresh tokens of both cookies.
+    pub fn refresh_tokens(&self) -> impl Iterator<Item = &RefreshToken> {
+        self.registered_refresh.iter().chain(&self.guest_refresh)
+    }
+
+    /// Forgets every credential, but not the names under which they came.
+    pub fn clear(&mut self) {
+        self.access.clear();
+        self.registered_refresh.clear();
+        self.guest_refresh.clear();
+        self.dwsid.clear();
+        self.dw_companions.clear();
+        self.handed = None;
+    }
+
+    /// Whether a credential in the cookie `name` counts.
+    #[must_use]
+    pub fn counts(&self, name: &str, names: &CookieNames) -> bool {
+        if name == names.registered_refresh {
+            !self.registered_refresh.is_empty()
+        } else if name == names.guest_refresh {
+            !self.guest_refresh.is_empty()
+        } else if name == names::DWSID {
+            !self.dwsid.is_empty()
+        } else {
+            name != names.access || !self.access.is_empty()
         }
     }
 
@@ -156,36 +196,49 @@ impl Presented {
 ///
 /// ECOM cannot write long cookies, so `plugin_slas` cuts tokens at [`PIECE`] characters, with
 /// nothing that says where the last piece is. A piece that is not full is the last one: what
-/// follows is left over from a longer token.
+/// follows is left over from a longer token. A piece that comes twice with different values makes
+/// several tokens possible.
 #[derive(Default)]
-pub(super) struct Pieces([Option<String>; MOST_PIECES]);
+pub(super) struct Pieces([Vec<String>; MOST_PIECES]);
 
 impl Pieces {
     pub(super) fn take(&mut self, name: &str, value: &str, names: &CookieNames) {
         if let Some(number) = names.piece_of(name) {
-            let slot = &mut self.0[number - 1];
-            // Two different ones under one name: neither can be told to be ECOM's.
-            *slot = match slot.take() {
-                Some(first) if first != value => Some(String::new()),
-                _ => Some(value.to_owned()),
-            };
+            candidate(&mut self.0[number - 1], Some(value.to_owned()));
         }
     }
 
+    /// What is handed over, where the pieces leave no doubt.
     pub(super) fn joined(&self) -> Option<Handed> {
-        if self.0[0].as_deref() == Some("refresh") {
+        if self.0.iter().any(|slot| slot.len() > 1) {
+            return None;
+        }
+        if self.0[0].first().is_some_and(|first| first == "refresh") {
             return Some(Handed::Refresh);
         }
-        let mut text = String::new();
-        for piece in &self.0 {
-            let piece = piece.as_deref()?;
-            text.push_str(piece);
-            if piece.len() != PIECE {
-                break;
-            }
+        self.tokens().pop().map(Handed::Token)
+    }
+
+    /// Every token that the pieces may come to, as many as are worth reading.
+    pub(super) fn tokens(&self) -> Vec<AccessToken> {
+        let (mut tokens, mut begun) = (Vec::new(), vec![String::new()]);
+        for slot in &self.0 {
+            let longer = begun.iter().flat_map(|head| slot.iter().map(move |piece| (head, piece)));
+            let longer: Vec<_> = longer.take(MOST_JOINED).collect();
+            let (full, last): (Vec<_>, Vec<_>) =
+                longer.into_iter().partition(|(_, piece)| piece.len() == PIECE);
+            let join = |(head, piece): (&String, &String)| format!("{head}{piece}");
+            tokens.extend(last.into_iter().map(join));
+            begun = full.into_iter().map(join).collect();
         }
-        // What is cut short, or no JWT at all, is nobody's token.
-        (text.matches('.').count() == 2).then(|| AccessToken::parse(&text))?.map(Handed::Token)
+        tokens.extend(begun);
+        // What is cut short, or no JWT at all, is no token.
+        let is_jwt = |text: &String| text.matches('.').count() == 2;
+        tokens
+            .iter()
+            .filter(|text| is_jwt(text))
+            .filter_map(|text| AccessToken::parse(text))
+            .collect()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Deletions come before writes (clients that walk the headers take the last one per field), and
 //! a deletion repeats the attributes of the write, because a browser forgets nothing else.
 
+mod strays;
 mod tokens;
 
 use std::fmt;
@@ -11,14 +12,17 @@ use cookie::time::{Duration, OffsetDateTime};
 use cookie::{Cookie, SameSite};
 use http::HeaderValue;
 
+pub use strays::Sweep;
+
 use super::frame::{Frame, MARKER};
+use super::logged_out::LoggedOut;
 use super::memory::{DwMemory, Memory};
 use super::names::{CookieNames, DWSID, Profile, Readable, is_dw_companion};
 use super::offer::OfferedRefresh;
 use super::read::{MOST_COMPANIONS, Presented, pairs_in};
 use super::{Customer, DwCookies, judge};
 use crate::flow::{Cause, DwChange, Ending, HeldAccess, Outcome, TokenChange};
-use crate::ids::{AccessToken, Dwsid};
+use crate::ids::{AccessToken, Dwsid, Tag};
 use crate::timestamp::Timestamp;
 
 /// Seconds a DW session that the platform just confirmed is believed to live on.
@@ -50,6 +54,8 @@ pub struct Changes {
     pub cookies: Vec<CookieWrite>,
     /// Our memory afterwards.
     pub memory: Memory,
+    /// Deletions of cookies that others have set under our names, ahead of all others.
+    pub strays: Vec<HeaderValue>,
     /// The trusted frame the shop is shown in.
     pub frame: Option<Frame>,
 }
@@ -65,6 +71,8 @@ pub struct Before<'a> {
     pub memory: &'a Memory,
     /// The access token in hand when the journey began.
     pub access: Option<&'a HeldAccess>,
+    /// What a logout ends: tags of everything the browser presented, the surest last.
+    pub ends: &'a [Tag],
     /// The moment of the answer.
     pub now: Timestamp,
 }
@@ -84,8 +92,15 @@ impl Before<'_> {
         self.delete_dw(&ending.dw, leaving, &mut changes);
         match (&ending.tokens, self.access) {
             (TokenChange::Set(grant), _) => self.set_tokens(grant, leaving, &mut changes),
-            (TokenChange::Keep, Some(held)) => self.take_over(held, &mut changes),
+            (TokenChange::Keep, Some(held)) => {
+                self.take_over(held, &mut changes);
+                tokens::vouch(held, &mut changes.memory);
+            }
             _ => {}
+        }
+        if leaving {
+            let ends = self.ends.iter().copied().filter(|tag| !ending.keeps(*tag, self.dwsid()));
+            changes.memory.logged_out.add(ends, self.now);
         }
         self.set_dw(ending, &mut changes);
         self.note_expiry(ending, &mut changes.memory);
@@ -116,7 +131,7 @@ impl Before<'_> {
     fn set_dw(&self, ending: &Ending, changes: &mut Changes) {
         match &ending.dw {
             DwChange::Keep | DwChange::Drop => {}
-            DwChange::Doubt => changes.memory.dw = None,
+            DwChange::Doubt => changes.memory.doubt_dw(),
             DwChange::Confirm(owner) => self.confirm(owner, &mut changes.memory),
             DwChange::Set { cookies, owner } => {
                 self.write_dw(cookies, changes);
@@ -129,7 +144,7 @@ impl Before<'_> {
                 changes.memory.bridge_after = None;
                 changes.memory.dw = Some(DwMemory {
                     dwsid: cookies.tag(),
-                    owner: owner.clone(),
+                    owner: Some(owner.clone()),
                     born: self.now,
                     used: self.now,
                 });
@@ -155,13 +170,17 @@ impl Before<'_> {
         }
     }
 
+    /// The DW session that the browser presents.
+    fn dwsid(&self) -> Option<Tag> {
+        judge::picked_dwsid(self.presented, self.memory).map(Dwsid::tag)
+    }
+
     fn confirm(&self, owner: &Customer, memory: &mut Memory) {
-        let picked = judge::picked_dwsid(self.presented, memory).map(Dwsid::tag);
-        let Some(dwsid) = picked else { return };
+        let Some(dwsid) = self.dwsid() else { return };
         let known = memory.dw.take().filter(|known| known.dwsid == dwsid);
         memory.dw = Some(DwMemory {
             dwsid,
-            owner: owner.clone(),
+            owner: Some(owner.clone()),
             born: known.map_or(self.now, |known| known.born),
             used: self.now.plus(CONFIRMED_FOR - judge::DW_IDLE),
         });
@@ -200,10 +219,10 @@ impl Changes {
     /// as the refresh token.
     pub fn remember(&mut self, names: &CookieNames, sealed: &str, now: Timestamp) {
         self.cookies.retain(|write| write.name != names.memory);
-        let life = match self.memory.refresh_expires_at {
-            Some(expires) if !self.memory.forget_on_close => Some(expires.since(now).max(1)),
-            _ => None,
-        };
+        let memory = &self.memory;
+        let logged_out = (!memory.logged_out.is_empty()).then_some(LoggedOut::LIFE);
+        let refresh = memory.refresh_expires_at.map(|expires| expires.since(now).max(1));
+        let life = refresh.max(logged_out).filter(|_| !memory.forget_on_close);
         self.set(&names.memory, sealed, life);
     }
 
@@ -217,7 +236,8 @@ impl Changes {
             self.delete(&entry.name);
         }
         self.set(name, offered.token.expose(), offered.life);
-        self.memory = Memory { refresh: Some(offered.token.tag()), ..Memory::default() };
+        self.memory = Memory { refresh: Some(offered.token.tag()), ..self.memory.without_tokens() };
+        self.memory.doubt_dw();
     }
 
     /// Remembers that the shop is shown in `frame`, until the browser closes; a shopper who leaves
@@ -232,10 +252,18 @@ impl Changes {
         self.frame = Some(frame);
     }
 
+    /// Whether no cookie is set or deleted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cookies.is_empty() && self.strays.is_empty()
+    }
+
     /// The `Set-Cookie` headers, in order.
     pub fn headers<'a>(&'a self, names: &'a CookieNames) -> impl Iterator<Item = HeaderValue> + 'a {
         // Every value has been parsed as cookie octets, so none is refused here.
-        self.cookies.iter().filter_map(|write| write.header(names, self.frame.is_some()).ok())
+        let cookies = self.cookies.iter();
+        let cookies = cookies.filter_map(|write| write.header(names, self.frame.is_some()).ok());
+        self.strays.iter().cloned().chain(cookies)
     }
 
     /// The `Cookie` header of the request at hand, as the browser would send it after taking over

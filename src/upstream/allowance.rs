@@ -4,7 +4,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::forgetful::Forgetful;
+use prometheus_client::metrics::gauge::Gauge;
+
+use crate::expiring_map::ExpiringMap;
 use crate::ids::Tag;
 
 /// Exchanges of one token ...
@@ -12,16 +14,24 @@ const EXCHANGES: usize = 3;
 /// ... in this time.
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// Most that the counts of one site may take, in bytes.
+pub const LIMIT: usize = 32 * 1024 * 1024;
+
 /// Counts exchanges per refresh token.
-#[derive(Default)]
-pub struct Allowance(Mutex<Forgetful<Tag, Vec<Instant>>>);
+pub struct Allowance(Mutex<ExpiringMap<Tag, Vec<Instant>>>);
 
 impl Allowance {
+    /// No exchanges yet. `gauge` shows the bytes in use.
+    #[must_use]
+    pub fn new(gauge: &Gauge) -> Self {
+        Self(Mutex::new(ExpiringMap::new(LIMIT, gauge.clone())))
+    }
+
     /// Takes one exchange of the token, or says how long none is left.
     pub fn take(&self, token: Tag, now: Instant) -> Result<(), Duration> {
         let mut exchanges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = |moment: &Instant| now.saturating_duration_since(*moment) < WINDOW;
-        let mut moments = exchanges.get(&token).cloned().unwrap_or_default();
+        let mut moments = exchanges.get(&token, now).cloned().unwrap_or_default();
         moments.retain(recent);
         match moments.first() {
             Some(first) if moments.len() >= EXCHANGES => {
@@ -29,7 +39,8 @@ impl Allowance {
             }
             _ => {
                 moments.push(now);
-                exchanges.insert(token, moments, |moments| moments.iter().any(recent));
+                let bytes = EXCHANGES * size_of::<Instant>();
+                exchanges.insert(token, moments, bytes, now + WINDOW, now);
                 Ok(())
             }
         }
@@ -44,7 +55,7 @@ mod tests {
 
     #[test]
     fn one_token_is_exchanged_at_most_three_times_in_any_minute() {
-        let (allowance, start) = (Allowance::default(), Instant::now());
+        let (allowance, start) = (Allowance::new(&Gauge::default()), Instant::now());
         let [a, b] = ["a", "b"].map(|text| RefreshToken::parse(text).unwrap().tag());
         let taken = (0..180)
             .filter(|second| allowance.take(a, start + Duration::from_secs(*second)).is_ok())

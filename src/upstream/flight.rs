@@ -9,22 +9,29 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::forgetful::Forgetful;
+use crate::expiring_map::ExpiringMap;
+
+/// Most that the answers of one kind and site may take, in bytes.
+pub const LIMIT: usize = 32 * 1024 * 1024;
+/// No call takes longer: what is still under way by then has been lost.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// Calls under way, and answers that still count.
 pub struct Flights<Key, Answer> {
     slots: Slots<Key, Answer>,
     clock: Clock,
+    weigh: fn(&Answer) -> usize,
 }
 
-type Slots<Key, Answer> = Arc<Mutex<Forgetful<Key, Slot<Answer>>>>;
+type Slots<Key, Answer> = Arc<Mutex<ExpiringMap<Key, Slot<Answer>>>>;
 
 enum Slot<Answer> {
     Flying(watch::Receiver<Option<Answer>>),
-    Landed { answer: Answer, until: Instant },
+    Landed(Answer),
 }
 
 /// Where an answer came from.
@@ -40,13 +47,15 @@ pub enum Source {
 
 impl<Key, Answer> Flights<Key, Answer>
 where
-    Key: Clone + Eq + Hash + Send + Sync + 'static,
+    Key: Clone + Eq + Hash + Ord + Send + Sync + 'static,
     Answer: Clone + Send + Sync + 'static,
 {
-    /// No calls, no answers.
+    /// No calls, no answers. `weigh` says how many bytes an answer holds on the heap, and `gauge`
+    /// shows the bytes in use.
     #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self { slots: Arc::default(), clock }
+    pub fn new(clock: Clock, weigh: fn(&Answer) -> usize, gauge: &Gauge) -> Self {
+        let slots = Arc::new(Mutex::new(ExpiringMap::new(LIMIT, gauge.clone())));
+        Self { slots, clock, weigh }
     }
 
     /// Joins the call for `key`, or makes it. `serves` says whether an earlier answer is one for
@@ -79,15 +88,16 @@ where
     /// the answer is not copied for it.
     pub fn remembered<T>(&self, key: &Key, look: impl FnOnce(&Answer) -> T) -> Option<T> {
         let now = self.clock.monotonic();
-        match lock(&self.slots).get(key) {
-            Some(Slot::Landed { answer, until }) if now < *until => Some(look(answer)),
+        match lock(&self.slots).get(key, now) {
+            Some(Slot::Landed(answer)) => Some(look(answer)),
             _ => None,
         }
     }
 
     /// The answer of a call for `key` that is under way or has just landed.
     pub async fn current(&self, key: &Key) -> Option<Answer> {
-        let flying = match lock(&self.slots).get(key) {
+        let now = self.clock.monotonic();
+        let flying = match lock(&self.slots).get(key, now) {
             Some(Slot::Flying(receiver)) => Some(receiver.clone()),
             _ => None,
         };
@@ -103,15 +113,15 @@ where
     fn board(&self, key: &Key, serves: impl FnOnce(&Answer) -> bool) -> Boarding<Answer> {
         let now = self.clock.monotonic();
         let mut slots = lock(&self.slots);
-        match slots.get(key) {
-            Some(Slot::Landed { answer, until }) if now < *until && serves(answer) => {
+        match slots.get(key, now) {
+            Some(Slot::Landed(answer)) if serves(answer) => {
                 return Boarding::Remembered(answer.clone());
             }
             Some(Slot::Flying(receiver)) => return Boarding::Joined(receiver.clone()),
             _ => {}
         }
         let (sender, receiver) = watch::channel(None);
-        slots.insert(key.clone(), Slot::Flying(receiver.clone()), |slot| slot.matters(now));
+        slots.insert(key.clone(), Slot::Flying(receiver.clone()), 0, now + LONGEST, now);
         Boarding::Leads(sender, receiver)
     }
 
@@ -123,11 +133,11 @@ where
         keep: impl FnOnce(&Answer) -> Duration + Send + 'static,
     ) {
         let landing = Landing { key: Some(key), slots: Arc::clone(&self.slots) };
-        let clock = self.clock.clone();
+        let (clock, weigh) = (self.clock.clone(), self.weigh);
         tokio::spawn(async move {
             let answer = work.await;
-            let until = clock.monotonic() + keep(&answer);
-            landing.land(Slot::Landed { answer: answer.clone(), until }, clock.monotonic());
+            let (now, kept) = (clock.monotonic(), keep(&answer));
+            landing.land(answer.clone(), weigh(&answer), now + kept, now);
             sender.send_replace(Some(answer));
         });
     }
@@ -140,32 +150,23 @@ enum Boarding<Answer> {
 }
 
 /// Clears the slot if the work dies, so that it does not block its key for ever.
-struct Landing<Key: Eq + Hash, Answer> {
+struct Landing<Key: Clone + Eq + Hash + Ord, Answer> {
     key: Option<Key>,
     slots: Slots<Key, Answer>,
 }
 
-impl<Key: Eq + Hash, Answer> Landing<Key, Answer> {
-    fn land(mut self, slot: Slot<Answer>, now: Instant) {
+impl<Key: Clone + Eq + Hash + Ord, Answer> Landing<Key, Answer> {
+    fn land(mut self, answer: Answer, bytes: usize, until: Instant, now: Instant) {
         if let Some(key) = self.key.take() {
-            lock(&self.slots).insert(key, slot, |slot| slot.matters(now));
+            lock(&self.slots).insert(key, Slot::Landed(answer), bytes, until, now);
         }
     }
 }
 
-impl<Key: Eq + Hash, Answer> Drop for Landing<Key, Answer> {
+impl<Key: Clone + Eq + Hash + Ord, Answer> Drop for Landing<Key, Answer> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             lock(&self.slots).remove(&key);
-        }
-    }
-}
-
-impl<Answer> Slot<Answer> {
-    fn matters(&self, now: Instant) -> bool {
-        match self {
-            Self::Flying(_) => true,
-            Self::Landed { until, .. } => now < *until,
         }
     }
 }
@@ -190,7 +191,7 @@ mod tests {
     impl World {
         fn new() -> Self {
             let clock = Clock::system();
-            let flights = Arc::new(Flights::new(clock.clone()));
+            let flights = Arc::new(Flights::new(clock.clone(), |_| 0, &Gauge::default()));
             Self { flights, clock, calls: Arc::default() }
         }
 

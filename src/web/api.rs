@@ -29,7 +29,7 @@ use crate::flow::{self, TokenChange};
 use crate::ids::AccessToken;
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
-use crate::retired::Reason;
+use crate::revocations::Reason;
 use crate::route::{Kind, Route, TokenNeed};
 use crate::session::CustomerType;
 use crate::site::Site;
@@ -171,7 +171,7 @@ impl Call {
 
 /// The password was changed elsewhere: every token of before is dead, and so is this session.
 fn signed_out(arrival: &Arrival) -> Result<Response, Problem> {
-    arrival.retire(Reason::SignedOut);
+    arrival.retire(Reason::LoggedOut);
     let travelled = arrival.finish(flow::signed_out_here(), None)?;
     Ok(dressed(arrival, &travelled, Problem::SessionExpired.into_response()))
 }

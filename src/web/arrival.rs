@@ -2,21 +2,24 @@
 
 mod again;
 mod at_once;
+mod identify;
 mod onward;
 mod past;
+mod strays;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use axum::response::Response;
+use http::HeaderValue;
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
 
 pub(super) use self::onward::judged_at_sight;
 use self::onward::remembered;
-use self::past::{chosen, drop_signed_out, retired, tags};
+use self::past::{chosen, drop_logged_out, is_late, revoked, tags, without_logged_out};
+use self::strays::Strays;
 use super::notes::{Notes, RequestId};
 use crate::app::App;
 use crate::clock;
@@ -24,17 +27,17 @@ use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
 use crate::flow::{
     self, Access, Dw, DwChange, Ending, Facts, HeldAccess, Intent, Outcome, TokenChange,
 };
-use crate::ids::{AccessToken, DwSignature, Dwsid, Tag};
+use crate::ids::{DwSignature, Dwsid, Tag};
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
-use crate::retired::Reason;
+use crate::revocations::Reason;
+use crate::session::Customer;
 use crate::session::frame::Frame;
 use crate::session::judge::{self, Surroundings};
 use crate::session::memory::Memory;
+use crate::session::ownership;
 use crate::session::read::{Handed, Presented};
-use crate::session::token::Claims;
-use crate::session::write::{Before, Changes};
-use crate::session::{Customer, CustomerType};
+use crate::session::write::{Before, Changes, Sweep};
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
@@ -65,8 +68,15 @@ pub(super) struct Arrival {
     /// Fingerprints of every credential presented, and of those that count.
     all: Vec<Tag>,
     chosen: Vec<Tag>,
+    /// Fingerprints of tokens that SLAS has given for this request.
+    confirmed: Vec<Tag>,
     /// A login in another tab has just replaced what this request presents.
     overtaken: bool,
+    /// A logout in another tab has just ended what this request presents: it is served as if it had
+    /// presented nothing, and changes nothing in the browser.
+    late: bool,
+    /// Cookies under our names that are not this browser's own.
+    strays: Strays,
 }
 
 impl FromRequestParts<Arc<App>> for Arrival {
@@ -74,7 +84,7 @@ impl FromRequestParts<Arc<App>> for Arrival {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let (site, notes, context) = found(parts)?;
-        let mut arrival = Self::new(site, &parts.headers, notes, context, app.clock.monotonic());
+        let mut arrival = Self::new(site, parts, notes, context, app.clock.monotonic());
         arrival.identify(Keys::Fetched).await;
         Ok(arrival)
     }
@@ -88,8 +98,10 @@ impl FromRequestParts<Arc<App>> for Glance {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let (site, notes, context) = found(parts)?;
-        let mut arrival = Arrival::new(site, &parts.headers, notes, context, app.clock.monotonic());
+        let mut arrival = Arrival::new(site, parts, notes, context, app.clock.monotonic());
         arrival.identify(Keys::Known).await;
+        // A gateway passes one cookie on, and a look changes nothing.
+        arrival.strays = Strays::default();
         Ok(Self(arrival))
     }
 }
@@ -115,15 +127,18 @@ fn found(parts: &Parts) -> Result<(Arc<Site>, Notes, CallContext), Problem> {
 impl Arrival {
     fn new(
         site: Arc<Site>,
-        headers: &HeaderMap,
+        parts: &Parts,
         notes: Notes,
         context: CallContext,
         arrived: Instant,
     ) -> Self {
+        let headers = &parts.headers;
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let mut presented = Presented::read(cookies, &site.names);
-        let all = tags(&presented);
-        drop_signed_out(&mut presented, &site, arrived);
+        let (all, memory) = (tags(&presented), remembered(&presented, &site));
+        let late = is_late(&chosen(&presented, &memory, &site), &memory, &site, arrived);
+        let memory = without_logged_out(memory, &site, arrived);
+        drop_logged_out(&mut presented, &site, arrived);
         let frame = Frame::of(headers, &presented, &site.preview_parents);
         if site.config.routes.ecom.is_some() && site.names.access != site.names.hand_off {
             // What ECOM behind us hands over is read off its answers, so this is a stranger's.
@@ -132,12 +147,16 @@ impl Arrival {
         if presented.handed == Some(Handed::Refresh) {
             presented.access.clear();
         }
-        let memory = remembered(&presented, &site);
-        let chosen = chosen(&presented, &memory);
-        let signed_in = |tag: &Tag| retired(&site, *tag, arrived) == Some(Reason::SignedIn);
-        let overtaken = chosen.iter().any(signed_in);
+        let mut strays = Strays::of(parts, presented.repeated.clone());
+        let policy = site.config.policy;
+        strays.add(ownership::sift(&mut presented, &memory, policy, site.writers, &site.names));
+        let chosen = chosen(&presented, &memory, &site);
+        let superseded = |tag: &Tag| {
+            revoked(&site, *tag, arrived).is_some_and(|(reason, _)| reason == Reason::Superseded)
+        };
+        let overtaken = chosen.iter().any(superseded);
         let context = CallContext { dnt: presented.dnt, ..context };
-        Self {
+        let mut arrival = Self {
             site,
             presented,
             memory,
@@ -148,59 +167,27 @@ impl Arrival {
             arrived,
             all,
             chosen,
+            confirmed: Vec::new(),
             overtaken,
+            late,
+            strays,
+        };
+        if late {
+            arrival.presented.clear();
         }
-    }
-
-    /// Finds out who the shopper is, by the token in hand or by a newer one from ECOM.
-    async fn identify(&mut self, keys: Keys) {
-        let newer = judge::newer_hand_off(&self.presented, &self.memory, self.site.audience());
-        if let Some(token) = newer.cloned()
-            && let Some(claims) = self.check(&token, keys).await
-        {
-            self.presented.access = vec![token.clone()];
-            self.all.push(token.tag());
-            self.chosen = chosen(&self.presented, &self.memory);
-            self.believe(token, Some(claims));
-            return;
-        }
-        if matches!(self.presented.handed, Some(Handed::Token(_))) {
-            self.presented.handed = None;
-        }
-        if let Some(token) = judge::access_token(&self.presented, &self.memory).cloned() {
-            let claims = self.check(&token, keys).await;
-            self.believe(token, claims);
-        }
-    }
-
-    async fn check(&self, token: &AccessToken, keys: Keys) -> Option<Claims> {
-        let (verifier, ours) = (&self.site.verifier, self.memory.access);
-        match keys {
-            Keys::Known => verifier.recognise(token, ours).await,
-            Keys::Fetched => verifier.verify(token, ours).await,
-        }
-    }
-
-    fn believe(&mut self, token: AccessToken, claims: Option<Claims>) {
-        if let Some(claims) = claims {
-            let vouched = self.memory.access == Some(token.tag());
-            let hashed = self.site.seal.log_id(claims.usid.as_str());
-            self.notes.with(|noted| noted.session = Some(hashed));
-            self.access = match judge::access(token, claims, self.site.clock.now()) {
-                // By an expired token a guest is found again: only by one that we wrote here.
-                Access::Expired(claims)
-                    if !vouched && claims.customer.kind == CustomerType::Guest =>
-                {
-                    Access::None
-                }
-                access => access,
-            };
-        }
+        arrival
     }
 
     /// Whether a session that this credential belongs to has been signed out of.
     pub(super) fn is_signed_out(&self, tag: Tag) -> bool {
-        retired(&self.site, tag, self.arrived) == Some(Reason::SignedOut)
+        let revoked = revoked(&self.site, tag, self.arrived);
+        revoked.is_some_and(|(reason, _)| reason == Reason::LoggedOut)
+            || self.memory.logged_out.has(tag)
+    }
+
+    /// Whether a logout in another tab has just ended what this request presents.
+    pub(super) fn is_late(&self) -> bool {
+        self.late
     }
 
     /// What the calls made for this request have in common.
@@ -232,6 +219,7 @@ impl Arrival {
             signature,
             guest_adoption_retired: self.site.guest_adoption_retired(),
             fronts_ecom: self.site.config.routes.ecom.is_some(),
+            writers: self.site.writers,
         };
         let policy = self.site.config.policy;
         let now = self.site.clock.now();
@@ -263,6 +251,9 @@ impl Arrival {
     ) -> Result<Ending, Problem> {
         let step = flow::decide(facts, intent);
         let leaving = matches!(intent, Intent::SignOut { .. });
+        if self.late && !leaving && !matches!(intent, Intent::SignIn(_)) {
+            return Ok(flow::unchanged());
+        }
         if self.overtaken && !leaving && !matches!(step, flow::Step::Done(_)) {
             return Err(Problem::LoginConflict);
         }
@@ -302,7 +293,8 @@ impl Arrival {
         remember: Option<bool>,
     ) -> Result<Travelled, Problem> {
         let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
-        let replaced = self.site.retired.any_since(&self.chosen, self.arrived);
+        let arriving = matches!(ending.outcome, Outcome::SignedIn { .. });
+        let replaced = self.is_replaced(&TokenChange::Keep);
         if replaced && !leaving && changes_anything(&ending) {
             // A logout or login in another tab came first, and its cookies must stay.
             return Err(Problem::LoginConflict);
@@ -314,11 +306,15 @@ impl Arrival {
             presented: &self.presented,
             memory: &self.memory,
             access: self.held(),
+            ends: &if leaving { self.ends() } else { Vec::new() },
             now,
         };
         let mut changes = before.changes(&ending, remember);
-        if self.overtaken && !leaving {
+        if (self.overtaken && !leaving) || (self.late && !leaving && !arriving) {
             changes = Changes { memory: self.memory.clone(), ..Changes::default() };
+        } else if self.frame.is_none() {
+            let Strays { names, host, path } = &self.strays;
+            before.sweep(&Sweep { names, host, path }, &mut changes);
         }
         self.seal(&mut changes);
         if let Some(frame) = self.frame.clone() {
@@ -330,7 +326,7 @@ impl Arrival {
     /// The request goes on to ECOM now, which keeps the DW session alive.
     pub(super) fn note_use(&self, travelled: &mut Travelled) {
         let stays = matches!(travelled.ending.dw, DwChange::Keep | DwChange::Confirm(_));
-        if stays && !self.overtaken {
+        if stays && !self.overtaken && !self.late {
             travelled.changes.memory.note_use(self.site.clock.now());
             self.seal(&mut travelled.changes);
         }
@@ -356,7 +352,7 @@ impl Arrival {
         for cookie in changes.headers(&self.site.names) {
             headers.append(SET_COOKIE, cookie);
         }
-        if !changes.cookies.is_empty() {
+        if !changes.is_empty() {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
             for name in SHARED_CACHES {
                 headers.remove(name);

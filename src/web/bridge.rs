@@ -15,7 +15,7 @@ use super::view::SessionView;
 use crate::flow::{BridgeMode, DwClaim, DwProof, Outcome};
 use crate::ids::{DwSignature, Dwsid};
 use crate::problem::Problem;
-use crate::retired::Reason;
+use crate::revocations::Reason;
 use crate::session::CustomerType;
 
 /// The longest login of SLAS, in octets.
@@ -65,7 +65,7 @@ pub(super) async fn bridge(
     };
     arrival.dress(&travelled, &mut response);
     if matches!(travelled.ending.outcome, Outcome::SignedIn { .. }) {
-        arrival.retire_tokens(Reason::SignedIn);
+        arrival.retire_all_but(Reason::Superseded, &travelled.ending);
     }
     Ok(response)
 }

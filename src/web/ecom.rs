@@ -18,7 +18,8 @@ impl Hop {
         // A form sent from another site comes without cookies (a payment page's return), and so
         // does a beacon of a page that is just loading: neither may begin a session, because it
         // would take the place of the one the browser holds back.
-        if !self.begins(visit) && self.arrival.presented.is_empty() {
+        let begins_nothing = !self.begins(visit) && self.arrival.presented.is_empty();
+        if begins_nothing || self.arrival.is_late() {
             return Ok(self.without_session(visit, body).await);
         }
         let mut travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;

@@ -13,7 +13,8 @@ use crate::route::{Kind, TokenNeed};
 impl Hop {
     pub(super) async fn to_head(&self, visit: Visit, body: Body) -> Result<Response, Problem> {
         let intent = self.intent(visit);
-        if intent == Intent::Renew && self.arrival.presented.is_empty() {
+        let renews_nothing = intent == Intent::Renew && self.arrival.presented.is_empty();
+        if renews_nothing || self.arrival.is_late() {
             return Ok(self.without_session(visit, body).await);
         }
         let travelled = match self.arrival.travel(self.arrival.facts(None), intent).await {

@@ -14,7 +14,7 @@ use super::guard::local_path;
 use super::view::SessionView;
 use crate::flow::{GuestBasket, Intent, Outcome};
 use crate::problem::Problem;
-use crate::retired::Reason;
+use crate::revocations::Reason;
 use crate::upstream::slas::Credentials;
 
 /// Longest login or password, in octets.
@@ -81,7 +81,7 @@ pub(super) async fn login(
         arrival.travel_with(arrival.facts(None), intent, Some(credentials), Some(remember)).await?;
     let mut response = match travelled.ending.outcome {
         Outcome::SignedIn { .. } => {
-            arrival.retire(Reason::SignedIn);
+            arrival.retire(Reason::Superseded);
             signed_in(
                 &SessionView::of(&arrival, Some(&travelled)),
                 request.return_to.as_deref(),

@@ -16,7 +16,7 @@ use super::view::SessionView;
 use crate::app::App;
 use crate::flow::{Intent, signed_out_here};
 use crate::problem::Problem;
-use crate::retired::Reason;
+use crate::revocations::Reason;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -33,9 +33,9 @@ pub(super) async fn logout(
 ) -> Result<Response, Problem> {
     let (request, return_to) = parse(&headers, &body)?;
     // First of all, so that no request that is under way or comes now can bring the session back.
-    arrival.retire(Reason::SignedOut);
+    arrival.retire(Reason::LoggedOut);
     arrival.catch_up().await;
-    arrival.retire(Reason::SignedOut);
+    arrival.retire(Reason::LoggedOut);
     let intent = Intent::SignOut { all_devices: request.all_devices };
     // Upstreams that take their time must not keep the shopper signed in here.
     let travelled = tokio::time::timeout(

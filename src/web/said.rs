@@ -6,7 +6,7 @@ use http::StatusCode;
 use super::arrival::Travelled;
 use super::hop::{Hop, below_prefix};
 use crate::flow::{
-    DwChange, EcomPage, EcomSays, Ending, HandOver, HeldRefresh, Outcome, TokenChange,
+    DwChange, EcomPage, EcomSays, Ending, HandOver, HeldRefresh, Outcome, Speaker, TokenChange,
 };
 use crate::ids::AccessToken;
 use crate::problem::Problem;
@@ -51,7 +51,14 @@ impl Hop {
         }
         let closes = said.offer.refresh.as_ref().is_some_and(|refresh| refresh.life.is_none());
         let on_trial = matches!(handed, Some(HandOver::Renew(Some(_))));
-        let says = EcomSays { handed, dw: said.other_dw.clone(), page: said.page };
+        let says = EcomSays {
+            by: self.speaker(),
+            deletes_refresh: said
+                .deletes(self.arrival.facts_after(&before.ending).refresh.as_ref()),
+            handed,
+            dw: said.other_dw.clone(),
+            page: said.page,
+        };
         let mut travelled = self.arrival.travel_by(&before.ending, says, Some(!closes)).await?;
         if let (Outcome::Unavailable(_), Some(offered)) =
             (&travelled.ending.outcome, said.offer.refresh.as_ref().filter(|_| on_trial))
@@ -59,6 +66,11 @@ impl Hop {
             self.arrival.lend(offered, &mut travelled);
         }
         Ok(travelled)
+    }
+
+    /// Who responds to the request.
+    fn speaker(&self) -> Speaker {
+        if self.route.kind == Kind::Ecom { Speaker::Ecom } else { Speaker::Head }
     }
 
     /// A Hybrid Auth platform keeps its sessions in step by itself; other sites' operators decide.
@@ -88,7 +100,7 @@ impl Hop {
     async fn hand_over(&self, offer: &Offer, before: &Ending) -> Option<HandOver> {
         let held = self.arrival.facts_after(before).refresh;
         let forgotten = |held: &HeldRefresh| offer.forgotten.contains(&held.kind);
-        let offered = offer.refresh.as_ref().map(held_refresh);
+        let offered = offer.refresh.as_ref().map(|offered| held_refresh(offered, self.speaker()));
         match (&offer.handed, held) {
             (Some(Handed::Token(token)), held) => {
                 let held = held.filter(|held| !forgotten(held));
@@ -101,7 +113,9 @@ impl Hop {
             (Some(Handed::Refresh), _) if offered.is_some() => Some(HandOver::Renew(offered)),
             (Some(Handed::Refresh), Some(held)) if !forgotten(&held) => Some(HandOver::Renew(None)),
             (Some(Handed::Refresh), _) => Some(HandOver::Nobody),
-            (None, held) if offered.is_some() && offered != held => Some(HandOver::Renew(offered)),
+            (None, held) if is_another(offered.as_ref(), held.as_ref()) => {
+                Some(HandOver::Renew(offered))
+            }
             (None, Some(held)) if offered.is_none() && forgotten(&held) => Some(HandOver::Nobody),
             (None, _) => None,
         }
@@ -147,6 +161,11 @@ impl Hop {
 }
 
 impl Said {
+    /// Whether the response deletes the refresh token in hand.
+    fn deletes(&self, held: Option<&HeldRefresh>) -> bool {
+        held.is_some_and(|held| self.offer.forgotten.contains(&held.kind))
+    }
+
     /// Whether ECOM has served the answer in a session that is not the shopper's after all.
     pub(super) fn is_elsewhere(&self, travelled: &Travelled) -> bool {
         let taken = |other: &DwCookies| match &travelled.ending.dw {
@@ -158,6 +177,14 @@ impl Said {
     }
 }
 
-fn held_refresh(offered: &OfferedRefresh) -> HeldRefresh {
-    HeldRefresh { kind: offered.kind, token: offered.token.clone() }
+fn held_refresh(offered: &OfferedRefresh, by: Speaker) -> HeldRefresh {
+    HeldRefresh { kind: offered.kind, token: offered.token.clone(), by }
+}
+
+/// Whether a refresh token is handed over that is not the one in hand.
+fn is_another(offered: Option<&HeldRefresh>, held: Option<&HeldRefresh>) -> bool {
+    let same = |offered: &HeldRefresh, held: &HeldRefresh| {
+        (offered.kind, &offered.token) == (held.kind, &held.token)
+    };
+    offered.is_some_and(|offered| held.is_none_or(|held| !same(offered, held)))
 }

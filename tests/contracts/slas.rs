@@ -1,7 +1,8 @@
 //! SLAS: what is asked of it, octet for octet, and what is made of its answers.
 
 use tandem::flow::{
-    Access, AdoptAsk, BridgeMode, BridgeTime, Dw, Facts, HeldDw, Intent, Policy, ProbeAnswer, Step,
+    Access, AdoptAsk, BridgeMode, BridgeTime, Dw, Facts, HeldDw, Intent, Policy, ProbeAnswer,
+    Speaker, Step,
 };
 use tandem::ids::{CustomerId, DwSignature, Dwsid, RefreshToken, Usid};
 use tandem::session::{Customer, CustomerType};
@@ -40,7 +41,10 @@ pub(crate) fn adopt_ask(kind: CustomerType, signature: Option<&str>) -> AdoptAsk
         policy,
         access: Access::None,
         refresh: None,
+        guest_refresh: None,
+        known: None,
         dw: Dw::Doubtful { held, owner: None },
+        dw_by: Speaker::Seal,
         bridged: false,
         bridge_resting: false,
         signature: signature.map(|text| DwSignature::parse(text).unwrap()),

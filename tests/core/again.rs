@@ -22,6 +22,7 @@ fn after(browser: &Browser, ending: &Ending) -> Browser {
         presented: &presented,
         memory: &browser.memory,
         access: held.as_ref(),
+        ends: &[],
         now: now(),
     };
     let changes = before.changes(ending, Some(true));
@@ -70,6 +71,7 @@ fn the_judge_reads_in_a_browsers_cookies_the_facts_they_stand_for() {
         let mut found = Browser::of(&start).facts(&start.facts, start.facts.guest_adoption_retired);
         if let (Dw::Doubtful { .. }, Dw::Doubtful { .. }) = (&found.dw, &start.facts.dw) {
             found.dw = start.facts.dw.clone();
+            found.dw_by = start.facts.dw_by;
         }
         assert_eq!(found, start.facts);
     }

@@ -10,6 +10,7 @@ use tandem::session::Customer;
 use tandem::session::judge::{self, DW_HARD, DW_IDLE, Surroundings};
 use tandem::session::memory::{DwMemory, Memory};
 use tandem::session::names::CookieNames;
+use tandem::session::ownership::Writers;
 use tandem::session::read::Presented;
 use tandem::session::token::Claims;
 use tandem::timestamp::Timestamp;
@@ -106,6 +107,7 @@ impl Browser {
             signature: like.signature.clone(),
             guest_adoption_retired: retired,
             fronts_ecom: false,
+            writers: Writers::Tandem,
         };
         judge::facts(&presented, &self.memory, access, like.policy, surroundings, now())
     }
@@ -115,7 +117,7 @@ fn remember_dw(dw: &Dw, jar: &mut Jar) -> Option<DwMemory> {
     let held = crate::facts::held_dw();
     let note = |owner: &Customer, age: i64, idle: i64| DwMemory {
         dwsid: held.dwsid.tag(),
-        owner: owner.clone(),
+        owner: Some(owner.clone()),
         born: now().plus(-age),
         used: now().plus(-idle),
     };

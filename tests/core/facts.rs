@@ -5,7 +5,7 @@
 
 use tandem::flow::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
-    Intent, Policy,
+    Intent, Policy, Speaker,
 };
 use tandem::ids::{AccessToken, CustomerId, DwSignature, DwValue, Dwsid, RefreshToken, Usid};
 use tandem::session::token::Claims;
@@ -74,7 +74,7 @@ pub(crate) fn held_access(customer: Customer, left: i64) -> HeldAccess {
 /// The refresh token a browser holds in the cookie of `kind`.
 pub(crate) fn held_refresh(kind: CustomerType) -> HeldRefresh {
     let text = if kind == Guest { "held-guest-refresh" } else { "held-registered-refresh" };
-    HeldRefresh { kind, token: refresh_token(text) }
+    HeldRefresh { kind, token: refresh_token(text), by: Speaker::Seal }
 }
 
 pub(crate) fn held_dw() -> HeldDw {
@@ -233,7 +233,10 @@ pub(crate) fn nothing(mode: BridgeMode) -> Facts {
         policy: Policy { mode, time: BridgeTime::Landing, guest_after_logout: true },
         access: Access::None,
         refresh: None,
+        guest_refresh: None,
+        known: None,
         dw: Dw::Absent,
+        dw_by: Speaker::Seal,
         bridged: false,
         bridge_resting: false,
         signature: None,

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use tandem::flow::{
     Access, BridgeMode, Dw, DwChange, EcomPage, EcomSays, HandOver, Intent, Outcome, ProbeAnswer,
-    TokenChange, heed,
+    Speaker, TokenChange, heed,
 };
 use tandem::session::{Customer, Grant};
 use tandem::timestamp::Timestamp;
 
 use crate::answers::{Answers, dw_cookies, granted, without_refresh};
 use crate::facts::{
-    FRESH, Guest, NOW, Registered, Start, fresh, guest, held_dw, held_refresh, nothing,
+    FRESH, Guest, MODES, NOW, Registered, Start, dws, fresh, guest, held_dw, held_refresh, nothing,
     other_guest, other_shopper, shopper,
 };
 use crate::walk::{Asked, Path, walk_on};
@@ -62,15 +62,29 @@ struct Case {
     word: &'static str,
 }
 
+/// Everything that ECOM may say, and everything that a Head may.
 fn cases() -> Vec<Case> {
+    ecom_cases().into_iter().chain(head_cases()).collect()
+}
+
+/// A Head responds whatever the DW session is, and has a part in none.
+fn head_cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for mode in [BridgeMode::Classic, BridgeMode::HybridAuth] {
+    for mode in MODES {
         for customer in [guest(), shopper()] {
-            for page in PAGES {
+            for dw_before in dws() {
                 for (word, handed) in hand_overs() {
-                    for dw in [None, Some(dw_cookies("offered"))] {
-                        let start = in_step(mode, &customer);
-                        let says = EcomSays { handed: handed.clone(), dw, page };
+                    for (dw, deletes_refresh) in [
+                        (None, false),
+                        (None, true),
+                        (Some(dw_cookies("offered")), false),
+                        (Some(dw_cookies("offered")), true),
+                    ] {
+                        let mut start = in_step(mode, &customer);
+                        start.facts.dw = dw_before.clone();
+                        let (by, page) = (Speaker::Head, EcomPage::Ordinary);
+                        let handed = handed.clone();
+                        let says = EcomSays { by, deletes_refresh, handed, dw, page };
                         cases.push(Case { start, says, word });
                     }
                 }
@@ -80,12 +94,44 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn walk_every(mut visit: impl FnMut(&Case, &Path<'_>)) {
-    let answers = Answers::every();
-    for case in cases() {
-        let step = heed(case.start.facts.clone(), case.says.clone());
-        walk_on(&case.start, step, &answers, |path| visit(&case, path));
+fn ecom_cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for mode in [BridgeMode::Classic, BridgeMode::HybridAuth] {
+        for customer in [guest(), shopper()] {
+            for page in PAGES {
+                for (word, handed) in hand_overs() {
+                    for dw in [None, Some(dw_cookies("offered"))] {
+                        let start = in_step(mode, &customer);
+                        let handed = handed.clone();
+                        let by = Speaker::Ecom;
+                        let says = EcomSays { by, deletes_refresh: false, handed, dw, page };
+                        cases.push(Case { start, says, word });
+                    }
+                }
+            }
+        }
     }
+    cases
+}
+
+fn walk_every(visit: impl FnMut(&Case, &Path<'_>)) {
+    walk_cases(cases(), visit);
+}
+
+fn walk_cases(cases: Vec<Case>, mut visit: impl FnMut(&Case, &Path<'_>)) {
+    let (answers, mut paths) = (Answers::every(), 0);
+    for case in cases {
+        let step = heed(case.start.facts.clone(), case.says.clone());
+        walk_on(&case.start, step, &answers, |path| {
+            paths += 1;
+            visit(&case, path);
+        });
+    }
+    assert!(paths > 0, "nothing was walked");
+}
+
+fn is_by_head(case: &Case) -> bool {
+    case.says.by == Speaker::Head
 }
 
 fn customer_before(case: &Case) -> &Customer {
@@ -118,14 +164,69 @@ fn promise_1_the_cookies_name_one_shopper_after_whatever_ecom_has_said() {
             TokenChange::Drop => None,
         };
         let dw = match &path.ending.dw {
+            DwChange::Keep if is_by_head(case) => dw_owner(&case.start.facts.dw),
             // Another session than ours, and nothing taken over from it: the page is put right.
             DwChange::Keep if case.says.dw.is_some() => None,
             DwChange::Keep => said_of_ours(path).or(Some(before.clone())),
             DwChange::Confirm(owner) | DwChange::Set { owner, .. } => Some(owner.clone()),
             DwChange::Drop | DwChange::Missing(_) | DwChange::Doubt => None,
         };
+        // What was split before and has not been touched is put right by the next page.
+        let untouched = path.ending.tokens == TokenChange::Keep && path.ending.dw == DwChange::Keep;
         let one = tokens.is_none() || dw.is_none() || tokens == dw;
-        assert!(one, "{} {:?} {path}", case.word, case.says.page);
+        let split_before = is_by_head(case) && untouched;
+        assert!(one || split_before, "{} {:?} {path}", case.word, case.says.page);
+    });
+}
+
+fn dw_owner(dw: &Dw) -> Option<Customer> {
+    match dw {
+        Dw::Live { owner, .. } => Some(owner.clone()),
+        Dw::Doubtful { owner, .. } => owner.clone(),
+        Dw::Absent | Dw::Dead => None,
+    }
+}
+
+#[test]
+fn promise_19_a_head_never_confirms_a_dw_session_and_sets_one_only_if_it_is_the_shoppers_own() {
+    walk_cases(head_cases(), |case, path| {
+        let classic = case.start.facts.policy.mode == BridgeMode::Classic;
+        match &path.ending.dw {
+            DwChange::Keep | DwChange::Drop => {}
+            DwChange::Set { cookies, owner } => {
+                assert_eq!(case.says.dw.as_ref(), Some(cookies), "{path}");
+                let shopper = granted_to(path).map(|grant| grant.claims.customer);
+                assert_eq!(shopper.as_ref(), Some(owner), "{path}");
+                assert!(!classic || said_of_ours(path).as_ref() == Some(owner), "{path}");
+            }
+            DwChange::Confirm(_) | DwChange::Doubt | DwChange::Missing(_) => {
+                panic!("{} by a Head: {path}", case.word)
+            }
+        }
+    });
+}
+
+#[test]
+fn promise_19_another_shopper_by_a_head_keeps_no_dw_session() {
+    walk_cases(head_cases(), |case, path| {
+        let Some(grant) = granted_to(path) else { return };
+        let owner = dw_owner(&case.start.facts.dw);
+        let changed = grant.claims.customer != *customer_before(case);
+        let unknown = matches!(case.start.facts.dw, Dw::Doubtful { owner: None, .. });
+        if path.ending.dw == DwChange::Keep {
+            assert!(owner.is_none_or(|owner| owner == grant.claims.customer), "{path}");
+            assert!(!(unknown && changed), "{path}");
+        }
+    });
+}
+
+#[test]
+fn kind_36_a_head_that_takes_the_refresh_token_away_tells_of_no_expiry() {
+    walk_cases(head_cases(), |case, path| {
+        let left = case.says.handed == Some(HandOver::Nobody);
+        if case.says.deletes_refresh && (left || granted_to(path).is_some()) {
+            assert!(!path.ending.session_expired, "{} {path}", case.word);
+        }
     });
 }
 
@@ -146,7 +247,7 @@ fn promise_2_a_guest_handed_over_ends_a_registered_session_only_if_slas_ends_it(
 
 #[test]
 fn promise_2_a_shopper_whom_a_page_signs_out_unasked_is_told() {
-    walk_every(|case, path| {
+    walk_cases(ecom_cases(), |case, path| {
         let out = matches!(path.ending.outcome, Outcome::SignedOut { .. });
         if customer_before(case).kind == Registered && out && case.says.page != EcomPage::SignOut {
             assert!(path.ending.session_expired, "{} {path}", case.word);
@@ -159,7 +260,9 @@ fn promise_2_nobody_silently_becomes_a_guest_by_ecoms_doing() {
     walk_every(|case, path| {
         let becomes = granted_to(path).is_some_and(|it| it.claims.customer.kind == Guest);
         if customer_before(case).kind == Registered && becomes {
-            let told = path.ending.session_expired || case.says.page == EcomPage::SignOut;
+            let head = is_by_head(case) && case.says.deletes_refresh;
+            let wanted = head || case.says.page == EcomPage::SignOut;
+            let told = path.ending.session_expired || wanted;
             assert!(told, "{} {path}", case.word);
         }
     });
@@ -179,7 +282,7 @@ fn of_two_tokens_the_newer_one_wins() {
 
 #[test]
 fn promise_10_a_sign_out_on_ecom_ends_both_worlds_whatever_slas_says() {
-    walk_every(|case, path| {
+    walk_cases(ecom_cases(), |case, path| {
         let silent = case.says.handed.is_none();
         let silent = silent || case.says.handed == Some(HandOver::Unreadable);
         let hybrid = case.start.facts.policy.mode == BridgeMode::HybridAuth;
@@ -234,18 +337,42 @@ fn hybrid_auth_is_never_asked_about_its_sessions() {
 fn what_ecom_says_is_heeded_as_reviewed() {
     let mut table = String::new();
     let classic = |case: &Case| case.start.facts.policy.mode == BridgeMode::Classic;
-    for case in cases().into_iter().filter(classic) {
-        let Start { facts, .. } = &case.start;
+    for case in ecom_cases().into_iter().filter(classic) {
         let Case { says: EcomSays { page, dw, .. }, word, .. } = &case;
         let other = if dw.is_some() { ", in another DW session" } else { "" };
-        let (policy, hands) = (words::policy(facts), words::hands(facts));
-        let _ = writeln!(table, "\n{policy}: {hands}\n{page:?} page says {word}{other}");
-        let answers = Answers::typical();
-        let step = heed(facts.clone(), case.says.clone());
-        walk_on(&case.start, step, &answers, |path| {
-            let (asked, ending) = (words::asked(path.asked), words::ending(path.ending));
-            let _ = writeln!(table, "  {asked:<58} -> {ending}");
-        });
+        let _ = write!(table, "{}", described(&case, &format!("{page:?} page says {word}{other}")));
     }
     insta::assert_snapshot!("heeding", table);
+}
+
+#[test]
+fn what_a_head_says_is_heeded_as_reviewed() {
+    let mut table = String::new();
+    let for_reading = |case: &Case| {
+        let facts = &case.start.facts;
+        let in_step = matches!(&facts.dw, Dw::Live { owner, .. } if owner == customer_before(case));
+        facts.policy.mode == BridgeMode::Classic && in_step
+    };
+    for case in head_cases().into_iter().filter(for_reading) {
+        let Case { says: EcomSays { dw, deletes_refresh, .. }, word, .. } = &case;
+        let other = if dw.is_some() { " and a DW session" } else { "" };
+        let deletes = if *deletes_refresh { ", and deletes the refresh cookie" } else { "" };
+        let title = format!("Head says {word}{other}{deletes}");
+        let _ = write!(table, "{}", described(&case, &title));
+    }
+    insta::assert_snapshot!("heeding_a_head", table);
+}
+
+/// A case and every typical way it may end.
+fn described(case: &Case, title: &str) -> String {
+    let mut table = String::new();
+    let Start { facts, .. } = &case.start;
+    let (policy, hands) = (words::policy(facts), words::hands(facts));
+    let _ = writeln!(table, "\n{policy}: {hands}\n{title}");
+    let step = heed(facts.clone(), case.says.clone());
+    walk_on(&case.start, step, &Answers::typical(), |path| {
+        let (asked, ending) = (words::asked(path.asked), words::ending(path.ending));
+        let _ = writeln!(table, "  {asked:<58} -> {ending}");
+    });
+    table
 }

@@ -88,7 +88,8 @@ fn promise_3_a_journey_presents_its_refresh_token_once_and_no_other() {
             let mut held = path.start.facts.refresh.as_ref();
             for asked in path.asked {
                 if let Asked::Refresh(ask, _) = asked {
-                    let presented = HeldRefresh { kind: ask.kind, token: ask.token.clone() };
+                    let presented =
+                        HeldRefresh { kind: ask.kind, token: ask.token.clone(), by: ask.by };
                     assert_eq!(Some(&presented), held.take(), "{path}");
                 }
             }

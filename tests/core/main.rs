@@ -11,6 +11,8 @@ mod browser;
 mod facts;
 mod heeding;
 mod limits;
+mod planted;
+mod platform;
 mod promises;
 mod receiving;
 mod signing;

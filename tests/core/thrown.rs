@@ -52,6 +52,7 @@ pub(crate) fn memory() -> impl Strategy<Value = Memory> {
             bridge_after,
             dnt: None,
             session_expired_at: told,
+            ..Memory::default()
         },
     )
 }
@@ -59,7 +60,7 @@ pub(crate) fn memory() -> impl Strategy<Value = Memory> {
 fn dw_memory() -> impl Strategy<Value = Option<DwMemory>> {
     option::of((customer(), select(vec!["old", "gone"])).prop_map(|(owner, dwsid)| DwMemory {
         dwsid: Dwsid::parse(dwsid).expect("a dwsid").tag(),
-        owner,
+        owner: Some(owner),
         born: now(),
         used: now(),
     }))

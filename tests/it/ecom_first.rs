@@ -97,8 +97,8 @@ async fn promise_1_a_signature_over_another_session_does_not_split_the_pair() {
 }
 
 #[tokio::test]
-async fn promise_2_a_shopper_who_signed_in_on_ecom_is_the_same_shopper_on_the_head() {
-    for setup in Setup::clients() {
+async fn promise_2_a_shopper_who_signed_in_on_an_ecom_beside_us_is_the_same_shopper_on_the_head() {
+    for setup in Setup::clients().map(Setup::beside_ecom) {
         let world = setup.clone().start().await;
         let (browser, dwsid, _) = visitor_of_ecom(&world);
         assert!(world.control().sign_in_on_ecom(&dwsid, JO.0));

@@ -65,14 +65,19 @@ async fn promise_1_a_visitor_of_ecom_comes_in_the_shopper_s_session() {
 #[tokio::test]
 async fn promise_10_logout_sticks_behind_a_gateway_too() {
     for setup in Setup::with_ecom() {
-        let (_world, browser) = shop(&setup).await;
+        let (world, browser) = shop(&setup).await;
         wants(&browser, "/").await;
         browser.logs_in(JO).await.expect(200);
-        let thief = browser.copy();
+        let (thief, late) = (browser.late(), browser.late());
         browser.posts("/bff/logout").await.expect(200);
-        for old in [&browser, &thief] {
-            wants(old, &controller("Account-Show")).await;
-            old.is_guest(true);
-        }
+        wants(&browser, &controller("Account-Show")).await;
+        browser.is_guest(true);
+        let account = format!("/bff/auth{}", controller("Account-Show"));
+        let allowed = late.visits(&account).await.expect(200);
+        allowed.sets_nothing();
+        assert_eq!(allowed.header("x-bff-customer-id"), "", "{setup}: kind 50");
+        world.minutes_pass(2);
+        wants(&thief, &controller("Account-Show")).await;
+        thief.is_guest(true);
     }
 }

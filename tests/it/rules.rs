@@ -175,9 +175,8 @@ async fn attack_13_a_planted_dw_session_is_not_used_by_a_prefetch_or_a_crawler_e
         browser.cookies().iter().map(|(name, value)| format!("{name}={value}")).collect();
     let planted = world.control().new_ecom_visitor();
     let cookies = format!("dwsid={planted}; {}", own.join("; "));
-    let other = world.browser();
     for (name, value) in [("x-none", "1"), PREFETCH, CRAWLER] {
-        let asking = other.visits(&controller("Home-Show")).header("cookie", &cookies);
+        let asking = world.browser().visits(&controller("Home-Show")).header("cookie", &cookies);
         let page = asking.header(name, value).await.expect(200);
         let shopper = ("registered".to_owned(), browser.holds("cid"));
         assert_eq!(page.ecom_customer(), shopper, "{name}: {value}");

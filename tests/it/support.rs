@@ -2,11 +2,13 @@
 
 mod browser;
 mod expect;
+mod head;
 mod jar;
 mod page;
 mod world;
 
 pub(crate) use browser::{Asking, Browser};
+pub(crate) use head::ScriptedHead;
 pub(crate) use page::Page;
 pub(crate) use world::{Client, JO, Mode, SAM, Setup, Time, World};
 

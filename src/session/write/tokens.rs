@@ -2,9 +2,10 @@
 
 use super::{Before, Changes};
 use crate::flow::{HeldAccess, TokenChange};
-use crate::session::memory::Memory;
+use crate::session::memory::{Memory, SlasSession};
 use crate::session::names::{Field, Life, MOST_PIECES};
 use crate::session::read::{Handed, PIECE};
+use crate::session::token::Claims;
 use crate::session::{CustomerType, Extras, Grant};
 use crate::timestamp::Timestamp;
 
@@ -14,7 +15,7 @@ impl Before<'_> {
             for entry in self.names.entries() {
                 self.delete(&entry.name, leaving, changes);
             }
-            changes.memory = Memory { dw: changes.memory.dw.take(), ..Memory::default() };
+            changes.memory = changes.memory.without_tokens();
         }
         let in_use = *change == TokenChange::Keep && self.names.access == self.names.hand_off;
         if !in_use {
@@ -37,6 +38,7 @@ impl Before<'_> {
         let memory = &mut changes.memory;
         memory.forget_on_close &= kind == CustomerType::Registered;
         memory.access = Some(grant.access.tag());
+        memory.session = Some(session_of(&grant.claims));
         memory.refresh = grant.refresh.as_ref().map(|refresh| refresh.token.tag());
         memory.refresh_expires_at =
             grant.refresh.as_ref().map(|refresh| self.now.plus(refresh.expires_in));
@@ -67,6 +69,7 @@ impl Before<'_> {
             return;
         }
         changes.memory.access = Some(held.token.tag());
+        changes.memory.session = Some(session_of(&held.claims));
         changes.memory.refresh = None;
         changes.memory.dnt = self.presented.dnt;
         let life = held.claims.expires_at.since(self.now);
@@ -94,6 +97,19 @@ impl Before<'_> {
             self.delete(&self.names.piece(number), next, changes);
         }
     }
+}
+
+/// The seal names the token in hand from now on, where it has not yet: one from before Tandem, or one
+/// that another tab has renewed. The refresh token beside it has still to show whose it is.
+pub(super) fn vouch(held: &HeldAccess, memory: &mut Memory) {
+    if memory.access != Some(held.token.tag()) {
+        memory.access = Some(held.token.tag());
+        memory.session = Some(session_of(&held.claims));
+    }
+}
+
+fn session_of(claims: &Claims) -> SlasSession {
+    SlasSession { customer: claims.customer.clone(), usid: claims.usid.tag() }
 }
 
 /// The text of a cookie after `grant`; none where the grant has nothing for it.

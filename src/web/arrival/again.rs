@@ -3,10 +3,10 @@
 use super::{Arrival, Travelled};
 use crate::flow::{
     self, Access, Dw, DwChange, DwClaim, EcomSays, Ending, Facts, HeldDw, HeldRefresh, Intent,
-    Outcome, Step, TokenChange,
+    Outcome, Speaker, Step, TokenChange,
 };
 use crate::problem::Problem;
-use crate::retired::Reason;
+use crate::revocations::Reason;
 use crate::session::judge;
 use crate::session::offer::OfferedRefresh;
 
@@ -42,6 +42,9 @@ impl Arrival {
     pub(in crate::web) fn facts_after(&self, before: &Ending) -> Facts {
         let mut facts = self.facts(None);
         facts.dw = Self::dw_after(&before.dw, facts.dw);
+        if matches!(before.dw, DwChange::Set { .. } | DwChange::Confirm(_)) {
+            facts.dw_by = Speaker::Seal;
+        }
         match &before.tokens {
             TokenChange::Set(grant) => {
                 let (access, claims) = (grant.access.clone(), grant.claims.clone());
@@ -49,12 +52,19 @@ impl Arrival {
                 facts.bridged = self.site.bridges.remembered(&access.tag(), |_| ()).is_some();
                 let kind = claims.customer.kind;
                 facts.access = judge::access(access, claims, self.site.clock.now());
+                facts.known = Some(grant.claims.customer.clone());
+                facts.guest_refresh = None;
                 if let Some(refresh) = &grant.refresh {
-                    facts.refresh = Some(HeldRefresh { kind, token: refresh.token.clone() });
+                    let token = refresh.token.clone();
+                    facts.refresh = Some(HeldRefresh { kind, token, by: Speaker::Seal });
                 }
             }
             TokenChange::Keep => {}
-            TokenChange::Drop => facts.access = Access::None,
+            TokenChange::Drop => {
+                facts.access = Access::None;
+                facts.refresh = None;
+                facts.guest_refresh = None;
+            }
         }
         facts
     }
@@ -99,7 +109,7 @@ impl Arrival {
         let step = flow::heed(self.facts_after(before), says);
         if matches!(step, Step::SignOut(_)) {
             // First of all, so that no request under way can bring the session back.
-            self.retire(Reason::SignedOut);
+            self.retire(Reason::LoggedOut);
         }
         let mut ending = self.ask(step, "ecom_says", None).await;
         if ending.tokens == TokenChange::Keep {
@@ -114,14 +124,11 @@ impl Arrival {
 
     fn retire_what_ecom_ended(&self, ending: &Ending) {
         let reason = match ending.outcome {
-            Outcome::SignedIn { .. } => Reason::SignedIn,
-            Outcome::SignedOut { .. } => Reason::SignedOut,
+            Outcome::SignedIn { .. } => Reason::Superseded,
+            Outcome::SignedOut { .. } => Reason::LoggedOut,
             _ => return,
         };
-        match ending.dw {
-            DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt => self.retire_tokens(reason),
-            DwChange::Set { .. } | DwChange::Drop | DwChange::Missing(_) => self.retire(reason),
-        }
+        self.retire_all_but(reason, ending);
     }
 }
 

@@ -19,6 +19,9 @@ pub(in crate::web) struct TooMuch;
 impl Arrival {
     /// As [`travel`](Self::travel), but only where nobody has to be asked.
     pub(in crate::web) fn travel_at_once(&self, intent: Intent) -> Option<Travelled> {
+        if self.is_late() {
+            return self.finish(flow::unchanged(), None).ok();
+        }
         let flow::Step::Done(ending) = flow::decide(self.facts(None), intent) else { return None };
         self.note(intent_word(intent), &ending, 0);
         self.finish(*ending, None).ok()

@@ -4,10 +4,10 @@ use http::HeaderValue;
 use http::header::GetAll;
 
 use super::Arrival;
-use super::past::drop_signed_out;
-use crate::session::judge;
+use super::past::drop_logged_out;
 use crate::session::memory::Memory;
 use crate::session::read::{Presented, pair_of, pairs_in};
+use crate::session::{judge, ownership};
 use crate::site::Site;
 
 impl Arrival {
@@ -25,8 +25,10 @@ pub(in crate::web) fn judged_at_sight<'h>(
 ) -> Vec<&'h [u8]> {
     let cookies = headers.iter().map(HeaderValue::as_bytes);
     let mut presented = Presented::read(cookies, &site.names);
-    drop_signed_out(&mut presented, site, site.clock.monotonic());
+    drop_logged_out(&mut presented, site, site.clock.monotonic());
     let memory = remembered(&presented, site);
+    ownership::sift(&mut presented, &memory, site.config.policy, site.writers, &site.names);
+    ownership::sift_unverified(&mut presented, &memory, site.writers);
     judged(headers, site, &presented, &memory)
 }
 

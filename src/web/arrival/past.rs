@@ -1,22 +1,30 @@
 //! What a login, a logout or a refresh elsewhere has made a thing of the past.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Arrival;
-use crate::flow::Access;
-use crate::flow::{Ending, Outcome, RefreshAnswer, TokenChange};
+use crate::flow::{Access, Ending, Outcome, RefreshAnswer, TokenChange};
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
-use crate::retired::Reason;
+use crate::revocations::Reason;
 use crate::session::memory::Memory;
 use crate::session::read::Presented;
+use crate::session::token::Claims;
 use crate::session::{CustomerType, Grant, judge};
 use crate::site::Site;
+
+/// A request that presents what was logged out less than this ago was on its way before the browser
+/// had the answer to its logout, or comes of a tab that has not seen it. Later than that, the
+/// browser has never had that answer, and begins anew.
+const LATE: Duration = Duration::from_secs(60);
 
 impl Arrival {
     /// A refresh of what the browser presents may be under way, or have come back a moment ago:
     /// then its successor is what a logout must end.
     pub(in crate::web) async fn catch_up(&mut self) {
-        let Some(held) = judge::refresh_token(&self.presented, &self.memory) else { return };
+        let writers = self.site.writers;
+        let Some(held) = judge::refresh_token(&self.presented, &self.memory, writers) else {
+            return;
+        };
         let tag = held.token.tag();
         let current = self.site.refreshes.current(&tag);
         let current = tokio::time::timeout(self.site.patience, current).await.ok().flatten();
@@ -26,6 +34,7 @@ impl Arrival {
     }
 
     fn take_over(&mut self, grant: Grant) {
+        self.confirmed.extend(grant.tags());
         if let Some(refresh) = grant.refresh {
             let candidates = match grant.claims.customer.kind {
                 CustomerType::Guest => &mut self.presented.guest_refresh,
@@ -33,70 +42,150 @@ impl Arrival {
             };
             *candidates = vec![refresh.token];
         }
-        self.all.push(grant.access.tag());
-        self.all.extend(tags(&self.presented));
         self.access = judge::access(grant.access, grant.claims, self.site.clock.now());
     }
 
-    /// Retires what this request presents, and what a refresh of it has just brought. Whoever
-    /// shows neither a genuine token nor our seal has nothing that could come back, and must not
-    /// fill our memory.
+    /// Revokes the session of this request, and what a refresh of it has just brought.
     pub(in crate::web) fn retire(&self, reason: Reason) {
-        self.retire_those(&self.all, reason);
-    }
-
-    /// The same, but for the DW session, which goes on as the new shopper's.
-    pub(in crate::web) fn retire_tokens(&self, reason: Reason) {
-        let dw = |tag: &Tag| self.presented.dwsid.iter().any(|dwsid| dwsid.tag() == *tag);
-        let tokens: Vec<Tag> = self.all.iter().filter(|tag| !dw(tag)).copied().collect();
-        self.retire_those(&tokens, reason);
-    }
-
-    fn retire_those(&self, tags: &[Tag], reason: Reason) {
-        if self.access == Access::None && self.memory == Memory::default() {
-            return;
+        self.revoke(&self.issued(), reason);
+        if reason == Reason::LoggedOut {
+            self.end_sessions(|_| true);
         }
-        let now = self.site.clock.monotonic();
+    }
+
+    /// The same, but for what `ending` keeps in the browser as the new shopper's.
+    pub(in crate::web) fn retire_all_but(&self, reason: Reason, ending: &Ending) {
+        let dwsid = self.memory.dw.as_ref().map(|dw| dw.dwsid);
+        let gone = |tag: &Tag| !ending.keeps(*tag, dwsid);
+        let tags: Vec<Tag> = self.issued().into_iter().filter(gone).collect();
+        self.revoke(&tags, reason);
+        if reason == Reason::LoggedOut {
+            self.end_sessions(|usid| gone(&usid));
+        }
+    }
+
+    fn revoke(&self, tags: &[Tag], reason: Reason) {
         let successors = tags.iter().flat_map(|tag| successors(&self.site, *tag));
-        self.site.retired.retire(tags.iter().copied().chain(successors), reason, now);
+        let tags = tags.iter().copied().chain(successors);
+        self.site.revocations.revoke(tags, reason, self.site.clock.monotonic());
+    }
+
+    /// Fingerprints of the credentials that are known to have been issued: our seal names them, a
+    /// signature or SLAS has confirmed them in this request. Whatever else a request presents may be
+    /// made up, and must not fill what is remembered.
+    pub(super) fn issued(&self) -> Vec<Tag> {
+        let held = self.held().map(|held| held.token.tag());
+        let exchanged = |tag: &Tag| !successors(&self.site, *tag).is_empty();
+        let refreshed = self.presented.refresh_tokens().map(RefreshToken::tag).filter(exchanged);
+        let confirmed = self.confirmed.iter().copied();
+        refreshed.chain(confirmed).chain(held).chain(self.memory.vouched()).collect()
+    }
+
+    /// Ends the SLAS session of this request, whatever other tokens of it are still about.
+    fn end_sessions(&self, gone: impl Fn(Tag) -> bool) {
+        let (now, at) = (self.site.clock.monotonic(), self.site.clock.now());
+        let sealed = self.memory.session.as_ref().map(|session| (session.usid, at));
+        let held = self.claims().map(|claims| (claims.usid.tag(), claims.issued_at.max(at)));
+        for (usid, issued) in sealed.into_iter().chain(held).filter(|(usid, _)| gone(*usid)) {
+            self.site.revocations.end_session(usid, issued, now);
+        }
+    }
+
+    /// What the browser is to remember of a logout: everything it presents, and its SLAS session.
+    pub(super) fn ends(&self) -> Vec<Tag> {
+        let sealed = self.memory.session.as_ref().map(|session| session.usid);
+        let session = self.claims().map(|claims| claims.usid.tag());
+        let issued = self.issued().into_iter();
+        self.all.iter().copied().chain(issued).chain(sealed).chain(session).collect()
+    }
+
+    fn claims(&self) -> Option<&Claims> {
+        match &self.access {
+            Access::Fresh(held) | Access::Ending(held) => Some(&held.claims),
+            Access::Expired(claims) => Some(claims),
+            Access::None => None,
+        }
     }
 
     /// Whether a logout or a login in another tab has made `ending` a thing of the past. An answer
     /// may be held up by a slow page long after it was worked out, so this is asked when it leaves.
     pub(in crate::web) fn is_past(&self, ending: &Ending) -> bool {
         let own = matches!(ending.outcome, Outcome::SignedIn { .. } | Outcome::SignedOut { .. });
-        let granted = match &ending.tokens {
-            TokenChange::Set(grant) => grant.tags(),
-            TokenChange::Keep | TokenChange::Drop => Vec::new(),
-        };
-        let retired = &self.site.retired;
+        !own && self.is_replaced(&ending.tokens)
+    }
+
+    /// Whether what this request presents, or has been granted, was revoked since it arrived.
+    pub(super) fn is_replaced(&self, change: &TokenChange) -> bool {
+        let (revocations, now) = (&self.site.revocations, self.site.clock.monotonic());
         let since = self.arrived;
-        !own && (retired.any_since(&self.chosen, since) || retired.any_since(&granted, since))
+        let granted = match change {
+            TokenChange::Set(grant) => Some(grant),
+            TokenChange::Keep | TokenChange::Drop => None,
+        };
+        let tags = granted.map(|grant| grant.tags()).unwrap_or_default();
+        let ended = |claims: &Claims| {
+            let (usid, issued) = (claims.usid.tag(), claims.issued_at);
+            revocations.session_ended(usid, issued, now).is_some_and(|at| at >= since)
+        };
+        revocations.any_since(&self.chosen, since, now)
+            || revocations.any_since(&tags, since, now)
+            || granted.is_some_and(|grant| ended(&grant.claims))
+            || self.claims().is_some_and(ended)
     }
 }
 
 pub(super) fn tags(presented: &Presented) -> Vec<Tag> {
-    let refresh = presented.registered_refresh.iter().chain(&presented.guest_refresh);
-    let slas = presented.access.iter().map(AccessToken::tag).chain(refresh.map(RefreshToken::tag));
+    let refresh = presented.refresh_tokens().map(RefreshToken::tag);
+    let slas = presented.access.iter().map(AccessToken::tag).chain(refresh);
     slas.chain(presented.dwsid.iter().map(Dwsid::tag)).collect()
 }
 
-pub(super) fn chosen(presented: &Presented, memory: &Memory) -> Vec<Tag> {
+pub(super) fn chosen(presented: &Presented, memory: &Memory, site: &Site) -> Vec<Tag> {
     let access = judge::access_token(presented, memory).map(AccessToken::tag);
-    let refresh = judge::refresh_token(presented, memory).map(|held| held.token.tag());
+    let refresh = judge::refresh_token(presented, memory, site.writers);
+    let refresh = refresh.map(|held| held.token.tag());
     let slas: Vec<Tag> = access.into_iter().chain(refresh).collect();
     // Without SLAS credentials, it is by the DW session that the shopper is known.
     if slas.is_empty() { presented.dwsid.iter().map(Dwsid::tag).collect() } else { slas }
 }
 
-/// Why a credential, or what it has just been refreshed to, is retired.
-pub(super) fn retired(site: &Site, tag: Tag, now: Instant) -> Option<Reason> {
-    let reason = |tag| site.retired.reason(tag, now);
-    reason(tag).or_else(|| successors(site, tag).into_iter().find_map(reason))
+/// Why and since when a credential, or what it has just been refreshed to, is revoked.
+pub(super) fn revoked(site: &Site, tag: Tag, now: Instant) -> Option<(Reason, Instant)> {
+    let found = |tag| site.revocations.find(tag, now);
+    found(tag).or_else(|| successors(site, tag).into_iter().find_map(found))
+}
+
+fn logged_out(site: &Site, tag: Tag, now: Instant) -> Option<Instant> {
+    revoked(site, tag, now).and_then(|(reason, at)| (reason == Reason::LoggedOut).then_some(at))
+}
+
+/// Whether a moment of logout is so recent that the browser may not have its answer yet.
+pub(super) fn is_recent(at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(at) < LATE
+}
+
+/// Whether a request was on its way before the browser had the answer to its logout. A browser
+/// whose own seal knows of that logout is no such: it sends what somebody has planted.
+pub(super) fn is_late(chosen: &[Tag], memory: &Memory, site: &Site, now: Instant) -> bool {
+    let recent = |tag: Tag| logged_out(site, tag, now).is_some_and(|at| is_recent(at, now));
+    let tags = chosen.iter().copied().chain(memory.vouched());
+    tags.filter(|tag| !memory.logged_out.has(*tag)).any(recent)
+}
+
+/// What a seal still says whose session has been logged out: the browser never got the answer.
+pub(super) fn without_logged_out(memory: Memory, site: &Site, now: Instant) -> Memory {
+    let vouched: Vec<Tag> = memory.vouched().collect();
+    if !vouched.iter().any(|tag| logged_out(site, *tag, now).is_some()) {
+        return memory;
+    }
+    let session = memory.session.as_ref().map(|session| session.usid);
+    let mut left = Memory { dw: None, ..memory.without_tokens() };
+    left.logged_out.add(vouched.into_iter().chain(session), site.clock.now());
+    left
 }
 
 /// The fingerprints of what a refresh of `tag` has brought within the last minute.
-pub(super) fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
+fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
     let granted = |answer: &RefreshAnswer| match answer {
         RefreshAnswer::Granted(grant) => grant.tags(),
         RefreshAnswer::Refused | RefreshAnswer::Unavailable(_) => Vec::new(),
@@ -104,10 +193,10 @@ pub(super) fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
     site.refreshes.remembered(&tag, granted).unwrap_or_default()
 }
 
-/// Credentials of a session that has been signed out count as absent. That goes for the DW session
+/// Credentials of a session that has been logged out count as absent. That goes for the DW session
 /// too: nothing can end it at the platform, and whoever shows it would get tokens for it.
-pub(super) fn drop_signed_out(presented: &mut Presented, site: &Site, now: Instant) {
-    let live = |tag| retired(site, tag, now) != Some(Reason::SignedOut);
+pub(super) fn drop_logged_out(presented: &mut Presented, site: &Site, now: Instant) {
+    let live = |tag| logged_out(site, tag, now).is_none();
     presented.access.retain(|token| live(token.tag()));
     presented.registered_refresh.retain(|token| live(token.tag()));
     presented.guest_refresh.retain(|token| live(token.tag()));

@@ -9,7 +9,7 @@ use crate::drive::outcome_word;
 use crate::facade::body;
 use crate::flow::{self, Cause, Facts, Intent, Outcome, Trouble};
 use crate::problem::Problem;
-use crate::retired::Reason;
+use crate::revocations::Reason;
 use crate::session::{CustomerType, Grant};
 use crate::upstream::http::Reply;
 use crate::web::arrival::Travelled;
@@ -50,7 +50,7 @@ impl Facade {
         let signed_in = matches!(ending.outcome, Outcome::SignedIn { .. });
         let travelled = self.arrival.finish(ending, None)?;
         if signed_in {
-            self.arrival.retire(Reason::SignedIn);
+            self.arrival.retire(Reason::Superseded);
         }
         Ok(travelled)
     }
@@ -58,9 +58,9 @@ impl Facade {
     /// Signs out here, whatever SLAS says; no guest follows, because heads begin their own.
     pub(super) async fn leave(&mut self, message: &Message) -> Result<Response, Problem> {
         let all_devices = message.get("hint") == Some("all-sessions");
-        self.arrival.retire(Reason::SignedOut);
+        self.arrival.retire(Reason::LoggedOut);
         self.arrival.catch_up().await;
-        self.arrival.retire(Reason::SignedOut);
+        self.arrival.retire(Reason::LoggedOut);
         let mut facts = self.arrival.facts(None);
         facts.policy.guest_after_logout = false;
         let journey = self.arrival.travel(facts, Intent::SignOut { all_devices });

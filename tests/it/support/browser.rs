@@ -17,7 +17,7 @@ use serde_json::Value;
 use tandem::clock::Clock;
 use tandem::sandbox::Control;
 
-use super::jar::{self, Jar};
+use super::jar::{self, Jar, Kept};
 use super::page::{Page, Said};
 use super::world::Setup;
 
@@ -56,12 +56,15 @@ impl Outside {
 pub(crate) struct Browser {
     pub(super) outside: Outside,
     jar: Arc<Mutex<Jar>>,
+    /// Its cookies are from before a logout or login elsewhere, so they may well contradict what the
+    /// platform knows by now.
+    pub(super) is_late: bool,
 }
 
 /// Asking for things.
 impl Browser {
     pub(super) fn new(outside: Outside) -> Self {
-        Self { outside, jar: Arc::default() }
+        Self { outside, jar: Arc::default(), is_late: false }
     }
 
     /// Types an address or follows a link.
@@ -139,13 +142,15 @@ impl Browser {
         self.outside.clock.now().unix()
     }
 
-    /// The value of a cookie, as it would be sent to `/`; its name may carry the site.
+    /// The value of a cookie of the scope that Tandem writes, as it would be sent to `/`; its name may
+    /// carry the site.
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         let now = self.now();
         let jar = self.jar();
         let sent = jar.sent("/", now);
         let with_site = format!("{name}_RefArch");
-        let found = sent.iter().find(|kept| kept.name == name || kept.name == with_site);
+        let named = |kept: &&&Kept| kept.name == name || kept.name == with_site;
+        let found = sent.iter().find(|kept| named(kept) && kept.is_tandems());
         found.map(|kept| kept.value.clone())
     }
 
@@ -197,6 +202,25 @@ impl Browser {
         self
     }
 
+    /// A sibling host sets a cookie for the whole domain.
+    pub(crate) fn is_planted(&self, name: &str, value: &str) -> &Self {
+        self.keeps(&format!("{name}={value}; Domain={}; Path=/; Secure", jar::HOST))
+    }
+
+    /// Some other response sets a cookie by this `Set-Cookie` line.
+    pub(crate) fn keeps(&self, line: &str) -> &Self {
+        self.jar().absorb(line, "/", self.now());
+        self
+    }
+
+    /// Every value that goes with a request to `path` under that name, most specific path first.
+    pub(crate) fn sends_to(&self, path: &str, name: &str) -> Vec<String> {
+        let now = self.now();
+        let jar = self.jar();
+        let sent = jar.sent(path, now).into_iter().filter(|kept| kept.name == name);
+        sent.map(|kept| kept.value.clone()).collect()
+    }
+
     pub(crate) fn loses(&self, name: &str) -> &Self {
         self.jar().forget(name);
         self
@@ -210,7 +234,13 @@ impl Browser {
 
     /// Another browser with a copy of these cookies: a thief, or a moment to come back to.
     pub(crate) fn copy(&self) -> Self {
-        Self { outside: self.outside.clone(), jar: Arc::new(Mutex::new(self.jar().clone())) }
+        let jar = Arc::new(Mutex::new(self.jar().clone()));
+        Self { outside: self.outside.clone(), jar, is_late: self.is_late }
+    }
+
+    /// A copy whose requests are on their way while something else happens in the browser.
+    pub(crate) fn late(&self) -> Self {
+        Self { is_late: true, ..self.copy() }
     }
 
     /// What the access token says.

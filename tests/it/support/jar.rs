@@ -62,6 +62,11 @@ impl Jar {
 }
 
 impl Kept {
+    /// Whether it has the scope of what Tandem writes: this host alone, every path.
+    pub(super) fn is_tandems(&self) -> bool {
+        !self.for_siblings && self.path == "/"
+    }
+
     fn is_over(&self, now: i64) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }

@@ -66,6 +66,8 @@ pub(crate) struct Setup {
     settings: Vec<(String, String)>,
     rules: String,
     fronts_ecom: bool,
+    head: Option<String>,
+    profile: String,
 }
 
 impl Setup {
@@ -80,7 +82,18 @@ impl Setup {
         let options =
             Options { redirect_uri, hybrid_auth, ecom, ecom_client, ..Options::default() };
         let (settings, rules) = (Vec::new(), String::new());
-        Self { client, mode, time, options, settings, rules, fronts_ecom: true }
+        let profile = "classic".to_owned();
+        Self {
+            client,
+            mode,
+            time,
+            options,
+            settings,
+            rules,
+            fronts_ecom: true,
+            head: None,
+            profile,
+        }
     }
 
     /// A private client that bridges when a shopper lands: what the defaults say.
@@ -150,12 +163,24 @@ impl Setup {
         self
     }
 
+    /// Another Head than the simulator's.
+    pub(crate) fn with_head(mut self, origin: &str) -> Self {
+        self.head = Some(origin.to_owned());
+        self
+    }
+
     /// The cookies of that profile, whose names ECOM knows.
     pub(crate) fn with_profile(mut self, profile: &str) -> Self {
         if profile == "pwa-kit" || profile == "storefront-next" {
             self.options.token_cookies = CookieNames::Suffixed;
         }
+        profile.clone_into(&mut self.profile);
         self.with_site("cookies.profile", profile)
+    }
+
+    /// The cookie profile's name.
+    pub(crate) fn profile(&self) -> &str {
+        &self.profile
     }
 
     /// Access tokens live for so many seconds.
@@ -217,7 +242,13 @@ impl Setup {
         let clock = Clock::system();
         let sandbox =
             Sandbox::start(self.options.clone(), clock.clone()).await.expect("free ports");
-        let variables = self.variables(&sandbox);
+        let (outside, stop) = self.serve(&sandbox, clock);
+        World { setup: self, sandbox, outside, stop }
+    }
+
+    /// A Tandem before `sandbox`.
+    fn serve(&self, sandbox: &Sandbox, clock: Clock) -> (Outside, DropGuard) {
+        let variables = self.variables(sandbox);
         let layers =
             Layers::merge("test.toml", &format!("{SHOP}{}", self.rules), variables).expect("TOML");
         let config = Config::from_layers(&layers).expect("a configuration without problems");
@@ -228,8 +259,8 @@ impl Setup {
         let stop = CancellationToken::new();
         tokio::spawn(bound.run(stop.clone()));
         let bridges = self.mode != Mode::None;
-        let outside = Outside::new(address, sandbox.control().clone(), clock, bridges, &self);
-        World { setup: self, sandbox, outside, _stop: stop.drop_guard() }
+        let control = sandbox.control().clone();
+        (Outside::new(address, control, clock, bridges, self), stop.drop_guard())
     }
 
     fn variables(&self, sandbox: &Sandbox) -> Vec<(String, String)> {
@@ -240,13 +271,14 @@ impl Setup {
         };
         let time = if self.time == Time::Landing { "landing" } else { "on-demand" };
         let instance = format!("http://{}", sandbox.instance());
+        let head = self.head.clone().unwrap_or_else(|| format!("http://{}", sandbox.head()));
         let setup = self
             .clone()
             .with_site("bridge.mode", mode)
             .with_site("bridge.time", time)
             .with_site("slas.base_url", &format!("http://{}", sandbox.api()))
             .with_site("ocapi.base_url", &instance)
-            .with_site("routes.head", &format!("http://{}", sandbox.head()));
+            .with_site("routes.head", &head);
         let setup = match self.client {
             Client::Private => setup
                 .with_site("slas.client_id", &self.options.private_client.id)
@@ -263,7 +295,8 @@ impl Setup {
 
 impl fmt::Display for Setup {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:?}, {:?}, {:?}", self.client, self.mode, self.time)
+        let (client, mode, time) = (self.client, self.mode, self.time);
+        write!(formatter, "{client:?}, {mode:?}, {time:?}, {}", self.profile)
     }
 }
 
@@ -272,13 +305,20 @@ pub(crate) struct World {
     pub(crate) setup: Setup,
     pub(crate) sandbox: Sandbox,
     pub(super) outside: Outside,
-    _stop: DropGuard,
+    stop: DropGuard,
 }
 
 impl World {
     /// A browser that has never been here.
     pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.outside.clone())
+    }
+
+    /// Tandem restarts, and forgets what only the process remembered; `browser` keeps its cookies.
+    pub(crate) fn restarts(&mut self, browser: &mut Browser) {
+        let clock = self.outside.clock.clone();
+        (self.outside, self.stop) = self.setup.serve(&self.sandbox, clock);
+        browser.outside = self.outside.clone();
     }
 
     pub(crate) fn control(&self) -> &Control {

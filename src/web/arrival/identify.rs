@@ -1,0 +1,78 @@
+//! Who the shopper is: the access token in hand or a newer one from ECOM, once it is known to be
+//! genuine and this browser's own.
+
+use super::past::{chosen, is_recent};
+use super::{Arrival, Keys};
+use crate::flow::Access;
+use crate::ids::AccessToken;
+use crate::session::read::Handed;
+use crate::session::token::Claims;
+use crate::session::{CustomerType, judge, ownership};
+
+impl Arrival {
+    /// Finds out who the shopper is, by the token in hand or by a newer one from ECOM.
+    pub(super) async fn identify(&mut self, keys: Keys) {
+        let newer = judge::newer_hand_off(&self.presented, &self.memory, self.site.audience());
+        if let Some(token) = newer.cloned()
+            && let Some(claims) = self.check(&token, keys).await
+            && self.is_own(&token, &claims)
+        {
+            self.presented.access = vec![token.clone()];
+            self.all.push(token.tag());
+            self.chosen = chosen(&self.presented, &self.memory, &self.site);
+            self.believe(token, claims);
+            return;
+        }
+        if matches!(self.presented.handed, Some(Handed::Token(_))) {
+            self.presented.handed = None;
+        }
+        let Some(token) = judge::access_token(&self.presented, &self.memory).cloned() else {
+            return;
+        };
+        match self.check(&token, keys).await {
+            Some(claims) if self.is_own(&token, &claims) => self.believe(token, claims),
+            // Of a session that was left, or of somebody else: it goes to no upstream either.
+            Some(claims) => self.reject(&claims),
+            None => {}
+        }
+    }
+
+    fn is_own(&self, token: &AccessToken, claims: &Claims) -> bool {
+        let ended = self.site.revocations.has_ended(claims, self.arrived);
+        let (presented, memory) = (&self.presented, &self.memory);
+        !ended && ownership::is_own(token, claims, presented, memory, self.site.writers)
+    }
+
+    /// The access token is genuine, but does not count here.
+    fn reject(&mut self, claims: &Claims) {
+        let (usid, issued) = (claims.usid.tag(), claims.issued_at);
+        let ended = self.site.revocations.session_ended(usid, issued, self.arrived);
+        self.presented.access.clear();
+        self.strays.add(vec![self.site.names.access.clone()]);
+        if ended.is_some_and(|at| is_recent(at, self.arrived)) {
+            self.late = true;
+            self.presented.clear();
+        }
+    }
+
+    async fn check(&self, token: &AccessToken, keys: Keys) -> Option<Claims> {
+        let (verifier, ours) = (&self.site.verifier, self.memory.access);
+        match keys {
+            Keys::Known => verifier.recognise(token, ours).await,
+            Keys::Fetched => verifier.verify(token, ours).await,
+        }
+    }
+
+    fn believe(&mut self, token: AccessToken, claims: Claims) {
+        let vouched = self.memory.access == Some(token.tag());
+        let hashed = self.site.seal.log_id(claims.usid.as_str());
+        self.notes.with(|noted| noted.session = Some(hashed));
+        self.access = match judge::access(token, claims, self.site.clock.now()) {
+            // By an expired token a guest is found again: only by one that we wrote here.
+            Access::Expired(claims) if !vouched && claims.customer.kind == CustomerType::Guest => {
+                Access::None
+            }
+            access => access,
+        };
+    }
+}

@@ -1,0 +1,357 @@
+//! Promises 1 and 13 against a host of the same domain that sets cookies whenever it likes: with a
+//! jar that knows `Domain` and `Path`, and random sequences of visits, logins, logouts and plants.
+
+use cookie_store::CookieStore;
+use proptest::prelude::*;
+use proptest::sample::select;
+use tandem::flow::{
+    Access, BridgeMode, BridgeTime, DwChange, Ending, GuestBasket, HeldAccess, Intent, Outcome,
+    Policy, TokenChange, decide,
+};
+use tandem::ids::{AccessToken, Dwsid, RefreshToken, Tag};
+use tandem::session::Customer;
+use tandem::session::judge::{self, Surroundings};
+use tandem::session::memory::{KeyRing, Memory};
+use tandem::session::names::CookieNames;
+use tandem::session::ownership::{self, Writers};
+use tandem::session::read::Presented;
+use tandem::session::write::{Before, Sweep};
+use tandem::timestamp::Timestamp;
+use url::Url;
+
+use crate::browser::{names, site};
+use crate::facts::{NOW, Registered};
+use crate::platform::{ACCESS_LIFE, Platform, owner_of};
+
+const SHOP: &str = "www.shop.example";
+const CONTROLLER: &str = "/on/demandware.store/Account-Show";
+
+/// What happens to the browser.
+#[derive(Clone, Debug)]
+enum Event {
+    /// A request of that kind to that path.
+    Visits(Intent, &'static str),
+    LogsIn,
+    LogsOut,
+    /// Another host sets the cookie with these attributes, over and over.
+    IsPlanted(&'static str, &'static str),
+    /// The access token of the browser expires, and with it its cookie.
+    Waits,
+    /// The browser gives a cookie of ours up.
+    Loses(&'static str),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let intents = vec![Intent::Head, Intent::Ecom, Intent::Renew, Intent::Api];
+    let scopes = vec![
+        "Domain=shop.example; Path=/",
+        "Domain=www.shop.example; Path=/",
+        "Domain=shop.example; Path=/on",
+        "Domain=shop.example; Path=/on/demandware.store",
+    ];
+    prop_oneof![
+        6 => (select(intents), select(vec!["/", CONTROLLER, "/bff/session"]))
+            .prop_map(|(intent, path)| Event::Visits(intent, path)),
+        1 => Just(Event::LogsIn),
+        1 => Just(Event::LogsOut),
+        4 => (select(vec!["token", "cc-nx", "cc-nx-g", "dwsid"]), select(scopes))
+            .prop_map(|(name, scope)| Event::IsPlanted(name, scope)),
+        3 => Just(Event::Waits),
+        1 => select(vec!["token", "dwsid"]).prop_map(Event::Loses),
+    ]
+}
+
+/// A browser of the shop, and the platform behind it.
+struct World {
+    jar: CookieStore,
+    platform: Platform,
+    policy: Policy,
+    writers: Writers,
+    seal: KeyRing,
+    names: CookieNames,
+    /// What the planter sets: credentials of its own account and its own guest session.
+    planted: [(&'static str, String); 4],
+    nonce: u8,
+}
+
+/// A request as it arrives.
+struct Request {
+    presented: Presented,
+    memory: Memory,
+    access: Access,
+    strays: Vec<String>,
+    /// Everything that was presented.
+    tags: Vec<Tag>,
+}
+
+impl World {
+    fn new(mode: BridgeMode, time: BridgeTime, guest_after_logout: bool, writers: Writers) -> Self {
+        let mut platform = Platform::new(mode, NOW);
+        let account = platform.grant("other-shopper");
+        let guest = platform.grant("other-guest");
+        let token = |refresh: &Option<tandem::session::RefreshGrant>| {
+            refresh.as_ref().expect("a refresh token").token.expose().to_owned()
+        };
+        let planted = [
+            ("token", account.access.expose().to_owned()),
+            ("cc-nx", token(&account.refresh)),
+            ("cc-nx-g", token(&guest.refresh)),
+            ("dwsid", platform.dwsid("other-shopper").expose().to_owned()),
+        ];
+        let seal = KeyRing::new(&["0123456789abcdef0123456789abcdef"]).expect("a key ring");
+        let policy = Policy { mode, time, guest_after_logout };
+        let (jar, names) = (CookieStore::default(), names());
+        Self { jar, platform, policy, writers, seal, names, planted, nonce: 0 }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix(self.platform.now)
+    }
+
+    fn receives(&mut self, line: &str, host: &str, path: &str) {
+        let url = Url::parse(&format!("https://{host}{path}")).expect("an address");
+        // A cookie that a browser refuses is no cookie.
+        let _ = self.jar.parse(line, &url);
+    }
+
+    fn is_planted(&mut self, name: &str, scope: &str) {
+        let value = self.planted.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+        let line = format!("{name}={}; {scope}; Secure", value.expect("a planted cookie"));
+        self.receives(&line, "evil.shop.example", "/");
+    }
+
+    fn request(&self, path: &str) -> Request {
+        let url = Url::parse(&format!("https://{SHOP}{path}")).expect("an address");
+        let pairs = self.jar.get_request_values(&url);
+        let header: Vec<_> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+        let header = header.join("; ");
+        let mut presented = Presented::read([header.as_bytes()].into_iter(), &self.names);
+        let sealed = presented.memory.as_deref().unwrap_or_default();
+        let memory = self.seal.open(&self.names.memory, &site(), sealed);
+        let tags = tags(&presented);
+        let repeated = presented.repeated.clone();
+        let (policy, writers) = (self.policy, self.writers);
+        let sifted = ownership::sift(&mut presented, &memory, policy, writers, &self.names);
+        let strays = repeated.into_iter().chain(sifted).collect();
+        let access = self.access(&mut presented, &memory);
+        Request { presented, memory, access, strays, tags }
+    }
+
+    fn access(&self, presented: &mut Presented, memory: &Memory) -> Access {
+        let token = judge::access_token(presented, memory).cloned();
+        let known = token.and_then(|token| Some((token.clone(), self.platform.verify(&token)?)));
+        match known {
+            Some((token, claims))
+                if ownership::is_own(&token, &claims, presented, memory, self.writers) =>
+            {
+                judge::access(token, claims, self.now())
+            }
+            _ => {
+                presented.access.clear();
+                Access::None
+            }
+        }
+    }
+
+    fn handle(&mut self, intent: Intent, path: &str) -> Ending {
+        let request = self.request(path);
+        let surroundings = Surroundings {
+            signature: None,
+            guest_adoption_retired: false,
+            fronts_ecom: self.writers == Writers::Tandem,
+            writers: self.writers,
+        };
+        let (presented, memory) = (&request.presented, &request.memory);
+        let access = request.access.clone();
+        let facts = judge::facts(presented, memory, access, self.policy, surroundings, self.now());
+        let ending = self.platform.answer(decide(facts, intent));
+        self.respond(&request, &ending, path);
+        ending
+    }
+
+    fn respond(&mut self, request: &Request, ending: &Ending, path: &str) {
+        let held = match &request.access {
+            Access::Fresh(held) | Access::Ending(held) => Some(held),
+            Access::Expired(_) | Access::None => None,
+        };
+        let lines = self.lines(request, ending, held, path);
+        for line in lines {
+            self.receives(&line, SHOP, path);
+        }
+    }
+
+    fn lines(
+        &mut self,
+        request: &Request,
+        ending: &Ending,
+        held: Option<&HeldAccess>,
+        path: &str,
+    ) -> Vec<String> {
+        let (presented, memory) = (&request.presented, &request.memory);
+        let (names, ends, now) = (&self.names, &request.tags, self.now());
+        let before = Before { names, presented, memory, access: held, ends, now };
+        let mut changes = before.changes(ending, Some(true));
+        before.sweep(&Sweep { names: &request.strays, host: SHOP, path }, &mut changes);
+        if changes.memory != *memory {
+            self.nonce = self.nonce.wrapping_add(1);
+            let seal = self.seal.seal(&names.memory, &site(), &changes.memory, [self.nonce; 12]);
+            changes.remember(names, &seal, now);
+        }
+        let lines = changes.headers(names);
+        lines.map(|line| line.to_str().expect("text").to_owned()).collect()
+    }
+
+    /// Our own cookie of that name.
+    fn own(&self, name: &str) -> Option<String> {
+        self.jar.get(SHOP, "/", name).map(|cookie| cookie.value().to_owned())
+    }
+
+    /// Whom the tokens name that our seal vouches for, and whose DW session stands beside them.
+    fn shopper(&self) -> (Option<Customer>, Option<Customer>) {
+        let whose = |name: &str| self.own(name).map(|text| owner_of(&text));
+        let refresh = whose("cc-nx").or_else(|| whose("cc-nx-g"));
+        (whose("token").or(refresh), whose("dwsid"))
+    }
+
+    fn waits(&mut self) {
+        self.platform.now += ACCESS_LIFE + 1;
+        self.loses("token");
+    }
+
+    fn loses(&mut self, name: &str) {
+        self.jar.remove(SHOP, "/", name);
+    }
+}
+
+fn tags(presented: &Presented) -> Vec<Tag> {
+    let refresh = presented.refresh_tokens().map(RefreshToken::tag);
+    let access = presented.access.iter().map(AccessToken::tag);
+    access.chain(refresh).chain(presented.dwsid.iter().map(Dwsid::tag)).collect()
+}
+
+fn is_planters(customer: &Customer) -> bool {
+    customer.id.as_str().starts_with("other-")
+}
+
+/// Promise 13: nobody but the shopper decides who the shopper is. Promise 1: one shopper.
+fn holds(world: &World, ending: Option<&Ending>) -> Result<(), TestCaseError> {
+    let (tokens, dw) = world.shopper();
+    for customer in tokens.iter().chain(&dw) {
+        prop_assert!(!is_planters(customer), "{:?} is the planter's", customer);
+    }
+    if let (Some(tokens), Some(dw)) = (&tokens, &dw) {
+        prop_assert_eq!(tokens, dw, "the two sessions are of two shoppers");
+    }
+    let Some(ending) = ending else { return Ok(()) };
+    if let TokenChange::Set(grant) = &ending.tokens {
+        prop_assert!(!is_planters(&grant.claims.customer), "{:?}", grant.claims.customer);
+    }
+    if let DwChange::Set { owner, .. } | DwChange::Confirm(owner) = &ending.dw {
+        prop_assert!(!is_planters(owner), "{owner:?}");
+    }
+    let told = ending.session_expired && !matches!(ending.outcome, Outcome::SignedOut { .. });
+    prop_assert!(!told, "nothing has expired");
+    Ok(())
+}
+
+fn happens(world: &mut World, event: &Event) -> Result<(), TestCaseError> {
+    let ending = match event {
+        Event::Visits(intent, path) => Some(world.handle(*intent, path)),
+        Event::LogsIn => Some(world.handle(Intent::SignIn(GuestBasket::Unknown), "/bff/login")),
+        Event::LogsOut => Some(world.handle(Intent::SignOut { all_devices: false }, "/bff/logout")),
+        Event::IsPlanted(name, scope) => {
+            world.is_planted(name, scope);
+            None
+        }
+        Event::Waits => {
+            world.waits();
+            None
+        }
+        Event::Loses(name) => {
+            world.loses(name);
+            None
+        }
+    };
+    holds(world, ending.as_ref())
+}
+
+fn policies() -> impl Strategy<Value = (BridgeMode, BridgeTime, bool)> {
+    let modes = vec![BridgeMode::Classic, BridgeMode::HybridAuth, BridgeMode::None];
+    let times = vec![BridgeTime::Landing, BridgeTime::OnDemand];
+    (select(modes), select(times), any::<bool>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn promise_13_a_host_of_the_same_domain_never_changes_who_the_shopper_is(
+        (mode, time, guest_after_logout) in policies(),
+        registered in any::<bool>(),
+        events in proptest::collection::vec(event(), 1..14),
+    ) {
+        let mut world = World::new(mode, time, guest_after_logout, Writers::Tandem);
+        happens(&mut world, &Event::Visits(Intent::Head, "/"))?;
+        if registered {
+            happens(&mut world, &Event::LogsIn)?;
+        }
+        for event in &events {
+            happens(&mut world, event)?;
+        }
+    }
+
+    #[test]
+    fn promise_13_beside_an_ecom_of_its_own_nor_while_our_own_tokens_are_there(
+        (mode, time, _) in policies(),
+        registered in any::<bool>(),
+        events in proptest::collection::vec(event(), 1..14),
+    ) {
+        let mut world = World::new(mode, time, true, Writers::Others);
+        happens(&mut world, &Event::Visits(Intent::Head, "/"))?;
+        if registered {
+            happens(&mut world, &Event::LogsIn)?;
+        }
+        // ECOM beside us may make a DW session of its own whenever ours is gone.
+        let ecoms = |event: &Event| matches!(event, Event::Loses("dwsid"));
+        let dwsid = |event: &Event| matches!(event, Event::IsPlanted("dwsid", _));
+        for event in events.iter().filter(|event| !ecoms(event) && !dwsid(event)) {
+            happens(&mut world, event)?;
+        }
+    }
+
+    #[test]
+    fn kind_5_what_was_planted_is_gone_after_the_next_page_below_its_path(
+        (mode, time, guest_after_logout) in policies(),
+        name in select(vec!["token", "cc-nx", "cc-nx-g", "dwsid"]),
+        scope in select(vec![
+            "Domain=shop.example; Path=/",
+            "Domain=www.shop.example; Path=/on",
+            "Domain=shop.example; Path=/on/demandware.store",
+        ]),
+    ) {
+        let mut world = World::new(mode, time, guest_after_logout, Writers::Tandem);
+        happens(&mut world, &Event::Visits(Intent::Ecom, CONTROLLER))?;
+        world.is_planted(name, scope);
+        happens(&mut world, &Event::Visits(Intent::Ecom, CONTROLLER))?;
+        let url = Url::parse(&format!("https://{SHOP}{CONTROLLER}")).expect("an address");
+        let values = world.jar.get_request_values(&url).filter(|(known, _)| *known == name);
+        let planted = values.filter(|(_, value)| value.contains("other-")).count();
+        prop_assert_eq!(planted, 0);
+    }
+}
+
+#[test]
+fn kind_35_a_dw_session_planted_in_a_fresh_browser_makes_nobody_of_its_owner() {
+    for mode in [BridgeMode::Classic, BridgeMode::HybridAuth, BridgeMode::None] {
+        for intent in [Intent::Head, Intent::Ecom, Intent::Renew, Intent::Api] {
+            let mut world = World::new(mode, BridgeTime::Landing, true, Writers::Tandem);
+            world.is_planted("dwsid", "Domain=shop.example; Path=/");
+            for intent in [intent, Intent::Head, Intent::Ecom] {
+                let ending = world.handle(intent, "/");
+                holds(&world, Some(&ending)).expect("nobody is signed in");
+            }
+            let (tokens, _) = world.shopper();
+            assert!(tokens.is_some_and(|shopper| shopper.kind != Registered));
+        }
+    }
+}

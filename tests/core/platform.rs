@@ -1,0 +1,140 @@
+//! SLAS and OCAPI as one honest platform, for walks in which every answer must fit the question:
+//! a token and a session say whose they are, by their text `kind.customer.number`.
+
+use std::collections::HashMap;
+
+use tandem::flow::{
+    AdoptAnswer, BasketAnswer, BridgeAnswer, BridgeMode, DwProof, Ending, GuestAnswer, ProbeAnswer,
+    RefreshAnswer, SignInAnswer, SignOutAnswer, Step,
+};
+use tandem::ids::{AccessToken, CustomerId, Dwsid, RefreshToken, Usid};
+use tandem::session::token::Claims;
+use tandem::session::{Customer, CustomerType, DwCookies, Extras, Grant, RefreshGrant};
+use tandem::timestamp::Timestamp;
+
+use crate::facts::{Guest, Registered};
+
+/// Seconds an access token lives.
+pub(crate) const ACCESS_LIFE: i64 = 1_800;
+const REFRESH_LIFE: i64 = 30 * 24 * 60 * 60;
+
+/// Everything that has been issued, and to whom.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    mode: BridgeMode,
+    pub(crate) now: i64,
+    issued: u32,
+    claims: HashMap<String, Claims>,
+    revoked: Vec<String>,
+}
+
+/// The customer whom a token or session belongs to.
+pub(crate) fn owner_of(text: &str) -> Customer {
+    let id = text.split('.').nth(1).expect("a credential of this platform");
+    let kind = if id.contains("shopper") { Registered } else { Guest };
+    Customer { kind, id: CustomerId::parse(id).expect("an id") }
+}
+
+impl Platform {
+    pub(crate) fn new(mode: BridgeMode, now: i64) -> Self {
+        Self { mode, now, issued: 0, claims: HashMap::new(), revoked: Vec::new() }
+    }
+
+    fn next(&mut self) -> u32 {
+        self.issued += 1;
+        self.issued
+    }
+
+    /// What the signature of an access token says, dead or alive.
+    pub(crate) fn verify(&self, token: &AccessToken) -> Option<Claims> {
+        self.claims.get(token.expose()).cloned()
+    }
+
+    pub(crate) fn dwsid(&mut self, owner: &str) -> Dwsid {
+        let number = self.next();
+        Dwsid::parse(&format!("d.{owner}.{number}")).expect("a dwsid")
+    }
+
+    /// Tokens of a new SLAS session.
+    pub(crate) fn grant(&mut self, customer: &str) -> Box<Grant> {
+        let number = self.next();
+        let access = AccessToken::parse(&format!("a.{customer}.{number}")).expect("a token");
+        let refresh = RefreshToken::parse(&format!("r.{customer}.{number}")).expect("a token");
+        let claims = Claims {
+            customer: owner_of(access.expose()),
+            usid: Usid::parse(&format!("u.{customer}")).expect("a usid"),
+            login_id: None,
+            issued_at: Timestamp::from_unix(self.now),
+            expires_at: Timestamp::from_unix(self.now + ACCESS_LIFE),
+            dnt: None,
+            origin: None,
+        };
+        self.claims.insert(access.expose().to_owned(), claims.clone());
+        let dw = (self.mode == BridgeMode::HybridAuth).then(|| self.session_of(customer));
+        let refresh = Some(RefreshGrant { token: refresh, expires_in: REFRESH_LIFE });
+        Box::new(Grant { access, claims, refresh, dw, extras: Extras::default() })
+    }
+
+    fn session_of(&mut self, customer: &str) -> DwCookies {
+        DwCookies { dwsid: self.dwsid(customer), companions: Vec::new() }
+    }
+
+    fn new_guest(&mut self) -> Box<Grant> {
+        let id = format!("guest-{}", self.issued);
+        self.grant(&id)
+    }
+
+    /// Gives every question its answer. Whoever logs in is `shopper`.
+    pub(crate) fn answer(&mut self, mut step: Step) -> Ending {
+        for _ in 0..12 {
+            step = match step {
+                Step::Refresh(ask) => {
+                    let answer = self.refresh(&ask.token);
+                    ask.hear(answer)
+                }
+                Step::Guest(ask) => ask.hear(GuestAnswer::Granted(self.new_guest())),
+                Step::Probe(ask) => {
+                    let owner = owner_of(ask.dw.dwsid.expose());
+                    let login = (owner.kind == Registered).then(|| owner.id.to_string());
+                    ask.hear(ProbeAnswer::Alive { owner, login })
+                }
+                Step::Adopt(ask) => {
+                    let answer = self.adopt(&ask.proof, ask.kind);
+                    ask.hear(answer)
+                }
+                Step::Bridge(ask) => {
+                    let customer = owner_of(ask.access.expose()).id.to_string();
+                    let session = self.session_of(&customer);
+                    ask.hear(BridgeAnswer::Bridged(session))
+                }
+                Step::SignIn(ask) => ask.hear(SignInAnswer::Granted(self.grant("shopper"))),
+                Step::PeekBasket(ask) => ask.hear(BasketAnswer::Yes),
+                Step::TransferBasket(ask) => ask.hear(BasketAnswer::Yes),
+                Step::SignOut(ask) => {
+                    self.revoked.push(ask.refresh.expose().to_owned());
+                    ask.hear(SignOutAnswer::Revoked)
+                }
+                Step::Done(ending) => return *ending,
+            };
+        }
+        panic!("no end")
+    }
+
+    fn refresh(&mut self, token: &RefreshToken) -> RefreshAnswer {
+        if self.revoked.iter().any(|revoked| revoked == token.expose()) {
+            return RefreshAnswer::Refused;
+        }
+        let customer = owner_of(token.expose()).id.to_string();
+        RefreshAnswer::Granted(self.grant(&customer))
+    }
+
+    fn adopt(&mut self, proof: &DwProof, kind: CustomerType) -> AdoptAnswer {
+        match proof {
+            DwProof::Session(dwsid) if owner_of(dwsid.expose()).kind == kind => {
+                let customer = owner_of(dwsid.expose()).id.to_string();
+                AdoptAnswer::Granted(self.grant(&customer))
+            }
+            DwProof::Session(_) | DwProof::Signature(_) => AdoptAnswer::Refused,
+        }
+    }
+}
