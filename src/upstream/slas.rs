@@ -139,14 +139,25 @@ impl Slas {
         wire::grant(&reply, audience, self.clock.now()).map_err(SlasError::Malformed)
     }
 
-    /// A call whose answer is a redirect that carries a code.
-    async fn code(&self, name: &'static str, request: RequestBuilder) -> SlasResult<wire::Code> {
+    /// A call whose answer is a redirect that carries a code, with the verifier that redeems it;
+    /// repeated once as above, with another challenge: SLAS takes none a second time.
+    async fn code(
+        &self,
+        name: &'static str,
+        request: impl Fn(&Pkce) -> RequestBuilder,
+    ) -> SlasResult<(wire::Code, Pkce)> {
         let operation = Operation { upstream: "slas", name };
-        let reply = self.unless_conflict(operation, request).await?;
+        let mut pkce = Pkce::new(clock::random());
+        let mut reply = self.sender.send(operation, request(&pkce)).await?;
+        if reply.status == StatusCode::CONFLICT {
+            outlast_conflict().await;
+            pkce = Pkce::new(clock::random());
+            reply = self.sender.send(operation, request(&pkce)).await?;
+        }
         if !reply.status.is_redirection() {
             return Err(SlasError::Refused(Refusal::of(&reply)));
         }
-        wire::code(&reply)
+        Ok((wire::code(&reply)?, pkce))
     }
 
     /// 409 means that SLAS works on the same login or usid right now: a second or two later it
@@ -160,8 +171,7 @@ impl Slas {
         let reply = self.sender.send(operation, request).await?;
         match again {
             Some(again) if reply.status == StatusCode::CONFLICT => {
-                let jitter = u64::from(clock::random::<1>()[0]) * 2;
-                tokio::time::sleep(Duration::from_millis(1_050 + jitter)).await;
+                outlast_conflict().await;
                 self.sender.send(operation, again).await
             }
             _ => Ok(reply),
@@ -187,6 +197,12 @@ impl SlasError {
         };
         tracing::warn!(upstream = "slas", operation, detail, error = %self, "no answer to use");
     }
+}
+
+/// Waits for as long as SLAS remembers a login or usid that it works on, and a little.
+async fn outlast_conflict() {
+    let jitter = u64::from(clock::random::<1>()[0]) * 2;
+    tokio::time::sleep(Duration::from_millis(1_050 + jitter)).await;
 }
 
 fn base64_pair(name: &str, secret: &str) -> String {

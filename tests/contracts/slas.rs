@@ -11,6 +11,7 @@ use tandem::upstream::slas::Credentials;
 use crate::support::{ORGANIZATION, USID};
 
 mod classification;
+mod conflicts;
 mod failures;
 mod relays;
 mod requests;

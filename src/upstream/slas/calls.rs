@@ -4,7 +4,6 @@ use super::{
     CallContext, Credentials, Jwk, Operation, Pkce, Refusal, Slas, SlasError, SlasResult,
     base64_pair, secret_header, wire,
 };
-use crate::clock;
 use crate::flow::{
     AdoptAnswer, AdoptAsk, DwProof, GuestAnswer, RefreshAnswer, SignInAnswer, SignOutAnswer,
 };
@@ -89,8 +88,7 @@ impl Slas {
     }
 
     async fn guest_by_code(&self, usid: Option<&Usid>, context: &CallContext) -> SlasResult<Grant> {
-        let pkce = Pkce::new(clock::random());
-        let code = self.authorize("guest", usid, &pkce, context).await?;
+        let (code, pkce) = self.authorize("guest", usid, context).await?;
         self.exchange_code("guest", code, pkce, context).await
     }
 
@@ -100,9 +98,8 @@ impl Slas {
         &self,
         hint: &'static str,
         usid: Option<&Usid>,
-        pkce: &Pkce,
         context: &CallContext,
-    ) -> SlasResult<wire::Code> {
+    ) -> SlasResult<(wire::Code, Pkce)> {
         let config = &self.config;
         let mut query: Form = vec![
             ("redirect_uri", config.redirect_uri.clone()),
@@ -110,10 +107,12 @@ impl Slas {
             ("client_id", config.client_id.clone()),
             ("channel_id", config.audience.channel.clone()),
             ("hint", hint.to_owned()),
-            ("code_challenge", pkce.challenge.clone()),
         ];
         with_usid(&mut query, usid);
-        let request = self.get("authorize", context).query(&query);
+        let request = |pkce: &Pkce| {
+            let challenge = [("code_challenge", &pkce.challenge)];
+            self.get("authorize", context).query(&query).query(&challenge)
+        };
         self.code("authorize", request).await
     }
 
@@ -144,8 +143,7 @@ impl Slas {
         usid: Option<&Usid>,
         context: &CallContext,
     ) -> SignInAnswer {
-        let pkce = Pkce::new(clock::random());
-        let code = match self.login(credentials, usid, &pkce, context).await {
+        let (code, pkce) = match self.login(credentials, usid, context).await {
             Ok(code) => code,
             Err(error) => return sign_in_refused(&error),
         };
@@ -162,22 +160,25 @@ impl Slas {
         &self,
         credentials: &Credentials,
         usid: Option<&Usid>,
-        pkce: &Pkce,
         context: &CallContext,
-    ) -> SlasResult<wire::Code> {
+    ) -> SlasResult<(wire::Code, Pkce)> {
         let config = &self.config;
         let mut form: Form = vec![
             ("client_id", config.client_id.clone()),
             ("channel_id", config.audience.channel.clone()),
             ("redirect_uri", config.redirect_uri.clone()),
             ("response_type", "code".to_owned()),
-            ("code_challenge", pkce.challenge.clone()),
         ];
         with_usid(&mut form, usid);
         // Here `Authorization` is the shopper's, so the client shows itself by another header.
         let pair = base64_pair(&credentials.username, credentials.password.expose_secret());
-        let request = self.as_strict_client(self.post("login", context)).form(&form);
-        let request = request.header(AUTHORIZATION, secret_header(&format!("Basic {pair}")));
+        let basic = secret_header(&format!("Basic {pair}"));
+        let request = |pkce: &Pkce| {
+            let mut form = form.clone();
+            form.push(("code_challenge", pkce.challenge.clone()));
+            let request = self.as_strict_client(self.post("login", context)).form(&form);
+            request.header(AUTHORIZATION, basic.clone())
+        };
         self.code("login", request).await
     }
 
@@ -241,9 +242,8 @@ impl Slas {
     async fn bridge_session(&self, ask: &AdoptAsk, context: &CallContext) -> SlasResult<Grant> {
         let guest = ask.kind == CustomerType::Guest;
         let mut form = if self.is_public() {
-            let pkce = Pkce::new(clock::random());
             let hint = if guest { "sb-guest" } else { "sb-user" };
-            let code = self.authorize(hint, None, &pkce, context).await?;
+            let (code, pkce) = self.authorize(hint, None, context).await?;
             let mut form = self.form("session_bridge");
             form.push(("code", code.code));
             form.push(("code_verifier", pkce.verifier));

@@ -30,6 +30,14 @@ pub struct Relay<'a> {
     pub private: bool,
 }
 
+impl Relay<'_> {
+    fn has_challenge(&self) -> bool {
+        let is_challenge = |(name, _): &(String, String)| name == "code_challenge";
+        let in_body = matches!(self.body, RelayBody::Form(pairs) if pairs.iter().any(is_challenge));
+        in_body || self.query.iter().any(is_challenge)
+    }
+}
+
 /// The body of a call.
 #[derive(Clone, Copy)]
 pub enum RelayBody<'a> {
@@ -59,7 +67,9 @@ pub enum Proof {
 }
 
 impl Slas {
-    /// Makes the call; repeated once where SLAS is busy with the same login or usid.
+    /// Makes the call; repeated once where SLAS is busy with the same login or usid, but not with
+    /// the caller's PKCE challenge: SLAS takes none a second time, and only the caller can make
+    /// another.
     pub async fn relay(
         &self,
         relay: &Relay<'_>,
@@ -75,7 +85,11 @@ impl Slas {
             RelayBody::Json(fields) => request.json(fields),
         };
         let operation = Operation { upstream: "slas", name: relay.name };
-        self.unless_conflict(operation, self.proven(request, relay)).await
+        let request = self.proven(request, relay);
+        if relay.has_challenge() {
+            return self.sender.send(operation, request).await;
+        }
+        self.unless_conflict(operation, request).await
     }
 
     fn proven(&self, request: RequestBuilder, relay: &Relay<'_>) -> RequestBuilder {
