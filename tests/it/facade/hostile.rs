@@ -215,3 +215,60 @@ async fn nobody_learns_who_has_an_account() {
         assert_eq!(page.text, "");
     }
 }
+
+#[tokio::test]
+async fn kind_21_the_beginning_of_a_sign_in_with_a_passkey_passes() {
+    let options = json!({
+        "challenge": "V2FsdGVyIFdoaXRlIFRlc3QgQ2hhbGxlbmdl", "timeout": 60000,
+        "rpId": "localhost", "userVerification": "preferred", "extensions": {},
+        "allowCredentials": [
+            {"type": "public-key", "id": "AQIDBAUGBwgJCgsMDQ4PEA", "transports": ["usb", "nfc"]},
+        ],
+    });
+    let unknown = json!({"error": "not_found", "error_description": "User Not Found"});
+    for (setup, client) in [
+        (Setup::private(), Client::Private),
+        (Setup::private(), Client::Public),
+        (Setup::public(), Client::Public),
+    ] {
+        let world = setup.start().await;
+        let start = slas(client, "webauthn/authenticate/start");
+        for fields in
+            [&[][..], &[("user_id", JO.0)], &[("user_id", JO.0), ("tenant_id", "zzte_053")]]
+        {
+            for server in [false, true] {
+                let asking = || {
+                    let asking = world.browser().sends(&start, fields);
+                    if server { asking.by_a_server() } else { asking }
+                };
+                world.control().fault(
+                    Operation::SlasOther,
+                    Fault::Body(200, options.to_string()),
+                    1,
+                );
+                assert_eq!(asking().await.expect(200).json(), options);
+                world.control().fault(
+                    Operation::SlasOther,
+                    Fault::Body(404, unknown.to_string()),
+                    1,
+                );
+                assert_eq!(asking().await.expect(404).json(), unknown);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn kind_21_a_passkey_that_does_not_fit_is_no_outage() {
+    let world = Setup::private().start().await;
+    let browser = world.browser();
+    let finish = slas(Client::Private, "webauthn/authenticate/finish");
+    let refused = json!({"credentialId": "x", "success": false});
+    world.control().fault(Operation::SlasOther, Fault::Body(200, refused.to_string()), 1);
+    let page = browser.posts_json(&finish, &json!({"credential": {"id": "x"}})).await.expect(200);
+    assert_eq!(page.sets_nothing().json(), refused);
+    let nonsense = Fault::Body(200, json!({"success": true}).to_string());
+    world.control().fault(Operation::SlasOther, nonsense, 1);
+    let page = browser.posts_json(&finish, &json!({"credential": {"id": "x"}})).await;
+    page.problem(503, "upstream_unavailable").sets_nothing();
+}
