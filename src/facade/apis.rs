@@ -40,7 +40,7 @@ pub fn scapi(
     if !ours || rest.is_empty() {
         return Err(Refusal::Forbidden);
     }
-    is_of_site(query, "siteId", site)?;
+    is_of_site(query, site)?;
     let read_only = READ_ONLY.iter().any(|known| api.eq_ignore_ascii_case(known));
     // Nobody deletes a customer by a shopper's token.
     let deletes_customer = *method == Method::DELETE && is_customer(rest);
@@ -80,16 +80,16 @@ pub fn ocapi(
     if !ours || !named || below.iter().any(makes) {
         return Err(Refusal::Forbidden);
     }
-    let query = pairs(query)?;
-    let foreign = query.iter().any(|(name, value)| match name.to_ascii_lowercase().as_str() {
-        "client_id" => value != shop.client_id,
-        // `method` makes a GET another method, `callback` a script that any page may include.
-        "method" | "callback" => true,
-        _ => false,
-    });
-    let twice = query.iter().filter(|(name, _)| name.eq_ignore_ascii_case("client_id")).count() > 1;
-    if foreign || twice {
-        return Err(Refusal::Forbidden);
+    for query in readings(query)? {
+        let foreign = query.iter().any(|(name, value)| match letters(name).as_str() {
+            "clientid" => value != shop.client_id,
+            // `method` makes a GET another method, `callback` a script that any page may include.
+            "method" | "callback" => true,
+            _ => false,
+        });
+        if foreign || query.iter().filter(|(name, _)| letters(name) == "clientid").count() > 1 {
+            return Err(Refusal::Forbidden);
+        }
     }
     if METHODS.contains(method) { Ok(()) } else { Err(Refusal::Method) }
 }
@@ -125,20 +125,46 @@ fn is_version(segment: &str) -> bool {
     })
 }
 
-/// `name` stands in the query not at all, or once and with the own site.
-fn is_of_site(query: Option<&str>, name: &str, site: &str) -> Result<(), Refusal> {
-    let pairs = pairs(query)?;
-    let mut named = pairs.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-    match (named.next(), named.next()) {
-        (None, _) => Ok(()),
-        (Some((_, value)), None) if value == site => Ok(()),
-        _ => Err(Refusal::Forbidden),
+/// Whatever an upstream, or the shop's own code on the platform, may take for `siteId` stands in the
+/// query not at all, or once and with the own site.
+fn is_of_site(query: Option<&str>, site: &str) -> Result<(), Refusal> {
+    for pairs in readings(query)? {
+        for name in ["siteid", "csiteid"] {
+            let mut named = pairs.iter().filter(|(known, _)| letters(known) == name);
+            match (named.next(), named.next()) {
+                (None, _) => {}
+                (Some((_, value)), None) if value == site => {}
+                _ => return Err(Refusal::Forbidden),
+            }
+        }
     }
+    Ok(())
 }
 
-fn pairs(query: Option<&str>) -> Result<parameters::Pairs, Refusal> {
-    parameters::pairs(query.unwrap_or_default().as_bytes())
-        .ok_or(Refusal::Malformed("The query is too long."))
+/// A parameter's name as the most generous reader takes it: `c_siteId[0]` → `csiteid`.
+fn letters(name: &str) -> String {
+    let mut name = name.to_owned();
+    for _ in 0..2 {
+        name = percent_encoding::percent_decode_str(&name).decode_utf8_lossy().into_owned();
+    }
+    let letters =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase());
+    let letters: String = letters.collect();
+    letters.trim_end_matches(|last: char| last.is_ascii_digit()).to_owned()
+}
+
+/// Names and values of a query, also as readers see them who separate by `;`.
+fn readings(query: Option<&str>) -> Result<Vec<parameters::Pairs>, Refusal> {
+    let query = query.unwrap_or_default();
+    let mut readings = vec![pairs(query)?];
+    if query.contains(';') {
+        readings.push(pairs(&query.replace(';', "&"))?);
+    }
+    Ok(readings)
+}
+
+fn pairs(query: &str) -> Result<parameters::Pairs, Refusal> {
+    parameters::pairs(query.as_bytes()).ok_or(Refusal::Malformed("The query is too long."))
 }
 
 #[cfg(test)]
@@ -161,7 +187,13 @@ mod tests {
 
     #[test]
     fn own_organisation_and_site_pass() {
-        for query in ["", "siteId=RefArch", "ids=a,b&siteId=RefArch&allImages=true"] {
+        for query in [
+            "",
+            "siteId=RefArch",
+            "ids=a,b&siteId=RefArch&allImages=true",
+            "siteId=RefArch&c_siteId=RefArch",
+            "siteId=RefArch&c_site=Other&q=a;b&refine=c_x=1&refine=price=(1..2)",
+        ] {
             assert_eq!(scapi_at(&Method::GET, PRODUCTS, query), Ok(()), "{query}");
         }
         let custom = "/custom/loyalty/v1/organizations/f_ecom_zzte_053/points";
@@ -196,6 +228,18 @@ mod tests {
             "siteId=",
             "siteid=Other",
             "site%49d=Other",
+            "siteId=RefArch&c_siteId=Other",
+            "c_siteId=Other",
+            "C_SITEID=Other",
+            "c%5FsiteId=Other&siteId=RefArch",
+            "c_siteId=RefArch&c_siteid=RefArch",
+            "site_id=Other",
+            "siteId%5B%5D=Other",
+            "siteId=RefArch&siteId[0]=Other",
+            "siteId=RefArch&%20siteId=Other",
+            "site%2549d=Other",
+            "siteId=RefArch;c_siteId=Other",
+            "limit=1;siteId=Other",
         ] {
             assert_eq!(scapi_at(&Method::GET, PRODUCTS, query), Err(Refusal::Forbidden), "{query}");
         }
@@ -250,7 +294,16 @@ mod tests {
 
     #[test]
     fn ocapi_parameters_that_change_what_a_request_is_are_refused() {
-        for query in ["method=delete", "Method=DELETE", "callback=evil", "client_id=other"] {
+        for query in [
+            "method=delete",
+            "Method=DELETE",
+            "_method=DELETE",
+            "callback=evil",
+            "client_id=other",
+            "client%255fid=other",
+            "q=1;method=delete",
+            "client_id=client;client_id=other",
+        ] {
             assert_eq!(ocapi_at(SHOP, query), Err(Refusal::Forbidden), "{query}");
         }
     }
