@@ -16,8 +16,10 @@ pub enum EncodedSlash {
 /// Whether `path` (without its query) is read alike by everybody.
 ///
 /// Refused are: anything but printable ASCII; a backslash; a leading or inner `//`; `.` and `..`
-/// as segments, with or without `;parameters`; percent signs that begin no octet; and whatever of
-/// these comes to light when the path is decoded, once or several times.
+/// as segments, with or without `;parameters` or spaces; percent signs that begin no octet; UTF-8
+/// that is longer than it must be, or stands for no character; and whatever of these comes to light
+/// when the path is decoded, once or several times. What is no UTF-8 at all passes: shops have old
+/// links in Latin-1.
 #[must_use]
 pub fn is_plain(path: &[u8], encoded_slash: EncodedSlash) -> bool {
     if path.first() != Some(&b'/') || !path.iter().all(u8::is_ascii_graphic) {
@@ -46,16 +48,27 @@ pub fn is_plain(path: &[u8], encoded_slash: EncodedSlash) -> bool {
 fn is_confusing(text: &[u8]) -> bool {
     let climbs = |segment: &[u8]| {
         let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();
-        name == b"." || name == b".."
+        // Windows drops the spaces.
+        matches!(name.trim_ascii_end(), b"." | b"..")
     };
     text.windows(2).any(|pair| pair == b"//")
-        || text.iter().any(|byte| *byte == b'\\' || byte.is_ascii_control() || is_overlong(*byte))
+        || text.iter().any(|byte| *byte == b'\\' || byte.is_ascii_control())
+        || (0..text.len()).any(|at| is_no_character(&text[at..]))
         || text.split(|byte| *byte == b'/').any(climbs)
 }
 
-/// Octets no UTF-8 has: they begin overlong forms, by which a careless decoder gets a slash.
-fn is_overlong(byte: u8) -> bool {
-    matches!(byte, 0xC0 | 0xC1 | 0xF5..)
+/// Whether `text` begins with a form that UTF-8 forbids (RFC 3629 section 3) and careless decoders
+/// take for a character: an overlong one, by which they get a slash; half of a pair of UTF-16; or
+/// one past the last character.
+fn is_no_character(text: &[u8]) -> bool {
+    matches!(
+        text,
+        [0xC0 | 0xC1 | 0xF5.., ..]
+            | [0xE0, 0x80..=0x9F, ..]
+            | [0xF0, 0x80..=0x8F, ..]
+            | [0xED, 0xA0..=0xBF, 0x80..=0xBF, ..]
+            | [0xF4, 0x90..=0xBF, 0x80..=0xBF, 0x80..=0xBF, ..]
+    )
 }
 
 struct Decoded {
@@ -117,6 +130,18 @@ mod tests {
             "/static%252fx",
             "/static/%c0%ae%c0%ae/x",
             "/static/%c0%afx",
+            "/%e0%80%af",
+            "/%E0%80o",
+            "/%e0%9f%bf",
+            "/%f0%80%80%af",
+            "/%f0%8f%bf%bf",
+            "/%25e0%2580%25af",
+            "/%ed%a0%80",
+            "/%ed%bf%bf",
+            "/%f4%90%80%80",
+            "/%f7%bf%bf%bf",
+            "/api/..%20/x",
+            "/api/.%20;x/y",
             "/api/%",
             "/api/%4",
             "/api/%zz",
@@ -140,6 +165,9 @@ mod tests {
             "/s/RefArch/mens/clothing/suits/",
             "/caf%C3%A9/%F0%9F%8E%BD",
             "/caf%E9",
+            "/d%E9j%E0/vu",
+            "/d%E9j%E0%A0vu/aqu%ED%BB/d%F4me%F0",
+            "/%E0%A0%80%ED%9F%BF%EE%80%80%F0%90%80%80%F4%8F%BF%BF",
             "/a.b/..c/d..",
             "/100%25-cotton",
             "/%7Euser/'x'/(y)/!$&,=:@",
