@@ -21,6 +21,7 @@ mod connection;
 mod cookies;
 mod headers;
 mod progress;
+mod trailers;
 pub mod websocket;
 
 pub use cookies::CookieFilter;
@@ -106,7 +107,8 @@ impl Proxy {
         }
         let place = self.bound.take(to).ok_or(Problem::Busy)?;
         let progress = Progress::default();
-        let (body, upload) = progress.upload(outgoing.body);
+        let passing = headers::may_have_trailers(&outgoing);
+        let (body, upload) = progress.upload(trailers::filtered(outgoing.body, passing));
         outgoing.body = body;
         let answer = progress.watch(timeout, LEAST, self.ask(outgoing, websocket)).await;
         let mut answer = answer.ok_or(Problem::TooSlow)??;

@@ -1,8 +1,8 @@
 //! Which headers of an answer cross the proxy, and which of them name us instead of the upstream.
 
 use http::header::{
-    ALT_SVC, CONNECTION, CONTENT_LOCATION, Entry, HeaderName, LOCATION, PROXY_AUTHENTICATE, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LOCATION, Entry, HeaderName, LOCATION,
+    PROXY_AUTHENTICATE, TE, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -10,9 +10,24 @@ use super::headers::nominated;
 use crate::config::Origin;
 
 /// For one hop only (RFC 9110 section 7.6.1, and older implementations); `Alt-Svc` (RFC 7838) says
-/// where else the *upstream* may be reached, which a browser would take for ours.
-const NOT_FOR_THE_BROWSER: [HeaderName; 8] = [
+/// where else the *upstream* may be reached, which a browser would take for ours; and headers by
+/// which upstreams and gateways hand out credentials, OCAPI its token by `Authorization`: scripts may
+/// read every header of an answer but `Set-Cookie`.
+const NOT_FOR_THE_BROWSER: [HeaderName; 21] = [
     ALT_SVC,
+    AUTHORIZATION,
+    HeaderName::from_static("authentication-info"),
+    HeaderName::from_static("cf-access-jwt-assertion"),
+    HeaderName::from_static("proxy-authorization"),
+    HeaderName::from_static("sfdc_dwsid"),
+    HeaderName::from_static("sfdc_refresh_token"),
+    HeaderName::from_static("_sfdc_client_auth"),
+    HeaderName::from_static("x-access-token"),
+    HeaderName::from_static("x-auth-request-access-token"),
+    HeaderName::from_static("x-forwarded-access-token"),
+    HeaderName::from_static("x-id-token"),
+    HeaderName::from_static("x-refresh-token"),
+    HeaderName::from_static("x-slas-client-auth"),
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -26,7 +41,7 @@ const NOT_FOR_THE_BROWSER: [HeaderName; 8] = [
 pub(super) fn homeward(headers: &mut HeaderMap, upstream: &Origin, public: &Origin) {
     // The names in `Connection` are looked at first: removing it would lose them.
     let nominated = nominated(headers);
-    for name in nominated.iter().chain(&NOT_FOR_THE_BROWSER) {
+    for name in nominated.iter().chain(&NOT_FOR_THE_BROWSER).chain(&bearing(headers)) {
         headers.remove(name);
     }
     for name in [LOCATION, CONTENT_LOCATION] {
@@ -37,6 +52,18 @@ pub(super) fn homeward(headers: &mut HeaderMap, upstream: &Origin, public: &Orig
             }
         }
     }
+}
+
+/// Headers of whatever name whose value is a Bearer token.
+fn bearing(headers: &HeaderMap) -> Vec<HeaderName> {
+    let is_token = |value: &HeaderValue| {
+        let scheme = value.as_bytes().split_at_checked(b"Bearer ".len());
+        scheme.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(b"Bearer "))
+    };
+    // A challenge names the scheme as well.
+    let bearing =
+        headers.iter().filter(|(name, value)| *name != WWW_AUTHENTICATE && is_token(value));
+    bearing.map(|(name, _)| name.clone()).collect()
 }
 
 /// `location` with the public origin in place of the upstream's own; `None` if it names another.

@@ -33,6 +33,7 @@ use crate::revocations::Reason;
 use crate::route::{Kind, Route, TokenNeed};
 use crate::session::CustomerType;
 use crate::site::Site;
+pub(super) use answer::keep_for_one_browser;
 use body::Upload;
 use onward::dwsid;
 pub(super) use onward::foreign_cookies;

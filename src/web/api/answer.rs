@@ -52,8 +52,6 @@ pub(super) async fn unauthorized(
 /// or say whose scripts may read it.
 pub(super) fn make_private(headers: &mut HeaderMap) {
     headers.remove(SET_COOKIE);
-    // OCAPI hands out a token of its own this way.
-    headers.remove(http::header::AUTHORIZATION);
     let cross_origin: Vec<_> = headers
         .keys()
         .filter(|name| name.as_str().starts_with("access-control-"))
@@ -62,6 +60,11 @@ pub(super) fn make_private(headers: &mut HeaderMap) {
     for name in cross_origin {
         headers.remove(name);
     }
+    keep_for_one_browser(headers);
+}
+
+/// Keeps an answer from shared caches; a browser's own may do what the upstream says.
+pub(in crate::web) fn keep_for_one_browser(headers: &mut HeaderMap) {
     for name in SHARED_CACHES {
         headers.remove(name);
     }

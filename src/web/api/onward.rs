@@ -1,7 +1,7 @@
 //! What goes on to an API: the browser's headers without what is ours, and the shopper's token.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, ORIGIN, REFERER};
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, ORIGIN, REFERER, TRAILER};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue};
 
@@ -19,10 +19,11 @@ use crate::web::hop::{address_header, origin, shoppers_address};
 use crate::web::notes::RequestId;
 
 /// Said to us, or of the page: OCAPI refuses calls that bring an `Origin`.
-const STAYS: [HeaderName; 6] = [
+const STAYS: [HeaderName; 7] = [
     AUTHORIZATION,
     ORIGIN,
     REFERER,
+    TRAILER,
     HeaderName::from_static("x-bff"),
     HeaderName::from_static("x-pwakit-preview-parent"),
     HeaderName::from_static("x-site-id"),
