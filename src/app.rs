@@ -52,15 +52,19 @@ impl App {
     /// The site that answers for `host` and `path`.
     #[must_use]
     pub fn site(&self, host: &Authority, path: &str) -> Option<&Arc<Site>> {
+        self.sites_at(host).find(|site| {
+            let below = path.strip_prefix(site.config.path_prefix.as_str());
+            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// The sites that answer for `host`, longest path prefix first.
+    pub fn sites_at(&self, host: &Authority) -> impl Iterator<Item = &Arc<Site>> {
         // Some proxies write the port although it is the scheme's own.
         let host = host.as_str();
         let host = host.strip_suffix(":443").or(host.strip_suffix(":80")).unwrap_or(host);
-        self.sites.iter().find(|site| {
-            let config = &site.config;
-            let under = path
-                .strip_prefix(config.path_prefix.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-            under && config.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+        self.sites.iter().filter(move |site| {
+            site.config.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
         })
     }
 }

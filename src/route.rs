@@ -1,15 +1,20 @@
 //! Where a path leads, and what must be true before a request may go there.
 //!
 //! A [`Table`] is made once from the configuration. It is asked with the very octets that are
-//! forwarded later, so that no upstream can read another path than the one that was judged here;
-//! [`path`] refuses what two programs could read in two ways. Pure.
+//! forwarded later; [`path`] refuses what two programs could read in two ways, and what of that is
+//! left, [`readings`] tell, so that a rule which protects a path protects all its spellings.
+//! [`instance`] is what of ECOM's host is none of the shop's. Pure.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
 
+pub mod instance;
 pub mod path;
+pub mod readings;
+mod table;
+
+pub use table::Table;
 
 /// What stands behind a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +82,17 @@ pub enum SetCookies {
     Passed,
 }
 
+/// Whether a browser's own `Authorization` goes on to the Head or ECOM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Authorization {
+    /// Never.
+    None,
+    /// If its scheme is `Basic`: a staging password, which is no shopper's credential.
+    Basic,
+    /// Always.
+    Any,
+}
+
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -98,10 +114,16 @@ pub struct Route {
     pub crawlers: Crawlers,
     /// What becomes of the upstream's cookies.
     pub cookies: SetCookies,
+    /// What goes on of the browser's own credentials; the APIs and SLAS have rules of their own.
+    pub authorization: Authorization,
     /// The methods that pass.
     pub methods: Vec<Method>,
     /// Time until the upstream's response head.
     pub timeout: Duration,
+    /// It is for a folder of files.
+    pub is_files: bool,
+    /// The operator has named this very path by a rule.
+    pub is_rule: bool,
 }
 
 /// Methods that pass by default. `TRACE` would show a page's script the cookies it must not read,
@@ -133,15 +155,28 @@ impl Route {
             csrf,
             crawlers: Crawlers::WithoutSession,
             cookies: SetCookies::Filtered,
+            authorization: match kind {
+                // Instances that are not live ask for a storefront password.
+                Kind::Ecom => Authorization::Basic,
+                _ => Authorization::None,
+            },
             methods: PASSING.to_vec(),
             timeout,
+            is_files: false,
+            is_rule: false,
         }
     }
 
     /// The same for files: no auth work at all.
     #[must_use]
     pub fn for_files(self, prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned(), token: TokenNeed::None, bridge: false, ..self }
+        Self {
+            prefix: prefix.to_owned(),
+            token: TokenNeed::None,
+            bridge: false,
+            is_files: true,
+            ..self
+        }
     }
 
     /// What of `path` is the upstream's own path, without a leading slash.
@@ -149,88 +184,34 @@ impl Route {
     pub fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
         rest(path, &self.mount)
     }
+
+    /// The same route with the stricter of both in everything that protects; `None` if that is the
+    /// route itself.
+    fn as_strict_as(&self, other: &Self) -> Option<Self> {
+        let refused = |route: &Self| route.crawlers == Crawlers::Refused;
+        let registered = |route: &Self| route.token == TokenNeed::Registered;
+        let filtered = |route: &Self| route.cookies == SetCookies::Filtered;
+        let mut strict = self.clone();
+        if registered(other) {
+            strict.token = other.token;
+        }
+        if other.csrf == Csrf::SameOrigin {
+            strict.csrf = other.csrf;
+        }
+        if refused(other) {
+            strict.crawlers = other.crawlers;
+        }
+        if filtered(other) {
+            strict.cookies = other.cookies;
+        }
+        strict.authorization = self.authorization.min(other.authorization);
+        strict.methods.retain(|method| other.methods.contains(method));
+        (strict != *self).then_some(strict)
+    }
 }
 
 /// What of `path` lies below `prefix`, which ends with a whole segment.
 fn rest<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
     let rest = path.strip_prefix(prefix)?;
     if prefix.ends_with('/') || rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
-}
-
-/// The routes of a site, longest path first.
-#[derive(Clone, Debug, Default)]
-pub struct Table(Vec<Arc<Route>>);
-
-impl Table {
-    /// Of two routes for the same path, the later one counts.
-    #[must_use]
-    pub fn new(routes: Vec<Route>) -> Self {
-        let mut table: Vec<Arc<Route>> = routes.into_iter().rev().map(Arc::new).collect();
-        table.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
-        Self(table)
-    }
-
-    /// The route for `path`, which must be [plain](path::is_plain).
-    #[must_use]
-    pub fn find(&self, path: &str) -> Option<&Arc<Route>> {
-        self.0.iter().find(|route| rest(path, &route.prefix).is_some())
-    }
-
-    /// All routes, longest path first.
-    pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.0.iter().map(AsRef::as_ref)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table() -> Table {
-        let route = |prefix, kind| Route::new(prefix, kind, Duration::from_secs(1));
-        Table::new(vec![
-            route("/", Kind::Head),
-            route("/account", Kind::Ecom),
-            route("/mobify/proxy/api/", Kind::Scapi),
-        ])
-    }
-
-    #[test]
-    fn the_longest_path_counts_and_only_whole_segments_match() {
-        for (path, kind) in [
-            ("/", Kind::Head),
-            ("/account", Kind::Ecom),
-            ("/account/orders", Kind::Ecom),
-            ("/accounting", Kind::Head),
-            ("/mobify/proxy/api", Kind::Head),
-            ("/mobify/proxy/api/x", Kind::Scapi),
-            ("/Account", Kind::Head),
-        ] {
-            assert_eq!(table().find(path).map(|route| route.kind), Some(kind), "{path}");
-        }
-    }
-
-    #[test]
-    fn what_lies_below_a_route_has_no_leading_slash() {
-        let below = |path: &str| table().find(path).unwrap().below(path).map(str::to_owned);
-        assert_eq!(below("/account").as_deref(), Some(""));
-        assert_eq!(below("/account/orders").as_deref(), Some("orders"));
-        assert_eq!(below("/mobify/proxy/api/a/b").as_deref(), Some("a/b"));
-    }
-
-    #[test]
-    fn an_exception_does_not_change_what_the_upstream_is_asked_for() {
-        let api = Route::new("/mobify/proxy/api/", Kind::Scapi, Duration::ZERO);
-        let exception = Route { prefix: "/mobify/proxy/api/customer/".to_owned(), ..api.clone() };
-        let table = Table::new(vec![api, exception]);
-        let route = table.find("/mobify/proxy/api/customer/x").unwrap();
-        assert_eq!(route.prefix, "/mobify/proxy/api/customer/");
-        assert_eq!(route.below("/mobify/proxy/api/customer/x"), Some("customer/x"));
-    }
-
-    #[test]
-    fn only_what_is_in_the_table_is_reachable() {
-        let shop = Table::new(vec![Route::new("/shop/", Kind::Head, Duration::ZERO)]);
-        assert!(shop.find("/").is_none() && shop.find("/shop").is_none());
-    }
 }

@@ -14,6 +14,7 @@ mod caller;
 mod ecom;
 mod establish;
 mod fields;
+mod file;
 mod gateway;
 mod go;
 mod guard;

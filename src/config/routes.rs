@@ -9,7 +9,7 @@ use super::parse::{self, Origin};
 use super::reader::Section;
 use super::site::read_paths;
 use crate::route::{
-    Crawlers, Csrf, Kind, PASSING, Route, SetCookies, SlasClient, Table, TokenNeed,
+    Authorization, Crawlers, Csrf, Kind, PASSING, Route, SetCookies, SlasClient, Table, TokenNeed,
 };
 
 /// Where requests go.
@@ -107,6 +107,14 @@ fn read_rule(rule: &Section<'_>, listed: &Table, timeout: Duration) -> Option<Ro
     );
     let cookies =
         rule.word("cookies", &[("filtered", SetCookies::Filtered), ("passed", SetCookies::Passed)]);
+    let authorization = rule.word(
+        "authorization",
+        &[
+            ("none", Authorization::None),
+            ("basic", Authorization::Basic),
+            ("any", Authorization::Any),
+        ],
+    );
     let bridge = rule.has("bridge").then(|| rule.boolean("bridge"));
     let timeout_ms = rule.has("timeout_ms").then(|| rule.millis("timeout_ms", 1));
     let methods = read_methods(rule);
@@ -122,7 +130,13 @@ fn read_rule(rule: &Section<'_>, listed: &Table, timeout: Duration) -> Option<Ro
             return None;
         }
     };
+    if authorization.is_some() && !matches!(base.kind, Kind::Head | Kind::Ecom) {
+        rule.problem("authorization", "is for the Head and ECOM; see apis.bearer_from");
+    }
     Some(Route {
+        is_files: base.is_files && token.is_none_or(|token| token == TokenNeed::None),
+        is_rule: true,
+        authorization: authorization.unwrap_or(base.authorization),
         token: token.unwrap_or(base.token),
         csrf: csrf.unwrap_or(base.csrf),
         crawlers: crawlers.unwrap_or(base.crawlers),

@@ -121,6 +121,8 @@ pub struct CookieConfig {
 /// What ECOM's pages mean.
 #[derive(Clone, Debug)]
 pub struct EcomConfig {
+    /// Sites of the instance, besides this one, whose pages and files it serves here.
+    pub sites: Vec<SiteId>,
     /// Controllers or paths where shoppers sign in.
     pub sign_in: Vec<String>,
     /// Controllers or paths where shoppers sign out.
@@ -363,17 +365,28 @@ fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
 }
 
 fn read_ecom(section: &Section<'_>) -> Option<EcomConfig> {
+    let sites = read_site_ids(section);
     let sign_in = section.texts("sign_in");
     let sign_out = section.texts("sign_out");
     let redirect_returning = section.choice("returning", &[("forward", false), ("redirect", true)]);
     let adopt_other = section.choice("other_session", &[("repair", false), ("adopt", true)]);
     section.finish();
     Some(EcomConfig {
+        sites: sites?,
         sign_in: sign_in?,
         sign_out: sign_out?,
         redirect_returning: redirect_returning?,
         adopt_other: adopt_other?,
     })
+}
+
+fn read_site_ids(section: &Section<'_>) -> Option<Vec<SiteId>> {
+    let ids: Option<Vec<SiteId>> =
+        section.texts("sites")?.iter().map(|text| SiteId::parse(text)).collect();
+    if ids.is_none() {
+        section.problem("sites", "must be a list of site ids, like [\"RefArchB2B\"]");
+    }
+    ids
 }
 
 pub(super) fn read_paths(section: &Section<'_>, name: &str) -> Vec<String> {

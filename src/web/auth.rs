@@ -121,7 +121,7 @@ pub(super) fn sort(app: &App, site: &Site, parts: &Parts) -> Result<Sorted, Prob
         }
     }
     match routed::visit_of(app, site, &route, parts) {
-        Visit::Quiet => Ok(Sorted::Passes(Pass::anonymous(site, route.kind, parts))),
+        Visit::Quiet => Ok(Sorted::Passes(Pass::anonymous(site, &route, parts))),
         visit => Ok(Sorted::Depends(route, visit)),
     }
 }
@@ -152,7 +152,7 @@ impl Hop {
 
     fn anonymous(&self, visit: Visit) -> Verdict {
         if self.route.token != TokenNeed::Registered {
-            let pass = Pass::anonymous(&self.arrival.site, self.route.kind, &self.parts);
+            let pass = Pass::anonymous(&self.arrival.site, &self.route, &self.parts);
             return Verdict::Allow(Box::new(pass));
         }
         Verdict::Deny(self.sign_in(visit))

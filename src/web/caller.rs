@@ -7,6 +7,7 @@ use super::guard;
 use super::visit::is_navigation;
 use crate::config;
 use crate::problem::Problem;
+use crate::route::{Authorization, Route};
 
 /// Headers that a page of another origin cannot add without asking first.
 const NOT_FOR_STRANGERS: [&str; 3] = ["authorization", "x-bff", "x-site-id"];
@@ -55,6 +56,21 @@ pub(super) fn means_site(headers: &HeaderMap, site: &config::Site) -> Result<(),
         return Err(Problem::BadRequest("The header x-site-id names another site."));
     }
     Ok(())
+}
+
+/// What of a browser's own `Authorization` a page's upstream may have: a staging password, not a
+/// token, unless the operator's rule says otherwise.
+pub(super) fn own_authorization(route: &Route, headers: &HeaderMap) -> Option<HeaderValue> {
+    match route.authorization {
+        Authorization::None => None,
+        Authorization::Basic => authorization(headers, "Basic"),
+        Authorization::Any => {
+            let mut values = headers.get_all(AUTHORIZATION).iter();
+            let mut value = values.next().filter(|_| values.next().is_none())?.clone();
+            value.set_sensitive(true);
+            Some(value)
+        }
+    }
 }
 
 /// The one `Authorization` of that scheme, marked sensitive.

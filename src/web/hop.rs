@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{COOKIE, LOCATION, REFERER};
+use http::header::{AUTHORIZATION, COOKIE, LOCATION, REFERER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::arrival::{Arrival, Travelled, judged_at_sight};
+use super::caller::own_authorization;
 use super::guard::local_path;
 use super::notes::RequestId;
 use super::visit::Visit;
@@ -21,7 +22,7 @@ use crate::flow::Intent;
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
-use crate::route::{Kind, Route, SetCookies, TokenNeed};
+use crate::route::{Kind, Route, SetCookies, TokenNeed, readings};
 use crate::session::CustomerType;
 use crate::session::names::{DWSID, is_dw_companion};
 use crate::session::read::pair_of;
@@ -99,12 +100,11 @@ impl Hop {
 
     fn is_protected(&self) -> bool {
         let path = below_prefix(&self.arrival.site, self.parts.uri.path());
-        let needs_login = |prefix: &String| {
-            path.strip_prefix(prefix.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let protected = &self.arrival.site.config.session.protected_paths;
+        let needs_login = |reading: &str| {
+            protected.iter().any(|prefix| readings::is_below(reading, prefix.trim_end_matches('/')))
         };
-        self.route.token == TokenNeed::Registered
-            || self.arrival.site.config.session.protected_paths.iter().any(needs_login)
+        self.route.token == TokenNeed::Registered || readings::any(path, needs_login)
     }
 
     /// Where a shopper is sent whose registered session has expired: once, because the new guest
@@ -185,6 +185,8 @@ pub(super) async fn forward(
     let id = parts.extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
     let origin = origin(site, route.kind).ok_or(Problem::NotFound)?;
     let told = address_header(site, route.kind);
+    let mut set = shoppers_address(told, parts);
+    set.extend(own_authorization(route, &parts.headers).map(|value| (AUTHORIZATION, value)));
     let outgoing = Outgoing {
         to: origin,
         public_origin: &site.config.public_origin,
@@ -193,7 +195,7 @@ pub(super) async fn forward(
         target: None,
         body,
         cookies,
-        set: shoppers_address(told, parts),
+        set,
         remove: told.map(std::slice::from_ref).unwrap_or_default(),
         timeout: route.timeout,
         request_id: id,

@@ -7,11 +7,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::Uri;
 use http::header::HOST;
-use http::uri::{Authority, PathAndQuery};
+use http::uri::{Authority, PathAndQuery, Scheme};
 
 use super::notes::Notes;
+use super::routed;
 use crate::app::App;
 use crate::problem::Problem;
+use crate::route::path::{EncodedSlash, is_plain};
+use crate::route::readings;
+use crate::site::Site;
 
 /// Layer: finds the site by host and path, and takes a site's path prefix off our own routes.
 ///
@@ -25,9 +29,15 @@ pub(super) async fn find_site(
     let Some(host) = host(&request) else {
         return Problem::BadRequest("The request names no host, or two.").into_response();
     };
+    if !is_of_the_web(request.uri()) {
+        return Problem::BadRequest("The address is not one of http or https.").into_response();
+    }
     let Some(site) = app.site(&host, request.uri().path()).cloned() else {
         return Problem::UnknownHost.into_response();
     };
+    if may_be_anothers(&app, &host, &site, request.uri().path()) {
+        return routed::CONFUSING.into_response();
+    }
     if let Some(notes) = request.extensions().get::<Notes>() {
         notes.with(|noted| noted.site = Some(site.config.id.to_string()));
     }
@@ -36,6 +46,26 @@ pub(super) async fn find_site(
     }
     request.extensions_mut().insert(site);
     next.run(request).await
+}
+
+/// An address in absolute form names a scheme (RFC 9112 section 3.2.2).
+fn is_of_the_web(uri: &Uri) -> bool {
+    uri.scheme().is_none_or(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS)
+}
+
+/// Whether an upstream may read `path` as one of another site below this one: its shopper, and what
+/// protects its paths, would be the wrong ones. Where several sites share a host, most share a Head.
+fn may_be_anothers(app: &App, host: &Authority, site: &Site, path: &str) -> bool {
+    if !is_plain(path.as_bytes(), EncodedSlash::Part) {
+        // It reaches no upstream at all.
+        return false;
+    }
+    let own = site.config.path_prefix.as_str();
+    app.sites_at(host).any(|other| {
+        let prefix = other.config.path_prefix.as_str();
+        !readings::is_below(own, prefix)
+            && readings::any(path, |reading| readings::is_below(reading, prefix))
+    })
 }
 
 /// The host a request names, once: `:authority` in HTTP/2, `Host` in HTTP/1.

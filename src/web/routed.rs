@@ -9,9 +9,11 @@ use http::Method;
 use http::header::ALLOW;
 use http::request::Parts;
 
+use super::api::foreign_cookies;
 use super::arrival::Arrival;
+use super::file::File;
 use super::guard::may_change_state;
-use super::hop::{Hop, below_prefix, filter, forward, untouched};
+use super::hop::{Hop, below_prefix, filter, forward};
 use super::notes::Notes;
 use super::visit::{Quietness, Visit, is_crawler, only_looks, visit};
 use super::{api, caller, slas};
@@ -19,7 +21,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::proxy::websocket;
 use crate::route::path::{EncodedSlash, is_plain};
-use crate::route::{Crawlers, Csrf, Kind, Route, TokenNeed};
+use crate::route::{Crawlers, Csrf, Kind, Route, TokenNeed, instance};
 use crate::site::Site;
 
 pub(super) const CONFUSING: Problem =
@@ -100,15 +102,25 @@ fn check_origin(site: &Site, route: &Route, parts: &Parts) -> Result<(), Problem
     Ok(())
 }
 
-/// The route for a path, which is read below the site's prefix and must read alike everywhere.
-fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
+/// The route for a path, which is read below the site's prefix and must read alike everywhere, as
+/// strict as for any other spelling of it.
+pub(super) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
     if !is_plain(path.as_bytes(), EncodedSlash::Part) {
         return Err(CONFUSING);
     }
-    let table = &site.config.routes.table;
-    let route = table.find(below_prefix(site, path)).cloned().ok_or(Problem::NotFound)?;
+    let below = below_prefix(site, path);
+    let route = site.config.routes.table.strictest(below).ok_or(Problem::NotFound)?;
     if route.kind != Kind::Head && !is_plain(path.as_bytes(), EncodedSlash::Refused) {
         return Err(CONFUSING);
+    }
+    let is_own = |id: &str| {
+        let mut ids = std::iter::once(&site.config.id).chain(&site.config.ecom.sites);
+        ids.any(|known| known.as_str().eq_ignore_ascii_case(id))
+    };
+    // ECOM sees the whole path, and may know the prefix for a locale's.
+    let reached = |path| instance::is_reached(&route, path, is_own);
+    if reached(below) || (below.len() != path.len() && reached(path)) {
+        return Err(Problem::Refused);
     }
     Ok(route)
 }
@@ -151,18 +163,23 @@ async fn page(
     body: Body,
 ) -> Result<Response, Problem> {
     let visit = visit_of(&app, site, &route, &parts);
+    let file = File::of(site, &route, parts.uri.path());
     if visit == Visit::Quiet {
-        let cookies = untouched(site, route.kind, &parts);
+        let cookies = file.cookies(site, &route, &parts);
+        let shared = file != File::Data || cookies == foreign_cookies(site, &parts.headers);
         let mut response = forward(&app, site, &route, &parts, body, cookies).await?;
         // Nor does it change the session: ECOM may have begun another one for it.
         filter(site, &route, true, &mut response);
+        file.keep_private(!shared, &mut response);
         return Ok(response);
     }
     let arrival = Arrival::from_request_parts(&mut parts, &app).await?;
     let kind = route.kind;
     let hop = Hop { app, arrival, route, parts };
-    match kind {
+    let mut response = match kind {
         Kind::Ecom if hop.route.bridge => hop.to_ecom(visit, body).await,
         _ => hop.to_head(visit, body).await,
-    }
+    }?;
+    file.keep_private(true, &mut response);
+    Ok(response)
 }

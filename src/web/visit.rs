@@ -61,7 +61,7 @@ pub(super) fn is_reading(method: &Method) -> bool {
 
 /// Only the Head keeps files anywhere. An ending is one only if every reader sees the same: not
 /// behind a `;` or an encoded octet.
-fn is_file(path: &str, route: &Route, suffixes: &[String]) -> bool {
+pub(super) fn is_file(path: &str, route: &Route, suffixes: &[String]) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     route.kind == Kind::Head
         && !name.contains([';', '%'])

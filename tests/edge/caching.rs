@@ -59,3 +59,72 @@ async fn attack_72_our_own_routes_are_private_whatever_they_answer() {
         assert!(answer.all("vary").join(",").contains("Cookie"));
     }
 }
+
+/// Web cache deception: a person is made to open `/account/x.css`, where a Head that ignores what
+/// follows shows the account, and a shared cache takes it for a file.
+#[tokio::test]
+async fn kind_21_a_file_is_asked_for_without_the_shoppers_credentials() {
+    let head = StandIn::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let world = World::with().head(head.address).start().await;
+    let mut jar = world.registered().await;
+    jar.0.insert("theme".to_owned(), "dark".to_owned());
+    for path in ["/account/x.css", "/x.svg", "/checkout/a.js"] {
+        world.ask(get(path).document().cookies(&jar)).await.expect(200);
+        let asked = head.asked();
+        let (top, _) = asked.last().unwrap();
+        assert_eq!(top.header("cookie"), Some("theme=dark"), "{path}");
+    }
+    for gateway in crate::support::GATEWAYS {
+        let world = gateway.shop().start().await;
+        let mut jar = world.registered().await;
+        jar.0.insert("theme".to_owned(), "dark".to_owned());
+        let answer = world.ask(gateway.asks("GET", "/account/x.css").document().cookies(&jar));
+        assert_eq!(answer.await.header("cookie"), Some("theme=dark"));
+    }
+}
+
+/// A page's data (`/_next/data/….json`) looks like a file, and is the shopper's.
+#[tokio::test]
+async fn kind_21_data_of_a_page_has_the_shopper_and_is_kept_by_one_browser() {
+    let answer = format!("HTTP/1.1 200 OK\r\n{SHARED}content-length: 0\r\n\r\n");
+    let head = StandIn::answering(&answer).await;
+    let world = World::with().head(head.address).start().await;
+    let jar = world.registered().await;
+    let data = "/_next/data/build/account.json";
+    let answer = world.ask(get(data).own_page().cookies(&jar)).await;
+    assert!(head.asked().last().unwrap().0.header("cookie").unwrap().contains("token="));
+    assert_eq!(answer.expect(200).all("cache-control"), ["private"]);
+    for name in ["surrogate-control", "cdn-cache-control", "expires"] {
+        assert_eq!(answer.header(name), None, "{name}");
+    }
+    // Without a shopper, and among the files, it is everybody's.
+    for ask in [get(data).own_page(), get("/assets/en.json").own_page().cookies(&jar)] {
+        let answer = world.ask(ask).await;
+        assert_eq!(answer.header("cache-control"), Some("public, s-maxage=31536000"));
+    }
+}
+
+#[tokio::test]
+async fn kind_21_what_is_asked_for_as_a_file_and_is_none_is_kept_by_no_cache() {
+    for (rest, kept) in [
+        ("content-type: text/html; charset=utf-8\r\n", false),
+        ("content-type: Application/XHTML+xml\r\n", false),
+        ("content-type: text/css\r\nset-cookie: sid=1\r\n", false),
+        ("content-type: text/css\r\n", true),
+        ("content-type: image/svg+xml\r\n", true),
+        ("", true),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{SHARED}{rest}content-length: 0\r\n\r\n");
+        let head = StandIn::answering(&answer).await;
+        let world = World::with().head(head.address).start().await;
+        let path = if rest.contains("sid") { "/assets/account" } else { "/account/x.css" };
+        let answer = world.ask(get(path).document()).await;
+        let said = answer.expect(200).all("cache-control");
+        if kept {
+            assert_eq!(said, ["public, s-maxage=31536000"], "{rest}");
+        } else {
+            assert_eq!(said, ["private, no-store"], "{rest}");
+            assert_eq!(answer.header("surrogate-control"), None, "{rest}");
+        }
+    }
+}

@@ -183,3 +183,37 @@ async fn a_body_that_is_wanted_is_asked_for() {
     line.write("{}").await;
     line.answer("POST").await.expect(200);
 }
+
+#[tokio::test]
+async fn kind_21_an_address_of_another_scheme_is_refused() {
+    let (world, head) = with_stand_in().await;
+    for target in [
+        "ftp://shop.test/",
+        "ws://shop.test/",
+        "file://shop.test/etc/passwd",
+        "javascript://shop.test/x",
+        "HTTPX://shop.test/",
+    ] {
+        let answer = world.ask_raw(format!("GET {target} HTTP/1.1\r\nhost: {HOST}\r\n\r\n")).await;
+        answer.expect_problem(400, "bad_request");
+    }
+    assert!(head.asked().is_empty());
+    for target in ["http://shop.test/", "https://shop.test/", "HTTPS://shop.test/"] {
+        let answer = world.ask_raw(format!("GET {target} HTTP/1.1\r\nhost: {HOST}\r\n\r\n")).await;
+        answer.expect(200);
+    }
+}
+
+/// RFC 9112 section 3.2: a fragment is no part of a target. The HTTP library cuts it off before
+/// anything is matched, so it must not take part in anything.
+#[tokio::test]
+async fn kind_21_a_fragment_makes_no_page_a_file_and_reaches_no_upstream() {
+    let (world, head) = with_stand_in().await;
+    for target in ["/cart#/static/x.css", "/cart#.css", "/cart?a#b.css"] {
+        let ask = format!("GET {target} HTTP/1.1\r\nhost: {HOST}\r\naccept: text/html\r\n\r\n");
+        let answer = world.ask_raw(ask).await;
+        // A page, with a session, and not a file.
+        assert!(!answer.all("set-cookie").is_empty(), "{target}");
+        assert!(!head.asked().last().unwrap().0.first.contains('#'), "{target}");
+    }
+}

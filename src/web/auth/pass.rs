@@ -7,11 +7,13 @@ use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::route::Kind;
+use crate::route::{Kind, Route};
 use crate::session::write::Changes;
 use crate::site::Site;
 use crate::web::api::{bearer, foreign_cookies};
-use crate::web::hop::{Hop, untouched};
+use crate::web::caller::own_authorization;
+use crate::web::file::File;
+use crate::web::hop::Hop;
 use crate::web::routed;
 
 /// For the APIs: the DW session that the token belongs to.
@@ -54,12 +56,13 @@ impl Pass {
     }
 
     /// Without a shopper: files, crawlers, and whoever has no session and begins none.
-    pub(super) fn anonymous(site: &Site, kind: Kind, parts: &Parts) -> Self {
-        if !is_page(kind) {
-            return Self::to_api(site, kind, parts);
+    pub(super) fn anonymous(site: &Site, route: &Route, parts: &Parts) -> Self {
+        if !is_page(route.kind) {
+            return Self::to_api(site, route.kind, parts);
         }
-        let mut pass = Self::new(routed::word(kind));
-        pass.set_if(COOKIE, untouched(site, kind, parts));
+        let mut pass = Self::to_page(route, parts);
+        let file = File::of(site, route, parts.uri.path());
+        pass.set_if(COOKIE, file.cookies(site, route, parts));
         pass
     }
 
@@ -78,9 +81,15 @@ impl Pass {
             pass.authorize(hop);
             return pass;
         }
-        let mut pass = Self::new(routed::word(kind));
+        let mut pass = Self::to_page(&hop.route, &hop.parts);
         pass.identify(hop);
         pass.set_if(COOKIE, hop.cookies(Some(changes)));
+        pass
+    }
+
+    fn to_page(route: &Route, parts: &Parts) -> Self {
+        let mut pass = Self::new(routed::word(route.kind));
+        pass.set_if(AUTHORIZATION, own_authorization(route, &parts.headers));
         pass
     }
 

@@ -203,6 +203,12 @@ impl Answer {
             .unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
     }
 
+    /// Whether `text` stands anywhere in headers or body.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        let in_headers = self.top.headers.iter().any(|(_, value)| value.contains(text));
+        in_headers || self.text().contains(text)
+    }
+
     #[track_caller]
     pub(crate) fn expect(&self, status: u16) -> &Self {
         assert_eq!(self.status, status, "{:?} {}", self.top, self.text());

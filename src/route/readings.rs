@@ -1,0 +1,156 @@
+//! What an upstream may read in a path.
+//!
+//! A path goes on as the same bytes. The upstream may still decode it, once or several times, drop
+//! the parameters that follow a `;`, merge slashes, drop trailing dots and spaces (as Windows does),
+//! and ignore case. A rule that protects a path must hold for each of these readings.
+
+/// No [plain](super::path::is_plain) path has as many readings.
+const MOST: usize = 64;
+
+/// Whether `test` holds for any reading of `path`, which must be [plain](super::path::is_plain):
+/// first for the path itself, then for what decoding and cutting make of it. Case is left to
+/// `test`, see [`is_below`]. A path that reads alike everywhere costs no allocation.
+pub fn any(path: &str, mut test: impl FnMut(&str) -> bool) -> bool {
+    test(path) || (!is_literal(path) && others(path).iter().any(|reading| test(reading)))
+}
+
+/// Whether `reading` is `prefix` or lies below it. ASCII case does not count, and `prefix` ends with
+/// a whole segment.
+#[must_use]
+pub fn is_below(reading: &str, prefix: &str) -> bool {
+    let Some((start, rest)) = reading.as_bytes().split_at_checked(prefix.len()) else {
+        return false;
+    };
+    let whole = prefix.ends_with('/') || matches!(rest.first(), None | Some(b'/'));
+    whole && start.eq_ignore_ascii_case(prefix.as_bytes())
+}
+
+/// `path` with everything decoded and cut that may be: how a rule's own path is compared.
+#[must_use]
+pub fn settled(path: &str) -> String {
+    others(path).into_iter().min_by_key(String::len).unwrap_or_else(|| path.to_owned())
+}
+
+/// Whether there is nothing in `path` to decode, drop or merge.
+fn is_literal(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    let ends_segment = |at: usize| matches!(bytes.get(at + 1), None | Some(b'/'));
+    !bytes.iter().enumerate().any(|(at, byte)| match byte {
+        b'%' | b';' => true,
+        b'.' => ends_segment(at),
+        b'/' => bytes.get(at + 1) == Some(&b'/'),
+        _ => false,
+    })
+}
+
+/// Every other reading: each change applied to each result, in whatever order an upstream does it.
+fn others(path: &str) -> Vec<String> {
+    let mut readings = vec![path.to_owned()];
+    let mut at = 0;
+    while let Some(reading) = readings.get(at).cloned() {
+        for change in [decoded, without_parameters, trimmed, in_ascii] {
+            let changed = change(&reading);
+            if readings.len() < MOST && !readings.contains(&changed) {
+                readings.push(changed);
+            }
+        }
+        at += 1;
+    }
+    readings.remove(0);
+    readings
+}
+
+fn decoded(path: &str) -> String {
+    percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+/// `/a;x=1/b;y` → `/a/b`.
+fn without_parameters(path: &str) -> String {
+    let names = path.split('/').map(|segment| segment.split(';').next().unwrap_or_default());
+    names.collect::<Vec<_>>().join("/")
+}
+
+/// Without dots and spaces at the end of a segment, and without empty segments inside.
+fn trimmed(path: &str) -> String {
+    let mut trimmed = String::with_capacity(path.len());
+    for segment in path.split('/').map(|segment| segment.trim_end_matches(['.', ' '])) {
+        if !segment.is_empty() {
+            trimmed.push('/');
+            trimmed.push_str(segment);
+        }
+    }
+    if path.ends_with('/') || trimmed.is_empty() {
+        trimmed.push('/');
+    }
+    trimmed
+}
+
+/// With an ASCII letter for each of the few others that become one when case is folded, like the
+/// Kelvin sign.
+fn in_ascii(path: &str) -> String {
+    path.chars().map(|letter| ascii_of(letter).unwrap_or(letter)).collect()
+}
+
+fn ascii_of(letter: char) -> Option<char> {
+    let only = |mut folded: [Option<char>; 2]| folded[0].take().filter(|_| folded[1].is_none());
+    let (mut lower, mut upper) = (letter.to_lowercase(), letter.to_uppercase());
+    let folded = [only([lower.next(), lower.next()]), only([upper.next(), upper.next()])];
+    folded.into_iter().flatten().find(char::is_ascii).filter(|_| !letter.is_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reads_as(path: &str, other: &str) -> bool {
+        any(path, |reading| is_below(reading, other))
+    }
+
+    #[test]
+    fn what_an_upstream_may_decode_cut_merge_or_fold_is_a_reading() {
+        for path in [
+            "/checkout",
+            "/CheckOut/pay",
+            "/%63heckout",
+            "/%2563heckout",
+            "/checkout;x=1",
+            "/checkout%3Bx",
+            "/checkout.",
+            "/checkout.../",
+            "/checkout%20",
+            "/checkout%20.;x/pay",
+            "/;x/checkout",
+            "/;a%2Fb/%63heckout",
+            "/chec%E2%84%AAout",
+        ] {
+            assert!(reads_as(path, "/checkout"), "{path}");
+        }
+        for path in ["/checkouts", "/check", "/a/checkout", "/%2563heckouts", "/checkout-x"] {
+            assert!(!reads_as(path, "/checkout"), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_with_a_slash_hides_nothing_behind_it() {
+        assert!(reads_as("/checkout;a%2Fb/%70ay", "/checkout/pay"));
+        assert!(reads_as("/a;b%2Fcheckout", "/a/checkout"));
+    }
+
+    #[test]
+    fn a_path_that_reads_alike_everywhere_is_read_once() {
+        for path in ["/", "/cart", "/Cart/Show.html", "/a.b/..c/d", "/s/RefArch/x~y/"] {
+            let mut count = 0;
+            any(path, |_| {
+                count += 1;
+                false
+            });
+            assert_eq!(count, 1, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_rule_may_be_written_in_any_spelling() {
+        assert_eq!(settled("/caf%C3%A9/"), "/caf\u{e9}/");
+        assert_eq!(settled("/Account"), "/Account");
+    }
+}

@@ -1,0 +1,218 @@
+//! The route to ECOM leads to the pages of this shop, not to the rest of the instance (promise 18).
+
+use crate::support::{CART, GATEWAYS, Gateway, ORIGIN, StandIn, World, get, post, tells_nothing};
+
+const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+/// The plain hybrid, and the storefront paths of an instance without aliases.
+const ALL_TO_ECOM: &str = "routes.ecom_paths = [\"/\"]";
+const STOREFRONT: &str = "routes.ecom_paths = [\"/on/\", \"/s/\"]";
+
+/// Paths of the instance that are none of the shop's.
+const OF_THE_INSTANCE: [&str; 17] = [
+    "/s/RefArch/dw/shop/v24_5/customers/auth",
+    "/s/RefArch/dw/shop/v24_5/sessions",
+    "/s/RefArch/dw/data/v24_5/sites",
+    "/s/RefArch/dw/meta/v1/rest",
+    "/s/RefArch/dw",
+    "/s/-/dw/data/v24_5/sites",
+    "/s/-/",
+    "/s/Other/cart",
+    "/s/Sites-Site/",
+    "/on/demandware.store/Sites-Site/default/ViewApplication-DisplayWelcomePage",
+    "/on/demandware.store/Sites-Other-Site/en_US/Cart-Show",
+    "/on/demandware.store/-/en_US/Cart-Show",
+    "/on/demandware.servlet/webdav/Sites/Cartridges",
+    "/on/demandware.servlet",
+    "/on/demandware.static/Sites-Other-Site/-/en_US/v1/css/main.css",
+    "/on/demandware.static/Sites-Site/-/default/x.js",
+    "/on/demandware.mobile/x",
+];
+
+/// Those that only a shop whose every path goes to ECOM can be asked for.
+const AT_THE_ROOT: [&str; 4] = [
+    "/dw/shop/v24_5/sessions",
+    "/dw/oauth2/access_token",
+    "/dw/data/v24_5/sites",
+    "/dw/imaging/v1/x",
+];
+
+/// What pages of this shop are and link to.
+const OF_THE_SHOP: [&str; 8] = [
+    CART,
+    "/on/demandware.store/Sites-RefArch-Site",
+    "/on/demandware.static/Sites-RefArch-Site/-/en_US/v1732/css/main.css",
+    "/on/demandware.static/-/Sites-apparel-m-catalog/default/dw3f/images/large/x.jpg",
+    "/on/demandware.static/-/Library-Sites-RefArchSharedLibrary/default/dw1/x.png",
+    "/s/RefArch/mens/clothing/suits/?lang=en_US",
+    "/s/RefArch/dw/image/v2/ZZTE_053/on/demandware.static/-/Sites-m/default/x.jpg?sw=300",
+    "/s/RefArch/brands/dw/watches",
+];
+
+/// Ways to write a path that some upstream reads as the same one.
+fn spellings(path: &str) -> Vec<String> {
+    let first = |from: &str, to: &str| path.replacen(from, to, 1);
+    vec![
+        path.to_owned(),
+        path.to_uppercase(),
+        path.to_lowercase(),
+        path.replace("s/", "%73/"),
+        path.replace("dw", "%64w"),
+        path.replace("dw", "d%57"),
+        path.replace("dw", "%2564w"),
+        path.replace("dw", "dw;v=1"),
+        path.replace("dw/", "dw./"),
+        path.replace("dw/", "dw%20/"),
+        path.replace("-Site", "%2dSite"),
+        path.replace("demandware", "demandwar%65"),
+        path.replace("demandware.s", "DemandWare.S"),
+        first("/on", "/o%6e"),
+        first("/s/", "/S;x=/"),
+        first("/s/", "/;x/s/"),
+        path.replace('/', "/;x/").replacen("/;x/", "/", 1),
+    ]
+}
+
+#[tokio::test]
+async fn kind_37_no_spelling_of_a_path_of_the_instance_goes_through_the_route_to_ecom() {
+    for routes in [ALL_TO_ECOM, STOREFRONT] {
+        let ecom = StandIn::answering(EMPTY).await;
+        let world = World::with().ecom(ecom.address).site(routes).start().await;
+        let jar = world.registered().await;
+        let before = ecom.asked();
+        let landed: Vec<_> = before.iter().map(|(top, _)| top.first.as_str()).collect();
+        let root = if routes == ALL_TO_ECOM { &AT_THE_ROOT[..] } else { &[] };
+        for path in OF_THE_INSTANCE.iter().chain(root) {
+            for spelling in spellings(path) {
+                let ask = post(&spelling).own_page().cookies(&jar).json("{\"type\":\"session\"}");
+                let answer = world.ask(ask).await;
+                assert!([400, 403, 404].contains(&answer.status), "{spelling}: {}", answer.status);
+                world.ask(get(&spelling).document().cookies(&jar)).await;
+            }
+            let plain = world.ask(get(path).own_page().cookies(&jar)).await;
+            plain.expect_problem(403, "not_allowed");
+        }
+        let asked = ecom.asked();
+        let asked: Vec<_> = asked.iter().map(|(top, _)| top.first.as_str()).collect();
+        assert_eq!(asked, landed);
+    }
+}
+
+#[tokio::test]
+async fn kind_37_the_shops_own_pages_and_files_pass() {
+    for routes in [ALL_TO_ECOM, STOREFRONT] {
+        let ecom = StandIn::answering(EMPTY).await;
+        let world = World::with().ecom(ecom.address).site(routes).start().await;
+        let jar = world.registered().await;
+        for path in OF_THE_SHOP {
+            world.ask(get(path).document().cookies(&jar)).await.expect(200);
+            let asked = ecom.asked();
+            assert_eq!(asked.last().unwrap().0.first, format!("GET {path} HTTP/1.1"));
+        }
+    }
+    let ecom = StandIn::answering(EMPTY).await;
+    let world = World::with().ecom(ecom.address).site(ALL_TO_ECOM).start().await;
+    for path in ["/", "/dw/image/v2/ZZTE_053/on/demandware.static/-/Sites-m/x.jpg", "/cart", "/s"] {
+        world.ask(get(path).document()).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn kind_37_a_gateway_is_told_no_for_every_spelling() {
+    for gateway in GATEWAYS {
+        let ecom = StandIn::answering(EMPTY).await;
+        let world = gateway.shop().ecom(ecom.address).site(ALL_TO_ECOM).start().await;
+        let jar = world.registered().await;
+        for path in OF_THE_INSTANCE.iter().chain(&AT_THE_ROOT) {
+            for spelling in spellings(path) {
+                for method in ["GET", "POST"] {
+                    let ask = gateway.asks(method, &spelling).own_page().cookies(&jar);
+                    let answer = world.ask(ask.header("origin", ORIGIN)).await;
+                    let refused = [400, 403, 404].contains(&answer.status);
+                    assert!(refused, "{gateway:?} {spelling}: {}", answer.status);
+                    tells_nothing(&answer);
+                }
+            }
+            let plain = world.ask(gateway.asks("GET", path).own_page().cookies(&jar)).await;
+            if gateway != Gateway::Nginx {
+                plain.expect_problem(403, "not_allowed");
+            }
+        }
+        for path in OF_THE_SHOP {
+            let ask = gateway.asks("GET", path).document().cookies(&jar);
+            gateway.expect_allowed(&world.ask(ask).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn kind_37_what_a_rule_names_exactly_is_reached_and_nothing_beside_it() {
+    let rules = "routes.ecom_paths = [\"/s/\", \"/on/\"]\nroutes.rules = [\n\
+        { path = \"/s/\", token = \"optional\" },\n\
+        { path = \"/s/RefArch/dw/shop/v24_5/products/\", to = \"ecom\", token = \"none\" },\n]";
+    let ecom = StandIn::answering(EMPTY).await;
+    let world = World::with().ecom(ecom.address).site(rules).start().await;
+    let named = "/s/RefArch/dw/shop/v24_5/products/1";
+    world.ask(get(named).own_page()).await.expect(200);
+    let reached = ecom.asked().len();
+    for other in [
+        "/s/RefArch/dw/shop/v24_5/sessions",
+        "/s/RefArch/dw/shop/v24_5/product_search",
+        "/s/refarch/dw/shop/v24_5/products/1",
+        "/s/RefArch/dw/sho%70/v24_5/products/1",
+        "/s/-/dw/data/v24_5/sites",
+    ] {
+        world.ask(get(other).own_page()).await.expect_problem(403, "not_allowed");
+    }
+    assert_eq!(ecom.asked().len(), reached);
+}
+
+#[tokio::test]
+async fn kind_37_further_sites_that_ecom_serves_here_are_named_in_the_configuration() {
+    let sites = "routes.ecom_paths = [\"/s/\", \"/on/\"]\necom.sites = [\"RefArchB2B\"]";
+    let ecom = StandIn::answering(EMPTY).await;
+    let world = World::with().ecom(ecom.address).site(sites).start().await;
+    for path in [
+        "/s/RefArchB2B/cart",
+        "/on/demandware.store/Sites-RefArchB2B-Site/en_US/Cart-Show",
+        "/on/demandware.static/Sites-RefArchB2B-Site/-/en_US/v1/css/main.css",
+    ] {
+        world.ask(get(path).document()).await.expect(200);
+    }
+    for path in ["/s/RefArchB2B/dw/shop/v24_5/sessions", "/s/Other/cart"] {
+        world.ask(get(path).document()).await.expect_problem_page(403, "not_allowed");
+    }
+}
+
+#[tokio::test]
+async fn kind_37_a_credential_in_a_header_of_an_answer_reaches_no_script() {
+    let carriers = "authorization: Bearer CANARY\r\nproxy-authorization: Bearer CANARY\r\n\
+        x-auth-token: bearer CANARY\r\nx-access-token: CANARY\r\nx-id-token: CANARY\r\n\
+        sfdc_dwsid: CANARY\r\nsfdc_refresh_token: CANARY\r\nx-slas-client-auth: CANARY\r\n\
+        _sfdc_client_auth: CANARY\r\nx-auth-request-access-token: CANARY\r\n\
+        x-forwarded-access-token: CANARY\r\nx-refresh-token: CANARY\r\n\
+        authentication-info: Bearer CANARY\r\n";
+    let answer = format!("HTTP/1.1 200 OK\r\n{carriers}etag: \"x\"\r\ncontent-length: 0\r\n\r\n");
+    let upstream = StandIn::answering(&answer).await;
+    let plan = World::with().head(upstream.address).ecom(upstream.address);
+    let world = plan.ocapi(upstream.address).site("bridge.time = \"on-demand\"").start().await;
+    let jar = world.guest().await;
+    let ocapi = "/mobify/proxy/ocapi/s/RefArch/dw/shop/v24_5/products/1";
+    let file = "/on/demandware.static/Sites-RefArch-Site/-/en_US/v1/css/main.css";
+    for path in ["/", "/a.css", file, ocapi] {
+        let answer = world.ask(get(path).own_page().cookies(&jar)).await;
+        answer.expect(200);
+        assert_eq!(answer.header("etag"), Some("\"x\""), "{path}");
+        assert!(!answer.holds("CANARY"), "{path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn kind_37_the_challenge_of_a_storefront_password_still_reaches_the_browser() {
+    let answer = "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=\"shop\"\r\n\
+        content-length: 0\r\n\r\n";
+    let upstream = StandIn::answering(answer).await;
+    let world = World::with().head(upstream.address).start().await;
+    let page = world.ask(get("/").document()).await;
+    assert_eq!(page.expect(401).header("www-authenticate"), Some("Basic realm=\"shop\""));
+}
