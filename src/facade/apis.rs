@@ -5,6 +5,7 @@ use http::Method;
 
 use super::{Refusal, parameters};
 use crate::route::path::{EncodedSlash, is_plain};
+use crate::route::readings;
 
 /// The methods that pass. A preflight is for us to answer, and nobody else's pages call here.
 const METHODS: [Method; 6] =
@@ -43,7 +44,7 @@ pub fn scapi(
     is_of_site(query, site)?;
     let read_only = READ_ONLY.iter().any(|known| api.eq_ignore_ascii_case(known));
     // Nobody deletes a customer by a shopper's token.
-    let deletes_customer = *method == Method::DELETE && is_customer(rest);
+    let deletes_customer = *method == Method::DELETE && readings::any(path, is_customer);
     if !METHODS.contains(method) || (read_only && !method.is_safe()) || deletes_customer {
         return Err(Refusal::Method);
     }
@@ -73,11 +74,9 @@ pub fn ocapi(
     let ["s", site, "dw", "shop", version, below @ ..] = segments.as_slice() else {
         return Err(Refusal::Forbidden);
     };
-    // By these, tokens and DW sessions are made, which is our own business.
-    let makes = |segment: &&str| is_word(segment, "sessions") || is_word(segment, "auth");
     let named = below.first().is_some_and(|name| !name.is_empty() && is_literal(name));
     let ours = *site == shop.site && *version == shop.version;
-    if !ours || !named || below.iter().any(makes) {
+    if !ours || !named || readings::any(path, makes_session) {
         return Err(Refusal::Forbidden);
     }
     for query in readings(query)? {
@@ -101,21 +100,29 @@ fn segments(path: &str) -> Result<Vec<&str>, Refusal> {
     Ok(path.split('/').skip(1).collect())
 }
 
-/// Whether an upstream may take what is below the organisation for one customer.
-fn is_customer(rest: &[&str]) -> bool {
-    let rest = rest.strip_suffix(&[""]).unwrap_or(rest);
-    matches!(rest, [resource, _] if is_word(resource, "customers"))
+/// Whether one reading of a path of SCAPI is that of one customer.
+fn is_customer(reading: &str) -> bool {
+    let mut segments = names_in(reading).skip(5);
+    segments.next().is_some_and(|resource| resource.eq_ignore_ascii_case("customers"))
+        && segments.count() == 1
+}
+
+/// Whether one reading of a path of OCAPI names a resource by which tokens and DW sessions are made:
+/// that is our own business.
+fn makes_session(reading: &str) -> bool {
+    let is_such = |segment: &str| {
+        ["sessions", "auth"].iter().any(|name| segment.trim().eq_ignore_ascii_case(name))
+    };
+    names_in(reading).skip(5).any(is_such)
+}
+
+fn names_in(reading: &str) -> impl Iterator<Item = &str> {
+    reading.split('/').filter(|segment| !segment.is_empty())
 }
 
 /// An upstream cannot take it for another word.
 fn is_literal(segment: &str) -> bool {
     segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-}
-
-/// Whether an upstream may take `segment` for `word`.
-fn is_word(segment: &str, word: &str) -> bool {
-    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
-    decoded.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case(word))
 }
 
 /// `v1`, `v24_5`.
@@ -258,6 +265,10 @@ mod tests {
             "/s/RefArch/dw/shop/v24_5/customers/me/auth",
             "/s/RefArch/dw/shop/v24_5/customers/me/Auth/",
             "/s/RefArch/dw/shop/v24_5/site/%53essions",
+            "/s/RefArch/dw/shop/v24_5/site/%2553essions",
+            "/s/RefArch/dw/shop/v24_5/site/sessions.",
+            "/s/RefArch/dw/shop/v24_5/site/%20sessions%20.;x",
+            "/s/RefArch/dw/shop/v24_5/site/%C5%BFessions",
             "/s/RefArch/dw/shop/v16_9/products/1",
             "/s/RefArch/dw/shop/v24_05/products/1",
             "/s/RefArch/dw/shop/v24_5/",
@@ -282,9 +293,17 @@ mod tests {
     #[test]
     fn attack_49_no_spelling_deletes_a_customer() {
         let organization = "/customer/shopper-customers/v1/organizations/f_ecom_zzte_053";
-        for rest in
-            ["customers/x/", "%63ustomers/x", "Customers/x", "customers;y/x", "customers/x;y/"]
-        {
+        for rest in [
+            "customers/x/",
+            "%63ustomers/x",
+            "%2563ustomers/x",
+            "Customers/x",
+            "customers;y/x",
+            "customers/x;y/",
+            "customers./x",
+            "customers%20/x",
+            ";y/customers/x",
+        ] {
             let path = format!("{organization}/{rest}");
             assert_eq!(scapi_at(&Method::DELETE, &path, ""), Err(Refusal::Method), "{rest}");
         }

@@ -35,7 +35,7 @@ impl Table {
         routes.find(|route| rest(path, &route.prefix).is_some())
     }
 
-    /// The route for one of the [readings](super::readings) of a path, byte for byte and without regard to case.
+    /// The route for one of the [readings] of a path, byte for byte and without regard to case.
     #[must_use]
     pub fn find_reading(&self, reading: &str) -> [Option<&Arc<Route>>; 2] {
         let is_below = |line: &&Line| {
@@ -46,7 +46,7 @@ impl Table {
     }
 
     /// The route for `path`, which must be [plain](super::path::is_plain): where its bytes lead, with the
-    /// strictest of what the routes of all its [readings](super::readings) say about token, CSRF, methods, crawlers,
+    /// strictest of what the routes of all its [readings] say about token, CSRF, methods, crawlers,
     /// cookies and `Authorization`.
     #[must_use]
     pub fn strictest(&self, path: &str) -> Option<Arc<Route>> {
