@@ -3,6 +3,8 @@
 use http::{HeaderName, Uri};
 use url::Url;
 
+use crate::ids::SiteId;
+
 /// Scheme, host and port, nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -109,6 +111,14 @@ pub(super) fn organization(text: &str) -> Result<String, String> {
         Some((realm, instance)) if is_realm(realm) && is_instance(instance) => Ok(text.to_owned()),
         _ => Err("must look like f_ecom_zzte_053".to_owned()),
     }
+}
+
+/// Ids as they stand in paths of ECOM. `-` would be the whole instance.
+pub(super) fn ecom_sites(ids: &[String]) -> Option<Vec<SiteId>> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let named =
+        |id: &&String| id.bytes().all(plain) && id.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    ids.iter().map(|id| Some(id).filter(named).and_then(|id| SiteId::parse(id))).collect()
 }
 
 pub(super) fn client_id(text: &str) -> Result<String, String> {

@@ -365,7 +365,11 @@ fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
 }
 
 fn read_ecom(section: &Section<'_>) -> Option<EcomConfig> {
-    let sites = read_site_ids(section);
+    let ids = section.texts("sites");
+    let sites = ids.as_deref().and_then(parse::ecom_sites);
+    if ids.is_some() && sites.is_none() {
+        section.problem("sites", "must be a list of site ids, like [\"RefArchB2B\"]");
+    }
     let sign_in = section.texts("sign_in");
     let sign_out = section.texts("sign_out");
     let redirect_returning = section.choice("returning", &[("forward", false), ("redirect", true)]);
@@ -378,15 +382,6 @@ fn read_ecom(section: &Section<'_>) -> Option<EcomConfig> {
         redirect_returning: redirect_returning?,
         adopt_other: adopt_other?,
     })
-}
-
-fn read_site_ids(section: &Section<'_>) -> Option<Vec<SiteId>> {
-    let ids: Option<Vec<SiteId>> =
-        section.texts("sites")?.iter().map(|text| SiteId::parse(text)).collect();
-    if ids.is_none() {
-        section.problem("sites", "must be a list of site ids, like [\"RefArchB2B\"]");
-    }
-    ids
 }
 
 pub(super) fn read_paths(section: &Section<'_>, name: &str) -> Vec<String> {

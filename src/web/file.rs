@@ -23,6 +23,9 @@ const DATA: &str = ".json";
 pub(super) enum File {
     /// A page, or a call.
     No,
+    /// The same, but a cache may take its ending for a file's: in capitals, behind a parameter or an
+    /// encoded slash, or at ECOM.
+    Alike,
     /// By its ending; it may be the data of a page.
     Data,
     /// By its ending, wherever it is.
@@ -33,12 +36,15 @@ pub(super) enum File {
 
 impl File {
     pub(super) fn of(site: &Site, route: &Route, path: &str) -> Self {
-        let by_ending = is_file(path, route, &site.config.routes.asset_suffixes);
-        match (route.is_files, by_ending) {
-            (true, _) => Self::Folder,
-            (false, true) if path.ends_with(DATA) => Self::Data,
-            (false, true) => Self::Ending,
-            (false, false) => Self::No,
+        let suffixes = &site.config.routes.asset_suffixes;
+        if route.is_files {
+            Self::Folder
+        } else if is_file(path, route, suffixes) {
+            if path.ends_with(DATA) { Self::Data } else { Self::Ending }
+        } else if suffixes.iter().any(|suffix| ends_with(path, suffix)) {
+            Self::Alike
+        } else {
+            Self::No
         }
     }
 
@@ -47,7 +53,9 @@ impl File {
     pub(super) fn cookies(self, site: &Site, route: &Route, parts: &Parts) -> Option<HeaderValue> {
         match self {
             Self::Ending => foreign_cookies(site, &parts.headers),
-            Self::No | Self::Data | Self::Folder => untouched(site, route.kind, parts),
+            Self::No | Self::Alike | Self::Data | Self::Folder => {
+                untouched(site, route.kind, parts)
+            }
         }
     }
 
@@ -68,6 +76,11 @@ impl File {
             keep_for_one_browser(headers);
         }
     }
+}
+
+fn ends_with(path: &str, suffix: &str) -> bool {
+    let end = path.len().checked_sub(suffix.len()).and_then(|at| path.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(suffix))
 }
 
 fn is_page(headers: &HeaderMap) -> bool {

@@ -180,6 +180,6 @@ async fn page(
         Kind::Ecom if hop.route.bridge => hop.to_ecom(visit, body).await,
         _ => hop.to_head(visit, body).await,
     }?;
-    file.keep_private(true, &mut response);
+    file.keep_private(file != File::Alike, &mut response);
     Ok(response)
 }

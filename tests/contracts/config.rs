@@ -9,6 +9,7 @@ use tandem::route::TokenNeed;
 use toml::{Table, Value};
 
 mod manual;
+mod rules;
 
 /// A site with every key of the manual that has no default.
 const SITE: &str = r#"

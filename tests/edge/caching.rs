@@ -105,6 +105,31 @@ async fn kind_21_data_of_a_page_has_the_shopper_and_is_kept_by_one_browser() {
 }
 
 #[tokio::test]
+async fn kind_21_a_page_that_a_cache_may_take_for_a_file_is_kept_by_none() {
+    let page =
+        format!("HTTP/1.1 200 OK\r\n{SHARED}content-type: text/html\r\ncontent-length: 0\r\n\r\n");
+    let picture = page.replace("text/html", "image/png");
+    let (page, picture) = (StandIn::answering(&page).await, StandIn::answering(&picture).await);
+    for (upstream, kept) in [(&page, false), (&picture, true)] {
+        let plan = World::with().head(upstream.address).ecom(upstream.address);
+        let world = plan.start().await;
+        let jar = world.guest().await;
+        for path in [
+            "/account/x.CSS",
+            "/account;x.css",
+            "/account%2Fx.css",
+            "/account%3B.png",
+            "/on/demandware.store/Sites-RefArch-Site/en_US/Account-Show/x.png",
+        ] {
+            let answer = world.ask(get(path).own_page().cookies(&jar)).await;
+            let said = answer.expect(200).all("cache-control");
+            let shared = "public, s-maxage=31536000";
+            assert_eq!(said, [if kept { shared } else { "private, no-store" }], "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn kind_21_what_is_asked_for_as_a_file_and_is_none_is_kept_by_no_cache() {
     for (rest, kept) in [
         ("content-type: text/html; charset=utf-8\r\n", false),

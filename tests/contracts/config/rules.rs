@@ -1,0 +1,47 @@
+//! What a route rule may say, and where a route to ECOM may lead.
+
+use tandem::route::{Authorization, Kind};
+
+use super::{SITE, good, problems};
+
+fn with(lines: &str) -> String {
+    SITE.replace("[sites.routes]", &format!("{lines}\n[sites.routes]"))
+}
+
+#[test]
+fn kind_21_a_rule_says_what_goes_on_of_a_browsers_own_authorization() {
+    let rules = format!(
+        "{SITE}\n[[sites.routes.rules]]\npath = \"/staging\"\nto = \"head\"\nauthorization = \"basic\"\n\
+         [[sites.routes.rules]]\npath = \"/cms\"\nto = \"head\"\nauthorization = \"any\"\n\
+         [[sites.routes.rules]]\npath = \"/checkout\"\nto = \"ecom\"\n"
+    );
+    let site = good(&rules, &[]).sites.remove(0);
+    for (path, kind, authorization) in [
+        ("/", Kind::Head, Authorization::None),
+        ("/staging", Kind::Head, Authorization::Basic),
+        ("/cms", Kind::Head, Authorization::Any),
+        ("/checkout", Kind::Ecom, Authorization::Basic),
+    ] {
+        let route = site.routes.table.find(path).unwrap();
+        assert_eq!((route.kind, route.authorization), (kind, authorization), "{path}");
+    }
+    for to in ["scapi", "slas-private"] {
+        let rule = format!(
+            "{SITE}\n[[sites.routes.rules]]\npath = \"/x/\"\nto = \"{to}\"\nauthorization = \"any\"\n"
+        );
+        let [problem] = &problems(&rule, &[])[..] else { panic!("one fault") };
+        assert_eq!(problem.key, "sites.0.routes.rules.0.authorization");
+    }
+}
+
+#[test]
+fn kind_37_further_sites_of_ecom_are_site_ids() {
+    let sites = |list: &str| with(&format!("[sites.ecom]\nsites = {list}\n"));
+    let config = good(&sites("[\"RefArchB2B\", \"Ref-Arch_2\"]"), &[]);
+    assert_eq!(config.sites[0].ecom.sites.len(), 2);
+    assert!(good(SITE, &[]).sites[0].ecom.sites.is_empty());
+    for wrong in ["[\"Sites-Other-Site/\"]", "[\"-\"]"] {
+        let [problem] = &problems(&sites(wrong), &[])[..] else { panic!("one fault") };
+        assert_eq!(problem.key, "sites.0.ecom.sites");
+    }
+}
