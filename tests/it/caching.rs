@@ -169,7 +169,7 @@ async fn attack_18_the_cookies_of_every_flow_look_as_reviewed() {
     dwanonymous_…=…; SameSite=Lax; Secure; Path=/; Max-Age=15552000
     dwsecuretoken_…=…; HttpOnly; SameSite=Lax; Secure; Path=/
     dwsid=…; HttpOnly; SameSite=Lax; Secure; Path=/
-    __Host-tandem=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000
+    __Host-tandem=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=7776000
     ");
 }
 
