@@ -4,8 +4,12 @@
 
 #[path = "browser/chromium.rs"]
 mod chromium;
+#[path = "it/support/head.rs"]
+mod head;
 #[path = "browser/shop.rs"]
 mod shop;
+#[path = "browser/siblings.rs"]
+mod siblings;
 #[path = "browser/visitor.rs"]
 mod visitor;
 

@@ -57,11 +57,13 @@ impl Origin {
         self.https
     }
 
-    /// Whether the host is a loopback address.
+    /// Whether the host is a loopback address, or a name that always leads to one (RFC 6761 section
+    /// 6.3).
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = self.host();
         host == "localhost"
+            || host.ends_with(".localhost")
             || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }

@@ -30,7 +30,19 @@ pub(crate) async fn visiting<Visit>(
 {
     let shop = Shop::open(arguments).await;
     let chromium = Chromium::start().await;
-    let visitor = Visitor { client: chromium.client.clone(), origin: shop.origin.clone() };
+    lets_visit(name, chromium, &shop.origin, visit).await;
+}
+
+/// Lets somebody visit the shop at `origin` and closes the browser, whatever happens.
+pub(crate) async fn lets_visit<Visit>(
+    name: &str,
+    chromium: Chromium,
+    origin: &str,
+    visit: impl FnOnce(Visitor) -> Visit,
+) where
+    Visit: Future<Output = ()> + Send + 'static,
+{
+    let visitor = Visitor { client: chromium.client.clone(), origin: origin.to_owned() };
     let visited = tokio::spawn(visit(visitor)).await;
     let failed = match visited {
         Ok(()) => None,
@@ -47,6 +59,26 @@ impl Visitor {
     /// Opens a path of the shop.
     pub(crate) async fn goes(&self, path: &str) {
         self.client.goto(&format!("{}{path}", self.origin)).await.expect("the page loads");
+    }
+
+    /// Opens an address anywhere.
+    pub(crate) async fn goes_to(&self, address: &str) {
+        self.client.goto(address).await.expect("the page loads");
+    }
+
+    /// As a browser that has never been here.
+    pub(crate) async fn forgets_all_cookies(&self) {
+        self.client.delete_all_cookies().await.expect("a browser that forgets");
+    }
+
+    /// The page's own script posts JSON.
+    pub(crate) async fn posts(&self, path: &str, body: &Value) -> Value {
+        let script = "const [path, body, done] = arguments;
+            const headers = {'content-type': 'application/json'};
+            fetch(path, {method: 'POST', headers, body: JSON.stringify(body)})
+                .then((answer) => answer.json()).then(done, () => done(null));";
+        let arguments = vec![json!(path), body.clone()];
+        self.client.execute_async(script, arguments).await.expect("a script that runs")
     }
 
     /// Waits for the element and clicks it.
