@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+mod cookies;
 mod gateway;
 mod layers;
 mod masked;
@@ -17,14 +18,13 @@ mod reader;
 mod routes;
 mod site;
 
+pub use cookies::CookieConfig;
 pub use gateway::{Dialect, Gateway};
 pub use layers::Layers;
 pub use masked::masked;
 pub use parse::Origin;
 pub use routes::RouteConfig;
-pub use site::{
-    BasketAction, CookieConfig, EcomConfig, OcapiConfig, SessionConfig, Site, SlasConfig,
-};
+pub use site::{BasketAction, EcomConfig, OcapiConfig, SessionConfig, Site, SlasConfig};
 
 use crate::peer::TrustedProxies;
 use crate::session::memory::{KeyRing, SHORTEST_SECRET};
@@ -160,6 +160,13 @@ impl Config {
         root.section("site").ignore();
         let timeout = upstream.as_ref().map(|limits| limits.proxy_timeout).unwrap_or_default();
         let sites = site::read_all(root, report, timeout);
+        let unsealed = |site: &Site| site.cookies.accept_unsealed;
+        if gateway.as_ref().is_some_and(|gateway| gateway.dialect.is_some())
+            && sites.as_ref().is_some_and(|sites| !sites.iter().all(unsealed))
+        {
+            let why = "behind a gateway every site must have cookies.accept_unsealed = true";
+            root.section("gateway").problem("dialect", why);
+        }
         Some(Self {
             server: server?,
             admin_listen: admin_listen?,

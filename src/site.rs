@@ -176,8 +176,10 @@ fn writers(config: &config::Site, behind_gateway: bool) -> Writers {
     let ecom_is_beside = config.policy.mode != BridgeMode::None && config.routes.ecom.is_none();
     if behind_gateway || ecom_is_beside || config.cookies.open {
         Writers::Others
-    } else {
+    } else if config.cookies.accept_unsealed {
         Writers::Tandem
+    } else {
+        Writers::OnlyTandem
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderName;
 use secrecy::SecretString;
 
+use super::cookies::{self, CookieConfig};
 use super::parse::{self, Origin};
 use super::read_networks;
 use super::reader::{Report, Section};
@@ -13,7 +14,6 @@ use super::routes::{self, RouteConfig};
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
 use crate::peer::TrustedProxies;
-use crate::session::names::Profile;
 use crate::session::token::Audience;
 
 /// A site.
@@ -105,19 +105,6 @@ pub enum BasketAction {
     None,
 }
 
-/// Which cookies the browser gets.
-#[derive(Clone, Debug)]
-pub struct CookieConfig {
-    /// For whose eyes.
-    pub profile: Profile,
-    /// Whether their names carry the site id.
-    pub suffix: bool,
-    /// Whether scripts may read the tokens.
-    pub open: bool,
-    /// Origins whose pages may show the shop in a frame.
-    pub preview_parents: Vec<Origin>,
-}
-
 /// What ECOM's pages mean.
 #[derive(Clone, Debug)]
 pub struct EcomConfig {
@@ -200,7 +187,7 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         ],
     );
     basket.finish();
-    let cookies = read_cookies(&section.section("cookies"));
+    let cookies = cookies::read(&section.section("cookies"));
     let apis = section.section("apis");
     let bearer_from = read_networks(&apis, "bearer_from");
     apis.finish();
@@ -210,6 +197,11 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
     let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
     if no_dw && routes.as_ref().is_some_and(|routes| routes.ecom.is_some()) {
         section.problem("routes.ecom", "must be empty: bridge mode \"none\" has no DW session");
+    }
+    let ecom_is_beside = !no_dw && routes.as_ref().is_some_and(|routes| routes.ecom.is_none());
+    if ecom_is_beside && cookies.as_ref().is_some_and(|cookies| !cookies.accept_unsealed) {
+        let why = "must be true: without routes.ecom, ECOM writes cookies too";
+        section.problem("cookies.accept_unsealed", why);
     }
     section.finish();
     Some(Site {
@@ -242,7 +234,7 @@ fn read_hosts(section: &Section<'_>) -> Option<Vec<String>> {
     Some(hosts)
 }
 
-fn read_origins(section: &Section<'_>, name: &str) -> Vec<Origin> {
+pub(super) fn read_origins(section: &Section<'_>, name: &str) -> Vec<Origin> {
     let parse = |text: String| match Origin::parse(&text) {
         Ok(origin) => Some(origin),
         Err(message) => {
@@ -331,28 +323,6 @@ fn read_ocapi(
         client_id: client_id.or_else(|| slas.map(|slas| slas.client_id.clone()))?,
         enforce_https: enforce_https?,
     }))
-}
-
-fn read_cookies(section: &Section<'_>) -> Option<CookieConfig> {
-    let profile = section.choice(
-        "profile",
-        &[
-            ("classic", Profile::Classic),
-            ("pwa-kit", Profile::PwaKit),
-            ("storefront-next", Profile::StorefrontNext),
-            ("plugin-slas", Profile::PluginSlas),
-        ],
-    );
-    let suffix = section.boolean("suffix");
-    let open = section.boolean("readable_tokens");
-    if open == Some(true) && profile.is_some_and(|profile| profile != Profile::PluginSlas) {
-        section.problem("readable_tokens", "must be false: only profile \"plugin-slas\" needs it");
-    }
-    let preview_parents = read_origins(section, "preview_parents");
-    section.finish();
-    let profile = profile?;
-    let suffix = suffix? || profile.always_suffixed();
-    Some(CookieConfig { profile, suffix, open: open?, preview_parents })
 }
 
 fn read_session(section: &Section<'_>) -> Option<SessionConfig> {

@@ -56,7 +56,7 @@ fn held_refresh(
     let token = pick(candidates, memory.refresh, RefreshToken::tag)?.clone();
     let by = match writers {
         _ if memory.refresh == Some(token.tag()) => Speaker::Seal,
-        Writers::Tandem => Speaker::Browser,
+        Writers::OnlyTandem | Writers::Tandem => Speaker::Browser,
         Writers::Others => Speaker::Ecom,
     };
     Some(HeldRefresh { kind, token, by })
@@ -212,7 +212,7 @@ fn dw_by(presented: &Presented, memory: &Memory, writers: Writers) -> Speaker {
     let picked = picked_dwsid(presented, memory).map(Dwsid::tag);
     match writers {
         _ if memory.dw.as_ref().map(|dw| dw.dwsid) == picked => Speaker::Seal,
-        Writers::Tandem => Speaker::Browser,
+        Writers::OnlyTandem | Writers::Tandem => Speaker::Browser,
         Writers::Others => Speaker::Ecom,
     }
 }

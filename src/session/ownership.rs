@@ -11,11 +11,20 @@ use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
 /// Who writes cookies about the shopper into the browsers of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Writers {
-    /// Only Tandem: every response of ECOM and of the Head passes through it.
+    /// Only Tandem, now and ever: what the seal does not name has been planted.
+    OnlyTandem,
+    /// Only Tandem, because every response of ECOM and of the Head passes through it; but browsers
+    /// may bring tokens from before it.
     #[default]
     Tandem,
     /// ECOM, a Head or its scripts as well, beside Tandem.
     Others,
+}
+
+impl Writers {
+    fn is_tandem(self) -> bool {
+        self != Self::Others
+    }
 }
 
 /// Takes out of `presented` what cannot be this browser's own, by what our seal says (promise 13),
@@ -38,7 +47,9 @@ pub fn sift(
     presented.registered_refresh.retain(|token| live(token.tag()));
     presented.guest_refresh.retain(|token| live(token.tag()));
     presented.dwsid.retain(|dwsid| live(dwsid.tag()));
-    if !memory.is_blank() {
+    if memory.is_blank() && writers == Writers::OnlyTandem {
+        presented.clear();
+    } else if !memory.is_blank() {
         sift_tokens(presented, memory, writers);
         sift_dwsid(presented, memory, policy, writers);
     }
@@ -56,7 +67,7 @@ fn counts(presented: &Presented) -> [usize; 4] {
 }
 
 fn sift_tokens(presented: &mut Presented, memory: &Memory, writers: Writers) {
-    let alone = writers == Writers::Tandem;
+    let alone = writers.is_tandem();
     let known = memory.session.as_ref().map(|session| session.customer.kind);
     let ours = |token: &RefreshToken| memory.refresh == Some(token.tag());
     if presented.refresh_tokens().any(ours) {
@@ -84,7 +95,7 @@ fn sift_dwsid(presented: &mut Presented, memory: &Memory, policy: Policy, writer
     let ours = |dwsid: &Dwsid| memory.dw.as_ref().is_some_and(|dw| dw.dwsid == dwsid.tag());
     if presented.dwsid.iter().any(ours) {
         presented.dwsid.retain(ours);
-    } else if writers == Writers::Tandem && policy.mode != BridgeMode::Classic {
+    } else if writers.is_tandem() && policy.mode != BridgeMode::Classic {
         presented.dwsid.clear();
     }
 }
@@ -92,7 +103,7 @@ fn sift_dwsid(presented: &mut Presented, memory: &Memory, policy: Policy, writer
 /// What of `presented` may go to an upstream with a request for which no shopper is looked for:
 /// only what our seal names, where nobody else writes cookies about the shopper.
 pub fn sift_unverified(presented: &mut Presented, memory: &Memory, writers: Writers) {
-    if writers == Writers::Tandem {
+    if writers.is_tandem() {
         presented.access.retain(|token| memory.access == Some(token.tag()));
         presented.registered_refresh.retain(|token| memory.refresh == Some(token.tag()));
         presented.guest_refresh.retain(|token| memory.refresh == Some(token.tag()));
@@ -114,7 +125,7 @@ pub fn is_own(
     } else {
         let ours = |token: &RefreshToken| memory.refresh == Some(token.tag());
         let replaced = !presented.refresh_tokens().any(ours);
-        if writers == Writers::Others && replaced { Speaker::Ecom } else { Speaker::Slas }
+        if !writers.is_tandem() && replaced { Speaker::Ecom } else { Speaker::Slas }
     };
     let known = memory.session.as_ref().map(|session| &session.customer);
     by.may_name(&claims.customer, known)

@@ -158,7 +158,7 @@ impl World {
         let surroundings = Surroundings {
             signature: None,
             guest_adoption_retired: false,
-            fronts_ecom: self.writers == Writers::Tandem,
+            fronts_ecom: self.writers != Writers::Others,
             writers: self.writers,
         };
         let (presented, memory) = (&request.presented, &request.memory);
@@ -283,6 +283,21 @@ fn policies() -> impl Strategy<Value = (BridgeMode, BridgeTime, bool)> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn promise_13_where_only_tandem_writes_not_even_a_new_visitor_can_be_given_an_account(
+        (mode, time, guest_after_logout) in policies(),
+        planted in proptest::collection::vec(select(vec!["token", "cc-nx", "cc-nx-g", "dwsid"]), 1..5),
+        events in proptest::collection::vec(event(), 1..10),
+    ) {
+        let mut world = World::new(mode, time, guest_after_logout, Writers::OnlyTandem);
+        for name in planted {
+            world.is_planted(name, "Domain=shop.example; Path=/");
+        }
+        for event in &events {
+            happens(&mut world, event)?;
+        }
+    }
 
     #[test]
     fn promise_13_a_host_of_the_same_domain_never_changes_who_the_shopper_is(

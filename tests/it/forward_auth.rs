@@ -81,3 +81,47 @@ async fn promise_10_logout_sticks_behind_a_gateway_too() {
         thief.is_guest(true);
     }
 }
+
+#[tokio::test]
+async fn promise_13_planted_cookies_do_not_name_another_shopper_to_a_gateway() {
+    for setup in Setup::with_ecom() {
+        let (world, browser) = shop(&setup).await;
+        let planter = world.browser();
+        wants(&planter, "/").await;
+        planter.logs_in(JO).await.expect(200);
+        wants(&browser, &controller("Account-Show")).await;
+        let guest = browser.is_guest(true);
+        let planted = ["cc-nx", "token", "dwsid"].map(|name| (name, planter.cookie(name)));
+        for (name, value) in planted {
+            browser.is_planted(name, &value.unwrap_or_default());
+            for path in ["/".to_owned(), controller("Account-Show")] {
+                wants(&browser, &path).await;
+                let page = browser.visits(&format!("/bff/auth{path}")).await.expect(200);
+                assert_eq!(page.header("x-bff-customer-id"), guest, "{setup}, {name}, {path}");
+                assert!(!page.header("cookie").contains(&planter.holds("cc-nx")), "{setup}");
+            }
+        }
+        browser.is_guest(true);
+    }
+}
+
+#[tokio::test]
+async fn kind_36_whom_a_head_behind_a_gateway_signs_in_is_the_same_shopper_on_ecom() {
+    for setup in Setup::with_ecom() {
+        let (world, browser) = shop(&setup).await;
+        wants(&browser, &controller("Account-Show")).await;
+        browser.is_guest(true);
+        world.minutes_pass(1);
+        let elsewhere = world.browser();
+        wants(&elsewhere, "/").await;
+        elsewhere.logs_in(JO).await.expect(200);
+        // The gateway passes the cookies of the Head's own sign-in on, and does not tell Tandem: they
+        // contradict the DW session until the next question.
+        let browser = browser.late();
+        browser.is_given("cc-nx", &elsewhere.holds("cc-nx")).loses("cc-nx-g");
+        browser.is_given("token", &elsewhere.holds("token"));
+        browser.is_given("cid", &elsewhere.holds("cid")).is_given("usid", &elsewhere.holds("usid"));
+        wants(&browser, &controller("Account-Show")).await;
+        browser.is_registered(JO.0, true);
+    }
+}

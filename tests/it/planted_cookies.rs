@@ -319,3 +319,23 @@ async fn promise_13_tabs_whose_answers_cross_stay_the_same_shopper() {
         assert_eq!(world.control().count(Operation::Logout), 0);
     }
 }
+
+#[tokio::test]
+async fn kind_5_where_only_tandem_writes_a_new_visitor_cannot_be_given_an_account_either() {
+    for setup in Setup::all() {
+        let setup = setup.with_site("cookies.accept_unsealed", "false");
+        let world = setup.clone().start().await;
+        let planted = attacker(&world, SAM).await;
+        for (name, value) in [("cc-nx", &planted.refresh), ("token", &planted.access)] {
+            for path in ["/", "/api/me", "/bff/session"] {
+                let browser = world.browser();
+                browser.is_planted(name, value);
+                let page = browser.calls(path).await;
+                assert!(!page.text.contains(&planted.customer), "{setup}, {name}, {path}");
+                browser.is_planted(name, value);
+                browser.visits("/").await.expect(200);
+                assert!(!browser.token().expect("a guest").registered, "{setup}, {name}");
+            }
+        }
+    }
+}

@@ -45,3 +45,24 @@ fn kind_37_further_sites_of_ecom_are_site_ids() {
         assert_eq!(problem.key, "sites.0.ecom.sites");
     }
 }
+
+#[test]
+fn kind_5_tokens_without_a_seal_can_be_refused_only_where_nobody_else_writes_them() {
+    let refuse = |more: &str, site: &str| {
+        let cookies = format!("[sites.cookies]\naccept_unsealed = false\n{more}");
+        site.replace("[sites.routes]", &format!("{cookies}\n[sites.routes]"))
+    };
+    let beside = SITE.replace("ecom = \"https://instance.test\"", "");
+    assert!(!good(&refuse("", SITE), &[]).sites[0].cookies.accept_unsealed);
+    assert!(good(SITE, &[]).sites[0].cookies.accept_unsealed);
+    let gateway = "\n[gateway]\ndialect = \"nginx\"\npeers = [\"127.0.0.1\"]\n";
+    let readable = "profile = \"plugin-slas\"\nreadable_tokens = true\n";
+    for (config, key) in [
+        (refuse("", &beside), "sites.0.cookies.accept_unsealed"),
+        (refuse(readable, SITE), "sites.0.cookies.accept_unsealed"),
+        (format!("{gateway}{}", refuse("", SITE)), "gateway.dialect"),
+    ] {
+        let [problem] = &problems(&config, &[])[..] else { panic!("one fault: {config}") };
+        assert_eq!(problem.key, key);
+    }
+}
