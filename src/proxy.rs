@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 mod answer;
 mod bound;
+mod capacity;
 mod connection;
 mod cookies;
 mod headers;
@@ -71,7 +72,9 @@ pub struct Outgoing<'a> {
 ///
 /// Connections are kept per scheme, host and port, so none is shared between two TLS identities.
 pub struct Proxy {
-    client: Client<Connector, Body>,
+    /// One for each connection over which HTTP/2 requests to one upstream are spread: each keeps at
+    /// most one HTTP/2 connection to an upstream.
+    clients: Vec<Client<Connector, Body>>,
     /// Its connections become tunnels.
     websockets: Client<Connector, Body>,
     bound: Bound,
@@ -83,11 +86,17 @@ impl Proxy {
     /// A pool of connections. `None` if the system has no usable TLS roots.
     #[must_use]
     pub fn new(limits: &UpstreamLimits) -> Option<Self> {
-        let speaks = if limits.proxy_http2 { Speaks::Both } else { Speaks::Http1 };
+        let places = capacity::places(limits.proxy_concurrency);
+        let (speaks, connections) = if limits.proxy_http2 {
+            (Speaks::Both, capacity::connections(places))
+        } else {
+            (Speaks::Http1, 1)
+        };
+        let connector = connection::connector(limits, speaks)?;
         Some(Self {
-            client: client(connection::connector(limits, speaks)?),
+            clients: (0..connections).map(|_| client(connector.clone())).collect(),
             websockets: client(connection::connector(limits, Speaks::Http1)?),
-            bound: Bound::new(limits.proxy_concurrency),
+            bound: Bound::new(places, connections),
             idle: limits.proxy_idle,
             websocket_idle: limits.websocket_idle,
         })
@@ -108,9 +117,11 @@ impl Proxy {
         let place = self.bound.take(to).ok_or(Problem::Busy)?;
         let progress = Progress::default();
         let passing = headers::may_have_trailers(&outgoing);
-        let (body, upload) = progress.upload(trailers::filtered(outgoing.body, passing));
+        let body = trailers::filtered(outgoing.body, passing);
+        let (body, upload) = progress.upload(body, &place);
         outgoing.body = body;
-        let answer = progress.watch(timeout, LEAST, self.ask(outgoing, websocket)).await;
+        let client = if websocket { &self.websockets } else { &self.clients[place.connection()] };
+        let answer = progress.watch(timeout, LEAST, ask(client, outgoing, websocket)).await;
         let mut answer = answer.ok_or(Problem::TooSlow)??;
         let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switched && websocket {
@@ -127,31 +138,30 @@ impl Proxy {
         let body = Held::body(body, place, self.idle, (progress, upload));
         Ok(Response::from_parts(parts, body))
     }
+}
 
-    /// Sends the request, once more if that is safe: an upstream may close a connection at the very
-    /// moment we take it out of the pool.
-    async fn ask(
-        &self,
-        mut outgoing: Outgoing<'_>,
-        websocket: bool,
-    ) -> Result<http::Response<Incoming>, Problem> {
-        let client = if websocket { &self.websockets } else { &self.client };
-        let body = std::mem::take(&mut outgoing.body);
-        // RFC 9110 section 9.2.2.
-        let repeatable = outgoing.parts.method.is_idempotent() && body.is_end_stream();
-        let mut answer = client.request(request(&outgoing, body, websocket)?).await;
-        if answer.as_ref().is_err_and(|error| repeatable && was_closed_while_idle(error)) {
-            answer = client.request(request(&outgoing, Body::empty(), websocket)?).await;
+/// Sends the request, once more if that is safe: an upstream may close a connection at the very
+/// moment we take it out of the pool.
+async fn ask(
+    client: &Client<Connector, Body>,
+    mut outgoing: Outgoing<'_>,
+    websocket: bool,
+) -> Result<http::Response<Incoming>, Problem> {
+    let body = std::mem::take(&mut outgoing.body);
+    // RFC 9110 section 9.2.2.
+    let repeatable = outgoing.parts.method.is_idempotent() && body.is_end_stream();
+    let mut answer = client.request(request(&outgoing, body, websocket)?).await;
+    if answer.as_ref().is_err_and(|error| repeatable && was_closed_while_idle(error)) {
+        answer = client.request(request(&outgoing, Body::empty(), websocket)?).await;
+    }
+    match answer {
+        Ok(answer) => {
+            Used::note(answer.extensions());
+            Ok(answer)
         }
-        match answer {
-            Ok(answer) => {
-                Used::note(answer.extensions());
-                Ok(answer)
-            }
-            Err(error) => {
-                tracing::warn!(connect = error.is_connect(), %error, "the upstream does not answer");
-                Err(Problem::Unreachable)
-            }
+        Err(error) => {
+            tracing::warn!(connect = error.is_connect(), %error, "the upstream does not answer");
+            Err(Problem::Unreachable)
         }
     }
 }
@@ -162,6 +172,13 @@ fn client(connector: Connector) -> Client<Connector, Body> {
         .timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_SIZE)
+        .http1_max_buf_size(capacity::BUFFER as usize)
+        // Windows that adapt would grow past what the connection has room for.
+        .http2_adaptive_window(false)
+        .http2_initial_stream_window_size(capacity::STREAM_WINDOW)
+        .http2_initial_connection_window_size(capacity::CONNECTION_WINDOW)
+        .http2_max_send_buf_size(capacity::BUFFER as usize)
+        .http2_max_header_list_size(capacity::BUFFER)
         // All requests share it: one that died silently would keep them waiting until TCP gives up.
         .http2_keep_alive_interval(PING)
         .http2_keep_alive_timeout(PING)

@@ -12,39 +12,77 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::DropGuard;
 
+use super::capacity::{self, Streams};
 use super::progress::{Patience, Progress};
 use crate::config::Origin;
 
-/// A place at an upstream; given back when dropped.
-pub(super) type Place = OwnedSemaphorePermit;
+/// A place at an upstream; given back when the last clone is dropped.
+#[derive(Clone)]
+pub(super) struct Place(Arc<Taken>);
+
+struct Taken {
+    upstream: Arc<Upstream>,
+    connection: usize,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// Which of the connections to this upstream the request goes by.
+    pub(super) fn connection(&self) -> usize {
+        self.0.connection
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.upstream.streams.end(self.connection);
+    }
+}
+
+/// The places of one upstream.
+struct Upstream {
+    free: Arc<Semaphore>,
+    streams: Streams,
+}
 
 /// The places of every upstream. Origins come from the configuration, so there are few.
 pub(super) struct Bound {
-    each: usize,
-    origins: RwLock<HashMap<String, Arc<Semaphore>>>,
+    places: usize,
+    connections: usize,
+    upstreams: RwLock<HashMap<String, Arc<Upstream>>>,
 }
 
 impl Bound {
-    /// `each` places at every upstream.
-    pub(super) fn new(each: usize) -> Self {
-        Self { each: each.min(Semaphore::MAX_PERMITS), origins: RwLock::default() }
+    /// So many places at every upstream, reached over so many connections where it may speak
+    /// HTTP/2.
+    pub(super) fn new(places: usize, connections: usize) -> Self {
+        Self { places: capacity::places(places), connections, upstreams: RwLock::default() }
     }
 
     /// A place at `origin`; `None` if all are taken. Nobody queues: whoever waits for an upstream
     /// that does not keep up only makes it worse.
     pub(super) fn take(&self, origin: &Origin) -> Option<Place> {
-        self.places(origin).try_acquire_owned().ok()
+        let upstream = self.upstream(origin);
+        let permit = Arc::clone(&upstream.free).try_acquire_owned().ok()?;
+        let connection = upstream.streams.begin();
+        Some(Place(Arc::new(Taken { upstream, connection, _permit: permit })))
     }
 
-    fn places(&self, origin: &Origin) -> Arc<Semaphore> {
-        let known = self.origins.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(places) = known.get(origin.as_str()) {
-            return Arc::clone(places);
+    fn upstream(&self, origin: &Origin) -> Arc<Upstream> {
+        let known = self.upstreams.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(upstream) = known.get(origin.as_str()) {
+            return Arc::clone(upstream);
         }
         drop(known);
-        let mut origins = self.origins.write().unwrap_or_else(PoisonError::into_inner);
-        let places = origins.entry(origin.as_str().to_owned());
-        Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(self.each))))
+        let mut upstreams = self.upstreams.write().unwrap_or_else(PoisonError::into_inner);
+        let upstream = upstreams.entry(origin.as_str().to_owned());
+        Arc::clone(upstream.or_insert_with(|| Arc::new(self.new_upstream(origin))))
+    }
+
+    /// Without TLS there is no HTTP/2, and every request has a connection of its own anyway.
+    fn new_upstream(&self, origin: &Origin) -> Upstream {
+        let connections = if origin.is_https() { self.connections } else { 1 };
+        Upstream { free: Arc::new(Semaphore::new(self.places)), streams: Streams::new(connections) }
     }
 }
 

@@ -12,6 +12,8 @@ use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 
+use super::bound::Place;
+
 /// For an upload that has been answered and does not move by [`LEAST`].
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -58,8 +60,9 @@ impl Progress {
         }
     }
 
-    /// `body`, whose octets are counted, and what to hold until the answer is through.
-    pub(super) fn upload(&self, body: Body) -> (Body, Option<DropGuard>) {
+    /// `body`, whose octets are counted and which keeps `place` until it is through, and what to
+    /// hold until the answer is.
+    pub(super) fn upload(&self, body: Body, place: &Place) -> (Body, Option<DropGuard>) {
         if body.is_end_stream() {
             return (body, None);
         }
@@ -69,6 +72,7 @@ impl Progress {
             progress: self.clone(),
             answered: Box::pin(answered.clone().cancelled_owned()),
             lingering: None,
+            _place: place.clone(),
         };
         (Body::new(upload), Some(answered.drop_guard()))
     }
@@ -81,6 +85,8 @@ struct Upload {
     progress: Progress,
     answered: Pin<Box<WaitForCancellationFutureOwned>>,
     lingering: Option<Patience>,
+    /// It may outlast the answer, and its stream at the upstream with it.
+    _place: Place,
 }
 
 impl Upload {

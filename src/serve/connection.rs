@@ -23,6 +23,13 @@ use crate::config::Server;
 
 /// A peer that opens more streams at a time on one HTTP/2 connection is not a browser.
 const STREAMS: u32 = 250;
+/// What a client may send on one HTTP/2 stream before the upstream takes any of it, in octets.
+const STREAM_WINDOW: u32 = 64 * 1024;
+/// What a client may send on all streams of a connection: room for every one of them, so that an
+/// upload that its upstream does not read holds up no other request (RFC 9113 section 5.2.1).
+const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
+/// The largest window there is (RFC 9113 section 6.9.1).
+const _: () = assert!(STREAMS as u64 * (STREAM_WINDOW as u64) < 1 << 31);
 /// What is written ahead to one HTTP/2 stream whose client does not read yet, in octets.
 const WRITTEN_AHEAD: usize = 64 * 1024;
 
@@ -85,6 +92,9 @@ fn builder(header_read_timeout: Duration) -> Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        .adaptive_window(false)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(WRITTEN_AHEAD)
         .max_header_list_size(LONGEST_HEAD)
         .keep_alive_interval(Duration::from_secs(30));

@@ -22,6 +22,7 @@ mod quiet;
 mod redirects;
 mod shutdown;
 mod sites;
+mod slow_readers;
 mod spelling;
 mod streaming;
 mod support;

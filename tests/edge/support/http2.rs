@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -17,6 +17,10 @@ use super::world::HOST;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a stream of ours may carry unread, and all of them together, in octets: streams of ours
+/// that are not read hold up none of the others.
+const WINDOWS: (u32, u32) = (64 << 10, 64 << 20);
+
 /// A connection of a well-behaved client.
 pub(crate) struct Http2 {
     send: SendRequest<Body>,
@@ -26,14 +30,29 @@ pub(crate) struct Http2 {
 impl Http2 {
     pub(crate) async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the listener accepts");
-        let shaken = handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
+        let shaken = Builder::new(TokioExecutor::new())
+            .initial_stream_window_size(WINDOWS.0)
+            .initial_connection_window_size(WINDOWS.1)
+            .handshake(TokioIo::new(stream))
+            .await;
         let (send, connection) = shaken.expect("a handshake");
         Self { send, connection: tokio::spawn(connection) }
     }
 
     pub(crate) async fn ask(&mut self, request: Request<Body>) -> Response<Incoming> {
-        let answer = timeout(PATIENCE, self.send.send_request(request)).await;
-        answer.expect("an answer in time").expect("an answer")
+        self.begin(request).await
+    }
+
+    /// As [`ask`](Self::ask), beside what else is under way.
+    pub(crate) fn begin(
+        &self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Response<Incoming>> + use<> {
+        let mut send = self.send.clone();
+        async move {
+            let answer = timeout(PATIENCE, send.send_request(request)).await;
+            answer.expect("an answer in time").expect("an answer")
+        }
     }
 
     /// Returns when the server has ended the connection.

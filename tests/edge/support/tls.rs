@@ -24,6 +24,11 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// What the answer to `/large` comes to: more than sockets and windows hold.
+pub(crate) const LARGE: usize = 32 << 20;
+/// Requests at a time on one connection, as most servers allow (RFC 9113 section 6.5.2).
+const STREAMS: u32 = 100;
+
 /// What was asked, after TLS.
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
@@ -54,6 +59,12 @@ struct Book {
 impl TlsHead {
     /// Agrees to one of these protocols, the first preferred.
     pub(crate) async fn speaking(protocols: &[&str]) -> Self {
+        Self::taking(protocols, STREAMS).await
+    }
+
+    /// Agrees to one of these protocols, and over HTTP/2 to so many requests at a time on one
+    /// connection.
+    pub(crate) async fn taking(protocols: &[&str], streams: u32) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
         let name = format!("edge-{:016x}.pem", u64::from_be_bytes(random()));
@@ -72,7 +83,8 @@ impl TlsHead {
         let address = listener.local_addr().expect("a bound socket");
         let book = Arc::<Book>::default();
         let stop = CancellationToken::new();
-        let serving = serve(listener, TlsAcceptor::from(Arc::new(config)), Arc::clone(&book));
+        let tls = TlsAcceptor::from(Arc::new(config));
+        let serving = serve(listener, tls, Arc::clone(&book), streams);
         tokio::spawn(stop.clone().run_until_cancelled_owned(serving));
         Self { address, certificate, book, _stop: stop.drop_guard() }
     }
@@ -97,20 +109,26 @@ impl Drop for TlsHead {
     }
 }
 
-async fn serve(listener: TcpListener, tls: TlsAcceptor, book: Arc<Book>) {
+async fn serve(listener: TcpListener, tls: TlsAcceptor, book: Arc<Book>, streams: u32) {
     for connection in 0.. {
         let Ok((stream, _)) = listener.accept().await else { return };
-        tokio::spawn(talk(stream, tls.clone(), Arc::clone(&book), connection));
+        tokio::spawn(talk(stream, tls.clone(), Arc::clone(&book), (connection, streams)));
     }
 }
 
-async fn talk(stream: TcpStream, tls: TlsAcceptor, book: Arc<Book>, connection: usize) {
+async fn talk(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    book: Arc<Book>,
+    (connection, streams): (usize, u32),
+) {
     let Ok(stream) = tls.accept(stream).await else { return };
     let service = service_fn(move |request: Request<Incoming>| {
         let book = Arc::clone(&book);
         async move { Ok::<_, Infallible>(answer(request, connection, book).await) }
     });
-    let builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http2().max_concurrent_streams(streams);
     let _ = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
 }
 
@@ -121,7 +139,7 @@ async fn answer(
 ) -> Response<Body> {
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.expect("a whole body");
+    let Ok(body) = body.collect().await else { return Response::new(Body::empty()) };
     let asked = Heard {
         version: parts.version,
         target: parts.uri.to_string(),
@@ -142,6 +160,7 @@ async fn answer(
             let switched = Response::builder().status(101).header("connection", "upgrade");
             switched.header("upgrade", "websocket").body(Body::empty()).expect("an answer")
         }
+        "/large" => large(),
         "/broken" => pieces(Frame::data(Bytes::from("half")), async move {
             book.broken.notified().await;
             Err("broken")
@@ -152,6 +171,14 @@ async fn answer(
             pieces(Frame::data(Bytes::from("two")), ready(Ok(Frame::trailers(trailers))))
         }
     }
+}
+
+/// [`LARGE`] octets, as fast as they are taken.
+fn large() -> Response<Body> {
+    const PIECE: &[u8] = &[b'x'; 64 << 10];
+    let pieces = std::iter::repeat_n(PIECE, LARGE / PIECE.len());
+    let pieces = pieces.map(|piece| Ok::<_, Infallible>(Frame::data(Bytes::from_static(piece))));
+    Response::new(Body::new(StreamBody::new(futures_util::stream::iter(pieces))))
 }
 
 fn pieces(

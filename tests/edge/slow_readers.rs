@@ -1,0 +1,218 @@
+//! A client that does not read, or an upload that its upstream does not read, costs no other client
+//! an answer (promise 16; RFC 9113 section 5.2).
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tandem::clock::Clock;
+use tandem::sandbox::{Options, Sandbox};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::{
+    Answer, Head, Http2, LARGE, Line, ORIGIN, Server, TlsHead, World, get, http2_get,
+};
+
+/// Far longer than an answer takes on a busy machine, far shorter than any time limit that would
+/// free what a stalled client holds.
+const PROMPT: Duration = Duration::from_secs(5);
+/// For windows and buffers to fill.
+const SETTLE: Duration = Duration::from_millis(700);
+
+struct Shop {
+    server: Server,
+    head: TlsHead,
+    _sandbox: Sandbox,
+}
+
+impl Shop {
+    /// The real binary before a Head that speaks `protocols` behind TLS.
+    async fn before(head: TlsHead) -> Self {
+        Self::configured(head, "").await
+    }
+
+    async fn configured(head: TlsHead, upstream: &str) -> Self {
+        let sandbox = Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox");
+        let upstream = format!("[upstream]\n{upstream}\n");
+        let plan = World::with().head_at(&head.origin()).more(&upstream);
+        let server = Server::start_trusting(&plan, &sandbox, Some(&head.certificate)).await;
+        Self { server, head, _sandbox: sandbox }
+    }
+
+    /// Clients that have asked for a large file, each on a connection of its own, and read nothing.
+    async fn stalled(&self, count: usize) -> Vec<Line> {
+        let before = self.head.heard().len();
+        let mut lines = Vec::new();
+        for _ in 0..count {
+            let mut line = Line::open(self.server.address).await;
+            line.write(get("/large").own_page().bytes()).await;
+            lines.push(line);
+        }
+        self.have_asked(before + count).await;
+        lines
+    }
+
+    /// Returns when the Head has been asked so often and windows and buffers are full.
+    async fn have_asked(&self, count: usize) {
+        let asked = async {
+            while self.head.heard().len() < count {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let asked = timeout(PROMPT, asked).await;
+        asked.unwrap_or_else(|_| panic!("{} of {count} got through", self.head.heard().len()));
+        sleep(SETTLE).await;
+    }
+
+    async fn page(&self) -> Answer {
+        let mut line = Line::open(self.server.address).await;
+        line.write(get("/page").own_page().bytes()).await;
+        line.answer("GET").await
+    }
+
+    /// Another client is served now.
+    async fn serves_another(&self, what: &str) {
+        let answer = prompt(what, self.page()).await;
+        assert_eq!(answer.expect(200).text(), "two", "{what}");
+    }
+}
+
+async fn prompt<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let done = timeout(PROMPT, work).await;
+    eprintln!("{what}: {:?}", began.elapsed());
+    done.unwrap_or_else(|_| panic!("{what}: nothing for {PROMPT:?}"))
+}
+
+#[tokio::test]
+async fn kind_24_a_fourth_client_is_served_while_three_read_nothing() {
+    for protocols in [&["h2", "http/1.1"][..], &["http/1.1"]] {
+        let shop = Shop::before(TlsHead::speaking(protocols).await).await;
+        let stalled = shop.stalled(3).await;
+        shop.serves_another(&format!("{protocols:?}, the fourth")).await;
+        drop(stalled);
+    }
+}
+
+#[tokio::test]
+async fn kind_24_the_next_client_is_served_while_a_hundred_and_fifty_read_nothing() {
+    let shop = Shop::before(TlsHead::speaking(&["h2"]).await).await;
+    let mut stalled = shop.stalled(20).await;
+    shop.serves_another("the one after 20").await;
+    stalled.extend(shop.stalled(130).await);
+    shop.serves_another("the one after 150").await;
+    drop(stalled);
+    shop.serves_another("the one after they have gone").await;
+}
+
+#[tokio::test]
+async fn kind_24_another_client_is_served_while_six_read_slowly() {
+    let shop = Shop::before(TlsHead::speaking(&["h2"]).await).await;
+    let reading: Vec<_> = shop.stalled(6).await.into_iter().map(read_slowly).collect();
+    let reading: Vec<_> = reading.into_iter().map(tokio::spawn).collect();
+    for _ in 0..3 {
+        sleep(SETTLE).await;
+        shop.serves_another("beside six at 12 KB/s").await;
+    }
+    drop(reading);
+}
+
+async fn read_slowly(mut line: Line) {
+    while !line.take(1200).await.is_empty() {
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn kind_24_streams_that_are_not_read_hold_up_no_other_stream_of_their_connection() {
+    let shop = Shop::before(TlsHead::speaking(&["h2"]).await).await;
+    let mut edge = Http2::open(shop.server.address).await;
+    let mut stalled = Vec::new();
+    for _ in 0..20 {
+        stalled.push(edge.ask(http2_get("/large").body(Body::empty()).unwrap()).await);
+    }
+    shop.have_asked(20).await;
+    let page = edge.ask(http2_get("/page").body(Body::empty()).unwrap());
+    let page = prompt("beside 20 streams", async { page.await.into_body().collect().await });
+    assert_eq!(page.await.expect("a whole page").to_bytes(), "two");
+    // What has been waiting has not been lost.
+    let whole = stalled.pop().expect("one of them").into_body().collect().await;
+    assert_eq!(whole.expect("a whole file").to_bytes().len(), LARGE);
+}
+
+#[tokio::test]
+async fn kind_24_clients_that_leave_unread_answers_behind_give_back_what_they_held() {
+    let shop = Shop::before(TlsHead::speaking(&["h2"]).await).await;
+    for round in 0..8 {
+        for line in shop.stalled(10).await {
+            if round % 2 == 0 { line.reset() } else { drop(line) }
+        }
+        let mut edge = Http2::open(shop.server.address).await;
+        let asked = edge.ask(http2_get("/large").body(Body::empty()).unwrap()).await;
+        sleep(Duration::from_millis(100)).await;
+        // Dropping the answer resets its stream; the connection stays.
+        drop(asked);
+        shop.serves_another("after they have left").await;
+    }
+    let mut line = Line::open(shop.server.address).await;
+    line.write(get("/large").own_page().bytes()).await;
+    assert_eq!(line.answer("GET").await.expect(200).body.len(), LARGE);
+}
+
+#[tokio::test]
+async fn kind_24_a_websocket_that_is_not_read_holds_up_no_page() {
+    let shop = Shop::before(TlsHead::speaking(&["h2", "http/1.1"]).await).await;
+    let mut sockets = Vec::new();
+    for _ in 0..20 {
+        let mut line = Line::open(shop.server.address).await;
+        let ask = get("/socket").headers(&[
+            ("connection", "Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("sec-websocket-version", "13"),
+            ("origin", ORIGIN),
+        ]);
+        line.write(ask.bytes()).await;
+        sockets.push(line);
+    }
+    shop.have_asked(20).await;
+    shop.serves_another("beside 20 WebSockets").await;
+}
+
+/// A request of a script of one of our own pages that brings a body.
+fn upload(path: &str, body: impl Into<Body>) -> Request<Body> {
+    let request = http2_get(path).method(Method::POST).header("content-type", "application/json");
+    request.body(body.into()).expect("a request")
+}
+
+/// More than a stream may carry unread.
+fn long() -> Body {
+    let piece = Bytes::from_static(&[b'x'; 16 << 10]);
+    let pieces = std::iter::repeat_n(piece, 1024).map(Ok::<_, std::convert::Infallible>);
+    Body::from_stream(futures_util::stream::iter(pieces))
+}
+
+#[tokio::test]
+async fn kind_24_uploads_that_no_upstream_reads_hold_up_no_other_post_of_their_connection() {
+    let head = Head::bind().await;
+    let world = World::with().head(head.address).start().await;
+    let edge = Http2::open(world.address).await;
+    let mut unread = Vec::new();
+    for _ in 0..20 {
+        let sending = edge.begin(upload("/upload", long()));
+        unread.push((tokio::spawn(sending), head.asked().await));
+    }
+    sleep(SETTLE).await;
+    for (path, body) in [
+        ("/bff/session", "{}"),
+        ("/bff/login", r#"{"username":"jo@example.com","password":"Tandem-2026"}"#),
+    ] {
+        let asking = edge.begin(upload(path, body));
+        let answer: Response<Incoming> = prompt(path, asking).await;
+        assert_eq!(answer.status(), 200, "{path}");
+    }
+    drop(unread);
+}
