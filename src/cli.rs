@@ -1,8 +1,9 @@
 //! The command line.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -11,6 +12,9 @@ use crate::{serve, telemetry};
 
 /// Exit code for a configuration that is wrong.
 const BAD_CONFIG: u8 = 2;
+
+/// For what is still under way when everything has been said.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// Keeps SLAS tokens and the DW session of a B2C Commerce shopper in step.
 #[derive(Debug, Parser)]
@@ -64,26 +68,20 @@ fn serve(file: &Path) -> ExitCode {
         Ok(config) => config,
         Err(problems) => return report(&problems),
     };
-    telemetry::start(&config.log_filter);
+    let _log = telemetry::start(&config.log_filter);
     within_runtime(serve::run(config))
 }
 
 fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
-        Ok(config) => {
-            say(&format!("{} is fine: {} site(s).", file.display(), config.sites.len()));
-            ExitCode::SUCCESS
-        }
+        Ok(config) => say(&format!("{} is fine: {} site(s).", file.display(), config.sites.len())),
         Err(problems) => report(&problems),
     }
 }
 
 fn print_config(file: &Path) -> ExitCode {
     match Layers::load(file) {
-        Ok(layers) => {
-            say(masked(&layers).trim_end());
-            ExitCode::SUCCESS
-        }
+        Ok(layers) => say(masked(&layers).trim_end()),
         Err(problems) => report(&problems),
     }
 }
@@ -101,7 +99,10 @@ fn within_runtime(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(work) {
+    let worked = runtime.block_on(work);
+    // A name that is being looked up in a thread of its own does not keep the process.
+    runtime.shutdown_timeout(LAST_WORK);
+    match worked {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("cannot go on: {error}"));
@@ -115,9 +116,15 @@ fn report(problems: &Problems) -> ExitCode {
     ExitCode::from(BAD_CONFIG)
 }
 
-/// To standard output; a closed pipe is no reason to panic.
-pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+/// To standard output. A reader that has seen enough is no failure; a disk that is full is one.
+pub(crate) fn say(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain(&format!("cannot write to standard output: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 fn complain(text: &str) {

@@ -106,6 +106,11 @@ impl Default for Metrics {
             "The most that may be taken",
             metrics.remembered_limit_bytes.clone(),
         );
+        registry.register(
+            "log_lines_lost",
+            "Log lines that were not written, because the output was blocked or broken",
+            crate::telemetry::lost_lines(),
+        );
         Self { registry, ..metrics }
     }
 }

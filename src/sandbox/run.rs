@@ -95,12 +95,12 @@ pub async fn run(options: SandboxOptions) -> io::Result<()> {
     let sandbox = Sandbox::start(simulated.clone(), clock.clone()).await?;
     let layers = layers(&options, &simulated, &sandbox)?;
     let config = Config::from_layers(&layers).map_err(io::Error::other)?;
-    telemetry::start(&config.log_filter);
+    let _log = telemetry::start(&config.log_filter);
     let admin = config.admin_listen;
     let app = App::new(config, clock).ok_or_else(|| io::Error::other("no usable TLS roots"))?;
     let bound = Bound::new(app, admin).map_err(|error| taken(&options, &error))?;
     let stop = stopped();
-    say(&welcome(options.port, &simulated));
+    let _ = say(&welcome(options.port, &simulated));
     bound.run(stop).await;
     drop(sandbox);
     Ok(())

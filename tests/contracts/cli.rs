@@ -243,3 +243,32 @@ fn a_variable_that_is_no_text_does_not_matter_unless_it_is_ours() {
     assert_eq!(ours.status.code(), Some(2), "{}", text(&ours.stderr));
     assert!(text(&ours.stderr).contains("TANDEM__SERVER__LISTEN"), "{}", text(&ours.stderr));
 }
+
+#[test]
+fn kind_19_a_reader_that_has_gone_is_no_failure_and_a_full_disk_is_one_without_a_panic() {
+    let good = file("closed-good.toml", SITE);
+    let bad = file("closed-bad.toml", "[server]\nlisten = 1");
+    let shell = |arguments: &str, path: &std::path::Path, to: &str| {
+        let mut command = Command::new("sh");
+        let script = format!("set +e; \"$0\" {arguments} {to}; echo \"code $?\" >&3");
+        command.args(["-c", &format!("exec 3>&1; ( {script} ) | true")]);
+        command.arg(env!("CARGO_BIN_EXE_tandem")).arg(path).env_clear();
+        command.env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+        let output = run(&mut command);
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!said.contains("panicked"), "{arguments} {to}: {said}");
+        said.lines().find_map(|line| line.strip_prefix("code ")).map(str::to_owned)
+    };
+    for arguments in
+        ["check --config \"$1\"", "print-config --config \"$1\"", "--help", "--version"]
+    {
+        assert_eq!(shell(arguments, &good, "").as_deref(), Some("0"), "{arguments}");
+        assert_eq!(shell(arguments, &good, ">&- 2>&-").as_deref(), Some("0"), "{arguments}");
+        shell(arguments, &good, ">/dev/full 2>&1");
+    }
+    let printed = shell("print-config --config \"$1\"", &good, ">/dev/full");
+    assert_eq!(printed.as_deref(), Some("1"));
+    for to in ["2>&1", ">&- 2>&-", ">/dev/full 2>&1"] {
+        assert_eq!(shell("check --config \"$1\"", &bad, to).as_deref(), Some("2"), "{to}");
+    }
+}

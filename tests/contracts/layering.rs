@@ -12,7 +12,7 @@ const DOORS: [(&str, &[&str]); 24] = [
     ("telemetry", &[]),
     ("expiring_map", &[]),
     ("peer", &[]),
-    ("metrics", &[]),
+    ("metrics", &["telemetry"]),
     ("route", &[]),
     ("clock", &["timestamp"]),
     ("revocations", &["expiring_map", "ids", "session", "timestamp"]),

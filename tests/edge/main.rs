@@ -15,6 +15,7 @@ mod identity;
 mod instance;
 mod judged;
 mod limits;
+mod log_output;
 mod patience;
 mod problems;
 mod proxying;

@@ -15,7 +15,7 @@ pub(crate) use gateway::{
 };
 pub(crate) use head::{Head, StandIn};
 pub(crate) use http2::{Http2, Reaction, http2_get, http2_reaction, http2_request};
-pub(crate) use process::Server;
+pub(crate) use process::{Output, Server};
 pub(crate) use tls::{LARGE, TlsHead};
 pub(crate) use wire::{Answer, Line};
 pub(crate) use world::{HOST, ORIGIN, Plan, World, slas};
