@@ -4,6 +4,7 @@
 //! type that normalises would make them two different paths.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -22,6 +23,7 @@ mod connection;
 mod cookies;
 mod headers;
 mod progress;
+mod settings;
 mod trailers;
 pub mod websocket;
 
@@ -77,7 +79,7 @@ pub struct Proxy {
     clients: Vec<Client<Connector, Body>>,
     /// Its connections become tunnels.
     websockets: Client<Connector, Body>,
-    bound: Bound,
+    bound: Arc<Bound>,
     idle: Duration,
     websocket_idle: Duration,
 }
@@ -92,11 +94,12 @@ impl Proxy {
         } else {
             (Speaks::Http1, 1)
         };
-        let connector = connection::connector(limits, speaks)?;
+        let bound = Arc::new(Bound::new(places, limits.proxy_http2));
+        let connector = connection::connector(limits, speaks, &bound)?;
         Some(Self {
             clients: (0..connections).map(|_| client(connector.clone())).collect(),
-            websockets: client(connection::connector(limits, Speaks::Http1)?),
-            bound: Bound::new(places, connections),
+            websockets: client(connection::connector(limits, Speaks::Http1, &bound)?),
+            bound,
             idle: limits.proxy_idle,
             websocket_idle: limits.websocket_idle,
         })

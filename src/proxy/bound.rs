@@ -8,12 +8,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use http::Uri;
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::DropGuard;
 
-use super::capacity::{self, Streams};
+use super::capacity::Streams;
 use super::progress::{Patience, Progress};
+use super::settings::Allowed;
 use crate::config::Origin;
 
 /// A place at an upstream; given back when the last clone is dropped.
@@ -35,36 +37,41 @@ impl Place {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.upstream.streams.end(self.connection);
+        if let Some(streams) = &self.upstream.streams {
+            streams.end(self.connection);
+        }
     }
 }
 
 /// The places of one upstream.
 struct Upstream {
     free: Arc<Semaphore>,
-    streams: Streams,
+    /// Where it may speak HTTP/2. Over HTTP/1.1 every request has a connection of its own.
+    streams: Option<Streams>,
 }
 
 /// The places of every upstream. Origins come from the configuration, so there are few.
 pub(super) struct Bound {
     places: usize,
-    connections: usize,
+    http2: bool,
     upstreams: RwLock<HashMap<String, Arc<Upstream>>>,
 }
 
 impl Bound {
-    /// So many places at every upstream, reached over so many connections where it may speak
-    /// HTTP/2.
-    pub(super) fn new(places: usize, connections: usize) -> Self {
-        Self { places: capacity::places(places), connections, upstreams: RwLock::default() }
+    /// So many places at every upstream, some of which may speak HTTP/2.
+    pub(super) fn new(places: usize, http2: bool) -> Self {
+        Self { places, http2, upstreams: RwLock::default() }
     }
 
-    /// A place at `origin`; `None` if all are taken. Nobody queues: whoever waits for an upstream
+    /// A place at `origin`; `None` if all are taken, or all streams that it allows. Nobody queues: whoever waits for an upstream
     /// that does not keep up only makes it worse.
     pub(super) fn take(&self, origin: &Origin) -> Option<Place> {
         let upstream = self.upstream(origin);
         let permit = Arc::clone(&upstream.free).try_acquire_owned().ok()?;
-        let connection = upstream.streams.begin();
+        let connection = match &upstream.streams {
+            Some(streams) => streams.begin()?,
+            None => 0,
+        };
         Some(Place(Arc::new(Taken { upstream, connection, _permit: permit })))
     }
 
@@ -79,10 +86,17 @@ impl Bound {
         Arc::clone(upstream.or_insert_with(|| Arc::new(self.new_upstream(origin))))
     }
 
-    /// Without TLS there is no HTTP/2, and every request has a connection of its own anyway.
     fn new_upstream(&self, origin: &Origin) -> Upstream {
-        let connections = if origin.is_https() { self.connections } else { 1 };
-        Upstream { free: Arc::new(Semaphore::new(self.places)), streams: Streams::new(connections) }
+        // Without TLS there is no HTTP/2.
+        let streams = (self.http2 && origin.is_https()).then(|| Streams::new(self.places));
+        Upstream { free: Arc::new(Semaphore::new(self.places)), streams }
+    }
+
+    /// Where to say how many streams the upstream at `to` allows on one connection.
+    pub(super) fn allowed(&self, to: &Uri) -> Option<Allowed> {
+        let origin = format!("{}://{}", to.scheme_str()?, to.authority()?);
+        let known = self.upstreams.read().unwrap_or_else(PoisonError::into_inner);
+        Some(known.get(&origin)?.streams.as_ref()?.allowed().clone())
     }
 }
 

@@ -9,9 +9,13 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Streams on one HTTP/2 connection at most. Servers commonly allow a hundred (RFC 9113 section
-/// 6.5.2); what they do not allow would wait for another stream to end.
+use super::settings::Allowed;
+
+/// Streams on one HTTP/2 connection at most; fewer where the upstream allows fewer. Servers commonly
+/// allow a hundred (RFC 9113 section 6.5.2).
 const STREAMS: u32 = 64;
+/// Connections to an upstream that allows few streams on one.
+const SPARE_CONNECTIONS: usize = 128;
 /// A connection takes so many streams before the next one is opened: few enough that a connection
 /// that stands still costs few requests, many enough that a page and its parts share one.
 const STEP: usize = 16;
@@ -36,29 +40,49 @@ pub(super) fn places(configured: usize) -> usize {
     configured.clamp(1, MOST_PLACES)
 }
 
-/// Connections over which requests to one upstream are spread: with every place taken, none has
-/// more than [`STREAMS`].
+/// Connections to one upstream at most: enough for every place, and for an upstream that allows few
+/// streams on one.
 pub(super) fn connections(places: usize) -> usize {
-    places.div_ceil(STREAMS as usize)
+    connections_of(places, STREAMS).max(places.min(SPARE_CONNECTIONS))
+}
+
+/// Connections over which requests are spread, so that none has more than `streams` with every
+/// place taken.
+fn connections_of(places: usize, streams: u32) -> usize {
+    places.div_ceil(streams as usize)
 }
 
 /// Streams in use on each connection to one upstream.
-pub(super) struct Streams(Mutex<Vec<usize>>);
+pub(super) struct Streams {
+    used: Mutex<Vec<usize>>,
+    places: usize,
+    allowed: Allowed,
+}
 
 impl Streams {
-    /// None in use, on so many connections.
-    pub(super) fn new(connections: usize) -> Self {
-        Self(Mutex::new(vec![0; connections.max(1)]))
+    /// None in use, for so many places.
+    pub(super) fn new(places: usize) -> Self {
+        let used = Mutex::new(vec![0; connections(places)]);
+        Self { used, places, allowed: Allowed::default() }
+    }
+
+    /// Where to say how many streams the upstream allows on one connection.
+    pub(super) fn allowed(&self) -> &Allowed {
+        &self.allowed
     }
 
     /// The connection for one more stream: the first of those with the fewest, counted in
-    /// [`STEP`]s. So a quiet shop keeps one connection busy, and one that stands still is left alone.
-    pub(super) fn begin(&self) -> usize {
-        let mut streams = self.lock();
-        let fewest = streams.iter().enumerate().min_by_key(|(at, used)| (**used / STEP, *at));
-        let connection = fewest.map(|(at, _)| at).unwrap_or_default();
-        streams[connection] += 1;
-        connection
+    /// [`STEP`]s. So a quiet shop keeps one connection busy, and one that stands still is left
+    /// alone. `None` if the upstream allows so few that all connections are full.
+    pub(super) fn begin(&self) -> Option<usize> {
+        let most = self.allowed.streams().clamp(1, STREAMS);
+        let connections = connections_of(self.places, most);
+        let mut all = self.lock();
+        let free = all.iter().take(connections).enumerate();
+        let free = free.filter(|(_, used)| **used < most as usize);
+        let (connection, _) = free.min_by_key(|(at, used)| (**used / STEP, *at))?;
+        all[connection] += 1;
+        Some(connection)
     }
 
     /// A stream on that connection has ended.
@@ -67,7 +91,7 @@ impl Streams {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -75,7 +99,13 @@ impl Streams {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::settings::Preface;
     use super::*;
+
+    fn say(streams: &Streams, allowed: u8) {
+        let frame = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, allowed];
+        assert!(Preface::new(streams.allowed().clone()).read(&frame));
+    }
 
     #[test]
     fn kind_24_a_connection_has_room_for_all_its_streams_when_none_is_read() {
@@ -89,29 +119,52 @@ mod tests {
 
     #[test]
     fn a_few_requests_at_a_time_share_one_connection() {
-        let streams = Streams::new(connections(1000));
-        let begun: Vec<usize> = (0..2 * STEP).map(|_| streams.begin()).collect();
-        assert_eq!(begun, [[0; STEP], [1; STEP]].concat());
+        let streams = Streams::new(1000);
+        let begun: Vec<_> = (0..2 * STEP).map(|_| streams.begin()).collect();
+        assert_eq!(begun, [[Some(0); STEP], [Some(1); STEP]].concat());
         streams.end(0);
-        assert_eq!(streams.begin(), 0);
+        assert_eq!(streams.begin(), Some(0));
+    }
+
+    #[test]
+    fn kind_24_an_upstream_that_allows_few_streams_has_more_connections_and_then_no_room() {
+        let streams = Streams::new(1000);
+        say(&streams, 10);
+        for _ in 0..1000 {
+            assert!(streams.begin().is_some());
+        }
+        assert!(streams.lock().iter().all(|used| *used <= 10));
+        let streams = Streams::new(1000);
+        say(&streams, 1);
+        let begun = std::iter::from_fn(|| streams.begin()).count();
+        assert_eq!(begun, SPARE_CONNECTIONS);
+        // A server that allows none for now is asked by one request, which hears what it says.
+        let streams = Streams::new(1000);
+        say(&streams, 0);
+        assert_eq!(streams.begin(), Some(0));
     }
 
     proptest! {
         #[test]
-        fn kind_24_no_connection_gets_more_streams_than_its_window_has_room_for(
+        fn kind_24_no_connection_gets_more_streams_than_it_has_room_for(
             places in 1_usize..300,
+            allowed in 3_u8..,
             moves in prop::collection::vec(any::<prop::sample::Index>(), 0..900),
         ) {
-            let streams = Streams::new(connections(places));
+            let streams = Streams::new(places);
+            say(&streams, allowed);
+            let most = usize::from(allowed).min(STREAMS as usize);
             let mut under_way = Vec::new();
             for at in moves {
-                // Every other time one ends, which one is chance; the others take a free place.
+                // Every third time one ends, which one is chance; the others take a free place.
                 if under_way.len() == places || (!under_way.is_empty() && at.index(3) == 0) {
                     streams.end(under_way.swap_remove(at.index(under_way.len())));
                 } else {
-                    under_way.push(streams.begin());
+                    let begun = streams.begin();
+                    prop_assert!(begun.is_some());
+                    under_way.extend(begun);
                 }
-                prop_assert!(streams.lock().iter().all(|used| *used <= STREAMS as usize));
+                prop_assert!(streams.lock().iter().all(|used| *used <= most));
                 prop_assert_eq!(streams.lock().iter().sum::<usize>(), under_way.len());
             }
         }

@@ -4,23 +4,53 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use http::Extensions;
-use hyper::rt::{Read, ReadBufCursor, Write};
+use http::{Extensions, Uri};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tower::ServiceExt as _;
-use tower::util::MapResponse;
+use tower::{BoxError, Service};
 
+use super::bound::Bound;
+use super::settings::Preface;
 use crate::config::UpstreamLimits;
+
+/// Octets of an HTTP/2 connection that are read at a time until its first frame is through.
+const PIECE: usize = 1024;
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// Makes connections that know whether they have been used.
-pub(super) type Connector = MapResponse<HttpsConnector<HttpConnector>, fn(Stream) -> Marked>;
+/// Makes connections that know whether they have been used, and that hear how many streams the
+/// upstream allows on one.
+#[derive(Clone)]
+pub(super) struct Connector {
+    https: HttpsConnector<HttpConnector>,
+    bound: Arc<Bound>,
+}
+
+impl Service<Uri> for Connector {
+    type Response = Marked;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Marked, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.https.poll_ready(context)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let allowed = self.bound.allowed(&to);
+        let connecting = self.https.call(to);
+        Box::pin(async move {
+            let stream = connecting.await?;
+            let http2 = stream.connected().is_negotiated_h2();
+            let preface = allowed.filter(|_| http2).map(Preface::new);
+            Ok(Marked { stream, used: Used::default(), preface })
+        })
+    }
+}
 
 /// Which protocols an upstream may choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +62,11 @@ pub(super) enum Speaks {
 }
 
 /// A connector. `None` if the system has no usable TLS roots.
-pub(super) fn connector(limits: &UpstreamLimits, speaks: Speaks) -> Option<Connector> {
+pub(super) fn connector(
+    limits: &UpstreamLimits,
+    speaks: Speaks,
+    bound: &Arc<Bound>,
+) -> Option<Connector> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
@@ -46,11 +80,7 @@ pub(super) fn connector(limits: &UpstreamLimits, speaks: Speaks) -> Option<Conne
         Speaks::Both => builder.enable_all_versions().wrap_connector(tcp),
         Speaks::Http1 => builder.enable_http1().wrap_connector(tcp),
     };
-    Some(https.map_response(mark as fn(Stream) -> Marked))
-}
-
-fn mark(stream: Stream) -> Marked {
-    Marked { stream, used: Used::default() }
+    Some(Connector { https, bound: Arc::clone(bound) })
 }
 
 /// Whether a connection has brought an answer. It is in the extensions of every answer.
@@ -77,6 +107,25 @@ impl Used {
 pub(super) struct Marked {
     stream: Stream,
     used: Used,
+    /// Until the first frame of an HTTP/2 connection has been read.
+    preface: Option<Preface>,
+}
+
+impl Marked {
+    /// Reads a piece small enough to be looked at on its way.
+    fn read_preface(
+        &mut self,
+        context: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut piece = [0; PIECE];
+        let length = PIECE.min(buffer.remaining());
+        let mut read = ReadBuf::new(&mut piece[..length]);
+        ready!(Pin::new(&mut self.stream).poll_read(context, read.unfilled()))?;
+        buffer.put_slice(read.filled());
+        self.preface.take_if(|preface| preface.read(read.filled()));
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl Connection for Marked {
@@ -91,6 +140,9 @@ impl Read for Marked {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.preface.is_some() {
+            return self.read_preface(context, buffer);
+        }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }

@@ -109,6 +109,15 @@ async fn kind_24_the_next_client_is_served_while_a_hundred_and_fifty_read_nothin
 }
 
 #[tokio::test]
+async fn kind_24_streams_that_the_upstream_does_not_allow_wait_for_no_client_that_reads_nothing() {
+    let shop = Shop::before(TlsHead::taking(&["h2"], 8).await).await;
+    shop.serves_another("the first").await;
+    let stalled = shop.stalled(20).await;
+    shop.serves_another("beside 20 where 8 share a connection").await;
+    drop(stalled);
+}
+
+#[tokio::test]
 async fn kind_24_another_client_is_served_while_six_read_slowly() {
     let shop = Shop::before(TlsHead::speaking(&["h2"]).await).await;
     let reading: Vec<_> = shop.stalled(6).await.into_iter().map(read_slowly).collect();
@@ -168,7 +177,7 @@ async fn kind_24_a_websocket_that_is_not_read_holds_up_no_page() {
     let mut sockets = Vec::new();
     for _ in 0..20 {
         let mut line = Line::open(shop.server.address).await;
-        let ask = get("/socket").headers(&[
+        let ask = get("/large").headers(&[
             ("connection", "Upgrade"),
             ("upgrade", "websocket"),
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),

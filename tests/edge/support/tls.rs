@@ -29,6 +29,9 @@ pub(crate) const LARGE: usize = 32 << 20;
 /// Requests at a time on one connection, as most servers allow (RFC 9113 section 6.5.2).
 const STREAMS: u32 = 100;
 
+/// What a WebSocket at `/large` says.
+static LONG_WORDS: [u8; LARGE] = [b'x'; LARGE];
+
 /// What was asked, after TLS.
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
@@ -149,12 +152,14 @@ async fn answer(
         connection,
     };
     let websocket = asked.headers.get("upgrade").is_some();
+    let long = parts.uri.path() == "/large";
     book.heard.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
     match parts.uri.path() {
         _ if websocket => {
             tokio::spawn(async move {
                 let mut upgraded = TokioIo::new(upgrade.await.expect("a tunnel"));
-                let _ = upgraded.write_all(b"hello").await;
+                let words = if long { &LONG_WORDS[..] } else { b"hello" };
+                let _ = upgraded.write_all(words).await;
                 let _ = upgraded.shutdown().await;
             });
             let switched = Response::builder().status(101).header("connection", "upgrade");
