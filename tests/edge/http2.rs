@@ -188,3 +188,28 @@ async fn attack_85_a_stream_that_is_never_read_ends_with_its_connection() {
     assert!(upstream.is_closed().await);
     drop(answer);
 }
+
+#[tokio::test]
+async fn kind_24_a_stream_that_is_never_read_gives_back_its_place_beside_one_that_goes_on() {
+    let head = Head::bind().await;
+    let plan = World::with().server("write_timeout_ms = 300").head(head.address);
+    let world = plan.start().await;
+    let line = Http2::open(world.address).await;
+    let mut streams = Vec::new();
+    for length in [2, 90_000_000] {
+        let ask = http2_get("/file").body(Body::empty()).unwrap();
+        let asking = tokio::spawn(line.begin(ask));
+        let (mut upstream, _) = head.asked().await;
+        upstream.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n")).await;
+        streams.push((upstream, asking.await.unwrap()));
+    }
+    let [(mut slow, read), (mut left, unread)] = <[_; 2]>::try_from(streams).ok().unwrap();
+    slow.write("x").await;
+    left.write(vec![b'x'; 90_000_000]).await;
+    let closed = tokio::time::timeout(Duration::from_secs(10), left.is_closed()).await;
+    assert!(closed.expect("the upstream is let go"));
+    // An upstream that takes its time is no client that does not read.
+    slow.write("x").await;
+    assert_eq!(read.into_body().collect().await.expect("a whole answer").to_bytes(), "xx");
+    assert!(unread.into_body().collect().await.is_err(), "an answer that was cut off looks whole");
+}
