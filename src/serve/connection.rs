@@ -23,8 +23,10 @@ use crate::config::Server;
 
 /// A peer that opens more streams at a time on one HTTP/2 connection is not a browser.
 const STREAMS: u32 = 250;
-/// What a client may send on one HTTP/2 stream before the upstream takes any of it, in octets.
-const STREAM_WINDOW: u32 = 64 * 1024;
+/// What a client may send on one HTTP/2 stream before the upstream takes any of it, in octets. With
+/// half of it a client whose TCP gathers small segments (Nagle's algorithm) gets no further than one
+/// window for each delayed acknowledgement: measured, 1.6 MB/s on loopback.
+const STREAM_WINDOW: u32 = 128 * 1024;
 /// What a client may send on all streams of a connection: room for every one of them, so that an
 /// upload that its upstream does not read holds up no other request (RFC 9113 section 5.2.1).
 const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;

@@ -62,7 +62,7 @@ impl Shop {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        let asked = timeout(PROMPT, asked).await;
+        let asked = timeout(4 * PROMPT, asked).await;
         asked.unwrap_or_else(|_| panic!("{} of {count} got through", self.head.heard().len()));
         sleep(SETTLE).await;
     }
@@ -224,4 +224,18 @@ async fn kind_24_uploads_that_no_upstream_reads_hold_up_no_other_post_of_their_c
         assert_eq!(answer.status(), 200, "{path}");
     }
     drop(unread);
+}
+
+#[tokio::test]
+async fn a_long_upload_over_http_2_arrives_whole() {
+    let head = Head::bind().await;
+    let world = World::with().head(head.address).start().await;
+    let edge = Http2::open(world.address).await;
+    let sending = tokio::spawn(edge.begin(upload("/upload", long())));
+    let (mut upstream, top) = head.asked().await;
+    let (body, whole) = prompt("16 MiB up", upstream.body(&top)).await;
+    assert!(whole);
+    assert_eq!(body.len(), 16 << 20);
+    upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    assert_eq!(sending.await.expect("no panic").status(), 200);
 }
