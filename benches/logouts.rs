@@ -43,11 +43,12 @@ fn main() -> io::Result<()> {
     let each = |cpu: Duration, count: usize| cpu.as_micros() / count.max(1) as u128;
     let report = format!(
         "{impostors} logouts with 16 made-up credentials: {} us of CPU each, resident memory \
-         {} -> {} KiB\n{shoppers} logouts of shoppers after them: {} us of CPU each, {back} of \
+         {} -> {} KiB, at most {}\n{shoppers} logouts of shoppers after them: {} us of CPU each, {back} of \
          them are known by their old cookies\n",
         each(made_up, impostors),
         before.resident,
         after.resident,
+        after.highest,
         each(real, shoppers),
     );
     io::stdout().write_all(report.as_bytes())?;

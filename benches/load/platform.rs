@@ -1,9 +1,11 @@
 //! A stand-in for everything behind the proxies: a Head, SCAPI, and as much of SLAS and OCAPI as a
 //! guest needs to get a session. It answers from memory, octets that are made once.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use base64::Engine as _;
@@ -17,13 +19,13 @@ pub(crate) const PAGE: usize = 60 * 1024;
 pub(crate) const API_ANSWER: usize = 20 * 1024;
 
 const TENANT: &str = "zzte_053";
-const USID: &str = "0f5b0f52-6a1e-4c2b-9a4e-0b9f3c1d2e3f";
 
 struct Answers {
     page: Vec<u8>,
     api: Vec<u8>,
-    tokens: Vec<u8>,
     session: Vec<u8>,
+    /// Guests so far: each has tokens and a SLAS session of its own.
+    guests: AtomicUsize,
 }
 
 /// Serves on loopback for as long as the runtime lives.
@@ -55,22 +57,23 @@ impl Answers {
                 "cache-control: max-age=300\r\n",
                 &vec![b'a'; API_ANSWER],
             ),
-            tokens: answer("application/json", "", tokens().to_string().as_bytes()),
             session: answer("application/json", &format!("{dwsid}{companion}"), b"{}"),
+            guests: AtomicUsize::new(0),
         }
     }
 
-    fn to(&self, head: &[u8]) -> &[u8] {
+    fn to(&self, head: &[u8]) -> Cow<'_, [u8]> {
         let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
         let asks_for = |part: &[u8]| line.windows(part.len()).any(|window| window == part);
         if asks_for(b"/oauth2/token") {
-            &self.tokens
+            let tokens = tokens(self.guests.fetch_add(1, Ordering::Relaxed)).to_string();
+            answer("application/json", "", tokens.as_bytes()).into()
         } else if asks_for(b"/sessions") {
-            &self.session
+            self.session.as_slice().into()
         } else if asks_for(b"/shopper-products/") {
-            &self.api
+            self.api.as_slice().into()
         } else {
-            &self.page
+            self.page.as_slice().into()
         }
     }
 }
@@ -84,14 +87,15 @@ fn answer(kind: &str, more: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// What SLAS says to a guest. Nobody checks the signature of a token that comes from SLAS itself.
-fn tokens() -> Value {
+/// What SLAS says to the guest `number`. Nobody checks the signature of a token that comes from SLAS itself.
+fn tokens(number: usize) -> Value {
+    let usid = format!("0f5b0f52-6a1e-4c2b-9a4e-{number:012x}");
     let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
     let header = json!({"ver": "1.0", "kid": "k", "typ": "jwt", "alg": "ES256"});
     let claims = json!({
-        "aut": "GUID", "ctx": "slas", "ist": 1, "sty": "User", "dnt": "0", "jti": "C2C-1",
+        "aut": "GUID", "ctx": "slas", "ist": 1, "sty": "User", "dnt": "0", "jti": format!("C2C-{number}"),
         "scp": "sfcc.shopper-myaccount.baskets sfcc.shopper-products ".repeat(20),
-        "sub": format!("cc-slas::{TENANT}::scid:client::usid:{USID}"),
+        "sub": format!("cc-slas::{TENANT}::scid:client::usid:{usid}"),
         "iss": format!("slas/prod/{TENANT}"), "aud": format!("commercecloud/prod/{TENANT}"),
         "isb": "uido:slas::upn:Guest::uidn:Guest User::gcid:abGuest::chid:RefArch",
         "nbf": now - 30, "iat": now, "exp": now + 1800,
@@ -99,8 +103,8 @@ fn tokens() -> Value {
     let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
     json!({
         "access_token": format!("{header}.{claims}.{}", "s".repeat(86)), "id_token": "",
-        "refresh_token": "r".repeat(86), "expires_in": 1800, "refresh_token_expires_in": 2_592_000,
-        "token_type": "Bearer", "usid": USID, "customer_id": "abGuest", "dnt": "false",
+        "refresh_token": format!("{number:r>86}"), "expires_in": 1800, "refresh_token_expires_in": 2_592_000,
+        "token_type": "Bearer", "usid": usid, "customer_id": "abGuest", "dnt": "false",
     })
 }
 
@@ -123,7 +127,7 @@ async fn serve(mut stream: TcpStream, answers: Arc<Answers>) -> io::Result<()> {
         while left > 0 {
             left = left.saturating_sub(stream.read_buf(&mut rest).await?);
         }
-        stream.write_all(answer).await?;
+        stream.write_all(&answer).await?;
     }
 }
 
