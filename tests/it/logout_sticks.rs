@@ -195,6 +195,7 @@ async fn kind_22_logouts_of_made_up_sessions_are_not_remembered_and_cost_no_call
     let world = setup.start().await;
     let browser = jo(&world).await;
     let before = browser.late();
+    let before_them = world.metric(r#"tandem_remembered_bytes{kind="revocations"}"#);
     world.calls();
     for batch in 0..50 {
         let leaving = (0..40).map(|number| impostor(&world, batch * 40 + number));
@@ -206,6 +207,8 @@ async fn kind_22_logouts_of_made_up_sessions_are_not_remembered_and_cost_no_call
         }
     }
     assert_eq!(world.calls(), [""; 0]);
+    let after_them = world.metric(r#"tandem_remembered_bytes{kind="revocations"}"#);
+    assert!(after_them <= before_them, "nothing is remembered of them");
     browser.posts("/bff/logout").await.expect(200);
     world.minutes_pass(3);
     let view = before.calls("/bff/session").await.expect(200).json();

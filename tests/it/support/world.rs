@@ -1,11 +1,13 @@
 //! A world: the simulated platform, Tandem before it, one clock for both.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tandem::app::App;
 use tandem::clock::Clock;
 use tandem::config::{Config, Layers};
+use tandem::metrics::Metrics;
 use tandem::sandbox::{
     ClientKind, Control, CookieNames, EcomKind, EnforceHttps, Operation, Options, Sandbox, Upstream,
 };
@@ -242,25 +244,26 @@ impl Setup {
         let clock = Clock::system();
         let sandbox =
             Sandbox::start(self.options.clone(), clock.clone()).await.expect("free ports");
-        let (outside, stop) = self.serve(&sandbox, clock);
-        World { setup: self, sandbox, outside, stop }
+        let (outside, metrics, stop) = self.serve(&sandbox, clock);
+        World { setup: self, sandbox, outside, metrics, stop }
     }
 
     /// A Tandem before `sandbox`.
-    fn serve(&self, sandbox: &Sandbox, clock: Clock) -> (Outside, DropGuard) {
+    fn serve(&self, sandbox: &Sandbox, clock: Clock) -> (Outside, Arc<Metrics>, DropGuard) {
         let variables = self.variables(sandbox);
         let layers =
             Layers::merge("test.toml", &format!("{SHOP}{}", self.rules), variables).expect("TOML");
         let config = Config::from_layers(&layers).expect("a configuration without problems");
         let admin = config.admin_listen;
         let app = App::new(config, clock.clone()).expect("TLS roots");
+        let metrics = Arc::clone(&app.metrics);
         let bound = Bound::new(app, admin).expect("free ports");
         let address = bound.address().expect("an address");
         let stop = CancellationToken::new();
         tokio::spawn(bound.run(stop.clone()));
         let bridges = self.mode != Mode::None;
         let control = sandbox.control().clone();
-        (Outside::new(address, control, clock, bridges, self), stop.drop_guard())
+        (Outside::new(address, control, clock, bridges, self), metrics, stop.drop_guard())
     }
 
     fn variables(&self, sandbox: &Sandbox) -> Vec<(String, String)> {
@@ -305,6 +308,7 @@ pub(crate) struct World {
     pub(crate) setup: Setup,
     pub(crate) sandbox: Sandbox,
     pub(super) outside: Outside,
+    metrics: Arc<Metrics>,
     stop: DropGuard,
 }
 
@@ -317,8 +321,16 @@ impl World {
     /// Tandem restarts, and forgets what only the process remembered; `browser` keeps its cookies.
     pub(crate) fn restarts(&mut self, browser: &mut Browser) {
         let clock = self.outside.clock.clone();
-        (self.outside, self.stop) = self.setup.serve(&self.sandbox, clock);
+        (self.outside, self.metrics, self.stop) = self.setup.serve(&self.sandbox, clock);
         browser.outside = self.outside.clone();
+    }
+
+    /// The value of a metric, by its name and labels as they are shown.
+    #[track_caller]
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let text = self.metrics.text();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no {name} in {text}"))
     }
 
     pub(crate) fn control(&self) -> &Control {
