@@ -21,8 +21,8 @@ use crate::timestamp::Timestamp;
 /// A DW session, which nobody can end before its time, is dead after six hours; an access token
 /// dies sooner, and the refresh token has been revoked.
 const LOGGED_OUT: Duration = Duration::from_secs(6 * 60 * 60);
-/// By then the browser has the answer to its login, or will never have it.
-const SUPERSEDED: Duration = Duration::from_secs(30);
+/// No response that a guest's request has led to comes later than this after the login.
+const SUPERSEDED: Duration = Duration::from_secs(10 * 60);
 /// Most that the revoked credentials, and again the ended sessions, of one site may take, in bytes.
 pub const LIMIT: usize = 32 * 1024 * 1024;
 

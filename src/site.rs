@@ -11,7 +11,7 @@ use crate::metrics::Metrics;
 use crate::revocations::{self, Revocations};
 use crate::session::memory::KeyRing;
 use crate::session::names::CookieNames;
-use crate::session::ownership::Writers;
+use crate::session::ownership::{Layout, Writers};
 use crate::session::token::Audience;
 use crate::upstream::allowance::{self, Allowance};
 use crate::upstream::flight::{self, Flights};
@@ -55,7 +55,7 @@ pub struct Site {
     /// Credentials that login and logout have replaced.
     pub revocations: Revocations,
     /// Who writes cookies about the shopper into browsers.
-    pub writers: Writers,
+    pub layout: Layout,
     /// How long a browser waits for a call.
     pub patience: Duration,
     /// Time.
@@ -139,7 +139,7 @@ impl Site {
             bridges: Flights::new(clock.clone(), BridgeAnswer::heap_bytes, &answers),
             crawlers: Flights::new(clock.clone(), GuestAnswer::heap_bytes, &answers),
             revocations: Revocations::new(&revocations),
-            writers: writers(&config, shared.behind_gateway),
+            layout: layout(&config, shared.behind_gateway),
             patience: shared.limits.timeout,
             metrics: Arc::clone(&shared.metrics),
             adoption_refused: Mutex::default(),
@@ -170,17 +170,13 @@ impl Site {
     }
 }
 
-/// Only where the Head and ECOM, if there is one, answer through us, and scripts cannot write tokens,
-/// does nobody else write cookies about the shopper.
-fn writers(config: &config::Site, behind_gateway: bool) -> Writers {
+/// Only where the Head and ECOM, if there is one, answer through us does nobody else write cookies
+/// about the shopper. Scripts may write tokens that they can read, but no `dwsid`.
+fn layout(config: &config::Site, behind_gateway: bool) -> Layout {
     let ecom_is_beside = config.policy.mode != BridgeMode::None && config.routes.ecom.is_none();
-    if behind_gateway || ecom_is_beside || config.cookies.open {
-        Writers::Others
-    } else if config.cookies.accept_unsealed {
-        Writers::Tandem
-    } else {
-        Writers::OnlyTandem
-    }
+    let tandem = if config.cookies.accept_unsealed { Writers::Tandem } else { Writers::OnlyTandem };
+    let dw = if behind_gateway || ecom_is_beside { Writers::Others } else { tandem };
+    Layout { tokens: if config.cookies.open { Writers::Others } else { dw }, dw }
 }
 
 /// Without `Secure`, a browser keeps no cookie in a frame of another site.

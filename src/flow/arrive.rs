@@ -55,9 +55,11 @@ fn lose(mut journey: Journey, kind: CustomerType) -> Step {
     if journey.goal == Goal::Arrive(Intent::Api) {
         return journey.reached(DwChange::Drop);
     }
-    match journey.facts.guest_refresh.take() {
-        Some(guest) if kind == CustomerType::Registered => journey.ask_refresh(guest),
-        _ => journey.ask_guest(None),
+    if journey.facts.fallbacks.is_empty() {
+        journey.ask_guest(None)
+    } else {
+        let next = journey.facts.fallbacks.remove(0);
+        journey.ask_refresh(next)
     }
 }
 
@@ -71,6 +73,8 @@ pub(super) fn refreshed(mut journey: Journey, kind: CustomerType, answer: Refres
             lose(journey, kind)
         }
         RefreshAnswer::Granted(grant) => {
+            // Of several registered ones only some were refused.
+            journey.session_expired &= grant.claims.customer.kind == CustomerType::Guest;
             journey.tokens = Tokens::Renewed(grant);
             bridge::settle(journey)
         }

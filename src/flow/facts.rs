@@ -79,8 +79,9 @@ pub struct Facts {
     pub access: Access,
     /// The refresh token in hand, registered before guest.
     pub refresh: Option<HeldRefresh>,
-    /// A guest's refresh token beside a registered one: it counts if the other is refused.
-    pub guest_refresh: Option<HeldRefresh>,
+    /// Refresh tokens beside that one, in the order in which they count if it is refused: a guest's
+    /// beside a registered shopper's.
+    pub fallbacks: Vec<HeldRefresh>,
     /// The shopper whose tokens our seal names.
     pub known: Option<Customer>,
     /// The DW session in hand.

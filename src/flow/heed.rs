@@ -189,8 +189,9 @@ fn theirs(journey: &Journey, owner: Customer) -> DwChange {
 fn own_dw(journey: &Journey, owner: &Customer) -> DwChange {
     let stays = match &journey.facts.dw {
         Dw::Live { owner: whose, .. } | Dw::Doubtful { owner: Some(whose), .. } => whose == owner,
-        Dw::Doubtful { owner: None, .. } => journey.facts.customer() == Some(owner),
-        Dw::Absent | Dw::Dead => true,
+        Dw::Doubtful { owner: None, .. } | Dw::Absent | Dw::Dead => {
+            journey.facts.customer() == Some(owner)
+        }
     };
     if stays { DwChange::Keep } else { DwChange::Drop }
 }

@@ -3,7 +3,7 @@
 use super::CustomerType;
 use super::memory::{DwMemory, Memory};
 use super::names::{CookieNames, DWSID};
-use super::ownership::Writers;
+use super::ownership::{self, Layout, Writers};
 use super::read::{Handed, PIECE, Presented};
 use super::token::{self, Audience, Claims};
 use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy, Speaker};
@@ -39,27 +39,27 @@ pub fn refresh_token(
     memory: &Memory,
     writers: Writers,
 ) -> Option<HeldRefresh> {
-    held_refresh(CustomerType::Registered, presented, memory, writers)
-        .or_else(|| held_refresh(CustomerType::Guest, presented, memory, writers))
+    refresh_tokens(presented, memory, writers).next()
 }
 
-fn held_refresh(
-    kind: CustomerType,
-    presented: &Presented,
-    memory: &Memory,
+/// The refresh tokens that count, in that order. Of several under one name only the one that our seal
+/// names does.
+fn refresh_tokens<'p>(
+    presented: &'p Presented,
+    memory: &'p Memory,
     writers: Writers,
-) -> Option<HeldRefresh> {
-    let candidates = match kind {
-        CustomerType::Registered => &presented.registered_refresh,
-        CustomerType::Guest => &presented.guest_refresh,
+) -> impl Iterator<Item = HeldRefresh> + 'p {
+    let held = |kind: CustomerType, candidates: &'p [RefreshToken]| {
+        let by = |token: &RefreshToken| match writers {
+            _ if memory.refresh == Some(token.tag()) => Speaker::Seal,
+            Writers::OnlyTandem | Writers::Tandem => Speaker::Browser,
+            Writers::Others => Speaker::Ecom,
+        };
+        let picked = pick(candidates, memory.refresh, RefreshToken::tag);
+        picked.map(|token| HeldRefresh { kind, token: token.clone(), by: by(token) })
     };
-    let token = pick(candidates, memory.refresh, RefreshToken::tag)?.clone();
-    let by = match writers {
-        _ if memory.refresh == Some(token.tag()) => Speaker::Seal,
-        Writers::OnlyTandem | Writers::Tandem => Speaker::Browser,
-        Writers::Others => Speaker::Ecom,
-    };
-    Some(HeldRefresh { kind, token, by })
+    let registered = held(CustomerType::Registered, &presented.registered_refresh);
+    registered.into_iter().chain(held(CustomerType::Guest, &presented.guest_refresh))
 }
 
 /// The access token that ECOM handed over, if it was issued after the one in hand. Its signature is
@@ -146,7 +146,7 @@ pub struct Surroundings {
     /// Every request to ECOM passes through us, so our note of the last one is the truth.
     pub fronts_ecom: bool,
     /// Who writes cookies about the shopper.
-    pub writers: Writers,
+    pub layout: Layout,
 }
 
 /// Puts the facts together.
@@ -168,24 +168,18 @@ pub fn facts(
         asked.is_some() && held.claims.dnt.is_some() && asked != held.claims.dnt
     };
     let dnt_changed = matches!(&access, Access::Fresh(held) if other_dnt(held));
-    let writers = surroundings.writers;
-    let refresh = refresh_token(presented, memory, writers);
-    let registered = refresh.as_ref().is_some_and(|held| held.kind == CustomerType::Registered);
-    let guest_refresh = if registered {
-        held_refresh(CustomerType::Guest, presented, memory, writers)
-    } else {
-        None
-    };
+    let Layout { tokens: writers, dw: dw_writers } = surroundings.layout;
+    let mut refresh = refresh_tokens(presented, memory, writers);
     Facts {
         policy,
         bridged: held.is_some() && held == memory.bridged,
         bridge_resting: memory.bridge_after.is_some_and(|after| now < after),
         access,
-        refresh,
-        guest_refresh,
-        known: memory.session.as_ref().map(|session| session.customer.clone()),
+        refresh: refresh.next(),
+        fallbacks: refresh.collect(),
+        known: ownership::known(presented, memory, writers).cloned(),
         dw: dw(presented, memory, surroundings.fronts_ecom, now),
-        dw_by: dw_by(presented, memory, writers),
+        dw_by: dw_by(presented, memory, dw_writers),
         signature: surroundings.signature,
         guest_adoption_retired: surroundings.guest_adoption_retired,
         dnt_changed,

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::logged_out::LoggedOut;
-use super::{Customer, judge};
+use super::{Customer, CustomerType, judge};
 use crate::ids::{SiteId, Tag};
 use crate::timestamp::Timestamp;
 
@@ -75,9 +75,13 @@ pub struct SlasSession {
     /// Its shopper.
     #[serde(rename = "c")]
     pub customer: Customer,
-    /// Its `usid`.
+    /// Its `usid`. Two devices of a shopper may have the same.
     #[serde(rename = "u")]
     pub usid: Tag,
+    /// The first access token of this shopper in this browser: whatever it has been renewed to since
+    /// is of the same lineage, and a logout ends them all.
+    #[serde(rename = "l")]
+    pub lineage: Tag,
 }
 
 /// What is known about the DW session in `dwsid`.
@@ -102,13 +106,36 @@ impl Memory {
     /// before Tandem, or from somewhere else.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        *self == Self::default()
+        self.session.is_none() && self.vouched().next().is_none() && self.logged_out.is_empty()
     }
 
     /// Tags of every credential that the seal names: what we wrote to this browser last.
     pub fn vouched(&self) -> impl Iterator<Item = Tag> {
         let dw = self.dw.as_ref().map(|dw| dw.dwsid);
-        [self.access, self.refresh, dw].into_iter().flatten()
+        let lineage = self.session.as_ref().map(|session| session.lineage);
+        [self.access, self.refresh, dw, lineage].into_iter().flatten()
+    }
+
+    /// What a registered shopper's own seal is to say, beside the one that every response may write:
+    /// a guest's response that crosses a login must not take the login away.
+    #[must_use]
+    pub fn of_registered(&self) -> Option<Self> {
+        let registered = |session: &&SlasSession| session.customer.kind == CustomerType::Registered;
+        let session = self.session.as_ref().filter(registered)?.clone();
+        Some(Self {
+            access: self.access,
+            refresh: Some(self.refresh?),
+            refresh_expires_at: self.refresh_expires_at,
+            forget_on_close: self.forget_on_close,
+            session: Some(session),
+            ..Self::default()
+        })
+    }
+
+    /// This with the registered session of `own`, which another shopper's response has overwritten.
+    #[must_use]
+    pub fn restored(self, own: Self) -> Self {
+        Self { dw: self.dw, logged_out: self.logged_out, swept_at: self.swept_at, ..own }
     }
 
     /// What is left of it when the tokens go: what the browser must not forget with them.
@@ -267,7 +294,6 @@ fn derive<const N: usize>(secret: &[u8], purpose: &[u8]) -> [u8; N] {
 mod tests {
     use super::*;
     use crate::ids::{CustomerId, Dwsid};
-    use crate::session::CustomerType;
 
     fn ring(letters: &str) -> KeyRing {
         let secrets: Vec<String> = letters.chars().map(|c| c.to_string().repeat(32)).collect();

@@ -152,6 +152,8 @@ pub struct CookieNames {
     pub guard: String,
     /// Our own sealed memory; `HttpOnly`.
     pub memory: String,
+    /// The seal of a registered shopper's tokens, which no response about another shopper touches.
+    pub registered_seal: String,
     /// Whether cookies are marked `Secure`; false only for plain http on loopback.
     pub secure: bool,
     /// Scripts may read the tokens and `dwsid`, for a Head that needs it.
@@ -175,9 +177,6 @@ pub struct Entry {
 pub const DWSID: &str = "dwsid";
 /// Do-not-track, as ECOM and the heads write it.
 pub const DO_NOT_TRACK: &str = "dw_dnt";
-/// A browser takes a cookie of such a name only without `Domain`, with `Path=/` and `Secure` (RFC
-/// 6265bis section 4.1.3.2): no other host can set it.
-pub const HOST_PREFIX: &str = "__Host-";
 /// Prefixes of the cookies that belong to a DW session.
 pub const DW_COMPANIONS: [&str; 3] = ["dwsecuretoken_", "dwanonymous_", "dwpersonalization_"];
 /// Of these, the one whose value is a credential.
@@ -207,6 +206,7 @@ impl CookieNames {
             hand_off: name("cc-at"),
             guard: name("cc-sg"),
             memory: name(memory),
+            registered_seal: name(&format!("{memory}-nx")),
             secure,
             open: false,
             entries,
@@ -269,10 +269,26 @@ impl CookieNames {
         digits.parse().ok().filter(|number| (2..=MOST_PIECES).contains(number))
     }
 
+    /// Whether nothing but the platform and the storefronts it ships uses the cookie `name`, so that it
+    /// may be deleted for a whole domain. `token` may be some other application's there.
+    #[must_use]
+    pub fn is_distinctive(&self, name: &str) -> bool {
+        name == DWSID
+            || name == self.guest_refresh
+            || name == self.registered_refresh
+            || self.piece_of(name).is_some()
+    }
+
+    /// Whether the cookie `name` is one of our sealed ones, which no upstream is sent.
+    #[must_use]
+    pub fn is_seal(&self, name: &[u8]) -> bool {
+        name == self.memory.as_bytes() || name == self.registered_seal.as_bytes()
+    }
+
     /// Whether the cookie `name` is one that only we (or ECOM, in its hand-over) may set.
     #[must_use]
     pub fn knows(&self, name: &str) -> bool {
-        name == self.memory
+        self.is_seal(name.as_bytes())
             || name == self.guard
             || name == MARKER
             || self.piece_of(name).is_some()
@@ -282,7 +298,7 @@ impl CookieNames {
     /// Whether scripts may read the cookie `name`.
     #[must_use]
     pub fn readable(&self, name: &str) -> Readable {
-        if name == self.memory || name == MARKER || name.starts_with(DW_SECRET) {
+        if self.is_seal(name.as_bytes()) || name == MARKER || name.starts_with(DW_SECRET) {
             return ByServersOnly;
         }
         let entry = self.entries.iter().find(|entry| entry.name == name);

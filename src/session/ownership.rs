@@ -1,11 +1,11 @@
 //! Which of the presented credentials are this browser's own (promise 13).
 
-use super::CustomerType;
+use super::Customer;
 use super::memory::Memory;
 use super::names::{CookieNames, DWSID};
 use super::read::Presented;
 use super::token::Claims;
-use crate::flow::{BridgeMode, Policy, Speaker};
+use crate::flow::Speaker;
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
 
 /// Who writes cookies about the shopper into the browsers of a site.
@@ -27,32 +27,36 @@ impl Writers {
     }
 }
 
+/// Who writes what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Layout {
+    /// The cookies of SLAS tokens.
+    pub tokens: Writers,
+    /// `dwsid` and its companions.
+    pub dw: Writers,
+}
+
 /// Takes out of `presented` what cannot be this browser's own, by what our seal says (promise 13),
-/// and returns the names of the cookies it took something from.
+/// and what is no longer `live`; returns the names of the cookies it took something from.
 ///
 /// A `Cookie` header does not say which host has set a cookie, so whoever may write for a parent
-/// domain, or an older set-up with another `Path`, can put one beside ours or in the place of one
-/// that has expired. What our seal names counts before everything else; the rest counts only where
-/// the seal names nothing, or where somebody beside us may have written it in place of ours.
+/// domain, or an older set-up with another `Path`, can put one beside ours. What our seal names
+/// counts before everything else; the rest counts only where that is not presented.
 pub fn sift(
     presented: &mut Presented,
     memory: &Memory,
-    policy: Policy,
-    writers: Writers,
+    layout: Layout,
     names: &CookieNames,
+    live: impl Fn(Tag) -> bool,
 ) -> Vec<String> {
     let before = counts(presented);
-    let live = |tag: Tag| !memory.logged_out.has(tag);
+    let live = |tag: Tag| live(tag) && !memory.logged_out.has(tag);
     presented.access.retain(|token| live(token.tag()));
     presented.registered_refresh.retain(|token| live(token.tag()));
     presented.guest_refresh.retain(|token| live(token.tag()));
     presented.dwsid.retain(|dwsid| live(dwsid.tag()));
-    if memory.is_blank() && writers == Writers::OnlyTandem {
-        presented.clear();
-    } else if !memory.is_blank() {
-        sift_tokens(presented, memory, writers);
-        sift_dwsid(presented, memory, policy, writers);
-    }
+    sift_tokens(presented, memory, layout.tokens);
+    sift_dwsid(presented, memory, layout.dw);
     let names = [&names.access, &names.registered_refresh, &names.guest_refresh, DWSID];
     let changed = names.into_iter().zip(before.iter().zip(counts(presented)));
     changed
@@ -66,47 +70,63 @@ fn counts(presented: &Presented) -> [usize; 4] {
     [access.len(), registered_refresh.len(), guest_refresh.len(), dwsid.len()]
 }
 
+/// Without a token that the seal names, others may be ours all the same: two responses that cross
+/// leave the tokens of the one beside the seal of the other.
 fn sift_tokens(presented: &mut Presented, memory: &Memory, writers: Writers) {
-    let alone = writers.is_tandem();
-    let known = memory.session.as_ref().map(|session| session.customer.kind);
-    let ours = |token: &RefreshToken| memory.refresh == Some(token.tag());
-    if presented.refresh_tokens().any(ours) {
-        presented.registered_refresh.retain(ours);
-        presented.guest_refresh.retain(ours);
-    } else if alone {
-        // Tabs whose answers cross leave the tokens of the one beside the seal of the other.
-        if known != Some(CustomerType::Registered) {
-            presented.registered_refresh.clear();
-        }
-        if known != Some(CustomerType::Guest) {
-            presented.guest_refresh.clear();
-        }
+    let refresh = |token: &RefreshToken| memory.refresh == Some(token.tag());
+    let access = |token: &AccessToken| memory.access == Some(token.tag());
+    let is_sealed = presented.refresh_tokens().any(refresh);
+    let foreign = match writers {
+        Writers::OnlyTandem => memory.session.is_none(),
+        Writers::Tandem => memory.session.is_none() && !memory.is_blank(),
+        Writers::Others => false,
+    };
+    if is_sealed || foreign {
+        presented.registered_refresh.retain(refresh);
+        presented.guest_refresh.retain(refresh);
     }
-    let ours = |token: &AccessToken| memory.access == Some(token.tag());
-    if presented.access.iter().any(ours) {
-        presented.access.retain(ours);
-    } else if alone && known.is_none() {
-        presented.access.clear();
+    if presented.access.iter().any(access) || foreign {
+        presented.access.retain(access);
     }
 }
 
-/// A DW session that our seal does not name can be asked about where OCAPI tells whose it is.
-fn sift_dwsid(presented: &mut Presented, memory: &Memory, policy: Policy, writers: Writers) {
+/// A DW session without a seal may be a guest's from before Tandem, where there is no seal at all.
+fn sift_dwsid(presented: &mut Presented, memory: &Memory, writers: Writers) {
     let ours = |dwsid: &Dwsid| memory.dw.as_ref().is_some_and(|dw| dw.dwsid == dwsid.tag());
-    if presented.dwsid.iter().any(ours) {
+    let foreign = match writers {
+        Writers::OnlyTandem => true,
+        Writers::Tandem => !memory.is_blank(),
+        Writers::Others => false,
+    };
+    if presented.dwsid.iter().any(ours) || foreign {
         presented.dwsid.retain(ours);
-    } else if writers.is_tandem() && policy.mode != BridgeMode::Classic {
-        presented.dwsid.clear();
     }
+}
+
+/// The shopper whom our seal names, as long as the browser presents a token that it names. Where
+/// nothing else can have written tokens, what it says holds without.
+#[must_use]
+pub fn known<'m>(
+    presented: &Presented,
+    memory: &'m Memory,
+    writers: Writers,
+) -> Option<&'m Customer> {
+    let refresh = |token: &RefreshToken| memory.refresh == Some(token.tag());
+    let access = |token: &AccessToken| memory.access == Some(token.tag());
+    let sealed = presented.refresh_tokens().any(refresh) || presented.access.iter().any(access);
+    let session = memory.session.as_ref().filter(|_| sealed || writers == Writers::OnlyTandem);
+    session.map(|session| &session.customer)
 }
 
 /// What of `presented` may go to an upstream with a request for which no shopper is looked for:
 /// only what our seal names, where nobody else writes cookies about the shopper.
-pub fn sift_unverified(presented: &mut Presented, memory: &Memory, writers: Writers) {
-    if writers.is_tandem() {
+pub fn sift_unverified(presented: &mut Presented, memory: &Memory, layout: Layout) {
+    if layout.tokens.is_tandem() {
         presented.access.retain(|token| memory.access == Some(token.tag()));
         presented.registered_refresh.retain(|token| memory.refresh == Some(token.tag()));
         presented.guest_refresh.retain(|token| memory.refresh == Some(token.tag()));
+    }
+    if layout.dw.is_tandem() {
         presented.dwsid.retain(|it| memory.dw.as_ref().is_some_and(|dw| dw.dwsid == it.tag()));
     }
 }
@@ -120,14 +140,12 @@ pub fn is_own(
     memory: &Memory,
     writers: Writers,
 ) -> bool {
-    let by = if memory.access == Some(token.tag()) {
-        Speaker::Seal
-    } else {
-        let ours = |token: &RefreshToken| memory.refresh == Some(token.tag());
-        let replaced = !presented.refresh_tokens().any(ours);
-        if !writers.is_tandem() && replaced { Speaker::Ecom } else { Speaker::Slas }
-    };
-    let known = memory.session.as_ref().map(|session| &session.customer);
-    by.may_name(&claims.customer, known)
+    let refresh = |token: &RefreshToken| memory.refresh == Some(token.tag());
+    if memory.access == Some(token.tag()) {
+        return true;
+    }
+    let replaced = !presented.refresh_tokens().any(refresh);
+    let by = if !writers.is_tandem() && replaced { Speaker::Ecom } else { Speaker::Slas };
+    by.may_name(&claims.customer, known(presented, memory, writers))
         && !memory.logged_out.has_session(claims.usid.tag(), claims.issued_at)
 }

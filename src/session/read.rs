@@ -10,8 +10,9 @@ use super::frame::MARKER;
 use super::names::{self, CookieNames, MOST_PIECES};
 use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 
-/// More candidates than this for one name are no accident, and are not worth reading.
-const MOST_CANDIDATES: usize = 4;
+/// More candidates than this for one name are no accident, and are not worth reading. The last ones
+/// are kept: browsers send cookies of longer paths first (RFC 6265 section 5.4), and ours are for `/`.
+const MOST_CANDIDATES: usize = 8;
 /// More ways to join the pieces of a token than this are no accident either.
 const MOST_JOINED: usize = 8;
 /// The longest value that `plugin_slas` puts into one cookie, in characters.
@@ -39,6 +40,8 @@ pub struct Presented {
     pub dnt: Option<bool>,
     /// Our sealed memory, still closed.
     pub memory: Option<String>,
+    /// The seal of a registered shopper's tokens, still closed.
+    pub registered_seal: Option<String>,
     /// Whose frame the shop is shown in, as our marker says.
     pub frame: Option<String>,
     /// What ECOM hands over, where that is not the access cookie itself.
@@ -104,11 +107,9 @@ impl Presented {
         } else if name == names::DWSID {
             candidate(&mut self.dwsid, Dwsid::parse(value));
         } else if name == names.memory {
-            // Two different ones: the host-only prefix makes that impossible for us, so neither.
-            self.memory = match self.memory.take() {
-                Some(first) if first != value => Some(String::new()),
-                _ => Some(value.to_owned()),
-            };
+            only(&mut self.memory, value);
+        } else if name == names.registered_seal {
+            only(&mut self.registered_seal, value);
         } else if name == MARKER {
             self.frame = Some(value.to_owned());
         } else if name == names::DO_NOT_TRACK {
@@ -260,11 +261,21 @@ pub fn pair_of(text: &str) -> Option<(&str, &str)> {
     Some((name.trim_matches(' '), value.trim_matches(' ')))
 }
 
+/// Two different ones: the host-only prefix makes that impossible for us, so neither.
+fn only(slot: &mut Option<String>, value: &str) {
+    *slot = match slot.take() {
+        Some(first) if first != value => Some(String::new()),
+        _ => Some(value.to_owned()),
+    };
+}
+
 fn candidate<T: PartialEq>(candidates: &mut Vec<T>, found: Option<T>) {
     if let Some(found) = found
-        && candidates.len() < MOST_CANDIDATES
         && !candidates.contains(&found)
     {
+        if candidates.len() == MOST_CANDIDATES {
+            candidates.remove(0);
+        }
         candidates.push(found);
     }
 }

@@ -219,11 +219,24 @@ impl Changes {
     /// as the refresh token.
     pub fn remember(&mut self, names: &CookieNames, sealed: &str, now: Timestamp) {
         self.cookies.retain(|write| write.name != names.memory);
+        self.set_seal(&names.memory, sealed, now);
+    }
+
+    /// Adds the seal of a registered shopper's tokens, or takes it away with them.
+    pub fn seal_registered(&mut self, names: &CookieNames, sealed: Option<&str>, now: Timestamp) {
+        self.cookies.retain(|write| write.name != names.registered_seal);
+        match sealed {
+            Some(sealed) => self.set_seal(&names.registered_seal, sealed, now),
+            None => self.delete(&names.registered_seal),
+        }
+    }
+
+    fn set_seal(&mut self, name: &str, sealed: &str, now: Timestamp) {
         let memory = &self.memory;
         let logged_out = (!memory.logged_out.is_empty()).then_some(LoggedOut::LIFE);
         let refresh = memory.refresh_expires_at.map(|expires| expires.since(now).max(1));
         let life = refresh.max(logged_out).filter(|_| !memory.forget_on_close);
-        self.set(&names.memory, sealed, life);
+        self.set(name, sealed, life);
     }
 
     /// The refresh token of another writer takes the place of all tokens.
@@ -286,8 +299,7 @@ impl Changes {
 
     fn replaces(&self, pair: &[u8], names: &CookieNames) -> bool {
         let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
-        name == names.memory.as_bytes()
-            || self.cookies.iter().any(|write| write.name.as_bytes() == name)
+        names.is_seal(name) || self.cookies.iter().any(|write| write.name.as_bytes() == name)
     }
 }
 
@@ -319,7 +331,7 @@ impl CookieWrite {
     }
 
     fn pair(&self, names: &CookieNames) -> Option<Vec<u8>> {
-        let value = self.value.as_ref().filter(|_| self.name != names.memory)?;
+        let value = self.value.as_ref().filter(|_| !names.is_seal(self.name.as_bytes()))?;
         Some(format!("{}={value}", self.name).into_bytes())
     }
 }

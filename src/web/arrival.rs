@@ -2,6 +2,7 @@
 
 mod again;
 mod at_once;
+mod commit;
 mod identify;
 mod onward;
 mod past;
@@ -11,22 +12,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::FromRequestParts;
-use axum::response::Response;
 use http::HeaderValue;
-use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
+use http::header::COOKIE;
 use http::request::Parts;
 
+pub(in crate::web) use self::commit::SHARED_CACHES;
 pub(super) use self::onward::judged_at_sight;
-use self::onward::remembered;
-use self::past::{chosen, drop_logged_out, is_late, revoked, tags, without_logged_out};
+use self::onward::{Sealed, sealed};
+use self::past::{
+    chosen, is_double, is_fresh, is_live, late_since, revoked, tags, without_logged_out,
+};
 use self::strays::Strays;
 use super::notes::{Notes, RequestId};
 use crate::app::App;
-use crate::clock;
 use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
-use crate::flow::{
-    self, Access, Dw, DwChange, Ending, Facts, HeldAccess, Intent, Outcome, TokenChange,
-};
+use crate::flow::{self, Access, Dw, Ending, Facts, HeldAccess, Intent, TokenChange};
 use crate::ids::{DwSignature, Dwsid, Tag};
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
@@ -37,23 +37,11 @@ use crate::session::judge::{self, Surroundings};
 use crate::session::memory::Memory;
 use crate::session::ownership;
 use crate::session::read::{Handed, Presented};
-use crate::session::write::{Before, Changes, Sweep};
+use crate::session::token::Claims;
+use crate::session::write::Changes;
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
-
-/// By these an upstream tells a cache before us more than `Cache-Control` does (RFC 9213 and its
-/// older relatives), so they would win over our `no-store`.
-pub(in crate::web) const SHARED_CACHES: [&str; 8] = [
-    "cdn-cache-control",
-    "cloudflare-cdn-cache-control",
-    "edge-control",
-    "expires",
-    "netlify-cdn-cache-control",
-    "surrogate-control",
-    "vercel-cdn-cache-control",
-    "x-accel-expires",
-];
 
 /// Who comes, to which site, with what.
 pub(super) struct Arrival {
@@ -74,7 +62,9 @@ pub(super) struct Arrival {
     overtaken: bool,
     /// A logout in another tab has just ended what this request presents: it is served as if it had
     /// presented nothing, and changes nothing in the browser.
-    late: bool,
+    late: Option<Instant>,
+    /// What the seal of a registered shopper's tokens says, as it was presented.
+    registered: Option<Memory>,
     /// Cookies under our names that are not this browser's own.
     strays: Strays,
 }
@@ -135,10 +125,10 @@ impl Arrival {
         let headers = &parts.headers;
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let mut presented = Presented::read(cookies, &site.names);
-        let (all, memory) = (tags(&presented), remembered(&presented, &site));
-        let late = is_late(&chosen(&presented, &memory, &site), &memory, &site, arrived);
+        let all = tags(&presented);
+        let Sealed { memory, registered } = sealed(&presented, &site);
+        let late = late_since(&presented, &memory, &site, arrived);
         let memory = without_logged_out(memory, &site, arrived);
-        drop_logged_out(&mut presented, &site, arrived);
         let frame = Frame::of(headers, &presented, &site.preview_parents);
         if site.config.routes.ecom.is_some() && site.names.access != site.names.hand_off {
             // What ECOM behind us hands over is read off its answers, so this is a stranger's.
@@ -148,11 +138,13 @@ impl Arrival {
             presented.access.clear();
         }
         let mut strays = Strays::of(parts, presented.repeated.clone());
-        let policy = site.config.policy;
-        strays.add(ownership::sift(&mut presented, &memory, policy, site.writers, &site.names));
+        let live = |tag| is_live(&site, tag, arrived);
+        strays.add(ownership::sift(&mut presented, &memory, site.layout, &site.names, live));
         let chosen = chosen(&presented, &memory, &site);
         let superseded = |tag: &Tag| {
-            revoked(&site, *tag, arrived).is_some_and(|(reason, _)| reason == Reason::Superseded)
+            let revoked = revoked(&site, *tag, arrived);
+            revoked
+                .is_some_and(|(reason, at)| reason == Reason::Superseded && is_fresh(at, arrived))
         };
         let overtaken = chosen.iter().any(superseded);
         let context = CallContext { dnt: presented.dnt, ..context };
@@ -170,9 +162,10 @@ impl Arrival {
             confirmed: Vec::new(),
             overtaken,
             late,
+            registered,
             strays,
         };
-        if late {
+        if late.is_some() {
             arrival.presented.clear();
         }
         arrival
@@ -187,7 +180,21 @@ impl Arrival {
 
     /// Whether a logout in another tab has just ended what this request presents.
     pub(super) fn is_late(&self) -> bool {
-        self.late
+        self.late.is_some()
+    }
+
+    /// Whether that logout is so short ago that this is a second click on the same button.
+    pub(super) fn has_just_left(&self) -> bool {
+        self.late.is_some_and(|at| is_double(at, self.arrived))
+    }
+
+    /// Whether tokens were issued after that logout: they are of another session.
+    pub(super) fn is_after_logout(&self, claims: &Claims) -> bool {
+        let now = self.site.clock.now();
+        self.late.is_some_and(|at| {
+            let age = self.site.clock.monotonic().saturating_duration_since(at).as_secs();
+            now.since(claims.issued_at) < i64::try_from(age).unwrap_or(i64::MAX)
+        })
     }
 
     /// What the calls made for this request have in common.
@@ -219,7 +226,7 @@ impl Arrival {
             signature,
             guest_adoption_retired: self.site.guest_adoption_retired(),
             fronts_ecom: self.site.config.routes.ecom.is_some(),
-            writers: self.site.writers,
+            layout: self.site.layout,
         };
         let policy = self.site.config.policy;
         let now = self.site.clock.now();
@@ -251,7 +258,7 @@ impl Arrival {
     ) -> Result<Ending, Problem> {
         let step = flow::decide(facts, intent);
         let leaving = matches!(intent, Intent::SignOut { .. });
-        if self.late && !leaving && !matches!(intent, Intent::SignIn(_)) {
+        if self.is_late() && !leaving && !matches!(intent, Intent::SignIn(_)) {
             return Ok(flow::unchanged());
         }
         if self.overtaken && !leaving && !matches!(step, flow::Step::Done(_)) {
@@ -285,84 +292,6 @@ impl Arrival {
             noted.questions += questions;
         });
     }
-
-    /// Works out what `ending` changes in the browser.
-    pub(super) fn finish(
-        &self,
-        ending: Ending,
-        remember: Option<bool>,
-    ) -> Result<Travelled, Problem> {
-        let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
-        let arriving = matches!(ending.outcome, Outcome::SignedIn { .. });
-        let replaced = self.is_replaced(&TokenChange::Keep);
-        if replaced && !leaving && changes_anything(&ending) {
-            // A logout or login in another tab came first, and its cookies must stay.
-            return Err(Problem::LoginConflict);
-        }
-        let remember = remember.filter(|_| matches!(ending.outcome, Outcome::SignedIn { .. }));
-        let now = self.site.clock.now();
-        let before = Before {
-            names: &self.site.names,
-            presented: &self.presented,
-            memory: &self.memory,
-            access: self.held(),
-            ends: &if leaving { self.ends() } else { Vec::new() },
-            now,
-        };
-        let mut changes = before.changes(&ending, remember);
-        if (self.overtaken && !leaving) || (self.late && !leaving && !arriving) {
-            changes = Changes { memory: self.memory.clone(), ..Changes::default() };
-        } else if self.frame.is_none() {
-            let Strays { names, host, path } = &self.strays;
-            before.sweep(&Sweep { names, host, path }, &mut changes);
-        }
-        self.seal(&mut changes);
-        if let Some(frame) = self.frame.clone() {
-            changes.show_in(frame, leaving);
-        }
-        Ok(Travelled { ending, changes })
-    }
-
-    /// The request goes on to ECOM now, which keeps the DW session alive.
-    pub(super) fn note_use(&self, travelled: &mut Travelled) {
-        let stays = matches!(travelled.ending.dw, DwChange::Keep | DwChange::Confirm(_));
-        if stays && !self.overtaken && !self.late {
-            travelled.changes.memory.note_use(self.site.clock.now());
-            self.seal(&mut travelled.changes);
-        }
-    }
-
-    /// Adds our sealed memory to the changes, if there is anything new in it.
-    fn seal(&self, changes: &mut Changes) {
-        if changes.memory != self.memory {
-            let names = &self.site.names;
-            let id = &self.site.config.id;
-            let sealed = self.site.seal.seal(&names.memory, id, &changes.memory, clock::random());
-            changes.remember(names, &sealed, self.site.clock.now());
-        }
-    }
-
-    /// Puts the cookies of `travelled` on `response`, unless another tab's have taken their place.
-    pub(super) fn dress(&self, travelled: &Travelled, response: &mut Response) {
-        let Travelled { ending, changes } = travelled;
-        if self.is_past(ending) {
-            return;
-        }
-        let headers = response.headers_mut();
-        for cookie in changes.headers(&self.site.names) {
-            headers.append(SET_COOKIE, cookie);
-        }
-        if !changes.is_empty() {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-            for name in SHARED_CACHES {
-                headers.remove(name);
-            }
-        }
-    }
-}
-
-fn changes_anything(ending: &Ending) -> bool {
-    ending.tokens != TokenChange::Keep || ending.dw != DwChange::Keep
 }
 
 /// The end of a journey, and what changes in the browser.

@@ -49,6 +49,10 @@ pub(super) async fn bridge(
     if arrival.site.config.policy.mode == BridgeMode::None {
         return Err(Problem::NotFound);
     }
+    if arrival.is_late() {
+        // It was on its way before the logout, and speaks of the session that was left.
+        return Err(Problem::LoginConflict);
+    }
     let claim = claim(&request)?;
     if let DwProof::Session(dwsid) = &claim.proof
         && arrival.is_signed_out(dwsid.tag())

@@ -6,15 +6,17 @@ use axum::response::{IntoResponse as _, Response};
 use super::arrival::Travelled;
 use super::hop::{Hop, filter};
 use super::visit::{Visit, is_reading};
-use crate::flow::Intent;
+use crate::flow::{self, Intent, Outcome, TokenChange};
 use crate::problem::Problem;
 use crate::route::{Kind, TokenNeed};
 
 impl Hop {
     pub(super) async fn to_head(&self, visit: Visit, body: Body) -> Result<Response, Problem> {
         let intent = self.intent(visit);
-        let renews_nothing = intent == Intent::Renew && self.arrival.presented.is_empty();
-        if renews_nothing || self.arrival.is_late() {
+        if self.arrival.is_late() {
+            return Ok(self.late_to_head(visit, body).await);
+        }
+        if intent == Intent::Renew && self.arrival.presented.is_empty() {
             return Ok(self.without_session(visit, body).await);
         }
         let travelled = match self.arrival.travel(self.arrival.facts(None), intent).await {
@@ -38,6 +40,32 @@ impl Hop {
         }
         let response = self.forward(body, Some(&travelled.changes)).await;
         self.heard(response, travelled).await
+    }
+
+    /// A request from before a logout is answered without a session. A sign-in at the Head is heard all
+    /// the same: the browser may never have had the answer to its logout.
+    async fn late_to_head(&self, visit: Visit, body: Body) -> Response {
+        if self.route.token == TokenNeed::Registered {
+            return self.sign_in(visit);
+        }
+        let response = self.forward(body, None).await;
+        let Ok(before) = self.arrival.finish(flow::unchanged(), None) else {
+            return self.undressed(response);
+        };
+        let said = self.said(&before, &response);
+        match self.heed(&said, before).await {
+            Ok(travelled) if self.is_new_login(&travelled) => self.dressed(response, &travelled),
+            _ => self.undressed(response),
+        }
+    }
+
+    fn is_new_login(&self, travelled: &Travelled) -> bool {
+        match (&travelled.ending.outcome, &travelled.ending.tokens) {
+            (Outcome::SignedIn { .. }, TokenChange::Set(grant)) => {
+                self.arrival.is_after_logout(&grant.claims)
+            }
+            _ => false,
+        }
     }
 
     /// A Head may fetch tokens by itself, on its server, and tell so by the same cookies as ECOM.

@@ -11,6 +11,7 @@ use http::header::{AUTHORIZATION, COOKIE, LOCATION, REFERER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use super::api::foreign_cookies;
 use super::arrival::{Arrival, Travelled, judged_at_sight};
 use super::caller::own_authorization;
 use super::guard::local_path;
@@ -148,6 +149,9 @@ impl Hop {
     /// The request's cookies after `changes`: of several candidates for a credential only the one
     /// that was judged, and nothing of our own memory.
     pub(super) fn cookies(&self, changes: Option<&Changes>) -> Option<HeaderValue> {
+        if self.arrival.is_late() {
+            return foreign_cookies(&self.arrival.site, &self.parts.headers);
+        }
         let unchanged = Changes::default();
         let names = &self.arrival.site.names;
         let judged = self.arrival.judged(&self.parts.headers.get_all(COOKIE));
@@ -261,7 +265,7 @@ pub(super) fn filter(site: &Site, route: &Route, companions_too: bool, response:
     let filter = CookieFilter {
         public_origin: &site.config.public_origin,
         memory: &names.memory,
-        absorbed: &|name| name != names.memory && about_shopper(name),
+        absorbed: &|name| !names.is_seal(name.as_bytes()) && about_shopper(name),
         refused: &about_shopper,
     };
     filter.apply(response.headers_mut(), &site.metrics);

@@ -32,6 +32,10 @@ pub(super) async fn logout(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let (request, return_to) = parse(&headers, &body)?;
+    if arrival.has_just_left() {
+        // The answer to the first one is on its way, and perhaps a login after it.
+        return Ok(answer(&SessionView::of(&arrival, None), return_to));
+    }
     // First of all, so that no request that is under way or comes now can bring the session back.
     arrival.retire(Reason::LoggedOut);
     arrival.catch_up().await;
@@ -44,12 +48,16 @@ pub(super) async fn logout(
     )
     .await
     .unwrap_or_else(|_| arrival.finish(signed_out_here(), None))?;
-    let mut response = match return_to {
-        Some(target) => (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response(),
-        None => Json(SessionView::of(&arrival, Some(&travelled))).into_response(),
-    };
+    let mut response = answer(&SessionView::of(&arrival, Some(&travelled)), return_to);
     arrival.dress(&travelled, &mut response);
     Ok(response)
+}
+
+fn answer(view: &SessionView, return_to: Option<HeaderValue>) -> Response {
+    match return_to {
+        Some(target) => (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response(),
+        None => Json(view).into_response(),
+    }
 }
 
 /// A plain form may log out as well; it is sent on to a page.

@@ -128,6 +128,10 @@ impl Facade {
     async fn answer(mut self, body: &[u8]) -> Result<Response, Problem> {
         let message = self.message(body)?;
         let operation = self.call.operation;
+        if self.arrival.is_late() && message.get("grant_type") == Some("client_credentials") {
+            // What it brings would take the place of the session that followed the logout.
+            return Err(Problem::LoginConflict);
+        }
         if operation == Operation::Logout && !self.server {
             return self.leave(&message).await;
         }

@@ -42,7 +42,7 @@ pub(crate) fn adopt_ask(kind: CustomerType, signature: Option<&str>) -> AdoptAsk
         policy,
         access: Access::None,
         refresh: None,
-        guest_refresh: None,
+        fallbacks: Vec::new(),
         known: None,
         dw: Dw::Doubtful { held, owner: None },
         dw_by: Speaker::Seal,

@@ -10,7 +10,7 @@ use tandem::session::Customer;
 use tandem::session::judge::{self, DW_HARD, DW_IDLE, Surroundings};
 use tandem::session::memory::{DwMemory, Memory};
 use tandem::session::names::CookieNames;
-use tandem::session::ownership::Writers;
+use tandem::session::ownership::Layout;
 use tandem::session::read::Presented;
 use tandem::session::token::Claims;
 use tandem::timestamp::Timestamp;
@@ -107,7 +107,7 @@ impl Browser {
             signature: like.signature.clone(),
             guest_adoption_retired: retired,
             fronts_ecom: false,
-            writers: Writers::Tandem,
+            layout: Layout::default(),
         };
         judge::facts(&presented, &self.memory, access, like.policy, surroundings, now())
     }

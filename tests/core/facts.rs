@@ -77,6 +77,12 @@ pub(crate) fn held_refresh(kind: CustomerType) -> HeldRefresh {
     HeldRefresh { kind, token: refresh_token(text), by: Speaker::Seal }
 }
 
+/// A guest's refresh token beside a registered shopper's.
+fn fallback() -> HeldRefresh {
+    let token = refresh_token("fallback-guest-refresh");
+    HeldRefresh { kind: Guest, token, by: Speaker::Browser }
+}
+
 pub(crate) fn held_dw() -> HeldDw {
     let token = DwValue::parse("held-secure").expect("a companion");
     HeldDw {
@@ -160,6 +166,8 @@ pub(crate) fn starts(intents: &[Intent]) -> impl Iterator<Item = Start> {
     all = vary(all, &times, |facts, time| facts.policy.time = *time);
     all = vary(all, &accesses(), |facts, access| facts.access = access.clone());
     all = vary(all, &refreshes(), |facts, refresh| facts.refresh.clone_from(refresh));
+    let fallbacks = [Vec::new(), vec![fallback()]];
+    all = vary(all, &fallbacks, |facts, tokens| facts.fallbacks.clone_from(tokens));
     all = vary(all, &dws(), |facts, dw| facts.dw = dw.clone());
     all = vary(all, &[true, false], |facts, flag| facts.policy.guest_after_logout = *flag);
     all = vary(all, &[false, true], |facts, flag| facts.bridged = *flag);
@@ -190,6 +198,7 @@ fn is_plain(start: &Start) -> bool {
     (start.is_sign_out() || facts.policy.guest_after_logout)
         && (may_adopt || (facts.signature.is_none() && !facts.guest_adoption_retired))
         && (may_be_spent(start) || !facts.bridged)
+        && (may_fall_back(start) || facts.fallbacks.is_empty())
         && (start.is_arrival() || !facts.bridge_resting)
         && (may_change_dnt(start) || !facts.dnt_changed)
 }
@@ -197,6 +206,11 @@ fn is_plain(start: &Start) -> bool {
 /// Only a browser without any token can have tokens made for its DW session.
 fn may_adopt(start: &Start) -> bool {
     start.facts.access == Access::None && start.facts.refresh.is_none()
+}
+
+/// Only a registered shopper's refresh token can be refused in favour of another one.
+fn may_fall_back(start: &Start) -> bool {
+    start.is_arrival() && start.valid().is_none() && start.refresh_kind() == Some(Registered)
 }
 
 /// Only a good token that can be exchanged is exchanged for the sake of do-not-track.
@@ -233,7 +247,7 @@ pub(crate) fn nothing(mode: BridgeMode) -> Facts {
         policy: Policy { mode, time: BridgeTime::Landing, guest_after_logout: true },
         access: Access::None,
         refresh: None,
-        guest_refresh: None,
+        fallbacks: Vec::new(),
         known: None,
         dw: Dw::Absent,
         dw_by: Speaker::Seal,

@@ -264,7 +264,7 @@ fn the_sealed_memory_fits_a_cookie() {
         bridge_after: Some(now()),
         dnt: Some(true),
         session_expired_at: Some(now()),
-        session: Some(SlasSession { customer, usid: tag }),
+        session: Some(SlasSession { customer, usid: tag, lineage: tag }),
         logged_out,
         swept_at: Some(now()),
     };

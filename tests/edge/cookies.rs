@@ -213,6 +213,8 @@ async fn attack_18_every_cookie_of_ours_has_its_attributes_on_every_route() {
     note(&world.ask(post("/bff/logout").own_page().cookies(&jar)).await);
     let shapes: Vec<_> = seen.into_iter().collect();
     insta::assert_snapshot!(shapes.join("\n"), @r"
+    __Host-tandem-nx=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT
+    __Host-tandem-nx=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=90 d
     __Host-tandem=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=30 d
     __Host-tandem=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=90 d
     cc-nx-g=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT

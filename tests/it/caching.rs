@@ -148,6 +148,7 @@ async fn attack_18_the_cookies_of_every_flow_look_as_reviewed() {
     dwanonymous_…=…; SameSite=Lax; Secure; Path=/; Max-Age=15552000
     dwsecuretoken_…=…; HttpOnly; SameSite=Lax; Secure; Path=/
     dwsid=…; HttpOnly; SameSite=Lax; Secure; Path=/
+    __Host-tandem-nx=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=7776000
     __Host-tandem=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=7776000
     ");
     insta::assert_snapshot!(returning.cookie_attributes(), @r"
@@ -158,10 +159,12 @@ async fn attack_18_the_cookies_of_every_flow_look_as_reviewed() {
     dwanonymous_…=…; SameSite=Lax; Secure; Path=/; Max-Age=15552000
     dwsecuretoken_…=…; HttpOnly; SameSite=Lax; Secure; Path=/
     dwsid=…; HttpOnly; SameSite=Lax; Secure; Path=/
+    __Host-tandem-nx=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=7689600
     __Host-tandem=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=7689600
     ");
     insta::assert_snapshot!(logout.cookie_attributes(), @r"
     cc-nx=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT
+    __Host-tandem-nx=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT
     cc-nx-g=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000
     usid=…; SameSite=Lax; Secure; Path=/; Max-Age=2592000
     cid=…; SameSite=Lax; Secure; Path=/; Max-Age=2592000

@@ -143,6 +143,7 @@ async fn promise_17_a_browser_that_never_heard_of_its_logout_gets_a_session_agai
         again.is_registered(SAM.0, true);
         let again = jo(&world).await;
         again.copy().posts("/bff/logout").await.expect(200);
+        world.passes(Duration::from_secs(6));
         again.posts("/bff/logout").await.expect(200);
         again.is_guest(true);
     }

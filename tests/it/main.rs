@@ -20,6 +20,7 @@ mod faults;
 mod forward_auth;
 mod go;
 mod handoff;
+mod identity;
 mod landing;
 mod login;
 mod logout;

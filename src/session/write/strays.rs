@@ -10,14 +10,16 @@ use http::HeaderValue;
 use super::{Before, Changes};
 use crate::ids::{Dwsid, RefreshToken};
 use crate::session::memory::Memory;
-use crate::session::names::{DWSID, HOST_PREFIX};
+use crate::session::names::DWSID;
 use crate::timestamp::Timestamp;
 
 /// Seconds until the same is tried again: a cookie that comes back with every page must not cost
 /// every page its caching.
 const AGAIN: i64 = 60 * 60;
-/// Lines in one response: more would not fit the header buffers of common proxies.
-const MOST_LINES: usize = 16;
+/// Bytes of these lines in one response: more would not fit the header buffers of common proxies.
+const MOST_BYTES: usize = 2_048;
+/// A cookie with a longer path than this is left alone, in bytes.
+const LONGEST_PATH: usize = 256;
 /// A parent domain has at least so many labels: browsers refuse a cookie for a public suffix.
 const FEWEST_LABELS: usize = 2;
 
@@ -38,21 +40,23 @@ type Scope<'a> = (Option<&'a str>, &'a str);
 impl Before<'_> {
     /// Adds the deletions that `sweep` asks for, unless they were sent a short while ago.
     pub fn sweep(&self, sweep: &Sweep<'_>, changes: &mut Changes) {
-        if sweep.names.is_empty() || !is_due(&changes.memory, self.now) {
+        let names: Vec<&String> =
+            sweep.names.iter().filter(|name| self.names.is_distinctive(name)).collect();
+        if names.is_empty() || !is_due(&changes.memory, self.now) {
             return;
         }
-        let scopes = sweep.scopes();
-        let mut lines = Vec::new();
-        for scope in scopes {
-            let fit = |name: &&String| scope != (Some(sweep.host), "/") || self.is_settled(name);
-            let names = sweep.names.iter().filter(|name| !name.starts_with(HOST_PREFIX));
-            let deleted = |name: &String| deletion(name, scope, self.names.secure);
-            lines.extend(names.filter(fit).filter_map(deleted));
+        let mut bytes = 0;
+        for scope in sweep.scopes() {
+            let whole_host = scope == (Some(sweep.host), "/");
+            let fit = |name: &&&String| !whole_host || self.is_settled(name);
+            for line in names.iter().filter(fit) {
+                let line = deletion(line, scope, self.names.secure);
+                bytes += line.as_ref().map_or(0, HeaderValue::len);
+                changes.strays.extend(line.filter(|_| bytes <= MOST_BYTES));
+            }
         }
-        lines.truncate(MOST_LINES);
-        changes.strays = lines;
         changes.memory.swept_at = Some(self.now);
-        for name in sweep.names {
+        for name in names {
             self.settle(name, changes);
         }
     }
@@ -130,7 +134,8 @@ fn domains(host: &str) -> Vec<&str> {
 /// The paths below `/` that a cookie sent to `path` may have, shortest first.
 fn paths(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
-    ends.chain((path.len() > 1).then_some(path.len())).map(move |end| &path[..end])
+    let ends = ends.chain((path.len() > 1).then_some(path.len()));
+    ends.take_while(|end| *end <= LONGEST_PATH).map(move |end| &path[..end])
 }
 
 fn deletion(name: &str, (domain, path): Scope<'_>, secure: bool) -> Option<HeaderValue> {

@@ -2,6 +2,7 @@
 
 use super::{Before, Changes};
 use crate::flow::{HeldAccess, TokenChange};
+use crate::ids::AccessToken;
 use crate::session::memory::{Memory, SlasSession};
 use crate::session::names::{Field, Life, MOST_PIECES};
 use crate::session::read::{Handed, PIECE};
@@ -38,7 +39,7 @@ impl Before<'_> {
         let memory = &mut changes.memory;
         memory.forget_on_close &= kind == CustomerType::Registered;
         memory.access = Some(grant.access.tag());
-        memory.session = Some(session_of(&grant.claims));
+        memory.session = Some(session_of(&grant.access, &grant.claims, memory));
         memory.refresh = grant.refresh.as_ref().map(|refresh| refresh.token.tag());
         memory.refresh_expires_at =
             grant.refresh.as_ref().map(|refresh| self.now.plus(refresh.expires_in));
@@ -69,7 +70,7 @@ impl Before<'_> {
             return;
         }
         changes.memory.access = Some(held.token.tag());
-        changes.memory.session = Some(session_of(&held.claims));
+        changes.memory.session = Some(session_of(&held.token, &held.claims, &changes.memory));
         changes.memory.refresh = None;
         changes.memory.dnt = self.presented.dnt;
         let life = held.claims.expires_at.since(self.now);
@@ -104,12 +105,16 @@ impl Before<'_> {
 pub(super) fn vouch(held: &HeldAccess, memory: &mut Memory) {
     if memory.access != Some(held.token.tag()) {
         memory.access = Some(held.token.tag());
-        memory.session = Some(session_of(&held.claims));
+        memory.session = Some(session_of(&held.token, &held.claims, memory));
     }
 }
 
-fn session_of(claims: &Claims) -> SlasSession {
-    SlasSession { customer: claims.customer.clone(), usid: claims.usid.tag() }
+/// The session of a token: of the same lineage as before, if it is of the same shopper and session.
+fn session_of(token: &AccessToken, claims: &Claims, before: &Memory) -> SlasSession {
+    let (customer, usid) = (claims.customer.clone(), claims.usid.tag());
+    let same = |known: &&SlasSession| known.customer == customer && known.usid == usid;
+    let lineage = before.session.as_ref().filter(same).map(|known| known.lineage);
+    SlasSession { customer, usid, lineage: lineage.unwrap_or_else(|| token.tag()) }
 }
 
 /// The text of a cookie after `grant`; none where the grant has nothing for it.

@@ -53,7 +53,7 @@ impl Arrival {
                 let kind = claims.customer.kind;
                 facts.access = judge::access(access, claims, self.site.clock.now());
                 facts.known = Some(grant.claims.customer.clone());
-                facts.guest_refresh = None;
+                facts.fallbacks.clear();
                 if let Some(refresh) = &grant.refresh {
                     let token = refresh.token.clone();
                     facts.refresh = Some(HeldRefresh { kind, token, by: Speaker::Seal });
@@ -63,7 +63,7 @@ impl Arrival {
             TokenChange::Drop => {
                 facts.access = Access::None;
                 facts.refresh = None;
-                facts.guest_refresh = None;
+                facts.fallbacks.clear();
             }
         }
         facts

@@ -37,7 +37,7 @@ impl Arrival {
         match changes.cookies.as_slice() {
             _ if self.is_past(ending) => Ok(None),
             [] => Ok(None),
-            [only] if only.name() == names.memory => {
+            [only] if names.is_seal(only.name().as_bytes()) => {
                 let cookie = changes.headers(names).next();
                 cookie.filter(|cookie| cookie.len() < LONGEST).map(Some).ok_or(TooMuch)
             }

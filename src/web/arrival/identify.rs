@@ -38,9 +38,11 @@ impl Arrival {
     }
 
     fn is_own(&self, token: &AccessToken, claims: &Claims) -> bool {
-        let ended = self.site.revocations.has_ended(claims, self.arrived);
         let (presented, memory) = (&self.presented, &self.memory);
-        !ended && ownership::is_own(token, claims, presented, memory, self.site.writers)
+        // Two devices of a shopper may have one `usid`: the seal knows which session it names.
+        let sealed = memory.access == Some(token.tag());
+        let ended = !sealed && self.site.revocations.has_ended(claims, self.arrived);
+        !ended && ownership::is_own(token, claims, presented, memory, self.site.layout.tokens)
     }
 
     /// The access token is genuine, but does not count here.
@@ -49,8 +51,9 @@ impl Arrival {
         let ended = self.site.revocations.session_ended(usid, issued, self.arrived);
         self.presented.access.clear();
         self.strays.add(vec![self.site.names.access.clone()]);
-        if ended.is_some_and(|at| is_recent(at, self.arrived)) {
-            self.late = true;
+        let late = ended.filter(|at| self.memory.is_blank() && is_recent(*at, self.arrived));
+        if late.is_some() {
+            self.late = late;
             self.presented.clear();
         }
     }

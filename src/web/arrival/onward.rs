@@ -4,10 +4,11 @@ use http::HeaderValue;
 use http::header::GetAll;
 
 use super::Arrival;
-use super::past::drop_logged_out;
+use super::past::{is_live, without_logged_out};
+use crate::ids::{AccessToken, RefreshToken};
 use crate::session::memory::Memory;
 use crate::session::read::{Presented, pair_of, pairs_in};
-use crate::session::{judge, ownership};
+use crate::session::{judge, ownership, token};
 use crate::site::Site;
 
 impl Arrival {
@@ -25,16 +26,43 @@ pub(in crate::web) fn judged_at_sight<'h>(
 ) -> Vec<&'h [u8]> {
     let cookies = headers.iter().map(HeaderValue::as_bytes);
     let mut presented = Presented::read(cookies, &site.names);
-    drop_logged_out(&mut presented, site, site.clock.monotonic());
-    let memory = remembered(&presented, site);
-    ownership::sift(&mut presented, &memory, site.config.policy, site.writers, &site.names);
-    ownership::sift_unverified(&mut presented, &memory, site.writers);
+    let now = site.clock.monotonic();
+    let memory = without_logged_out(sealed(&presented, site).memory, site, now);
+    let live = |tag| is_live(site, tag, now);
+    ownership::sift(&mut presented, &memory, site.layout, &site.names, live);
+    ownership::sift_unverified(&mut presented, &memory, site.layout);
+    // No signature is checked here: what a token says can only take it away.
+    let ended = |token: &AccessToken| {
+        let claims = token::read_issued(token, site.audience()).ok();
+        claims.is_some_and(|claims| site.revocations.has_ended(&claims, now))
+    };
+    presented.access.retain(|token| memory.access == Some(token.tag()) || !ended(token));
     judged(headers, site, &presented, &memory)
 }
 
-pub(super) fn remembered(presented: &Presented, site: &Site) -> Memory {
-    let sealed = presented.memory.as_deref().unwrap_or_default();
-    site.seal.open(&site.names.memory, &site.config.id, sealed)
+/// What our own cookies say.
+pub(super) struct Sealed {
+    pub(super) memory: Memory,
+    /// The seal of a registered shopper's tokens, whether it counts or not.
+    pub(super) registered: Option<Memory>,
+}
+
+/// A registered shopper's seal counts where its refresh token is presented, whatever a response about
+/// another shopper has written into the common one since.
+pub(super) fn sealed(presented: &Presented, site: &Site) -> Sealed {
+    let id = &site.config.id;
+    let memory = presented.memory.as_deref().unwrap_or_default();
+    let memory = site.seal.open(&site.names.memory, id, memory);
+    let registered = presented.registered_seal.as_deref();
+    let registered = registered.map(|value| site.seal.open(&site.names.registered_seal, id, value));
+    let counts = |own: &&Memory| {
+        let ours = |token: &RefreshToken| own.refresh == Some(token.tag());
+        own.refresh != memory.refresh && presented.registered_refresh.iter().any(ours)
+    };
+    match registered.as_ref().filter(counts) {
+        Some(own) => Sealed { memory: memory.restored(own.clone()), registered },
+        None => Sealed { memory, registered },
+    }
 }
 
 fn judged<'h>(

@@ -17,11 +17,16 @@ use crate::site::Site;
 /// browser has never had that answer, and begins anew.
 const LATE: Duration = Duration::from_secs(60);
 
+/// A second logout within this time after the first is a second click on the same button.
+const DOUBLE: Duration = Duration::from_secs(5);
+/// By then the browser has the answer to its login, or will never have it.
+const FRESH: Duration = Duration::from_secs(30);
+
 impl Arrival {
     /// A refresh of what the browser presents may be under way, or have come back a moment ago:
     /// then its successor is what a logout must end.
     pub(in crate::web) async fn catch_up(&mut self) {
-        let writers = self.site.writers;
+        let writers = self.site.layout.tokens;
         let Some(held) = judge::refresh_token(&self.presented, &self.memory, writers) else {
             return;
         };
@@ -142,7 +147,7 @@ pub(super) fn tags(presented: &Presented) -> Vec<Tag> {
 
 pub(super) fn chosen(presented: &Presented, memory: &Memory, site: &Site) -> Vec<Tag> {
     let access = judge::access_token(presented, memory).map(AccessToken::tag);
-    let refresh = judge::refresh_token(presented, memory, site.writers);
+    let refresh = judge::refresh_token(presented, memory, site.layout.tokens);
     let refresh = refresh.map(|held| held.token.tag());
     let slas: Vec<Tag> = access.into_iter().chain(refresh).collect();
     // Without SLAS credentials, it is by the DW session that the shopper is known.
@@ -164,12 +169,29 @@ pub(super) fn is_recent(at: Instant, now: Instant) -> bool {
     now.saturating_duration_since(at) < LATE
 }
 
-/// Whether a request was on its way before the browser had the answer to its logout. A browser
-/// whose own seal knows of that logout is no such: it sends what somebody has planted.
-pub(super) fn is_late(chosen: &[Tag], memory: &Memory, site: &Site, now: Instant) -> bool {
-    let recent = |tag: Tag| logged_out(site, tag, now).is_some_and(|at| is_recent(at, now));
-    let tags = chosen.iter().copied().chain(memory.vouched());
-    tags.filter(|tag| !memory.logged_out.has(*tag)).any(recent)
+/// Whether a logout now would only repeat the one of that moment.
+pub(super) fn is_double(at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(at) < DOUBLE
+}
+
+/// Whether a moment of login is so recent that the browser may not have its answer yet.
+pub(super) fn is_fresh(at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(at) < FRESH
+}
+
+/// Since when what a request presents has been logged out, if that is so recent that the browser may
+/// not have had the answer yet. Its own seal says what the request's session is; only without one
+/// does what it presents, for that may have been planted.
+pub(super) fn late_since(
+    presented: &Presented,
+    memory: &Memory,
+    site: &Site,
+    now: Instant,
+) -> Option<Instant> {
+    let presented = if memory.is_blank() { chosen(presented, memory, site) } else { Vec::new() };
+    let recent = |tag: Tag| logged_out(site, tag, now).filter(|at| is_recent(*at, now));
+    let tags = presented.into_iter().chain(memory.vouched());
+    tags.filter(|tag| !memory.logged_out.has(*tag)).find_map(recent)
 }
 
 /// What a seal still says whose session has been logged out: the browser never got the answer.
@@ -193,12 +215,8 @@ fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
     site.refreshes.remembered(&tag, granted).unwrap_or_default()
 }
 
-/// Credentials of a session that has been logged out count as absent. That goes for the DW session
-/// too: nothing can end it at the platform, and whoever shows it would get tokens for it.
-pub(super) fn drop_logged_out(presented: &mut Presented, site: &Site, now: Instant) {
-    let live = |tag| logged_out(site, tag, now).is_none();
-    presented.access.retain(|token| live(token.tag()));
-    presented.registered_refresh.retain(|token| live(token.tag()));
-    presented.guest_refresh.retain(|token| live(token.tag()));
-    presented.dwsid.retain(|dwsid| live(dwsid.tag()));
+/// Whether a credential is not one of a session that has been logged out. That goes for the DW
+/// session too: nothing can end it at the platform, and whoever shows it would get tokens for it.
+pub(super) fn is_live(site: &Site, tag: Tag, now: Instant) -> bool {
+    logged_out(site, tag, now).is_none()
 }
