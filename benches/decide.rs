@@ -13,6 +13,7 @@ use tandem::ids::{AccessToken, CustomerId, Dwsid, RefreshToken, SiteId, Tag, Usi
 use tandem::session::judge::{self, Surroundings};
 use tandem::session::memory::{DwMemory, KeyRing, Memory};
 use tandem::session::names::CookieNames;
+use tandem::session::ownership::{self, Layout};
 use tandem::session::read::Presented;
 use tandem::session::token::Claims;
 use tandem::session::{Customer, CustomerType};
@@ -81,9 +82,11 @@ impl Warm {
     }
 
     fn decide(&self) -> Step {
-        let presented = Presented::read([self.header.as_bytes()].into_iter(), &self.names);
+        let mut presented = Presented::read([self.header.as_bytes()].into_iter(), &self.names);
         let sealed = presented.memory.as_deref().unwrap_or_default();
         let memory = self.seal.open(&self.names.memory, &self.site, sealed);
+        let layout = Layout::default();
+        ownership::sift(&mut presented, &memory, layout, &self.names, |_| true);
         let verdict = judge::access_token(&presented, &memory)
             .and_then(|token| Some((token.clone(), self.verdicts.get(&token.tag())?)));
         let access =

@@ -55,8 +55,8 @@ impl Siblings {
         let stop = CancellationToken::new();
         tokio::spawn(Bound::new(app, admin).expect("a free port").run(stop.clone()));
         let address = format!("http://127.0.0.1:{port}");
-        let _stop = stop.drop_guard();
-        Self { sandbox, head, evil, clock, origin, address, _stop }
+        let stop = stop.drop_guard();
+        Self { sandbox, head, evil, clock, origin, address, _stop: stop }
     }
 
     /// The sibling host's own address.
