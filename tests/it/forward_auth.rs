@@ -86,19 +86,19 @@ async fn promise_10_logout_sticks_behind_a_gateway_too() {
 async fn promise_13_planted_cookies_do_not_name_another_shopper_to_a_gateway() {
     for setup in Setup::with_ecom() {
         let (world, browser) = shop(&setup).await;
-        let planter = world.browser();
-        wants(&planter, "/").await;
-        planter.logs_in(JO).await.expect(200);
+        let sibling = world.browser();
+        wants(&sibling, "/").await;
+        sibling.logs_in(JO).await.expect(200);
         wants(&browser, &controller("Account-Show")).await;
         let guest = browser.is_guest(true);
-        let planted = ["cc-nx", "token", "dwsid"].map(|name| (name, planter.cookie(name)));
+        let planted = ["cc-nx", "token", "dwsid"].map(|name| (name, sibling.cookie(name)));
         for (name, value) in planted {
             browser.is_planted(name, &value.unwrap_or_default());
             for path in ["/".to_owned(), controller("Account-Show")] {
                 wants(&browser, &path).await;
                 let page = browser.visits(&format!("/bff/auth{path}")).await.expect(200);
                 assert_eq!(page.header("x-bff-customer-id"), guest, "{setup}, {name}, {path}");
-                assert!(!page.header("cookie").contains(&planter.holds("cc-nx")), "{setup}");
+                assert!(!page.header("cookie").contains(&sibling.holds("cc-nx")), "{setup}");
             }
         }
         browser.is_guest(true);

@@ -42,11 +42,11 @@ type Seen = Arc<Mutex<Vec<String>>>;
 async fn listening_head() -> (String, Seen) {
     async fn respond(State(seen): State<Seen>, request: Request) -> &'static str {
         let cookie = request.headers().get("cookie").and_then(|it| it.to_str().ok());
-        seen.lock().unwrap().push(cookie.unwrap_or_default().to_owned());
+        seen.lock().expect("no panic").push(cookie.unwrap_or_default().to_owned());
         "ok"
     }
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
     let seen = Seen::default();
     let router = Router::new().fallback(respond).with_state(Arc::clone(&seen));
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -368,9 +368,7 @@ async fn kind_49_a_logout_on_one_device_is_none_on_another_with_the_same_usid() 
         phone.logs_in(JO).await.expect(200);
         world.minutes_pass(1);
         desk.logs_in(JO).await.expect(200);
-        if phone.usid() != desk.usid() {
-            panic!("the simulator does not do that");
-        }
+        assert_eq!(phone.usid(), desk.usid(), "two devices of one shopper");
         world.minutes_pass(1);
         phone.posts("/bff/logout").await.expect(200);
         let view = desk.calls("/bff/session").await.expect(200).json();
