@@ -4,14 +4,20 @@
 //! the parameters that follow a `;`, merge slashes, drop trailing dots and spaces (as Windows does),
 //! and ignore case. A rule that protects a path must hold for each of these readings.
 
-/// No [plain](super::path::is_plain) path has as many readings.
-const MOST: usize = 64;
+/// A path with more readings than this is [refused](are_bounded): an honest one has a few.
+const MOST: usize = 256;
 
 /// Whether `test` holds for any reading of `path`, which must be [plain](super::path::is_plain):
 /// first for the path itself, then for what decoding and cutting make of it. Case is left to
 /// `test`, see [`is_below`]. A path that reads alike everywhere costs no allocation.
 pub fn any(path: &str, mut test: impl FnMut(&str) -> bool) -> bool {
     test(path) || (!is_literal(path) && others(path).iter().any(|reading| test(reading)))
+}
+
+/// Whether all readings of `path` are looked at. What has more of them has something to hide.
+#[must_use]
+pub fn are_bounded(path: &str) -> bool {
+    is_literal(path) || others(path).len() + 1 < MOST
 }
 
 /// Whether `reading` is `prefix` or lies below it. ASCII case does not count, and `prefix` ends with
@@ -146,6 +152,14 @@ mod tests {
             });
             assert_eq!(count, 1, "{path}");
         }
+    }
+
+    #[test]
+    fn promise_12_a_path_of_more_readings_than_are_looked_at_is_known_as_such() {
+        let odd = "/a%252E%253Bx/a./b;x/%3Bc/%2E%63d%2E/e%253Bf/i%25E2%2584%25AA/h%E2%84%AA";
+        assert!(are_bounded(odd) && are_bounded("/checkout"));
+        let hiding = format!("/%{}41", "25".repeat(MOST));
+        assert!(!are_bounded(&hiding));
     }
 
     #[test]

@@ -222,13 +222,10 @@ impl Changes {
         self.set_seal(&names.memory, sealed, now);
     }
 
-    /// Adds the seal of a registered shopper's tokens, or takes it away with them.
-    pub fn seal_registered(&mut self, names: &CookieNames, sealed: Option<&str>, now: Timestamp) {
+    /// Adds the seal of a registered shopper's tokens.
+    pub fn seal_registered(&mut self, names: &CookieNames, sealed: &str, now: Timestamp) {
         self.cookies.retain(|write| write.name != names.registered_seal);
-        match sealed {
-            Some(sealed) => self.set_seal(&names.registered_seal, sealed, now),
-            None => self.delete(&names.registered_seal),
-        }
+        self.set_seal(&names.registered_seal, sealed, now);
     }
 
     fn set_seal(&mut self, name: &str, sealed: &str, now: Timestamp) {

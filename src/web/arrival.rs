@@ -18,10 +18,8 @@ use http::request::Parts;
 
 pub(in crate::web) use self::commit::SHARED_CACHES;
 pub(super) use self::onward::judged_at_sight;
-use self::onward::{Sealed, sealed};
-use self::past::{
-    chosen, is_double, is_fresh, is_live, late_since, revoked, tags, without_logged_out,
-};
+use self::onward::sealed;
+use self::past::{chosen, is_fresh, is_live, late_since, revoked, tags, without_logged_out};
 use self::strays::Strays;
 use super::notes::{Notes, RequestId};
 use crate::app::App;
@@ -63,8 +61,6 @@ pub(super) struct Arrival {
     /// A logout in another tab has just ended what this request presents: it is served as if it had
     /// presented nothing, and changes nothing in the browser.
     late: Option<Instant>,
-    /// What the seal of a registered shopper's tokens says, as it was presented.
-    registered: Option<Memory>,
     /// Cookies under our names that are not this browser's own.
     strays: Strays,
 }
@@ -126,7 +122,7 @@ impl Arrival {
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let mut presented = Presented::read(cookies, &site.names);
         let all = tags(&presented);
-        let Sealed { memory, registered } = sealed(&presented, &site);
+        let memory = sealed(&presented, &site);
         let late = late_since(&presented, &memory, &site, arrived);
         let memory = without_logged_out(memory, &site, arrived);
         let frame = Frame::of(headers, &presented, &site.preview_parents);
@@ -162,7 +158,6 @@ impl Arrival {
             confirmed: Vec::new(),
             overtaken,
             late,
-            registered,
             strays,
         };
         if late.is_some() {
@@ -181,11 +176,6 @@ impl Arrival {
     /// Whether a logout in another tab has just ended what this request presents.
     pub(super) fn is_late(&self) -> bool {
         self.late.is_some()
-    }
-
-    /// Whether that logout is so short ago that this is a second click on the same button.
-    pub(super) fn has_just_left(&self) -> bool {
-        self.late.is_some_and(|at| is_double(at, self.arrived))
     }
 
     /// Whether tokens were issued after that logout: they are of another session.

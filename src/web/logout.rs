@@ -32,10 +32,6 @@ pub(super) async fn logout(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let (request, return_to) = parse(&headers, &body)?;
-    if arrival.has_just_left() {
-        // The answer to the first one is on its way, and perhaps a login after it.
-        return Ok(answer(&SessionView::of(&arrival, None), return_to));
-    }
     // First of all, so that no request that is under way or comes now can bring the session back.
     arrival.retire(Reason::LoggedOut);
     arrival.catch_up().await;

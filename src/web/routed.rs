@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::proxy::websocket;
 use crate::route::path::{EncodedSlash, is_plain};
-use crate::route::{Crawlers, Csrf, Kind, Route, TokenNeed, instance};
+use crate::route::{Crawlers, Csrf, Kind, Route, TokenNeed, instance, readings};
 use crate::site::Site;
 
 pub(super) const CONFUSING: Problem =
@@ -105,7 +105,7 @@ fn check_origin(site: &Site, route: &Route, parts: &Parts) -> Result<(), Problem
 /// The route for a path, which is read below the site's prefix and must read alike everywhere, as
 /// strict as for any other spelling of it.
 pub(super) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
-    if !is_plain(path.as_bytes(), EncodedSlash::Part) {
+    if !is_plain(path.as_bytes(), EncodedSlash::Part) || !readings::are_bounded(path) {
         return Err(CONFUSING);
     }
     let below = below_prefix(site, path);

@@ -436,18 +436,6 @@ async fn kind_35_a_planted_dw_session_costs_no_call_of_a_script_a_call() {
 }
 
 #[tokio::test]
-async fn kind_50_a_late_second_logout_does_not_take_the_next_login_away() {
-    let world = Setup::private().start().await;
-    let browser = jo(&world).await;
-    let before = browser.late();
-    browser.posts("/bff/logout").await.expect(200);
-    browser.logs_in(SAM).await.expect(200);
-    world.calls();
-    let page = before.posts("/bff/logout").await.expect(200);
-    assert_eq!(page.set_cookies(), [""; 0], "{:?}", world.calls());
-}
-
-#[tokio::test]
 async fn kind_49_a_remembered_successor_counts_on_another_device_with_the_same_usid() {
     let world = Setup::public().start().await;
     let phone = guest(&world).await;
@@ -468,4 +456,47 @@ async fn kind_49_a_remembered_successor_counts_on_another_device_with_the_same_u
     world.minutes_pass(2);
     desk.visits("/").await.expect(200);
     desk.is_registered(JO.0, true);
+}
+
+#[tokio::test]
+async fn promise_10_a_second_click_on_logout_signs_out_where_the_first_answer_never_came() {
+    for setup in Setup::clients() {
+        let mut world = setup.clone().start().await;
+        let mut browser = jo(&world).await;
+        let first = browser.copy();
+        first.posts("/bff/logout").await.expect(200);
+        world.passes(Duration::from_secs(1));
+        browser.posts("/bff/logout").await.expect(200);
+        world.restarts(&mut browser);
+        browser.visits("/").await.expect(200);
+        let view = browser.calls("/bff/session").await.expect(200).json();
+        assert_eq!(view["customer_type"], "guest", "{setup}: {view}");
+    }
+}
+
+#[tokio::test]
+async fn promise_10_a_late_renewal_of_another_replica_brings_nobody_back_beside_the_seal_of_a_logout()
+ {
+    let mut world = Setup::private().start().await;
+    let browser = jo(&world).await;
+    world.minutes_pass(31);
+    let mut tab = browser.late();
+    // The renewal at replica B is under way: its page is answered late.
+    world.restarts(&mut tab);
+    let renewal = tab.visits("/").await.expect(200);
+    // The logout is at replica C, which knows nothing of it.
+    let mut browser = browser.late();
+    world.restarts(&mut browser);
+    browser.posts("/bff/logout").await.expect(200);
+    let before = browser.late();
+    // The answer of the renewal comes after that of the logout.
+    reaches(&renewal, &browser);
+    // And then one that the guest after the logout has asked for.
+    world.minutes_pass(6);
+    let page = before.visits(&controller("Home-Show")).await.expect(200);
+    reaches(&page, &browser);
+    world.restarts(&mut browser);
+    browser.visits("/").await.expect(200);
+    let view = browser.calls("/bff/session").await.expect(200).json();
+    assert_eq!(view["customer_type"], "guest", "{view}; {:?}", page.set_cookies());
 }

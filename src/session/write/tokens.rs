@@ -17,6 +17,7 @@ impl Before<'_> {
                 self.delete(&entry.name, leaving, changes);
             }
             changes.memory = changes.memory.without_tokens();
+            self.delete(&self.names.registered_seal, leaving, changes);
         }
         let in_use = *change == TokenChange::Keep && self.names.access == self.names.hand_off;
         if !in_use {
@@ -60,6 +61,9 @@ impl Before<'_> {
                 Some(value) => changes.set(&entry.name, &value, life),
                 None => self.delete(&entry.name, leaving, changes),
             }
+        }
+        if kind == CustomerType::Guest {
+            self.delete(&self.names.registered_seal, leaving, changes);
         }
     }
 

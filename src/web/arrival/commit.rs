@@ -74,16 +74,17 @@ impl Arrival {
     /// Adds our sealed cookies to the changes, as far as there is anything new in them.
     pub(super) fn seal(&self, changes: &mut Changes) {
         let (names, id, now) = (&self.site.names, &self.site.config.id, self.site.clock.now());
-        let seal = |name: &str, memory| self.site.seal.seal(name, id, memory, clock::random());
         if changes.memory == self.memory {
             return;
         }
         let registered = changes.memory.of_registered();
-        if registered != self.registered {
-            let sealed = registered.as_ref().map(|own| seal(&names.registered_seal, own));
-            changes.seal_registered(names, sealed.as_deref(), now);
+        if let Some(own) = &registered
+            && registered != self.memory.of_registered()
+        {
+            let sealed = self.site.seal.seal(&names.registered_seal, id, own, clock::random());
+            changes.seal_registered(names, &sealed, now);
         }
-        let sealed = seal(&names.memory, &changes.memory);
+        let sealed = self.site.seal.seal(&names.memory, id, &changes.memory, clock::random());
         changes.remember(names, &sealed, now);
     }
 

@@ -27,7 +27,7 @@ pub(in crate::web) fn judged_at_sight<'h>(
     let cookies = headers.iter().map(HeaderValue::as_bytes);
     let mut presented = Presented::read(cookies, &site.names);
     let now = site.clock.monotonic();
-    let memory = without_logged_out(sealed(&presented, site).memory, site, now);
+    let memory = without_logged_out(sealed(&presented, site), site, now);
     let live = |tag| is_live(site, tag, now);
     ownership::sift(&mut presented, &memory, site.layout, &site.names, live);
     ownership::sift_unverified(&mut presented, &memory, site.layout);
@@ -40,28 +40,24 @@ pub(in crate::web) fn judged_at_sight<'h>(
     judged(headers, site, &presented, &memory)
 }
 
-/// What our own cookies say.
-pub(super) struct Sealed {
-    pub(super) memory: Memory,
-    /// The seal of a registered shopper's tokens, whether it counts or not.
-    pub(super) registered: Option<Memory>,
-}
-
-/// A registered shopper's seal counts where its refresh token is presented, whatever a response about
-/// another shopper has written into the common one since.
-pub(super) fn sealed(presented: &Presented, site: &Site) -> Sealed {
+/// What our own cookies say. A registered shopper's seal counts where its refresh token is presented,
+/// whatever a response about another shopper has written into the common one since; but not what that
+/// one says has been logged out.
+pub(super) fn sealed(presented: &Presented, site: &Site) -> Memory {
     let id = &site.config.id;
     let memory = presented.memory.as_deref().unwrap_or_default();
     let memory = site.seal.open(&site.names.memory, id, memory);
     let registered = presented.registered_seal.as_deref();
     let registered = registered.map(|value| site.seal.open(&site.names.registered_seal, id, value));
-    let counts = |own: &&Memory| {
+    let counts = |own: &Memory| {
         let ours = |token: &RefreshToken| own.refresh == Some(token.tag());
-        own.refresh != memory.refresh && presented.registered_refresh.iter().any(ours)
+        own.refresh != memory.refresh
+            && presented.registered_refresh.iter().any(ours)
+            && !own.vouched().any(|tag| memory.logged_out.has(tag))
     };
-    match registered.as_ref().filter(counts) {
-        Some(own) => Sealed { memory: memory.restored(own.clone()), registered },
-        None => Sealed { memory, registered },
+    match registered.filter(counts) {
+        Some(own) => memory.restored(own),
+        None => memory,
     }
 }
 

@@ -17,8 +17,6 @@ use crate::site::Site;
 /// browser has never had that answer, and begins anew.
 const LATE: Duration = Duration::from_secs(60);
 
-/// A second logout within this time after the first is a second click on the same button.
-const DOUBLE: Duration = Duration::from_secs(5);
 /// By then the browser has the answer to its login, or will never have it.
 const FRESH: Duration = Duration::from_secs(30);
 
@@ -167,11 +165,6 @@ fn logged_out(site: &Site, tag: Tag, now: Instant) -> Option<Instant> {
 /// Whether a moment of logout is so recent that the browser may not have its answer yet.
 pub(super) fn is_recent(at: Instant, now: Instant) -> bool {
     now.saturating_duration_since(at) < LATE
-}
-
-/// Whether a logout now would only repeat the one of that moment.
-pub(super) fn is_double(at: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(at) < DOUBLE
 }
 
 /// Whether a moment of login is so recent that the browser may not have its answer yet.

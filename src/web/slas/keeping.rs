@@ -64,9 +64,6 @@ impl Facade {
 
     /// Signs out here, whatever SLAS says; no guest follows, because heads begin their own.
     pub(super) async fn leave(&mut self, message: &Message) -> Result<Response, Problem> {
-        if self.arrival.has_just_left() {
-            return Ok(answer::signed_out());
-        }
         let all_devices = message.get("hint") == Some("all-sessions");
         self.arrival.retire(Reason::LoggedOut);
         self.arrival.catch_up().await;
