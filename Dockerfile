@@ -5,7 +5,7 @@ WORKDIR /src
 # Dependencies first: they change less often than the code, and stay in this layer.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src benches && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
- && for bench in decide footprint streaming load; do echo 'fn main() {}' > benches/$bench.rs; done \
+ && for bench in decide footprint streaming load logouts; do echo 'fn main() {}' > benches/$bench.rs; done \
  && cargo build --locked --release --no-default-features \
  && rm -rf src benches
 COPY src src

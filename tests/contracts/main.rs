@@ -4,6 +4,7 @@
 
 mod cli;
 mod config;
+mod image;
 mod keys;
 mod layering;
 mod logs;
