@@ -73,7 +73,7 @@ pub(super) fn refreshed(mut journey: Journey, kind: CustomerType, answer: Refres
             lose(journey, kind)
         }
         RefreshAnswer::Granted(grant) => {
-            // Of several registered ones only some were refused.
+            // What stood in for the refused token may be a registered shopper's after all.
             journey.session_expired &= grant.claims.customer.kind == CustomerType::Guest;
             journey.tokens = Tokens::Renewed(grant);
             bridge::settle(journey)

@@ -1,6 +1,7 @@
 //! Who the shopper is where responses cross, replicas know nothing of each other, and somebody plants
 //! cookies all the while.
 
+use std::future::IntoFuture as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -373,6 +374,30 @@ async fn kind_49_a_logout_on_one_device_is_none_on_another_with_the_same_usid() 
         phone.posts("/bff/logout").await.expect(200);
         let view = desk.calls("/bff/session").await.expect(200).json();
         assert_eq!(view["customer_type"], "registered", "{setup}");
+    }
+}
+
+#[tokio::test]
+async fn kind_49_nor_does_it_take_the_tokens_that_the_other_device_is_renewing() {
+    for setup in Setup::clients() {
+        let world = setup.clone().start().await;
+        let phone = guest(&world).await;
+        let desk = phone.copy();
+        phone.logs_in(JO).await.expect(200);
+        world.minutes_pass(1);
+        desk.logs_in(JO).await.expect(200);
+        world.minutes_pass(60);
+        let slow = Fault::DelayAfter(Duration::from_millis(300));
+        world.control().forget_calls();
+        world.control().fault(Operation::HeadPage, slow, 1);
+        let page = tokio::spawn(desk.visits("/").into_future());
+        world.receives(Operation::HeadPage, 1).await;
+        phone.posts("/bff/logout").await.expect(200);
+        page.await.expect("no panic").expect(200);
+        // Longer than a successor is remembered.
+        world.minutes_pass(2);
+        desk.visits("/").await.expect(200);
+        desk.is_registered(JO.0, setup.bridges_at_landing());
     }
 }
 

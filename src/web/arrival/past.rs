@@ -120,18 +120,21 @@ impl Arrival {
     /// Whether what this request presents, or has been granted, was revoked since it arrived.
     pub(super) fn is_replaced(&self, change: &TokenChange) -> bool {
         let (revocations, now) = (&self.site.revocations, self.site.clock.monotonic());
-        let since = self.arrived;
         let granted = match change {
             TokenChange::Set(grant) => Some(grant),
             TokenChange::Keep | TokenChange::Drop => None,
         };
-        let tags = granted.map(|grant| grant.tags()).unwrap_or_default();
+        let lineage = self.memory.session.as_ref().map(|session| session.lineage);
+        let granted_tags = granted.map(|grant| grant.tags()).unwrap_or_default();
+        let tags: Vec<Tag> = granted_tags.into_iter().chain(lineage).collect();
+        // Two devices of a shopper may have one `usid`: where our seal names a lineage, that decides.
         let ended = |claims: &Claims| {
             let (usid, issued) = (claims.usid.tag(), claims.issued_at);
-            revocations.session_ended(usid, issued, now).is_some_and(|at| at >= since)
+            let at = revocations.session_ended(usid, issued, now);
+            lineage.is_none() && at.is_some_and(|at| at >= self.arrived)
         };
-        revocations.any_since(&self.chosen, since, now)
-            || revocations.any_since(&tags, since, now)
+        revocations.any_since(&self.chosen, self.arrived, now)
+            || revocations.any_since(&tags, self.arrived, now)
             || granted.is_some_and(|grant| ended(&grant.claims))
             || self.claims().is_some_and(ended)
     }
