@@ -8,15 +8,15 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use moka::sync::Cache;
 
+use tandem::access_token::Claims;
+use tandem::cookies::facts::{self, Surroundings};
+use tandem::cookies::ownership::{self, Layout};
+use tandem::cookies::profiles::CookieNames;
+use tandem::cookies::request_cookies::Presented;
+use tandem::cookies::sealed_state::{DwMemory, KeyRing, Memory};
 use tandem::flow::{self, BridgeMode, BridgeTime, Intent, Outcome, Policy, Step};
 use tandem::ids::{AccessToken, CustomerId, Dwsid, RefreshToken, SiteId, Tag, Usid};
-use tandem::session::judge::{self, Surroundings};
-use tandem::session::memory::{DwMemory, KeyRing, Memory};
-use tandem::session::names::CookieNames;
-use tandem::session::ownership::{self, Layout};
-use tandem::session::read::Presented;
-use tandem::session::token::Claims;
-use tandem::session::{Customer, CustomerType};
+use tandem::model::{Customer, CustomerType};
 use tandem::timestamp::Timestamp;
 
 const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -87,11 +87,11 @@ impl Warm {
         let memory = self.seal.open(&self.names.memory, &self.site, sealed);
         let layout = Layout::default();
         ownership::sift(&mut presented, &memory, layout, &self.names, |_| true);
-        let verdict = judge::access_token(&presented, &memory)
+        let verdict = facts::access_token(&presented, &memory)
             .and_then(|token| Some((token.clone(), self.verdicts.get(&token.tag())?)));
         let access =
-            verdict.map_or(flow::Access::None, |(token, claims)| judge::access(token, claims, NOW));
-        let facts = judge::facts(&presented, &memory, access, POLICY, Surroundings::default(), NOW);
+            verdict.map_or(flow::Access::None, |(token, claims)| facts::access(token, claims, NOW));
+        let facts = facts::facts(&presented, &memory, access, POLICY, Surroundings::default(), NOW);
         flow::decide(facts, Intent::Head)
     }
 }

@@ -26,8 +26,8 @@ pub use parse::Origin;
 pub use routes::RouteConfig;
 pub use site::{BasketAction, EcomConfig, OcapiConfig, SessionConfig, Site, SlasConfig};
 
+use crate::cookies::sealed_state::{KeyRing, SHORTEST_SECRET};
 use crate::peer::TrustedProxies;
-use crate::session::memory::{KeyRing, SHORTEST_SECRET};
 use reader::{Report, Section};
 
 /// Everything the operator decided, checked.

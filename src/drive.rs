@@ -8,7 +8,7 @@ use crate::flow::{
     RefreshAsk, SignInAnswer, SignInAsk, Speaker, Step, Trouble,
 };
 use crate::ids::{Dwsid, RefreshToken, Tag};
-use crate::session::Grant;
+use crate::model::Grant;
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::flight::Source;

@@ -2,21 +2,24 @@
 //! shopper in step.
 //!
 //! A request meets the modules roughly in this order: `serve` accepts it, `web` routes it,
-//! `session` reads its cookies into facts, `flow` decides, `drive` asks `upstream` what the
-//! decision needs, `session::write` turns the outcome into cookies, and `proxy` carries the
+//! `cookies` reads its cookies into facts, `flow` decides, `drive` asks `upstream` what the
+//! decision needs, `cookies::set_cookie` turns the outcome into cookies, and `proxy` carries the
 //! request on. `ARCHITECTURE.md` tells who may use whom.
 
+pub mod access_token;
 pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod cookies;
 pub mod drive;
 mod expiring_map;
 pub mod facade;
 pub mod flow;
 pub mod ids;
 pub mod metrics;
+pub mod model;
 pub mod peer;
 pub mod problem;
 pub mod proxy;
@@ -25,7 +28,6 @@ pub mod route;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod serve;
-pub mod session;
 pub mod site;
 pub mod telemetry;
 pub mod timestamp;

@@ -3,16 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::access_token::Audience;
 use crate::clock::Clock;
 use crate::config::{self, Config, UpstreamLimits};
+use crate::cookies::ownership::{Layout, Writers};
+use crate::cookies::profiles::CookieNames;
+use crate::cookies::sealed_state::KeyRing;
 use crate::flow::{BridgeAnswer, BridgeMode, GuestAnswer, RefreshAnswer};
 use crate::ids::Tag;
 use crate::metrics::Metrics;
 use crate::revocations::{self, Revocations};
-use crate::session::memory::KeyRing;
-use crate::session::names::CookieNames;
-use crate::session::ownership::{Layout, Writers};
-use crate::session::token::Audience;
 use crate::upstream::allowance::{self, Allowance};
 use crate::upstream::flight::{self, Flights};
 use crate::upstream::http::{self, Sender};

@@ -3,7 +3,7 @@
 use super::parse::Origin;
 use super::reader::Section;
 use super::site::read_origins;
-use crate::session::names::Profile;
+use crate::cookies::profiles::Profile;
 
 /// Which cookies the browser gets.
 #[derive(Clone, Debug)]

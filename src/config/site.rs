@@ -11,10 +11,10 @@ use super::parse::{self, Origin};
 use super::read_networks;
 use super::reader::{Report, Section};
 use super::routes::{self, RouteConfig};
+use crate::access_token::Audience;
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
 use crate::peer::TrustedProxies;
-use crate::session::token::Audience;
 
 /// A site.
 #[derive(Clone, Debug)]

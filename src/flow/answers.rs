@@ -1,6 +1,6 @@
 //! What the outside may answer: one type per question.
 
-use crate::session::{Customer, DwCookies, Grant};
+use crate::model::{Customer, DwCookies, Grant};
 
 /// Why something could not be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

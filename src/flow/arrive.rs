@@ -6,7 +6,7 @@ use super::{
     Access, AdoptAnswer, BridgeMode, Cause, Dw, DwChange, Facts, GuestAnswer, Intent, Outcome,
     ProbeAnswer, RefreshAnswer, Speaker, Step, Trouble, bridge, guest_usid,
 };
-use crate::session::{Customer, CustomerType};
+use crate::model::{Customer, CustomerType};
 
 /// The `login_id` by which SLAS knows a guest.
 const GUEST_LOGIN: &str = "guest";

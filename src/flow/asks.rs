@@ -7,7 +7,7 @@ use super::{
     sign_out,
 };
 use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Tag, Usid};
-use crate::session::{Customer, CustomerType};
+use crate::model::{Customer, CustomerType};
 
 /// [`Step::Refresh`].
 #[derive(Clone, Debug, PartialEq, Eq)]

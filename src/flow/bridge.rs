@@ -6,7 +6,7 @@ use super::{
     BridgeAnswer, BridgeMode, BridgeTime, Cause, Dw, DwChange, Intent, Outcome, ProbeAnswer, Step,
     Trouble,
 };
-use crate::session::{Customer, DwCookies};
+use crate::model::{Customer, DwCookies};
 
 /// With good tokens in hand, brings the DW session in step with them.
 pub(super) fn settle(journey: Journey) -> Step {

@@ -3,7 +3,7 @@
 use super::asks::{AdoptAsk, DwProof};
 use super::journey::{Goal, Journey, Tokens};
 use super::{AdoptAnswer, Cause, Dw, DwChange, Facts, Outcome, Step, Trouble, bridge};
-use crate::session::CustomerType;
+use crate::model::CustomerType;
 
 /// A DW session that a caller claims for the browser.
 #[derive(Clone, Debug, PartialEq, Eq)]

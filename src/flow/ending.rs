@@ -2,7 +2,7 @@
 
 use super::Trouble;
 use crate::ids::Tag;
-use crate::session::{Customer, DwCookies, Grant};
+use crate::model::{Customer, DwCookies, Grant};
 
 /// How a journey ended: what to tell the caller, and what the browser shall hold from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::{
     AdoptAnswer, BridgeMode, Dw, DwChange, Facts, HeldDw, HeldRefresh, Outcome, ProbeAnswer,
     RefreshAnswer, Speaker, Step, sign_out,
 };
-use crate::session::{Customer, CustomerType, DwCookies, Grant};
+use crate::model::{Customer, CustomerType, DwCookies, Grant};
 
 /// What a response says about the shopper.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::{
     HeldRefresh, Intent, Outcome, RefreshAnswer, RefreshAsk, Speaker, Step, TokenChange,
 };
 use crate::ids::{AccessToken, Usid};
-use crate::session::{Customer, CustomerType, DwCookies, Grant};
+use crate::model::{Customer, CustomerType, DwCookies, Grant};
 
 /// What has been found out so far.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use super::journey::{Goal, Journey};
 use super::{BridgeMode, DwChange, Ending, Facts, Intent, Outcome, TokenChange};
-use crate::session::{CustomerType, Grant};
+use crate::model::{CustomerType, Grant};
 
 /// Nothing becomes of the browser's state.
 #[must_use]

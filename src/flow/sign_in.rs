@@ -11,7 +11,7 @@ use super::{
     Trouble, bridge,
 };
 use crate::ids::{AccessToken, CustomerId, Usid};
-use crate::session::CustomerType;
+use crate::model::CustomerType;
 
 pub(super) fn begin(facts: Facts, basket: GuestBasket) -> Step {
     let journey = Journey::new(facts, Goal::SignIn { basket, basket_lost: false });

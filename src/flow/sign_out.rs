@@ -5,7 +5,7 @@ use super::asks::SignOutAsk;
 use super::journey::{Goal, Journey, Tokens};
 use super::{DwChange, Ending, Facts, Outcome, RefreshAnswer, SignOutAnswer, Step, TokenChange};
 use crate::ids::{AccessToken, RefreshToken};
-use crate::session::CustomerType;
+use crate::model::CustomerType;
 
 pub(super) fn begin(facts: Facts, all_devices: bool) -> Step {
     // SLAS logout is for registered shoppers only; a guest has nothing there to revoke.

@@ -1,6 +1,6 @@
 //! Who says who the shopper is.
 
-use crate::session::Customer;
+use crate::model::Customer;
 
 /// Who says who the shopper is. What may follow from it depends on who says it: promise 19.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -8,9 +8,10 @@ use serde::Deserialize;
 use super::CallContext;
 use super::http::{CallError, Operation, Reply, Sender, secret_header};
 use crate::config::OcapiConfig;
+use crate::cookies::dw_cookies;
 use crate::flow::{BridgeAnswer, Cause, HeldDw, ProbeAnswer, Trouble};
 use crate::ids::{AccessToken, CustomerId, SiteId};
-use crate::session::{Customer, CustomerType, dw};
+use crate::model::{Customer, CustomerType};
 
 /// OCAPI of one site.
 #[derive(Clone)]
@@ -56,7 +57,7 @@ impl Ocapi {
             .header(AUTHORIZATION, secret_header(&bearer))
             .header(CONTENT_LENGTH, 0);
         match self.sender.send(operation, request).await {
-            Ok(reply) if reply.status.is_success() => match dw::read(&reply.headers) {
+            Ok(reply) if reply.status.is_success() => match dw_cookies::read(&reply.headers) {
                 Some(cookies) => BridgeAnswer::Bridged(cookies),
                 None => BridgeAnswer::Unavailable(odd("sessions", "no single dwsid")),
             },

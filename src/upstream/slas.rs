@@ -21,7 +21,7 @@ use super::http::{CallError, Operation, Reply, Sender, secret_header};
 use crate::clock::{self, Clock};
 use crate::config::SlasConfig;
 use crate::flow::{Cause, Trouble};
-use crate::session::Grant;
+use crate::model::Grant;
 use pkce::Pkce;
 pub use relay::{Proof, Relay, RelayBody};
 pub use wire::Jwk;

@@ -22,21 +22,21 @@ use self::onward::sealed;
 use self::past::{chosen, is_fresh, is_live, late_since, revoked, tags, without_logged_out};
 use self::strays::Strays;
 use super::notes::{Notes, RequestId};
+use crate::access_token::Claims;
 use crate::app::App;
+use crate::cookies::facts::{self, Surroundings};
+use crate::cookies::ownership;
+use crate::cookies::preview::Frame;
+use crate::cookies::request_cookies::{Handed, Presented};
+use crate::cookies::sealed_state::Memory;
+use crate::cookies::set_cookie::Changes;
 use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
 use crate::flow::{self, Access, Dw, Ending, Facts, HeldAccess, Intent, TokenChange};
 use crate::ids::{DwSignature, Dwsid, Tag};
+use crate::model::Customer;
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::revocations::Reason;
-use crate::session::Customer;
-use crate::session::frame::Frame;
-use crate::session::judge::{self, Surroundings};
-use crate::session::memory::Memory;
-use crate::session::ownership;
-use crate::session::read::{Handed, Presented};
-use crate::session::token::Claims;
-use crate::session::write::Changes;
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
@@ -220,7 +220,7 @@ impl Arrival {
         };
         let policy = self.site.config.policy;
         let now = self.site.clock.now();
-        judge::facts(&self.presented, &self.memory, self.access.clone(), policy, surroundings, now)
+        facts::facts(&self.presented, &self.memory, self.access.clone(), policy, surroundings, now)
     }
 
     /// Decides, asks, and works out what changes in the browser.

@@ -26,12 +26,12 @@ use super::hop::Hop;
 use super::visit::{Visit, is_crawler, is_navigation, is_reading};
 use super::{api, routed, slas};
 use crate::app::App;
+use crate::cookies::set_cookie::Changes;
 use crate::flow::{HeldAccess, Intent, TokenChange};
+use crate::model::CustomerType;
 use crate::problem::Problem;
 use crate::proxy::websocket;
 use crate::route::{Kind, Route, TokenNeed};
-use crate::session::CustomerType;
-use crate::session::write::Changes;
 use crate::site::Site;
 
 /// In the query of a page for a browser that keeps no cookies: it gets the page without a session.

@@ -14,9 +14,9 @@ use super::guard::local_path;
 use super::view::SessionView;
 use crate::flow::{BridgeMode, DwClaim, DwProof, Outcome};
 use crate::ids::{DwSignature, Dwsid};
+use crate::model::CustomerType;
 use crate::problem::Problem;
 use crate::revocations::Reason;
-use crate::session::CustomerType;
 
 /// The longest login of SLAS, in octets.
 const LONGEST_LOGIN: usize = 256;

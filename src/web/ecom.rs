@@ -8,10 +8,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::arrival::Travelled;
 use super::hop::{Hop, filter};
 use super::visit::{Visit, is_reading};
+use crate::cookies::profiles::DWSID;
 use crate::flow::{Cause, DwChange, Intent, Trouble};
+use crate::model::CustomerType;
 use crate::problem::{Problem, wants_page};
-use crate::session::CustomerType;
-use crate::session::names::DWSID;
 
 impl Hop {
     pub(super) async fn to_ecom(&self, visit: Visit, body: Body) -> Result<Response, Problem> {

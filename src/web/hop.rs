@@ -19,15 +19,15 @@ use super::notes::RequestId;
 use super::visit::Visit;
 use crate::app::App;
 use crate::config::Origin;
+use crate::cookies::profiles::{DWSID, is_dw_companion};
+use crate::cookies::request_cookies::pair_of;
+use crate::cookies::set_cookie::Changes;
 use crate::flow::Intent;
+use crate::model::CustomerType;
 use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed, readings};
-use crate::session::CustomerType;
-use crate::session::names::{DWSID, is_dw_companion};
-use crate::session::read::pair_of;
-use crate::session::write::Changes;
 use crate::site::Site;
 
 /// One request on its way through.

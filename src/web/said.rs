@@ -5,15 +5,15 @@ use http::StatusCode;
 
 use super::arrival::Travelled;
 use super::hop::{Hop, below_prefix};
+use crate::cookies::request_cookies::Handed;
+use crate::cookies::response_cookies::{Offer, OfferedRefresh};
 use crate::flow::{
     DwChange, EcomPage, EcomSays, Ending, HandOver, HeldRefresh, Outcome, Speaker, TokenChange,
 };
 use crate::ids::AccessToken;
+use crate::model::{DwCookies, Extras, Grant, RefreshGrant};
 use crate::problem::Problem;
 use crate::route::Kind;
-use crate::session::offer::{Offer, OfferedRefresh};
-use crate::session::read::Handed;
-use crate::session::{DwCookies, Extras, Grant, RefreshGrant};
 
 /// A refresh token whose cookie ends with the browser is remembered for so long, in seconds.
 const UNTIL_CLOSED: i64 = 24 * 60 * 60;

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::arrival::{Arrival, Travelled};
+use crate::access_token::Claims;
+use crate::cookies::facts;
+use crate::cookies::sealed_state::Memory;
 use crate::flow::{Access, Dw, DwChange, TokenChange};
-use crate::session::memory::Memory;
-use crate::session::token::Claims;
-use crate::session::{CustomerType, judge};
+use crate::model::CustomerType;
 use crate::site::Site;
 
 /// Who the shopper is, and how long that holds.
@@ -77,7 +78,7 @@ impl SessionView {
                 .filter(|left| claims.is_some() && *left > 0),
             dw_session,
             dnt: dnt.or(claims.and_then(|claims| claims.dnt)),
-            session_expired: expired.is_some_and(|at| now.since(at) < judge::EXPIRED_NOTICE),
+            session_expired: expired.is_some_and(|at| now.since(at) < facts::EXPIRED_NOTICE),
         }
     }
 }

@@ -3,8 +3,8 @@
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, Method};
 
+use crate::cookies::preview;
 use crate::route::{Kind, Route, TokenNeed};
-use crate::session::frame;
 
 /// How a request must be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(super) struct Quietness<'a> {
 
 /// Whether a trusted preview shows the page in a frame of its own.
 fn is_framed(headers: &HeaderMap, site: &Quietness<'_>) -> bool {
-    frame::opener(headers, site.preview_parents).is_some()
+    preview::opener(headers, site.preview_parents).is_some()
 }
 
 /// Whether the method only reads, and may therefore be repeated.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tandem::clock::Clock;
 use tandem::flow::{BridgeAnswer, Cause, HeldDw, ProbeAnswer, Trouble};
 use tandem::ids::{AccessToken, DwValue, Dwsid};
-use tandem::session::CustomerType;
+use tandem::model::CustomerType;
 use tandem::upstream::CallContext;
 use wiremock::ResponseTemplate;
 

@@ -5,7 +5,7 @@ use tandem::flow::{
     Speaker, Step,
 };
 use tandem::ids::{CustomerId, DwSignature, Dwsid, RefreshToken, Usid};
-use tandem::session::{Customer, CustomerType};
+use tandem::model::{Customer, CustomerType};
 use tandem::upstream::slas::Credentials;
 
 use crate::support::{ORGANIZATION, USID};

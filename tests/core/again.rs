@@ -1,11 +1,11 @@
 //! The next request: what one journey makes, the next finds, so that there is no loop and no
 //! call is made twice.
 
+use tandem::cookies::set_cookie::Before;
 use tandem::flow::{
     Access, BridgeMode, Dw, DwChange, Ending, HeldAccess, Intent, Outcome, ProbeAnswer,
     RefreshAnswer, Step, TokenChange, decide,
 };
-use tandem::session::write::Before;
 
 use crate::answers::Answers;
 use crate::browser::{Browser, names, now};

@@ -5,7 +5,7 @@ use tandem::flow::{
     SignInAnswer, SignOutAnswer, Trouble,
 };
 use tandem::ids::{DwValue, Dwsid};
-use tandem::session::{Customer, DwCompanion, DwCookies, Extras, Grant, RefreshGrant};
+use tandem::model::{Customer, DwCompanion, DwCookies, Extras, Grant, RefreshGrant};
 
 use crate::facts::{self, FRESH, Guest, Registered};
 

@@ -4,7 +4,7 @@ use tandem::flow::{
     AdoptAnswer, BridgeMode, DwChange, DwClaim, DwProof, Intent, Outcome, Step, TokenChange,
     bridge_over,
 };
-use tandem::session::CustomerType;
+use tandem::model::CustomerType;
 
 use crate::answers::Answers;
 use crate::facts::{Guest, Registered, Start, signature, starts};

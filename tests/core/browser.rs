@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use cookie::Cookie;
 use http::HeaderValue;
+use tandem::access_token::Claims;
+use tandem::cookies::facts::{self, DW_HARD, DW_IDLE, Surroundings};
+use tandem::cookies::ownership::Layout;
+use tandem::cookies::profiles::CookieNames;
+use tandem::cookies::request_cookies::Presented;
+use tandem::cookies::sealed_state::{DwMemory, Memory};
 use tandem::flow::{Access, Dw, Facts, HeldDw};
 use tandem::ids::{AccessToken, SiteId};
-use tandem::session::Customer;
-use tandem::session::judge::{self, DW_HARD, DW_IDLE, Surroundings};
-use tandem::session::memory::{DwMemory, Memory};
-use tandem::session::names::CookieNames;
-use tandem::session::ownership::Layout;
-use tandem::session::read::Presented;
-use tandem::session::token::Claims;
+use tandem::model::Customer;
 use tandem::timestamp::Timestamp;
 
 use crate::facts::{NOW, Start};
@@ -99,17 +99,17 @@ impl Browser {
     /// What the judge makes of it.
     pub(crate) fn facts(&self, like: &Facts, retired: bool) -> Facts {
         let presented = self.jar.read();
-        let picked = judge::access_token(&presented, &self.memory);
+        let picked = facts::access_token(&presented, &self.memory);
         let known = self.access.clone().filter(|(token, _)| picked == Some(token));
         let access =
-            known.map_or(Access::None, |(token, claims)| judge::access(token, claims, now()));
+            known.map_or(Access::None, |(token, claims)| facts::access(token, claims, now()));
         let surroundings = Surroundings {
             signature: like.signature.clone(),
             guest_adoption_retired: retired,
             fronts_ecom: false,
             layout: Layout::default(),
         };
-        judge::facts(&presented, &self.memory, access, like.policy, surroundings, now())
+        facts::facts(&presented, &self.memory, access, like.policy, surroundings, now())
     }
 }
 

@@ -6,7 +6,7 @@ use tandem::flow::{
     Access, BridgeMode, Dw, DwChange, EcomPage, EcomSays, HandOver, Intent, Outcome, ProbeAnswer,
     Speaker, TokenChange, heed,
 };
-use tandem::session::{Customer, Grant};
+use tandem::model::{Customer, Grant};
 use tandem::timestamp::Timestamp;
 
 use crate::answers::{Answers, dw_cookies, granted, without_refresh};

@@ -5,7 +5,7 @@ use tandem::flow::{
 };
 use tandem::flow::{DwChange, HeldRefresh, RefreshAnswer, RefreshAsk, TokenChange, decide};
 use tandem::ids::AccessToken;
-use tandem::session::Customer;
+use tandem::model::Customer;
 
 use crate::answers::Answers;
 use crate::facts::{ARRIVALS, Guest, MODES, Registered, SIGN_INS, SIGN_OUTS, Start};

@@ -4,18 +4,18 @@
 use cookie_store::CookieStore;
 use proptest::prelude::*;
 use proptest::sample::select;
+use tandem::cookies::facts::{self, Surroundings};
+use tandem::cookies::ownership::{self, Layout, Writers};
+use tandem::cookies::profiles::CookieNames;
+use tandem::cookies::request_cookies::Presented;
+use tandem::cookies::sealed_state::{KeyRing, Memory};
+use tandem::cookies::set_cookie::{Before, Sweep};
 use tandem::flow::{
     Access, BridgeMode, BridgeTime, DwChange, Ending, GuestBasket, HeldAccess, Intent, Outcome,
     Policy, TokenChange, decide,
 };
 use tandem::ids::{AccessToken, Dwsid, RefreshToken, Tag};
-use tandem::session::Customer;
-use tandem::session::judge::{self, Surroundings};
-use tandem::session::memory::{KeyRing, Memory};
-use tandem::session::names::CookieNames;
-use tandem::session::ownership::{self, Layout, Writers};
-use tandem::session::read::Presented;
-use tandem::session::write::{Before, Sweep};
+use tandem::model::Customer;
 use tandem::timestamp::Timestamp;
 use url::Url;
 
@@ -89,7 +89,7 @@ impl World {
         let mut platform = Platform::new(mode, NOW);
         let account = platform.grant("other-shopper");
         let guest = platform.grant("other-guest");
-        let token = |refresh: &Option<tandem::session::RefreshGrant>| {
+        let token = |refresh: &Option<tandem::model::RefreshGrant>| {
             refresh.as_ref().expect("a refresh token").token.expose().to_owned()
         };
         let planted = [
@@ -141,13 +141,13 @@ impl World {
     }
 
     fn access(&self, presented: &mut Presented, memory: &Memory) -> Access {
-        let token = judge::access_token(presented, memory).cloned();
+        let token = facts::access_token(presented, memory).cloned();
         let known = token.and_then(|token| Some((token.clone(), self.platform.verify(&token)?)));
         match known {
             Some((token, claims))
                 if ownership::is_own(&token, &claims, presented, memory, self.writers) =>
             {
-                judge::access(token, claims, self.now())
+                facts::access(token, claims, self.now())
             }
             _ => {
                 presented.access.clear();
@@ -166,7 +166,7 @@ impl World {
         };
         let (presented, memory) = (&request.presented, &request.memory);
         let access = request.access.clone();
-        let facts = judge::facts(presented, memory, access, self.policy, surroundings, self.now());
+        let facts = facts::facts(presented, memory, access, self.policy, surroundings, self.now());
         let ending = self.platform.answer(decide(facts, intent));
         self.respond(&request, &ending, path);
         ending

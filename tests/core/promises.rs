@@ -5,7 +5,7 @@ use tandem::flow::{
     BridgeAnswer, BridgeMode, Dw, DwChange, GuestAnswer, Intent, Outcome, ProbeAnswer,
     RefreshAnswer, TokenChange,
 };
-use tandem::session::Customer;
+use tandem::model::Customer;
 
 use crate::facts::{ARRIVALS, Guest, Registered, SIGN_INS, SIGN_OUTS, Start, starts};
 use crate::walk::{Asked, Path, walk_all};

@@ -1,7 +1,7 @@
 //! Tokens that a head fetched by itself: whatever the browser held before, nobody is split.
 
 use tandem::flow::{BridgeMode, Dw, DwChange, Outcome, TokenChange, receive};
-use tandem::session::Customer;
+use tandem::model::Customer;
 
 use crate::answers::{dw_cookies, granted};
 use crate::facts::{ARRIVALS, Registered, guest, other_guest, other_shopper, shopper, starts};

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use tandem::flow::{
     AdoptAnswer, BridgeMode, BridgeTime, Dw, Facts, GuestAnswer, GuestBasket, Intent, RefreshAnswer,
 };
-use tandem::session::Customer;
+use tandem::model::Customer;
 
 use crate::answers::Answers;
 use crate::facts::{

@@ -4,10 +4,10 @@
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use tandem::cookies::sealed_state::{DwMemory, Memory};
 use tandem::flow::{DwChange, Ending, Outcome, TokenChange};
 use tandem::ids::{Dwsid, RefreshToken};
-use tandem::session::memory::{DwMemory, Memory};
-use tandem::session::{Customer, DwCookies, Grant, RefreshGrant};
+use tandem::model::{Customer, DwCookies, Grant, RefreshGrant};
 
 use crate::answers::{TROUBLES, dw_cookies, granted};
 use crate::browser::{Jar, now};

@@ -7,7 +7,7 @@ use tandem::flow::{
     PeekBasketAsk, ProbeAnswer, ProbeAsk, RefreshAnswer, RefreshAsk, SignInAnswer, SignInAsk,
     SignOutAnswer, SignOutAsk, Step, TransferBasketAsk, decide,
 };
-use tandem::session::Grant;
+use tandem::model::Grant;
 
 use crate::answers::Answers;
 use crate::facts::Start;

@@ -7,7 +7,7 @@ use tandem::flow::{
     Ending, Facts, GuestAnswer, GuestBasket, Intent, Outcome, ProbeAnswer, RefreshAnswer,
     SignInAnswer, SignOutAnswer, TokenChange, Trouble,
 };
-use tandem::session::{Customer, Grant};
+use tandem::model::{Customer, Grant};
 
 use crate::facts::{Guest, Start};
 use crate::walk::{Asked, Path};

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use cookie::{Cookie, SameSite};
 use proptest::prelude::*;
+use tandem::cookies::logged_out::LoggedOut;
+use tandem::cookies::sealed_state::{DwMemory, KeyRing, Memory, SlasSession};
+use tandem::cookies::set_cookie::{Before, Changes};
 use tandem::flow::{Ending, HeldAccess, TokenChange};
 use tandem::ids::{AccessToken, CustomerId, RefreshToken, SiteId};
-use tandem::session::logged_out::LoggedOut;
-use tandem::session::memory::{DwMemory, KeyRing, Memory, SlasSession};
-use tandem::session::write::{Before, Changes};
-use tandem::session::{Customer, Grant};
+use tandem::model::{Customer, Grant};
 
 use crate::browser::{Jar, names, now, site};
 use crate::facts::{FRESH, Registered, claims, guest};

@@ -8,7 +8,7 @@ use crate::flow::{
     AdoptAnswer, AdoptAsk, DwProof, GuestAnswer, RefreshAnswer, SignInAnswer, SignOutAnswer,
 };
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Usid};
-use crate::session::{CustomerType, Grant};
+use crate::model::{CustomerType, Grant};
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use secrecy::ExposeSecret as _;

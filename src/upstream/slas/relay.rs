@@ -8,7 +8,7 @@ use reqwest::RequestBuilder;
 use super::{CallContext, Operation, Slas, secret_header, wire};
 use crate::flow::Trouble;
 use crate::ids::AccessToken;
-use crate::session::Grant;
+use crate::model::Grant;
 use crate::upstream::http::{CallError, Reply};
 
 /// One call to make. It does not print: its parameters are codes, tokens and passwords.

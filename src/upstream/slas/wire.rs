@@ -10,10 +10,11 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{SlasError, SlasResult};
+use crate::access_token::{self, Audience};
+use crate::cookies::dw_cookies;
 use crate::flow::{Cause, Trouble};
 use crate::ids::{AccessToken, IdToken, RefreshToken, Usid, Word};
-use crate::session::token::{self, Audience};
-use crate::session::{Extras, Grant, RefreshGrant, dw};
+use crate::model::{Extras, Grant, RefreshGrant};
 use crate::timestamp::Timestamp;
 use crate::upstream::http::Reply;
 
@@ -43,8 +44,8 @@ pub(super) fn grant(
     let answer: TokenResponse =
         serde_json::from_slice(&reply.body).map_err(|_| "tokens that are not as specified")?;
     let access = AccessToken::parse(&answer.access_token).ok_or("no usable access token")?;
-    let claims =
-        token::read_issued(&access, audience).map_err(|_| "an access token that is not for us")?;
+    let claims = access_token::read_issued(&access, audience)
+        .map_err(|_| "an access token that is not for us")?;
     if answer.expires_in <= 0 || claims.expires_at <= now {
         return Err("an access token that is already dead");
     }
@@ -53,7 +54,7 @@ pub(super) fn grant(
         id_token: answer.id_token.as_deref().and_then(present).and_then(IdToken::parse),
         encoded_user_id: answer.enc_user_id.as_deref().and_then(present).and_then(Word::parse),
     };
-    Ok(Grant { access, claims, refresh, dw: dw::read(&reply.headers), extras })
+    Ok(Grant { access, claims, refresh, dw: dw_cookies::read(&reply.headers), extras })
 }
 
 fn refresh(answer: &TokenResponse) -> Result<Option<RefreshGrant>, &'static str> {

@@ -6,13 +6,13 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue};
 
 use super::{Call, Upload, answer};
+use crate::cookies::profiles::{DWSID, is_dw_companion};
+use crate::cookies::request_cookies::{pair_of, pairs_in};
 use crate::flow::DwChange;
 use crate::ids::Dwsid;
 use crate::problem::Problem;
 use crate::proxy::Outgoing;
 use crate::route::Kind;
-use crate::session::names::{DWSID, is_dw_companion};
-use crate::session::read::{pair_of, pairs_in};
 use crate::site::Site;
 use crate::web::arrival::{Arrival, Travelled};
 use crate::web::hop::{address_header, origin, shoppers_address};

@@ -1,14 +1,14 @@
 //! The way on from an ending, by what ECOM's answer has shown since.
 
 use super::{Arrival, Travelled};
+use crate::cookies::facts;
+use crate::cookies::response_cookies::OfferedRefresh;
 use crate::flow::{
     self, Access, Dw, DwChange, DwClaim, EcomSays, Ending, Facts, HeldDw, HeldRefresh, Intent,
     Outcome, Speaker, Step, TokenChange,
 };
 use crate::problem::Problem;
 use crate::revocations::Reason;
-use crate::session::judge;
-use crate::session::offer::OfferedRefresh;
 
 impl Arrival {
     /// As [`travel`](Self::travel), to ECOM, from where `before` ended: its DW session has turned
@@ -51,7 +51,7 @@ impl Arrival {
                 // Another request may have had a session made for the same tokens.
                 facts.bridged = self.site.bridges.remembered(&access.tag(), |_| ()).is_some();
                 let kind = claims.customer.kind;
-                facts.access = judge::access(access, claims, self.site.clock.now());
+                facts.access = facts::access(access, claims, self.site.clock.now());
                 facts.known = Some(grant.claims.customer.clone());
                 facts.fallbacks.clear();
                 if let Some(refresh) = &grant.refresh {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::{Arrival, Travelled};
+use crate::cookies::facts;
 use crate::drive::intent_word;
 use crate::flow::{self, Access, Intent};
-use crate::session::judge;
 
 /// Longest `Set-Cookie` that every gateway relays, in octets.
 const LONGEST: usize = 4000;
@@ -48,7 +48,7 @@ impl Arrival {
     /// A token that could not be recognised for want of its key can be the next time. Nobody waits
     /// for that.
     pub(in crate::web) fn learn_keys(&self) {
-        let token = judge::access_token(&self.presented, &self.memory);
+        let token = facts::access_token(&self.presented, &self.memory);
         if let (Access::None, Some(token)) = (&self.access, token.cloned()) {
             let site = Arc::clone(&self.site);
             tokio::spawn(async move { site.verifier.verify(&token, None).await });

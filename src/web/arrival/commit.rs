@@ -7,9 +7,9 @@ use http::header::{CACHE_CONTROL, SET_COOKIE};
 use super::strays::Strays;
 use super::{Arrival, Travelled};
 use crate::clock;
+use crate::cookies::set_cookie::{Before, Changes, Sweep};
 use crate::flow::{DwChange, Ending, Outcome, TokenChange};
 use crate::problem::Problem;
-use crate::session::write::{Before, Changes, Sweep};
 
 /// By these an upstream tells a cache before us more than `Cache-Control` does (RFC 9213 and its
 /// older relatives), so they would win over our `no-store`.

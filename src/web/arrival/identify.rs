@@ -3,16 +3,18 @@
 
 use super::past::{chosen, is_recent};
 use super::{Arrival, Keys};
+use crate::access_token::Claims;
+use crate::cookies::facts;
+use crate::cookies::ownership;
+use crate::cookies::request_cookies::Handed;
 use crate::flow::Access;
 use crate::ids::AccessToken;
-use crate::session::read::Handed;
-use crate::session::token::Claims;
-use crate::session::{CustomerType, judge, ownership};
+use crate::model::CustomerType;
 
 impl Arrival {
     /// Finds out who the shopper is, by the token in hand or by a newer one from ECOM.
     pub(super) async fn identify(&mut self, keys: Keys) {
-        let newer = judge::newer_hand_off(&self.presented, &self.memory, self.site.audience());
+        let newer = facts::newer_hand_off(&self.presented, &self.memory, self.site.audience());
         if let Some(token) = newer.cloned()
             && let Some(claims) = self.check(&token, keys).await
             && self.is_own(&token, &claims)
@@ -26,7 +28,7 @@ impl Arrival {
         if matches!(self.presented.handed, Some(Handed::Token(_))) {
             self.presented.handed = None;
         }
-        let Some(token) = judge::access_token(&self.presented, &self.memory).cloned() else {
+        let Some(token) = facts::access_token(&self.presented, &self.memory).cloned() else {
             return;
         };
         match self.check(&token, keys).await {
@@ -70,7 +72,7 @@ impl Arrival {
         let vouched = self.memory.access == Some(token.tag());
         let hashed = self.site.seal.log_id(claims.usid.as_str());
         self.notes.with(|noted| noted.session = Some(hashed));
-        self.access = match judge::access(token, claims, self.site.clock.now()) {
+        self.access = match facts::access(token, claims, self.site.clock.now()) {
             // By an expired token a guest is found again: only by one that we wrote here.
             Access::Expired(claims) if !vouched && claims.customer.kind == CustomerType::Guest => {
                 Access::None

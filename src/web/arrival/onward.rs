@@ -5,10 +5,12 @@ use http::header::GetAll;
 
 use super::Arrival;
 use super::past::{is_live, without_logged_out};
+use crate::access_token;
+use crate::cookies::facts;
+use crate::cookies::ownership;
+use crate::cookies::request_cookies::{Presented, pair_of, pairs_in};
+use crate::cookies::sealed_state::Memory;
 use crate::ids::{AccessToken, RefreshToken};
-use crate::session::memory::Memory;
-use crate::session::read::{Presented, pair_of, pairs_in};
-use crate::session::{judge, ownership, token};
 use crate::site::Site;
 
 impl Arrival {
@@ -33,7 +35,7 @@ pub(in crate::web) fn judged_at_sight<'h>(
     ownership::sift_unverified(&mut presented, &memory, site.layout);
     // No signature is checked here: what a token says can only take it away.
     let ended = |token: &AccessToken| {
-        let claims = token::read_issued(token, site.audience()).ok();
+        let claims = access_token::read_issued(token, site.audience()).ok();
         claims.is_some_and(|claims| site.revocations.has_ended(&claims, now))
     };
     presented.access.retain(|token| memory.access == Some(token.tag()) || !ended(token));
@@ -68,7 +70,7 @@ fn judged<'h>(
     memory: &Memory,
 ) -> Vec<&'h [u8]> {
     let judged = |pair: &&[u8]| match std::str::from_utf8(pair).ok().and_then(pair_of) {
-        Some(pair) => judge::is_judged(pair, &site.names, presented, memory),
+        Some(pair) => facts::is_judged(pair, &site.names, presented, memory),
         None => true,
     };
     let pairs = headers.iter().flat_map(|header| pairs_in(header.as_bytes()));

@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::Arrival;
+use crate::access_token::Claims;
+use crate::cookies::facts;
+use crate::cookies::request_cookies::Presented;
+use crate::cookies::sealed_state::Memory;
 use crate::flow::{Access, Ending, Outcome, RefreshAnswer, TokenChange};
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
+use crate::model::{CustomerType, Grant};
 use crate::revocations::Reason;
-use crate::session::memory::Memory;
-use crate::session::read::Presented;
-use crate::session::token::Claims;
-use crate::session::{CustomerType, Grant, judge};
 use crate::site::Site;
 
 /// A request that presents what was logged out less than this ago was on its way before the browser
@@ -25,7 +26,7 @@ impl Arrival {
     /// then its successor is what a logout must end.
     pub(in crate::web) async fn catch_up(&mut self) {
         let writers = self.site.layout.tokens;
-        let Some(held) = judge::refresh_token(&self.presented, &self.memory, writers) else {
+        let Some(held) = facts::refresh_token(&self.presented, &self.memory, writers) else {
             return;
         };
         let tag = held.token.tag();
@@ -45,7 +46,7 @@ impl Arrival {
             };
             *candidates = vec![refresh.token];
         }
-        self.access = judge::access(grant.access, grant.claims, self.site.clock.now());
+        self.access = facts::access(grant.access, grant.claims, self.site.clock.now());
     }
 
     /// Revokes the session of this request, and what a refresh of it has just brought.
@@ -147,8 +148,8 @@ pub(super) fn tags(presented: &Presented) -> Vec<Tag> {
 }
 
 pub(super) fn chosen(presented: &Presented, memory: &Memory, site: &Site) -> Vec<Tag> {
-    let access = judge::access_token(presented, memory).map(AccessToken::tag);
-    let refresh = judge::refresh_token(presented, memory, site.layout.tokens);
+    let access = facts::access_token(presented, memory).map(AccessToken::tag);
+    let refresh = facts::refresh_token(presented, memory, site.layout.tokens);
     let refresh = refresh.map(|held| held.token.tag());
     let slas: Vec<Tag> = access.into_iter().chain(refresh).collect();
     // Without SLAS credentials, it is by the DW session that the shopper is known.

@@ -7,8 +7,8 @@ use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::cookies::set_cookie::Changes;
 use crate::route::{Kind, Route};
-use crate::session::write::Changes;
 use crate::site::Site;
 use crate::web::api::{bearer, foreign_cookies};
 use crate::web::caller::own_authorization;

@@ -10,7 +10,7 @@ use crate::facade::body;
 use crate::facade::operations::Operation;
 use crate::flow::HeldAccess;
 use crate::ids::{IdToken, Word};
-use crate::session::Grant;
+use crate::model::Grant;
 use crate::upstream::http::Reply;
 
 /// Headers of SLAS that mean something to a head.

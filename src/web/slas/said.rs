@@ -7,8 +7,8 @@ use super::{Facade, refused};
 use crate::facade::operations::{Form, Operation};
 use crate::facade::parameters::{self, Fixed, Own, Said, judge, judge_json};
 use crate::flow::Access;
+use crate::model::CustomerType;
 use crate::problem::Problem;
-use crate::session::CustomerType;
 use crate::upstream::slas::RelayBody;
 
 /// What goes to SLAS.

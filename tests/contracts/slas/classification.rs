@@ -9,7 +9,7 @@ use tandem::flow::{
     AdoptAnswer, Cause, GuestAnswer, RefreshAnswer, SignInAnswer, SignOutAnswer, Trouble,
 };
 use tandem::ids::AccessToken;
-use tandem::session::{CustomerType, Grant};
+use tandem::model::{CustomerType, Grant};
 use tandem::site::Shared;
 use wiremock::ResponseTemplate;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tandem::flow::{AdoptAnswer, GuestAnswer, RefreshAnswer, SignInAnswer, SignOutAnswer};
 use tandem::ids::{AccessToken, Dwsid};
-use tandem::session::CustomerType;
+use tandem::model::CustomerType;
 use tandem::upstream::CallContext;
 
 use super::{adopt_ask, credentials, oauth, refresh_token, usid};

@@ -7,7 +7,7 @@
 use http::HeaderMap;
 use http::header::REFERER;
 
-use super::read::Presented;
+use super::request_cookies::Presented;
 
 /// Remembers in a partition whose frame it is (as pwa-kit-runtime names it).
 pub const MARKER: &str = "__Host-pwakit_preview_ctx";

@@ -1,26 +1,9 @@
-//! What a browser holds, as types.
-//!
-//! A request's cookies become [`Presented`](read::Presented); with our own sealed
-//! [`Memory`](memory::Memory) and the time they become [`Facts`](crate::flow::Facts)
-//! ([`judge`]); what the flow decides goes back to the browser through [`mod@write`], the only
-//! writer of `Set-Cookie`. Pure: no clock, no I/O, no async.
+//! The shopper, the tokens and the DW session, as types that every layer shares.
 
 use crate::ids::{AccessToken, CustomerId, DwValue, Dwsid, IdToken, RefreshToken, Tag, Word};
 use serde::{Deserialize, Serialize};
 
-pub mod dw;
-pub mod frame;
-pub mod judge;
-pub mod logged_out;
-pub mod memory;
-pub mod names;
-pub mod offer;
-pub mod ownership;
-pub mod read;
-pub mod token;
-pub mod write;
-
-use token::Claims;
+use crate::access_token::Claims;
 
 /// Whether a shopper has signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

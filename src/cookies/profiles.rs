@@ -3,9 +3,9 @@
 //! A profile is a set of cookies that some neighbour reads or writes beside us. `dwsid` and its
 //! companions are the same in all of them: the platform fixes their names.
 
-use super::CustomerType;
-use super::frame::MARKER;
+use super::preview::MARKER;
 use crate::ids::SiteId;
+use crate::model::CustomerType;
 
 /// A set of cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

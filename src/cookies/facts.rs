@@ -1,13 +1,13 @@
 //! What the browser presents + our memory of it + the time → the facts a decision needs.
 
-use super::CustomerType;
-use super::memory::{DwMemory, Memory};
-use super::names::{CookieNames, DWSID};
 use super::ownership::{self, Layout, Writers};
-use super::read::{Handed, PIECE, Presented};
-use super::token::{self, Audience, Claims};
+use super::profiles::{CookieNames, DWSID};
+use super::request_cookies::{Handed, PIECE, Presented};
+use super::sealed_state::{DwMemory, Memory};
+use crate::access_token::{self, Audience, Claims};
 use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy, Speaker};
 use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
+use crate::model::CustomerType;
 use crate::timestamp::Timestamp;
 
 /// A token with less life than this is refreshed early, in seconds (the margin of the shipped
@@ -71,7 +71,7 @@ pub fn newer_hand_off<'a>(
     audience: &Audience,
 ) -> Option<&'a AccessToken> {
     let Some(Handed::Token(handed)) = &presented.handed else { return None };
-    let issued = |token| token::read_issued(token, audience).map(|claims| claims.issued_at);
+    let issued = |token| access_token::read_issued(token, audience).map(|claims| claims.issued_at);
     let at = issued(handed).ok()?;
     let ours = access_token(presented, memory).and_then(|token| issued(token).ok());
     ours.is_none_or(|ours| ours < at).then_some(handed)

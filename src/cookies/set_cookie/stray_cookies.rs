@@ -8,9 +8,9 @@
 use http::HeaderValue;
 
 use super::{Before, Changes};
+use crate::cookies::profiles::DWSID;
+use crate::cookies::sealed_state::Memory;
 use crate::ids::{Dwsid, RefreshToken};
-use crate::session::memory::Memory;
-use crate::session::names::DWSID;
 use crate::timestamp::Timestamp;
 
 /// Seconds until the same is tried again: a cookie that comes back with every page must not cost

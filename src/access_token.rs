@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 
-use super::{Customer, CustomerType};
 use crate::ids::{AccessToken, CustomerId, Usid, Word};
+use crate::model::{Customer, CustomerType};
 use crate::timestamp::Timestamp;
 
 /// The tenant, client and channel a token must have been made for.

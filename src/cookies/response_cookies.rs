@@ -8,10 +8,11 @@ use cookie::Cookie;
 use http::HeaderMap;
 use http::header::SET_COOKIE;
 
-use super::names::{CookieNames, DWSID};
-use super::read::{Handed, Pieces};
-use super::{CustomerType, DwCookies, dw};
+use super::dw_cookies;
+use super::profiles::{CookieNames, DWSID};
+use super::request_cookies::{Handed, Pieces};
 use crate::ids::RefreshToken;
+use crate::model::{CustomerType, DwCookies};
 use crate::timestamp::Timestamp;
 
 /// What the cookies of an answer say.
@@ -44,7 +45,7 @@ impl Offer {
     /// Reads what an answer sets. Whatever does not parse is not offered.
     #[must_use]
     pub fn read(headers: &HeaderMap, names: &CookieNames, now: Timestamp) -> Self {
-        let mut offer = Self { dw: dw::read(headers), ..Self::default() };
+        let mut offer = Self { dw: dw_cookies::read(headers), ..Self::default() };
         let mut pieces = Pieces::default();
         for line in lines(headers, now) {
             if line.name == DWSID {
@@ -109,8 +110,8 @@ fn life(cookie: &Cookie<'_>, now: Timestamp) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cookies::profiles::Profile;
     use crate::ids::SiteId;
-    use crate::session::names::Profile;
     use http::HeaderValue;
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);

@@ -1,13 +1,13 @@
 //! The cookies of SLAS tokens, by the profile's table.
 
 use super::{Before, Changes};
+use crate::access_token::Claims;
+use crate::cookies::profiles::{Field, Life, MOST_PIECES};
+use crate::cookies::request_cookies::{Handed, PIECE};
+use crate::cookies::sealed_state::{Memory, SlasSession};
 use crate::flow::{HeldAccess, TokenChange};
 use crate::ids::AccessToken;
-use crate::session::memory::{Memory, SlasSession};
-use crate::session::names::{Field, Life, MOST_PIECES};
-use crate::session::read::{Handed, PIECE};
-use crate::session::token::Claims;
-use crate::session::{CustomerType, Extras, Grant};
+use crate::model::{CustomerType, Extras, Grant};
 use crate::timestamp::Timestamp;
 
 impl Before<'_> {

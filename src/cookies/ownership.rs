@@ -1,12 +1,12 @@
 //! Which of the presented credentials are this browser's own (promise 13).
 
-use super::Customer;
-use super::memory::Memory;
-use super::names::{CookieNames, DWSID};
-use super::read::Presented;
-use super::token::Claims;
+use super::profiles::{CookieNames, DWSID};
+use super::request_cookies::Presented;
+use super::sealed_state::Memory;
+use crate::access_token::Claims;
 use crate::flow::Speaker;
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
+use crate::model::Customer;
 
 /// Who writes cookies about the shopper into the browsers of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

@@ -14,9 +14,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use super::facts;
 use super::logged_out::LoggedOut;
-use super::{Customer, CustomerType, judge};
 use crate::ids::{SiteId, Tag};
+use crate::model::{Customer, CustomerType};
 use crate::timestamp::Timestamp;
 
 /// Leads every sealed value, so that the format can change under a rolling release.
@@ -160,7 +161,7 @@ impl Memory {
     /// and then, because every note is a `Set-Cookie`.
     pub fn note_use(&mut self, now: Timestamp) {
         if let Some(dw) = &mut self.dw
-            && now.since(dw.used) >= judge::DW_NOTE
+            && now.since(dw.used) >= facts::DW_NOTE
         {
             dw.used = now;
         }

@@ -3,7 +3,7 @@
 //! Deletions come before writes (clients that walk the headers take the last one per field), and
 //! a deletion repeats the attributes of the write, because a browser forgets nothing else.
 
-mod strays;
+mod stray_cookies;
 mod tokens;
 
 use std::fmt;
@@ -12,17 +12,18 @@ use cookie::time::{Duration, OffsetDateTime};
 use cookie::{Cookie, SameSite};
 use http::HeaderValue;
 
-pub use strays::Sweep;
+pub use stray_cookies::Sweep;
 
-use super::frame::{Frame, MARKER};
+use super::facts;
 use super::logged_out::LoggedOut;
-use super::memory::{DwMemory, Memory};
-use super::names::{CookieNames, DWSID, Profile, Readable, is_dw_companion};
-use super::offer::OfferedRefresh;
-use super::read::{MOST_COMPANIONS, Presented, pairs_in};
-use super::{Customer, DwCookies, judge};
+use super::preview::{Frame, MARKER};
+use super::profiles::{CookieNames, DWSID, Profile, Readable, is_dw_companion};
+use super::request_cookies::{MOST_COMPANIONS, Presented, pairs_in};
+use super::response_cookies::OfferedRefresh;
+use super::sealed_state::{DwMemory, Memory};
 use crate::flow::{Cause, DwChange, Ending, HeldAccess, Outcome, TokenChange};
 use crate::ids::{AccessToken, Dwsid, Tag};
+use crate::model::{Customer, DwCookies};
 use crate::timestamp::Timestamp;
 
 /// Seconds a DW session that the platform just confirmed is believed to live on.
@@ -166,13 +167,13 @@ impl Before<'_> {
         }
         changes.set(DWSID, cookies.dwsid.expose(), None);
         if self.names.profile == Profile::PluginSlas {
-            changes.set(&self.names.guard, "1", Some(judge::DW_IDLE));
+            changes.set(&self.names.guard, "1", Some(facts::DW_IDLE));
         }
     }
 
     /// The DW session that the browser presents.
     fn dwsid(&self) -> Option<Tag> {
-        judge::picked_dwsid(self.presented, self.memory).map(Dwsid::tag)
+        facts::picked_dwsid(self.presented, self.memory).map(Dwsid::tag)
     }
 
     fn confirm(&self, owner: &Customer, memory: &mut Memory) {
@@ -182,7 +183,7 @@ impl Before<'_> {
             dwsid,
             owner: Some(owner.clone()),
             born: known.map_or(self.now, |known| known.born),
-            used: self.now.plus(CONFIRMED_FOR - judge::DW_IDLE),
+            used: self.now.plus(CONFIRMED_FOR - facts::DW_IDLE),
         });
     }
 

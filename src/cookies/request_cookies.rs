@@ -6,8 +6,8 @@
 
 use memchr::memchr_iter;
 
-use super::frame::MARKER;
-use super::names::{self, CookieNames, MOST_PIECES};
+use super::preview::MARKER;
+use super::profiles::{self, CookieNames, MOST_PIECES};
 use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 
 /// More candidates than this for one name are no accident, and are not worth reading. The last ones
@@ -104,7 +104,7 @@ impl Presented {
             candidate(&mut self.registered_refresh, RefreshToken::parse(value));
         } else if name == names.guest_refresh {
             candidate(&mut self.guest_refresh, RefreshToken::parse(value));
-        } else if name == names::DWSID {
+        } else if name == profiles::DWSID {
             candidate(&mut self.dwsid, Dwsid::parse(value));
         } else if name == names.memory {
             only(&mut self.memory, value);
@@ -112,14 +112,14 @@ impl Presented {
             only(&mut self.registered_seal, value);
         } else if name == MARKER {
             self.frame = Some(value.to_owned());
-        } else if name == names::DO_NOT_TRACK {
+        } else if name == profiles::DO_NOT_TRACK {
             self.dnt = match value {
                 "1" => Some(true),
                 "0" => Some(false),
                 _ => self.dnt,
             };
             return;
-        } else if names::is_dw_companion(name) {
+        } else if profiles::is_dw_companion(name) {
             self.companion(name, value);
         } else if !names.knows(name) {
             return;
@@ -134,8 +134,8 @@ impl Presented {
     }
 
     fn has_room_for(&self, name: &str) -> bool {
-        let companions = || self.names.iter().filter(|known| names::is_dw_companion(known));
-        !names::is_dw_companion(name) || companions().count() < MOST_COMPANION_NAMES
+        let companions = || self.names.iter().filter(|known| profiles::is_dw_companion(known));
+        !profiles::is_dw_companion(name) || companions().count() < MOST_COMPANION_NAMES
     }
 
     fn companion(&mut self, name: &str, value: &str) {
@@ -170,7 +170,7 @@ impl Presented {
             !self.registered_refresh.is_empty()
         } else if name == names.guest_refresh {
             !self.guest_refresh.is_empty()
-        } else if name == names::DWSID {
+        } else if name == profiles::DWSID {
             !self.dwsid.is_empty()
         } else {
             name != names.access || !self.access.is_empty()
