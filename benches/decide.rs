@@ -8,7 +8,6 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use moka::sync::Cache;
 
-use tandem::access_token::Claims;
 use tandem::cookies::facts::{self, Surroundings};
 use tandem::cookies::ownership::{self, Layout};
 use tandem::cookies::profiles::CookieNames;
@@ -16,7 +15,7 @@ use tandem::cookies::request_cookies::Presented;
 use tandem::cookies::sealed_state::{DwMemory, KeyRing, Memory};
 use tandem::flow::{self, BridgeMode, BridgeTime, Intent, Outcome, Policy, Step};
 use tandem::ids::{AccessToken, CustomerId, Dwsid, RefreshToken, SiteId, Tag, Usid};
-use tandem::model::{Customer, CustomerType};
+use tandem::model::{Claims, Customer, CustomerType};
 use tandem::timestamp::Timestamp;
 
 const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);

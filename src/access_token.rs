@@ -10,7 +10,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 
 use crate::ids::{AccessToken, CustomerId, Usid, Word};
-use crate::model::{Customer, CustomerType};
+use crate::model::{Claims, Customer, CustomerType};
 use crate::timestamp::Timestamp;
 
 /// The tenant, client and channel a token must have been made for.
@@ -22,25 +22,6 @@ pub struct Audience {
     pub client_id: String,
     /// The site id.
     pub channel: String,
-}
-
-/// The claims Tandem uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claims {
-    /// Who the shopper is.
-    pub customer: Customer,
-    /// The SLAS session.
-    pub usid: Usid,
-    /// `upn` of a registered shopper.
-    pub login_id: Option<String>,
-    /// `iat`.
-    pub issued_at: Timestamp,
-    /// `exp`.
-    pub expires_at: Timestamp,
-    /// Do-not-track, where the token says.
-    pub dnt: Option<bool>,
-    /// Who vouched for the shopper (`uido`): `slas`, `ecom`, or an identity provider.
-    pub origin: Option<Word>,
 }
 
 /// Why a token is no session here.

@@ -6,9 +6,8 @@
 //! be given another question's answer, and "the refresh was refused, so become a guest" is as
 //! testable as the first decision. `drive` is the one loop that asks for real.
 
-use crate::access_token::Claims;
 use crate::ids::Usid;
-use crate::model::CustomerType;
+use crate::model::{Claims, CustomerType};
 
 mod answers;
 mod arrive;

@@ -1,9 +1,9 @@
 //! The shopper, the tokens and the DW session, as types that every layer shares.
 
-use crate::ids::{AccessToken, CustomerId, DwValue, Dwsid, IdToken, RefreshToken, Tag, Word};
+use crate::ids::{AccessToken, CustomerId, DwValue, Dwsid, IdToken, RefreshToken, Tag, Usid, Word};
 use serde::{Deserialize, Serialize};
 
-use crate::access_token::Claims;
+use crate::timestamp::Timestamp;
 
 /// Whether a shopper has signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +35,25 @@ impl CustomerType {
             Self::Registered => "registered",
         }
     }
+}
+
+/// The claims of an access token that Tandem uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// Who the shopper is.
+    pub customer: Customer,
+    /// The SLAS session.
+    pub usid: Usid,
+    /// `upn` of a registered shopper.
+    pub login_id: Option<String>,
+    /// `iat`.
+    pub issued_at: Timestamp,
+    /// `exp`.
+    pub expires_at: Timestamp,
+    /// Do-not-track, where the token says.
+    pub dnt: Option<bool>,
+    /// Who vouched for the shopper (`uido`): `slas`, `ecom`, or an identity provider.
+    pub origin: Option<Word>,
 }
 
 /// SLAS tokens fresh from the token endpoint.

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::access_token::Claims;
 use crate::expiring_map::ExpiringMap;
 use crate::ids::Tag;
+use crate::model::Claims;
 use crate::timestamp::Timestamp;
 
 /// A DW session, which nobody can end before its time, is dead after six hours; an access token

@@ -4,10 +4,10 @@ use super::ownership::{self, Layout, Writers};
 use super::profiles::{CookieNames, DWSID};
 use super::request_cookies::{Handed, PIECE, Presented};
 use super::sealed_state::{DwMemory, Memory};
-use crate::access_token::{self, Audience, Claims};
+use crate::access_token::{self, Audience};
 use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy, Speaker};
 use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
-use crate::model::CustomerType;
+use crate::model::{Claims, CustomerType};
 use crate::timestamp::Timestamp;
 
 /// A token with less life than this is refreshed early, in seconds (the margin of the shipped

@@ -3,10 +3,9 @@
 use super::profiles::{CookieNames, DWSID};
 use super::request_cookies::Presented;
 use super::sealed_state::Memory;
-use crate::access_token::Claims;
 use crate::flow::Speaker;
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
-use crate::model::Customer;
+use crate::model::{Claims, Customer};
 
 /// Who writes cookies about the shopper into the browsers of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

@@ -1,9 +1,8 @@
 //! Everything a decision depends on.
 
 use super::Speaker;
-use crate::access_token::Claims;
 use crate::ids::{AccessToken, DwSignature, DwValue, Dwsid, RefreshToken};
-use crate::model::{Customer, CustomerType, DwCompanion, DwCookies};
+use crate::model::{Claims, Customer, CustomerType, DwCompanion, DwCookies};
 
 /// How a site makes a DW session for SLAS tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,8 +9,9 @@ use jsonwebtoken::DecodingKey;
 use moka::sync::Cache;
 
 use super::keys::Keys;
-use crate::access_token::{self, Audience, Claims};
+use crate::access_token::{self, Audience};
 use crate::ids::{AccessToken, Tag};
+use crate::model::Claims;
 
 /// Remembered verdicts; about half a kilobyte each.
 const VERDICTS: u64 = 20_000;

@@ -3,11 +3,10 @@
 use serde::Serialize;
 
 use super::arrival::{Arrival, Travelled};
-use crate::access_token::Claims;
 use crate::cookies::facts;
 use crate::cookies::sealed_state::Memory;
 use crate::flow::{Access, Dw, DwChange, TokenChange};
-use crate::model::CustomerType;
+use crate::model::{Claims, CustomerType};
 use crate::site::Site;
 
 /// Who the shopper is, and how long that holds.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use cookie::Cookie;
 use http::HeaderValue;
-use tandem::access_token::Claims;
 use tandem::cookies::facts::{self, DW_HARD, DW_IDLE, Surroundings};
 use tandem::cookies::ownership::Layout;
 use tandem::cookies::profiles::CookieNames;
@@ -12,7 +11,7 @@ use tandem::cookies::request_cookies::Presented;
 use tandem::cookies::sealed_state::{DwMemory, Memory};
 use tandem::flow::{Access, Dw, Facts, HeldDw};
 use tandem::ids::{AccessToken, SiteId};
-use tandem::model::Customer;
+use tandem::model::{Claims, Customer};
 use tandem::timestamp::Timestamp;
 
 use crate::facts::{NOW, Start};

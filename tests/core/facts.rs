@@ -3,13 +3,12 @@
 //! Four shoppers are enough: the guest and the registered shopper whose tokens a browser may
 //! hold, and another of each kind, so that "somebody else" exists for both.
 
-use tandem::access_token::Claims;
 use tandem::flow::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
     Intent, Policy, Speaker,
 };
 use tandem::ids::{AccessToken, CustomerId, DwSignature, DwValue, Dwsid, RefreshToken, Usid};
-use tandem::model::{Customer, CustomerType};
+use tandem::model::{Claims, Customer, CustomerType};
 use tandem::timestamp::Timestamp;
 
 pub(crate) use tandem::model::CustomerType::{Guest, Registered};

@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 
-use tandem::access_token::Claims;
 use tandem::flow::{
     AdoptAnswer, BasketAnswer, BridgeAnswer, BridgeMode, DwProof, Ending, GuestAnswer, ProbeAnswer,
     RefreshAnswer, SignInAnswer, SignOutAnswer, Step,
 };
 use tandem::ids::{AccessToken, CustomerId, Dwsid, RefreshToken, Usid};
-use tandem::model::{Customer, CustomerType, DwCookies, Extras, Grant, RefreshGrant};
+use tandem::model::{Claims, Customer, CustomerType, DwCookies, Extras, Grant, RefreshGrant};
 use tandem::timestamp::Timestamp;
 
 use crate::facts::{Guest, Registered};

@@ -1,13 +1,12 @@
 //! The cookies of SLAS tokens, by the profile's table.
 
 use super::{Before, Changes};
-use crate::access_token::Claims;
 use crate::cookies::profiles::{Field, Life, MOST_PIECES};
 use crate::cookies::request_cookies::{Handed, PIECE};
 use crate::cookies::sealed_state::{Memory, SlasSession};
 use crate::flow::{HeldAccess, TokenChange};
 use crate::ids::AccessToken;
-use crate::model::{CustomerType, Extras, Grant};
+use crate::model::{Claims, CustomerType, Extras, Grant};
 use crate::timestamp::Timestamp;
 
 impl Before<'_> {

@@ -3,13 +3,12 @@
 
 use super::past::{chosen, is_recent};
 use super::{Arrival, Keys};
-use crate::access_token::Claims;
 use crate::cookies::facts;
 use crate::cookies::ownership;
 use crate::cookies::request_cookies::Handed;
 use crate::flow::Access;
 use crate::ids::AccessToken;
-use crate::model::CustomerType;
+use crate::model::{Claims, CustomerType};
 
 impl Arrival {
     /// Finds out who the shopper is, by the token in hand or by a newer one from ECOM.

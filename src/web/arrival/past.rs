@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::Arrival;
-use crate::access_token::Claims;
 use crate::cookies::facts;
 use crate::cookies::request_cookies::Presented;
 use crate::cookies::sealed_state::Memory;
 use crate::flow::{Access, Ending, Outcome, RefreshAnswer, TokenChange};
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
-use crate::model::{CustomerType, Grant};
+use crate::model::{Claims, CustomerType, Grant};
 use crate::revocations::Reason;
 use crate::site::Site;
 
