@@ -1,7 +1,7 @@
 //! Cookies, read and written.
 //!
-//! A request's cookies become [`Presented`](request_cookies::Presented); with our own sealed
-//! [`Memory`](sealed_state::Memory) and the time they become [`Facts`](crate::flow::Facts)
+//! A request's cookies become [`RequestCookies`](request_cookies::RequestCookies); with our own sealed
+//! [`SealedState`](sealed_state::SealedState) and the time they become [`Facts`](crate::flow::Facts)
 //! ([`facts`]); what the flow decides goes back to the browser through [`set_cookie`], the only
 //! writer of `Set-Cookie`. Pure: no clock, no I/O, no async.
 

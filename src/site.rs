@@ -190,5 +190,5 @@ fn names(config: &config::Site) -> CookieNames {
     let cookies = &config.cookies;
     let secure = config.public_origin.is_https();
     let names = CookieNames::new(cookies.profile, &config.id, cookies.suffix, secure);
-    if cookies.open { names.opened() } else { names }
+    if cookies.open { names.with_readable_tokens() } else { names }
 }

@@ -1,9 +1,9 @@
-//! What the browser presents + our memory of it + the time → the facts a decision needs.
+//! What the browser presents + our state of it + the time → the facts a decision needs.
 
 use super::ownership::{self, Layout, Writers};
 use super::profiles::{CookieNames, DWSID};
-use super::request_cookies::{Handed, PIECE, Presented};
-use super::sealed_state::{DwMemory, Memory};
+use super::request_cookies::{PIECE, RequestCookies, RequestHandoff};
+use super::sealed_state::{SealedDw, SealedState};
 use crate::access_token::{self, Audience};
 use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy, Speaker};
 use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
@@ -28,34 +28,37 @@ pub const EXPIRED_NOTICE: i64 = 5 * 60;
 
 /// Picks the access token to believe in. Of several, only the one our seal vouches for.
 #[must_use]
-pub fn access_token<'a>(presented: &'a Presented, memory: &Memory) -> Option<&'a AccessToken> {
-    pick(&presented.access, memory.access, AccessToken::tag)
+pub fn effective_access_token<'a>(
+    presented: &'a RequestCookies,
+    state: &SealedState,
+) -> Option<&'a AccessToken> {
+    select(&presented.access, state.access, AccessToken::tag)
 }
 
 /// Picks the refresh token: registered before guest.
 #[must_use]
-pub fn refresh_token(
-    presented: &Presented,
-    memory: &Memory,
+pub fn effective_refresh_token(
+    presented: &RequestCookies,
+    state: &SealedState,
     writers: Writers,
 ) -> Option<HeldRefresh> {
-    refresh_tokens(presented, memory, writers).next()
+    effective_refresh_tokens(presented, state, writers).next()
 }
 
 /// The refresh tokens that count, in that order. Of several under one name only the one that our seal
 /// names does.
-fn refresh_tokens<'p>(
-    presented: &'p Presented,
-    memory: &'p Memory,
+fn effective_refresh_tokens<'p>(
+    presented: &'p RequestCookies,
+    state: &'p SealedState,
     writers: Writers,
 ) -> impl Iterator<Item = HeldRefresh> + 'p {
     let held = |kind: CustomerType, candidates: &'p [RefreshToken]| {
         let by = |token: &RefreshToken| match writers {
-            _ if memory.refresh == Some(token.tag()) => Speaker::Seal,
+            _ if state.refresh == Some(token.tag()) => Speaker::Seal,
             Writers::OnlyTandem | Writers::Tandem => Speaker::Browser,
             Writers::Others => Speaker::Ecom,
         };
-        let picked = pick(candidates, memory.refresh, RefreshToken::tag);
+        let picked = select(candidates, state.refresh, RefreshToken::tag);
         picked.map(|token| HeldRefresh { kind, token: token.clone(), by: by(token) })
     };
     let registered = held(CustomerType::Registered, &presented.registered_refresh);
@@ -65,20 +68,20 @@ fn refresh_tokens<'p>(
 /// The access token that ECOM handed over, if it was issued after the one in hand. Its signature is
 /// still to be checked.
 #[must_use]
-pub fn newer_hand_off<'a>(
-    presented: &'a Presented,
-    memory: &Memory,
+pub fn newer_handoff<'a>(
+    presented: &'a RequestCookies,
+    state: &SealedState,
     audience: &Audience,
 ) -> Option<&'a AccessToken> {
-    let Some(Handed::Token(handed)) = &presented.handed else { return None };
+    let Some(RequestHandoff::Token(handoff)) = &presented.handoff else { return None };
     let issued = |token| access_token::read_issued(token, audience).map(|claims| claims.issued_at);
-    let at = issued(handed).ok()?;
-    let ours = access_token(presented, memory).and_then(|token| issued(token).ok());
-    ours.is_none_or(|ours| ours < at).then_some(handed)
+    let at = issued(handoff).ok()?;
+    let ours = effective_access_token(presented, state).and_then(|token| issued(token).ok());
+    ours.is_none_or(|ours| ours < at).then_some(handoff)
 }
 
 /// Of several candidates the one that our seal names; of one, that one.
-fn pick<T>(candidates: &[T], ours: Option<Tag>, tag: impl Fn(&T) -> Tag) -> Option<&T> {
+fn select<T>(candidates: &[T], ours: Option<Tag>, tag: impl Fn(&T) -> Tag) -> Option<&T> {
     match candidates {
         [only] => Some(only),
         several => several.iter().find(|candidate| Some(tag(candidate)) == ours),
@@ -89,30 +92,30 @@ fn pick<T>(candidates: &[T], ours: Option<Tag>, tag: impl Fn(&T) -> Tag) -> Opti
 /// one that was judged. Another of the same name may be a sibling host's, and the upstream might
 /// take that one.
 #[must_use]
-pub fn is_judged(
+pub fn may_forward(
     pair: (&str, &str),
     names: &CookieNames,
-    presented: &Presented,
-    memory: &Memory,
+    presented: &RequestCookies,
+    state: &SealedState,
 ) -> bool {
     // As generously as the most generous upstream may read it.
     let (name, value) = (pair.0.trim(), pair.1.trim());
     if let Some(number) = names.piece_of(name)
-        && (names.in_pieces() || names.access != names.hand_off)
+        && (names.in_pieces() || names.access != names.handoff)
     {
-        let token = access_token(presented, memory).filter(|_| names.in_pieces());
+        let token = effective_access_token(presented, state).filter(|_| names.in_pieces());
         let piece = token.and_then(|token| token.expose().as_bytes().chunks(PIECE).nth(number - 1));
         return piece == Some(value.as_bytes());
     }
     let chosen = if name == names.access {
-        access_token(presented, memory).map(AccessToken::expose)
+        effective_access_token(presented, state).map(AccessToken::expose)
     } else if name == names.registered_refresh {
-        pick(&presented.registered_refresh, memory.refresh, RefreshToken::tag)
+        select(&presented.registered_refresh, state.refresh, RefreshToken::tag)
             .map(RefreshToken::expose)
     } else if name == names.guest_refresh {
-        pick(&presented.guest_refresh, memory.refresh, RefreshToken::tag).map(RefreshToken::expose)
+        select(&presented.guest_refresh, state.refresh, RefreshToken::tag).map(RefreshToken::expose)
     } else if name == DWSID {
-        picked_dwsid(presented, memory).map(Dwsid::expose)
+        effective_dwsid(presented, state).map(Dwsid::expose)
     } else {
         return true;
     };
@@ -120,13 +123,16 @@ pub fn is_judged(
 }
 
 /// Picks the DW session to believe in.
-pub(super) fn picked_dwsid<'a>(presented: &'a Presented, memory: &Memory) -> Option<&'a Dwsid> {
-    pick(&presented.dwsid, memory.dw.as_ref().map(|dw| dw.dwsid), Dwsid::tag)
+pub(super) fn effective_dwsid<'a>(
+    presented: &'a RequestCookies,
+    state: &SealedState,
+) -> Option<&'a Dwsid> {
+    select(&presented.dwsid, state.dw.as_ref().map(|dw| dw.dwsid), Dwsid::tag)
 }
 
 /// How long an access token whose claims are believed still lives.
 #[must_use]
-pub fn access(token: AccessToken, claims: Claims, now: Timestamp) -> Access {
+pub fn classify_access(token: AccessToken, claims: Claims, now: Timestamp) -> Access {
     // A token that never lives much longer than the margin would be refreshed with every request.
     let early = EARLY.min(claims.expires_at.since(claims.issued_at) / 2).max(0);
     match claims.expires_at.since(now) {
@@ -138,7 +144,7 @@ pub fn access(token: AccessToken, claims: Claims, now: Timestamp) -> Access {
 
 /// What is known of the site, beyond its policy.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct SiteFacts {
     /// A signature over its session that ECOM gave the caller.
     pub signature: Option<DwSignature>,
     /// The tenant has refused to bridge a guest's plain `dwsid`.
@@ -151,12 +157,12 @@ pub struct Surroundings {
 
 /// Puts the facts together.
 #[must_use]
-pub fn facts(
-    presented: &Presented,
-    memory: &Memory,
+pub fn derive(
+    presented: &RequestCookies,
+    state: &SealedState,
     access: Access,
     policy: Policy,
-    surroundings: Surroundings,
+    surroundings: SiteFacts,
     now: Timestamp,
 ) -> Facts {
     let held = match &access {
@@ -164,54 +170,54 @@ pub fn facts(
         Access::Expired(_) | Access::None => None,
     };
     let other_dnt = |held: &HeldAccess| {
-        let asked = presented.dnt.filter(|_| memory.dnt != presented.dnt);
+        let asked = presented.dnt.filter(|_| state.dnt != presented.dnt);
         asked.is_some() && held.claims.dnt.is_some() && asked != held.claims.dnt
     };
     let dnt_changed = matches!(&access, Access::Fresh(held) if other_dnt(held));
     let Layout { tokens: writers, dw: dw_writers } = surroundings.layout;
-    let mut refresh = refresh_tokens(presented, memory, writers);
+    let mut refresh = effective_refresh_tokens(presented, state, writers);
     Facts {
         policy,
-        bridged: held.is_some() && held == memory.bridged,
-        bridge_resting: memory.bridge_after.is_some_and(|after| now < after),
+        bridged: held.is_some() && held == state.bridged,
+        bridge_resting: state.bridge_after.is_some_and(|after| now < after),
         access,
         refresh: refresh.next(),
         fallbacks: refresh.collect(),
-        known: ownership::known(presented, memory, writers).cloned(),
-        dw: dw(presented, memory, surroundings.fronts_ecom, now),
-        dw_by: dw_by(presented, memory, dw_writers),
+        known: ownership::sealed_customer(presented, state, writers).cloned(),
+        dw: dw(presented, state, surroundings.fronts_ecom, now),
+        dw_by: dw_source(presented, state, dw_writers),
         signature: surroundings.signature,
         guest_adoption_retired: surroundings.guest_adoption_retired,
         dnt_changed,
     }
 }
 
-fn dw(presented: &Presented, memory: &Memory, fronts_ecom: bool, now: Timestamp) -> Dw {
-    let Some(dwsid) = picked_dwsid(presented, memory) else { return Dw::Absent };
+fn dw(presented: &RequestCookies, state: &SealedState, fronts_ecom: bool, now: Timestamp) -> Dw {
+    let Some(dwsid) = effective_dwsid(presented, state) else { return Dw::Absent };
     let held = held_dw(dwsid, presented);
-    match &memory.dw {
+    match &state.dw {
         // Whoever hands tokens over may have signed somebody in, or out, in the same session.
-        Some(known) if known.dwsid == dwsid.tag() && presented.handed.is_none() => {
-            match (life(known, fronts_ecom, now), known.owner.clone()) {
-                (Life::Certain, Some(owner)) => Dw::Live { held, owner },
-                (Life::Certain | Life::Doubtful, owner) => Dw::Doubtful { held, owner },
-                (Life::Over, _) => Dw::Dead,
+        Some(known) if known.dwsid == dwsid.tag() && presented.handoff.is_none() => {
+            match (liveness(known, fronts_ecom, now), known.owner.clone()) {
+                (Liveness::Live, Some(owner)) => Dw::Live { held, owner },
+                (Liveness::Live | Liveness::Unverified, owner) => Dw::Doubtful { held, owner },
+                (Liveness::Dead, _) => Dw::Dead,
             }
         }
         _ => Dw::Doubtful { held, owner: None },
     }
 }
 
-fn dw_by(presented: &Presented, memory: &Memory, writers: Writers) -> Speaker {
-    let picked = picked_dwsid(presented, memory).map(Dwsid::tag);
+fn dw_source(presented: &RequestCookies, state: &SealedState, writers: Writers) -> Speaker {
+    let picked = effective_dwsid(presented, state).map(Dwsid::tag);
     match writers {
-        _ if memory.dw.as_ref().map(|dw| dw.dwsid) == picked => Speaker::Seal,
+        _ if state.dw.as_ref().map(|dw| dw.dwsid) == picked => Speaker::Seal,
         Writers::OnlyTandem | Writers::Tandem => Speaker::Browser,
         Writers::Others => Speaker::Ecom,
     }
 }
 
-fn held_dw(dwsid: &Dwsid, presented: &Presented) -> HeldDw {
+fn held_dw(dwsid: &Dwsid, presented: &RequestCookies) -> HeldDw {
     let secure = |(name, _): &&(String, _)| name.starts_with("dwsecuretoken_");
     HeldDw {
         dwsid: dwsid.clone(),
@@ -219,22 +225,22 @@ fn held_dw(dwsid: &Dwsid, presented: &Presented) -> HeldDw {
     }
 }
 
-enum Life {
-    Certain,
-    Doubtful,
-    Over,
+enum Liveness {
+    Live,
+    Unverified,
+    Dead,
 }
 
-fn life(known: &DwMemory, fronts_ecom: bool, now: Timestamp) -> Life {
-    let (age, idle) = (now.since(known.born), now.since(known.used));
+fn liveness(known: &SealedDw, fronts_ecom: bool, now: Timestamp) -> Liveness {
+    let (age, idle) = (now.since(known.created_at), now.since(known.used_at));
     if age >= DW_HARD - DW_MARGIN {
-        Life::Over
+        Liveness::Dead
     } else if idle < DW_IDLE - DW_MARGIN {
-        Life::Certain
+        Liveness::Live
     } else if fronts_ecom && idle >= DW_IDLE + DW_NOTE {
         // Even a request that our note does not show yet would be too long ago.
-        Life::Over
+        Liveness::Dead
     } else {
-        Life::Doubtful
+        Liveness::Unverified
     }
 }

@@ -1,8 +1,8 @@
 //! Which of the presented credentials are this browser's own (promise 13).
 
 use super::profiles::{CookieNames, DWSID};
-use super::request_cookies::Presented;
-use super::sealed_state::Memory;
+use super::request_cookies::RequestCookies;
+use super::sealed_state::SealedState;
 use crate::flow::Speaker;
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
 use crate::model::{Claims, Customer};
@@ -41,21 +41,21 @@ pub struct Layout {
 /// A `Cookie` header does not say which host has set a cookie, so whoever may write for a parent
 /// domain, or an older set-up with another `Path`, can put one beside ours. What our seal names
 /// counts before everything else; the rest counts only where that is not presented.
-pub fn sift(
-    presented: &mut Presented,
-    memory: &Memory,
+pub fn retain_own(
+    presented: &mut RequestCookies,
+    state: &SealedState,
     layout: Layout,
     names: &CookieNames,
     live: impl Fn(Tag) -> bool,
 ) -> Vec<String> {
     let before = counts(presented);
-    let live = |tag: Tag| live(tag) && !memory.logged_out.has(tag);
+    let live = |tag: Tag| live(tag) && !state.logged_out.has(tag);
     presented.access.retain(|token| live(token.tag()));
     presented.registered_refresh.retain(|token| live(token.tag()));
     presented.guest_refresh.retain(|token| live(token.tag()));
     presented.dwsid.retain(|dwsid| live(dwsid.tag()));
-    sift_tokens(presented, memory, layout.tokens);
-    sift_dwsid(presented, memory, layout.dw);
+    retain_own_tokens(presented, state, layout.tokens);
+    retain_own_dwsid(presented, state, layout.dw);
     let names = [&names.access, &names.registered_refresh, &names.guest_refresh, DWSID];
     let changed = names.into_iter().zip(before.iter().zip(counts(presented)));
     changed
@@ -64,20 +64,20 @@ pub fn sift(
         .collect()
 }
 
-fn counts(presented: &Presented) -> [usize; 4] {
-    let Presented { access, registered_refresh, guest_refresh, dwsid, .. } = presented;
+fn counts(presented: &RequestCookies) -> [usize; 4] {
+    let RequestCookies { access, registered_refresh, guest_refresh, dwsid, .. } = presented;
     [access.len(), registered_refresh.len(), guest_refresh.len(), dwsid.len()]
 }
 
 /// Without a token that the seal names, others may be ours all the same: two responses that cross
 /// leave the tokens of the one beside the seal of the other.
-fn sift_tokens(presented: &mut Presented, memory: &Memory, writers: Writers) {
-    let refresh = |token: &RefreshToken| memory.refresh == Some(token.tag());
-    let access = |token: &AccessToken| memory.access == Some(token.tag());
+fn retain_own_tokens(presented: &mut RequestCookies, state: &SealedState, writers: Writers) {
+    let refresh = |token: &RefreshToken| state.refresh == Some(token.tag());
+    let access = |token: &AccessToken| state.access == Some(token.tag());
     let is_sealed = presented.refresh_tokens().any(refresh);
     let foreign = match writers {
-        Writers::OnlyTandem => memory.session.is_none(),
-        Writers::Tandem => memory.session.is_none() && !memory.is_blank(),
+        Writers::OnlyTandem => state.session.is_none(),
+        Writers::Tandem => state.session.is_none() && !state.is_blank(),
         Writers::Others => false,
     };
     if is_sealed || foreign {
@@ -90,11 +90,11 @@ fn sift_tokens(presented: &mut Presented, memory: &Memory, writers: Writers) {
 }
 
 /// A DW session without a seal may be a guest's from before Tandem, where there is no seal at all.
-fn sift_dwsid(presented: &mut Presented, memory: &Memory, writers: Writers) {
-    let ours = |dwsid: &Dwsid| memory.dw.as_ref().is_some_and(|dw| dw.dwsid == dwsid.tag());
+fn retain_own_dwsid(presented: &mut RequestCookies, state: &SealedState, writers: Writers) {
+    let ours = |dwsid: &Dwsid| state.dw.as_ref().is_some_and(|dw| dw.dwsid == dwsid.tag());
     let foreign = match writers {
         Writers::OnlyTandem => true,
-        Writers::Tandem => !memory.is_blank(),
+        Writers::Tandem => !state.is_blank(),
         Writers::Others => false,
     };
     if presented.dwsid.iter().any(ours) || foreign {
@@ -105,28 +105,28 @@ fn sift_dwsid(presented: &mut Presented, memory: &Memory, writers: Writers) {
 /// The shopper whom our seal names, as long as the browser presents a token that it names. Where
 /// nothing else can have written tokens, what it says holds without.
 #[must_use]
-pub fn known<'m>(
-    presented: &Presented,
-    memory: &'m Memory,
+pub fn sealed_customer<'m>(
+    presented: &RequestCookies,
+    state: &'m SealedState,
     writers: Writers,
 ) -> Option<&'m Customer> {
-    let refresh = |token: &RefreshToken| memory.refresh == Some(token.tag());
-    let access = |token: &AccessToken| memory.access == Some(token.tag());
+    let refresh = |token: &RefreshToken| state.refresh == Some(token.tag());
+    let access = |token: &AccessToken| state.access == Some(token.tag());
     let sealed = presented.refresh_tokens().any(refresh) || presented.access.iter().any(access);
-    let session = memory.session.as_ref().filter(|_| sealed || writers == Writers::OnlyTandem);
+    let session = state.session.as_ref().filter(|_| sealed || writers == Writers::OnlyTandem);
     session.map(|session| &session.customer)
 }
 
 /// What of `presented` may go to an upstream with a request for which no shopper is looked for:
 /// only what our seal names, where nobody else writes cookies about the shopper.
-pub fn sift_unverified(presented: &mut Presented, memory: &Memory, layout: Layout) {
+pub fn retain_sealed(presented: &mut RequestCookies, state: &SealedState, layout: Layout) {
     if layout.tokens.is_tandem() {
-        presented.access.retain(|token| memory.access == Some(token.tag()));
-        presented.registered_refresh.retain(|token| memory.refresh == Some(token.tag()));
-        presented.guest_refresh.retain(|token| memory.refresh == Some(token.tag()));
+        presented.access.retain(|token| state.access == Some(token.tag()));
+        presented.registered_refresh.retain(|token| state.refresh == Some(token.tag()));
+        presented.guest_refresh.retain(|token| state.refresh == Some(token.tag()));
     }
     if layout.dw.is_tandem() {
-        presented.dwsid.retain(|it| memory.dw.as_ref().is_some_and(|dw| dw.dwsid == it.tag()));
+        presented.dwsid.retain(|it| state.dw.as_ref().is_some_and(|dw| dw.dwsid == it.tag()));
     }
 }
 
@@ -135,16 +135,16 @@ pub fn sift_unverified(presented: &mut Presented, memory: &Memory, layout: Layou
 pub fn is_own(
     token: &AccessToken,
     claims: &Claims,
-    presented: &Presented,
-    memory: &Memory,
+    presented: &RequestCookies,
+    state: &SealedState,
     writers: Writers,
 ) -> bool {
-    let refresh = |token: &RefreshToken| memory.refresh == Some(token.tag());
-    if memory.access == Some(token.tag()) {
+    let refresh = |token: &RefreshToken| state.refresh == Some(token.tag());
+    if state.access == Some(token.tag()) {
         return true;
     }
     let replaced = !presented.refresh_tokens().any(refresh);
     let by = if !writers.is_tandem() && replaced { Speaker::Ecom } else { Speaker::Slas };
-    by.may_name(&claims.customer, known(presented, memory, writers))
-        && !memory.logged_out.has_session(claims.usid.tag(), claims.issued_at)
+    by.may_name(&claims.customer, sealed_customer(presented, state, writers))
+        && !state.logged_out.has_session(claims.usid.tag(), claims.issued_at)
 }

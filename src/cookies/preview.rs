@@ -1,34 +1,34 @@
-//! A shop that is shown in a frame of a trusted preview.
+//! A shop that is shown in a preview of a trusted preview.
 //!
 //! There a browser keeps only cookies that are `SameSite=None` and `Partitioned`. Such cookies are
 //! sent along with other sites' requests, so they are written for origins on a list alone, and a
-//! frame is known by what no page can forge: the browser's own headers, or a cookie of ours.
+//! preview is known by what no page can forge: the browser's own headers, or a cookie of ours.
 
 use http::HeaderMap;
 use http::header::REFERER;
 
-use super::request_cookies::Presented;
+use super::request_cookies::RequestCookies;
 
-/// Remembers in a partition whose frame it is (as pwa-kit-runtime names it).
+/// Remembers in a partition whose preview it is (as pwa-kit-runtime names it).
 pub const MARKER: &str = "__Host-pwakit_preview_ctx";
-/// By which the scripts of a page in a frame say so; never forwarded.
+/// By which the scripts of a page in a preview say so; never forwarded.
 pub const PARENT: &str = "x-pwakit-preview-parent";
 
-/// A frame of a trusted parent.
+/// A preview of a trusted parent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct Preview {
     /// The parent's origin.
     pub parent: String,
     /// The browser has the marker already.
     pub marked: bool,
 }
 
-impl Frame {
-    /// The frame a request comes from, if its parent is one of `parents`.
+impl Preview {
+    /// The preview a request comes from, if its parent is one of `parents`.
     #[must_use]
-    pub fn of(headers: &HeaderMap, presented: &Presented, parents: &[String]) -> Option<Self> {
+    pub fn of(headers: &HeaderMap, presented: &RequestCookies, parents: &[String]) -> Option<Self> {
         let listed = |parent: &str| parents.iter().any(|known| known == parent);
-        if let Some(parent) = presented.frame.as_deref().filter(|parent| listed(parent)) {
+        if let Some(parent) = presented.preview.as_deref().filter(|parent| listed(parent)) {
             return Some(Self { parent: parent.to_owned(), marked: true });
         }
         let said = text(headers, PARENT).filter(|parent| listed(parent));
@@ -37,7 +37,7 @@ impl Frame {
     }
 }
 
-/// The trusted parent that has just put the shop into a frame.
+/// The trusted parent that has just put the shop into a preview.
 #[must_use]
 pub fn opener(headers: &HeaderMap, parents: &[String]) -> Option<String> {
     let framed = text(headers, "sec-fetch-dest") == Some("iframe");
@@ -63,13 +63,14 @@ mod tests {
 
     const PREVIEW: &str = "https://preview.test";
 
-    fn frame(pairs: &[(&'static str, &'static str)], marker: Option<&str>) -> Option<Frame> {
+    fn preview(pairs: &[(&'static str, &'static str)], marker: Option<&str>) -> Option<Preview> {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        let presented = Presented { frame: marker.map(str::to_owned), ..Presented::default() };
-        Frame::of(&headers, &presented, &[PREVIEW.to_owned()])
+        let presented =
+            RequestCookies { preview: marker.map(str::to_owned), ..RequestCookies::default() };
+        Preview::of(&headers, &presented, &[PREVIEW.to_owned()])
     }
 
     const FRAMED: [(&str, &str); 2] =
@@ -78,9 +79,9 @@ mod tests {
     #[test]
     fn a_listed_parent_is_known_by_the_referer_the_marker_or_the_script() {
         let opened = [&FRAMED[..], &[("referer", "https://preview.test/x")]].concat();
-        assert_eq!(frame(&opened, None).map(|it| it.marked), Some(false));
-        assert_eq!(frame(&[], Some(PREVIEW)).map(|it| it.marked), Some(true));
-        assert!(frame(&[(PARENT, PREVIEW)], None).is_some());
+        assert_eq!(preview(&opened, None).map(|it| it.marked), Some(false));
+        assert_eq!(preview(&[], Some(PREVIEW)).map(|it| it.marked), Some(true));
+        assert!(preview(&[(PARENT, PREVIEW)], None).is_some());
     }
 
     #[test]
@@ -93,13 +94,13 @@ mod tests {
             "null",
         ] {
             let opened = [&FRAMED[..], &[("referer", referer)]].concat();
-            assert_eq!(frame(&opened, None), None, "{referer}");
+            assert_eq!(preview(&opened, None), None, "{referer}");
         }
-        assert_eq!(frame(&[(PARENT, "https://evil.test")], None), None);
-        assert_eq!(frame(&[(PARENT, PREVIEW), (PARENT, "https://evil.test")], None), None);
-        assert_eq!(frame(&[], Some("https://evil.test")), None);
-        // A link from the preview is no frame.
+        assert_eq!(preview(&[(PARENT, "https://evil.test")], None), None);
+        assert_eq!(preview(&[(PARENT, PREVIEW), (PARENT, "https://evil.test")], None), None);
+        assert_eq!(preview(&[], Some("https://evil.test")), None);
+        // A link from the preview is no preview.
         let link = [("sec-fetch-dest", "document"), ("referer", "https://preview.test/")];
-        assert_eq!(frame(&link, None), None);
+        assert_eq!(preview(&link, None), None);
     }
 }

@@ -46,12 +46,12 @@ pub enum Field {
     /// The SLAS session id.
     Usid,
     /// Not written, but removed: an older cookie of the neighbour.
-    Bygone,
+    Obsolete,
 }
 
 /// How long a cookie lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
+pub enum Lifetime {
     /// As long as the access token.
     Access,
     /// As long as the refresh token.
@@ -73,51 +73,51 @@ use Readable::{ByScripts, ByServersOnly};
 const GUEST: F = F::Refresh(CustomerType::Guest);
 const REGISTERED: F = F::Refresh(CustomerType::Registered);
 
-type Line = (Field, &'static str, Readable, Life);
+type Row = (Field, &'static str, Readable, Lifetime);
 
-const CLASSIC: &[Line] = &[
-    (GUEST, "cc-nx-g", ByServersOnly, Life::Refresh),
-    (REGISTERED, "cc-nx", ByServersOnly, Life::Refresh),
-    (F::Usid, "usid", ByScripts, Life::Refresh),
-    (F::CustomerId, "cid", ByScripts, Life::Refresh),
-    (F::Access, "token", ByServersOnly, Life::Access),
+const CLASSIC: &[Row] = &[
+    (GUEST, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
+    (REGISTERED, "cc-nx", ByServersOnly, Lifetime::Refresh),
+    (F::Usid, "usid", ByScripts, Lifetime::Refresh),
+    (F::CustomerId, "cid", ByScripts, Lifetime::Refresh),
+    (F::Access, "token", ByServersOnly, Lifetime::Access),
 ];
 
 /// In the order of pwa-kit-runtime 3.20.
-const PWA_KIT: &[Line] = &[
-    (F::Access, "cc-at", ByServersOnly, Life::Access),
-    (F::AccessExpires, "cc-at-expires", ByScripts, Life::Access),
-    (F::AccessDoNotTrack, "cc-at-dnt", ByScripts, Life::Access),
-    (F::Origin, "uido", ByScripts, Life::Access),
-    (F::IdToken, "id_token", ByScripts, Life::Access),
-    (F::CustomerType, "customer_type", ByScripts, Life::Access),
-    (F::CustomerId, "customer_id", ByScripts, Life::Access),
-    (GUEST, "cc-nx-g", ByServersOnly, Life::Refresh),
-    (REGISTERED, "cc-nx", ByServersOnly, Life::Refresh),
-    (F::EncodedUserId, "enc_user_id", ByScripts, Life::Refresh),
-    (F::Usid, "usid", ByScripts, Life::Refresh),
-    (F::RefreshExpires, "cc-nx-expires", ByScripts, Life::Refresh),
+const PWA_KIT: &[Row] = &[
+    (F::Access, "cc-at", ByServersOnly, Lifetime::Access),
+    (F::AccessExpires, "cc-at-expires", ByScripts, Lifetime::Access),
+    (F::AccessDoNotTrack, "cc-at-dnt", ByScripts, Lifetime::Access),
+    (F::Origin, "uido", ByScripts, Lifetime::Access),
+    (F::IdToken, "id_token", ByScripts, Lifetime::Access),
+    (F::CustomerType, "customer_type", ByScripts, Lifetime::Access),
+    (F::CustomerId, "customer_id", ByScripts, Lifetime::Access),
+    (GUEST, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
+    (REGISTERED, "cc-nx", ByServersOnly, Lifetime::Refresh),
+    (F::EncodedUserId, "enc_user_id", ByScripts, Lifetime::Refresh),
+    (F::Usid, "usid", ByScripts, Lifetime::Refresh),
+    (F::RefreshExpires, "cc-nx-expires", ByScripts, Lifetime::Refresh),
 ];
 
-const STOREFRONT_NEXT: &[Line] = &[
-    (GUEST, "cc-nx-g", ByServersOnly, Life::Refresh),
-    (REGISTERED, "cc-nx", ByServersOnly, Life::Refresh),
-    (F::Usid, "usid", ByServersOnly, Life::Refresh),
-    (F::EncodedUserId, "enc_user_id", ByServersOnly, Life::Refresh),
-    (F::IdToken, "id_token", ByServersOnly, Life::Access),
-    (F::Bygone, "customer_id", ByServersOnly, Life::Refresh),
-    (F::Access, "cc-at", ByServersOnly, Life::Access),
+const STOREFRONT_NEXT: &[Row] = &[
+    (GUEST, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
+    (REGISTERED, "cc-nx", ByServersOnly, Lifetime::Refresh),
+    (F::Usid, "usid", ByServersOnly, Lifetime::Refresh),
+    (F::EncodedUserId, "enc_user_id", ByServersOnly, Lifetime::Refresh),
+    (F::IdToken, "id_token", ByServersOnly, Lifetime::Access),
+    (F::Obsolete, "customer_id", ByServersOnly, Lifetime::Refresh),
+    (F::Access, "cc-at", ByServersOnly, Lifetime::Access),
 ];
 
-const PLUGIN_SLAS: &[Line] = &[
-    (GUEST, "cc-nx-g", ByServersOnly, Life::Refresh),
-    (REGISTERED, "cc-nx", ByServersOnly, Life::Refresh),
-    (F::Usid, "usid", ByScripts, Life::Refresh),
-    (F::Access, "cc-at", ByServersOnly, Life::Access),
+const PLUGIN_SLAS: &[Row] = &[
+    (GUEST, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
+    (REGISTERED, "cc-nx", ByServersOnly, Lifetime::Refresh),
+    (F::Usid, "usid", ByScripts, Lifetime::Refresh),
+    (F::Access, "cc-at", ByServersOnly, Lifetime::Access),
 ];
 
 impl Profile {
-    fn lines(self) -> &'static [Line] {
+    fn rows(self) -> &'static [Row] {
         match self {
             Self::Classic => CLASSIC,
             Self::PwaKit => PWA_KIT,
@@ -147,17 +147,17 @@ pub struct CookieNames {
     /// SLAS session id.
     pub usid: String,
     /// What ECOM hands an access token over in, in pieces.
-    pub hand_off: String,
+    pub handoff: String,
     /// By which `plugin_slas` knows that a DW session needs no bridge.
     pub guard: String,
-    /// Our own sealed memory; `HttpOnly`.
-    pub memory: String,
+    /// Our own sealed state; `HttpOnly`.
+    pub seal: String,
     /// The seal of a registered shopper's tokens, which no response about another shopper touches.
     pub registered_seal: String,
     /// Whether cookies are marked `Secure`; false only for plain http on loopback.
     pub secure: bool,
     /// Scripts may read the tokens and `dwsid`, for a Head that needs it.
-    pub open: bool,
+    pub script_readable: bool,
     entries: Vec<Entry>,
 }
 
@@ -169,7 +169,7 @@ pub struct Entry {
     /// Its name.
     pub name: String,
     /// How long it lives.
-    pub life: Life,
+    pub life: Lifetime,
     readable: Readable,
 }
 
@@ -191,9 +191,9 @@ impl CookieNames {
         let suffix = suffix || profile.always_suffixed();
         let name = |base: &str| if suffix { format!("{base}_{site}") } else { base.to_owned() };
         // The `__Host-` prefix needs `Secure`: over plain http a browser would drop the cookie.
-        let memory = if secure { "__Host-tandem" } else { "tandem" };
-        let lines = profile.lines().iter();
-        let entries: Vec<Entry> = lines
+        let seal = if secure { "__Host-tandem" } else { "tandem" };
+        let rows = profile.rows().iter();
+        let entries: Vec<Entry> = rows
             .map(|&(field, base, readable, life)| Entry { field, name: name(base), life, readable })
             .collect();
         let access = entries.iter().find(|entry| entry.field == F::Access);
@@ -203,12 +203,12 @@ impl CookieNames {
             guest_refresh: name("cc-nx-g"),
             registered_refresh: name("cc-nx"),
             usid: name("usid"),
-            hand_off: name("cc-at"),
+            handoff: name("cc-at"),
             guard: name("cc-sg"),
-            memory: name(memory),
-            registered_seal: name(&format!("{memory}-nx")),
+            seal: name(seal),
+            registered_seal: name(&format!("{seal}-nx")),
             secure,
-            open: false,
+            script_readable: false,
             entries,
         }
     }
@@ -221,8 +221,8 @@ impl CookieNames {
 
     /// The same, but scripts may read the tokens and `dwsid`.
     #[must_use]
-    pub fn opened(self) -> Self {
-        Self { open: true, ..self }
+    pub fn with_readable_tokens(self) -> Self {
+        Self { script_readable: true, ..self }
     }
 
     /// The refresh cookie of a guest or a registered shopper.
@@ -237,7 +237,7 @@ impl CookieNames {
     /// Whether scripts may read the tokens.
     #[must_use]
     pub fn tokens_are_readable(&self) -> bool {
-        self.open
+        self.script_readable
     }
 
     /// Every cookie of the profile, in the order they are written.
@@ -255,13 +255,13 @@ impl CookieNames {
     /// The name of piece `number`, counted from 1, of a handed-over access token.
     #[must_use]
     pub fn piece(&self, number: usize) -> String {
-        if number < 2 { self.hand_off.clone() } else { format!("{}_{number}", self.hand_off) }
+        if number < 2 { self.handoff.clone() } else { format!("{}_{number}", self.handoff) }
     }
 
     /// Which piece of a handed-over access token the cookie `name` is, counted from 1.
     #[must_use]
     pub fn piece_of(&self, name: &str) -> Option<usize> {
-        let rest = name.strip_prefix(self.hand_off.as_str())?;
+        let rest = name.strip_prefix(self.handoff.as_str())?;
         if rest.is_empty() {
             return Some(1);
         }
@@ -282,12 +282,12 @@ impl CookieNames {
     /// Whether the cookie `name` is one of our sealed ones, which no upstream is sent.
     #[must_use]
     pub fn is_seal(&self, name: &[u8]) -> bool {
-        name == self.memory.as_bytes() || name == self.registered_seal.as_bytes()
+        name == self.seal.as_bytes() || name == self.registered_seal.as_bytes()
     }
 
     /// Whether the cookie `name` is one that only we (or ECOM, in its hand-over) may set.
     #[must_use]
-    pub fn knows(&self, name: &str) -> bool {
+    pub fn owns(&self, name: &str) -> bool {
         self.is_seal(name.as_bytes())
             || name == self.guard
             || name == MARKER
@@ -304,7 +304,7 @@ impl CookieNames {
         let entry = self.entries.iter().find(|entry| entry.name == name);
         match entry.map(|entry| entry.readable) {
             Some(ByScripts) => ByScripts,
-            _ if self.open || is_dw_companion(name) => ByScripts,
+            _ if self.script_readable || is_dw_companion(name) => ByScripts,
             _ => ByServersOnly,
         }
     }
@@ -361,11 +361,11 @@ mod tests {
             [Profile::Classic, Profile::PwaKit, Profile::StorefrontNext, Profile::PluginSlas]
         {
             let closed = names(profile, false);
-            for name in [&closed.access, &closed.guest_refresh, DWSID, &closed.memory] {
+            for name in [&closed.access, &closed.guest_refresh, DWSID, &closed.seal] {
                 assert_eq!(closed.readable(name), ByServersOnly, "{name}");
             }
         }
-        let opened = names(Profile::PluginSlas, false).opened();
+        let opened = names(Profile::PluginSlas, false).with_readable_tokens();
         assert_eq!(opened.readable("cc-nx"), ByScripts);
         assert_eq!(opened.readable("__Host-tandem"), ByServersOnly);
         assert_eq!(opened.readable("dwsecuretoken_ab"), ByServersOnly);

@@ -25,7 +25,7 @@ pub(super) const MOST_COMPANIONS: usize = 8;
 
 /// The cookies of a request that mean something to us.
 #[derive(Clone, Debug, Default)]
-pub struct Presented {
+pub struct RequestCookies {
     /// Access tokens.
     pub access: Vec<AccessToken>,
     /// Registered refresh tokens.
@@ -38,14 +38,14 @@ pub struct Presented {
     pub dw_companions: Vec<(String, DwValue)>,
     /// Do-not-track, where the shopper chose.
     pub dnt: Option<bool>,
-    /// Our sealed memory, still closed.
-    pub memory: Option<String>,
+    /// Our sealed state, still closed.
+    pub seal: Option<String>,
     /// The seal of a registered shopper's tokens, still closed.
     pub registered_seal: Option<String>,
-    /// Whose frame the shop is shown in, as our marker says.
-    pub frame: Option<String>,
+    /// Whose preview the shop is shown in, as our marker says.
+    pub preview: Option<String>,
     /// What ECOM hands over, where that is not the access cookie itself.
-    pub handed: Option<Handed>,
+    pub handoff: Option<RequestHandoff>,
     /// Every name of ours that the browser sent, whatever its value.
     pub names: Vec<String>,
     /// Those of them that it sent more than once: at least one of them was set with a `Domain` or a
@@ -55,14 +55,14 @@ pub struct Presented {
 
 /// What ECOM leaves for the Head when it has changed who the shopper is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Handed {
+pub enum RequestHandoff {
     /// The shopper's new access token.
     Token(AccessToken),
     /// The word `refresh`: whoever the shopper was, the access token is to be fetched anew.
     Refresh,
 }
 
-impl Presented {
+impl RequestCookies {
     /// Reads the `Cookie` headers of a request (HTTP/2 may send several).
     pub fn read<'a>(headers: impl Iterator<Item = &'a [u8]>, names: &CookieNames) -> Self {
         let mut presented = Self::default();
@@ -75,23 +75,23 @@ impl Presented {
                 pieces.take(name, value, names);
             }
         }
-        presented.take_over(&pieces, names);
+        presented.accept_handoff(&pieces, names);
         presented
     }
 
     /// In most profiles the access cookie itself is what ECOM writes into.
-    fn take_over(&mut self, pieces: &Pieces, names: &CookieNames) {
-        let is_access = names.access == names.hand_off;
+    fn accept_handoff(&mut self, pieces: &Pieces, names: &CookieNames) {
+        let is_access = names.access == names.handoff;
         if is_access && names.in_pieces() {
             self.access = pieces.tokens();
         }
         match pieces.joined() {
-            Some(Handed::Token(token)) if is_access => self.access = vec![token],
-            Some(handed) => {
+            Some(RequestHandoff::Token(token)) if is_access => self.access = vec![token],
+            Some(handoff) => {
                 if is_access {
                     self.access.clear();
                 }
-                self.handed = Some(handed);
+                self.handoff = Some(handoff);
             }
             None => {}
         }
@@ -106,12 +106,12 @@ impl Presented {
             candidate(&mut self.guest_refresh, RefreshToken::parse(value));
         } else if name == profiles::DWSID {
             candidate(&mut self.dwsid, Dwsid::parse(value));
-        } else if name == names.memory {
-            only(&mut self.memory, value);
+        } else if name == names.seal {
+            only(&mut self.seal, value);
         } else if name == names.registered_seal {
             only(&mut self.registered_seal, value);
         } else if name == MARKER {
-            self.frame = Some(value.to_owned());
+            self.preview = Some(value.to_owned());
         } else if name == profiles::DO_NOT_TRACK {
             self.dnt = match value {
                 "1" => Some(true),
@@ -121,7 +121,7 @@ impl Presented {
             return;
         } else if profiles::is_dw_companion(name) {
             self.companion(name, value);
-        } else if !names.knows(name) {
+        } else if !names.owns(name) {
             return;
         }
         if self.has(name) {
@@ -160,12 +160,12 @@ impl Presented {
         self.guest_refresh.clear();
         self.dwsid.clear();
         self.dw_companions.clear();
-        self.handed = None;
+        self.handoff = None;
     }
 
     /// Whether a credential in the cookie `name` counts.
     #[must_use]
-    pub fn counts(&self, name: &str, names: &CookieNames) -> bool {
+    pub fn has_effective(&self, name: &str, names: &CookieNames) -> bool {
         if name == names.registered_refresh {
             !self.registered_refresh.is_empty()
         } else if name == names.guest_refresh {
@@ -210,14 +210,14 @@ impl Pieces {
     }
 
     /// What is handed over, where the pieces leave no doubt.
-    pub(super) fn joined(&self) -> Option<Handed> {
+    pub(super) fn joined(&self) -> Option<RequestHandoff> {
         if self.0.iter().any(|slot| slot.len() > 1) {
             return None;
         }
         if self.0[0].first().is_some_and(|first| first == "refresh") {
-            return Some(Handed::Refresh);
+            return Some(RequestHandoff::Refresh);
         }
-        self.tokens().pop().map(Handed::Token)
+        self.tokens().pop().map(RequestHandoff::Token)
     }
 
     /// Every token that the pieces may come to, as many as are worth reading.
@@ -290,8 +290,8 @@ mod tests {
         CookieNames::classic(&SiteId::parse("RefArch").unwrap(), false, true)
     }
 
-    fn read(headers: &[&str]) -> Presented {
-        Presented::read(headers.iter().map(|header| header.as_bytes()), &names())
+    fn read(headers: &[&str]) -> RequestCookies {
+        RequestCookies::read(headers.iter().map(|header| header.as_bytes()), &names())
     }
 
     #[test]
@@ -316,13 +316,13 @@ mod tests {
             "a=b; \u{2000}__Host-tandem=x",
             "__Host-tandem\u{a0}=x",
         ] {
-            assert_eq!(read(&[header]).memory, None, "{header}");
+            assert_eq!(read(&[header]).seal, None, "{header}");
         }
     }
 
     #[test]
     fn attack_7_two_sealed_cookies_are_neither() {
-        assert_eq!(read(&["__Host-tandem=a", "__Host-tandem=b"]).memory.as_deref(), Some(""));
+        assert_eq!(read(&["__Host-tandem=a", "__Host-tandem=b"]).seal.as_deref(), Some(""));
     }
 
     #[test]
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn an_octet_that_is_no_text_hides_only_its_own_cookie() {
         let header: &[u8] = b"note=caf\xe9; cc-nx=refresh; dwsid=abc==\xff; token=x.y.z";
-        let presented = Presented::read([header].into_iter(), &names());
+        let presented = RequestCookies::read([header].into_iter(), &names());
         assert_eq!(presented.registered_refresh[0].expose(), "refresh");
         assert_eq!(presented.access[0].expose(), "x.y.z");
         assert!(presented.dwsid.is_empty());
@@ -352,7 +352,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_can_panic_or_pile_up(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
-            let presented = Presented::read([bytes.as_slice()].into_iter(), &names());
+            let presented = RequestCookies::read([bytes.as_slice()].into_iter(), &names());
             prop_assert!(presented.dw_companions.len() <= MOST_COMPANIONS);
             prop_assert!(presented.names.len() <= MOST_COMPANION_NAMES + 32);
         }

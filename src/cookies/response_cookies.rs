@@ -10,99 +10,99 @@ use http::header::SET_COOKIE;
 
 use super::dw_cookies;
 use super::profiles::{CookieNames, DWSID};
-use super::request_cookies::{Handed, Pieces};
+use super::request_cookies::{Pieces, RequestHandoff};
 use crate::ids::RefreshToken;
 use crate::model::{CustomerType, DwCookies};
 use crate::timestamp::Timestamp;
 
 /// What the cookies of an answer say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Offer {
+pub struct ResponseCookies {
     /// An access token, or the word that one is to be fetched.
-    pub handed: Option<Handed>,
+    pub handoff: Option<RequestHandoff>,
     /// A refresh token.
-    pub refresh: Option<OfferedRefresh>,
+    pub refresh: Option<UpstreamRefresh>,
     /// Refresh cookies that are to go.
-    pub forgotten: Vec<CustomerType>,
+    pub deleted: Vec<CustomerType>,
     /// A DW session.
     pub dw: Option<DwCookies>,
     /// There is a `dwsid`, but none to go by: it is garbage, or there are two.
-    pub odd_dwsid: bool,
+    pub invalid_dwsid: bool,
 }
 
 /// A refresh token as ECOM sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OfferedRefresh {
+pub struct UpstreamRefresh {
     /// The cookie it came in.
     pub kind: CustomerType,
     /// The token.
     pub token: RefreshToken,
     /// Seconds its cookie lives; none for the life of the browser session.
-    pub life: Option<i64>,
+    pub max_age: Option<i64>,
 }
 
-impl Offer {
+impl ResponseCookies {
     /// Reads what an answer sets. Whatever does not parse is not offered.
     #[must_use]
     pub fn read(headers: &HeaderMap, names: &CookieNames, now: Timestamp) -> Self {
-        let mut offer = Self { dw: dw_cookies::read(headers), ..Self::default() };
+        let mut cookies = Self { dw: dw_cookies::read(headers), ..Self::default() };
         let mut pieces = Pieces::default();
-        for line in lines(headers, now) {
-            if line.name == DWSID {
-                offer.odd_dwsid = offer.dw.is_none() && line.is_kept();
-            } else if line.name == names.guest_refresh {
-                offer.take(CustomerType::Guest, &line);
-            } else if line.name == names.registered_refresh {
-                offer.take(CustomerType::Registered, &line);
-            } else if line.is_kept() {
-                pieces.take(&line.name, &line.value, names);
+        for cookie in set_cookies(headers, now) {
+            if cookie.name == DWSID {
+                cookies.invalid_dwsid = cookies.dw.is_none() && cookie.is_set();
+            } else if cookie.name == names.guest_refresh {
+                cookies.take(CustomerType::Guest, &cookie);
+            } else if cookie.name == names.registered_refresh {
+                cookies.take(CustomerType::Registered, &cookie);
+            } else if cookie.is_set() {
+                pieces.take(&cookie.name, &cookie.value, names);
             }
         }
-        offer.handed = pieces.joined();
-        offer
+        cookies.handoff = pieces.joined();
+        cookies
     }
 
-    fn take(&mut self, kind: CustomerType, line: &Line) {
-        match RefreshToken::parse(&line.value).filter(|_| line.is_kept()) {
+    fn take(&mut self, kind: CustomerType, cookie: &ResponseCookie) {
+        match RefreshToken::parse(&cookie.value).filter(|_| cookie.is_set()) {
             // Registered before guest, as everywhere.
             Some(token) if kind == CustomerType::Registered || self.refresh.is_none() => {
-                self.refresh = Some(OfferedRefresh { kind, token, life: line.life });
+                self.refresh = Some(UpstreamRefresh { kind, token, max_age: cookie.max_age });
             }
             Some(_) => {}
-            None => self.forgotten.push(kind),
+            None => self.deleted.push(kind),
         }
     }
 }
 
 /// What one cookie comes to.
-struct Line {
+struct ResponseCookie {
     name: String,
     value: String,
-    life: Option<i64>,
+    max_age: Option<i64>,
 }
 
-impl Line {
-    fn is_kept(&self) -> bool {
-        self.life.is_none_or(|life| life > 0)
+impl ResponseCookie {
+    fn is_set(&self) -> bool {
+        self.max_age.is_none_or(|seconds| seconds > 0)
     }
 }
 
 /// Of several lines for one name the last one counts, as in a browser.
-fn lines(headers: &HeaderMap, now: Timestamp) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
+fn set_cookies(headers: &HeaderMap, now: Timestamp) -> Vec<ResponseCookie> {
+    let mut lines: Vec<ResponseCookie> = Vec::new();
     for header in headers.get_all(SET_COOKIE) {
         let Some(cookie) = header.to_str().ok().and_then(|text| Cookie::parse(text).ok()) else {
             continue;
         };
         let (name, value) = (cookie.name().to_owned(), cookie.value().to_owned());
         lines.retain(|earlier| earlier.name != name);
-        lines.push(Line { name, value, life: life(&cookie, now) });
+        lines.push(ResponseCookie { name, value, max_age: max_age(&cookie, now) });
     }
     lines
 }
 
 /// Seconds a cookie lives from now; `Max-Age` before `Expires` (RFC 6265 section 5.3).
-fn life(cookie: &Cookie<'_>, now: Timestamp) -> Option<i64> {
+fn max_age(cookie: &Cookie<'_>, now: Timestamp) -> Option<i64> {
     let until = || cookie.expires_datetime().map(|at| at.unix_timestamp() - now.unix());
     cookie.max_age().map(cookie::time::Duration::whole_seconds).or_else(until)
 }
@@ -116,17 +116,17 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 
-    fn read(lines: &[String]) -> Offer {
+    fn read(lines: &[String]) -> ResponseCookies {
         let names = CookieNames::new(Profile::Classic, &SiteId::parse("R_A").unwrap(), true, true);
         let mut headers = HeaderMap::new();
-        for line in lines {
-            headers.append(SET_COOKIE, HeaderValue::from_str(line).unwrap());
+        for cookie in lines {
+            headers.append(SET_COOKIE, HeaderValue::from_str(cookie).unwrap());
         }
-        Offer::read(&headers, &names, NOW)
+        ResponseCookies::read(&headers, &names, NOW)
     }
 
-    fn offered(lines: &[&str]) -> Offer {
-        read(&lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>())
+    fn offered(lines: &[&str]) -> ResponseCookies {
+        read(&lines.iter().map(|cookie| (*cookie).to_owned()).collect::<Vec<_>>())
     }
 
     #[test]
@@ -137,56 +137,56 @@ mod tests {
             _ => format!("cc-at_R_A_{number}={text}; Path=/; Secure; Max-Age=1800"),
         };
         let pieces = [piece(1, &token[..1199]), piece(2, &token[1199..])];
-        let Some(Handed::Token(joined)) = read(&pieces).handed else { panic!("no token") };
+        let Some(RequestHandoff::Token(joined)) = read(&pieces).handoff else { panic!("no token") };
         assert_eq!(joined.expose(), token);
-        assert_eq!(read(&pieces[..1]).handed, None);
-        assert_eq!(read(&pieces[1..]).handed, None);
+        assert_eq!(read(&pieces[..1]).handoff, None);
+        assert_eq!(read(&pieces[1..]).handoff, None);
         // One left over from a longer token.
         let stale = [piece(1, "a.b.c"), piece(2, "rest")];
-        let Some(Handed::Token(short)) = read(&stale).handed else { panic!("no token") };
+        let Some(RequestHandoff::Token(short)) = read(&stale).handoff else { panic!("no token") };
         assert_eq!(short.expose(), "a.b.c");
     }
 
     #[test]
     fn a_sign_out_is_the_word_refresh_and_cookies_that_go() {
-        let offer = offered(&[
+        let cookies = offered(&[
             "cc-nx_R_A=; Max-Age=0; Path=/",
             "cc-nx-g_R_A=x; Expires=Thu, 01-Jan-1970 00:00:10 GMT",
             "cc-at_R_A=refresh; Max-Age=1800",
         ]);
-        assert_eq!(offer.handed, Some(Handed::Refresh));
-        assert_eq!(offer.forgotten, [CustomerType::Registered, CustomerType::Guest]);
-        assert_eq!(offer.refresh, None);
+        assert_eq!(cookies.handoff, Some(RequestHandoff::Refresh));
+        assert_eq!(cookies.deleted, [CustomerType::Registered, CustomerType::Guest]);
+        assert_eq!(cookies.refresh, None);
     }
 
     #[test]
     fn the_registered_refresh_token_goes_before_the_guests_with_the_life_of_its_cookie() {
-        let offer = offered(&["cc-nx_R_A=r; Max-Age=600", "cc-nx-g_R_A=g; Max-Age=900"]);
-        let refresh = offer.refresh.unwrap();
-        assert_eq!((refresh.kind, refresh.life), (CustomerType::Registered, Some(600)));
-        assert_eq!(offered(&["cc-nx-g_R_A=g"]).refresh.unwrap().life, None);
+        let cookies = offered(&["cc-nx_R_A=r; Max-Age=600", "cc-nx-g_R_A=g; Max-Age=900"]);
+        let refresh = cookies.refresh.unwrap();
+        assert_eq!((refresh.kind, refresh.max_age), (CustomerType::Registered, Some(600)));
+        assert_eq!(offered(&["cc-nx-g_R_A=g"]).refresh.unwrap().max_age, None);
         let dated = offered(&["cc-nx_R_A=r; Expires=Fri, 15 Jan 2027 08:10:00 GMT"]);
-        assert_eq!(dated.refresh.unwrap().life, Some(600));
+        assert_eq!(dated.refresh.unwrap().max_age, Some(600));
     }
 
     #[test]
     fn of_several_lines_for_one_name_the_last_one_counts() {
-        let offer = offered(&[
+        let cookies = offered(&[
             "cc-nx_R_A=r; Max-Age=600",
             "cc-at_R_A=a.b.c; Max-Age=600",
             "cc-nx_R_A=; Max-Age=0",
             "cc-nx-g_R_A=g; Max-Age=600",
             "cc-at_R_A=d.e.f; Max-Age=600",
         ]);
-        assert_eq!(offer.refresh.unwrap().kind, CustomerType::Guest);
-        assert_eq!(offer.forgotten, [CustomerType::Registered]);
-        let Some(Handed::Token(token)) = offer.handed else { panic!("no token") };
+        assert_eq!(cookies.refresh.unwrap().kind, CustomerType::Guest);
+        assert_eq!(cookies.deleted, [CustomerType::Registered]);
+        let Some(RequestHandoff::Token(token)) = cookies.handoff else { panic!("no token") };
         assert_eq!(token.expose(), "d.e.f");
     }
 
     #[test]
     fn other_cookies_offer_nothing() {
-        let offer = offered(&["cc-at=a.b.c", "usid_R_A=x", "dwac_x=y", "cc-at_R_A=; Max-Age=0"]);
-        assert_eq!(offer, Offer::default());
+        let cookies = offered(&["cc-at=a.b.c", "usid_R_A=x", "dwac_x=y", "cc-at_R_A=; Max-Age=0"]);
+        assert_eq!(cookies, ResponseCookies::default());
     }
 }

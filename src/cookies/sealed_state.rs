@@ -3,7 +3,7 @@
 //! The cookies of the two worlds do not say which customer a `dwsid` belongs to, when it was born
 //! or which token made it. We do, here, under ChaCha20-Poly1305 with a key ring. Whatever fails
 //! to open (a bit flip, an unknown key, another site's cookie, an older format) is an empty
-//! memory, never an error: the next answer seals a new one.
+//! state, never an error: the next answer seals a new one.
 
 use std::fmt;
 
@@ -24,14 +24,14 @@ use crate::timestamp::Timestamp;
 const VERSION: u8 = 1;
 const KEY_ID: usize = 4;
 const NONCE: usize = 12;
-/// Our memory is under 1,600 bytes sealed; anything far longer is not worth decoding.
+/// Our state is under 1,600 bytes sealed; anything far longer is not worth decoding.
 const LONGEST: usize = 3000;
 /// Shortest secret a key may be made from, in octets.
 pub const SHORTEST_SECRET: usize = 32;
 
 /// What is known about a browser beyond its cookies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
+pub struct SealedState {
     /// The access token we wrote: one that matches needs no signature check.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Tag>,
@@ -46,7 +46,7 @@ pub struct Memory {
     pub forget_on_close: bool,
     /// The DW session we wrote or checked.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
-    pub dw: Option<DwMemory>,
+    pub dw: Option<SealedDw>,
     /// The access token that has made a DW session: one token makes one.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub bridged: Option<Tag>,
@@ -67,7 +67,7 @@ pub struct Memory {
     pub logged_out: LoggedOut,
     /// When cookies that others have set under our names were last deleted.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
-    pub swept_at: Option<Timestamp>,
+    pub strays_deleted_at: Option<Timestamp>,
 }
 
 /// The SLAS session of the tokens that we wrote.
@@ -87,7 +87,7 @@ pub struct SlasSession {
 
 /// What is known about the DW session in `dwsid`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DwMemory {
+pub struct SealedDw {
     /// Which `dwsid` this is about.
     #[serde(rename = "s")]
     pub dwsid: Tag,
@@ -96,22 +96,22 @@ pub struct DwMemory {
     pub owner: Option<Customer>,
     /// When it was made, or first seen.
     #[serde(rename = "b")]
-    pub born: Timestamp,
+    pub created_at: Timestamp,
     /// When ECOM last served a request in it, as far as we saw.
     #[serde(rename = "u")]
-    pub used: Timestamp,
+    pub used_at: Timestamp,
 }
 
-impl Memory {
+impl SealedState {
     /// Whether the seal names no session and no logout: all that the browser presents is from
     /// before Tandem, or from somewhere else.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.session.is_none() && self.vouched().next().is_none() && self.logged_out.is_empty()
+        self.session.is_none() && self.sealed_tags().next().is_none() && self.logged_out.is_empty()
     }
 
     /// Tags of every credential that the seal names: what we wrote to this browser last.
-    pub fn vouched(&self) -> impl Iterator<Item = Tag> {
+    pub fn sealed_tags(&self) -> impl Iterator<Item = Tag> {
         let dw = self.dw.as_ref().map(|dw| dw.dwsid);
         let lineage = self.session.as_ref().map(|session| session.lineage);
         [self.access, self.refresh, dw, lineage].into_iter().flatten()
@@ -120,7 +120,7 @@ impl Memory {
     /// What a registered shopper's own seal is to say, beside the one that every response may write:
     /// a guest's response that crosses a login must not take the login away.
     #[must_use]
-    pub fn of_registered(&self) -> Option<Self> {
+    pub fn registered_only(&self) -> Option<Self> {
         let registered = |session: &&SlasSession| session.customer.kind == CustomerType::Registered;
         let session = self.session.as_ref().filter(registered)?.clone();
         Some(Self {
@@ -135,8 +135,13 @@ impl Memory {
 
     /// This with the registered session of `own`, which another shopper's response has overwritten.
     #[must_use]
-    pub fn restored(self, own: Self) -> Self {
-        Self { dw: self.dw, logged_out: self.logged_out, swept_at: self.swept_at, ..own }
+    pub fn with_registered_session(self, own: Self) -> Self {
+        Self {
+            dw: self.dw,
+            logged_out: self.logged_out,
+            strays_deleted_at: self.strays_deleted_at,
+            ..own
+        }
     }
 
     /// What is left of it when the tokens go: what the browser must not forget with them.
@@ -145,13 +150,13 @@ impl Memory {
         Self {
             dw: self.dw.clone(),
             logged_out: self.logged_out.clone(),
-            swept_at: self.swept_at,
+            strays_deleted_at: self.strays_deleted_at,
             ..Self::default()
         }
     }
 
     /// Whose the DW session is has become uncertain.
-    pub fn doubt_dw(&mut self) {
+    pub fn mark_dw_unverified(&mut self) {
         if let Some(dw) = &mut self.dw {
             dw.owner = None;
         }
@@ -159,11 +164,11 @@ impl Memory {
 
     /// ECOM serves a request in the DW session now: that keeps it alive. Written down only now
     /// and then, because every note is a `Set-Cookie`.
-    pub fn note_use(&mut self, now: Timestamp) {
+    pub fn record_dw_use(&mut self, now: Timestamp) {
         if let Some(dw) = &mut self.dw
-            && now.since(dw.used) >= facts::DW_NOTE
+            && now.since(dw.used_at) >= facts::DW_NOTE
         {
-            dw.used = now;
+            dw.used_at = now;
         }
     }
 }
@@ -199,12 +204,18 @@ impl KeyRing {
         Some(Self { keys, log_key })
     }
 
-    /// Seals `memory` for the cookie `name` of `site`. A nonce must never be used twice.
+    /// Seals `state` for the cookie `name` of `site`. A nonce must never be used twice.
     #[must_use]
-    pub fn seal(&self, name: &str, site: &SiteId, memory: &Memory, nonce: [u8; NONCE]) -> String {
+    pub fn seal(
+        &self,
+        name: &str,
+        site: &SiteId,
+        state: &SealedState,
+        nonce: [u8; NONCE],
+    ) -> String {
         let key = &self.keys[0];
-        let mut sealed = serde_json::to_vec(memory).unwrap_or_default();
-        // Sealing fails only beyond 256 GiB; an empty value would open as an empty memory.
+        let mut sealed = serde_json::to_vec(state).unwrap_or_default();
+        // Sealing fails only beyond 256 GiB; an empty value would open as an empty state.
         if key
             .cipher
             .seal_in_place_append_tag(
@@ -225,13 +236,13 @@ impl KeyRing {
     }
 
     /// Opens what [`seal`](Self::seal) made for the same cookie of the same site; anything else is
-    /// an empty memory.
+    /// an empty state.
     #[must_use]
-    pub fn open(&self, name: &str, site: &SiteId, value: &str) -> Memory {
+    pub fn open(&self, name: &str, site: &SiteId, value: &str) -> SealedState {
         self.try_open(name, site, value).unwrap_or_default()
     }
 
-    fn try_open(&self, name: &str, site: &SiteId, value: &str) -> Option<Memory> {
+    fn try_open(&self, name: &str, site: &SiteId, value: &str) -> Option<SealedState> {
         if value.len() > LONGEST {
             return None;
         }
@@ -305,28 +316,28 @@ mod tests {
         SiteId::parse(id).unwrap()
     }
 
-    fn memory() -> Memory {
+    fn state() -> SealedState {
         let customer = CustomerId::parse("abkXsYlHdGmKwRlHg3mqYYkewY").unwrap();
         let tag = Dwsid::parse("x").unwrap().tag();
-        Memory {
+        SealedState {
             access: Some(tag),
-            dw: Some(DwMemory {
+            dw: Some(SealedDw {
                 dwsid: tag,
                 owner: Some(Customer { kind: CustomerType::Guest, id: customer }),
-                born: Timestamp::from_unix(1),
-                used: Timestamp::from_unix(2),
+                created_at: Timestamp::from_unix(1),
+                used_at: Timestamp::from_unix(2),
             }),
-            ..Memory::default()
+            ..SealedState::default()
         }
     }
 
     fn sealed() -> String {
-        ring("a").seal("__Host-tandem", &site("A"), &memory(), [7; NONCE])
+        ring("a").seal("__Host-tandem", &site("A"), &state(), [7; NONCE])
     }
 
     #[test]
     fn what_was_sealed_opens() {
-        assert_eq!(ring("a").open("__Host-tandem", &site("A"), &sealed()), memory());
+        assert_eq!(ring("a").open("__Host-tandem", &site("A"), &sealed()), state());
     }
 
     #[test]
@@ -338,7 +349,7 @@ mod tests {
             let value = URL_SAFE_NO_PAD.encode(flipped);
             assert_eq!(
                 ring("a").open("__Host-tandem", &site("A"), &value),
-                Memory::default(),
+                SealedState::default(),
                 "octet {index}"
             );
         }
@@ -348,23 +359,23 @@ mod tests {
     fn attack_2_any_length_and_any_text_is_an_empty_memory() {
         let long = "A".repeat(5000);
         for length in 0..64 {
-            assert_eq!(ring("a").open("n", &site("A"), &long[..length]), Memory::default());
+            assert_eq!(ring("a").open("n", &site("A"), &long[..length]), SealedState::default());
         }
         for text in ["%00", "é", "not base64!", long.as_str()] {
-            assert_eq!(ring("a").open("n", &site("A"), text), Memory::default());
+            assert_eq!(ring("a").open("n", &site("A"), text), SealedState::default());
         }
     }
 
     #[test]
     fn attack_3_a_retired_key_opens_and_an_unknown_one_does_not() {
-        assert_eq!(ring("ba").open("__Host-tandem", &site("A"), &sealed()), memory());
-        assert_eq!(ring("b").open("__Host-tandem", &site("A"), &sealed()), Memory::default());
+        assert_eq!(ring("ba").open("__Host-tandem", &site("A"), &sealed()), state());
+        assert_eq!(ring("b").open("__Host-tandem", &site("A"), &sealed()), SealedState::default());
     }
 
     #[test]
     fn attacks_4_and_5_another_cookie_name_or_site_does_not_open() {
-        assert_eq!(ring("a").open("tandem", &site("A"), &sealed()), Memory::default());
-        assert_eq!(ring("a").open("__Host-tandem", &site("B"), &sealed()), Memory::default());
+        assert_eq!(ring("a").open("tandem", &site("A"), &sealed()), SealedState::default());
+        assert_eq!(ring("a").open("__Host-tandem", &site("B"), &sealed()), SealedState::default());
     }
 
     #[test]

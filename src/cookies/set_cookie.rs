@@ -12,15 +12,15 @@ use cookie::time::{Duration, OffsetDateTime};
 use cookie::{Cookie, SameSite};
 use http::HeaderValue;
 
-pub use stray_cookies::Sweep;
+pub use stray_cookies::StrayCookies;
 
 use super::facts;
 use super::logged_out::LoggedOut;
-use super::preview::{Frame, MARKER};
+use super::preview::{MARKER, Preview};
 use super::profiles::{CookieNames, DWSID, Profile, Readable, is_dw_companion};
-use super::request_cookies::{MOST_COMPANIONS, Presented, pairs_in};
-use super::response_cookies::OfferedRefresh;
-use super::sealed_state::{DwMemory, Memory};
+use super::request_cookies::{MOST_COMPANIONS, RequestCookies, pairs_in};
+use super::response_cookies::UpstreamRefresh;
+use super::sealed_state::{SealedDw, SealedState};
 use crate::flow::{Cause, DwChange, Ending, HeldAccess, Outcome, TokenChange};
 use crate::ids::{AccessToken, Dwsid, Tag};
 use crate::model::{Customer, DwCookies};
@@ -29,9 +29,9 @@ use crate::timestamp::Timestamp;
 /// Seconds a DW session that the platform just confirmed is believed to live on.
 const CONFIRMED_FOR: i64 = 10 * 60;
 /// Seconds before the Head tries again to get a DW session.
-const REST: i64 = 30;
+const RETRY_AFTER: i64 = 30;
 /// The same, when the fault is in the tenant's settings and will not pass by itself.
-const LONG_REST: i64 = 5 * 60;
+const RETRY_AFTER_MISCONFIGURED: i64 = 5 * 60;
 
 /// One cookie to set or to delete.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,70 +50,70 @@ impl fmt::Debug for CookieWrite {
 
 /// Everything that changes in the browser.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct CookieChanges {
     /// Deletions, then writes.
     pub cookies: Vec<CookieWrite>,
-    /// Our memory afterwards.
-    pub memory: Memory,
+    /// Our state afterwards.
+    pub state: SealedState,
     /// Deletions of cookies that others have set under our names, ahead of all others.
     pub strays: Vec<HeaderValue>,
-    /// The trusted frame the shop is shown in.
-    pub frame: Option<Frame>,
+    /// The trusted preview the shop is shown in.
+    pub preview: Option<Preview>,
 }
 
 /// What the browser had, and when.
 #[derive(Clone, Copy, Debug)]
-pub struct Before<'a> {
+pub struct CookieContext<'a> {
     /// The site's cookie names.
     pub names: &'a CookieNames,
     /// What the browser presented.
-    pub presented: &'a Presented,
+    pub presented: &'a RequestCookies,
     /// What we remembered about it.
-    pub memory: &'a Memory,
+    pub state: &'a SealedState,
     /// The access token in hand when the journey began.
     pub access: Option<&'a HeldAccess>,
     /// What a logout ends: tags of everything the browser presented, the surest last.
-    pub ends: &'a [Tag],
+    pub revoked: &'a [Tag],
     /// The moment of the answer.
     pub now: Timestamp,
 }
 
-impl Before<'_> {
+impl CookieContext<'_> {
     /// Works out what an ending changes. `remember` is the shopper's wish at a login.
     #[must_use]
-    pub fn changes(&self, ending: &Ending, remember: Option<bool>) -> Changes {
-        let mut changes = Changes { memory: self.memory.clone(), ..Changes::default() };
+    pub fn changes(&self, ending: &Ending, remember: Option<bool>) -> CookieChanges {
+        let mut changes = CookieChanges { state: self.state.clone(), ..CookieChanges::default() };
         if let Some(remember) = remember
             && matches!(ending.outcome, Outcome::SignedIn { .. })
         {
-            changes.memory.forget_on_close = !remember;
+            changes.state.forget_on_close = !remember;
         }
-        let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
-        self.delete_tokens(&ending.tokens, leaving, &mut changes);
-        self.delete_dw(&ending.dw, leaving, &mut changes);
+        let logging_out = matches!(ending.outcome, Outcome::SignedOut { .. });
+        self.delete_tokens(&ending.tokens, logging_out, &mut changes);
+        self.delete_dw(&ending.dw, logging_out, &mut changes);
         match (&ending.tokens, self.access) {
-            (TokenChange::Set(grant), _) => self.set_tokens(grant, leaving, &mut changes),
+            (TokenChange::Set(grant), _) => self.set_tokens(grant, logging_out, &mut changes),
             (TokenChange::Keep, Some(held)) => {
-                self.take_over(held, &mut changes);
-                tokens::vouch(held, &mut changes.memory);
+                self.accept_handoff(held, &mut changes);
+                tokens::seal_held_token(held, &mut changes.state);
             }
             _ => {}
         }
-        if leaving {
-            let ends = self.ends.iter().copied().filter(|tag| !ending.keeps(*tag, self.dwsid()));
-            changes.memory.logged_out.add(ends, self.now);
+        if logging_out {
+            let ends = self.revoked.iter().copied().filter(|tag| !ending.keeps(*tag, self.dwsid()));
+            changes.state.logged_out.add(ends, self.now);
         }
         self.set_dw(ending, &mut changes);
-        self.note_expiry(ending, &mut changes.memory);
+        self.record_expiry(ending, &mut changes.state);
         changes
     }
 
-    fn delete_dw(&self, change: &DwChange, leaving: bool, changes: &mut Changes) {
+    fn delete_dw(&self, change: &DwChange, logging_out: bool, changes: &mut CookieChanges) {
         let stays: &[_] = match change {
             DwChange::Keep | DwChange::Doubt | DwChange::Confirm(_) => return,
             DwChange::Set { cookies, .. } => &cookies.companions,
             DwChange::Drop | DwChange::Missing(_) => {
-                self.delete(DWSID, leaving, changes);
+                self.delete(DWSID, logging_out, changes);
                 self.delete(&self.names.guard, false, changes);
                 &[]
             }
@@ -126,38 +126,42 @@ impl Before<'_> {
                 changes.delete(name);
             }
         }
-        changes.memory.dw = None;
+        changes.state.dw = None;
     }
 
-    fn set_dw(&self, ending: &Ending, changes: &mut Changes) {
+    fn set_dw(&self, ending: &Ending, changes: &mut CookieChanges) {
         match &ending.dw {
             DwChange::Keep | DwChange::Drop => {}
-            DwChange::Doubt => changes.memory.doubt_dw(),
-            DwChange::Confirm(owner) => self.confirm(owner, &mut changes.memory),
+            DwChange::Doubt => changes.state.mark_dw_unverified(),
+            DwChange::Confirm(owner) => self.confirm(owner, &mut changes.state),
             DwChange::Set { cookies, owner } => {
                 self.write_dw(cookies, changes);
-                changes.memory.bridged = match &ending.tokens {
+                changes.state.bridged = match &ending.tokens {
                     TokenChange::Set(grant) => Some(AccessToken::tag(&grant.access)),
                     TokenChange::Keep | TokenChange::Drop => {
                         self.access.map(|held| held.token.tag())
                     }
                 };
-                changes.memory.bridge_after = None;
-                changes.memory.dw = Some(DwMemory {
+                changes.state.bridge_after = None;
+                changes.state.dw = Some(SealedDw {
                     dwsid: cookies.tag(),
                     owner: Some(owner.clone()),
-                    born: self.now,
-                    used: self.now,
+                    created_at: self.now,
+                    used_at: self.now,
                 });
             }
             DwChange::Missing(trouble) => {
-                let rest = if trouble.cause == Cause::Misconfigured { LONG_REST } else { REST };
-                changes.memory.bridge_after = Some(self.now.plus(rest));
+                let wait = if trouble.cause == Cause::Misconfigured {
+                    RETRY_AFTER_MISCONFIGURED
+                } else {
+                    RETRY_AFTER
+                };
+                changes.state.bridge_after = Some(self.now.plus(wait));
             }
         }
     }
 
-    fn write_dw(&self, cookies: &DwCookies, changes: &mut Changes) {
+    fn write_dw(&self, cookies: &DwCookies, changes: &mut CookieChanges) {
         for companion in &cookies.companions {
             match &companion.value {
                 Some(value) => changes.set(&companion.name, value.expose(), companion.max_age),
@@ -173,37 +177,37 @@ impl Before<'_> {
 
     /// The DW session that the browser presents.
     fn dwsid(&self) -> Option<Tag> {
-        facts::picked_dwsid(self.presented, self.memory).map(Dwsid::tag)
+        facts::effective_dwsid(self.presented, self.state).map(Dwsid::tag)
     }
 
-    fn confirm(&self, owner: &Customer, memory: &mut Memory) {
+    fn confirm(&self, owner: &Customer, state: &mut SealedState) {
         let Some(dwsid) = self.dwsid() else { return };
-        let known = memory.dw.take().filter(|known| known.dwsid == dwsid);
-        memory.dw = Some(DwMemory {
+        let known = state.dw.take().filter(|known| known.dwsid == dwsid);
+        state.dw = Some(SealedDw {
             dwsid,
             owner: Some(owner.clone()),
-            born: known.map_or(self.now, |known| known.born),
-            used: self.now.plus(CONFIRMED_FOR - facts::DW_IDLE),
+            created_at: known.map_or(self.now, |known| known.created_at),
+            used_at: self.now.plus(CONFIRMED_FOR - facts::DW_IDLE),
         });
     }
 
-    fn note_expiry(&self, ending: &Ending, memory: &mut Memory) {
+    fn record_expiry(&self, ending: &Ending, state: &mut SealedState) {
         let told = matches!(ending.outcome, Outcome::SignedIn { .. } | Outcome::SignedOut { .. });
         if ending.session_expired {
-            memory.session_expired_at = Some(self.now);
+            state.session_expired_at = Some(self.now);
         } else if told {
-            memory.session_expired_at = None;
+            state.session_expired_at = None;
         }
     }
 
-    fn delete(&self, name: &str, always: bool, changes: &mut Changes) {
+    fn delete(&self, name: &str, always: bool, changes: &mut CookieChanges) {
         if always || self.presented.has(name) {
             changes.delete(name);
         }
     }
 }
 
-impl Changes {
+impl CookieChanges {
     fn set(&mut self, name: &str, value: &str, max_age: Option<i64>) {
         let value = Some(value.to_owned());
         self.cookies.push(CookieWrite { name: name.to_owned(), value, max_age });
@@ -216,11 +220,11 @@ impl Changes {
         self.cookies.insert(behind, deletion);
     }
 
-    /// Adds the sealed memory as the last cookie, in place of one added before. It lives as long
+    /// Adds the sealed state as the last cookie, in place of one added before. It lives as long
     /// as the refresh token.
-    pub fn remember(&mut self, names: &CookieNames, sealed: &str, now: Timestamp) {
-        self.cookies.retain(|write| write.name != names.memory);
-        self.set_seal(&names.memory, sealed, now);
+    pub fn store_state(&mut self, names: &CookieNames, sealed: &str, now: Timestamp) {
+        self.cookies.retain(|write| write.name != names.seal);
+        self.set_seal(&names.seal, sealed, now);
     }
 
     /// Adds the seal of a registered shopper's tokens.
@@ -230,15 +234,15 @@ impl Changes {
     }
 
     fn set_seal(&mut self, name: &str, sealed: &str, now: Timestamp) {
-        let memory = &self.memory;
-        let logged_out = (!memory.logged_out.is_empty()).then_some(LoggedOut::LIFE);
-        let refresh = memory.refresh_expires_at.map(|expires| expires.since(now).max(1));
-        let life = refresh.max(logged_out).filter(|_| !memory.forget_on_close);
+        let state = &self.state;
+        let logged_out = (!state.logged_out.is_empty()).then_some(LoggedOut::LIFE);
+        let refresh = state.refresh_expires_at.map(|expires| expires.since(now).max(1));
+        let life = refresh.max(logged_out).filter(|_| !state.forget_on_close);
         self.set(name, sealed, life);
     }
 
     /// The refresh token of another writer takes the place of all tokens.
-    pub fn lend(&mut self, names: &CookieNames, offered: &OfferedRefresh) {
+    pub fn defer_refresh_token(&mut self, names: &CookieNames, offered: &UpstreamRefresh) {
         for entry in names.entries() {
             self.cookies.retain(|write| write.name != entry.name);
         }
@@ -246,21 +250,22 @@ impl Changes {
         for entry in names.entries().iter().filter(|entry| entry.name != name) {
             self.delete(&entry.name);
         }
-        self.set(name, offered.token.expose(), offered.life);
-        self.memory = Memory { refresh: Some(offered.token.tag()), ..self.memory.without_tokens() };
-        self.memory.doubt_dw();
+        self.set(name, offered.token.expose(), offered.max_age);
+        self.state =
+            SealedState { refresh: Some(offered.token.tag()), ..self.state.without_tokens() };
+        self.state.mark_dw_unverified();
     }
 
-    /// Remembers that the shop is shown in `frame`, until the browser closes; a shopper who leaves
-    /// leaves the frame too.
-    pub fn show_in(&mut self, frame: Frame, leaving: bool) {
+    /// Remembers that the shop is shown in `preview`, until the browser closes; a shopper who leaves
+    /// leaves the preview too.
+    pub fn show_in_preview(&mut self, preview: Preview, logging_out: bool) {
         let changed = !self.cookies.is_empty();
-        if leaving {
+        if logging_out {
             self.delete(MARKER);
-        } else if changed && !frame.marked {
-            self.set(MARKER, &frame.parent, None);
+        } else if changed && !preview.marked {
+            self.set(MARKER, &preview.parent, None);
         }
-        self.frame = Some(frame);
+        self.preview = Some(preview);
     }
 
     /// Whether no cookie is set or deleted.
@@ -273,14 +278,14 @@ impl Changes {
     pub fn headers<'a>(&'a self, names: &'a CookieNames) -> impl Iterator<Item = HeaderValue> + 'a {
         // Every value has been parsed as cookie octets, so none is refused here.
         let cookies = self.cookies.iter();
-        let cookies = cookies.filter_map(|write| write.header(names, self.frame.is_some()).ok());
+        let cookies = cookies.filter_map(|write| write.header(names, self.preview.is_some()).ok());
         self.strays.iter().cloned().chain(cookies)
     }
 
     /// The `Cookie` header of the request at hand, as the browser would send it after taking over
-    /// these changes, without our own sealed memory. `None` when nothing is left.
+    /// these changes, without our own sealed state. `None` when nothing is left.
     #[must_use]
-    pub fn forwarded<'a>(
+    pub fn request_header<'a>(
         &self,
         headers: impl Iterator<Item = &'a [u8]>,
         names: &CookieNames,

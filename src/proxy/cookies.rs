@@ -23,7 +23,7 @@ pub struct CookieFilter<'a> {
     /// The origin browsers see.
     pub public_origin: &'a Origin,
     /// The name of our own sealed cookie.
-    pub memory: &'a str,
+    pub seal: &'a str,
     /// Names that this upstream may set for us to read, and that go no further.
     pub absorbed: &'a dyn Fn(&str) -> bool,
     /// Names that are nobody's but ours to set.
@@ -42,7 +42,7 @@ enum Fault {
     /// No name, or one that is not ASCII.
     Nameless,
     /// Our own sealed cookie, or one that looks like it.
-    Memory,
+    Seal,
     /// A name that only we set.
     Refused,
     /// `Domain` of another host, or of everybody.
@@ -56,7 +56,7 @@ impl Fault {
             Self::Long => "too_long",
             Self::Control => "control_character",
             Self::Nameless => "no_name",
-            Self::Memory => "sealed_name",
+            Self::Seal => "sealed_name",
             Self::Refused => "refused_name",
             Self::Domain => "foreign_domain",
         }
@@ -107,8 +107,8 @@ impl CookieFilter<'_> {
             return Err(Fault::Control);
         }
         let name = name(pair).ok_or(Fault::Nameless)?;
-        if name.eq_ignore_ascii_case(self.memory) {
-            return Err(Fault::Memory);
+        if name.eq_ignore_ascii_case(self.seal) {
+            return Err(Fault::Seal);
         }
         if (self.refused)(name) {
             return Err(Fault::Refused);
@@ -163,7 +163,7 @@ mod tests {
         let refused = |name: &str| name == "cc-nx";
         let filter = CookieFilter {
             public_origin: &origin,
-            memory: "__Host-tandem",
+            seal: "__Host-tandem",
             absorbed: &|name| name == "cc-at",
             refused: &refused,
         };

@@ -23,12 +23,12 @@ use self::past::{chosen, is_fresh, is_live, late_since, revoked, tags, without_l
 use self::strays::Strays;
 use super::notes::{Notes, RequestId};
 use crate::app::App;
-use crate::cookies::facts::{self, Surroundings};
+use crate::cookies::facts::{self, SiteFacts};
 use crate::cookies::ownership;
-use crate::cookies::preview::Frame;
-use crate::cookies::request_cookies::{Handed, Presented};
-use crate::cookies::sealed_state::Memory;
-use crate::cookies::set_cookie::Changes;
+use crate::cookies::preview::Preview;
+use crate::cookies::request_cookies::{RequestCookies, RequestHandoff};
+use crate::cookies::sealed_state::SealedState;
+use crate::cookies::set_cookie::CookieChanges;
 use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
 use crate::flow::{self, Access, Dw, Ending, Facts, HeldAccess, Intent, TokenChange};
 use crate::ids::{DwSignature, Dwsid, Tag};
@@ -43,12 +43,12 @@ use crate::upstream::slas::Credentials;
 /// Who comes, to which site, with what.
 pub(super) struct Arrival {
     pub(super) site: Arc<Site>,
-    pub(super) presented: Presented,
-    pub(super) memory: Memory,
+    pub(super) presented: RequestCookies,
+    pub(super) state: SealedState,
     pub(super) access: Access,
     pub(super) notes: Notes,
     context: CallContext,
-    frame: Option<Frame>,
+    preview: Option<Preview>,
     arrived: Instant,
     /// Fingerprints of every credential presented, and of those that count.
     all: Vec<Tag>,
@@ -119,23 +119,23 @@ impl Arrival {
     ) -> Self {
         let headers = &parts.headers;
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        let mut presented = Presented::read(cookies, &site.names);
+        let mut presented = RequestCookies::read(cookies, &site.names);
         let all = tags(&presented);
-        let memory = sealed(&presented, &site);
-        let late = late_since(&presented, &memory, &site, arrived);
-        let memory = without_logged_out(memory, &site, arrived);
-        let frame = Frame::of(headers, &presented, &site.preview_parents);
-        if site.config.routes.ecom.is_some() && site.names.access != site.names.hand_off {
+        let state = sealed(&presented, &site);
+        let late = late_since(&presented, &state, &site, arrived);
+        let state = without_logged_out(state, &site, arrived);
+        let preview = Preview::of(headers, &presented, &site.preview_parents);
+        if site.config.routes.ecom.is_some() && site.names.access != site.names.handoff {
             // What ECOM behind us hands over is read off its answers, so this is a stranger's.
-            presented.handed = None;
+            presented.handoff = None;
         }
-        if presented.handed == Some(Handed::Refresh) {
+        if presented.handoff == Some(RequestHandoff::Refresh) {
             presented.access.clear();
         }
         let mut strays = Strays::of(parts, presented.repeated.clone());
         let live = |tag| is_live(&site, tag, arrived);
-        strays.add(ownership::sift(&mut presented, &memory, site.layout, &site.names, live));
-        let chosen = chosen(&presented, &memory, &site);
+        strays.add(ownership::retain_own(&mut presented, &state, site.layout, &site.names, live));
+        let chosen = chosen(&presented, &state, &site);
         let superseded = |tag: &Tag| {
             let revoked = revoked(&site, *tag, arrived);
             revoked
@@ -146,11 +146,11 @@ impl Arrival {
         let mut arrival = Self {
             site,
             presented,
-            memory,
+            state,
             access: Access::None,
             notes,
             context,
-            frame,
+            preview,
             arrived,
             all,
             chosen,
@@ -169,7 +169,7 @@ impl Arrival {
     pub(super) fn is_signed_out(&self, tag: Tag) -> bool {
         let revoked = revoked(&self.site, tag, self.arrived);
         revoked.is_some_and(|(reason, _)| reason == Reason::LoggedOut)
-            || self.memory.logged_out.has(tag)
+            || self.state.logged_out.has(tag)
     }
 
     /// Whether a logout in another tab has just ended what this request presents.
@@ -211,7 +211,7 @@ impl Arrival {
 
     /// The facts of this request.
     pub(super) fn facts(&self, signature: Option<DwSignature>) -> Facts {
-        let surroundings = Surroundings {
+        let surroundings = SiteFacts {
             signature,
             guest_adoption_retired: self.site.guest_adoption_retired(),
             fronts_ecom: self.site.config.routes.ecom.is_some(),
@@ -219,7 +219,7 @@ impl Arrival {
         };
         let policy = self.site.config.policy;
         let now = self.site.clock.now();
-        facts::facts(&self.presented, &self.memory, self.access.clone(), policy, surroundings, now)
+        facts::derive(&self.presented, &self.state, self.access.clone(), policy, surroundings, now)
     }
 
     /// Decides, asks, and works out what changes in the browser.
@@ -286,7 +286,7 @@ impl Arrival {
 /// The end of a journey, and what changes in the browser.
 pub(super) struct Travelled {
     pub(super) ending: Ending,
-    pub(super) changes: Changes,
+    pub(super) changes: CookieChanges,
 }
 
 impl Travelled {

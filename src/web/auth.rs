@@ -26,7 +26,7 @@ use super::hop::Hop;
 use super::visit::{Visit, is_crawler, is_navigation, is_reading};
 use super::{api, routed, slas};
 use crate::app::App;
-use crate::cookies::set_cookie::Changes;
+use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::{HeldAccess, Intent, TokenChange};
 use crate::model::CustomerType;
 use crate::problem::Problem;
@@ -184,7 +184,7 @@ impl Hop {
         }
         // A token that is due for a refresh still works.
         match self.arrival.held() {
-            Some(held) if self.may_speak_for(held) => self.allow(&Changes::default(), None),
+            Some(held) if self.may_speak_for(held) => self.allow(&CookieChanges::default(), None),
             _ => self.stale(visit),
         }
     }
@@ -208,7 +208,7 @@ impl Hop {
         well.then_some(travelled)
     }
 
-    fn allow(&self, changes: &Changes, cookie: Option<HeaderValue>) -> Verdict {
+    fn allow(&self, changes: &CookieChanges, cookie: Option<HeaderValue>) -> Verdict {
         let mut pass = Pass::of_shopper(self, changes);
         if let Some(cookie) = cookie {
             pass.set(SET_COOKIE, cookie);

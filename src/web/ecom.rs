@@ -138,7 +138,7 @@ impl Hop {
     /// Whether the DW session the form was rendered in is no more. Where there was none, the form
     /// was not rendered in one.
     pub(super) fn was_replaced(&self, travelled: &Travelled) -> bool {
-        if !self.arrival.presented.has(DWSID) && self.arrival.memory.dw.is_none() {
+        if !self.arrival.presented.has(DWSID) && self.arrival.state.dw.is_none() {
             return false;
         }
         match &travelled.ending.dw {

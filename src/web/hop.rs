@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::config::Origin;
 use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::pair_of;
-use crate::cookies::set_cookie::Changes;
+use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::Intent;
 use crate::model::CustomerType;
 use crate::peer::ClientAddress;
@@ -139,7 +139,7 @@ impl Hop {
 
     /// A page that cannot be had is an answer too: it carries the cookies that were made for it,
     /// or a rotated refresh token would be lost.
-    pub(super) async fn forward(&self, body: Body, changes: Option<&Changes>) -> Response {
+    pub(super) async fn forward(&self, body: Body, changes: Option<&CookieChanges>) -> Response {
         let cookies = self.cookies(changes);
         let site = &self.arrival.site;
         let response = forward(&self.app, site, &self.route, &self.parts, body, cookies).await;
@@ -147,15 +147,16 @@ impl Hop {
     }
 
     /// The request's cookies after `changes`: of several candidates for a credential only the one
-    /// that was judged, and nothing of our own memory.
-    pub(super) fn cookies(&self, changes: Option<&Changes>) -> Option<HeaderValue> {
+    /// that was judged, and nothing of our own state.
+    pub(super) fn cookies(&self, changes: Option<&CookieChanges>) -> Option<HeaderValue> {
         if self.arrival.is_late() {
             return foreign_cookies(&self.arrival.site, &self.parts.headers);
         }
-        let unchanged = Changes::default();
+        let unchanged = CookieChanges::default();
         let names = &self.arrival.site.names;
         let judged = self.arrival.judged(&self.parts.headers.get_all(COOKIE));
-        let mut forwarded = changes.unwrap_or(&unchanged).forwarded(judged.into_iter(), names)?;
+        let mut forwarded =
+            changes.unwrap_or(&unchanged).request_header(judged.into_iter(), names)?;
         if self.route.kind == Kind::Ecom {
             guard(&mut forwarded, &names.guard);
         }
@@ -238,17 +239,17 @@ pub(super) fn below_prefix<'p>(site: &Site, path: &'p str) -> &'p str {
     if below.is_empty() { "/" } else { below }
 }
 
-/// The request's cookies, of several candidates only the one we believe in, without our own memory;
+/// The request's cookies, of several candidates only the one we believe in, without our own state;
 /// to ECOM, without the tokens too. ECOM would use them up where its own session is dead, and what
 /// it gets for them does not reach the browser.
 pub(super) fn untouched(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
     let token = |pair: &&[u8]| {
         let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
-        kind == Kind::Ecom && pair.is_some_and(|(name, _)| site.names.knows(name.trim()))
+        kind == Kind::Ecom && pair.is_some_and(|(name, _)| site.names.owns(name.trim()))
     };
     let pairs = judged_at_sight(site, &parts.headers.get_all(COOKIE)).into_iter();
     let kept = pairs.filter(|pair| !token(pair));
-    HeaderValue::from_bytes(&Changes::default().forwarded(kept, &site.names)?).ok()
+    HeaderValue::from_bytes(&CookieChanges::default().request_header(kept, &site.names)?).ok()
 }
 
 /// Only we write cookies about the shopper. ECOM and heads that fetch tokens by themselves have
@@ -259,12 +260,11 @@ pub(super) fn filter(site: &Site, route: &Route, companions_too: bool, response:
         return;
     }
     let names = &site.names;
-    let about_shopper = |name: &str| {
-        names.knows(name) || name == DWSID || (companions_too && is_dw_companion(name))
-    };
+    let about_shopper =
+        |name: &str| names.owns(name) || name == DWSID || (companions_too && is_dw_companion(name));
     let filter = CookieFilter {
         public_origin: &site.config.public_origin,
-        memory: &names.memory,
+        seal: &names.seal,
         absorbed: &|name| !names.is_seal(name.as_bytes()) && about_shopper(name),
         refused: &about_shopper,
     };

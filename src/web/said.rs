@@ -5,8 +5,8 @@ use http::StatusCode;
 
 use super::arrival::Travelled;
 use super::hop::{Hop, below_prefix};
-use crate::cookies::request_cookies::Handed;
-use crate::cookies::response_cookies::{Offer, OfferedRefresh};
+use crate::cookies::request_cookies::RequestHandoff;
+use crate::cookies::response_cookies::{ResponseCookies, UpstreamRefresh};
 use crate::flow::{
     DwChange, EcomPage, EcomSays, Ending, HandOver, HeldRefresh, Outcome, Speaker, TokenChange,
 };
@@ -20,7 +20,7 @@ const UNTIL_CLOSED: i64 = 24 * 60 * 60;
 
 /// An answer, read.
 pub(super) struct Said {
-    offer: Offer,
+    offer: ResponseCookies,
     page: EcomPage,
     /// A DW session other than the one ECOM was asked in.
     pub(super) other_dw: Option<DwCookies>,
@@ -29,8 +29,8 @@ pub(super) struct Said {
 impl Hop {
     pub(super) fn said(&self, travelled: &Travelled, response: &Response) -> Said {
         let names = &self.arrival.site.names;
-        let offer = Offer::read(response.headers(), names, self.arrival.site.clock.now());
-        if offer.odd_dwsid {
+        let offer = ResponseCookies::read(response.headers(), names, self.arrival.site.clock.now());
+        if offer.invalid_dwsid {
             tracing::warn!("an upstream sets a dwsid that is none, or two of them");
             self.arrival.site.metrics.cookie_filtered("odd_dwsid");
         }
@@ -49,7 +49,7 @@ impl Hop {
         if handed.is_none() && !asks {
             return Ok(before);
         }
-        let closes = said.offer.refresh.as_ref().is_some_and(|refresh| refresh.life.is_none());
+        let closes = said.offer.refresh.as_ref().is_some_and(|refresh| refresh.max_age.is_none());
         let on_trial = matches!(handed, Some(HandOver::Renew(Some(_))));
         let says = EcomSays {
             by: self.speaker(),
@@ -97,12 +97,12 @@ impl Hop {
         }
     }
 
-    async fn hand_over(&self, offer: &Offer, before: &Ending) -> Option<HandOver> {
+    async fn hand_over(&self, offer: &ResponseCookies, before: &Ending) -> Option<HandOver> {
         let held = self.arrival.facts_after(before).refresh;
-        let forgotten = |held: &HeldRefresh| offer.forgotten.contains(&held.kind);
+        let forgotten = |held: &HeldRefresh| offer.deleted.contains(&held.kind);
         let offered = offer.refresh.as_ref().map(|offered| held_refresh(offered, self.speaker()));
-        match (&offer.handed, held) {
-            (Some(Handed::Token(token)), held) => {
+        match (&offer.handoff, held) {
+            (Some(RequestHandoff::Token(token)), held) => {
                 let held = held.filter(|held| !forgotten(held));
                 match self.grant(token, offer.refresh.as_ref(), held, before).await {
                     Some(grant) => Some(HandOver::Grant(Box::new(grant))),
@@ -110,9 +110,13 @@ impl Hop {
                     None => Some(HandOver::Unreadable),
                 }
             }
-            (Some(Handed::Refresh), _) if offered.is_some() => Some(HandOver::Renew(offered)),
-            (Some(Handed::Refresh), Some(held)) if !forgotten(&held) => Some(HandOver::Renew(None)),
-            (Some(Handed::Refresh), _) => Some(HandOver::Nobody),
+            (Some(RequestHandoff::Refresh), _) if offered.is_some() => {
+                Some(HandOver::Renew(offered))
+            }
+            (Some(RequestHandoff::Refresh), Some(held)) if !forgotten(&held) => {
+                Some(HandOver::Renew(None))
+            }
+            (Some(RequestHandoff::Refresh), _) => Some(HandOver::Nobody),
             (None, held) if is_another(offered.as_ref(), held.as_ref()) => {
                 Some(HandOver::Renew(offered))
             }
@@ -125,7 +129,7 @@ impl Hop {
     async fn grant(
         &self,
         token: &AccessToken,
-        offered: Option<&OfferedRefresh>,
+        offered: Option<&UpstreamRefresh>,
         held: Option<HeldRefresh>,
         before: &Ending,
     ) -> Option<Grant> {
@@ -138,7 +142,7 @@ impl Hop {
         let kind = claims.customer.kind;
         let offered = offered.filter(|offered| offered.kind == kind).map(|offered| RefreshGrant {
             token: offered.token.clone(),
-            expires_in: offered.life.unwrap_or(UNTIL_CLOSED),
+            expires_in: offered.max_age.unwrap_or(UNTIL_CLOSED),
         });
         let kept = held
             .filter(|held| held.kind == kind)
@@ -150,7 +154,7 @@ impl Hop {
     /// Seconds that the refresh token in hand still lives.
     fn life_left(&self, before: &Ending) -> i64 {
         let now = self.arrival.site.clock.now();
-        let remembered = self.arrival.memory.refresh_expires_at.map(|at| at.since(now));
+        let remembered = self.arrival.state.refresh_expires_at.map(|at| at.since(now));
         match &before.tokens {
             TokenChange::Set(grant) => grant.refresh.as_ref().map(|refresh| refresh.expires_in),
             TokenChange::Keep | TokenChange::Drop => remembered,
@@ -163,7 +167,7 @@ impl Hop {
 impl Said {
     /// Whether the response deletes the refresh token in hand.
     fn deletes(&self, held: Option<&HeldRefresh>) -> bool {
-        held.is_some_and(|held| self.offer.forgotten.contains(&held.kind))
+        held.is_some_and(|held| self.offer.deleted.contains(&held.kind))
     }
 
     /// Whether ECOM has served the answer in a session that is not the shopper's after all.
@@ -177,7 +181,7 @@ impl Said {
     }
 }
 
-fn held_refresh(offered: &OfferedRefresh, by: Speaker) -> HeldRefresh {
+fn held_refresh(offered: &UpstreamRefresh, by: Speaker) -> HeldRefresh {
     HeldRefresh { kind: offered.kind, token: offered.token.clone(), by }
 }
 

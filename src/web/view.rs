@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::arrival::{Arrival, Travelled};
 use crate::cookies::facts;
-use crate::cookies::sealed_state::Memory;
+use crate::cookies::sealed_state::SealedState;
 use crate::flow::{Access, Dw, DwChange, TokenChange};
 use crate::model::{Claims, CustomerType};
 use crate::site::Site;
@@ -37,7 +37,7 @@ impl SessionView {
             Access::Fresh(held) | Access::Ending(held) => Some(&held.claims),
             Access::Expired(_) | Access::None => None,
         };
-        let memory = travelled.map_or(&arrival.memory, |travelled| &travelled.changes.memory);
+        let state = travelled.map_or(&arrival.state, |travelled| &travelled.changes.state);
         let dw = match travelled.map(|travelled| &travelled.ending.dw) {
             Some(DwChange::Set { .. } | DwChange::Confirm(_)) => "live",
             Some(DwChange::Drop | DwChange::Missing(_)) => "none",
@@ -49,18 +49,18 @@ impl SessionView {
             },
         };
         let dnt = arrival.presented.dnt;
-        Self::new(granted.unwrap_or(held), memory, dw, dnt, &arrival.site)
+        Self::new(granted.unwrap_or(held), state, dw, dnt, &arrival.site)
     }
 
     fn new(
         claims: Option<&Claims>,
-        memory: &Memory,
+        state: &SealedState,
         dw_session: &'static str,
         dnt: Option<bool>,
         site: &Site,
     ) -> Self {
         let now = site.clock.now();
-        let expired = memory.session_expired_at;
+        let expired = state.session_expired_at;
         Self {
             customer_type: match claims.map(|claims| claims.customer.kind) {
                 None => "none",
@@ -71,7 +71,7 @@ impl SessionView {
             usid: claims.map(|claims| claims.usid.to_string()),
             login_id: claims.and_then(|claims| claims.login_id.clone()),
             access_expires_in: claims.map(|claims| claims.expires_at.since(now)),
-            refresh_expires_in: memory
+            refresh_expires_in: state
                 .refresh_expires_at
                 .map(|at| at.since(now))
                 .filter(|left| claims.is_some() && *left > 0),

@@ -1,7 +1,7 @@
 //! The next request: what one journey makes, the next finds, so that there is no loop and no
 //! call is made twice.
 
-use tandem::cookies::set_cookie::Before;
+use tandem::cookies::set_cookie::CookieContext;
 use tandem::flow::{
     Access, BridgeMode, Dw, DwChange, Ending, HeldAccess, Intent, Outcome, ProbeAnswer,
     RefreshAnswer, Step, TokenChange, decide,
@@ -17,18 +17,18 @@ fn after(browser: &Browser, ending: &Ending) -> Browser {
     let names = names();
     let presented = browser.jar.read();
     let held = browser.access.clone().map(|(token, claims)| HeldAccess { token, claims });
-    let before = Before {
+    let before = CookieContext {
         names: &names,
         presented: &presented,
-        memory: &browser.memory,
+        state: &browser.state,
         access: held.as_ref(),
-        ends: &[],
+        revoked: &[],
         now: now(),
     };
     let changes = before.changes(ending, Some(true));
     let mut next = browser.clone();
     next.jar.take(changes.headers(&names));
-    next.memory = changes.memory;
+    next.state = changes.state;
     match &ending.tokens {
         TokenChange::Keep => {}
         TokenChange::Set(grant) => {
@@ -162,7 +162,7 @@ fn a_registered_session_that_ended_is_remembered_until_it_has_been_told() {
         starts(&ARRIVALS).filter(|start| start.refresh_kind() == Some(Registered)),
         |start| start.intent,
         |path, browser, _| {
-            let noted = browser.memory.session_expired_at == Some(now());
+            let noted = browser.state.session_expired_at == Some(now());
             assert_eq!(noted, path.ending.session_expired, "{path}");
         },
     );

@@ -4,12 +4,12 @@
 use cookie_store::CookieStore;
 use proptest::prelude::*;
 use proptest::sample::select;
-use tandem::cookies::facts::{self, Surroundings};
+use tandem::cookies::facts::{self, SiteFacts};
 use tandem::cookies::ownership::{self, Layout, Writers};
 use tandem::cookies::profiles::CookieNames;
-use tandem::cookies::request_cookies::Presented;
-use tandem::cookies::sealed_state::{KeyRing, Memory};
-use tandem::cookies::set_cookie::{Before, Sweep};
+use tandem::cookies::request_cookies::RequestCookies;
+use tandem::cookies::sealed_state::{KeyRing, SealedState};
+use tandem::cookies::set_cookie::{CookieContext, StrayCookies};
 use tandem::flow::{
     Access, BridgeMode, BridgeTime, DwChange, Ending, GuestBasket, HeldAccess, Intent, Outcome,
     Policy, TokenChange, decide,
@@ -76,8 +76,8 @@ struct World {
 
 /// A request as it arrives.
 struct Request {
-    presented: Presented,
-    memory: Memory,
+    presented: RequestCookies,
+    state: SealedState,
     access: Access,
     strays: Vec<String>,
     /// Everything that was presented.
@@ -129,25 +129,26 @@ impl World {
         let pairs = self.jar.get_request_values(&url);
         let header: Vec<_> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
         let header = header.join("; ");
-        let mut presented = Presented::read([header.as_bytes()].into_iter(), &self.names);
-        let sealed = presented.memory.as_deref().unwrap_or_default();
-        let memory = self.seal.open(&self.names.memory, &site(), sealed);
+        let mut presented = RequestCookies::read([header.as_bytes()].into_iter(), &self.names);
+        let sealed = presented.seal.as_deref().unwrap_or_default();
+        let state = self.seal.open(&self.names.seal, &site(), sealed);
         let tags = tags(&presented);
         let repeated = presented.repeated.clone();
-        let sifted = ownership::sift(&mut presented, &memory, self.layout(), &self.names, |_| true);
+        let sifted =
+            ownership::retain_own(&mut presented, &state, self.layout(), &self.names, |_| true);
         let strays = repeated.into_iter().chain(sifted).collect();
-        let access = self.access(&mut presented, &memory);
-        Request { presented, memory, access, strays, tags }
+        let access = self.access(&mut presented, &state);
+        Request { presented, state, access, strays, tags }
     }
 
-    fn access(&self, presented: &mut Presented, memory: &Memory) -> Access {
-        let token = facts::access_token(presented, memory).cloned();
+    fn access(&self, presented: &mut RequestCookies, state: &SealedState) -> Access {
+        let token = facts::effective_access_token(presented, state).cloned();
         let known = token.and_then(|token| Some((token.clone(), self.platform.verify(&token)?)));
         match known {
             Some((token, claims))
-                if ownership::is_own(&token, &claims, presented, memory, self.writers) =>
+                if ownership::is_own(&token, &claims, presented, state, self.writers) =>
             {
-                facts::access(token, claims, self.now())
+                facts::classify_access(token, claims, self.now())
             }
             _ => {
                 presented.access.clear();
@@ -158,15 +159,15 @@ impl World {
 
     fn handle(&mut self, intent: Intent, path: &str) -> Ending {
         let request = self.request(path);
-        let surroundings = Surroundings {
+        let surroundings = SiteFacts {
             signature: None,
             guest_adoption_retired: false,
             fronts_ecom: self.writers != Writers::Others,
             layout: self.layout(),
         };
-        let (presented, memory) = (&request.presented, &request.memory);
+        let (presented, state) = (&request.presented, &request.state);
         let access = request.access.clone();
-        let facts = facts::facts(presented, memory, access, self.policy, surroundings, self.now());
+        let facts = facts::derive(presented, state, access, self.policy, surroundings, self.now());
         let ending = self.platform.answer(decide(facts, intent));
         self.respond(&request, &ending, path);
         ending
@@ -190,15 +191,18 @@ impl World {
         held: Option<&HeldAccess>,
         path: &str,
     ) -> Vec<String> {
-        let (presented, memory) = (&request.presented, &request.memory);
-        let (names, ends, now) = (&self.names, &request.tags, self.now());
-        let before = Before { names, presented, memory, access: held, ends, now };
+        let (presented, state) = (&request.presented, &request.state);
+        let (names, revoked, now) = (&self.names, &request.tags, self.now());
+        let before = CookieContext { names, presented, state, access: held, revoked, now };
         let mut changes = before.changes(ending, Some(true));
-        before.sweep(&Sweep { names: &request.strays, host: SHOP, path }, &mut changes);
-        if changes.memory != *memory {
+        before.delete_strays(
+            &StrayCookies { names: &request.strays, host: SHOP, path },
+            &mut changes,
+        );
+        if changes.state != *state {
             self.nonce = self.nonce.wrapping_add(1);
-            let seal = self.seal.seal(&names.memory, &site(), &changes.memory, [self.nonce; 12]);
-            changes.remember(names, &seal, now);
+            let seal = self.seal.seal(&names.seal, &site(), &changes.state, [self.nonce; 12]);
+            changes.store_state(names, &seal, now);
         }
         let lines = changes.headers(names);
         lines.map(|line| line.to_str().expect("text").to_owned()).collect()
@@ -226,7 +230,7 @@ impl World {
     }
 }
 
-fn tags(presented: &Presented) -> Vec<Tag> {
+fn tags(presented: &RequestCookies) -> Vec<Tag> {
     let refresh = presented.refresh_tokens().map(RefreshToken::tag);
     let access = presented.access.iter().map(AccessToken::tag);
     access.chain(refresh).chain(presented.dwsid.iter().map(Dwsid::tag)).collect()

@@ -4,7 +4,7 @@
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use tandem::cookies::sealed_state::{DwMemory, Memory};
+use tandem::cookies::sealed_state::{SealedDw, SealedState};
 use tandem::flow::{DwChange, Ending, Outcome, TokenChange};
 use tandem::ids::{Dwsid, RefreshToken};
 use tandem::model::{Customer, DwCookies, Grant, RefreshGrant};
@@ -38,11 +38,11 @@ pub(crate) fn jar() -> impl Strategy<Value = Jar> {
     })
 }
 
-pub(crate) fn memory() -> impl Strategy<Value = Memory> {
+pub(crate) fn state() -> impl Strategy<Value = SealedState> {
     let tag = || option::of(Just(RefreshToken::parse("old").expect("a token").tag()));
     let time = || option::of((-100_i64..100_000).prop_map(|after| now().plus(after)));
     (tag(), tag(), time(), any::<bool>(), dw_memory(), tag(), time(), time()).prop_map(
-        |(access, refresh, expires, forget, dw, bridged, bridge_after, told)| Memory {
+        |(access, refresh, expires, forget, dw, bridged, bridge_after, told)| SealedState {
             access,
             refresh,
             refresh_expires_at: expires,
@@ -52,17 +52,17 @@ pub(crate) fn memory() -> impl Strategy<Value = Memory> {
             bridge_after,
             dnt: None,
             session_expired_at: told,
-            ..Memory::default()
+            ..SealedState::default()
         },
     )
 }
 
-fn dw_memory() -> impl Strategy<Value = Option<DwMemory>> {
-    option::of((customer(), select(vec!["old", "gone"])).prop_map(|(owner, dwsid)| DwMemory {
+fn dw_memory() -> impl Strategy<Value = Option<SealedDw>> {
+    option::of((customer(), select(vec!["old", "gone"])).prop_map(|(owner, dwsid)| SealedDw {
         dwsid: Dwsid::parse(dwsid).expect("a dwsid").tag(),
         owner: Some(owner),
-        born: now(),
-        used: now(),
+        created_at: now(),
+        used_at: now(),
     }))
 }
 

@@ -5,53 +5,53 @@ use std::collections::BTreeSet;
 use cookie::{Cookie, SameSite};
 use proptest::prelude::*;
 use tandem::cookies::logged_out::LoggedOut;
-use tandem::cookies::sealed_state::{DwMemory, KeyRing, Memory, SlasSession};
-use tandem::cookies::set_cookie::{Before, Changes};
+use tandem::cookies::sealed_state::{KeyRing, SealedDw, SealedState, SlasSession};
+use tandem::cookies::set_cookie::{CookieChanges, CookieContext};
 use tandem::flow::{Ending, HeldAccess, TokenChange};
 use tandem::ids::{AccessToken, CustomerId, RefreshToken, SiteId};
 use tandem::model::{Customer, Grant};
 
 use crate::browser::{Jar, names, now, site};
 use crate::facts::{FRESH, Registered, claims, guest};
-use crate::thrown::{ending, jar, memory};
+use crate::thrown::{ending, jar, state};
 
 /// Names that scripts may read; everything else of ours is for servers only.
 const READABLE: [&str; 4] = ["usid", "cid", "dwanonymous_0", "dwpersonalization_0"];
 const MEMORY: &str = "__Host-tandem";
 
-/// One thrown case: a browser, our memory of it, an ending, and the wish at a login.
+/// One thrown case: a browser, our state of it, an ending, and the wish at a login.
 #[derive(Debug)]
 struct Case {
     jar: Jar,
-    memory: Memory,
+    state: SealedState,
     ending: Ending,
     remember: Option<bool>,
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    (jar(), memory(), ending(), any::<Option<bool>>())
-        .prop_map(|(jar, memory, ending, remember)| Case { jar, memory, ending, remember })
+    (jar(), state(), ending(), any::<Option<bool>>())
+        .prop_map(|(jar, state, ending, remember)| Case { jar, state, ending, remember })
 }
 
 impl Case {
-    /// The changes with our sealed memory as the last cookie, as an answer carries them.
-    fn changes(&self) -> Changes {
+    /// The changes with our sealed state as the last cookie, as an answer carries them.
+    fn changes(&self) -> CookieChanges {
         let mut changes = self.unsealed();
-        let sealed = seal(&changes.memory);
-        changes.remember(&names(), &sealed, now());
+        let sealed = seal(&changes.state);
+        changes.store_state(&names(), &sealed, now());
         changes
     }
 
-    fn unsealed(&self) -> Changes {
+    fn unsealed(&self) -> CookieChanges {
         let (names, presented) = (names(), self.jar.read());
         let token = presented.access.first().cloned();
         let held = token.map(|token| HeldAccess { token, claims: claims(guest(), FRESH) });
-        let before = Before {
+        let before = CookieContext {
             names: &names,
             presented: &presented,
-            memory: &self.memory,
+            state: &self.state,
             access: held.as_ref(),
-            ends: &[],
+            revoked: &[],
             now: now(),
         };
         before.changes(&self.ending, self.remember)
@@ -65,13 +65,13 @@ impl Case {
     }
 }
 
-fn seal(memory: &Memory) -> String {
+fn seal(state: &SealedState) -> String {
     let ring = KeyRing::new(&["0123456789abcdef0123456789abcdef"]).expect("a key ring");
-    ring.seal(MEMORY, &site(), memory, [7; 12])
+    ring.seal(MEMORY, &site(), state, [7; 12])
 }
 
 /// The headers of `changes`, as a browser reads them.
-fn cookies(changes: &Changes) -> Vec<Cookie<'static>> {
+fn cookies(changes: &CookieChanges) -> Vec<Cookie<'static>> {
     let names = names();
     let parse = |header: http::HeaderValue| {
         let text = header.to_str().expect("a readable header").to_owned();
@@ -138,17 +138,17 @@ proptest! {
         let grant = case.grant();
         let refresh_life = grant.and_then(|grant| grant.refresh.as_ref()).map(|it| it.expires_in);
         let access_life = grant.map(|grant| grant.claims.expires_at.since(now()));
-        let brief = changes.memory.forget_on_close && refresh_life.is_some();
+        let brief = changes.state.forget_on_close && refresh_life.is_some();
         for cookie in cookies(&changes).iter().filter(|cookie| !is_deletion(cookie)) {
             let expected = match cookie.name() {
-                "token" if changes.memory.forget_on_close => None,
+                "token" if changes.state.forget_on_close => None,
                 "token" => access_life,
                 "cc-nx" | "cc-nx-g" | "usid" | "cid" if brief => None,
                 "cc-nx" | "cc-nx-g" | "usid" | "cid" => refresh_life.or(access_life),
                 "dwsid" | "dwsecuretoken_0" => None,
                 MEMORY => {
-                    let expires = changes.memory.refresh_expires_at;
-                    let left = expires.filter(|_| !changes.memory.forget_on_close);
+                    let expires = changes.state.refresh_expires_at;
+                    let left = expires.filter(|_| !changes.state.forget_on_close);
                     left.map(|expires| expires.since(now()).max(1))
                 }
                 _ => continue,
@@ -160,12 +160,12 @@ proptest! {
     #[test]
     fn only_a_registered_shopper_who_asked_for_it_is_forgotten_with_the_browser(case in case()) {
         use tandem::flow::Outcome::SignedIn;
-        let forgets = case.changes().memory.forget_on_close;
+        let forgets = case.changes().state.forget_on_close;
         let kept = case.ending.tokens == TokenChange::Keep;
         let registered =
             case.grant().map_or(kept, |grant| grant.claims.customer.kind == Registered);
         let wish = case.remember.filter(|_| matches!(case.ending.outcome, SignedIn { .. }));
-        let forget = wish.map_or(case.memory.forget_on_close, |remember| !remember);
+        let forget = wish.map_or(case.state.forget_on_close, |remember| !remember);
         prop_assert_eq!(forgets, registered && forget);
     }
 
@@ -176,7 +176,7 @@ proptest! {
         after.take(changes.headers(&names));
         after.0.remove(MEMORY);
         let header = case.jar.header();
-        let forwarded = changes.forwarded([header.as_bytes()].into_iter(), &names);
+        let forwarded = changes.request_header([header.as_bytes()].into_iter(), &names);
         let mut sent = Jar::default();
         for pair in String::from_utf8(forwarded.unwrap_or_default()).unwrap().split("; ") {
             if let Some((name, value)) = pair.split_once('=') {
@@ -190,8 +190,8 @@ proptest! {
     #[test]
     fn promise_8_the_sealed_memory_is_never_forwarded(case in case()) {
         let header = case.jar.header();
-        for changes in [case.changes(), case.unsealed(), Changes::default()] {
-            let forwarded = changes.forwarded([header.as_bytes()].into_iter(), &names());
+        for changes in [case.changes(), case.unsealed(), CookieChanges::default()] {
+            let forwarded = changes.request_header([header.as_bytes()].into_iter(), &names());
             let forwarded = String::from_utf8(forwarded.unwrap_or_default()).unwrap();
             let sealed = forwarded.split("; ").any(|pair| pair.starts_with(MEMORY));
             prop_assert!(!sealed, "{forwarded}");
@@ -245,7 +245,7 @@ proptest! {
     }
 }
 
-/// The largest memory there can be still fits a cookie with room to spare.
+/// The largest state there can be still fits a cookie with room to spare.
 #[test]
 fn the_sealed_memory_fits_a_cookie() {
     let longest = "x".repeat(128);
@@ -254,22 +254,27 @@ fn the_sealed_memory_fits_a_cookie() {
     let mut logged_out = LoggedOut::default();
     let ended = (0..99).map(|number| RefreshToken::parse(&number.to_string()).unwrap().tag());
     logged_out.add(ended, now());
-    let memory = Memory {
+    let state = SealedState {
         access: Some(tag),
         refresh: Some(tag),
         refresh_expires_at: Some(now()),
         forget_on_close: true,
-        dw: Some(DwMemory { dwsid: tag, owner: Some(customer.clone()), born: now(), used: now() }),
+        dw: Some(SealedDw {
+            dwsid: tag,
+            owner: Some(customer.clone()),
+            created_at: now(),
+            used_at: now(),
+        }),
         bridged: Some(tag),
         bridge_after: Some(now()),
         dnt: Some(true),
         session_expired_at: Some(now()),
         session: Some(SlasSession { customer, usid: tag, lineage: tag }),
         logged_out,
-        swept_at: Some(now()),
+        strays_deleted_at: Some(now()),
     };
     let name = format!("{MEMORY}_{}", SiteId::parse(&"s".repeat(100)).unwrap());
-    let sealed = seal(&memory);
+    let sealed = seal(&state);
     assert!(name.len() + sealed.len() < 2_000, "{}", sealed.len());
 }
 
@@ -283,13 +288,13 @@ fn promise_5_an_ending_that_keeps_everything_writes_nothing() {
         case.ending.session_expired = false;
         // The seal names the token already.
         let token = case.jar.read().access.first().map(AccessToken::tag);
-        case.memory.access = token.or(case.memory.access);
+        case.state.access = token.or(case.state.access);
         case
     });
     let outcome = runner.run(&kept, |case| {
         let changes = case.unsealed();
         prop_assert!(changes.cookies.is_empty());
-        prop_assert_eq!(changes.memory, case.memory);
+        prop_assert_eq!(changes.state, case.state);
         Ok(())
     });
     outcome.expect("nothing is written");

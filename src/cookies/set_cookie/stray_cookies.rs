@@ -7,15 +7,15 @@
 
 use http::HeaderValue;
 
-use super::{Before, Changes};
+use super::{CookieChanges, CookieContext};
 use crate::cookies::profiles::DWSID;
-use crate::cookies::sealed_state::Memory;
+use crate::cookies::sealed_state::SealedState;
 use crate::ids::{Dwsid, RefreshToken};
 use crate::timestamp::Timestamp;
 
 /// Seconds until the same is tried again: a cookie that comes back with every page must not cost
 /// every page its caching.
-const AGAIN: i64 = 60 * 60;
+const RETRY_AFTER: i64 = 60 * 60;
 /// Bytes of these lines in one response: more would not fit the header buffers of common proxies.
 const MOST_BYTES: usize = 2_048;
 /// A cookie with a longer path than this is left alone, in bytes.
@@ -25,7 +25,7 @@ const FEWEST_LABELS: usize = 2;
 
 /// Where cookies that are not ours may have been set.
 #[derive(Clone, Copy, Debug)]
-pub struct Sweep<'a> {
+pub struct StrayCookies<'a> {
     /// Names that came more than once, or with a value that is not this browser's own.
     pub names: &'a [String],
     /// The host the request came to, without its port.
@@ -37,54 +37,55 @@ pub struct Sweep<'a> {
 /// A `Domain`, if any, and a `Path`.
 type Scope<'a> = (Option<&'a str>, &'a str);
 
-impl Before<'_> {
-    /// Adds the deletions that `sweep` asks for, unless they were sent a short while ago.
-    pub fn sweep(&self, sweep: &Sweep<'_>, changes: &mut Changes) {
+impl CookieContext<'_> {
+    /// Adds the deletions that `strays` asks for, unless they were sent a short while ago.
+    pub fn delete_strays(&self, strays: &StrayCookies<'_>, changes: &mut CookieChanges) {
         let names: Vec<&String> =
-            sweep.names.iter().filter(|name| self.names.is_distinctive(name)).collect();
-        if names.is_empty() || !is_due(&changes.memory, self.now) {
+            strays.names.iter().filter(|name| self.names.is_distinctive(name)).collect();
+        if names.is_empty() || !is_due(&changes.state, self.now) {
             return;
         }
         let mut bytes = 0;
-        for scope in sweep.scopes() {
-            let whole_host = scope == (Some(sweep.host), "/");
-            let fit = |name: &&&String| !whole_host || self.is_settled(name);
+        for scope in strays.scopes() {
+            let whole_host = scope == (Some(strays.host), "/");
+            let fit = |name: &&&String| !whole_host || self.may_delete_host_wide(name);
             for line in names.iter().filter(fit) {
                 let line = deletion(line, scope, self.names.secure);
                 bytes += line.as_ref().map_or(0, HeaderValue::len);
                 changes.strays.extend(line.filter(|_| bytes <= MOST_BYTES));
             }
         }
-        changes.memory.swept_at = Some(self.now);
+        changes.state.strays_deleted_at = Some(self.now);
         for name in names {
-            self.settle(name, changes);
+            self.rewrite_own(name, changes);
         }
     }
 
     /// Whether what becomes of our own cookie `name` can be said in the same response. Clients that
     /// go by the letter of RFC 6265 section 5.3 take a cookie of the whole host for ours.
-    fn is_settled(&self, name: &str) -> bool {
-        !self.presented.counts(name, self.names) || self.own(name, &Memory::default()).is_some()
+    fn may_delete_host_wide(&self, name: &str) -> bool {
+        !self.presented.has_effective(name, self.names)
+            || self.own_value(name, &SealedState::default()).is_some()
     }
 
     /// Says once more what our own cookie is, or that there is none.
-    fn settle(&self, name: &str, changes: &mut Changes) {
+    fn rewrite_own(&self, name: &str, changes: &mut CookieChanges) {
         if changes.cookies.iter().any(|write| write.name() == name) {
             return;
         }
-        match self.own(name, &changes.memory) {
+        match self.own_value(name, &changes.state) {
             Some((value, life)) => changes.set(name, &value, life),
-            None if !self.presented.counts(name, self.names) => changes.delete(name),
+            None if !self.presented.has_effective(name, self.names) => changes.delete(name),
             None => {}
         }
     }
 
     /// The value of our own cookie `name`, if our seal names it, and the seconds it still lives.
-    fn own(&self, name: &str, memory: &Memory) -> Option<(String, Option<i64>)> {
-        let (presented, sealed) = (self.presented, self.memory);
-        let kept = |life: Option<i64>| life.filter(|_| !memory.forget_on_close);
+    fn own_value(&self, name: &str, state: &SealedState) -> Option<(String, Option<i64>)> {
+        let (presented, sealed) = (self.presented, self.state);
+        let kept = |life: Option<i64>| life.filter(|_| !state.forget_on_close);
         let refresh = |tokens: &[RefreshToken]| {
-            let life = memory.refresh_expires_at.map(|at| at.since(self.now));
+            let life = state.refresh_expires_at.map(|at| at.since(self.now));
             let token = tokens.iter().find(|token| sealed.refresh == Some(token.tag()))?;
             Some((token.expose().to_owned(), kept(life)))
         };
@@ -106,11 +107,11 @@ impl Before<'_> {
     }
 }
 
-fn is_due(memory: &Memory, now: Timestamp) -> bool {
-    memory.swept_at.is_none_or(|at| now.since(at) >= AGAIN)
+fn is_due(state: &SealedState, now: Timestamp) -> bool {
+    state.strays_deleted_at.is_none_or(|at| now.since(at) >= RETRY_AFTER)
 }
 
-impl Sweep<'_> {
+impl StrayCookies<'_> {
     /// The likeliest first: cookies of the whole domain, then those of a part of the host.
     fn scopes(&self) -> Vec<Scope<'_>> {
         let domains = domains(self.host);
@@ -153,9 +154,9 @@ mod tests {
 
     #[test]
     fn kind_5_every_domain_and_path_a_cookie_of_the_request_can_have_is_tried_but_never_our_own() {
-        let sweep = Sweep { names: &[], host: "www.shop.example", path: "/de/cart" };
+        let strays = StrayCookies { names: &[], host: "www.shop.example", path: "/de/cart" };
         assert_eq!(
-            sweep.scopes(),
+            strays.scopes(),
             [
                 (Some("shop.example"), "/"),
                 (Some("www.shop.example"), "/"),

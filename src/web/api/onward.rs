@@ -93,7 +93,7 @@ impl Call {
 /// headers. Others stay: an order carries the attribution of its campaign in one.
 pub(in crate::web) fn foreign_cookies(site: &Site, headers: &HeaderMap) -> Option<HeaderValue> {
     let names = &site.names;
-    let ours = |name: &str| names.knows(name) || name == DWSID || is_dw_companion(name);
+    let ours = |name: &str| names.owns(name) || name == DWSID || is_dw_companion(name);
     let foreign = |pair: &&[u8]| {
         let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
         // As generously as the most generous reader may take it.

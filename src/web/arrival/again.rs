@@ -2,7 +2,7 @@
 
 use super::{Arrival, Travelled};
 use crate::cookies::facts;
-use crate::cookies::response_cookies::OfferedRefresh;
+use crate::cookies::response_cookies::UpstreamRefresh;
 use crate::flow::{
     self, Access, Dw, DwChange, DwClaim, EcomSays, Ending, Facts, HeldDw, HeldRefresh, Intent,
     Outcome, Speaker, Step, TokenChange,
@@ -51,7 +51,7 @@ impl Arrival {
                 // Another request may have had a session made for the same tokens.
                 facts.bridged = self.site.bridges.remembered(&access.tag(), |_| ()).is_some();
                 let kind = claims.customer.kind;
-                facts.access = facts::access(access, claims, self.site.clock.now());
+                facts.access = facts::classify_access(access, claims, self.site.clock.now());
                 facts.known = Some(grant.claims.customer.clone());
                 facts.fallbacks.clear();
                 if let Some(refresh) = &grant.refresh {
@@ -87,8 +87,8 @@ impl Arrival {
 
     /// Leaves a refresh token that an upstream handed over, and that cannot be exchanged now, to the
     /// next request. It may be the only one that still works.
-    pub(in crate::web) fn lend(&self, offered: &OfferedRefresh, travelled: &mut Travelled) {
-        travelled.changes.lend(&self.site.names, offered);
+    pub(in crate::web) fn lend(&self, offered: &UpstreamRefresh, travelled: &mut Travelled) {
+        travelled.changes.defer_refresh_token(&self.site.names, offered);
         self.seal(&mut travelled.changes);
     }
 

@@ -48,7 +48,7 @@ impl Arrival {
     /// A token that could not be recognised for want of its key can be the next time. Nobody waits
     /// for that.
     pub(in crate::web) fn learn_keys(&self) {
-        let token = facts::access_token(&self.presented, &self.memory);
+        let token = facts::effective_access_token(&self.presented, &self.state);
         if let (Access::None, Some(token)) = (&self.access, token.cloned()) {
             let site = Arc::clone(&self.site);
             tokio::spawn(async move { site.verifier.verify(&token, None).await });

@@ -7,7 +7,7 @@ use http::header::{CACHE_CONTROL, SET_COOKIE};
 use super::strays::Strays;
 use super::{Arrival, Travelled};
 use crate::clock;
-use crate::cookies::set_cookie::{Before, Changes, Sweep};
+use crate::cookies::set_cookie::{CookieChanges, CookieContext, StrayCookies};
 use crate::flow::{DwChange, Ending, Outcome, TokenChange};
 use crate::problem::Problem;
 
@@ -40,24 +40,24 @@ impl Arrival {
         }
         let remember = remember.filter(|_| matches!(ending.outcome, Outcome::SignedIn { .. }));
         let now = self.site.clock.now();
-        let before = Before {
+        let before = CookieContext {
             names: &self.site.names,
             presented: &self.presented,
-            memory: &self.memory,
+            state: &self.state,
             access: self.held(),
-            ends: &if leaving { self.ends() } else { Vec::new() },
+            revoked: &if leaving { self.ends() } else { Vec::new() },
             now,
         };
         let mut changes = before.changes(&ending, remember);
         if (self.overtaken && !leaving) || (self.is_late() && !leaving && !arriving) {
-            changes = Changes { memory: self.memory.clone(), ..Changes::default() };
-        } else if self.frame.is_none() {
+            changes = CookieChanges { state: self.state.clone(), ..CookieChanges::default() };
+        } else if self.preview.is_none() {
             let Strays { names, host, path } = &self.strays;
-            before.sweep(&Sweep { names, host, path }, &mut changes);
+            before.delete_strays(&StrayCookies { names, host, path }, &mut changes);
         }
         self.seal(&mut changes);
-        if let Some(frame) = self.frame.clone() {
-            changes.show_in(frame, leaving);
+        if let Some(preview) = self.preview.clone() {
+            changes.show_in_preview(preview, leaving);
         }
         Ok(Travelled { ending, changes })
     }
@@ -66,26 +66,26 @@ impl Arrival {
     pub(in crate::web) fn note_use(&self, travelled: &mut Travelled) {
         let stays = matches!(travelled.ending.dw, DwChange::Keep | DwChange::Confirm(_));
         if stays && !self.overtaken && !self.is_late() {
-            travelled.changes.memory.note_use(self.site.clock.now());
+            travelled.changes.state.record_dw_use(self.site.clock.now());
             self.seal(&mut travelled.changes);
         }
     }
 
     /// Adds our sealed cookies to the changes, as far as there is anything new in them.
-    pub(super) fn seal(&self, changes: &mut Changes) {
+    pub(super) fn seal(&self, changes: &mut CookieChanges) {
         let (names, id, now) = (&self.site.names, &self.site.config.id, self.site.clock.now());
-        if changes.memory == self.memory {
+        if changes.state == self.state {
             return;
         }
-        let registered = changes.memory.of_registered();
+        let registered = changes.state.registered_only();
         if let Some(own) = &registered
-            && registered != self.memory.of_registered()
+            && registered != self.state.registered_only()
         {
             let sealed = self.site.seal.seal(&names.registered_seal, id, own, clock::random());
             changes.seal_registered(names, &sealed, now);
         }
-        let sealed = self.site.seal.seal(&names.memory, id, &changes.memory, clock::random());
-        changes.remember(names, &sealed, now);
+        let sealed = self.site.seal.seal(&names.seal, id, &changes.state, clock::random());
+        changes.store_state(names, &sealed, now);
     }
 
     /// Puts the cookies of `travelled` on `response`, unless another tab's have taken their place.

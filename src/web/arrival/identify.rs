@@ -5,7 +5,7 @@ use super::past::{chosen, is_recent};
 use super::{Arrival, Keys};
 use crate::cookies::facts;
 use crate::cookies::ownership;
-use crate::cookies::request_cookies::Handed;
+use crate::cookies::request_cookies::RequestHandoff;
 use crate::flow::Access;
 use crate::ids::AccessToken;
 use crate::model::{Claims, CustomerType};
@@ -13,21 +13,22 @@ use crate::model::{Claims, CustomerType};
 impl Arrival {
     /// Finds out who the shopper is, by the token in hand or by a newer one from ECOM.
     pub(super) async fn identify(&mut self, keys: Keys) {
-        let newer = facts::newer_hand_off(&self.presented, &self.memory, self.site.audience());
+        let newer = facts::newer_handoff(&self.presented, &self.state, self.site.audience());
         if let Some(token) = newer.cloned()
             && let Some(claims) = self.check(&token, keys).await
             && self.is_own(&token, &claims)
         {
             self.presented.access = vec![token.clone()];
             self.all.push(token.tag());
-            self.chosen = chosen(&self.presented, &self.memory, &self.site);
+            self.chosen = chosen(&self.presented, &self.state, &self.site);
             self.believe(token, claims);
             return;
         }
-        if matches!(self.presented.handed, Some(Handed::Token(_))) {
-            self.presented.handed = None;
+        if matches!(self.presented.handoff, Some(RequestHandoff::Token(_))) {
+            self.presented.handoff = None;
         }
-        let Some(token) = facts::access_token(&self.presented, &self.memory).cloned() else {
+        let Some(token) = facts::effective_access_token(&self.presented, &self.state).cloned()
+        else {
             return;
         };
         match self.check(&token, keys).await {
@@ -39,11 +40,11 @@ impl Arrival {
     }
 
     fn is_own(&self, token: &AccessToken, claims: &Claims) -> bool {
-        let (presented, memory) = (&self.presented, &self.memory);
+        let (presented, state) = (&self.presented, &self.state);
         // Two devices of a shopper may have one `usid`: the seal knows which session it names.
-        let sealed = memory.access == Some(token.tag());
+        let sealed = state.access == Some(token.tag());
         let ended = !sealed && self.site.revocations.has_ended(claims, self.arrived);
-        !ended && ownership::is_own(token, claims, presented, memory, self.site.layout.tokens)
+        !ended && ownership::is_own(token, claims, presented, state, self.site.layout.tokens)
     }
 
     /// The access token is genuine, but does not count here.
@@ -52,7 +53,7 @@ impl Arrival {
         let ended = self.site.revocations.session_ended(usid, issued, self.arrived);
         self.presented.access.clear();
         self.strays.add(vec![self.site.names.access.clone()]);
-        let late = ended.filter(|at| self.memory.is_blank() && is_recent(*at, self.arrived));
+        let late = ended.filter(|at| self.state.is_blank() && is_recent(*at, self.arrived));
         if late.is_some() {
             self.late = late;
             self.presented.clear();
@@ -60,7 +61,7 @@ impl Arrival {
     }
 
     async fn check(&self, token: &AccessToken, keys: Keys) -> Option<Claims> {
-        let (verifier, ours) = (&self.site.verifier, self.memory.access);
+        let (verifier, ours) = (&self.site.verifier, self.state.access);
         match keys {
             Keys::Known => verifier.recognise(token, ours).await,
             Keys::Fetched => verifier.verify(token, ours).await,
@@ -68,10 +69,10 @@ impl Arrival {
     }
 
     fn believe(&mut self, token: AccessToken, claims: Claims) {
-        let vouched = self.memory.access == Some(token.tag());
+        let vouched = self.state.access == Some(token.tag());
         let hashed = self.site.seal.log_id(claims.usid.as_str());
         self.notes.with(|noted| noted.session = Some(hashed));
-        self.access = match facts::access(token, claims, self.site.clock.now()) {
+        self.access = match facts::classify_access(token, claims, self.site.clock.now()) {
             // By an expired token a guest is found again: only by one that we wrote here.
             Access::Expired(claims) if !vouched && claims.customer.kind == CustomerType::Guest => {
                 Access::None

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::Arrival;
 use crate::cookies::facts;
-use crate::cookies::request_cookies::Presented;
-use crate::cookies::sealed_state::Memory;
+use crate::cookies::request_cookies::RequestCookies;
+use crate::cookies::sealed_state::SealedState;
 use crate::flow::{Access, Ending, Outcome, RefreshAnswer, TokenChange};
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
 use crate::model::{Claims, CustomerType, Grant};
@@ -25,7 +25,8 @@ impl Arrival {
     /// then its successor is what a logout must end.
     pub(in crate::web) async fn catch_up(&mut self) {
         let writers = self.site.layout.tokens;
-        let Some(held) = facts::refresh_token(&self.presented, &self.memory, writers) else {
+        let Some(held) = facts::effective_refresh_token(&self.presented, &self.state, writers)
+        else {
             return;
         };
         let tag = held.token.tag();
@@ -45,7 +46,7 @@ impl Arrival {
             };
             *candidates = vec![refresh.token];
         }
-        self.access = facts::access(grant.access, grant.claims, self.site.clock.now());
+        self.access = facts::classify_access(grant.access, grant.claims, self.site.clock.now());
     }
 
     /// Revokes the session of this request, and what a refresh of it has just brought.
@@ -58,7 +59,7 @@ impl Arrival {
 
     /// The same, but for what `ending` keeps in the browser as the new shopper's.
     pub(in crate::web) fn retire_all_but(&self, reason: Reason, ending: &Ending) {
-        let dwsid = self.memory.dw.as_ref().map(|dw| dw.dwsid);
+        let dwsid = self.state.dw.as_ref().map(|dw| dw.dwsid);
         let gone = |tag: &Tag| !ending.keeps(*tag, dwsid);
         let tags: Vec<Tag> = self.issued().into_iter().filter(gone).collect();
         self.revoke(&tags, reason);
@@ -81,13 +82,13 @@ impl Arrival {
         let exchanged = |tag: &Tag| !successors(&self.site, *tag).is_empty();
         let refreshed = self.presented.refresh_tokens().map(RefreshToken::tag).filter(exchanged);
         let confirmed = self.confirmed.iter().copied();
-        refreshed.chain(confirmed).chain(held).chain(self.memory.vouched()).collect()
+        refreshed.chain(confirmed).chain(held).chain(self.state.sealed_tags()).collect()
     }
 
     /// Ends the SLAS session of this request, whatever other tokens of it are still about.
     fn end_sessions(&self, gone: impl Fn(Tag) -> bool) {
         let (now, at) = (self.site.clock.monotonic(), self.site.clock.now());
-        let sealed = self.memory.session.as_ref().map(|session| (session.usid, at));
+        let sealed = self.state.session.as_ref().map(|session| (session.usid, at));
         let held = self.claims().map(|claims| (claims.usid.tag(), claims.issued_at.max(at)));
         for (usid, issued) in sealed.into_iter().chain(held).filter(|(usid, _)| gone(*usid)) {
             self.site.revocations.end_session(usid, issued, now);
@@ -96,7 +97,7 @@ impl Arrival {
 
     /// What the browser is to remember of a logout: everything it presents, and its SLAS session.
     pub(super) fn ends(&self) -> Vec<Tag> {
-        let sealed = self.memory.session.as_ref().map(|session| session.usid);
+        let sealed = self.state.session.as_ref().map(|session| session.usid);
         let session = self.claims().map(|claims| claims.usid.tag());
         let issued = self.issued().into_iter();
         self.all.iter().copied().chain(issued).chain(sealed).chain(session).collect()
@@ -124,7 +125,7 @@ impl Arrival {
             TokenChange::Set(grant) => Some(grant),
             TokenChange::Keep | TokenChange::Drop => None,
         };
-        let lineage = self.memory.session.as_ref().map(|session| session.lineage);
+        let lineage = self.state.session.as_ref().map(|session| session.lineage);
         let granted_tags = granted.map(|grant| grant.tags()).unwrap_or_default();
         let tags: Vec<Tag> = granted_tags.into_iter().chain(lineage).collect();
         // Two devices of a shopper may have one `usid`: where our seal names a lineage, that decides.
@@ -140,15 +141,15 @@ impl Arrival {
     }
 }
 
-pub(super) fn tags(presented: &Presented) -> Vec<Tag> {
+pub(super) fn tags(presented: &RequestCookies) -> Vec<Tag> {
     let refresh = presented.refresh_tokens().map(RefreshToken::tag);
     let slas = presented.access.iter().map(AccessToken::tag).chain(refresh);
     slas.chain(presented.dwsid.iter().map(Dwsid::tag)).collect()
 }
 
-pub(super) fn chosen(presented: &Presented, memory: &Memory, site: &Site) -> Vec<Tag> {
-    let access = facts::access_token(presented, memory).map(AccessToken::tag);
-    let refresh = facts::refresh_token(presented, memory, site.layout.tokens);
+pub(super) fn chosen(presented: &RequestCookies, state: &SealedState, site: &Site) -> Vec<Tag> {
+    let access = facts::effective_access_token(presented, state).map(AccessToken::tag);
+    let refresh = facts::effective_refresh_token(presented, state, site.layout.tokens);
     let refresh = refresh.map(|held| held.token.tag());
     let slas: Vec<Tag> = access.into_iter().chain(refresh).collect();
     // Without SLAS credentials, it is by the DW session that the shopper is known.
@@ -179,25 +180,25 @@ pub(super) fn is_fresh(at: Instant, now: Instant) -> bool {
 /// not have had the answer yet. Its own seal says what the request's session is; only without one
 /// does what it presents, for that may have been planted.
 pub(super) fn late_since(
-    presented: &Presented,
-    memory: &Memory,
+    presented: &RequestCookies,
+    state: &SealedState,
     site: &Site,
     now: Instant,
 ) -> Option<Instant> {
-    let presented = if memory.is_blank() { chosen(presented, memory, site) } else { Vec::new() };
+    let presented = if state.is_blank() { chosen(presented, state, site) } else { Vec::new() };
     let recent = |tag: Tag| logged_out(site, tag, now).filter(|at| is_recent(*at, now));
-    let tags = presented.into_iter().chain(memory.vouched());
-    tags.filter(|tag| !memory.logged_out.has(*tag)).find_map(recent)
+    let tags = presented.into_iter().chain(state.sealed_tags());
+    tags.filter(|tag| !state.logged_out.has(*tag)).find_map(recent)
 }
 
 /// What a seal still says whose session has been logged out: the browser never got the answer.
-pub(super) fn without_logged_out(memory: Memory, site: &Site, now: Instant) -> Memory {
-    let vouched: Vec<Tag> = memory.vouched().collect();
+pub(super) fn without_logged_out(state: SealedState, site: &Site, now: Instant) -> SealedState {
+    let vouched: Vec<Tag> = state.sealed_tags().collect();
     if !vouched.iter().any(|tag| logged_out(site, *tag, now).is_some()) {
-        return memory;
+        return state;
     }
-    let session = memory.session.as_ref().map(|session| session.usid);
-    let mut left = Memory { dw: None, ..memory.without_tokens() };
+    let session = state.session.as_ref().map(|session| session.usid);
+    let mut left = SealedState { dw: None, ..state.without_tokens() };
     left.logged_out.add(vouched.into_iter().chain(session), site.clock.now());
     left
 }

@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::cookies::set_cookie::Changes;
+use crate::cookies::set_cookie::CookieChanges;
 use crate::route::{Kind, Route};
 use crate::site::Site;
 use crate::web::api::{bearer, foreign_cookies};
@@ -74,7 +74,7 @@ impl Pass {
     }
 
     /// As the shopper of `hop`, whose cookies are those after `changes`.
-    pub(super) fn of_shopper(hop: &Hop, changes: &Changes) -> Self {
+    pub(super) fn of_shopper(hop: &Hop, changes: &CookieChanges) -> Self {
         let kind = hop.route.kind;
         if !is_page(kind) {
             let mut pass = Self::to_api(&hop.arrival.site, kind, &hop.parts);
