@@ -99,7 +99,7 @@ impl Warm {
 fn warm_decision(criterion: &mut Criterion) {
     let Some(warm) = Warm::new() else { return };
     let ready =
-        |step: &Step| matches!(step, Step::Done(ending) if ending.outcome == Outcome::Ready);
+        |step: &Step| matches!(step, Step::Done(decision) if decision.outcome == Outcome::Ready);
     assert!(ready(&warm.decide()), "a warm shopper costs no call");
     criterion.bench_function("warm decision", |bencher| {
         bencher.iter(|| black_box(warm.decide()));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flow::{
-    BridgeAnswer, BridgeAsk, Cause, Ending, Intent, Outcome, ProbeAnswer, ProbeAsk, RefreshAnswer,
-    RefreshAsk, SignInAnswer, SignInAsk, Speaker, Step, Trouble,
+    BridgeCall, BridgeResponse, Cause, Decision, Intent, LoginCall, LoginResponse, Outcome,
+    ProbeCall, ProbeResponse, Provenance, RefreshCall, RefreshResponse, Step, UpstreamFailure,
 };
 use crate::ids::{Dwsid, RefreshToken, Tag};
 use crate::model::Grant;
@@ -34,7 +34,7 @@ pub struct Luggage {
 #[derive(Clone, Debug)]
 pub struct Report {
     /// How it ended.
-    pub ending: Ending,
+    pub decision: Decision,
     /// How many questions were asked.
     pub questions: u32,
 }
@@ -43,17 +43,17 @@ pub struct Report {
 /// not leave tokens exchanged but not stored for the next request.
 pub async fn drive(site: Arc<Site>, step: Step, luggage: Luggage) -> Report {
     match step {
-        Step::Done(ending) => Report { ending: *ending, questions: 0 },
+        Step::Done(decision) => Report { decision: *decision, questions: 0 },
         step => {
             let task = tokio::spawn(travel(site, step, luggage));
-            task.await.unwrap_or_else(|_| Report { ending: lost(), questions: 0 })
+            task.await.unwrap_or_else(|_| Report { decision: lost(), questions: 0 })
         }
     }
 }
 
 /// A journey whose task died: nothing is known, so nothing changes.
-fn lost() -> Ending {
-    Ending {
+fn lost() -> Decision {
+    Decision {
         outcome: Outcome::Unavailable(unavailable()),
         tokens: crate::flow::TokenChange::Keep,
         dw: crate::flow::DwChange::Keep,
@@ -62,8 +62,8 @@ fn lost() -> Ending {
     }
 }
 
-fn unavailable() -> Trouble {
-    Trouble { cause: Cause::Unavailable, retry_after: Some(1) }
+fn unavailable() -> UpstreamFailure {
+    UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(1) }
 }
 
 async fn travel(site: Arc<Site>, mut step: Step, luggage: Luggage) -> Report {
@@ -71,47 +71,47 @@ async fn travel(site: Arc<Site>, mut step: Step, luggage: Luggage) -> Report {
     let mut questions = 0;
     loop {
         step = match step {
-            Step::Refresh(ask) => refresh(&site, ask, context).await,
-            Step::Guest(ask) => {
-                let answer = site.slas.guest(ask.usid.as_ref(), context).await;
-                ask.hear(answer)
+            Step::Refresh(call) => refresh(&site, call, context).await,
+            Step::Guest(call) => {
+                let response = site.slas.guest(call.usid.as_ref(), context).await;
+                call.resume(response)
             }
-            Step::Probe(ask) => probe(&site, ask, context).await,
-            Step::Adopt(ask) => {
-                let answer = site.slas.adopt(&ask, context).await;
-                ask.hear(answer)
+            Step::Probe(call) => probe(&site, call, context).await,
+            Step::Adopt(call) => {
+                let response = site.slas.adopt(&call, context).await;
+                call.resume(response)
             }
-            Step::Bridge(ask) => bridge(&site, ask, context).await,
-            Step::SignIn(ask) => sign_in(&site, ask, &luggage).await,
-            Step::PeekBasket(ask) => {
-                let answer = site.scapi.has_items(&ask.access, &ask.customer, context).await;
-                ask.hear(answer)
+            Step::Bridge(call) => bridge(&site, call, context).await,
+            Step::Login(call) => sign_in(&site, call, &luggage).await,
+            Step::CheckBasket(call) => {
+                let response = site.scapi.has_items(&call.access, &call.customer, context).await;
+                call.resume(response)
             }
-            Step::TransferBasket(ask) => {
-                let answer = site.scapi.transfer(&ask.access, context).await;
-                ask.hear(answer)
+            Step::TransferBasket(call) => {
+                let response = site.scapi.transfer(&call.access, context).await;
+                call.resume(response)
             }
-            Step::SignOut(ask) => {
+            Step::Logout(call) => {
                 let slas = &site.slas;
-                let answer =
-                    slas.sign_out(&ask.access, &ask.refresh, ask.all_devices, context).await;
-                ask.hear(answer)
+                let response =
+                    slas.sign_out(&call.access, &call.refresh, call.all_devices, context).await;
+                call.resume(response)
             }
-            Step::Done(ending) => return Report { ending: *ending, questions },
+            Step::Done(decision) => return Report { decision: *decision, questions },
         };
         questions += 1;
     }
 }
 
-async fn refresh(site: &Arc<Site>, ask: RefreshAsk, context: &CallContext) -> Step {
-    let (token, dwsid) = (&ask.token, ask.dwsid.as_ref());
+async fn refresh(site: &Arc<Site>, call: RefreshCall, context: &CallContext) -> Step {
+    let (token, dwsid) = (&call.token, call.dwsid.as_ref());
     // What our seal names is checked by its lineage before anything is asked.
-    let answer = if ask.is_for_logout() || ask.by == Speaker::Seal {
-        exchange(site, token, dwsid, ask.spent, context).await
+    let response = if call.is_for_logout() || call.provenance == Provenance::Seal {
+        exchange(site, token, dwsid, call.spent, context).await
     } else {
-        renew(site, token, dwsid, ask.spent, context).await
+        renew(site, token, dwsid, call.spent, context).await
     };
-    ask.hear(answer)
+    call.resume(response)
 }
 
 /// Exchanges a refresh token: once, whoever asks. Tokens of a session that another tab has left
@@ -122,10 +122,10 @@ pub async fn renew(
     dwsid: Option<&Dwsid>,
     spent: Option<Tag>,
     context: &CallContext,
-) -> RefreshAnswer {
+) -> RefreshResponse {
     match exchange(site, token, dwsid, spent, context).await {
-        RefreshAnswer::Granted(grant) if has_ended(site, &grant) => RefreshAnswer::Refused,
-        answer => answer,
+        RefreshResponse::Granted(grant) if has_ended(site, &grant) => RefreshResponse::Refused,
+        response => response,
     }
 }
 
@@ -140,86 +140,86 @@ async fn exchange(
     dwsid: Option<&Dwsid>,
     spent: Option<Tag>,
     context: &CallContext,
-) -> RefreshAnswer {
+) -> RefreshResponse {
     let call = {
         let (site, context) = (Arc::clone(site), context.clone());
         let (token, dwsid) = (token.clone(), dwsid.cloned());
         move || async move {
             match site.exchanges.take(token.tag(), site.clock.monotonic()) {
                 Ok(()) => site.slas.refresh(&token, dwsid.as_ref(), &context).await,
-                Err(left) => RefreshAnswer::Unavailable(Trouble {
+                Err(left) => RefreshResponse::Unavailable(UpstreamFailure {
                     cause: Cause::Throttled,
                     retry_after: u32::try_from(left.as_secs() + 1).ok(),
                 }),
             }
         }
     };
-    let is_news = move |answer: &RefreshAnswer| match answer {
-        RefreshAnswer::Granted(grant) => Some(grant.access.tag()) != spent,
-        RefreshAnswer::Refused | RefreshAnswer::Unavailable(_) => true,
+    let is_news = move |response: &RefreshResponse| match response {
+        RefreshResponse::Granted(grant) => Some(grant.access.tag()) != spent,
+        RefreshResponse::Refused | RefreshResponse::Unavailable(_) => true,
     };
     let joined = site.refreshes.join(token.tag(), is_news, call, keep_refresh);
     // The exchange itself may take longer; its answer then waits for the next request.
-    let (source, answer) =
+    let (source, response) =
         tokio::time::timeout(site.patience, joined).await.unwrap_or((Source::Asked, None));
     site.metrics.refresh(match source {
         Source::Asked => "asked",
         Source::Joined => "joined",
         Source::Remembered => "remembered",
     });
-    answer.unwrap_or(RefreshAnswer::Unavailable(unavailable()))
+    response.unwrap_or(RefreshResponse::Unavailable(unavailable()))
 }
 
-fn keep_refresh(answer: &RefreshAnswer) -> Duration {
-    match answer {
-        RefreshAnswer::Granted(_) => SUCCESSOR,
-        RefreshAnswer::Refused => REFUSAL,
-        RefreshAnswer::Unavailable(Trouble { cause: Cause::Throttled, retry_after }) => {
+fn keep_refresh(response: &RefreshResponse) -> Duration {
+    match response {
+        RefreshResponse::Granted(_) => SUCCESSOR,
+        RefreshResponse::Refused => REFUSAL,
+        RefreshResponse::Unavailable(UpstreamFailure { cause: Cause::Throttled, retry_after }) => {
             Duration::from_secs(retry_after.unwrap_or(5).into()).min(SUCCESSOR)
         }
-        RefreshAnswer::Unavailable(_) => FAILURE,
+        RefreshResponse::Unavailable(_) => FAILURE,
     }
 }
 
-async fn bridge(site: &Arc<Site>, ask: BridgeAsk, context: &CallContext) -> Step {
+async fn bridge(site: &Arc<Site>, call: BridgeCall, context: &CallContext) -> Step {
     let make = {
-        let (site, context, access) = (Arc::clone(site), context.clone(), ask.access.clone());
+        let (site, context, access) = (Arc::clone(site), context.clone(), call.access.clone());
         move || async move {
             match &site.ocapi {
                 Some(ocapi) => ocapi.bridge(&access, &context).await,
-                None => BridgeAnswer::Unavailable(no_ocapi()),
+                None => BridgeResponse::Unavailable(no_ocapi()),
             }
         }
     };
-    let keep = |answer: &BridgeAnswer| match answer {
-        BridgeAnswer::Bridged(_) | BridgeAnswer::TokenRefused => SUCCESSOR,
-        BridgeAnswer::Unavailable(_) => FAILURE,
+    let keep = |response: &BridgeResponse| match response {
+        BridgeResponse::Bridged(_) | BridgeResponse::TokenRefused => SUCCESSOR,
+        BridgeResponse::Unavailable(_) => FAILURE,
     };
-    let (_, answer) = site.bridges.join(ask.access.tag(), |_| true, make, keep).await;
-    ask.hear(answer.unwrap_or(BridgeAnswer::Unavailable(unavailable())))
+    let (_, response) = site.bridges.join(call.access.tag(), |_| true, make, keep).await;
+    call.resume(response.unwrap_or(BridgeResponse::Unavailable(unavailable())))
 }
 
-async fn probe(site: &Arc<Site>, ask: ProbeAsk, context: &CallContext) -> Step {
-    let answer = match &site.ocapi {
-        Some(ocapi) => ocapi.probe(&ask.dw, context).await,
-        None => ProbeAnswer::Unavailable(no_ocapi()),
+async fn probe(site: &Arc<Site>, call: ProbeCall, context: &CallContext) -> Step {
+    let response = match &site.ocapi {
+        Some(ocapi) => ocapi.probe(&call.dw, context).await,
+        None => ProbeResponse::Unavailable(no_ocapi()),
     };
-    ask.hear(answer)
+    call.resume(response)
 }
 
-async fn sign_in(site: &Arc<Site>, ask: SignInAsk, luggage: &Luggage) -> Step {
-    let answer = match &luggage.credentials {
+async fn sign_in(site: &Arc<Site>, call: LoginCall, luggage: &Luggage) -> Step {
+    let response = match &luggage.credentials {
         Some(credentials) => {
-            site.slas.sign_in(credentials, ask.usid.as_ref(), &luggage.context).await
+            site.slas.sign_in(credentials, call.usid.as_ref(), &luggage.context).await
         }
-        None => SignInAnswer::BadCredentials,
+        None => LoginResponse::BadCredentials,
     };
-    ask.hear(answer)
+    call.resume(response)
 }
 
 /// The configuration gives every classic site an OCAPI; this is for the compiler.
-fn no_ocapi() -> Trouble {
-    Trouble { cause: Cause::Misconfigured, retry_after: None }
+fn no_ocapi() -> UpstreamFailure {
+    UpstreamFailure { cause: Cause::Misconfigured, retry_after: None }
 }
 
 /// A word for metrics and logs.
@@ -230,19 +230,19 @@ pub fn intent_word(intent: Intent) -> &'static str {
         Intent::Ecom => "ecom",
         Intent::Renew => "renew",
         Intent::Api => "api",
-        Intent::SignIn(_) => "sign_in",
-        Intent::SignOut { .. } => "sign_out",
+        Intent::Login(_) => "sign_in",
+        Intent::Logout { .. } => "sign_out",
     }
 }
 
 /// A word for metrics and logs.
 #[must_use]
-pub fn outcome_word(ending: &Ending) -> &'static str {
-    match ending.outcome {
-        Outcome::Ready if ending.session_expired => "expired",
+pub fn outcome_word(decision: &Decision) -> &'static str {
+    match decision.outcome {
+        Outcome::Ready if decision.session_expired => "expired",
         Outcome::Ready => "ready",
-        Outcome::SignedIn { .. } => "signed_in",
-        Outcome::SignedOut { .. } => "signed_out",
+        Outcome::LoggedIn { .. } => "signed_in",
+        Outcome::LoggedOut { .. } => "signed_out",
         Outcome::NotBridged { .. } => "not_bridged",
         Outcome::BadCredentials => "bad_credentials",
         Outcome::LoginConflict => "login_conflict",

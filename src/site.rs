@@ -9,7 +9,7 @@ use crate::config::{self, Config, UpstreamLimits};
 use crate::cookies::ownership::{Layout, Writers};
 use crate::cookies::profiles::CookieNames;
 use crate::cookies::sealed_state::KeyRing;
-use crate::flow::{BridgeAnswer, BridgeMode, GuestAnswer, RefreshAnswer};
+use crate::flow::{BridgeMode, BridgeResponse, GuestResponse, RefreshResponse};
 use crate::ids::Tag;
 use crate::metrics::Metrics;
 use crate::revocations::{self, Revocations};
@@ -45,13 +45,13 @@ pub struct Site {
     /// Checks access tokens.
     pub verifier: Verifier,
     /// Refreshes under way and their answers, by refresh token.
-    pub refreshes: Flights<Tag, RefreshAnswer>,
+    pub refreshes: Flights<Tag, RefreshResponse>,
     /// How often a refresh token has been exchanged.
     pub exchanges: Arc<Allowance>,
     /// Bridges under way and their answers, by access token.
-    pub bridges: Flights<Tag, BridgeAnswer>,
+    pub bridges: Flights<Tag, BridgeResponse>,
     /// The one guest whom all crawlers share.
-    pub crawlers: Flights<(), GuestAnswer>,
+    pub crawlers: Flights<(), GuestResponse>,
     /// Credentials that login and logout have replaced.
     pub revocations: Revocations,
     /// Who writes cookies about the shopper into browsers.
@@ -134,10 +134,10 @@ impl Site {
             }),
             scapi: Scapi::new(shared.sender(), &config.slas, config.id.clone(), config.basket),
             verifier: Verifier::new(keys, config.slas.audience.clone()),
-            refreshes: Flights::new(clock.clone(), RefreshAnswer::heap_bytes, &answers),
+            refreshes: Flights::new(clock.clone(), RefreshResponse::heap_bytes, &answers),
             exchanges: Arc::new(Allowance::new(&exchanges)),
-            bridges: Flights::new(clock.clone(), BridgeAnswer::heap_bytes, &answers),
-            crawlers: Flights::new(clock.clone(), GuestAnswer::heap_bytes, &answers),
+            bridges: Flights::new(clock.clone(), BridgeResponse::heap_bytes, &answers),
+            crawlers: Flights::new(clock.clone(), GuestResponse::heap_bytes, &answers),
             revocations: Revocations::new(&revocations),
             layout: layout(&config, shared.behind_gateway),
             patience: shared.limits.timeout,

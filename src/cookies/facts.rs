@@ -5,7 +5,7 @@ use super::profiles::{CookieNames, DWSID};
 use super::request_cookies::{PIECE, RequestCookies, RequestHandoff};
 use super::sealed_state::{SealedDw, SealedState};
 use crate::access_token::{self, Audience};
-use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy, Speaker};
+use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy, Provenance};
 use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
 use crate::model::{Claims, CustomerType};
 use crate::timestamp::Timestamp;
@@ -54,12 +54,12 @@ fn effective_refresh_tokens<'p>(
 ) -> impl Iterator<Item = HeldRefresh> + 'p {
     let held = |kind: CustomerType, candidates: &'p [RefreshToken]| {
         let by = |token: &RefreshToken| match writers {
-            _ if state.refresh == Some(token.tag()) => Speaker::Seal,
-            Writers::OnlyTandem | Writers::Tandem => Speaker::Browser,
-            Writers::Others => Speaker::Ecom,
+            _ if state.refresh == Some(token.tag()) => Provenance::Seal,
+            Writers::OnlyTandem | Writers::Tandem => Provenance::Browser,
+            Writers::Others => Provenance::Ecom,
         };
         let picked = select(candidates, state.refresh, RefreshToken::tag);
-        picked.map(|token| HeldRefresh { kind, token: token.clone(), by: by(token) })
+        picked.map(|token| HeldRefresh { kind, token: token.clone(), provenance: by(token) })
     };
     let registered = held(CustomerType::Registered, &presented.registered_refresh);
     registered.into_iter().chain(held(CustomerType::Guest, &presented.guest_refresh))
@@ -137,7 +137,7 @@ pub fn classify_access(token: AccessToken, claims: Claims, now: Timestamp) -> Ac
     let early = EARLY.min(claims.expires_at.since(claims.issued_at) / 2).max(0);
     match claims.expires_at.since(now) {
         left if left > early => Access::Fresh(HeldAccess { token, claims }),
-        left if left > 0 => Access::Ending(HeldAccess { token, claims }),
+        left if left > 0 => Access::Expiring(HeldAccess { token, claims }),
         _ => Access::Expired(claims),
     }
 }
@@ -166,7 +166,7 @@ pub fn derive(
     now: Timestamp,
 ) -> Facts {
     let held = match &access {
-        Access::Fresh(held) | Access::Ending(held) => Some(held.token.tag()),
+        Access::Fresh(held) | Access::Expiring(held) => Some(held.token.tag()),
         Access::Expired(_) | Access::None => None,
     };
     let other_dnt = |held: &HeldAccess| {
@@ -185,7 +185,7 @@ pub fn derive(
         fallbacks: refresh.collect(),
         known: ownership::sealed_customer(presented, state, writers).cloned(),
         dw: dw(presented, state, surroundings.fronts_ecom, now),
-        dw_by: dw_source(presented, state, dw_writers),
+        dw_provenance: dw_source(presented, state, dw_writers),
         signature: surroundings.signature,
         guest_adoption_retired: surroundings.guest_adoption_retired,
         dnt_changed,
@@ -200,20 +200,20 @@ fn dw(presented: &RequestCookies, state: &SealedState, fronts_ecom: bool, now: T
         Some(known) if known.dwsid == dwsid.tag() && presented.handoff.is_none() => {
             match (liveness(known, fronts_ecom, now), known.owner.clone()) {
                 (Liveness::Live, Some(owner)) => Dw::Live { held, owner },
-                (Liveness::Live | Liveness::Unverified, owner) => Dw::Doubtful { held, owner },
+                (Liveness::Live | Liveness::Unverified, owner) => Dw::Unverified { held, owner },
                 (Liveness::Dead, _) => Dw::Dead,
             }
         }
-        _ => Dw::Doubtful { held, owner: None },
+        _ => Dw::Unverified { held, owner: None },
     }
 }
 
-fn dw_source(presented: &RequestCookies, state: &SealedState, writers: Writers) -> Speaker {
+fn dw_source(presented: &RequestCookies, state: &SealedState, writers: Writers) -> Provenance {
     let picked = effective_dwsid(presented, state).map(Dwsid::tag);
     match writers {
-        _ if state.dw.as_ref().map(|dw| dw.dwsid) == picked => Speaker::Seal,
-        Writers::OnlyTandem | Writers::Tandem => Speaker::Browser,
-        Writers::Others => Speaker::Ecom,
+        _ if state.dw.as_ref().map(|dw| dw.dwsid) == picked => Provenance::Seal,
+        Writers::OnlyTandem | Writers::Tandem => Provenance::Browser,
+        Writers::Others => Provenance::Ecom,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::profiles::{CookieNames, DWSID};
 use super::request_cookies::RequestCookies;
 use super::sealed_state::SealedState;
-use crate::flow::Speaker;
+use crate::flow::Provenance;
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
 use crate::model::{Claims, Customer};
 
@@ -144,7 +144,7 @@ pub fn is_own(
         return true;
     }
     let replaced = !presented.refresh_tokens().any(refresh);
-    let by = if !writers.is_tandem() && replaced { Speaker::Ecom } else { Speaker::Slas };
-    by.may_name(&claims.customer, sealed_customer(presented, state, writers))
+    let by = if !writers.is_tandem() && replaced { Provenance::Ecom } else { Provenance::Slas };
+    by.may_identify(&claims.customer, sealed_customer(presented, state, writers))
         && !state.logged_out.has_session(claims.usid.tag(), claims.issued_at)
 }

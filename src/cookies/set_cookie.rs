@@ -21,7 +21,7 @@ use super::profiles::{CookieNames, DWSID, Profile, Readable, is_dw_companion};
 use super::request_cookies::{MOST_COMPANIONS, RequestCookies, pairs_in};
 use super::response_cookies::UpstreamRefresh;
 use super::sealed_state::{SealedDw, SealedState};
-use crate::flow::{Cause, DwChange, Ending, HeldAccess, Outcome, TokenChange};
+use crate::flow::{Cause, Decision, DwChange, HeldAccess, Outcome, TokenChange};
 use crate::ids::{AccessToken, Dwsid, Tag};
 use crate::model::{Customer, DwCookies};
 use crate::timestamp::Timestamp;
@@ -81,17 +81,17 @@ pub struct CookieContext<'a> {
 impl CookieContext<'_> {
     /// Works out what an ending changes. `remember` is the shopper's wish at a login.
     #[must_use]
-    pub fn changes(&self, ending: &Ending, remember: Option<bool>) -> CookieChanges {
+    pub fn changes(&self, decision: &Decision, remember: Option<bool>) -> CookieChanges {
         let mut changes = CookieChanges { state: self.state.clone(), ..CookieChanges::default() };
         if let Some(remember) = remember
-            && matches!(ending.outcome, Outcome::SignedIn { .. })
+            && matches!(decision.outcome, Outcome::LoggedIn { .. })
         {
             changes.state.forget_on_close = !remember;
         }
-        let logging_out = matches!(ending.outcome, Outcome::SignedOut { .. });
-        self.delete_tokens(&ending.tokens, logging_out, &mut changes);
-        self.delete_dw(&ending.dw, logging_out, &mut changes);
-        match (&ending.tokens, self.access) {
+        let logging_out = matches!(decision.outcome, Outcome::LoggedOut { .. });
+        self.delete_tokens(&decision.tokens, logging_out, &mut changes);
+        self.delete_dw(&decision.dw, logging_out, &mut changes);
+        match (&decision.tokens, self.access) {
             (TokenChange::Set(grant), _) => self.set_tokens(grant, logging_out, &mut changes),
             (TokenChange::Keep, Some(held)) => {
                 self.accept_handoff(held, &mut changes);
@@ -100,19 +100,20 @@ impl CookieContext<'_> {
             _ => {}
         }
         if logging_out {
-            let ends = self.revoked.iter().copied().filter(|tag| !ending.keeps(*tag, self.dwsid()));
+            let ends =
+                self.revoked.iter().copied().filter(|tag| !decision.keeps(*tag, self.dwsid()));
             changes.state.logged_out.add(ends, self.now);
         }
-        self.set_dw(ending, &mut changes);
-        self.record_expiry(ending, &mut changes.state);
+        self.set_dw(decision, &mut changes);
+        self.record_expiry(decision, &mut changes.state);
         changes
     }
 
     fn delete_dw(&self, change: &DwChange, logging_out: bool, changes: &mut CookieChanges) {
         let stays: &[_] = match change {
-            DwChange::Keep | DwChange::Doubt | DwChange::Confirm(_) => return,
+            DwChange::Keep | DwChange::Recheck | DwChange::Confirm(_) => return,
             DwChange::Set { cookies, .. } => &cookies.companions,
-            DwChange::Drop | DwChange::Missing(_) => {
+            DwChange::Drop | DwChange::Failed(_) => {
                 self.delete(DWSID, logging_out, changes);
                 self.delete(&self.names.guard, false, changes);
                 &[]
@@ -129,14 +130,14 @@ impl CookieContext<'_> {
         changes.state.dw = None;
     }
 
-    fn set_dw(&self, ending: &Ending, changes: &mut CookieChanges) {
-        match &ending.dw {
+    fn set_dw(&self, decision: &Decision, changes: &mut CookieChanges) {
+        match &decision.dw {
             DwChange::Keep | DwChange::Drop => {}
-            DwChange::Doubt => changes.state.mark_dw_unverified(),
+            DwChange::Recheck => changes.state.mark_dw_unverified(),
             DwChange::Confirm(owner) => self.confirm(owner, &mut changes.state),
             DwChange::Set { cookies, owner } => {
                 self.write_dw(cookies, changes);
-                changes.state.bridged = match &ending.tokens {
+                changes.state.bridged = match &decision.tokens {
                     TokenChange::Set(grant) => Some(AccessToken::tag(&grant.access)),
                     TokenChange::Keep | TokenChange::Drop => {
                         self.access.map(|held| held.token.tag())
@@ -150,8 +151,8 @@ impl CookieContext<'_> {
                     used_at: self.now,
                 });
             }
-            DwChange::Missing(trouble) => {
-                let wait = if trouble.cause == Cause::Misconfigured {
+            DwChange::Failed(failure) => {
+                let wait = if failure.cause == Cause::Misconfigured {
                     RETRY_AFTER_MISCONFIGURED
                 } else {
                     RETRY_AFTER
@@ -191,9 +192,9 @@ impl CookieContext<'_> {
         });
     }
 
-    fn record_expiry(&self, ending: &Ending, state: &mut SealedState) {
-        let told = matches!(ending.outcome, Outcome::SignedIn { .. } | Outcome::SignedOut { .. });
-        if ending.session_expired {
+    fn record_expiry(&self, decision: &Decision, state: &mut SealedState) {
+        let told = matches!(decision.outcome, Outcome::LoggedIn { .. } | Outcome::LoggedOut { .. });
+        if decision.session_expired {
             state.session_expired_at = Some(self.now);
         } else if told {
             state.session_expired_at = None;

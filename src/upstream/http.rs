@@ -12,7 +12,7 @@ use reqwest::{RequestBuilder, Response};
 use super::breaker::Breaker;
 use crate::clock::{Clock, Timestamp};
 use crate::config::UpstreamLimits;
-use crate::flow::{Cause, Trouble};
+use crate::flow::{Cause, UpstreamFailure};
 use crate::metrics::Metrics;
 
 /// `Retry-After` where an upstream does not say, in seconds.
@@ -73,13 +73,13 @@ impl CallError {
 
     /// The core's word for it.
     #[must_use]
-    pub fn trouble(&self) -> Trouble {
+    pub fn failure(&self) -> UpstreamFailure {
         let (cause, retry_after) = match self {
             Self::Throttled(after) => (Cause::Throttled, *after),
             Self::Resting(left) => (Cause::Unavailable, u32::try_from(left.as_secs() + 1).ok()),
             _ => (Cause::Unavailable, None),
         };
-        Trouble { cause, retry_after: retry_after.or(Some(RETRY_AFTER_UNKNOWN)) }
+        UpstreamFailure { cause, retry_after: retry_after.or(Some(RETRY_AFTER_UNKNOWN)) }
     }
 
     fn outcome(&self) -> &'static str {

@@ -20,7 +20,7 @@ use super::CallContext;
 use super::http::{CallError, Operation, Reply, Sender, secret_header};
 use crate::clock::{self, Clock};
 use crate::config::SlasConfig;
-use crate::flow::{Cause, Trouble};
+use crate::flow::{Cause, UpstreamFailure};
 use crate::model::Grant;
 use pkce::Pkce;
 pub use relay::{Proof, Relay, RelayBody};
@@ -181,11 +181,13 @@ impl Slas {
 
 impl SlasError {
     /// What it means where no refusal is the shopper's business.
-    fn trouble(&self) -> Trouble {
+    fn failure(&self) -> UpstreamFailure {
         match self {
-            Self::Call(error) => error.trouble(),
-            Self::Malformed(_) => Trouble { cause: Cause::Unavailable, retry_after: Some(5) },
-            Self::Refused(refusal) => refusal.trouble(),
+            Self::Call(error) => error.failure(),
+            Self::Malformed(_) => {
+                UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) }
+            }
+            Self::Refused(refusal) => refusal.failure(),
         }
     }
 

@@ -139,7 +139,7 @@ impl Call {
         }
         match again {
             // A token made a moment ago that is not accepted will not get better.
-            Some(again) if first.ending.tokens == TokenChange::Keep => {
+            Some(again) if first.decision.tokens == TokenChange::Keep => {
                 self.once_more(&arrival, again, response).await
             }
             _ => Ok(dressed(&arrival, &first, response)),
@@ -157,7 +157,7 @@ impl Call {
             Ok(second) => second,
             Err(answer) => return answer,
         };
-        let TokenChange::Set(grant) = &second.ending.tokens else {
+        let TokenChange::Set(grant) = &second.decision.tokens else {
             return Ok(dressed(arrival, &second, refusal));
         };
         let (bearer, session) = (bearer(&grant.access), dwsid(arrival, &second));
@@ -173,7 +173,7 @@ impl Call {
 /// The password was changed elsewhere: every token of before is dead, and so is this session.
 fn signed_out(arrival: &Arrival) -> Result<Response, Problem> {
     arrival.retire(Reason::LoggedOut);
-    let travelled = arrival.finish(flow::signed_out_here(), None)?;
+    let travelled = arrival.finish(flow::logged_out_locally(), None)?;
     Ok(dressed(arrival, &travelled, Problem::SessionExpired.into_response()))
 }
 

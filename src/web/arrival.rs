@@ -30,7 +30,7 @@ use crate::cookies::request_cookies::{RequestCookies, RequestHandoff};
 use crate::cookies::sealed_state::SealedState;
 use crate::cookies::set_cookie::CookieChanges;
 use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
-use crate::flow::{self, Access, Dw, Ending, Facts, HeldAccess, Intent, TokenChange};
+use crate::flow::{self, Access, Decision, Dw, Facts, HeldAccess, Intent, TokenChange};
 use crate::ids::{DwSignature, Dwsid, Tag};
 use crate::model::{Claims, Customer};
 use crate::peer::ClientAddress;
@@ -194,7 +194,7 @@ impl Arrival {
     /// The access token in hand, if it still works.
     pub(super) fn held(&self) -> Option<&HeldAccess> {
         match &self.access {
-            Access::Fresh(held) | Access::Ending(held) => Some(held),
+            Access::Fresh(held) | Access::Expiring(held) => Some(held),
             Access::Expired(_) | Access::None => None,
         }
     }
@@ -202,10 +202,10 @@ impl Arrival {
     /// The DW session in the browser, if it is known to be this customer's.
     pub(super) fn dwsid_of(&self, customer: &Customer) -> Option<Dwsid> {
         match self.facts(None).dw {
-            Dw::Live { held, owner } | Dw::Doubtful { held, owner: Some(owner) } => {
+            Dw::Live { held, owner } | Dw::Unverified { held, owner: Some(owner) } => {
                 (owner == *customer).then_some(held.dwsid)
             }
-            Dw::Absent | Dw::Doubtful { owner: None, .. } | Dw::Dead => None,
+            Dw::Absent | Dw::Unverified { owner: None, .. } | Dw::Dead => None,
         }
     }
 
@@ -235,19 +235,19 @@ impl Arrival {
         credentials: Option<Credentials>,
         remember: Option<bool>,
     ) -> Result<Travelled, Problem> {
-        let ending = self.ending(facts, intent, credentials).await?;
-        self.finish(ending, remember)
+        let decision = self.decision(facts, intent, credentials).await?;
+        self.finish(decision, remember)
     }
 
-    async fn ending(
+    async fn decision(
         &self,
         facts: Facts,
         intent: Intent,
         credentials: Option<Credentials>,
-    ) -> Result<Ending, Problem> {
+    ) -> Result<Decision, Problem> {
         let step = flow::decide(facts, intent);
-        let leaving = matches!(intent, Intent::SignOut { .. });
-        if self.is_late() && !leaving && !matches!(intent, Intent::SignIn(_)) {
+        let leaving = matches!(intent, Intent::Logout { .. });
+        if self.is_late() && !leaving && !matches!(intent, Intent::Login(_)) {
             return Ok(flow::unchanged());
         }
         if self.overtaken && !leaving && !matches!(step, flow::Step::Done(_)) {
@@ -262,19 +262,19 @@ impl Arrival {
         step: flow::Step,
         intent: &'static str,
         credentials: Option<Credentials>,
-    ) -> Ending {
+    ) -> Decision {
         let luggage = Luggage { context: self.context.clone(), credentials };
-        let Report { ending, questions } = drive(Arc::clone(&self.site), step, luggage).await;
-        if ending.guest_adoption_refused {
+        let Report { decision, questions } = drive(Arc::clone(&self.site), step, luggage).await;
+        if decision.guest_adoption_refused {
             self.site.retire_guest_adoption();
         }
-        self.note(intent, &ending, questions);
-        ending
+        self.note(intent, &decision, questions);
+        decision
     }
 
     /// For metrics and the log.
-    fn note(&self, intent: &'static str, ending: &Ending, questions: u32) {
-        let outcome = outcome_word(ending);
+    fn note(&self, intent: &'static str, decision: &Decision, questions: u32) {
+        let outcome = outcome_word(decision);
         self.site.metrics.journey(intent, outcome);
         self.notes.with(|noted| {
             noted.outcome = Some(outcome);
@@ -285,16 +285,16 @@ impl Arrival {
 
 /// The end of a journey, and what changes in the browser.
 pub(super) struct Travelled {
-    pub(super) ending: Ending,
+    pub(super) decision: Decision,
     pub(super) changes: CookieChanges,
 }
 
 impl Travelled {
     /// Who the shopper of `arrival` is now.
     pub(super) fn customer<'a>(&'a self, arrival: &'a Arrival) -> Option<&'a Customer> {
-        match (&self.ending.tokens, &arrival.access) {
+        match (&self.decision.tokens, &arrival.access) {
             (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
-            (TokenChange::Keep, Access::Fresh(held) | Access::Ending(held)) => {
+            (TokenChange::Keep, Access::Fresh(held) | Access::Expiring(held)) => {
                 Some(&held.claims.customer)
             }
             _ => None,

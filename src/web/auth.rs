@@ -201,10 +201,10 @@ impl Hop {
     /// The end of a journey that had nothing to ask, and left everything well.
     fn ready(&self, intent: Intent) -> Option<Travelled> {
         let travelled = self.arrival.travel_at_once(intent)?;
-        let ending = &travelled.ending;
-        let well = ending.outcome.trouble().is_none()
-            && !ending.session_expired
-            && ending.tokens == TokenChange::Keep;
+        let decision = &travelled.decision;
+        let well = decision.outcome.failure().is_none()
+            && !decision.session_expired
+            && decision.tokens == TokenChange::Keep;
         well.then_some(travelled)
     }
 

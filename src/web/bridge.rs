@@ -61,15 +61,15 @@ pub(super) async fn bridge(
         return Err(Problem::SignatureRefused);
     }
     let travelled = arrival.travel_over(claim).await?;
-    let mut response = match travelled.ending.outcome {
-        Outcome::Unavailable(trouble) => Problem::Upstream(trouble).into_response(),
+    let mut response = match travelled.decision.outcome {
+        Outcome::Unavailable(failure) => Problem::Upstream(failure).into_response(),
         Outcome::NotBridged { scope: true } => Problem::ScopeMissing.into_response(),
         Outcome::NotBridged { scope: false } => Problem::SignatureRefused.into_response(),
         _ => answer(&SessionView::of(&arrival, Some(&travelled)), &request, form),
     };
     arrival.dress(&travelled, &mut response);
-    if matches!(travelled.ending.outcome, Outcome::SignedIn { .. }) {
-        arrival.retire_all_but(Reason::Superseded, &travelled.ending);
+    if matches!(travelled.decision.outcome, Outcome::LoggedIn { .. }) {
+        arrival.retire_all_but(Reason::Superseded, &travelled.decision);
     }
     Ok(response)
 }

@@ -9,7 +9,7 @@ use super::arrival::Travelled;
 use super::hop::{Hop, filter};
 use super::visit::{Visit, is_reading};
 use crate::cookies::profiles::DWSID;
-use crate::flow::{Cause, DwChange, Intent, Trouble};
+use crate::flow::{Cause, DwChange, Intent, UpstreamFailure};
 use crate::model::CustomerType;
 use crate::problem::{Problem, wants_page};
 
@@ -23,8 +23,8 @@ impl Hop {
             return Ok(self.without_session(visit, body).await);
         }
         let mut travelled = self.arrival.travel(self.arrival.facts(None), Intent::Ecom).await?;
-        if let Some(trouble) = travelled.ending.outcome.trouble() {
-            return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
+        if let Some(failure) = travelled.decision.outcome.failure() {
+            return Ok(self.dressed(Problem::Upstream(failure).into_response(), &travelled));
         }
         if let Some(told) = self.told_of_expiry(visit, &travelled) {
             return Ok(self.dressed(told, &travelled));
@@ -78,7 +78,7 @@ impl Hop {
     fn is_sent_once_more(&self, travelled: &Travelled) -> bool {
         self.arrival.site.config.ecom.redirect_returning
             && !self.arrival.presented.is_empty()
-            && matches!(travelled.ending.dw, DwChange::Set { .. })
+            && matches!(travelled.decision.dw, DwChange::Set { .. })
     }
 
     fn same_address(&self) -> Response {
@@ -91,9 +91,9 @@ impl Hop {
     /// A request that must not be repeated was served in a session of nobody we know: the answer
     /// stands, the session does not reach the browser. The next page makes the shopper's anew.
     fn apart(&self, swapped: Response, before: Travelled) -> Response {
-        let mut ending = before.ending;
-        ending.dw = DwChange::Drop;
-        match self.arrival.finish(ending, None) {
+        let mut decision = before.decision;
+        decision.dw = DwChange::Drop;
+        match self.arrival.finish(decision, None) {
             Ok(travelled) => self.dressed(swapped, &travelled),
             Err(_) => self.undressed(swapped),
         }
@@ -102,14 +102,14 @@ impl Hop {
     /// ECOM has silently begun a new guest session in place of ours: ours was dead. It is made
     /// anew, and the page is asked for once more.
     async fn again(&self, swapped: Response, before: Travelled) -> Result<Response, Problem> {
-        if matches!(before.ending.dw, DwChange::Set { .. }) {
+        if matches!(before.decision.dw, DwChange::Set { .. }) {
             // A session we made a moment ago and ECOM does not know: asking again would loop.
             return Ok(self.not_accepted(swapped, &before));
         }
-        let travelled = self.arrival.travel_on(&before.ending).await?;
-        if let Some(trouble) = travelled.ending.outcome.trouble() {
+        let travelled = self.arrival.travel_on(&before.decision).await?;
+        if let Some(failure) = travelled.decision.outcome.failure() {
             // What ECOM has shown is somebody else's page.
-            return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
+            return Ok(self.dressed(Problem::Upstream(failure).into_response(), &travelled));
         }
         let changes = Some(&travelled.changes);
         let response = self.forward(Body::empty(), changes).await;
@@ -123,14 +123,14 @@ impl Hop {
     /// another guest; a registered shopper must not be shown a guest's page as if it were theirs.
     fn not_accepted(&self, swapped: Response, travelled: &Travelled) -> Response {
         tracing::warn!("ECOM does not accept the DW session that OCAPI made");
-        let DwChange::Set { owner, .. } = &travelled.ending.dw else {
+        let DwChange::Set { owner, .. } = &travelled.decision.dw else {
             return self.dressed(swapped, travelled);
         };
         match owner.kind {
             CustomerType::Guest => self.dressed(swapped, travelled),
             CustomerType::Registered => {
-                let trouble = Trouble { cause: Cause::Unavailable, retry_after: None };
-                self.dressed(Problem::Upstream(trouble).into_response(), travelled)
+                let failure = UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
+                self.dressed(Problem::Upstream(failure).into_response(), travelled)
             }
         }
     }
@@ -141,13 +141,13 @@ impl Hop {
         if !self.arrival.presented.has(DWSID) && self.arrival.state.dw.is_none() {
             return false;
         }
-        match &travelled.ending.dw {
+        match &travelled.decision.dw {
             // A Hybrid Auth tenant says on every token answer which session it keeps.
             DwChange::Set { cookies, .. } => {
                 self.arrival.presented.dwsid.iter().all(|dwsid| *dwsid != cookies.dwsid)
             }
-            DwChange::Drop | DwChange::Missing(_) => true,
-            DwChange::Keep | DwChange::Doubt | DwChange::Confirm(_) => false,
+            DwChange::Drop | DwChange::Failed(_) => true,
+            DwChange::Keep | DwChange::Recheck | DwChange::Confirm(_) => false,
         }
     }
 

@@ -97,8 +97,8 @@ impl Hop {
             Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => Intent::Api,
         };
         let travelled = self.arrival.travel(self.arrival.facts(None), intent).await?;
-        if let Some(trouble) = travelled.ending.outcome.trouble() {
-            return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
+        if let Some(failure) = travelled.decision.outcome.failure() {
+            return Ok(self.dressed(Problem::Upstream(failure).into_response(), &travelled));
         }
         if let Some(told) = self.told_of_expiry(visit, &travelled) {
             return Ok(self.dressed(told, &travelled));

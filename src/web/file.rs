@@ -29,7 +29,7 @@ pub(super) enum File {
     /// By its ending; it may be the data of a page.
     Data,
     /// By its ending, wherever it is.
-    Ending,
+    Decision,
     /// By its folder, where the operator keeps files and nothing else.
     Folder,
 }
@@ -40,7 +40,7 @@ impl File {
         if route.is_files {
             Self::Folder
         } else if is_file(path, route, suffixes) {
-            if path.ends_with(DATA) { Self::Data } else { Self::Ending }
+            if path.ends_with(DATA) { Self::Data } else { Self::Decision }
         } else if suffixes.iter().any(|suffix| ends_with(path, suffix)) {
             Self::Alike
         } else {
@@ -52,7 +52,7 @@ impl File {
     /// a page, and shall be nobody's.
     pub(super) fn cookies(self, site: &Site, route: &Route, parts: &Parts) -> Option<HeaderValue> {
         match self {
-            Self::Ending => foreign_cookies(site, &parts.headers),
+            Self::Decision => foreign_cookies(site, &parts.headers),
             Self::No | Self::Alike | Self::Data | Self::Folder => {
                 untouched(site, route.kind, parts)
             }

@@ -39,8 +39,8 @@ pub(super) async fn go(
         return Ok(response);
     }
     let travelled = arrival.travel(arrival.facts(None), Intent::Ecom).await?;
-    if let Some(trouble) = travelled.ending.outcome.trouble() {
-        response = Problem::Upstream(trouble).into_response();
+    if let Some(failure) = travelled.decision.outcome.failure() {
+        response = Problem::Upstream(failure).into_response();
     }
     arrival.dress(&travelled, &mut response);
     Ok(response)

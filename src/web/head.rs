@@ -26,10 +26,10 @@ impl Hop {
             }
             travelled => travelled?,
         };
-        if let Some(trouble) = travelled.ending.outcome.trouble()
+        if let Some(failure) = travelled.decision.outcome.failure()
             && intent != Intent::Renew
         {
-            return Ok(self.dressed(Problem::Upstream(trouble).into_response(), &travelled));
+            return Ok(self.dressed(Problem::Upstream(failure).into_response(), &travelled));
         }
         if let Some(told) = self.told_of_expiry(visit, &travelled) {
             return Ok(self.dressed(told, &travelled));
@@ -60,8 +60,8 @@ impl Hop {
     }
 
     fn is_new_login(&self, travelled: &Travelled) -> bool {
-        match (&travelled.ending.outcome, &travelled.ending.tokens) {
-            (Outcome::SignedIn { .. }, TokenChange::Set(grant)) => {
+        match (&travelled.decision.outcome, &travelled.decision.tokens) {
+            (Outcome::LoggedIn { .. }, TokenChange::Set(grant)) => {
                 self.arrival.is_after_logout(&grant.claims)
             }
             _ => false,

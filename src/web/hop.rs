@@ -68,7 +68,7 @@ impl Hop {
     /// pages are shown to the guest, and `GET /bff/session` tells.
     pub(super) fn told_of_expiry(&self, visit: Visit, travelled: &Travelled) -> Option<Response> {
         match visit {
-            _ if !travelled.ending.session_expired => self.told_to_sign_in(visit, travelled),
+            _ if !travelled.decision.session_expired => self.told_to_sign_in(visit, travelled),
             Visit::Document if self.is_protected() => self.login_page(true),
             Visit::Document => None,
             Visit::Call | Visit::Quiet => Some(Problem::SessionExpired.into_response()),
@@ -125,7 +125,7 @@ impl Hop {
     /// The answer with our cookies in place of the upstream's.
     pub(super) fn dressed(&self, mut response: Response, travelled: &Travelled) -> Response {
         let ours = travelled.changes.cookies.iter().any(|write| write.name() == DWSID);
-        let past = self.arrival.is_past(&travelled.ending);
+        let past = self.arrival.is_past(&travelled.decision);
         filter(&self.arrival.site, &self.route, ours || past, &mut response);
         self.arrival.dress(travelled, &mut response);
         response

@@ -76,11 +76,11 @@ pub(super) async fn login(
         Some(Basket::Items) => GuestBasket::HasItems,
     };
     let credentials = Credentials { username: request.username, password: request.password };
-    let intent = Intent::SignIn(basket);
+    let intent = Intent::Login(basket);
     let travelled =
         arrival.travel_with(arrival.facts(None), intent, Some(credentials), Some(remember)).await?;
-    let mut response = match travelled.ending.outcome {
-        Outcome::SignedIn { .. } => {
+    let mut response = match travelled.decision.outcome {
+        Outcome::LoggedIn { .. } => {
             arrival.retire(Reason::Superseded);
             signed_in(
                 &SessionView::of(&arrival, Some(&travelled)),
@@ -89,13 +89,13 @@ pub(super) async fn login(
             )
         }
         Outcome::LoginConflict => Problem::LoginConflict.into_response(),
-        Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) => {
-            Problem::Upstream(trouble).into_response()
+        Outcome::Unavailable(failure) | Outcome::NoDwSession(failure) => {
+            Problem::Upstream(failure).into_response()
         }
         Outcome::BadCredentials
         | Outcome::NotBridged { .. }
         | Outcome::Ready
-        | Outcome::SignedOut { .. } => Problem::BadCredentials.into_response(),
+        | Outcome::LoggedOut { .. } => Problem::BadCredentials.into_response(),
     };
     arrival.dress(&travelled, &mut response);
     Ok(response)

@@ -14,7 +14,7 @@ use super::arrival::Arrival;
 use super::guard::local_path;
 use super::view::SessionView;
 use crate::app::App;
-use crate::flow::{Intent, signed_out_here};
+use crate::flow::{Intent, logged_out_locally};
 use crate::problem::Problem;
 use crate::revocations::Reason;
 
@@ -36,14 +36,14 @@ pub(super) async fn logout(
     arrival.retire(Reason::LoggedOut);
     arrival.catch_up().await;
     arrival.retire(Reason::LoggedOut);
-    let intent = Intent::SignOut { all_devices: request.all_devices };
+    let intent = Intent::Logout { all_devices: request.all_devices };
     // Upstreams that take their time must not keep the shopper signed in here.
     let travelled = tokio::time::timeout(
         app.server.request_timeout / 2,
         arrival.travel(arrival.facts(None), intent),
     )
     .await
-    .unwrap_or_else(|_| arrival.finish(signed_out_here(), None))?;
+    .unwrap_or_else(|_| arrival.finish(logged_out_locally(), None))?;
     let mut response = answer(&SessionView::of(&arrival, Some(&travelled)), return_to);
     arrival.dress(&travelled, &mut response);
     Ok(response)

@@ -8,7 +8,8 @@ use super::hop::{Hop, below_prefix};
 use crate::cookies::request_cookies::RequestHandoff;
 use crate::cookies::response_cookies::{ResponseCookies, UpstreamRefresh};
 use crate::flow::{
-    DwChange, EcomPage, EcomSays, Ending, HandOver, HeldRefresh, Outcome, Speaker, TokenChange,
+    Decision, DwChange, EcomPage, Handoff, HeldRefresh, Outcome, PageResponse, Provenance,
+    TokenChange,
 };
 use crate::ids::AccessToken;
 use crate::model::{DwCookies, Extras, Grant, RefreshGrant};
@@ -43,25 +44,25 @@ impl Hop {
 
     /// Takes over what ECOM has said about the shopper; `before` as it is if that is nothing.
     pub(super) async fn heed(&self, said: &Said, before: Travelled) -> Result<Travelled, Problem> {
-        let handed = self.hand_over(&said.offer, &before.ending).await;
+        let handed = self.hand_over(&said.offer, &before.decision).await;
         let asks = said.page != EcomPage::Ordinary
             || (said.other_dw.is_some() && self.adopts_other_sessions());
         if handed.is_none() && !asks {
             return Ok(before);
         }
         let closes = said.offer.refresh.as_ref().is_some_and(|refresh| refresh.max_age.is_none());
-        let on_trial = matches!(handed, Some(HandOver::Renew(Some(_))));
-        let says = EcomSays {
+        let on_trial = matches!(handed, Some(Handoff::Refresh(Some(_))));
+        let says = PageResponse {
             by: self.speaker(),
             deletes_refresh: said
-                .deletes(self.arrival.facts_after(&before.ending).refresh.as_ref()),
+                .deletes(self.arrival.facts_after(&before.decision).refresh.as_ref()),
             handed,
             dw: said.other_dw.clone(),
             page: said.page,
         };
-        let mut travelled = self.arrival.travel_by(&before.ending, says, Some(!closes)).await?;
+        let mut travelled = self.arrival.travel_by(&before.decision, says, Some(!closes)).await?;
         if let (Outcome::Unavailable(_), Some(offered)) =
-            (&travelled.ending.outcome, said.offer.refresh.as_ref().filter(|_| on_trial))
+            (&travelled.decision.outcome, said.offer.refresh.as_ref().filter(|_| on_trial))
         {
             self.arrival.lend(offered, &mut travelled);
         }
@@ -69,8 +70,8 @@ impl Hop {
     }
 
     /// Who responds to the request.
-    fn speaker(&self) -> Speaker {
-        if self.route.kind == Kind::Ecom { Speaker::Ecom } else { Speaker::Head }
+    fn speaker(&self) -> Provenance {
+        if self.route.kind == Kind::Ecom { Provenance::Ecom } else { Provenance::Head }
     }
 
     /// A Hybrid Auth platform keeps its sessions in step by itself; other sites' operators decide.
@@ -89,15 +90,15 @@ impl Hop {
         if failed || self.route.kind != Kind::Ecom {
             EcomPage::Ordinary
         } else if named(&config.sign_out) {
-            EcomPage::SignOut
+            EcomPage::Logout
         } else if named(&config.sign_in) {
-            EcomPage::SignIn
+            EcomPage::Login
         } else {
             EcomPage::Ordinary
         }
     }
 
-    async fn hand_over(&self, offer: &ResponseCookies, before: &Ending) -> Option<HandOver> {
+    async fn hand_over(&self, offer: &ResponseCookies, before: &Decision) -> Option<Handoff> {
         let held = self.arrival.facts_after(before).refresh;
         let forgotten = |held: &HeldRefresh| offer.deleted.contains(&held.kind);
         let offered = offer.refresh.as_ref().map(|offered| held_refresh(offered, self.speaker()));
@@ -105,22 +106,22 @@ impl Hop {
             (Some(RequestHandoff::Token(token)), held) => {
                 let held = held.filter(|held| !forgotten(held));
                 match self.grant(token, offer.refresh.as_ref(), held, before).await {
-                    Some(grant) => Some(HandOver::Grant(Box::new(grant))),
-                    None if offered.is_some() => Some(HandOver::Renew(offered)),
-                    None => Some(HandOver::Unreadable),
+                    Some(grant) => Some(Handoff::Grant(Box::new(grant))),
+                    None if offered.is_some() => Some(Handoff::Refresh(offered)),
+                    None => Some(Handoff::Unverifiable),
                 }
             }
             (Some(RequestHandoff::Refresh), _) if offered.is_some() => {
-                Some(HandOver::Renew(offered))
+                Some(Handoff::Refresh(offered))
             }
             (Some(RequestHandoff::Refresh), Some(held)) if !forgotten(&held) => {
-                Some(HandOver::Renew(None))
+                Some(Handoff::Refresh(None))
             }
-            (Some(RequestHandoff::Refresh), _) => Some(HandOver::Nobody),
+            (Some(RequestHandoff::Refresh), _) => Some(Handoff::LoggedOut),
             (None, held) if is_another(offered.as_ref(), held.as_ref()) => {
-                Some(HandOver::Renew(offered))
+                Some(Handoff::Refresh(offered))
             }
-            (None, Some(held)) if offered.is_none() && forgotten(&held) => Some(HandOver::Nobody),
+            (None, Some(held)) if offered.is_none() && forgotten(&held) => Some(Handoff::LoggedOut),
             (None, _) => None,
         }
     }
@@ -131,7 +132,7 @@ impl Hop {
         token: &AccessToken,
         offered: Option<&UpstreamRefresh>,
         held: Option<HeldRefresh>,
-        before: &Ending,
+        before: &Decision,
     ) -> Option<Grant> {
         let site = &self.arrival.site;
         let claims = site.verifier.verify(token, None).await;
@@ -152,7 +153,7 @@ impl Hop {
     }
 
     /// Seconds that the refresh token in hand still lives.
-    fn life_left(&self, before: &Ending) -> i64 {
+    fn life_left(&self, before: &Decision) -> i64 {
         let now = self.arrival.site.clock.now();
         let remembered = self.arrival.state.refresh_expires_at.map(|at| at.since(now));
         match &before.tokens {
@@ -172,7 +173,7 @@ impl Said {
 
     /// Whether ECOM has served the answer in a session that is not the shopper's after all.
     pub(super) fn is_elsewhere(&self, travelled: &Travelled) -> bool {
-        let taken = |other: &DwCookies| match &travelled.ending.dw {
+        let taken = |other: &DwCookies| match &travelled.decision.dw {
             DwChange::Set { cookies, .. } => cookies.dwsid == other.dwsid,
             DwChange::Drop => true,
             _ => false,
@@ -181,8 +182,8 @@ impl Said {
     }
 }
 
-fn held_refresh(offered: &UpstreamRefresh, by: Speaker) -> HeldRefresh {
-    HeldRefresh { kind: offered.kind, token: offered.token.clone(), by }
+fn held_refresh(offered: &UpstreamRefresh, provenance: Provenance) -> HeldRefresh {
+    HeldRefresh { kind: offered.kind, token: offered.token.clone(), provenance }
 }
 
 /// Whether a refresh token is handed over that is not the one in hand.

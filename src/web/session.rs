@@ -60,12 +60,12 @@ fn signature(body: &[u8]) -> Result<Option<DwSignature>, Problem> {
 }
 
 fn answer(arrival: &Arrival, travelled: &Travelled) -> Response {
-    match travelled.ending.outcome {
-        Outcome::Unavailable(trouble) | Outcome::NoDwSession(trouble) => {
-            Problem::Upstream(trouble).into_response()
+    match travelled.decision.outcome {
+        Outcome::Unavailable(failure) | Outcome::NoDwSession(failure) => {
+            Problem::Upstream(failure).into_response()
         }
         // The caller is told; the cookies on this answer are already the new guest's.
-        _ if travelled.ending.session_expired => Problem::SessionExpired.into_response(),
+        _ if travelled.decision.session_expired => Problem::SessionExpired.into_response(),
         _ => Json(SessionView::of(arrival, Some(travelled))).into_response(),
     }
 }

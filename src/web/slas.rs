@@ -179,7 +179,7 @@ impl Facade {
             private: self.private,
         };
         let reply = self.arrival.site.slas.relay(&relay, self.arrival.context()).await;
-        reply.map_err(|error| Problem::Upstream(error.trouble()))
+        reply.map_err(|error| Problem::Upstream(error.failure()))
     }
 
     /// Whose credentials the call carries, where they are not in a cookie.

@@ -18,10 +18,10 @@ pub(super) async fn renewed(
         travelled => travelled,
     };
     let travelled = travelled.map_err(Err)?;
-    let told = if travelled.ending.session_expired {
+    let told = if travelled.decision.session_expired {
         Some(Problem::SessionExpired)
     } else {
-        travelled.ending.outcome.trouble().map(Problem::Upstream)
+        travelled.decision.outcome.failure().map(Problem::Upstream)
     };
     match told {
         Some(problem) => Err(Ok(dressed(arrival, &travelled, problem.into_response()))),
@@ -31,9 +31,11 @@ pub(super) async fn renewed(
 
 /// The access token of the browser after `travelled`.
 pub(super) fn token_after(arrival: &Arrival, travelled: &Travelled) -> Option<AccessToken> {
-    match (&travelled.ending.tokens, &arrival.access) {
+    match (&travelled.decision.tokens, &arrival.access) {
         (TokenChange::Set(grant), _) => Some(grant.access.clone()),
-        (TokenChange::Keep, Access::Fresh(held) | Access::Ending(held)) => Some(held.token.clone()),
+        (TokenChange::Keep, Access::Fresh(held) | Access::Expiring(held)) => {
+            Some(held.token.clone())
+        }
         _ => None,
     }
 }

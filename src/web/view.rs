@@ -28,23 +28,23 @@ pub(super) struct SessionView {
 impl SessionView {
     /// The shopper of `arrival` after `travelled`, or now.
     pub(super) fn of(arrival: &Arrival, travelled: Option<&Travelled>) -> Self {
-        let granted = travelled.and_then(|travelled| match &travelled.ending.tokens {
+        let granted = travelled.and_then(|travelled| match &travelled.decision.tokens {
             TokenChange::Set(grant) => Some(Some(&grant.claims)),
             TokenChange::Drop => Some(None),
             TokenChange::Keep => None,
         });
         let held = match &arrival.access {
-            Access::Fresh(held) | Access::Ending(held) => Some(&held.claims),
+            Access::Fresh(held) | Access::Expiring(held) => Some(&held.claims),
             Access::Expired(_) | Access::None => None,
         };
         let state = travelled.map_or(&arrival.state, |travelled| &travelled.changes.state);
-        let dw = match travelled.map(|travelled| &travelled.ending.dw) {
+        let dw = match travelled.map(|travelled| &travelled.decision.dw) {
             Some(DwChange::Set { .. } | DwChange::Confirm(_)) => "live",
-            Some(DwChange::Drop | DwChange::Missing(_)) => "none",
-            Some(DwChange::Keep | DwChange::Doubt) | None => match arrival.facts(None).dw {
+            Some(DwChange::Drop | DwChange::Failed(_)) => "none",
+            Some(DwChange::Keep | DwChange::Recheck) | None => match arrival.facts(None).dw {
                 Dw::Absent => "none",
                 Dw::Live { .. } => "live",
-                Dw::Doubtful { .. } => "unknown",
+                Dw::Unverified { .. } => "unknown",
                 Dw::Dead => "expired",
             },
         };

@@ -186,7 +186,7 @@ fn a_planted_forbidden_use_is_found() {
 #[test]
 fn a_permitted_use_is_not_found() {
     for (path, line) in [
-        ("flow/arrive.rs", "use super::journey::Journey;"),
+        ("flow/arrive.rs", "use super::journey::FlowState;"),
         ("flow/arrive.rs", "use crate::{ids::{Usid, SiteId}, model::Grant};"),
         ("upstream/slas/calls.rs", "use super::super::http::Sender;"),
         ("serve.rs", "use crate::web;"),

@@ -124,10 +124,10 @@ fn remember_dw(dw: &Dw, jar: &mut Jar) -> Option<SealedDw> {
         put_dw(&held, jar);
     }
     match dw {
-        Dw::Absent | Dw::Doubtful { owner: None, .. } => None,
+        Dw::Absent | Dw::Unverified { owner: None, .. } => None,
         Dw::Dead => Some(note(&crate::facts::guest(), DW_HARD, 0)),
         Dw::Live { owner, .. } => Some(note(owner, 100, 100)),
-        Dw::Doubtful { owner: Some(owner), .. } => Some(note(owner, DW_IDLE, DW_IDLE)),
+        Dw::Unverified { owner: Some(owner), .. } => Some(note(owner, DW_IDLE, DW_IDLE)),
     }
 }
 

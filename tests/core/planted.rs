@@ -11,7 +11,7 @@ use tandem::cookies::request_cookies::RequestCookies;
 use tandem::cookies::sealed_state::{KeyRing, SealedState};
 use tandem::cookies::set_cookie::{CookieContext, StrayCookies};
 use tandem::flow::{
-    Access, BridgeMode, BridgeTime, DwChange, Ending, GuestBasket, HeldAccess, Intent, Outcome,
+    Access, BridgeMode, BridgeTime, Decision, DwChange, GuestBasket, HeldAccess, Intent, Outcome,
     Policy, TokenChange, decide,
 };
 use tandem::ids::{AccessToken, Dwsid, RefreshToken, Tag};
@@ -157,7 +157,7 @@ impl World {
         }
     }
 
-    fn handle(&mut self, intent: Intent, path: &str) -> Ending {
+    fn handle(&mut self, intent: Intent, path: &str) -> Decision {
         let request = self.request(path);
         let surroundings = SiteFacts {
             signature: None,
@@ -168,17 +168,17 @@ impl World {
         let (presented, state) = (&request.presented, &request.state);
         let access = request.access.clone();
         let facts = facts::derive(presented, state, access, self.policy, surroundings, self.now());
-        let ending = self.platform.answer(decide(facts, intent));
-        self.respond(&request, &ending, path);
-        ending
+        let decision = self.platform.response(decide(facts, intent));
+        self.respond(&request, &decision, path);
+        decision
     }
 
-    fn respond(&mut self, request: &Request, ending: &Ending, path: &str) {
+    fn respond(&mut self, request: &Request, decision: &Decision, path: &str) {
         let held = match &request.access {
-            Access::Fresh(held) | Access::Ending(held) => Some(held),
+            Access::Fresh(held) | Access::Expiring(held) => Some(held),
             Access::Expired(_) | Access::None => None,
         };
-        let lines = self.lines(request, ending, held, path);
+        let lines = self.lines(request, decision, held, path);
         for line in lines {
             self.receives(&line, SHOP, path);
         }
@@ -187,14 +187,14 @@ impl World {
     fn lines(
         &mut self,
         request: &Request,
-        ending: &Ending,
+        decision: &Decision,
         held: Option<&HeldAccess>,
         path: &str,
     ) -> Vec<String> {
         let (presented, state) = (&request.presented, &request.state);
         let (names, revoked, now) = (&self.names, &request.tags, self.now());
         let before = CookieContext { names, presented, state, access: held, revoked, now };
-        let mut changes = before.changes(ending, Some(true));
+        let mut changes = before.changes(decision, Some(true));
         before.delete_strays(
             &StrayCookies { names: &request.strays, host: SHOP, path },
             &mut changes,
@@ -241,7 +241,7 @@ fn is_planters(customer: &Customer) -> bool {
 }
 
 /// Promise 13: nobody but the shopper decides who the shopper is. Promise 1: one shopper.
-fn holds(world: &World, ending: Option<&Ending>) -> Result<(), TestCaseError> {
+fn holds(world: &World, decision: Option<&Decision>) -> Result<(), TestCaseError> {
     let (tokens, dw) = world.shopper();
     for customer in tokens.iter().chain(&dw) {
         prop_assert!(!is_planters(customer), "{:?} is the planter's", customer);
@@ -249,23 +249,23 @@ fn holds(world: &World, ending: Option<&Ending>) -> Result<(), TestCaseError> {
     if let (Some(tokens), Some(dw)) = (&tokens, &dw) {
         prop_assert_eq!(tokens, dw, "the two sessions are of two shoppers");
     }
-    let Some(ending) = ending else { return Ok(()) };
-    if let TokenChange::Set(grant) = &ending.tokens {
+    let Some(decision) = decision else { return Ok(()) };
+    if let TokenChange::Set(grant) = &decision.tokens {
         prop_assert!(!is_planters(&grant.claims.customer), "{:?}", grant.claims.customer);
     }
-    if let DwChange::Set { owner, .. } | DwChange::Confirm(owner) = &ending.dw {
+    if let DwChange::Set { owner, .. } | DwChange::Confirm(owner) = &decision.dw {
         prop_assert!(!is_planters(owner), "{owner:?}");
     }
-    let told = ending.session_expired && !matches!(ending.outcome, Outcome::SignedOut { .. });
+    let told = decision.session_expired && !matches!(decision.outcome, Outcome::LoggedOut { .. });
     prop_assert!(!told, "nothing has expired");
     Ok(())
 }
 
 fn happens(world: &mut World, event: &Event) -> Result<(), TestCaseError> {
-    let ending = match event {
+    let decision = match event {
         Event::Visits(intent, path) => Some(world.handle(*intent, path)),
-        Event::LogsIn => Some(world.handle(Intent::SignIn(GuestBasket::Unknown), "/bff/login")),
-        Event::LogsOut => Some(world.handle(Intent::SignOut { all_devices: false }, "/bff/logout")),
+        Event::LogsIn => Some(world.handle(Intent::Login(GuestBasket::Unknown), "/bff/login")),
+        Event::LogsOut => Some(world.handle(Intent::Logout { all_devices: false }, "/bff/logout")),
         Event::IsPlanted(name, scope) => {
             world.is_planted(name, scope);
             None
@@ -279,7 +279,7 @@ fn happens(world: &mut World, event: &Event) -> Result<(), TestCaseError> {
             None
         }
     };
-    holds(world, ending.as_ref())
+    holds(world, decision.as_ref())
 }
 
 fn policies() -> impl Strategy<Value = (BridgeMode, BridgeTime, bool)> {
@@ -369,8 +369,8 @@ fn kind_35_a_dw_session_planted_in_a_fresh_browser_makes_nobody_of_its_owner() {
             let mut world = World::new(mode, BridgeTime::Landing, true, Writers::Tandem);
             world.is_planted("dwsid", "Domain=shop.example; Path=/");
             for intent in [intent, Intent::Head, Intent::Ecom] {
-                let ending = world.handle(intent, "/");
-                holds(&world, Some(&ending)).expect("nobody is signed in");
+                let decision = world.handle(intent, "/");
+                holds(&world, Some(&decision)).expect("nobody is logged in");
             }
             let (tokens, _) = world.shopper();
             assert!(tokens.is_some_and(|shopper| shopper.kind != Registered));

@@ -5,7 +5,8 @@ use super::{
     base64_pair, secret_header, wire,
 };
 use crate::flow::{
-    AdoptAnswer, AdoptAsk, DwProof, GuestAnswer, RefreshAnswer, SignInAnswer, SignOutAnswer,
+    AdoptCall, AdoptResponse, DwProof, GuestResponse, LoginResponse, LogoutResponse,
+    RefreshResponse,
 };
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Usid};
 use crate::model::{CustomerType, Grant};
@@ -22,7 +23,7 @@ impl Slas {
         token: &RefreshToken,
         dwsid: Option<&Dwsid>,
         context: &CallContext,
-    ) -> RefreshAnswer {
+    ) -> RefreshResponse {
         let mut form = self.form("refresh_token");
         form.push(("refresh_token", token.expose().to_owned()));
         form.push(("client_id", self.config.client_id.clone()));
@@ -34,7 +35,7 @@ impl Slas {
         let request = request.timeout(self.refresh_timeout);
         // No second try on 409 or anything else: the token of a public client may be spent.
         let result = self.exchange_refresh(request).await;
-        result.map_or_else(|error| refresh_refused(&error), granted(RefreshAnswer::Granted))
+        result.map_or_else(|error| refresh_refused(&error), granted(RefreshResponse::Granted))
     }
 
     async fn exchange_refresh(&self, request: reqwest::RequestBuilder) -> SlasResult<Grant> {
@@ -52,7 +53,7 @@ impl Slas {
     }
 
     /// Guest tokens: one call for a private client, two for a public one.
-    pub async fn guest(&self, usid: Option<&Usid>, context: &CallContext) -> GuestAnswer {
+    pub async fn guest(&self, usid: Option<&Usid>, context: &CallContext) -> GuestResponse {
         let result = if self.is_public() {
             self.guest_by_code(usid, context).await
         } else {
@@ -60,17 +61,17 @@ impl Slas {
         };
         match result {
             Ok(grant) if grant.claims.customer.kind == CustomerType::Guest => {
-                GuestAnswer::Granted(Box::new(grant))
+                GuestResponse::Granted(Box::new(grant))
             }
-            Ok(_) => GuestAnswer::Unavailable(SlasError::Malformed("no guest").trouble()),
+            Ok(_) => GuestResponse::Unavailable(SlasError::Malformed("no guest").failure()),
             Err(SlasError::Refused(refusal))
                 if refusal.status == StatusCode::BAD_REQUEST && refusal.is_about_usid() =>
             {
-                GuestAnswer::UsidTaken
+                GuestResponse::UsidTaken
             }
             Err(error) => {
                 error.warn("guest");
-                GuestAnswer::Unavailable(error.trouble())
+                GuestResponse::Unavailable(error.failure())
             }
         }
     }
@@ -142,16 +143,16 @@ impl Slas {
         credentials: &Credentials,
         usid: Option<&Usid>,
         context: &CallContext,
-    ) -> SignInAnswer {
+    ) -> LoginResponse {
         let (code, pkce) = match self.login(credentials, usid, context).await {
             Ok(code) => code,
             Err(error) => return sign_in_refused(&error),
         };
         match self.exchange_code("login", code, pkce, context).await {
-            Ok(grant) => SignInAnswer::Granted(Box::new(grant)),
+            Ok(grant) => LoginResponse::Granted(Box::new(grant)),
             Err(error) => {
                 error.warn("login");
-                SignInAnswer::Unavailable(error.trouble())
+                LoginResponse::Unavailable(error.failure())
             }
         }
     }
@@ -189,7 +190,7 @@ impl Slas {
         refresh: &RefreshToken,
         all_devices: bool,
         context: &CallContext,
-    ) -> SignOutAnswer {
+    ) -> LogoutResponse {
         let mut query: Form = vec![
             ("client_id", self.config.client_id.clone()),
             ("channel_id", self.config.audience.channel.clone()),
@@ -204,42 +205,42 @@ impl Slas {
         match self.sender.send(operation, request).await {
             // 400 and 401: there is nothing left to revoke.
             Ok(reply) if reply.status.is_success() || reply.status.is_client_error() => {
-                SignOutAnswer::Revoked
+                LogoutResponse::Revoked
             }
-            Ok(_) => SignOutAnswer::Failed,
+            Ok(_) => LogoutResponse::Failed,
             Err(error) => {
                 SlasError::Call(error).warn("logout");
-                SignOutAnswer::Failed
+                LogoutResponse::Failed
             }
         }
     }
 
     /// `POST /session-bridge/token`: SLAS tokens for a DW session.
-    pub async fn adopt(&self, ask: &AdoptAsk, context: &CallContext) -> AdoptAnswer {
+    pub async fn adopt(&self, ask: &AdoptCall, context: &CallContext) -> AdoptResponse {
         match self.bridge_session(ask, context).await {
-            Ok(grant) => AdoptAnswer::Granted(Box::new(grant)),
+            Ok(grant) => AdoptResponse::Granted(Box::new(grant)),
             Err(SlasError::Refused(refusal)) if refusal.is_about_scope() => {
                 SlasError::Refused(refusal).warn("session-bridge");
-                AdoptAnswer::NotPermitted
+                AdoptResponse::NotPermitted
             }
             Err(SlasError::Refused(refusal))
                 if refusal.is_for_good() && !refusal.is_about_client() =>
             {
                 tracing::info!(status = refusal.status.as_u16(), "the tenant refuses to adopt");
-                AdoptAnswer::Refused
+                AdoptResponse::Refused
             }
             Err(SlasError::Refused(refusal)) if refusal.is_for_good() => {
                 SlasError::Refused(refusal).warn("session-bridge");
-                AdoptAnswer::Refused
+                AdoptResponse::Refused
             }
             Err(error) => {
                 error.warn("session-bridge");
-                AdoptAnswer::Unavailable(error.trouble())
+                AdoptResponse::Unavailable(error.failure())
             }
         }
     }
 
-    async fn bridge_session(&self, ask: &AdoptAsk, context: &CallContext) -> SlasResult<Grant> {
+    async fn bridge_session(&self, ask: &AdoptCall, context: &CallContext) -> SlasResult<Grant> {
         let guest = ask.kind == CustomerType::Guest;
         let mut form = if self.is_public() {
             let hint = if guest { "sb-guest" } else { "sb-user" };
@@ -301,28 +302,28 @@ fn granted<Answer>(answer: fn(Box<Grant>) -> Answer) -> impl FnOnce(Grant) -> An
     move |grant| answer(Box::new(grant))
 }
 
-fn refresh_refused(error: &SlasError) -> RefreshAnswer {
+fn refresh_refused(error: &SlasError) -> RefreshResponse {
     match error {
-        SlasError::Refused(refusal) if refusal.ends_refresh_token() => RefreshAnswer::Refused,
+        SlasError::Refused(refusal) if refusal.ends_refresh_token() => RefreshResponse::Refused,
         _ => {
             error.warn("refresh");
-            RefreshAnswer::Unavailable(error.trouble())
+            RefreshResponse::Unavailable(error.failure())
         }
     }
 }
 
-fn sign_in_refused(error: &SlasError) -> SignInAnswer {
+fn sign_in_refused(error: &SlasError) -> LoginResponse {
     match error {
         SlasError::Refused(refusal) if refusal.status == StatusCode::CONFLICT => {
-            SignInAnswer::Conflict
+            LoginResponse::Conflict
         }
         // A client that SLAS does not know looks the same here; its guests fail loudly enough.
         SlasError::Refused(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
-            SignInAnswer::BadCredentials
+            LoginResponse::BadCredentials
         }
         _ => {
             error.warn("login");
-            SignInAnswer::Unavailable(error.trouble())
+            LoginResponse::Unavailable(error.failure())
         }
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderValue, Method};
 use reqwest::RequestBuilder;
 
 use super::{CallContext, Operation, Slas, secret_header, wire};
-use crate::flow::Trouble;
+use crate::flow::UpstreamFailure;
 use crate::ids::AccessToken;
 use crate::model::Grant;
 use crate::upstream::http::{CallError, Reply};
@@ -118,11 +118,11 @@ impl Slas {
     }
 
     /// The tokens of such an answer, if they are for us.
-    pub fn received(&self, reply: &Reply) -> Result<Grant, Trouble> {
+    pub fn received(&self, reply: &Reply) -> Result<Grant, UpstreamFailure> {
         let grant = wire::grant(reply, &self.config.audience, self.clock.now());
         grant.map_err(super::SlasError::Malformed).map_err(|error| {
             error.warn("relay");
-            error.trouble()
+            error.failure()
         })
     }
 }

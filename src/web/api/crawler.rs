@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::body::Upload;
 use super::{Call, bearer};
-use crate::flow::GuestAnswer;
+use crate::flow::GuestResponse;
 use crate::ids::AccessToken;
 use crate::problem::Problem;
 use crate::route::Crawlers;
@@ -41,18 +41,18 @@ impl Call {
         let site = std::sync::Arc::clone(&self.site);
         let begin = move || async move { site.slas.guest(None, &context).await };
         let clock = self.site.clock.clone();
-        let keep = move |answer: &GuestAnswer| match answer {
-            GuestAnswer::Granted(grant) => {
+        let keep = move |answer: &GuestResponse| match answer {
+            GuestResponse::Granted(grant) => {
                 let left = grant.claims.expires_at.since(clock.now()) - MARGIN;
                 Duration::from_secs(u64::try_from(left).unwrap_or_default())
             }
-            GuestAnswer::UsidTaken | GuestAnswer::Unavailable(_) => FAILURE,
+            GuestResponse::UsidTaken | GuestResponse::Unavailable(_) => FAILURE,
         };
         let shared = self.site.crawlers.join((), |_| true, begin, keep);
         match shared.await.1 {
-            Some(GuestAnswer::Granted(grant)) => Ok(grant.access),
-            Some(GuestAnswer::Unavailable(trouble)) => Err(Problem::Upstream(trouble)),
-            Some(GuestAnswer::UsidTaken) | None => Err(Problem::Unreachable),
+            Some(GuestResponse::Granted(grant)) => Ok(grant.access),
+            Some(GuestResponse::Unavailable(failure)) => Err(Problem::Upstream(failure)),
+            Some(GuestResponse::UsidTaken) | None => Err(Problem::Unreachable),
         }
     }
 }

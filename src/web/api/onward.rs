@@ -109,9 +109,9 @@ pub(in crate::web) fn foreign_cookies(site: &Site, headers: &HeaderMap) -> Optio
 /// application server.
 pub(super) fn dwsid(arrival: &Arrival, travelled: &Travelled) -> Option<Dwsid> {
     let customer = travelled.customer(arrival)?;
-    match &travelled.ending.dw {
+    match &travelled.decision.dw {
         DwChange::Set { cookies, .. } => Some(cookies.dwsid.clone()),
-        DwChange::Drop | DwChange::Missing(_) | DwChange::Doubt => None,
+        DwChange::Drop | DwChange::Failed(_) | DwChange::Recheck => None,
         DwChange::Keep | DwChange::Confirm(_) => arrival.dwsid_of(customer),
     }
 }

@@ -4,8 +4,8 @@ use super::{Arrival, Travelled};
 use crate::cookies::facts;
 use crate::cookies::response_cookies::UpstreamRefresh;
 use crate::flow::{
-    self, Access, Dw, DwChange, DwClaim, EcomSays, Ending, Facts, HeldDw, HeldRefresh, Intent,
-    Outcome, Speaker, Step, TokenChange,
+    self, Access, Decision, Dw, DwChange, DwClaim, Facts, HeldDw, HeldRefresh, Intent, Outcome,
+    PageResponse, Provenance, Step, TokenChange,
 };
 use crate::problem::Problem;
 use crate::revocations::Reason;
@@ -13,19 +13,19 @@ use crate::revocations::Reason;
 impl Arrival {
     /// As [`travel`](Self::travel), to ECOM, from where `before` ended: its DW session has turned
     /// out to be dead.
-    pub(in crate::web) async fn travel_on(&self, before: &Ending) -> Result<Travelled, Problem> {
+    pub(in crate::web) async fn travel_on(&self, before: &Decision) -> Result<Travelled, Problem> {
         let mut facts = self.facts_after(before);
         facts.dw = Dw::Dead;
         if before.tokens == TokenChange::Keep {
             // Whatever token made the dead session must not make another one.
             facts.bridged = true;
         }
-        let mut ending = self.ending(facts, Intent::Ecom, None).await?;
-        if ending.tokens == TokenChange::Keep {
-            ending.tokens = before.tokens.clone();
+        let mut decision = self.decision(facts, Intent::Ecom, None).await?;
+        if decision.tokens == TokenChange::Keep {
+            decision.tokens = before.tokens.clone();
         }
-        ending.session_expired |= before.session_expired;
-        self.finish(ending, None)
+        decision.session_expired |= before.session_expired;
+        self.finish(decision, None)
     }
 
     /// The facts of this request for a caller who has been told that the access token no longer
@@ -33,17 +33,17 @@ impl Arrival {
     pub(in crate::web) fn facts_to_renew(&self) -> Facts {
         let mut facts = self.facts(None);
         if let Access::Fresh(held) = facts.access {
-            facts.access = Access::Ending(held);
+            facts.access = Access::Expiring(held);
         }
         facts
     }
 
     /// What the browser holds after `before`.
-    pub(in crate::web) fn facts_after(&self, before: &Ending) -> Facts {
+    pub(in crate::web) fn facts_after(&self, before: &Decision) -> Facts {
         let mut facts = self.facts(None);
         facts.dw = Self::dw_after(&before.dw, facts.dw);
         if matches!(before.dw, DwChange::Set { .. } | DwChange::Confirm(_)) {
-            facts.dw_by = Speaker::Seal;
+            facts.dw_provenance = Provenance::Seal;
         }
         match &before.tokens {
             TokenChange::Set(grant) => {
@@ -56,7 +56,7 @@ impl Arrival {
                 facts.fallbacks.clear();
                 if let Some(refresh) = &grant.refresh {
                     let token = refresh.token.clone();
-                    facts.refresh = Some(HeldRefresh { kind, token, by: Speaker::Seal });
+                    facts.refresh = Some(HeldRefresh { kind, token, provenance: Provenance::Seal });
                 }
             }
             TokenChange::Keep => {}
@@ -75,11 +75,11 @@ impl Arrival {
             (DwChange::Set { cookies, owner }, _) => {
                 Dw::Live { held: HeldDw::of(cookies), owner: owner.clone() }
             }
-            (DwChange::Confirm(owner), Dw::Live { held, .. } | Dw::Doubtful { held, .. }) => {
+            (DwChange::Confirm(owner), Dw::Live { held, .. } | Dw::Unverified { held, .. }) => {
                 Dw::Live { held, owner: owner.clone() }
             }
-            (DwChange::Doubt, Dw::Live { held, .. } | Dw::Doubtful { held, .. }) => {
-                Dw::Doubtful { held, owner: None }
+            (DwChange::Recheck, Dw::Live { held, .. } | Dw::Unverified { held, .. }) => {
+                Dw::Unverified { held, owner: None }
             }
             _ => Dw::Absent,
         }
@@ -94,41 +94,41 @@ impl Arrival {
 
     /// Gets tokens for a DW session that ECOM vouches for.
     pub(in crate::web) async fn travel_over(&self, claim: DwClaim) -> Result<Travelled, Problem> {
-        let ending =
-            self.ask(flow::bridge_over(self.facts(None), claim), "bridge_over", None).await;
-        self.finish(ending, None)
+        let decision =
+            self.ask(flow::session_bridge(self.facts(None), claim), "bridge_over", None).await;
+        self.finish(decision, None)
     }
 
     /// As [`travel_on`](Self::travel_on), from where `before` ended, by what ECOM has just said.
     pub(in crate::web) async fn travel_by(
         &self,
-        before: &Ending,
-        says: EcomSays,
+        before: &Decision,
+        says: PageResponse,
         remember: Option<bool>,
     ) -> Result<Travelled, Problem> {
-        let step = flow::heed(self.facts_after(before), says);
-        if matches!(step, Step::SignOut(_)) {
+        let step = flow::reconcile(self.facts_after(before), says);
+        if matches!(step, Step::Logout(_)) {
             // First of all, so that no request under way can bring the session back.
             self.retire(Reason::LoggedOut);
         }
-        let mut ending = self.ask(step, "ecom_says", None).await;
-        if ending.tokens == TokenChange::Keep {
-            ending.tokens = before.tokens.clone();
+        let mut decision = self.ask(step, "ecom_says", None).await;
+        if decision.tokens == TokenChange::Keep {
+            decision.tokens = before.tokens.clone();
         }
-        ending.dw = after(before.dw.clone(), ending.dw);
-        ending.session_expired |= before.session_expired;
-        let travelled = self.finish(ending, remember)?;
-        self.retire_what_ecom_ended(&travelled.ending);
+        decision.dw = after(before.dw.clone(), decision.dw);
+        decision.session_expired |= before.session_expired;
+        let travelled = self.finish(decision, remember)?;
+        self.retire_what_ecom_ended(&travelled.decision);
         Ok(travelled)
     }
 
-    fn retire_what_ecom_ended(&self, ending: &Ending) {
-        let reason = match ending.outcome {
-            Outcome::SignedIn { .. } => Reason::Superseded,
-            Outcome::SignedOut { .. } => Reason::LoggedOut,
+    fn retire_what_ecom_ended(&self, decision: &Decision) {
+        let reason = match decision.outcome {
+            Outcome::LoggedIn { .. } => Reason::Superseded,
+            Outcome::LoggedOut { .. } => Reason::LoggedOut,
             _ => return,
         };
-        self.retire_all_but(reason, ending);
+        self.retire_all_but(reason, decision);
     }
 }
 
@@ -140,7 +140,7 @@ fn after(first: DwChange, second: DwChange) -> DwChange {
         (DwChange::Set { cookies, .. }, DwChange::Confirm(owner)) => {
             DwChange::Set { cookies, owner }
         }
-        (set @ DwChange::Set { .. }, DwChange::Doubt) => set,
+        (set @ DwChange::Set { .. }, DwChange::Recheck) => set,
         (_, second) => second,
     }
 }

@@ -22,9 +22,11 @@ impl Arrival {
         if self.is_late() {
             return self.finish(flow::unchanged(), None).ok();
         }
-        let flow::Step::Done(ending) = flow::decide(self.facts(None), intent) else { return None };
-        self.note(intent_word(intent), &ending, 0);
-        self.finish(*ending, None).ok()
+        let flow::Step::Done(decision) = flow::decide(self.facts(None), intent) else {
+            return None;
+        };
+        self.note(intent_word(intent), &decision, 0);
+        self.finish(*decision, None).ok()
     }
 
     /// The one cookie that `travelled` sets, if it sets any: our own.
@@ -32,10 +34,10 @@ impl Arrival {
         &self,
         travelled: &Travelled,
     ) -> Result<Option<HeaderValue>, TooMuch> {
-        let Travelled { ending, changes } = travelled;
+        let Travelled { decision, changes } = travelled;
         let names = &self.site.names;
         match changes.cookies.as_slice() {
-            _ if self.is_past(ending) => Ok(None),
+            _ if self.is_past(decision) => Ok(None),
             [] => Ok(None),
             [only] if names.is_seal(only.name().as_bytes()) => {
                 let cookie = changes.headers(names).next();

@@ -8,7 +8,7 @@ use super::strays::Strays;
 use super::{Arrival, Travelled};
 use crate::clock;
 use crate::cookies::set_cookie::{CookieChanges, CookieContext, StrayCookies};
-use crate::flow::{DwChange, Ending, Outcome, TokenChange};
+use crate::flow::{Decision, DwChange, Outcome, TokenChange};
 use crate::problem::Problem;
 
 /// By these an upstream tells a cache before us more than `Cache-Control` does (RFC 9213 and its
@@ -28,17 +28,17 @@ impl Arrival {
     /// Works out what `ending` changes in the browser.
     pub(in crate::web) fn finish(
         &self,
-        ending: Ending,
+        decision: Decision,
         remember: Option<bool>,
     ) -> Result<Travelled, Problem> {
-        let leaving = matches!(ending.outcome, Outcome::SignedOut { .. });
-        let arriving = matches!(ending.outcome, Outcome::SignedIn { .. });
+        let leaving = matches!(decision.outcome, Outcome::LoggedOut { .. });
+        let arriving = matches!(decision.outcome, Outcome::LoggedIn { .. });
         let replaced = self.is_replaced(&TokenChange::Keep);
-        if replaced && !leaving && changes_anything(&ending) {
+        if replaced && !leaving && changes_anything(&decision) {
             // A logout or login in another tab came first, and its cookies must stay.
             return Err(Problem::LoginConflict);
         }
-        let remember = remember.filter(|_| matches!(ending.outcome, Outcome::SignedIn { .. }));
+        let remember = remember.filter(|_| matches!(decision.outcome, Outcome::LoggedIn { .. }));
         let now = self.site.clock.now();
         let before = CookieContext {
             names: &self.site.names,
@@ -48,7 +48,7 @@ impl Arrival {
             revoked: &if leaving { self.ends() } else { Vec::new() },
             now,
         };
-        let mut changes = before.changes(&ending, remember);
+        let mut changes = before.changes(&decision, remember);
         if (self.overtaken && !leaving) || (self.is_late() && !leaving && !arriving) {
             changes = CookieChanges { state: self.state.clone(), ..CookieChanges::default() };
         } else if self.preview.is_none() {
@@ -59,12 +59,12 @@ impl Arrival {
         if let Some(preview) = self.preview.clone() {
             changes.show_in_preview(preview, leaving);
         }
-        Ok(Travelled { ending, changes })
+        Ok(Travelled { decision, changes })
     }
 
     /// The request goes on to ECOM now, which keeps the DW session alive.
     pub(in crate::web) fn note_use(&self, travelled: &mut Travelled) {
-        let stays = matches!(travelled.ending.dw, DwChange::Keep | DwChange::Confirm(_));
+        let stays = matches!(travelled.decision.dw, DwChange::Keep | DwChange::Confirm(_));
         if stays && !self.overtaken && !self.is_late() {
             travelled.changes.state.record_dw_use(self.site.clock.now());
             self.seal(&mut travelled.changes);
@@ -90,8 +90,8 @@ impl Arrival {
 
     /// Puts the cookies of `travelled` on `response`, unless another tab's have taken their place.
     pub(in crate::web) fn dress(&self, travelled: &Travelled, response: &mut Response) {
-        let Travelled { ending, changes } = travelled;
-        if self.is_past(ending) {
+        let Travelled { decision, changes } = travelled;
+        if self.is_past(decision) {
             return;
         }
         let headers = response.headers_mut();
@@ -107,6 +107,6 @@ impl Arrival {
     }
 }
 
-fn changes_anything(ending: &Ending) -> bool {
-    ending.tokens != TokenChange::Keep || ending.dw != DwChange::Keep
+fn changes_anything(decision: &Decision) -> bool {
+    decision.tokens != TokenChange::Keep || decision.dw != DwChange::Keep
 }

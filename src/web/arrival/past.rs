@@ -6,7 +6,7 @@ use super::Arrival;
 use crate::cookies::facts;
 use crate::cookies::request_cookies::RequestCookies;
 use crate::cookies::sealed_state::SealedState;
-use crate::flow::{Access, Ending, Outcome, RefreshAnswer, TokenChange};
+use crate::flow::{Access, Decision, Outcome, RefreshResponse, TokenChange};
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
 use crate::model::{Claims, CustomerType, Grant};
 use crate::revocations::Reason;
@@ -32,7 +32,7 @@ impl Arrival {
         let tag = held.token.tag();
         let current = self.site.refreshes.current(&tag);
         let current = tokio::time::timeout(self.site.patience, current).await.ok().flatten();
-        if let Some(RefreshAnswer::Granted(grant)) = current {
+        if let Some(RefreshResponse::Granted(grant)) = current {
             self.take_over(*grant);
         }
     }
@@ -58,9 +58,9 @@ impl Arrival {
     }
 
     /// The same, but for what `ending` keeps in the browser as the new shopper's.
-    pub(in crate::web) fn retire_all_but(&self, reason: Reason, ending: &Ending) {
+    pub(in crate::web) fn retire_all_but(&self, reason: Reason, decision: &Decision) {
         let dwsid = self.state.dw.as_ref().map(|dw| dw.dwsid);
-        let gone = |tag: &Tag| !ending.keeps(*tag, dwsid);
+        let gone = |tag: &Tag| !decision.keeps(*tag, dwsid);
         let tags: Vec<Tag> = self.issued().into_iter().filter(gone).collect();
         self.revoke(&tags, reason);
         if reason == Reason::LoggedOut {
@@ -105,7 +105,7 @@ impl Arrival {
 
     fn claims(&self) -> Option<&Claims> {
         match &self.access {
-            Access::Fresh(held) | Access::Ending(held) => Some(&held.claims),
+            Access::Fresh(held) | Access::Expiring(held) => Some(&held.claims),
             Access::Expired(claims) => Some(claims),
             Access::None => None,
         }
@@ -113,9 +113,9 @@ impl Arrival {
 
     /// Whether a logout or a login in another tab has made `ending` a thing of the past. An answer
     /// may be held up by a slow page long after it was worked out, so this is asked when it leaves.
-    pub(in crate::web) fn is_past(&self, ending: &Ending) -> bool {
-        let own = matches!(ending.outcome, Outcome::SignedIn { .. } | Outcome::SignedOut { .. });
-        !own && self.is_replaced(&ending.tokens)
+    pub(in crate::web) fn is_past(&self, decision: &Decision) -> bool {
+        let own = matches!(decision.outcome, Outcome::LoggedIn { .. } | Outcome::LoggedOut { .. });
+        !own && self.is_replaced(&decision.tokens)
     }
 
     /// Whether what this request presents, or has been granted, was revoked since it arrived.
@@ -205,9 +205,9 @@ pub(super) fn without_logged_out(state: SealedState, site: &Site, now: Instant) 
 
 /// The fingerprints of what a refresh of `tag` has brought within the last minute.
 fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
-    let granted = |answer: &RefreshAnswer| match answer {
-        RefreshAnswer::Granted(grant) => grant.tags(),
-        RefreshAnswer::Refused | RefreshAnswer::Unavailable(_) => Vec::new(),
+    let granted = |answer: &RefreshResponse| match answer {
+        RefreshResponse::Granted(grant) => grant.tags(),
+        RefreshResponse::Refused | RefreshResponse::Unavailable(_) => Vec::new(),
     };
     site.refreshes.remembered(&tag, granted).unwrap_or_default()
 }

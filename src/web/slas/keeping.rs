@@ -7,7 +7,7 @@ use super::said::Message;
 use super::{Facade, answer};
 use crate::drive::outcome_word;
 use crate::facade::body;
-use crate::flow::{self, Cause, Facts, Intent, Outcome, Trouble};
+use crate::flow::{self, Cause, Facts, Intent, Outcome, UpstreamFailure};
 use crate::model::{CustomerType, Grant};
 use crate::problem::Problem;
 use crate::revocations::Reason;
@@ -18,7 +18,8 @@ use crate::web::tokens::dressed;
 impl Facade {
     /// Tokens become cookies, and leave the body where scripts must not see them.
     pub(super) async fn keep(&self, reply: &Reply) -> Result<Response, Problem> {
-        const NONSENSE: Trouble = Trouble { cause: Cause::Unavailable, retry_after: None };
+        const NONSENSE: UpstreamFailure =
+            UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
         let mut said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let tokens = match body::tokens(&said) {
             Some(tokens) => tokens,
@@ -52,10 +53,10 @@ impl Facade {
 
     /// What the browser holds from now on.
     pub(super) fn receive(&self, grant: Grant) -> Result<Travelled, Problem> {
-        let ending = flow::receive(self.arrival.facts(None), Box::new(grant));
-        self.arrival.site.metrics.journey("receive", outcome_word(&ending));
-        let signed_in = matches!(ending.outcome, Outcome::SignedIn { .. });
-        let travelled = self.arrival.finish(ending, None)?;
+        let decision = flow::accept_tokens(self.arrival.facts(None), Box::new(grant));
+        self.arrival.site.metrics.journey("receive", outcome_word(&decision));
+        let signed_in = matches!(decision.outcome, Outcome::LoggedIn { .. });
+        let travelled = self.arrival.finish(decision, None)?;
         if signed_in {
             self.arrival.retire(Reason::Superseded);
         }
@@ -70,10 +71,10 @@ impl Facade {
         self.arrival.retire(Reason::LoggedOut);
         let mut facts = self.arrival.facts(None);
         facts.policy.guest_after_logout = false;
-        let journey = self.arrival.travel(facts, Intent::SignOut { all_devices });
+        let journey = self.arrival.travel(facts, Intent::Logout { all_devices });
         let travelled = tokio::time::timeout(self.app.server.request_timeout / 2, journey)
             .await
-            .unwrap_or_else(|_| self.arrival.finish(flow::signed_out_here(), None))?;
+            .unwrap_or_else(|_| self.arrival.finish(flow::logged_out_locally(), None))?;
         Ok(dressed(&self.arrival, &travelled, answer::signed_out()))
     }
 }

@@ -4,7 +4,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::{Facade, answer};
 use crate::drive;
-use crate::flow::{Access, Intent, Outcome, RefreshAnswer, TokenChange};
+use crate::flow::{Access, Intent, Outcome, RefreshResponse, TokenChange};
 use crate::ids::RefreshToken;
 use crate::problem::Problem;
 use crate::web::tokens::dressed;
@@ -26,12 +26,12 @@ impl Facade {
     async fn renew_own(&self) -> Result<Response, Problem> {
         let facts = self.arrival.facts_to_renew();
         let travelled = self.arrival.travel(facts, Intent::Api).await?;
-        let response = match (&travelled.ending.tokens, &travelled.ending.outcome) {
+        let response = match (&travelled.decision.tokens, &travelled.decision.outcome) {
             (TokenChange::Set(grant), _) => answer::tokens(grant, &self.arrival),
-            (_, Outcome::Unavailable(trouble)) => Problem::Upstream(*trouble).into_response(),
+            (_, Outcome::Unavailable(failure)) => Problem::Upstream(*failure).into_response(),
             (TokenChange::Keep, _) => match &self.arrival.access {
                 // It cannot be renewed now, but it still works.
-                Access::Fresh(held) | Access::Ending(held) => answer::held(held, &self.arrival),
+                Access::Fresh(held) | Access::Expiring(held) => answer::held(held, &self.arrival),
                 Access::Expired(_) | Access::None => answer::invalid_refresh_token(),
             },
             (TokenChange::Drop, _) => answer::invalid_refresh_token(),
@@ -42,9 +42,9 @@ impl Facade {
     async fn renew_given(&self, token: &RefreshToken) -> Result<Response, Problem> {
         let context = self.arrival.context();
         let grant = match drive::renew(&self.arrival.site, token, None, None, context).await {
-            RefreshAnswer::Granted(grant) => grant,
-            RefreshAnswer::Refused => return Ok(answer::invalid_refresh_token()),
-            RefreshAnswer::Unavailable(trouble) => return Err(Problem::Upstream(trouble)),
+            RefreshResponse::Granted(grant) => grant,
+            RefreshResponse::Refused => return Ok(answer::invalid_refresh_token()),
+            RefreshResponse::Unavailable(failure) => return Err(Problem::Upstream(failure)),
         };
         if self.server {
             return Ok(answer::unsealed(&grant, &self.arrival));

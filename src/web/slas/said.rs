@@ -85,7 +85,7 @@ impl Facade {
     /// another one.
     fn own_usid(&self, begins_guest: bool) -> Option<&str> {
         let claims = match &self.arrival.access {
-            Access::Fresh(held) | Access::Ending(held) if !begins_guest => &held.claims,
+            Access::Fresh(held) | Access::Expiring(held) if !begins_guest => &held.claims,
             Access::Expired(claims) => claims,
             _ => return None,
         };

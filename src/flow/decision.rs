@@ -1,12 +1,12 @@
-//! How a journey may end.
+//! How a state may end.
 
-use super::Trouble;
+use super::UpstreamFailure;
 use crate::ids::Tag;
 use crate::model::{Customer, DwCookies, Grant};
 
-/// How a journey ended: what to tell the caller, and what the browser shall hold from now on.
+/// How a state ended: what to tell the caller, and what the browser shall hold from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ending {
+pub struct Decision {
     /// What to tell the caller.
     pub outcome: Outcome,
     /// What happens to the SLAS tokens in the browser.
@@ -19,7 +19,7 @@ pub struct Ending {
     pub guest_adoption_refused: bool,
 }
 
-impl Ending {
+impl Decision {
     /// Whether a credential (the tag of a token, of `dwsid` or of `usid`) lives on in the browser
     /// although the shopper has changed. `dwsid` is the DW session that the browser presented.
     #[must_use]
@@ -32,8 +32,8 @@ impl Ending {
         };
         let session = match &self.dw {
             DwChange::Set { cookies, .. } => cookies.tag() == tag,
-            DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt => dwsid == Some(tag),
-            DwChange::Drop | DwChange::Missing(_) => false,
+            DwChange::Keep | DwChange::Confirm(_) | DwChange::Recheck => dwsid == Some(tag),
+            DwChange::Drop | DwChange::Failed(_) => false,
         };
         granted || session
     }
@@ -45,12 +45,12 @@ pub enum Outcome {
     /// What the intent needs is there.
     Ready,
     /// The shopper is signed in.
-    SignedIn {
+    LoggedIn {
         /// The guest's basket could not be moved.
         basket_lost: bool,
     },
     /// The shopper is signed out here, whatever the upstream said.
-    SignedOut {
+    LoggedOut {
         /// SLAS has revoked the session.
         revoked: bool,
     },
@@ -64,20 +64,20 @@ pub enum Outcome {
     /// The same login is being used at this very moment; nothing changed.
     LoginConflict,
     /// Nothing can be said about the tokens now; what the browser holds stays.
-    Unavailable(Trouble),
+    Unavailable(UpstreamFailure),
     /// Tokens are good, but there is no DW session to go to ECOM with.
-    NoDwSession(Trouble),
+    NoDwSession(UpstreamFailure),
 }
 
 impl Outcome {
     /// Why the intent could not be met, where the shopper is not the reason.
     #[must_use]
-    pub fn trouble(&self) -> Option<Trouble> {
+    pub fn failure(&self) -> Option<UpstreamFailure> {
         match self {
-            Self::Unavailable(trouble) | Self::NoDwSession(trouble) => Some(*trouble),
+            Self::Unavailable(failure) | Self::NoDwSession(failure) => Some(*failure),
             Self::Ready
-            | Self::SignedIn { .. }
-            | Self::SignedOut { .. }
+            | Self::LoggedIn { .. }
+            | Self::LoggedOut { .. }
             | Self::NotBridged { .. }
             | Self::BadCredentials
             | Self::LoginConflict => None,
@@ -102,7 +102,7 @@ pub enum DwChange {
     /// Nothing.
     Keep,
     /// The browser keeps it, but whose it is has become uncertain: it is to be asked.
-    Doubt,
+    Recheck,
     /// The browser keeps it; we now know that it lives, and whose it is.
     Confirm(Customer),
     /// It is replaced.
@@ -115,5 +115,5 @@ pub enum DwChange {
     /// It goes.
     Drop,
     /// It goes, and the new one that should replace it could not be made.
-    Missing(Trouble),
+    Failed(UpstreamFailure),
 }

@@ -4,7 +4,7 @@ use crate::model::{Customer, DwCookies, Grant};
 
 /// Why something could not be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Trouble {
+pub struct UpstreamFailure {
     /// Whose fault it is.
     pub cause: Cause,
     /// Seconds after which asking again may help, where the upstream said.
@@ -24,16 +24,16 @@ pub enum Cause {
 
 /// What a refresh came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RefreshAnswer {
+pub enum RefreshResponse {
     /// New tokens.
     Granted(Box<Grant>),
     /// The refresh token is dead.
     Refused,
     /// Nobody knows; the token may still be good.
-    Unavailable(Trouble),
+    Unavailable(UpstreamFailure),
 }
 
-impl RefreshAnswer {
+impl RefreshResponse {
     /// The bytes it holds on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
@@ -46,16 +46,16 @@ impl RefreshAnswer {
 
 /// What asking for guest tokens came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GuestAnswer {
+pub enum GuestResponse {
     /// Tokens.
     Granted(Box<Grant>),
     /// The usid we sent belongs to another session.
     UsidTaken,
     /// No tokens now.
-    Unavailable(Trouble),
+    Unavailable(UpstreamFailure),
 }
 
-impl GuestAnswer {
+impl GuestResponse {
     /// The bytes it holds on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
@@ -68,7 +68,7 @@ impl GuestAnswer {
 
 /// What OCAPI says about a DW session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProbeAnswer {
+pub enum ProbeResponse {
     /// It lives.
     Alive {
         /// Whose it is.
@@ -79,12 +79,12 @@ pub enum ProbeAnswer {
     /// It is dead.
     Dead,
     /// OCAPI will not say, now or ever.
-    Unavailable(Trouble),
+    Unavailable(UpstreamFailure),
 }
 
 /// What asking for SLAS tokens for a DW session came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AdoptAnswer {
+pub enum AdoptResponse {
     /// Tokens.
     Granted(Box<Grant>),
     /// The tenant does not bridge this kind of session, or the proof has run out.
@@ -92,21 +92,21 @@ pub enum AdoptAnswer {
     /// Our SLAS client may not bridge sessions: it lacks the scope `sfcc.session_bridge`.
     NotPermitted,
     /// No tokens now.
-    Unavailable(Trouble),
+    Unavailable(UpstreamFailure),
 }
 
 /// What asking for a DW session came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BridgeAnswer {
+pub enum BridgeResponse {
     /// A new DW session.
     Bridged(DwCookies),
     /// OCAPI does not accept the access token.
     TokenRefused,
     /// No DW session now.
-    Unavailable(Trouble),
+    Unavailable(UpstreamFailure),
 }
 
-impl BridgeAnswer {
+impl BridgeResponse {
     /// The bytes it holds on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
@@ -119,7 +119,7 @@ impl BridgeAnswer {
 
 /// What presenting credentials came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SignInAnswer {
+pub enum LoginResponse {
     /// Tokens of the registered shopper.
     Granted(Box<Grant>),
     /// Wrong login or password.
@@ -127,12 +127,12 @@ pub enum SignInAnswer {
     /// The same login is being used at this very moment.
     Conflict,
     /// No tokens now.
-    Unavailable(Trouble),
+    Unavailable(UpstreamFailure),
 }
 
 /// What became of the guest's basket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BasketAnswer {
+pub enum BasketResponse {
     /// It has items, or has been moved.
     Yes,
     /// It is empty, or there was nothing to move.
@@ -143,7 +143,7 @@ pub enum BasketAnswer {
 
 /// What became of the SLAS session at logout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SignOutAnswer {
+pub enum LogoutResponse {
     /// SLAS revoked it, or knew it no more.
     Revoked,
     /// SLAS did not say so.

@@ -7,13 +7,13 @@ use proptest::prelude::*;
 use tandem::cookies::logged_out::LoggedOut;
 use tandem::cookies::sealed_state::{KeyRing, SealedDw, SealedState, SlasSession};
 use tandem::cookies::set_cookie::{CookieChanges, CookieContext};
-use tandem::flow::{Ending, HeldAccess, TokenChange};
+use tandem::flow::{Decision, HeldAccess, TokenChange};
 use tandem::ids::{AccessToken, CustomerId, RefreshToken, SiteId};
 use tandem::model::{Customer, Grant};
 
 use crate::browser::{Jar, names, now, site};
 use crate::facts::{FRESH, Registered, claims, guest};
-use crate::thrown::{ending, jar, state};
+use crate::generators::{decision, jar, state};
 
 /// Names that scripts may read; everything else of ours is for servers only.
 const READABLE: [&str; 4] = ["usid", "cid", "dwanonymous_0", "dwpersonalization_0"];
@@ -24,13 +24,13 @@ const MEMORY: &str = "__Host-tandem";
 struct Case {
     jar: Jar,
     state: SealedState,
-    ending: Ending,
+    decision: Decision,
     remember: Option<bool>,
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    (jar(), state(), ending(), any::<Option<bool>>())
-        .prop_map(|(jar, state, ending, remember)| Case { jar, state, ending, remember })
+    (jar(), state(), decision(), any::<Option<bool>>())
+        .prop_map(|(jar, state, decision, remember)| Case { jar, state, decision, remember })
 }
 
 impl Case {
@@ -54,11 +54,11 @@ impl Case {
             revoked: &[],
             now: now(),
         };
-        before.changes(&self.ending, self.remember)
+        before.changes(&self.decision, self.remember)
     }
 
     fn grant(&self) -> Option<&Grant> {
-        match &self.ending.tokens {
+        match &self.decision.tokens {
             TokenChange::Set(grant) => Some(grant),
             TokenChange::Keep | TokenChange::Drop => None,
         }
@@ -159,12 +159,12 @@ proptest! {
 
     #[test]
     fn only_a_registered_shopper_who_asked_for_it_is_forgotten_with_the_browser(case in case()) {
-        use tandem::flow::Outcome::SignedIn;
+        use tandem::flow::Outcome::LoggedIn;
         let forgets = case.changes().state.forget_on_close;
-        let kept = case.ending.tokens == TokenChange::Keep;
+        let kept = case.decision.tokens == TokenChange::Keep;
         let registered =
             case.grant().map_or(kept, |grant| grant.claims.customer.kind == Registered);
-        let wish = case.remember.filter(|_| matches!(case.ending.outcome, SignedIn { .. }));
+        let wish = case.remember.filter(|_| matches!(case.decision.outcome, LoggedIn { .. }));
         let forget = wish.map_or(case.state.forget_on_close, |remember| !remember);
         prop_assert_eq!(forgets, registered && forget);
     }
@@ -204,7 +204,7 @@ proptest! {
         let mut after = case.jar.clone();
         after.take(changes.headers(&names()));
         let held: Vec<_> = ["cc-nx", "cc-nx-g"].iter().filter_map(|name| after.0.get(*name)).collect();
-        match (&case.ending.tokens, case.grant()) {
+        match (&case.decision.tokens, case.grant()) {
             (TokenChange::Set(_), Some(grant)) => {
                 let refresh = grant.refresh.as_ref().map(|refresh| refresh.token.expose());
                 let held: Vec<&str> = held.into_iter().map(String::as_str).collect();
@@ -228,9 +228,9 @@ proptest! {
         let mut after = case.jar.clone();
         after.take(case.changes().headers(&names()));
         let before = &case.jar.0;
-        let gone = matches!(case.ending.dw, DwChange::Drop | DwChange::Missing(_));
+        let gone = matches!(case.decision.dw, DwChange::Drop | DwChange::Failed(_));
         prop_assert!(!gone || !after.0.contains_key("dwsid"));
-        let replaced = gone || matches!(case.ending.dw, DwChange::Set { .. });
+        let replaced = gone || matches!(case.decision.dw, DwChange::Set { .. });
         let old = before.get("dwsecuretoken_0").filter(|_| replaced);
         prop_assert!(old.is_none() || after.0.get("dwsecuretoken_0") != old);
     }
@@ -282,10 +282,10 @@ fn the_sealed_memory_fits_a_cookie() {
 fn promise_5_an_ending_that_keeps_everything_writes_nothing() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let kept = case().prop_map(|mut case| {
-        case.ending.tokens = TokenChange::Keep;
-        case.ending.dw = tandem::flow::DwChange::Keep;
-        case.ending.outcome = tandem::flow::Outcome::Ready;
-        case.ending.session_expired = false;
+        case.decision.tokens = TokenChange::Keep;
+        case.decision.dw = tandem::flow::DwChange::Keep;
+        case.decision.outcome = tandem::flow::Outcome::Ready;
+        case.decision.session_expired = false;
         // The seal names the token already.
         let token = case.jar.read().access.first().map(AccessToken::tag);
         case.state.access = token.or(case.state.access);

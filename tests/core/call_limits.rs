@@ -1,20 +1,20 @@
 //! How much a journey may ask: every path ends, and no call is made that was not needed.
 
 use tandem::flow::{
-    Access, BridgeMode, BridgeTime, Dw, DwProof, GuestAnswer, Intent, ProbeAnswer, Step,
+    Access, BridgeMode, BridgeTime, Dw, DwProof, GuestResponse, Intent, ProbeResponse, Step,
 };
-use tandem::flow::{DwChange, HeldRefresh, RefreshAnswer, RefreshAsk, TokenChange, decide};
+use tandem::flow::{DwChange, HeldRefresh, RefreshCall, RefreshResponse, TokenChange, decide};
 use tandem::ids::AccessToken;
 use tandem::model::Customer;
 
-use crate::answers::Answers;
 use crate::facts::{ARRIVALS, Guest, MODES, Registered, SIGN_INS, SIGN_OUTS, Start};
 use crate::facts::{held_dw, indifferent, starts};
-use crate::walk::{Asked, Path, walk, walk_all};
+use crate::responses::Responses;
+use crate::walk::{Called, Path, walk, walk_all};
 
 fn longest(intents: &[Intent]) -> usize {
     let mut longest = 0;
-    walk_all(starts(intents), |path| longest = longest.max(path.asked.len()));
+    walk_all(starts(intents), |path| longest = longest.max(path.called.len()));
     longest
 }
 
@@ -24,46 +24,46 @@ fn every_arrival_ends_within_five_questions() {
 }
 
 #[test]
-fn every_sign_in_ends_within_five_questions() {
+fn every_login_ends_within_five_questions() {
     assert_eq!(longest(&SIGN_INS), 5);
 }
 
 #[test]
-fn every_sign_out_ends_within_four_questions() {
+fn every_logout_ends_within_four_questions() {
     assert_eq!(longest(&SIGN_OUTS), 4);
 }
 
 /// What [`starts`] leaves out really is left out for nothing.
 #[test]
 fn what_is_said_not_to_matter_does_not_matter() {
-    let endings = |start: &Start| {
-        let mut endings = Vec::new();
-        walk(start, &Answers::typical(), |path| {
-            endings.push((path.asked.len(), path.ending.clone()));
+    let decisions = |start: &Start| {
+        let mut decisions = Vec::new();
+        walk(start, &Responses::typical(), |path| {
+            decisions.push((path.called.len(), path.decision.clone()));
         });
-        endings
+        decisions
     };
     for intents in [&ARRIVALS[..2], &SIGN_INS[..1], &SIGN_OUTS[..1]] {
         for start in starts(intents) {
-            assert_eq!(endings(&start), endings(&indifferent(&start)), "{start:?}");
+            assert_eq!(decisions(&start), decisions(&indifferent(&start)), "{start:?}");
         }
     }
 }
 
 /// A kind of question, and how often a journey may ask it.
-fn allowance(asked: &Asked<'_>) -> (usize, u8) {
-    match asked {
-        Asked::Refresh(..) => (0, 1),
-        Asked::Guest(ask, _) if ask.usid.is_some() => (1, 1),
-        Asked::Guest(..) => (2, 1),
-        Asked::Probe(..) => (3, 1),
-        Asked::Adopt(..) => (4, 1),
+fn allowance(called: &Called<'_>) -> (usize, u8) {
+    match called {
+        Called::Refresh(..) => (0, 1),
+        Called::Guest(call, _) if call.usid.is_some() => (1, 1),
+        Called::Guest(..) => (2, 1),
+        Called::Probe(..) => (3, 1),
+        Called::Adopt(..) => (4, 1),
         // The second one is for the token of a refresh in between.
-        Asked::Bridge(..) => (5, 2),
-        Asked::SignIn(..) => (6, 1),
-        Asked::PeekBasket(..) => (7, 1),
-        Asked::TransferBasket(..) => (8, 1),
-        Asked::SignOut(..) => (9, 1),
+        Called::Bridge(..) => (5, 2),
+        Called::Login(..) => (6, 1),
+        Called::CheckBasket(..) => (7, 1),
+        Called::TransferBasket(..) => (8, 1),
+        Called::Logout(..) => (9, 1),
     }
 }
 
@@ -73,8 +73,8 @@ fn no_journey_asks_the_same_more_often_than_promised() {
         walk_all(starts(intents), |path| {
             let mut counts = [0_u8; 10];
             let fallbacks = u8::try_from(path.start.facts.fallbacks.len()).expect("a few");
-            for asked in path.asked {
-                let (kind, most) = allowance(asked);
+            for called in path.called {
+                let (kind, most) = allowance(called);
                 let most = if kind == 0 { most + fallbacks } else { most };
                 counts[kind] += 1;
                 assert!(counts[kind] <= most, "{path}");
@@ -84,13 +84,13 @@ fn no_journey_asks_the_same_more_often_than_promised() {
 }
 
 /// Refused, or a guest's tokens for a registered shopper's.
-fn is_refused(ask: &RefreshAsk, answer: &RefreshAnswer) -> bool {
-    match answer {
-        RefreshAnswer::Refused => true,
-        RefreshAnswer::Granted(grant) => {
-            ask.kind == Registered && grant.claims.customer.kind == Guest
+fn is_refused(call: &RefreshCall, response: &RefreshResponse) -> bool {
+    match response {
+        RefreshResponse::Refused => true,
+        RefreshResponse::Granted(grant) => {
+            call.kind == Registered && grant.claims.customer.kind == Guest
         }
-        RefreshAnswer::Unavailable(_) => false,
+        RefreshResponse::Unavailable(_) => false,
     }
 }
 
@@ -101,13 +101,16 @@ fn promise_3_a_journey_presents_each_refresh_token_once_and_another_only_after_a
             let facts = &path.start.facts;
             let mut held = facts.refresh.iter().chain(&facts.fallbacks);
             let mut refused = true;
-            for asked in path.asked {
-                if let Asked::Refresh(ask, answer) = asked {
-                    let presented =
-                        HeldRefresh { kind: ask.kind, token: ask.token.clone(), by: ask.by };
+            for called in path.called {
+                if let Called::Refresh(call, response) = called {
+                    let presented = HeldRefresh {
+                        kind: call.kind,
+                        token: call.token.clone(),
+                        provenance: call.provenance,
+                    };
                     assert_eq!(Some(&presented), held.next(), "{path}");
                     assert!(refused, "another one before the first was refused: {path}");
-                    refused = is_refused(ask, answer);
+                    refused = is_refused(call, response);
                 }
             }
         });
@@ -120,8 +123,8 @@ fn hybrid_auth_and_none_never_call_ocapi() {
         let without_ocapi =
             starts(intents).filter(|start| start.facts.policy.mode != BridgeMode::Classic);
         walk_all(without_ocapi, |path| {
-            let ocapi = |asked: &Asked<'_>| {
-                matches!(asked, Asked::Probe(..) | Asked::Adopt(..) | Asked::Bridge(..))
+            let ocapi = |called: &Called<'_>| {
+                matches!(called, Called::Probe(..) | Called::Adopt(..) | Called::Bridge(..))
             };
             assert!(!path.any(ocapi), "{path}");
         });
@@ -129,11 +132,11 @@ fn hybrid_auth_and_none_never_call_ocapi() {
 }
 
 fn bridged_tokens(path: &Path<'_>) -> Vec<AccessToken> {
-    let token = |asked: &Asked<'_>| match asked {
-        Asked::Bridge(ask, _) => Some(ask.access.clone()),
+    let token = |called: &Called<'_>| match called {
+        Called::Bridge(call, _) => Some(call.access.clone()),
         _ => None,
     };
-    path.asked.iter().filter_map(token).collect()
+    path.called.iter().filter_map(token).collect()
 }
 
 #[test]
@@ -153,22 +156,24 @@ fn promise_4_no_bridge_while_the_dw_session_lives_and_is_the_same_customers() {
     walk_all(starts(&ARRIVALS), |path| {
         let mut living = known_to_live(path.start);
         let mut customer = path.start.valid().map(|held| held.claims.customer.clone());
-        for asked in path.asked {
-            match asked {
-                Asked::Probe(_, ProbeAnswer::Alive { owner, .. }) => living = Some(owner.clone()),
-                Asked::Probe(_, ProbeAnswer::Dead) => living = None,
+        for called in path.called {
+            match called {
+                Called::Probe(_, ProbeResponse::Alive { owner, .. }) => {
+                    living = Some(owner.clone())
+                }
+                Called::Probe(_, ProbeResponse::Dead) => living = None,
                 // Whoever the browser has not been until now has no DW session in it.
-                Asked::Guest(ask, GuestAnswer::Granted(grant)) => {
+                Called::Guest(call, GuestResponse::Granted(grant)) => {
                     let before = path.start.claims().map(|claims| &claims.customer);
-                    let same = ask.usid.is_some() && before == Some(&grant.claims.customer);
+                    let same = call.usid.is_some() && before == Some(&grant.claims.customer);
                     living = living.filter(|_| same);
                 }
-                Asked::Bridge(..) => {
+                Called::Bridge(..) => {
                     assert!(living.is_none() || living != customer, "{path}");
                 }
                 _ => {}
             }
-            customer = asked.grant().map(|grant| grant.claims.customer.clone()).or(customer);
+            customer = called.grant().map(|grant| grant.claims.customer.clone()).or(customer);
         }
     });
 }
@@ -184,10 +189,10 @@ fn known_to_live(start: &Start) -> Option<Customer> {
 fn promise_5_a_warm_request_asks_nothing_and_changes_nothing() {
     let mut warm = 0;
     for start in starts(&ARRIVALS).filter(is_warm) {
-        let Step::Done(ending) = decide(start.facts.clone(), start.intent) else {
+        let Step::Done(decision) = decide(start.facts.clone(), start.intent) else {
             panic!("a warm request asked something: {start:?}");
         };
-        assert_eq!((&ending.tokens, &ending.dw), (&TokenChange::Keep, &DwChange::Keep));
+        assert_eq!((&decision.tokens, &decision.dw), (&TokenChange::Keep, &DwChange::Keep));
         warm += 1;
     }
     assert!(warm > 500, "{warm}");
@@ -203,7 +208,7 @@ fn is_warm(start: &Start) -> bool {
     let own = |owner: &Customer| *owner == held.claims.customer;
     let paired = match &facts.dw {
         Dw::Live { owner, .. } => own(owner),
-        Dw::Doubtful { owner, .. } => {
+        Dw::Unverified { owner, .. } => {
             let trusted = facts.policy.mode != BridgeMode::Classic;
             let unneeded = start.intent != Intent::Ecom && is_patient(start);
             owner.as_ref().map_or(trusted, |owner| own(owner) && (trusted || unneeded))
@@ -240,13 +245,14 @@ fn a_fresh_access_token_is_refreshed_only_for_a_better_one_or_for_a_dw_session()
             matches!(start.facts.access, Access::Fresh(_)) && start.facts.policy.mode == mode
         });
         walk_all(fresh, |path| {
-            let Some(at) = path.asked.iter().position(|asked| matches!(asked, Asked::Refresh(..)))
+            let Some(at) =
+                path.called.iter().position(|called| matches!(called, Called::Refresh(..)))
             else {
                 return;
             };
             let refused = matches!(
-                at.checked_sub(1).map(|before| &path.asked[before]),
-                Some(Asked::Bridge(..))
+                at.checked_sub(1).map(|before| &path.called[before]),
+                Some(Called::Bridge(..))
             );
             let start = path.start;
             let spent = mode == BridgeMode::Classic && start.facts.bridged;
@@ -263,15 +269,14 @@ fn a_guest_refresh_token_never_stands_in_for_a_registered_shopper() {
         walk_all(starts(intents), |path| {
             let registered =
                 path.start.claims().is_some_and(|claims| claims.customer.kind == Registered);
-            let guest =
-                |asked: &Asked<'_>| matches!(asked, Asked::Refresh(ask, _) if ask.kind == Guest);
+            let guest = |called: &Called<'_>| matches!(called, Called::Refresh(call, _) if call.kind == Guest);
             // Once the own one has been refused, the shopper is told and a guest.
-            let stays = match &path.ending.tokens {
+            let stays = match &path.decision.tokens {
                 TokenChange::Set(grant) => grant.claims.customer.kind == Registered,
                 TokenChange::Keep => true,
                 TokenChange::Drop => false,
             };
-            let told = path.ending.session_expired || stays;
+            let told = path.decision.session_expired || stays;
             let after = !path.start.facts.fallbacks.is_empty() && told;
             assert!(!registered || !path.any(guest) || after, "{path}");
         });
@@ -281,14 +286,14 @@ fn a_guest_refresh_token_never_stands_in_for_a_registered_shopper() {
 #[test]
 fn only_the_dw_session_that_the_browser_presents_is_asked_about() {
     walk_all(starts(&ARRIVALS), |path| {
-        for asked in path.asked {
-            match asked {
-                Asked::Probe(ask, _) => assert_eq!(ask.dw, held_dw(), "{path}"),
-                Asked::Adopt(ask, _) => {
+        for called in path.called {
+            match called {
+                Called::Probe(call, _) => assert_eq!(call.dw, held_dw(), "{path}"),
+                Called::Adopt(call, _) => {
                     let signature = path.start.facts.signature.clone();
                     let session = DwProof::Session(held_dw().dwsid);
                     let proof = signature.map_or(session, DwProof::Signature);
-                    assert_eq!(ask.proof, proof, "{path}");
+                    assert_eq!(call.proof, proof, "{path}");
                 }
                 _ => {}
             }
@@ -299,17 +304,17 @@ fn only_the_dw_session_that_the_browser_presents_is_asked_about() {
 #[test]
 fn a_registered_refresh_token_beside_a_guests_tokens_is_used_at_once() {
     for start in starts(&ARRIVALS).filter(Start::is_outranked) {
-        let Step::Refresh(ask) = decide(start.facts.clone(), start.intent) else {
+        let Step::Refresh(call) = decide(start.facts.clone(), start.intent) else {
             panic!("the guest goes on: {start:?}");
         };
-        assert_eq!(ask.kind, Registered);
+        assert_eq!(call.kind, Registered);
     }
 }
 
 #[test]
 fn a_call_of_an_api_makes_no_dw_session_and_no_tokens_for_one() {
     walk_all(starts(&[Intent::Api]), |path| {
-        let made = path.any(|asked| matches!(asked, Asked::Bridge(..) | Asked::Adopt(..)));
+        let made = path.any(|called| matches!(called, Called::Bridge(..) | Called::Adopt(..)));
         assert!(!made, "{path}");
     });
 }
@@ -321,7 +326,7 @@ fn another_do_not_track_choice_exchanges_a_good_token_once() {
         start.facts.dnt_changed && !anothers
     });
     walk_all(changed, |path| {
-        assert!(matches!(path.asked.first(), Some(Asked::Refresh(..))), "{path}");
-        assert_eq!(path.count(|asked| matches!(asked, Asked::Refresh(..))), 1, "{path}");
+        assert!(matches!(path.called.first(), Some(Called::Refresh(..))), "{path}");
+        assert_eq!(path.count(|called| matches!(called, Called::Refresh(..))), 1, "{path}");
     });
 }

@@ -5,13 +5,13 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tandem::cookies::sealed_state::{SealedDw, SealedState};
-use tandem::flow::{DwChange, Ending, Outcome, TokenChange};
+use tandem::flow::{Decision, DwChange, Outcome, TokenChange};
 use tandem::ids::{Dwsid, RefreshToken};
 use tandem::model::{Customer, DwCookies, Grant, RefreshGrant};
 
-use crate::answers::{TROUBLES, dw_cookies, granted};
 use crate::browser::{Jar, now};
 use crate::facts::{self, claims};
+use crate::responses::{TROUBLES, dw_cookies, granted};
 
 /// A jar with any of our cookies, with foreign ones, and with garbage under our names.
 pub(crate) fn jar() -> impl Strategy<Value = Jar> {
@@ -70,9 +70,9 @@ fn customer() -> impl Strategy<Value = Customer> {
     select(vec![facts::guest(), facts::other_guest(), facts::shopper(), facts::other_shopper()])
 }
 
-pub(crate) fn ending() -> impl Strategy<Value = Ending> {
+pub(crate) fn decision() -> impl Strategy<Value = Decision> {
     (outcome(), tokens(), dw(), any::<bool>(), any::<bool>()).prop_map(
-        |(outcome, tokens, dw, session_expired, guest_adoption_refused)| Ending {
+        |(outcome, tokens, dw, session_expired, guest_adoption_refused)| Decision {
             outcome,
             tokens,
             dw,
@@ -85,12 +85,12 @@ pub(crate) fn ending() -> impl Strategy<Value = Ending> {
 fn outcome() -> impl Strategy<Value = Outcome> {
     let mut all = vec![Outcome::Ready, Outcome::BadCredentials, Outcome::LoginConflict];
     for flag in [true, false] {
-        all.push(Outcome::SignedIn { basket_lost: flag });
-        all.push(Outcome::SignedOut { revoked: flag });
+        all.push(Outcome::LoggedIn { basket_lost: flag });
+        all.push(Outcome::LoggedOut { revoked: flag });
     }
-    for trouble in TROUBLES {
-        all.push(Outcome::Unavailable(trouble));
-        all.push(Outcome::NoDwSession(trouble));
+    for failure in TROUBLES {
+        all.push(Outcome::Unavailable(failure));
+        all.push(Outcome::NoDwSession(failure));
     }
     select(all)
 }
@@ -124,7 +124,7 @@ fn dw() -> impl Strategy<Value = DwChange> {
     prop_oneof![
         Just(DwChange::Keep),
         Just(DwChange::Drop),
-        select(TROUBLES.to_vec()).prop_map(DwChange::Missing),
+        select(TROUBLES.to_vec()).prop_map(DwChange::Failed),
         customer().prop_map(DwChange::Confirm),
         (cookies, customer()).prop_map(|(cookies, owner)| DwChange::Set { cookies, owner }),
     ]

@@ -3,21 +3,21 @@
 use std::fmt::Write as _;
 
 use tandem::flow::{
-    Access, BridgeMode, Dw, DwChange, EcomPage, EcomSays, HandOver, Intent, Outcome, ProbeAnswer,
-    Speaker, TokenChange, heed,
+    Access, BridgeMode, Dw, DwChange, EcomPage, Handoff, Intent, Outcome, PageResponse,
+    ProbeResponse, Provenance, TokenChange, reconcile,
 };
 use tandem::model::{Customer, Grant};
 use tandem::timestamp::Timestamp;
 
-use crate::answers::{Answers, dw_cookies, granted, without_refresh};
+use crate::describe;
 use crate::facts::{
     FRESH, Guest, MODES, NOW, Registered, Start, dws, fresh, guest, held_dw, held_refresh, nothing,
     other_guest, other_shopper, shopper,
 };
-use crate::walk::{Asked, Path, walk_on};
-use crate::words;
+use crate::responses::{Responses, dw_cookies, granted, without_refresh};
+use crate::walk::{Called, Path, walk_on};
 
-const PAGES: [EcomPage; 3] = [EcomPage::Ordinary, EcomPage::SignIn, EcomPage::SignOut];
+const PAGES: [EcomPage; 3] = [EcomPage::Ordinary, EcomPage::Login, EcomPage::Logout];
 
 /// A shopper in whose session ECOM has just answered.
 fn in_step(mode: BridgeMode, customer: &Customer) -> Start {
@@ -29,15 +29,15 @@ fn in_step(mode: BridgeMode, customer: &Customer) -> Start {
 }
 
 /// A grant that ECOM made so many seconds after the token in hand.
-fn handed(customer: Customer, later: i64) -> HandOver {
+fn handed(customer: Customer, later: i64) -> Handoff {
     let mut grant = granted("handed", customer);
     grant.claims.issued_at = Timestamp::from_unix(NOW + FRESH - 1_800 + later);
-    HandOver::Grant(grant)
+    Handoff::Grant(grant)
 }
 
-fn hand_overs() -> Vec<(&'static str, Option<HandOver>)> {
-    let alone = |over: HandOver| match over {
-        HandOver::Grant(grant) => HandOver::Grant(without_refresh(grant)),
+fn hand_overs() -> Vec<(&'static str, Option<Handoff>)> {
+    let alone = |over: Handoff| match over {
+        Handoff::Grant(grant) => Handoff::Grant(without_refresh(grant)),
         other => other,
     };
     vec![
@@ -48,17 +48,17 @@ fn hand_overs() -> Vec<(&'static str, Option<HandOver>)> {
         ("tokens of another shopper", Some(handed(other_shopper(), 0))),
         ("a shopper's access token alone", Some(alone(handed(shopper(), 10)))),
         ("older tokens of another shopper", Some(handed(other_shopper(), -10))),
-        ("the word refresh", Some(HandOver::Renew(None))),
-        ("a shopper's refresh token", Some(HandOver::Renew(Some(held_refresh(Registered))))),
-        ("a guest's refresh token", Some(HandOver::Renew(Some(held_refresh(Guest))))),
-        ("a token that cannot be read", Some(HandOver::Unreadable)),
-        ("that the shopper has left", Some(HandOver::Nobody)),
+        ("the word refresh", Some(Handoff::Refresh(None))),
+        ("a shopper's refresh token", Some(Handoff::Refresh(Some(held_refresh(Registered))))),
+        ("a guest's refresh token", Some(Handoff::Refresh(Some(held_refresh(Guest))))),
+        ("a token that cannot be read", Some(Handoff::Unverifiable)),
+        ("that the shopper has left", Some(Handoff::LoggedOut)),
     ]
 }
 
 struct Case {
     start: Start,
-    says: EcomSays,
+    response: PageResponse,
     word: &'static str,
 }
 
@@ -82,10 +82,10 @@ fn head_cases() -> Vec<Case> {
                     ] {
                         let mut start = in_step(mode, &customer);
                         start.facts.dw = dw_before.clone();
-                        let (by, page) = (Speaker::Head, EcomPage::Ordinary);
+                        let (by, page) = (Provenance::Head, EcomPage::Ordinary);
                         let handed = handed.clone();
-                        let says = EcomSays { by, deletes_refresh, handed, dw, page };
-                        cases.push(Case { start, says, word });
+                        let response = PageResponse { by, deletes_refresh, handed, dw, page };
+                        cases.push(Case { start, response, word });
                     }
                 }
             }
@@ -103,9 +103,10 @@ fn ecom_cases() -> Vec<Case> {
                     for dw in [None, Some(dw_cookies("offered"))] {
                         let start = in_step(mode, &customer);
                         let handed = handed.clone();
-                        let by = Speaker::Ecom;
-                        let says = EcomSays { by, deletes_refresh: false, handed, dw, page };
-                        cases.push(Case { start, says, word });
+                        let by = Provenance::Ecom;
+                        let response =
+                            PageResponse { by, deletes_refresh: false, handed, dw, page };
+                        cases.push(Case { start, response, word });
                     }
                 }
             }
@@ -119,10 +120,10 @@ fn walk_every(visit: impl FnMut(&Case, &Path<'_>)) {
 }
 
 fn walk_cases(cases: Vec<Case>, mut visit: impl FnMut(&Case, &Path<'_>)) {
-    let (answers, mut paths) = (Answers::every(), 0);
+    let (responses, mut paths) = (Responses::every(), 0);
     for case in cases {
-        let step = heed(case.start.facts.clone(), case.says.clone());
-        walk_on(&case.start, step, &answers, |path| {
+        let step = reconcile(case.start.facts.clone(), case.response.clone());
+        walk_on(&case.start, step, &responses, |path| {
             paths += 1;
             visit(&case, path);
         });
@@ -131,7 +132,7 @@ fn walk_cases(cases: Vec<Case>, mut visit: impl FnMut(&Case, &Path<'_>)) {
 }
 
 fn is_by_head(case: &Case) -> bool {
-    case.says.by == Speaker::Head
+    case.response.by == Provenance::Head
 }
 
 fn customer_before(case: &Case) -> &Customer {
@@ -140,7 +141,7 @@ fn customer_before(case: &Case) -> &Customer {
 }
 
 fn granted_to(path: &Path<'_>) -> Option<Grant> {
-    match &path.ending.tokens {
+    match &path.decision.tokens {
         TokenChange::Set(grant) => Some(Grant::clone(grant)),
         TokenChange::Keep | TokenChange::Drop => None,
     }
@@ -148,8 +149,8 @@ fn granted_to(path: &Path<'_>) -> Option<Grant> {
 
 /// Whom OCAPI has named when it was asked about the browser's own session.
 fn said_of_ours(path: &Path<'_>) -> Option<Customer> {
-    path.asked.iter().find_map(|asked| match asked {
-        Asked::Probe(_, ProbeAnswer::Alive { owner, .. }) => Some(owner.clone()),
+    path.called.iter().find_map(|called| match called {
+        Called::Probe(_, ProbeResponse::Alive { owner, .. }) => Some(owner.clone()),
         _ => None,
     })
 }
@@ -158,31 +159,32 @@ fn said_of_ours(path: &Path<'_>) -> Option<Customer> {
 fn promise_1_the_cookies_name_one_shopper_after_whatever_ecom_has_said() {
     walk_every(|case, path| {
         let before = customer_before(case);
-        let tokens = match &path.ending.tokens {
+        let tokens = match &path.decision.tokens {
             TokenChange::Keep => Some(before.clone()),
             TokenChange::Set(grant) => Some(grant.claims.customer.clone()),
             TokenChange::Drop => None,
         };
-        let dw = match &path.ending.dw {
+        let dw = match &path.decision.dw {
             DwChange::Keep if is_by_head(case) => dw_owner(&case.start.facts.dw),
             // Another session than ours, and nothing taken over from it: the page is put right.
-            DwChange::Keep if case.says.dw.is_some() => None,
+            DwChange::Keep if case.response.dw.is_some() => None,
             DwChange::Keep => said_of_ours(path).or(Some(before.clone())),
             DwChange::Confirm(owner) | DwChange::Set { owner, .. } => Some(owner.clone()),
-            DwChange::Drop | DwChange::Missing(_) | DwChange::Doubt => None,
+            DwChange::Drop | DwChange::Failed(_) | DwChange::Recheck => None,
         };
         // What was split before and has not been touched is put right by the next page.
-        let untouched = path.ending.tokens == TokenChange::Keep && path.ending.dw == DwChange::Keep;
+        let untouched =
+            path.decision.tokens == TokenChange::Keep && path.decision.dw == DwChange::Keep;
         let one = tokens.is_none() || dw.is_none() || tokens == dw;
         let split_before = is_by_head(case) && untouched;
-        assert!(one || split_before, "{} {:?} {path}", case.word, case.says.page);
+        assert!(one || split_before, "{} {:?} {path}", case.word, case.response.page);
     });
 }
 
 fn dw_owner(dw: &Dw) -> Option<Customer> {
     match dw {
         Dw::Live { owner, .. } => Some(owner.clone()),
-        Dw::Doubtful { owner, .. } => owner.clone(),
+        Dw::Unverified { owner, .. } => owner.clone(),
         Dw::Absent | Dw::Dead => None,
     }
 }
@@ -191,15 +193,15 @@ fn dw_owner(dw: &Dw) -> Option<Customer> {
 fn promise_19_a_head_never_confirms_a_dw_session_and_sets_one_only_if_it_is_the_shoppers_own() {
     walk_cases(head_cases(), |case, path| {
         let classic = case.start.facts.policy.mode == BridgeMode::Classic;
-        match &path.ending.dw {
+        match &path.decision.dw {
             DwChange::Keep | DwChange::Drop => {}
             DwChange::Set { cookies, owner } => {
-                assert_eq!(case.says.dw.as_ref(), Some(cookies), "{path}");
+                assert_eq!(case.response.dw.as_ref(), Some(cookies), "{path}");
                 let shopper = granted_to(path).map(|grant| grant.claims.customer);
                 assert_eq!(shopper.as_ref(), Some(owner), "{path}");
                 assert!(!classic || said_of_ours(path).as_ref() == Some(owner), "{path}");
             }
-            DwChange::Confirm(_) | DwChange::Doubt | DwChange::Missing(_) => {
+            DwChange::Confirm(_) | DwChange::Recheck | DwChange::Failed(_) => {
                 panic!("{} by a Head: {path}", case.word)
             }
         }
@@ -212,8 +214,8 @@ fn promise_19_another_shopper_by_a_head_keeps_no_dw_session() {
         let Some(grant) = granted_to(path) else { return };
         let owner = dw_owner(&case.start.facts.dw);
         let changed = grant.claims.customer != *customer_before(case);
-        let unknown = matches!(case.start.facts.dw, Dw::Doubtful { owner: None, .. });
-        if path.ending.dw == DwChange::Keep {
+        let unknown = matches!(case.start.facts.dw, Dw::Unverified { owner: None, .. });
+        if path.decision.dw == DwChange::Keep {
             assert!(owner.is_none_or(|owner| owner == grant.claims.customer), "{path}");
             assert!(!(unknown && changed), "{path}");
         }
@@ -223,22 +225,22 @@ fn promise_19_another_shopper_by_a_head_keeps_no_dw_session() {
 #[test]
 fn kind_36_a_head_that_takes_the_refresh_token_away_tells_of_no_expiry() {
     walk_cases(head_cases(), |case, path| {
-        let left = case.says.handed == Some(HandOver::Nobody);
-        if case.says.deletes_refresh && (left || granted_to(path).is_some()) {
-            assert!(!path.ending.session_expired, "{} {path}", case.word);
+        let left = case.response.handed == Some(Handoff::LoggedOut);
+        if case.response.deletes_refresh && (left || granted_to(path).is_some()) {
+            assert!(!path.decision.session_expired, "{} {path}", case.word);
         }
     });
 }
 
 fn is_contested(path: &Path<'_>) -> bool {
-    matches!(path.asked.first(), Some(Asked::Refresh(ask, _)) if ask.kind == Registered)
+    matches!(path.called.first(), Some(Called::Refresh(call, _)) if call.kind == Registered)
 }
 
 #[test]
 fn promise_2_a_guest_handed_over_ends_a_registered_session_only_if_slas_ends_it() {
     walk_every(|case, path| {
         let demoted = granted_to(path).is_some_and(|it| it.claims.customer.kind == Guest);
-        let ordinary = case.says.page != EcomPage::SignOut;
+        let ordinary = case.response.page != EcomPage::Logout;
         if customer_before(case).kind == Registered && demoted && ordinary {
             assert!(is_contested(path), "{} {path}", case.word);
         }
@@ -246,11 +248,12 @@ fn promise_2_a_guest_handed_over_ends_a_registered_session_only_if_slas_ends_it(
 }
 
 #[test]
-fn promise_2_a_shopper_whom_a_page_signs_out_unasked_is_told() {
+fn promise_2_a_shopper_whom_a_page_logs_out_unasked_is_told() {
     walk_cases(ecom_cases(), |case, path| {
-        let out = matches!(path.ending.outcome, Outcome::SignedOut { .. });
-        if customer_before(case).kind == Registered && out && case.says.page != EcomPage::SignOut {
-            assert!(path.ending.session_expired, "{} {path}", case.word);
+        let out = matches!(path.decision.outcome, Outcome::LoggedOut { .. });
+        if customer_before(case).kind == Registered && out && case.response.page != EcomPage::Logout
+        {
+            assert!(path.decision.session_expired, "{} {path}", case.word);
         }
     });
 }
@@ -260,9 +263,9 @@ fn promise_2_nobody_silently_becomes_a_guest_by_ecoms_doing() {
     walk_every(|case, path| {
         let becomes = granted_to(path).is_some_and(|it| it.claims.customer.kind == Guest);
         if customer_before(case).kind == Registered && becomes {
-            let head = is_by_head(case) && case.says.deletes_refresh;
-            let wanted = head || case.says.page == EcomPage::SignOut;
-            let told = path.ending.session_expired || wanted;
+            let head = is_by_head(case) && case.response.deletes_refresh;
+            let wanted = head || case.response.page == EcomPage::Logout;
+            let told = path.decision.session_expired || wanted;
             assert!(told, "{} {path}", case.word);
         }
     });
@@ -271,7 +274,7 @@ fn promise_2_nobody_silently_becomes_a_guest_by_ecoms_doing() {
 #[test]
 fn of_two_tokens_the_newer_one_wins() {
     walk_every(|case, path| {
-        if let Some(HandOver::Grant(grant)) = &case.says.handed {
+        if let Some(Handoff::Grant(grant)) = &case.response.handed {
             let older = case.word.starts_with("older");
             let taken = granted_to(path).is_some_and(|set| set.access == grant.access);
             // A registered shopper's own refresh token is heard first.
@@ -281,23 +284,23 @@ fn of_two_tokens_the_newer_one_wins() {
 }
 
 #[test]
-fn promise_10_a_sign_out_on_ecom_ends_both_worlds_whatever_slas_says() {
+fn promise_10_a_logout_on_ecom_ends_both_worlds_whatever_slas_says() {
     walk_cases(ecom_cases(), |case, path| {
-        let silent = case.says.handed.is_none();
-        let silent = silent || case.says.handed == Some(HandOver::Unreadable);
+        let silent = case.response.handed.is_none();
+        let silent = silent || case.response.handed == Some(Handoff::Unverifiable);
         let hybrid = case.start.facts.policy.mode == BridgeMode::HybridAuth;
-        let unreadable = hybrid && case.says.handed == Some(HandOver::Unreadable);
-        let left = case.says.handed == Some(HandOver::Nobody)
+        let unreadable = hybrid && case.response.handed == Some(Handoff::Unverifiable);
+        let left = case.response.handed == Some(Handoff::LoggedOut)
             || (silent
                 && !unreadable
-                && case.says.page == EcomPage::SignOut
+                && case.response.page == EcomPage::Logout
                 && customer_before(case).kind == Registered);
         if left {
-            assert_eq!(path.ending.tokens, TokenChange::Drop, "{path}");
-            assert_eq!(path.ending.dw, DwChange::Drop, "{path}");
-            assert!(matches!(path.ending.outcome, Outcome::SignedOut { .. }), "{path}");
-            let asked = path.count(|asked| matches!(asked, Asked::SignOut(..)));
-            assert_eq!(asked, usize::from(silent), "{path}");
+            assert_eq!(path.decision.tokens, TokenChange::Drop, "{path}");
+            assert_eq!(path.decision.dw, DwChange::Drop, "{path}");
+            assert!(matches!(path.decision.outcome, Outcome::LoggedOut { .. }), "{path}");
+            let called = path.count(|called| matches!(called, Called::Logout(..)));
+            assert_eq!(called, usize::from(silent), "{path}");
         }
     });
 }
@@ -305,11 +308,11 @@ fn promise_10_a_sign_out_on_ecom_ends_both_worlds_whatever_slas_says() {
 #[test]
 fn an_answer_of_ecom_begins_no_session_and_costs_at_most_two_questions() {
     walk_every(|case, path| {
-        let begun = path.any(|asked| matches!(asked, Asked::Guest(..) | Asked::Bridge(..)));
-        assert!(!begun && path.asked.len() <= 2, "{} {path}", case.word);
-        let ordinary = case.says.page == EcomPage::Ordinary;
-        if ordinary && case.says.handed.is_none() && case.says.dw.is_none() {
-            assert!(path.asked.is_empty(), "{path}");
+        let begun = path.any(|called| matches!(called, Called::Guest(..) | Called::Bridge(..)));
+        assert!(!begun && path.called.len() <= 2, "{} {path}", case.word);
+        let ordinary = case.response.page == EcomPage::Ordinary;
+        if ordinary && case.response.handed.is_none() && case.response.dw.is_none() {
+            assert!(path.called.is_empty(), "{path}");
         }
     });
 }
@@ -317,7 +320,7 @@ fn an_answer_of_ecom_begins_no_session_and_costs_at_most_two_questions() {
 #[test]
 fn attack_13_somebody_elses_session_is_taken_for_the_shoppers_only_where_shoppers_sign_in() {
     walk_every(|case, path| {
-        if case.says.handed.is_none() && case.says.page != EcomPage::SignIn {
+        if case.response.handed.is_none() && case.response.page != EcomPage::Login {
             assert_eq!(granted_to(path), None, "{path}");
         }
     });
@@ -327,8 +330,8 @@ fn attack_13_somebody_elses_session_is_taken_for_the_shoppers_only_where_shopper
 fn hybrid_auth_is_never_asked_about_its_sessions() {
     walk_every(|case, path| {
         if case.start.facts.policy.mode == BridgeMode::HybridAuth {
-            let asked = path.any(|asked| matches!(asked, Asked::Probe(..) | Asked::Adopt(..)));
-            assert!(!asked, "{path}");
+            let called = path.any(|called| matches!(called, Called::Probe(..) | Called::Adopt(..)));
+            assert!(!called, "{path}");
         }
     });
 }
@@ -338,11 +341,11 @@ fn what_ecom_says_is_heeded_as_reviewed() {
     let mut table = String::new();
     let classic = |case: &Case| case.start.facts.policy.mode == BridgeMode::Classic;
     for case in ecom_cases().into_iter().filter(classic) {
-        let Case { says: EcomSays { page, dw, .. }, word, .. } = &case;
+        let Case { response: PageResponse { page, dw, .. }, word, .. } = &case;
         let other = if dw.is_some() { ", in another DW session" } else { "" };
         let _ = write!(table, "{}", described(&case, &format!("{page:?} page says {word}{other}")));
     }
-    insta::assert_snapshot!("heeding", table);
+    insta::assert_snapshot!("reconcile", table);
 }
 
 #[test]
@@ -354,25 +357,25 @@ fn what_a_head_says_is_heeded_as_reviewed() {
         facts.policy.mode == BridgeMode::Classic && in_step
     };
     for case in head_cases().into_iter().filter(for_reading) {
-        let Case { says: EcomSays { dw, deletes_refresh, .. }, word, .. } = &case;
+        let Case { response: PageResponse { dw, deletes_refresh, .. }, word, .. } = &case;
         let other = if dw.is_some() { " and a DW session" } else { "" };
         let deletes = if *deletes_refresh { ", and deletes the refresh cookie" } else { "" };
         let title = format!("Head says {word}{other}{deletes}");
         let _ = write!(table, "{}", described(&case, &title));
     }
-    insta::assert_snapshot!("heeding_a_head", table);
+    insta::assert_snapshot!("reconcile_a_head", table);
 }
 
 /// A case and every typical way it may end.
 fn described(case: &Case, title: &str) -> String {
     let mut table = String::new();
     let Start { facts, .. } = &case.start;
-    let (policy, hands) = (words::policy(facts), words::hands(facts));
-    let _ = writeln!(table, "\n{policy}: {hands}\n{title}");
-    let step = heed(facts.clone(), case.says.clone());
-    walk_on(&case.start, step, &Answers::typical(), |path| {
-        let (asked, ending) = (words::asked(path.asked), words::ending(path.ending));
-        let _ = writeln!(table, "  {asked:<58} -> {ending}");
+    let (policy, browser_state) = (describe::policy(facts), describe::browser_state(facts));
+    let _ = writeln!(table, "\n{policy}: {browser_state}\n{title}");
+    let step = reconcile(facts.clone(), case.response.clone());
+    walk_on(&case.start, step, &Responses::typical(), |path| {
+        let (called, decision) = (describe::called(path.called), describe::decision(path.decision));
+        let _ = writeln!(table, "  {called:<58} -> {decision}");
     });
     table
 }

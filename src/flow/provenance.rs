@@ -4,7 +4,7 @@ use crate::model::Customer;
 
 /// Who says who the shopper is. What may follow from it depends on who says it: promise 19.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Speaker {
+pub enum Provenance {
     /// Our seal: it names the very credential that we wrote to this browser.
     Seal,
     /// ECOM: by a response in the DW session it was asked in, or by cookies of its own where it
@@ -19,10 +19,10 @@ pub enum Speaker {
     Browser,
 }
 
-impl Speaker {
+impl Provenance {
     /// Whether what it says may make `shopper` of the shopper `known` by our seal.
     #[must_use]
-    pub fn may_name(self, shopper: &Customer, known: Option<&Customer>) -> bool {
+    pub fn may_identify(self, shopper: &Customer, known: Option<&Customer>) -> bool {
         match self {
             Self::Seal | Self::Ecom | Self::Head => true,
             Self::Slas | Self::Browser => known.is_none_or(|known| known == shopper),

@@ -1,14 +1,14 @@
 //! A DW session that ECOM vouches for, whatever the browser holds.
 
 use tandem::flow::{
-    AdoptAnswer, BridgeMode, DwChange, DwClaim, DwProof, Intent, Outcome, Step, TokenChange,
-    bridge_over,
+    AdoptResponse, BridgeMode, DwChange, DwClaim, DwProof, Intent, Outcome, Step, TokenChange,
+    session_bridge,
 };
 use tandem::model::CustomerType;
 
-use crate::answers::Answers;
 use crate::facts::{Guest, Registered, Start, signature, starts};
-use crate::walk::{Asked, Path, walk_on};
+use crate::responses::Responses;
+use crate::walk::{Called, Path, walk_on};
 
 fn claim(kind: CustomerType) -> DwClaim {
     let login = if kind == Guest { "guest" } else { "jo@example.com" };
@@ -16,7 +16,7 @@ fn claim(kind: CustomerType) -> DwClaim {
 }
 
 fn walk_every(mut visit: impl FnMut(CustomerType, &Path<'_>)) {
-    let answers = Answers::typical();
+    let responses = Responses::typical();
     let with_ecom =
         |start: &Start| start.facts.policy.mode == BridgeMode::Classic && !start.facts.dnt_changed;
     for start in starts(&[Intent::Head]).filter(with_ecom) {
@@ -24,8 +24,8 @@ fn walk_every(mut visit: impl FnMut(CustomerType, &Path<'_>)) {
             if kind == Guest && start.is_registered() {
                 continue;
             }
-            let step = bridge_over(start.facts.clone(), claim(kind));
-            walk_on(&start, step, &answers, |path| visit(kind, path));
+            let step = session_bridge(start.facts.clone(), claim(kind));
+            walk_on(&start, step, &responses, |path| visit(kind, path));
         }
     }
 }
@@ -33,10 +33,10 @@ fn walk_every(mut visit: impl FnMut(CustomerType, &Path<'_>)) {
 #[test]
 fn the_claim_is_asked_about_first_and_once_and_no_refresh_token_is_used_for_it() {
     walk_every(|_, path| {
-        assert!(matches!(path.asked.first(), Some(Asked::Adopt(..))), "{path}");
-        assert_eq!(path.count(|asked| matches!(asked, Asked::Adopt(..))), 1, "{path}");
+        assert!(matches!(path.called.first(), Some(Called::Adopt(..))), "{path}");
+        assert_eq!(path.count(|called| matches!(called, Called::Adopt(..))), 1, "{path}");
         assert!(
-            !path.any(|asked| matches!(asked, Asked::Refresh(..) | Asked::Guest(..))),
+            !path.any(|called| matches!(called, Called::Refresh(..) | Called::Guest(..))),
             "{path}"
         );
     });
@@ -44,15 +44,15 @@ fn the_claim_is_asked_about_first_and_once_and_no_refresh_token_is_used_for_it()
 
 #[test]
 fn the_tokens_are_of_the_kind_that_was_claimed_or_nothing_changes() {
-    walk_every(|kind, path| match (&path.ending.tokens, &path.ending.outcome) {
+    walk_every(|kind, path| match (&path.decision.tokens, &path.decision.outcome) {
         (TokenChange::Set(grant), outcome) => {
             assert_eq!(grant.claims.customer.kind, kind, "{path}");
-            let signed_in = matches!(outcome, Outcome::SignedIn { .. });
-            assert_eq!(signed_in, kind == Registered, "{path}");
+            let logged_in = matches!(outcome, Outcome::LoggedIn { .. });
+            assert_eq!(logged_in, kind == Registered, "{path}");
         }
         (TokenChange::Keep, outcome) => {
             let said = matches!(outcome, Outcome::NotBridged { .. } | Outcome::Unavailable(_));
-            assert!(said && path.ending.dw == DwChange::Keep, "{path}");
+            assert!(said && path.decision.dw == DwChange::Keep, "{path}");
         }
         (TokenChange::Drop, _) => panic!("{path}"),
     });
@@ -61,15 +61,15 @@ fn the_tokens_are_of_the_kind_that_was_claimed_or_nothing_changes() {
 #[test]
 fn promise_1_the_dw_session_in_the_browser_is_kept_only_if_it_is_the_same_shoppers() {
     walk_every(|_, path| {
-        let TokenChange::Set(grant) = &path.ending.tokens else { return };
-        match &path.ending.dw {
+        let TokenChange::Set(grant) = &path.decision.tokens else { return };
+        match &path.decision.dw {
             DwChange::Set { owner, .. } | DwChange::Confirm(owner) => {
                 assert_eq!(*owner, grant.claims.customer, "{path}");
             }
-            DwChange::Drop | DwChange::Missing(_) => {}
+            DwChange::Drop | DwChange::Failed(_) => {}
             // OCAPI could not be asked just now.
-            DwChange::Keep | DwChange::Doubt => {
-                assert!(path.any(|asked| matches!(asked, Asked::Probe(..))), "{path}");
+            DwChange::Keep | DwChange::Recheck => {
+                assert!(path.any(|called| matches!(called, Called::Probe(..))), "{path}");
             }
         }
     });
@@ -78,22 +78,24 @@ fn promise_1_the_dw_session_in_the_browser_is_kept_only_if_it_is_the_same_shoppe
 #[test]
 fn promise_2_a_guest_session_of_ecom_does_not_replace_a_registered_shopper() {
     for start in starts(&[Intent::Head]).filter(Start::is_registered) {
-        let Step::Done(ending) = bridge_over(start.facts.clone(), claim(Guest)) else {
+        let Step::Done(decision) = session_bridge(start.facts.clone(), claim(Guest)) else {
             panic!("asked: {start:?}")
         };
-        assert_eq!((&ending.tokens, &ending.dw), (&TokenChange::Keep, &DwChange::Keep));
-        assert_eq!(ending.outcome, Outcome::Ready);
+        assert_eq!((&decision.tokens, &decision.dw), (&TokenChange::Keep, &DwChange::Keep));
+        assert_eq!(decision.outcome, Outcome::Ready);
     }
 }
 
 #[test]
 fn a_missing_scope_is_told_apart_from_a_refusal() {
-    let ask = |answer: AdoptAnswer| {
+    let call = |response: AdoptResponse| {
         let start = starts(&[Intent::Head]).next().expect("a start");
-        let Step::Adopt(ask) = bridge_over(start.facts, claim(Guest)) else { panic!("not asked") };
-        let Step::Done(ending) = ask.hear(answer) else { panic!("not done") };
-        ending.outcome
+        let Step::Adopt(call) = session_bridge(start.facts, claim(Guest)) else {
+            panic!("not asked")
+        };
+        let Step::Done(decision) = call.resume(response) else { panic!("not done") };
+        decision.outcome
     };
-    assert_eq!(ask(AdoptAnswer::NotPermitted), Outcome::NotBridged { scope: true });
-    assert_eq!(ask(AdoptAnswer::Refused), Outcome::NotBridged { scope: false });
+    assert_eq!(call(AdoptResponse::NotPermitted), Outcome::NotBridged { scope: true });
+    assert_eq!(call(AdoptResponse::Refused), Outcome::NotBridged { scope: false });
 }

@@ -1,8 +1,9 @@
-//! The state of an unfinished journey.
+//! The state of an unfinished state.
 
 use super::{
-    BridgeMode, Dw, DwChange, EcomPage, Ending, Facts, GuestAsk, GuestBasket, HeldAccess, HeldDw,
-    HeldRefresh, Intent, Outcome, RefreshAnswer, RefreshAsk, Speaker, Step, TokenChange,
+    BridgeMode, Decision, Dw, DwChange, EcomPage, Facts, GuestBasket, GuestCall, HeldAccess,
+    HeldDw, HeldRefresh, Intent, Outcome, Provenance, RefreshCall, RefreshResponse, Step,
+    TokenChange,
 };
 use crate::ids::{AccessToken, Usid};
 use crate::model::{Customer, CustomerType, DwCookies, Grant};
@@ -10,22 +11,22 @@ use crate::model::{Customer, CustomerType, DwCookies, Grant};
 /// What has been found out so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "five findings that do not exclude each other")]
-pub(super) struct Journey {
+pub(super) struct FlowState {
     pub(super) facts: Facts,
     pub(super) goal: Goal,
-    /// The tokens the browser will hold if the journey ended now.
+    /// The tokens the browser will hold if the state ended now.
     pub(super) tokens: Tokens,
     /// The DW session in the browser, as far as is known by now.
     pub(super) dw: Dw,
     /// A DW session that ECOM has set in place of the one in the browser.
-    pub(super) offered: Option<DwCookies>,
+    pub(super) response_dw: Option<DwCookies>,
     /// The refresh token is one that ECOM handed over, not the browser's own.
-    pub(super) on_trial: bool,
+    pub(super) refresh_from_page: bool,
     /// A guest's tokens that ECOM handed over to a registered shopper.
-    pub(super) demotion: Option<Box<Grant>>,
+    pub(super) guest_grant: Option<Box<Grant>>,
     /// The platform itself has confirmed that `dw` lives.
     pub(super) confirmed: bool,
-    /// A refresh has been tried on this journey; there is no second one.
+    /// A refresh has been tried on this state; there is no second one.
     pub(super) refreshed: bool,
     pub(super) session_expired: bool,
     pub(super) guest_adoption_refused: bool,
@@ -33,21 +34,21 @@ pub(super) struct Journey {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Goal {
-    Arrive(Intent),
-    Heed {
+    EnsureSession(Intent),
+    Reconcile {
         /// What the page is for.
         page: EcomPage,
         /// Who has responded.
-        by: Speaker,
+        by: Provenance,
         /// The response deletes the refresh token in hand.
         deletes_refresh: bool,
     },
-    BridgeOver,
-    SignIn {
+    SessionBridge,
+    Login {
         basket: GuestBasket,
         basket_lost: bool,
     },
-    SignOut {
+    Logout {
         all_devices: bool,
         revoked: bool,
     },
@@ -65,7 +66,7 @@ pub(super) enum Tokens {
     Dropped,
 }
 
-impl Journey {
+impl FlowState {
     pub(super) fn new(mut facts: Facts, goal: Goal) -> Self {
         if !is_of_session(&facts) {
             facts.refresh = None;
@@ -74,9 +75,9 @@ impl Journey {
         Self {
             tokens: Tokens::Kept(held),
             dw: facts.dw.clone(),
-            offered: None,
-            on_trial: false,
-            demotion: None,
+            response_dw: None,
+            refresh_from_page: false,
+            guest_grant: None,
             confirmed: false,
             refreshed: false,
             session_expired: false,
@@ -103,14 +104,14 @@ impl Journey {
         }
     }
 
-    /// The refresh token, unless this journey has already used it.
+    /// The refresh token, unless this state has already used it.
     pub(super) fn unused_refresh(&self) -> Option<HeldRefresh> {
         if self.refreshed { None } else { self.facts.refresh.clone() }
     }
 
     pub(super) fn held_dw(&self) -> Option<&HeldDw> {
         match &self.dw {
-            Dw::Live { held, .. } | Dw::Doubtful { held, .. } => Some(held),
+            Dw::Live { held, .. } | Dw::Unverified { held, .. } => Some(held),
             Dw::Absent | Dw::Dead => None,
         }
     }
@@ -119,14 +120,14 @@ impl Journey {
     pub(super) fn dw_owner(&self) -> Option<&Customer> {
         match &self.dw {
             Dw::Live { owner, .. } => Some(owner),
-            Dw::Doubtful { owner, .. } => owner.as_ref(),
+            Dw::Unverified { owner, .. } => owner.as_ref(),
             Dw::Absent | Dw::Dead => None,
         }
     }
 
     /// A registered refresh token beside a guest's access token: somebody else (ECOM) has signed
     /// the shopper in, and the registered one wins.
-    pub(super) fn outranked(&self) -> bool {
+    pub(super) fn is_superseded_by_registered(&self) -> bool {
         let guest = self.customer().is_some_and(|customer| customer.kind == CustomerType::Guest);
         let refresh = self.facts.refresh.as_ref();
         guest && refresh.is_some_and(|refresh| refresh.kind == CustomerType::Registered)
@@ -134,7 +135,7 @@ impl Journey {
 
     /// The token is good, but speaks of another do-not-track choice than the shopper's, and can be
     /// exchanged for one that does not.
-    pub(super) fn wants_other_dnt(&self) -> bool {
+    pub(super) fn has_other_dnt(&self) -> bool {
         self.facts.dnt_changed && self.facts.refresh.is_some()
     }
 
@@ -147,57 +148,61 @@ impl Journey {
 
     /// Whether this is a call, which begins no session.
     pub(super) fn only_renews(&self) -> bool {
-        matches!(self.goal, Goal::Arrive(Intent::Renew | Intent::Api))
+        matches!(self.goal, Goal::EnsureSession(Intent::Renew | Intent::Api))
     }
 
-    pub(super) fn ask_refresh(mut self, held: HeldRefresh) -> Step {
+    pub(super) fn refresh(mut self, held: HeldRefresh) -> Step {
         self.refreshed = true;
         let hybrid = self.facts.policy.mode == BridgeMode::HybridAuth;
         let dwsid = self.held_dw().filter(|_| hybrid).map(|dw| dw.dwsid.clone());
         let spent = self.access().map(AccessToken::tag);
-        let HeldRefresh { kind, token, by } = held;
-        Step::Refresh(RefreshAsk { token, kind, by, dwsid, spent, journey: Box::new(self) })
+        let HeldRefresh { kind, token, provenance } = held;
+        Step::Refresh(RefreshCall { token, kind, provenance, dwsid, spent, state: Box::new(self) })
     }
 
     /// What came of a refresh token. One that brings another shopper than our seal names, and that
     /// nobody but the browser speaks for, has been planted: it is as good as refused.
-    pub(super) fn as_its_own(&self, by: Speaker, answer: RefreshAnswer) -> RefreshAnswer {
-        match answer {
-            RefreshAnswer::Granted(grant)
-                if !by.may_name(&grant.claims.customer, self.facts.known.as_ref()) =>
+    pub(super) fn unless_foreign(
+        &self,
+        by: Provenance,
+        response: RefreshResponse,
+    ) -> RefreshResponse {
+        match response {
+            RefreshResponse::Granted(grant)
+                if !by.may_identify(&grant.claims.customer, self.facts.known.as_ref()) =>
             {
-                RefreshAnswer::Refused
+                RefreshResponse::Refused
             }
-            answer => answer,
+            response => response,
         }
     }
 
-    pub(super) fn ask_guest(self, usid: Option<Usid>) -> Step {
-        Step::Guest(GuestAsk { usid, journey: Box::new(self) })
+    pub(super) fn request_guest(self, usid: Option<Usid>) -> Step {
+        Step::Guest(GuestCall { usid, state: Box::new(self) })
     }
 
     /// Ends with what the goal promised.
-    pub(super) fn reached(self, dw: DwChange) -> Step {
+    pub(super) fn decide(self, dw: DwChange) -> Step {
         let outcome = match self.goal {
             // Whoever has signed in on ECOM is signed in.
-            Goal::BridgeOver if self.customer().is_some_and(is_registered) => {
-                Outcome::SignedIn { basket_lost: false }
+            Goal::SessionBridge if self.customer().is_some_and(is_registered) => {
+                Outcome::LoggedIn { basket_lost: false }
             }
-            Goal::Arrive(_) | Goal::Heed { .. } | Goal::BridgeOver => Outcome::Ready,
-            Goal::SignIn { basket_lost, .. } => Outcome::SignedIn { basket_lost },
-            Goal::SignOut { revoked, .. } => Outcome::SignedOut { revoked },
+            Goal::EnsureSession(_) | Goal::Reconcile { .. } | Goal::SessionBridge => Outcome::Ready,
+            Goal::Login { basket_lost, .. } => Outcome::LoggedIn { basket_lost },
+            Goal::Logout { revoked, .. } => Outcome::LoggedOut { revoked },
         };
-        self.ended(outcome, dw)
+        self.decide_with(outcome, dw)
     }
 
-    pub(super) fn ended(self, outcome: Outcome, dw: DwChange) -> Step {
-        let session_expired = self.session_expired || self.signs_out_of_ecom(&dw);
+    pub(super) fn decide_with(self, outcome: Outcome, dw: DwChange) -> Step {
+        let session_expired = self.session_expired || self.loses_registered_dw(&dw);
         let tokens = match self.tokens {
             Tokens::Kept(_) => TokenChange::Keep,
             Tokens::Renewed(grant) | Tokens::New(grant) => TokenChange::Set(grant),
             Tokens::Dropped => TokenChange::Drop,
         };
-        Step::Done(Box::new(Ending {
+        Step::Done(Box::new(Decision {
             outcome,
             tokens,
             dw,
@@ -208,12 +213,12 @@ impl Journey {
 
     /// Whether `change` takes a registered shopper's DW session away and leaves a guest, which
     /// must not happen silently.
-    fn signs_out_of_ecom(&self, change: &DwChange) -> bool {
-        let stays = matches!(change, DwChange::Keep | DwChange::Confirm(_) | DwChange::Doubt);
+    fn loses_registered_dw(&self, change: &DwChange) -> bool {
+        let stays = matches!(change, DwChange::Keep | DwChange::Confirm(_) | DwChange::Recheck);
         // What anybody may have set was never the shopper's.
-        matches!(self.goal, Goal::Arrive(_))
+        matches!(self.goal, Goal::EnsureSession(_))
             && !stays
-            && self.facts.dw_by != Speaker::Browser
+            && self.facts.dw_provenance != Provenance::Browser
             && self.dw_owner().is_some_and(is_registered)
             && !self.customer().is_some_and(is_registered)
     }

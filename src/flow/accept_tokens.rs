@@ -3,14 +3,14 @@
 //! No question is asked: the head may have more to do with these tokens (it moves the guest's
 //! basket itself) before a DW session is made for them, by the next page.
 
-use super::journey::{Goal, Journey};
-use super::{BridgeMode, DwChange, Ending, Facts, Intent, Outcome, TokenChange};
+use super::state::{FlowState, Goal};
+use super::{BridgeMode, Decision, DwChange, Facts, Intent, Outcome, TokenChange};
 use crate::model::{CustomerType, Grant};
 
 /// Nothing becomes of the browser's state.
 #[must_use]
-pub fn unchanged() -> Ending {
-    Ending {
+pub fn unchanged() -> Decision {
+    Decision {
         outcome: Outcome::Ready,
         tokens: TokenChange::Keep,
         dw: DwChange::Keep,
@@ -21,22 +21,22 @@ pub fn unchanged() -> Ending {
 
 /// What becomes of the browser's state when `grant` takes the place of its tokens.
 #[must_use]
-pub fn receive(facts: Facts, grant: Box<Grant>) -> Ending {
+pub fn accept_tokens(facts: Facts, grant: Box<Grant>) -> Decision {
     let shopper = &grant.claims.customer;
     let changed = facts.customer() != Some(shopper);
     let hybrid = facts.policy.mode == BridgeMode::HybridAuth;
-    let journey = Journey::new(facts, Goal::Arrive(Intent::Api));
-    let strange = changed || journey.dw_owner().is_some_and(|owner| owner != shopper);
+    let state = FlowState::new(facts, Goal::EnsureSession(Intent::Api));
+    let strange = changed || state.dw_owner().is_some_and(|owner| owner != shopper);
     let dw = match grant.dw.clone().filter(|_| hybrid) {
         Some(cookies) => DwChange::Set { cookies, owner: shopper.clone() },
         None if strange => DwChange::Drop,
         None => DwChange::Keep,
     };
     // Heads become guests when a registered session is over: that is told.
-    let over = shopper.kind == CustomerType::Guest && journey.is_registered();
+    let over = shopper.kind == CustomerType::Guest && state.is_registered();
     let signed_in = changed && shopper.kind == CustomerType::Registered;
-    Ending {
-        outcome: if signed_in { Outcome::SignedIn { basket_lost: false } } else { Outcome::Ready },
+    Decision {
+        outcome: if signed_in { Outcome::LoggedIn { basket_lost: false } } else { Outcome::Ready },
         tokens: TokenChange::Set(grant),
         dw,
         session_expired: over,

@@ -3,17 +3,17 @@
 
 use tandem::cookies::set_cookie::CookieContext;
 use tandem::flow::{
-    Access, BridgeMode, Dw, DwChange, Ending, HeldAccess, Intent, Outcome, ProbeAnswer,
-    RefreshAnswer, Step, TokenChange, decide,
+    Access, BridgeMode, Decision, Dw, DwChange, HeldAccess, Intent, Outcome, ProbeResponse,
+    RefreshResponse, Step, TokenChange, decide,
 };
 
-use crate::answers::Answers;
 use crate::browser::{Browser, names, now};
 use crate::facts::{ARRIVALS, Guest, Registered, SIGN_INS, SIGN_OUTS, Start, starts};
-use crate::walk::{Asked, Path, walk};
+use crate::responses::Responses;
+use crate::walk::{Called, Path, walk};
 
 /// The browser after the ending's cookies have arrived in it.
-fn after(browser: &Browser, ending: &Ending) -> Browser {
+fn after(browser: &Browser, decision: &Decision) -> Browser {
     let names = names();
     let presented = browser.jar.read();
     let held = browser.access.clone().map(|(token, claims)| HeldAccess { token, claims });
@@ -25,11 +25,11 @@ fn after(browser: &Browser, ending: &Ending) -> Browser {
         revoked: &[],
         now: now(),
     };
-    let changes = before.changes(ending, Some(true));
+    let changes = before.changes(decision, Some(true));
     let mut next = browser.clone();
     next.jar.take(changes.headers(&names));
     next.state = changes.state;
-    match &ending.tokens {
+    match &decision.tokens {
         TokenChange::Keep => {}
         TokenChange::Set(grant) => {
             next.access = Some((grant.access.clone(), grant.claims.clone()));
@@ -45,18 +45,19 @@ fn next(
     intent: impl Fn(&Start) -> Intent,
     mut visit: impl FnMut(&Path<'_>, &Browser, &Step),
 ) {
-    let answers = Answers::typical();
+    let responses = Responses::typical();
     for start in starts.filter(|start| !matches!(start.facts.access, Access::Expired(_))) {
         let browser = Browser::of(&start);
         // Many paths from one start have the same ending.
-        let mut endings: Vec<Ending> = Vec::new();
-        walk(&start, &answers, |path| {
-            if endings.contains(path.ending) {
+        let mut decisions: Vec<Decision> = Vec::new();
+        walk(&start, &responses, |path| {
+            if decisions.contains(path.decision) {
                 return;
             }
-            endings.push(path.ending.clone());
-            let browser = after(&browser, path.ending);
-            let retired = start.facts.guest_adoption_retired || path.ending.guest_adoption_refused;
+            decisions.push(path.decision.clone());
+            let browser = after(&browser, path.decision);
+            let retired =
+                start.facts.guest_adoption_retired || path.decision.guest_adoption_refused;
             let step = decide(browser.facts(&start.facts, retired), intent(&start));
             visit(path, &browser, &step);
         });
@@ -71,9 +72,9 @@ fn the_judge_reads_in_a_browsers_cookies_the_facts_they_stand_for() {
         .filter(|start| start.facts.fallbacks.is_empty());
     for start in readable {
         let mut found = Browser::of(&start).facts(&start.facts, start.facts.guest_adoption_retired);
-        if let (Dw::Doubtful { .. }, Dw::Doubtful { .. }) = (&found.dw, &start.facts.dw) {
+        if let (Dw::Unverified { .. }, Dw::Unverified { .. }) = (&found.dw, &start.facts.dw) {
             found.dw = start.facts.dw.clone();
-            found.dw_by = start.facts.dw_by;
+            found.dw_provenance = start.facts.dw_provenance;
         }
         assert_eq!(found, start.facts);
     }
@@ -82,16 +83,16 @@ fn the_judge_reads_in_a_browsers_cookies_the_facts_they_stand_for() {
 /// What was wanted could not be had, and is worth asking for again.
 fn is_unfinished(path: &Path<'_>) -> bool {
     let facts = &path.start.facts;
-    let ending = path.ending;
-    let outage = path.any(|asked| {
+    let decision = path.decision;
+    let outage = path.any(|called| {
         matches!(
-            asked,
-            Asked::Refresh(_, RefreshAnswer::Unavailable(_))
-                | Asked::Probe(_, ProbeAnswer::Unavailable(_))
+            called,
+            Called::Refresh(_, RefreshResponse::Unavailable(_))
+                | Called::Probe(_, ProbeResponse::Unavailable(_))
         )
     });
-    let unpaired = facts.policy.mode == BridgeMode::HybridAuth && ending.dw == DwChange::Drop;
-    outage || unpaired || !matches!(ending.outcome, Outcome::Ready)
+    let unpaired = facts.policy.mode == BridgeMode::HybridAuth && decision.dw == DwChange::Drop;
+    outage || unpaired || !matches!(decision.outcome, Outcome::Ready)
 }
 
 #[test]
@@ -100,10 +101,10 @@ fn no_loop_what_an_arrival_has_made_the_next_one_finds_and_asks_nothing() {
         starts(&ARRIVALS),
         |start| start.intent,
         |path, _, step| {
-            let found = matches!(step, Step::Done(ending)
-                if ending.tokens == TokenChange::Keep && ending.dw == DwChange::Keep);
-            let absent = matches!(step, Step::Done(ending)
-                if ending.tokens == TokenChange::Keep && ending.dw == DwChange::Drop);
+            let found = matches!(step, Step::Done(decision)
+                if decision.tokens == TokenChange::Keep && decision.dw == DwChange::Keep);
+            let absent = matches!(step, Step::Done(decision)
+                if decision.tokens == TokenChange::Keep && decision.dw == DwChange::Drop);
             assert!(found || absent || is_unfinished(path), "{path}\n  then {step:?}");
         },
     );
@@ -115,7 +116,7 @@ fn no_loop_the_head_waits_for_nothing_after_a_login() {
         starts(&SIGN_INS[..1]),
         |_| Intent::Head,
         |path, browser, step| {
-            if matches!(path.ending.outcome, Outcome::SignedIn { .. }) {
+            if matches!(path.decision.outcome, Outcome::LoggedIn { .. }) {
                 assert!(matches!(step, Step::Done(_)), "{path}");
                 assert!(browser.jar.0.contains_key("cc-nx"), "{path}");
                 assert!(!browser.jar.0.contains_key("cc-nx-g"), "{path}");
@@ -150,7 +151,7 @@ fn promise_1_the_judge_never_finds_a_live_dw_session_of_somebody_else_in_what_wa
             let facts = browser.facts(&path.start.facts, false);
             let Dw::Live { owner, .. } = &facts.dw else { return };
             let Access::Fresh(held) = &facts.access else { return };
-            let left = matches!(path.ending.outcome, Outcome::Unavailable(_));
+            let left = matches!(path.decision.outcome, Outcome::Unavailable(_));
             assert!(*owner == held.claims.customer || left, "{path}");
         },
     );
@@ -163,7 +164,7 @@ fn a_registered_session_that_ended_is_remembered_until_it_has_been_told() {
         |start| start.intent,
         |path, browser, _| {
             let noted = browser.state.session_expired_at == Some(now());
-            assert_eq!(noted, path.ending.session_expired, "{path}");
+            assert_eq!(noted, path.decision.session_expired, "{path}");
         },
     );
 }
@@ -177,7 +178,7 @@ fn promise_4_the_token_that_made_a_dw_session_is_remembered_as_spent() {
         classic,
         |start| start.intent,
         |path, browser, _| {
-            let made = matches!(path.ending.dw, DwChange::Set { .. });
+            let made = matches!(path.decision.dw, DwChange::Set { .. });
             let spent = browser.facts(&path.start.facts, false).bridged;
             assert!(spent || !made, "{path}");
         },
