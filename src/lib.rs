@@ -13,7 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod cookies;
-pub mod drive;
+pub mod driver;
 mod expiring_map;
 pub mod facade;
 pub mod flow;

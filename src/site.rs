@@ -13,12 +13,12 @@ use crate::flow::{BridgeMode, BridgeResponse, GuestResponse, RefreshResponse};
 use crate::ids::Tag;
 use crate::metrics::Metrics;
 use crate::revocations::{self, Revocations};
-use crate::upstream::allowance::{self, Allowance};
-use crate::upstream::flight::{self, Flights};
 use crate::upstream::http::{self, Sender};
-use crate::upstream::keys::Keys;
+use crate::upstream::jwks::Keys;
 use crate::upstream::ocapi::Ocapi;
+use crate::upstream::refresh_limit::{self, RefreshLimit};
 use crate::upstream::scapi::Scapi;
+use crate::upstream::single_flight::{self, SingleFlight};
 use crate::upstream::slas::Slas;
 use crate::upstream::verifier::Verifier;
 
@@ -45,13 +45,13 @@ pub struct Site {
     /// Checks access tokens.
     pub verifier: Verifier,
     /// Refreshes under way and their answers, by refresh token.
-    pub refreshes: Flights<Tag, RefreshResponse>,
+    pub refreshes: SingleFlight<Tag, RefreshResponse>,
     /// How often a refresh token has been exchanged.
-    pub exchanges: Arc<Allowance>,
+    pub exchanges: Arc<RefreshLimit>,
     /// Bridges under way and their answers, by access token.
-    pub bridges: Flights<Tag, BridgeResponse>,
+    pub bridges: SingleFlight<Tag, BridgeResponse>,
     /// The one guest whom all crawlers share.
-    pub crawlers: Flights<(), GuestResponse>,
+    pub crawlers: SingleFlight<(), GuestResponse>,
     /// Credentials that login and logout have replaced.
     pub revocations: Revocations,
     /// Who writes cookies about the shopper into browsers.
@@ -121,8 +121,8 @@ impl Site {
         let keys = Keys::new(key_slas, clock.clone());
         let ocapi = config.ocapi.clone();
         let metrics = &shared.metrics;
-        let answers = metrics.remembered("upstream_answers", 3 * flight::LIMIT);
-        let exchanges = metrics.remembered("refresh_exchanges", allowance::LIMIT);
+        let answers = metrics.remembered("upstream_answers", 3 * single_flight::LIMIT);
+        let exchanges = metrics.remembered("refresh_exchanges", refresh_limit::LIMIT);
         let revocations = metrics.remembered("revocations", 2 * revocations::LIMIT);
         Self {
             names: names(&config),
@@ -134,10 +134,10 @@ impl Site {
             }),
             scapi: Scapi::new(shared.sender(), &config.slas, config.id.clone(), config.basket),
             verifier: Verifier::new(keys, config.slas.audience.clone()),
-            refreshes: Flights::new(clock.clone(), RefreshResponse::heap_bytes, &answers),
-            exchanges: Arc::new(Allowance::new(&exchanges)),
-            bridges: Flights::new(clock.clone(), BridgeResponse::heap_bytes, &answers),
-            crawlers: Flights::new(clock.clone(), GuestResponse::heap_bytes, &answers),
+            refreshes: SingleFlight::new(clock.clone(), RefreshResponse::heap_bytes, &answers),
+            exchanges: Arc::new(RefreshLimit::new(&exchanges)),
+            bridges: SingleFlight::new(clock.clone(), BridgeResponse::heap_bytes, &answers),
+            crawlers: SingleFlight::new(clock.clone(), GuestResponse::heap_bytes, &answers),
             revocations: Revocations::new(&revocations),
             layout: layout(&config, shared.behind_gateway),
             patience: shared.limits.timeout,

@@ -20,6 +20,22 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// The label `outcome` in metrics, and the field of that name in the request log.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Ready if self.session_expired => "expired",
+            Outcome::Ready => "ready",
+            Outcome::LoggedIn { .. } => "signed_in",
+            Outcome::LoggedOut { .. } => "signed_out",
+            Outcome::NotBridged { .. } => "not_bridged",
+            Outcome::BadCredentials => "bad_credentials",
+            Outcome::LoginConflict => "login_conflict",
+            Outcome::Unavailable(_) => "unavailable",
+            Outcome::NoDwSession(_) => "no_dw_session",
+        }
+    }
+
     /// Whether a credential (the tag of a token, of `dwsid` or of `usid`) lives on in the browser
     /// although the shopper has changed. `dwsid` is the DW session that the browser presented.
     #[must_use]

@@ -57,7 +57,22 @@ pub enum Intent {
     },
 }
 
-/// Whether the guest who signs in has anything in the basket.
+impl Intent {
+    /// The label `flow` in metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Ecom => "ecom",
+            Self::Renew => "renew",
+            Self::Api => "api",
+            Self::Login(_) => "sign_in",
+            Self::Logout { .. } => "sign_out",
+        }
+    }
+}
+
+/// Whether the guest who logs in has items in the basket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GuestBasket {
     /// Nobody said; ask the API.

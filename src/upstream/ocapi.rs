@@ -6,7 +6,7 @@ use reqwest::RequestBuilder;
 use serde::Deserialize;
 
 use super::CallContext;
-use super::http::{CallError, Operation, Reply, Sender, secret_header};
+use super::http::{BufferedResponse, CallError, Operation, Sender, secret_header};
 use crate::config::OcapiConfig;
 use crate::cookies::dw_cookies;
 use crate::flow::{BridgeResponse, Cause, HeldDw, ProbeResponse, UpstreamFailure};
@@ -107,7 +107,7 @@ struct CustomerDocument {
     login: Option<String>,
 }
 
-fn owner(reply: &Reply) -> ProbeResponse {
+fn owner(reply: &BufferedResponse) -> ProbeResponse {
     match serde_json::from_slice::<CustomerDocument>(&reply.body) {
         Ok(CustomerDocument { auth_type: kind, customer_id: id, login }) => {
             ProbeResponse::Alive { owner: Customer { kind, id }, login }
@@ -142,7 +142,7 @@ struct FaultBody {
 }
 
 impl Fault {
-    fn of(reply: &Reply) -> Self {
+    fn of(reply: &BufferedResponse) -> Self {
         let document = serde_json::from_slice::<FaultDocument>(&reply.body);
         let kind = document.as_ref().map_or("", |document| document.fault.kind.as_str());
         match (kind, reply.status) {

@@ -6,7 +6,7 @@ use reqwest::RequestBuilder;
 use serde::Deserialize;
 
 use super::CallContext;
-use super::http::{Operation, Reply, Sender};
+use super::http::{BufferedResponse, Operation, Sender};
 use crate::config::{BasketAction, SlasConfig};
 use crate::flow::BasketResponse;
 use crate::ids::{AccessToken, CustomerId, SiteId};
@@ -80,7 +80,7 @@ impl Scapi {
         request: RequestBuilder,
         access: &AccessToken,
         context: &CallContext,
-    ) -> Option<Reply> {
+    ) -> Option<BufferedResponse> {
         let request =
             request.bearer_auth(access.expose()).header("correlation-id", &context.correlation_id);
         match self.sender.send(Operation { upstream: "scapi", name }, request).await {
@@ -112,7 +112,7 @@ struct Basket {
     product_items: Vec<serde::de::IgnoredAny>,
 }
 
-fn count(reply: &Reply) -> BasketResponse {
+fn count(reply: &BufferedResponse) -> BasketResponse {
     match serde_json::from_slice::<Baskets>(&reply.body) {
         Ok(Baskets { baskets })
             if baskets.iter().any(|basket| !basket.product_items.is_empty()) =>
@@ -124,7 +124,7 @@ fn count(reply: &Reply) -> BasketResponse {
     }
 }
 
-fn lacks_source(reply: &Reply) -> bool {
+fn lacks_source(reply: &BufferedResponse) -> bool {
     #[derive(Deserialize)]
     struct Problem {
         title: String,

@@ -8,7 +8,7 @@
 use jsonwebtoken::DecodingKey;
 use moka::sync::Cache;
 
-use super::keys::Keys;
+use super::jwks::Keys;
 use crate::access_token::{self, Audience};
 use crate::ids::{AccessToken, Tag};
 use crate::model::Claims;

@@ -29,7 +29,7 @@ use crate::cookies::preview::Preview;
 use crate::cookies::request_cookies::{RequestCookies, RequestHandoff};
 use crate::cookies::sealed_state::SealedState;
 use crate::cookies::set_cookie::CookieChanges;
-use crate::drive::{Luggage, Report, drive, intent_word, outcome_word};
+use crate::driver::{FlowContext, FlowResult, drive};
 use crate::flow::{self, Access, Decision, Dw, Facts, HeldAccess, Intent, TokenChange};
 use crate::ids::{DwSignature, Dwsid, Tag};
 use crate::model::{Claims, Customer};
@@ -253,7 +253,7 @@ impl Arrival {
         if self.overtaken && !leaving && !matches!(step, flow::Step::Done(_)) {
             return Err(Problem::LoginConflict);
         }
-        Ok(self.ask(step, intent_word(intent), credentials).await)
+        Ok(self.ask(step, intent.label(), credentials).await)
     }
 
     /// Asks what there is to ask, and writes down how it went.
@@ -263,22 +263,23 @@ impl Arrival {
         intent: &'static str,
         credentials: Option<Credentials>,
     ) -> Decision {
-        let luggage = Luggage { context: self.context.clone(), credentials };
-        let Report { decision, questions } = drive(Arc::clone(&self.site), step, luggage).await;
+        let flow_context = FlowContext { context: self.context.clone(), credentials };
+        let FlowResult { decision, upstream_calls } =
+            drive(Arc::clone(&self.site), step, flow_context).await;
         if decision.guest_adoption_refused {
             self.site.retire_guest_adoption();
         }
-        self.note(intent, &decision, questions);
+        self.note(intent, &decision, upstream_calls);
         decision
     }
 
     /// For metrics and the log.
-    fn note(&self, intent: &'static str, decision: &Decision, questions: u32) {
-        let outcome = outcome_word(decision);
+    fn note(&self, intent: &'static str, decision: &Decision, upstream_calls: u32) {
+        let outcome = decision.label();
         self.site.metrics.journey(intent, outcome);
         self.notes.with(|noted| {
             noted.outcome = Some(outcome);
-            noted.questions += questions;
+            noted.upstream_calls += upstream_calls;
         });
     }
 }

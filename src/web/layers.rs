@@ -98,7 +98,7 @@ async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> R
         site = noted.site,
         session = noted.session,
         outcome = noted.outcome,
-        questions = noted.questions,
+        upstream_calls = noted.upstream_calls,
         problem = response.extensions().get::<Problem>().map(|problem| problem.code()),
         "request"
     );

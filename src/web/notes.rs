@@ -14,7 +14,7 @@ pub(super) struct Noted {
     /// A keyed hash of the usid.
     pub(super) session: Option<String>,
     pub(super) outcome: Option<&'static str>,
-    pub(super) questions: u32,
+    pub(super) upstream_calls: u32,
 }
 
 impl Notes {

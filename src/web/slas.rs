@@ -37,8 +37,8 @@ use crate::facade::operations::{self, Call, Credential, Operation};
 use crate::problem::Problem;
 use crate::route::{Kind, Route, SlasClient};
 use crate::site::Site;
-use crate::upstream::http::Reply;
-use crate::upstream::slas::{Proof, Relay};
+use crate::upstream::http::BufferedResponse;
+use crate::upstream::slas::{CallCredentials, PassthroughCall};
 
 /// Longest body of a call, in octets: a passkey's is by far the longest.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -141,7 +141,7 @@ impl Facade {
         if operation.credential() == Credential::AccessToken && !self.server {
             return self.with_own_token(&message).await;
         }
-        let reply = self.relay(&message, self.proof()?).await?;
+        let reply = self.relay(&message, self.credentials()?).await?;
         if self.server {
             return Ok(answer::whole(operation, &reply));
         }
@@ -159,7 +159,7 @@ impl Facade {
         };
         let response = match token_after(&self.arrival, &travelled) {
             None => no_access_token(),
-            Some(token) => match self.relay(message, Proof::Token(token)).await {
+            Some(token) => match self.relay(message, CallCredentials::Token(token)).await {
                 Ok(reply) => answer::without_tokens(self.call.operation, &reply),
                 // The token may have been renewed all the same, and the old one is spent.
                 Err(problem) => problem.into_response(),
@@ -168,37 +168,44 @@ impl Facade {
         Ok(dressed(&self.arrival, &travelled, response))
     }
 
-    async fn relay(&self, message: &Message, proof: Proof) -> Result<Reply, Problem> {
-        let relay = Relay {
+    async fn relay(
+        &self,
+        message: &Message,
+        credentials: CallCredentials,
+    ) -> Result<BufferedResponse, Problem> {
+        let relay = PassthroughCall {
             name: self.call.operation.as_str(),
             method: self.call.method.clone(),
             path: &self.call.path,
             query: message.query(),
             body: message.body(),
-            proof,
+            credentials,
             private: self.private,
         };
-        let reply = self.arrival.site.slas.relay(&relay, self.arrival.context()).await;
+        let reply = self.arrival.site.slas.pass_through(&relay, self.arrival.context()).await;
         reply.map_err(|error| Problem::Upstream(error.failure()))
     }
 
     /// Whose credentials the call carries, where they are not in a cookie.
-    fn proof(&self) -> Result<Proof, Problem> {
+    fn credentials(&self) -> Result<CallCredentials, Problem> {
         let given = |scheme: &str, why: &'static str| {
             caller::authorization(&self.parts.headers, scheme).ok_or(Problem::BadRequest(why))
         };
         Ok(match self.call.operation.credential() {
-            Credential::Client => Proof::Client,
-            Credential::Nobody => Proof::Nobody,
-            Credential::Shopper => {
-                Proof::Shopper(given("Basic", "Login and password belong into one header.")?)
-            }
-            Credential::Agent => {
-                Proof::Agent(given("Bearer", "The agent's code belongs into one header.")?)
-            }
-            Credential::AccessToken => {
-                Proof::Caller(given("Bearer", "The access token belongs into one header.")?)
-            }
+            Credential::Client => CallCredentials::Client,
+            Credential::Nobody => CallCredentials::None,
+            Credential::Shopper => CallCredentials::Shopper(given(
+                "Basic",
+                "Login and password belong into one header.",
+            )?),
+            Credential::Agent => CallCredentials::Agent(given(
+                "Bearer",
+                "The agent's code belongs into one header.",
+            )?),
+            Credential::AccessToken => CallCredentials::Caller(given(
+                "Bearer",
+                "The access token belongs into one header.",
+            )?),
         })
     }
 }

@@ -53,7 +53,7 @@ const DOORS: [(&str, &[&str]); 26] = [
             "upstream",
         ],
     ),
-    ("drive", &["flow", "ids", "model", "site", "upstream"]),
+    ("driver", &["flow", "ids", "model", "site", "upstream"]),
     ("app", &["clock", "config", "metrics", "proxy", "site"]),
     ("admin", &["metrics"]),
     (
@@ -64,7 +64,7 @@ const DOORS: [(&str, &[&str]); 26] = [
             "clock",
             "config",
             "cookies",
-            "drive",
+            "driver",
             "facade",
             "flow",
             "ids",
@@ -145,20 +145,20 @@ fn nothing_is_left_unfinished() {
 #[test]
 fn a_planted_forbidden_use_is_found() {
     for (path, line) in [
-        ("flow/arrive.rs", "use crate::web::Notes;"),
-        ("flow/arrive.rs", "use crate::{ids::Usid, web};"),
+        ("flow/ensure_session.rs", "use crate::web::Notes;"),
+        ("flow/ensure_session.rs", "use crate::{ids::Usid, web};"),
         (
-            "flow/arrive.rs",
+            "flow/ensure_session.rs",
             "use crate::{\n    ids::{Usid, SiteId},\n    upstream::{http, slas::Slas},\n};",
         ),
-        ("flow/arrive.rs", "    let now = crate::clock::Clock::system();"),
-        ("flow/arrive.rs", "use super::super::config::Config;"),
+        ("flow/ensure_session.rs", "    let now = crate::clock::Clock::system();"),
+        ("flow/ensure_session.rs", "use super::super::config::Config;"),
         ("flow.rs", "use super::config::Config;"),
         ("access_token.rs", "use crate::clock::Timestamp;"),
-        ("upstream/slas/calls.rs", "use crate::web::Notes;"),
-        ("upstream/http.rs", "use crate::drive::drive;"),
+        ("upstream/slas/operations.rs", "use crate::web::Notes;"),
+        ("upstream/http.rs", "use crate::driver::drive;"),
         ("upstream/http.rs", "use super::super::web;"),
-        ("drive.rs", "use crate::web::Notes;"),
+        ("driver.rs", "use crate::web::Notes;"),
         ("app.rs", "fn f(notes: &crate::web::Notes) {}"),
         ("sandbox/slas.rs", "use crate::upstream::slas::Slas;"),
         ("sandbox/slas.rs", "use crate::config::Config;"),
@@ -174,9 +174,9 @@ fn a_planted_forbidden_use_is_found() {
         "let t = std::time::Instant::now();",
         "use axum::Router;",
     ] {
-        assert_eq!(impurities(&planted("flow/arrive.rs", line)).len(), 1, "{line}");
+        assert_eq!(impurities(&planted("flow/ensure_session.rs", line)).len(), 1, "{line}");
         assert_eq!(impurities(&planted("cookies.rs", line)).len(), 1, "{line}");
-        assert_eq!(impurities(&planted("drive.rs", line)).len(), 0, "{line}");
+        assert_eq!(impurities(&planted("driver.rs", line)).len(), 0, "{line}");
     }
     for line in ["    todo!()", "dbg!(x);", "unimplemented!(\"later\")"] {
         assert_eq!(unfinished(&planted("web.rs", line)).len(), 1, "{line}");
@@ -186,9 +186,9 @@ fn a_planted_forbidden_use_is_found() {
 #[test]
 fn a_permitted_use_is_not_found() {
     for (path, line) in [
-        ("flow/arrive.rs", "use super::journey::FlowState;"),
-        ("flow/arrive.rs", "use crate::{ids::{Usid, SiteId}, model::Grant};"),
-        ("upstream/slas/calls.rs", "use super::super::http::Sender;"),
+        ("flow/ensure_session.rs", "use super::journey::FlowState;"),
+        ("flow/ensure_session.rs", "use crate::{ids::{Usid, SiteId}, model::Grant};"),
+        ("upstream/slas/operations.rs", "use super::super::http::Sender;"),
         ("serve.rs", "use crate::web;"),
         ("sandbox/run.rs", "use crate::config::{Config, Layers};"),
         ("sandbox/slas/keys.rs", "use crate::sandbox::jws;"),

@@ -16,7 +16,7 @@ use crate::flow::{Cause, UpstreamFailure};
 use crate::ids::{AccessToken, IdToken, RefreshToken, Usid, Word};
 use crate::model::{Extras, Grant, RefreshGrant};
 use crate::timestamp::Timestamp;
-use crate::upstream::http::Reply;
+use crate::upstream::http::BufferedResponse;
 
 /// A token of more life than a year is nonsense, in seconds.
 const LONGEST_REFRESH: f64 = 366.0 * 86_400.0;
@@ -37,7 +37,7 @@ struct TokenResponse {
 
 /// The tokens of a 200 answer, or what is wrong with it.
 pub(super) fn grant(
-    reply: &Reply,
+    reply: &BufferedResponse,
     audience: &Audience,
     now: Timestamp,
 ) -> Result<Grant, &'static str> {
@@ -77,7 +77,7 @@ pub(super) struct Code {
 }
 
 /// Reads the `Location` of a redirect.
-pub(super) fn code(reply: &Reply) -> SlasResult<Code> {
+pub(super) fn code(reply: &BufferedResponse) -> SlasResult<Code> {
     let query = location_query(reply).ok_or(SlasError::Malformed("a redirect to nowhere"))?;
     let value = |name: &str| {
         let found = query.iter().find(|(key, value)| key == name && !value.is_empty());
@@ -92,7 +92,7 @@ pub(super) fn code(reply: &Reply) -> SlasResult<Code> {
 }
 
 /// The redirect URI may be relative or of a scheme of an app: only the query matters.
-fn location_query(reply: &Reply) -> Option<Vec<(String, String)>> {
+fn location_query(reply: &BufferedResponse) -> Option<Vec<(String, String)>> {
     let location = reply.headers.get(LOCATION)?.to_str().ok()?;
     let base = Url::parse("https://redirect.invalid/").ok()?;
     Some(base.join(location).ok()?.query_pairs().into_owned().collect())
@@ -121,7 +121,7 @@ struct ErrorBody {
 }
 
 impl Refusal {
-    pub(super) fn of(reply: &Reply) -> Self {
+    pub(super) fn of(reply: &BufferedResponse) -> Self {
         let body: ErrorBody = serde_json::from_slice(&reply.body).unwrap_or_default();
         let text = format!("{} {}", body.error_description, body.message);
         Self::new(reply.status, &body.error, &text)
@@ -221,7 +221,7 @@ pub struct Jwk {
 }
 
 /// The EC P-256 keys of a key set; others cannot sign what we accept.
-pub(super) fn keys(reply: &Reply) -> SlasResult<Vec<Jwk>> {
+pub(super) fn keys(reply: &BufferedResponse) -> SlasResult<Vec<Jwk>> {
     #[derive(Deserialize)]
     struct KeySet {
         keys: Vec<serde_json::Value>,

@@ -49,7 +49,7 @@ impl Arrival {
             TokenChange::Set(grant) => {
                 let (access, claims) = (grant.access.clone(), grant.claims.clone());
                 // Another request may have had a session made for the same tokens.
-                facts.bridged = self.site.bridges.remembered(&access.tag(), |_| ()).is_some();
+                facts.bridged = self.site.bridges.peek(&access.tag(), |_| ()).is_some();
                 let kind = claims.customer.kind;
                 facts.access = facts::classify_access(access, claims, self.site.clock.now());
                 facts.known = Some(grant.claims.customer.clone());

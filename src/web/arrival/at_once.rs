@@ -6,7 +6,6 @@ use http::HeaderValue;
 
 use super::{Arrival, Travelled};
 use crate::cookies::facts;
-use crate::drive::intent_word;
 use crate::flow::{self, Access, Intent};
 
 /// Longest `Set-Cookie` that every gateway relays, in octets.
@@ -25,7 +24,7 @@ impl Arrival {
         let flow::Step::Done(decision) = flow::decide(self.facts(None), intent) else {
             return None;
         };
-        self.note(intent_word(intent), &decision, 0);
+        self.note(intent.label(), &decision, 0);
         self.finish(*decision, None).ok()
     }
 

@@ -209,7 +209,7 @@ fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
         RefreshResponse::Granted(grant) => grant.tags(),
         RefreshResponse::Refused | RefreshResponse::Unavailable(_) => Vec::new(),
     };
-    site.refreshes.remembered(&tag, granted).unwrap_or_default()
+    site.refreshes.peek(&tag, granted).unwrap_or_default()
 }
 
 /// Whether a credential is not one of a session that has been logged out. That goes for the DW

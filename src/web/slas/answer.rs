@@ -11,7 +11,7 @@ use crate::facade::operations::Operation;
 use crate::flow::HeldAccess;
 use crate::ids::{IdToken, Word};
 use crate::model::Grant;
-use crate::upstream::http::Reply;
+use crate::upstream::http::BufferedResponse;
 
 /// Headers of SLAS that mean something to a head.
 const TOLD: [HeaderName; 8] = [
@@ -26,7 +26,7 @@ const TOLD: [HeaderName; 8] = [
 ];
 
 /// Everything SLAS says but for its cookies, for a server that keeps the tokens itself.
-pub(super) fn whole(operation: Operation, reply: &Reply) -> Response {
+pub(super) fn whole(operation: Operation, reply: &BufferedResponse) -> Response {
     if tells_of_account(operation, reply) {
         return StatusCode::OK.into_response();
     }
@@ -39,7 +39,7 @@ pub(super) fn whole(operation: Operation, reply: &Reply) -> Response {
 }
 
 /// An answer by which no tokens come: redirects as they are, errors without what may be a secret.
-pub(super) fn without_tokens(operation: Operation, reply: &Reply) -> Response {
+pub(super) fn without_tokens(operation: Operation, reply: &BufferedResponse) -> Response {
     if tells_of_account(operation, reply) {
         return StatusCode::OK.into_response();
     }
@@ -58,7 +58,7 @@ pub(super) fn without_tokens(operation: Operation, reply: &Reply) -> Response {
 
 /// Whether an answer says that nobody has such an account, which is nobody's business: a server
 /// that renders pages would only pass it on.
-fn tells_of_account(operation: Operation, reply: &Reply) -> bool {
+fn tells_of_account(operation: Operation, reply: &BufferedResponse) -> bool {
     operation == Operation::PasswordlessLogin && reply.status == StatusCode::NOT_FOUND
 }
 

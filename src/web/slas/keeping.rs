@@ -5,19 +5,18 @@ use serde_json::Value;
 
 use super::said::Message;
 use super::{Facade, answer};
-use crate::drive::outcome_word;
 use crate::facade::body;
 use crate::flow::{self, Cause, Facts, Intent, Outcome, UpstreamFailure};
 use crate::model::{CustomerType, Grant};
 use crate::problem::Problem;
 use crate::revocations::Reason;
-use crate::upstream::http::Reply;
+use crate::upstream::http::BufferedResponse;
 use crate::web::arrival::Travelled;
 use crate::web::tokens::dressed;
 
 impl Facade {
     /// Tokens become cookies, and leave the body where scripts must not see them.
-    pub(super) async fn keep(&self, reply: &Reply) -> Result<Response, Problem> {
+    pub(super) async fn keep(&self, reply: &BufferedResponse) -> Result<Response, Problem> {
         const NONSENSE: UpstreamFailure =
             UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
         let mut said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
@@ -29,12 +28,12 @@ impl Facade {
             }
             None => return Err(Problem::Upstream(NONSENSE)),
         };
-        let reply = Reply {
+        let reply = BufferedResponse {
             status: reply.status,
             headers: reply.headers.clone(),
             body: tokens.to_string().into(),
         };
-        let grant = self.arrival.site.slas.received(&reply).map_err(Problem::Upstream)?;
+        let grant = self.arrival.site.slas.parse_grant(&reply).map_err(Problem::Upstream)?;
         if is_demotion(&self.arrival.facts(None), &grant) {
             // Heads become guests whenever a refresh fails, even by an outage: a shopper whose
             // session still lives stays signed in.
@@ -54,7 +53,7 @@ impl Facade {
     /// What the browser holds from now on.
     pub(super) fn receive(&self, grant: Grant) -> Result<Travelled, Problem> {
         let decision = flow::accept_tokens(self.arrival.facts(None), Box::new(grant));
-        self.arrival.site.metrics.journey("receive", outcome_word(&decision));
+        self.arrival.site.metrics.journey("receive", decision.label());
         let signed_in = matches!(decision.outcome, Outcome::LoggedIn { .. });
         let travelled = self.arrival.finish(decision, None)?;
         if signed_in {

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse as _, Response};
 
 use super::{Facade, answer};
-use crate::drive;
+use crate::driver;
 use crate::flow::{Access, Intent, Outcome, RefreshResponse, TokenChange};
 use crate::ids::RefreshToken;
 use crate::problem::Problem;
@@ -41,7 +41,7 @@ impl Facade {
 
     async fn renew_given(&self, token: &RefreshToken) -> Result<Response, Problem> {
         let context = self.arrival.context();
-        let grant = match drive::renew(&self.arrival.site, token, None, None, context).await {
+        let grant = match driver::renew(&self.arrival.site, token, None, None, context).await {
             RefreshResponse::Granted(grant) => grant,
             RefreshResponse::Refused => return Ok(answer::invalid_refresh_token()),
             RefreshResponse::Unavailable(failure) => return Err(Problem::Upstream(failure)),

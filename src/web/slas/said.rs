@@ -9,7 +9,7 @@ use crate::facade::parameters::{self, Fixed, Own, Said, judge, judge_json};
 use crate::flow::Access;
 use crate::model::CustomerType;
 use crate::problem::Problem;
-use crate::upstream::slas::RelayBody;
+use crate::upstream::slas::PassthroughBody;
 
 /// What goes to SLAS.
 pub(super) enum Message {
@@ -27,11 +27,11 @@ impl Message {
         }
     }
 
-    pub(super) fn body(&self) -> RelayBody<'_> {
+    pub(super) fn body(&self) -> PassthroughBody<'_> {
         match self {
-            Self::Pairs(Form::Query, _) => RelayBody::None,
-            Self::Pairs(_, said) => RelayBody::Form(&said.form),
-            Self::Json(fields) => RelayBody::Json(fields),
+            Self::Pairs(Form::Query, _) => PassthroughBody::None,
+            Self::Pairs(_, said) => PassthroughBody::Form(&said.form),
+            Self::Json(fields) => PassthroughBody::Json(fields),
         }
     }
 

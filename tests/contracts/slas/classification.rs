@@ -95,7 +95,7 @@ impl Call {
                 GuestResponse::Unavailable(trouble) => troubled(trouble),
             },
             Login | LoginExchange => {
-                match slas.sign_in(&credentials(), Some(&usid()), &context).await {
+                match slas.login(&credentials(), Some(&usid()), &context).await {
                     LoginResponse::Granted(grant) => granted(&grant),
                     LoginResponse::BadCredentials => "bad password".to_owned(),
                     LoginResponse::Conflict => "conflict".to_owned(),
@@ -110,7 +110,7 @@ impl Call {
             },
             Logout => {
                 let access = AccessToken::parse("at.at.at").unwrap();
-                match slas.sign_out(&access, &refresh_token(), false, &context).await {
+                match slas.logout(&access, &refresh_token(), false, &context).await {
                     LogoutResponse::Revoked => "revoked".to_owned(),
                     LogoutResponse::Failed => "failed".to_owned(),
                 }

@@ -48,7 +48,7 @@ async fn attack_77_a_redirect_is_an_answer_and_never_followed() {
             assert!(matches!(refreshed, RefreshResponse::Unavailable(_)), "{refreshed:?}");
             let guest = slas.guest(None, &context()).await;
             assert!(matches!(guest, GuestResponse::Unavailable(_)), "{guest:?}");
-            let signed_in = slas.sign_in(&credentials(), None, &context()).await;
+            let signed_in = slas.login(&credentials(), None, &context()).await;
             assert!(matches!(signed_in, LoginResponse::Unavailable(_)), "{signed_in:?}");
             assert!(slas.keys().await.is_none());
         }
@@ -74,7 +74,7 @@ async fn fault_9_a_conflict_that_lasts_is_not_a_storm() {
     let slas = &world.site.slas;
     let (context, credentials) = (context(), credentials());
     let (guest, signed_in) =
-        tokio::join!(slas.guest(None, &context), slas.sign_in(&credentials, None, &context));
+        tokio::join!(slas.guest(None, &context), slas.login(&credentials, None, &context));
     assert_eq!(guest, GuestResponse::Unavailable(throttled(2)));
     assert_eq!(signed_in, LoginResponse::Conflict);
     assert_eq!(world.sent().await.len(), 4);
@@ -256,7 +256,7 @@ async fn refusals_do_not_rest_the_tenant() {
     let world = World::private().await;
     world.answers("POST", &oauth("login"), status(401)).await;
     for _ in 0..20 {
-        let answer = world.site.slas.sign_in(&credentials(), None, &context()).await;
+        let answer = world.site.slas.login(&credentials(), None, &context()).await;
         assert_eq!(answer, LoginResponse::BadCredentials);
     }
     assert_eq!(world.sent().await.len(), 20);

@@ -152,7 +152,7 @@ fn refresh_form() -> std::collections::BTreeMap<String, String> {
 async fn a_login_carries_the_shoppers_credentials_and_shows_the_client_beside_them() {
     let world = World::private().await;
     serving_tokens(&world, &Shopper::registered()).await;
-    let answer = world.site.slas.sign_in(&credentials(), Some(&usid()), &context()).await;
+    let answer = world.site.slas.login(&credentials(), Some(&usid()), &context()).await;
     assert!(matches!(answer, LoginResponse::Granted(_)), "{answer:?}");
     let [login, token]: [Sent; 2] = world.sent().await.try_into().ok().unwrap();
     assert_eq!(login.line(), format!("POST {}", oauth("login")));
@@ -192,7 +192,7 @@ async fn a_client_that_is_public_or_not_strict_does_not_show_itself_at_login() {
     let lax = Settings { site: "slas.strict_client_auth = false", ..Settings::default() };
     for world in [World::public().await, World::new(lax).await] {
         serving_tokens(&world, &Shopper::registered()).await;
-        world.site.slas.sign_in(&credentials(), None, &context()).await;
+        world.site.slas.login(&credentials(), None, &context()).await;
         let login = &world.sent().await[0];
         assert_eq!(login.headers(), ["authorization", "correlation-id"]);
         assert!(!login.form().contains_key("usid"));
@@ -208,7 +208,7 @@ async fn logout_is_a_get_with_the_refresh_token_in_the_query() {
         world.answers("GET", &oauth("logout"), support::json(200, &nothing)).await;
         let access = AccessToken::parse("at.at.at").unwrap();
         let slas = &world.site.slas;
-        let answer = slas.sign_out(&access, &refresh_token(), all_devices, &context()).await;
+        let answer = slas.logout(&access, &refresh_token(), all_devices, &context()).await;
         assert_eq!(answer, LogoutResponse::Revoked);
         let sent = World::only(world.sent().await);
         assert_eq!(sent.line(), format!("GET {}", oauth("logout")));

@@ -9,11 +9,11 @@ use super::{CallContext, Operation, Slas, secret_header, wire};
 use crate::flow::UpstreamFailure;
 use crate::ids::AccessToken;
 use crate::model::Grant;
-use crate::upstream::http::{CallError, Reply};
+use crate::upstream::http::{BufferedResponse, CallError};
 
 /// One call to make. It does not print: its parameters are codes, tokens and passwords.
 #[derive(Clone)]
-pub struct Relay<'a> {
+pub struct PassthroughCall<'a> {
     /// A word for metrics and logs.
     pub name: &'static str,
     /// Its method.
@@ -23,24 +23,25 @@ pub struct Relay<'a> {
     /// Its query.
     pub query: &'a [(String, String)],
     /// Its body.
-    pub body: RelayBody<'a>,
+    pub body: PassthroughBody<'a>,
     /// Whose credentials it carries.
-    pub proof: Proof,
+    pub credentials: CallCredentials,
     /// Whether the client's secret may be added.
     pub private: bool,
 }
 
-impl Relay<'_> {
+impl PassthroughCall<'_> {
     fn has_challenge(&self) -> bool {
         let is_challenge = |(name, _): &(String, String)| name == "code_challenge";
-        let in_body = matches!(self.body, RelayBody::Form(pairs) if pairs.iter().any(is_challenge));
+        let in_body =
+            matches!(self.body, PassthroughBody::Form(pairs) if pairs.iter().any(is_challenge));
         in_body || self.query.iter().any(is_challenge)
     }
 }
 
 /// The body of a call.
 #[derive(Clone, Copy)]
-pub enum RelayBody<'a> {
+pub enum PassthroughBody<'a> {
     /// There is none.
     None,
     /// `application/x-www-form-urlencoded`.
@@ -51,13 +52,13 @@ pub enum RelayBody<'a> {
 
 /// Whose credentials a call carries. Its values are marked sensitive.
 #[derive(Clone, Debug)]
-pub enum Proof {
+pub enum CallCredentials {
     /// The client's, as `Authorization: Basic`.
     Client,
     /// A shopper's, as they came.
     Shopper(HeaderValue),
     /// Nobody's.
-    Nobody,
+    None,
     /// An agent's, as they came, and the client's beside them.
     Agent(HeaderValue),
     /// A shopper's access token.
@@ -70,58 +71,62 @@ impl Slas {
     /// Makes the call; repeated once where SLAS is busy with the same login or usid, but not with
     /// the caller's PKCE challenge: SLAS takes none a second time, and only the caller can make
     /// another.
-    pub async fn relay(
+    pub async fn pass_through(
         &self,
-        relay: &Relay<'_>,
+        call: &PassthroughCall<'_>,
         context: &CallContext,
-    ) -> Result<Reply, CallError> {
-        let url = format!("{}/{}", self.base, relay.path);
-        let request = self.sender.http.request(relay.method.clone(), url);
+    ) -> Result<BufferedResponse, CallError> {
+        let url = format!("{}/{}", self.base, call.path);
+        let request = self.sender.http.request(call.method.clone(), url);
         let request = request.header("correlation-id", &context.correlation_id);
-        let request = if relay.query.is_empty() { request } else { request.query(relay.query) };
-        let request = match relay.body {
-            RelayBody::None => request,
-            RelayBody::Form(pairs) => request.form(pairs),
-            RelayBody::Json(fields) => request.json(fields),
+        let request = if call.query.is_empty() { request } else { request.query(call.query) };
+        let request = match call.body {
+            PassthroughBody::None => request,
+            PassthroughBody::Form(pairs) => request.form(pairs),
+            PassthroughBody::Json(fields) => request.json(fields),
         };
-        let operation = Operation { upstream: "slas", name: relay.name };
-        let request = self.proven(request, relay);
-        if relay.has_challenge() {
+        let operation = Operation { upstream: "slas", name: call.name };
+        let request = self.with_credentials(request, call);
+        if call.has_challenge() {
             return self.sender.send(operation, request).await;
         }
         self.unless_conflict(operation, request).await
     }
 
-    fn proven(&self, request: RequestBuilder, relay: &Relay<'_>) -> RequestBuilder {
-        let strict = |request| if relay.private { self.as_strict_client(request) } else { request };
-        match &relay.proof {
-            Proof::Client if relay.private => self.as_client(request),
-            Proof::Client => request,
-            Proof::Nobody => strict(request),
-            Proof::Shopper(credentials) => {
+    fn with_credentials(
+        &self,
+        request: RequestBuilder,
+        call: &PassthroughCall<'_>,
+    ) -> RequestBuilder {
+        let strict = |request| if call.private { self.as_strict_client(request) } else { request };
+        match &call.credentials {
+            CallCredentials::Client if call.private => self.as_client(request),
+            CallCredentials::Client => request,
+            CallCredentials::None => strict(request),
+            CallCredentials::Shopper(credentials) => {
                 strict(request).header(AUTHORIZATION, credentials.clone())
             }
-            Proof::Agent(code) => {
+            CallCredentials::Agent(code) => {
                 let request = request.header(AUTHORIZATION, code.clone());
                 // Without `Basic`, as the `OpenAPI` description has it.
-                match self.client_pair().filter(|_| relay.private) {
+                match self.client_pair().filter(|_| call.private) {
                     Some(pair) => request.header("_sfdc_client_auth", secret_header(&pair)),
                     None => request,
                 }
             }
-            Proof::Token(token) => {
+            CallCredentials::Token(token) => {
                 let bearer = format!("Bearer {}", token.expose());
                 request.header(AUTHORIZATION, secret_header(&bearer))
             }
-            Proof::Caller(header) => request.header(AUTHORIZATION, header.clone()),
+            CallCredentials::Caller(header) => request.header(AUTHORIZATION, header.clone()),
         }
     }
 
     /// The tokens of such an answer, if they are for us.
-    pub fn received(&self, reply: &Reply) -> Result<Grant, UpstreamFailure> {
+    pub fn parse_grant(&self, reply: &BufferedResponse) -> Result<Grant, UpstreamFailure> {
         let grant = wire::grant(reply, &self.config.audience, self.clock.now());
         grant.map_err(super::SlasError::Malformed).map_err(|error| {
-            error.warn("relay");
+            error.warn("call");
             error.failure()
         })
     }

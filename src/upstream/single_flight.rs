@@ -1,7 +1,7 @@
-//! One call at a time per key, whoever asks, and its answer for those who come a moment late.
+//! One call at a time per key, whoever asks, and its value for those who come a moment late.
 //!
 //! The work runs in a task of its own: a browser that goes away takes nothing with it, and an
-//! answer that comes too late for its asker is still there for the next one. In this process
+//! value that comes too late for its asker is still there for the next one. In this process
 //! only; replicas that share no store can each make one call.
 
 use std::future::Future;
@@ -21,149 +21,149 @@ pub const LIMIT: usize = 32 * 1024 * 1024;
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// Calls under way, and answers that still count.
-pub struct Flights<Key, Answer> {
-    slots: Slots<Key, Answer>,
+pub struct SingleFlight<Key, Value> {
+    slots: Slots<Key, Value>,
     clock: Clock,
-    weigh: fn(&Answer) -> usize,
+    weigh: fn(&Value) -> usize,
 }
 
-type Slots<Key, Answer> = Arc<Mutex<ExpiringMap<Key, Slot<Answer>>>>;
+type Slots<Key, Value> = Arc<Mutex<ExpiringMap<Key, Slot<Value>>>>;
 
-enum Slot<Answer> {
-    Flying(watch::Receiver<Option<Answer>>),
-    Landed(Answer),
+enum Slot<Value> {
+    Running(watch::Receiver<Option<Value>>),
+    Done(Value),
 }
 
-/// Where an answer came from.
+/// Where an value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// We made the call.
-    Asked,
+    Leader,
     /// Somebody else's call was under way.
-    Joined,
+    Shared,
     /// Somebody else's call had just been answered.
-    Remembered,
+    Cached,
 }
 
-impl<Key, Answer> Flights<Key, Answer>
+impl<Key, Value> SingleFlight<Key, Value>
 where
     Key: Clone + Eq + Hash + Ord + Send + Sync + 'static,
-    Answer: Clone + Send + Sync + 'static,
+    Value: Clone + Send + Sync + 'static,
 {
-    /// No calls, no answers. `weigh` says how many bytes an answer holds on the heap, and `gauge`
+    /// No calls, no answers. `weigh` says how many bytes an value holds on the heap, and `gauge`
     /// shows the bytes in use.
     #[must_use]
-    pub fn new(clock: Clock, weigh: fn(&Answer) -> usize, gauge: &Gauge) -> Self {
+    pub fn new(clock: Clock, weigh: fn(&Value) -> usize, gauge: &Gauge) -> Self {
         let slots = Arc::new(Mutex::new(ExpiringMap::new(LIMIT, gauge.clone())));
         Self { slots, clock, weigh }
     }
 
-    /// Joins the call for `key`, or makes it. `serves` says whether an earlier answer is one for
-    /// this asker, `keep` how long an answer counts.
+    /// Joins the call for `key`, or makes it. `is_usable` says whether an earlier value is one for
+    /// this asker, `keep` how long an value counts.
     ///
-    /// `None` when the call's task died without an answer; the next asker makes a new one.
+    /// `None` when the call's task died without an value; the next asker makes a new one.
     pub async fn join<Work>(
         &self,
         key: Key,
-        serves: impl FnOnce(&Answer) -> bool + Send,
+        is_usable: impl FnOnce(&Value) -> bool + Send,
         work: impl FnOnce() -> Work + Send,
-        keep: impl FnOnce(&Answer) -> Duration + Send + 'static,
-    ) -> (Source, Option<Answer>)
+        keep: impl FnOnce(&Value) -> Duration + Send + 'static,
+    ) -> (Source, Option<Value>)
     where
-        Work: Future<Output = Answer> + Send + 'static,
+        Work: Future<Output = Value> + Send + 'static,
     {
-        let (source, mut receiver) = match self.board(&key, serves) {
-            Boarding::Remembered(answer) => return (Source::Remembered, Some(answer)),
-            Boarding::Joined(receiver) => (Source::Joined, receiver),
-            Boarding::Leads(sender, receiver) => {
-                self.take_off(key, sender, work(), keep);
-                (Source::Asked, receiver)
+        let (source, mut receiver) = match self.admit(&key, is_usable) {
+            Admission::Cached(value) => return (Source::Cached, Some(value)),
+            Admission::Shared(receiver) => (Source::Shared, receiver),
+            Admission::Leader(sender, receiver) => {
+                self.start(key, sender, work(), keep);
+                (Source::Leader, receiver)
             }
         };
-        let answer = receiver.wait_for(Option::is_some).await;
-        (source, answer.ok().and_then(|answer| answer.clone()))
+        let value = receiver.wait_for(Option::is_some).await;
+        (source, value.ok().and_then(|value| value.clone()))
     }
 
-    /// What `look` sees in the answer for `key`, if there is one by now. Every request looks, so
-    /// the answer is not copied for it.
-    pub fn remembered<T>(&self, key: &Key, look: impl FnOnce(&Answer) -> T) -> Option<T> {
+    /// What `look` sees in the value for `key`, if there is one by now. Every request looks, so
+    /// the value is not copied for it.
+    pub fn peek<T>(&self, key: &Key, look: impl FnOnce(&Value) -> T) -> Option<T> {
         let now = self.clock.monotonic();
         match lock(&self.slots).get(key, now) {
-            Some(Slot::Landed(answer)) => Some(look(answer)),
+            Some(Slot::Done(value)) => Some(look(value)),
             _ => None,
         }
     }
 
-    /// The answer of a call for `key` that is under way or has just landed.
-    pub async fn current(&self, key: &Key) -> Option<Answer> {
+    /// The value of a call for `key` that is under way or has just landed.
+    pub async fn current(&self, key: &Key) -> Option<Value> {
         let now = self.clock.monotonic();
-        let flying = match lock(&self.slots).get(key, now) {
-            Some(Slot::Flying(receiver)) => Some(receiver.clone()),
+        let running = match lock(&self.slots).get(key, now) {
+            Some(Slot::Running(receiver)) => Some(receiver.clone()),
             _ => None,
         };
-        match flying {
+        match running {
             Some(mut receiver) => {
-                let answer = receiver.wait_for(Option::is_some).await;
-                answer.ok().and_then(|answer| answer.clone())
+                let value = receiver.wait_for(Option::is_some).await;
+                value.ok().and_then(|value| value.clone())
             }
-            None => self.remembered(key, Answer::clone),
+            None => self.peek(key, Value::clone),
         }
     }
 
-    fn board(&self, key: &Key, serves: impl FnOnce(&Answer) -> bool) -> Boarding<Answer> {
+    fn admit(&self, key: &Key, is_usable: impl FnOnce(&Value) -> bool) -> Admission<Value> {
         let now = self.clock.monotonic();
         let mut slots = lock(&self.slots);
         match slots.get(key, now) {
-            Some(Slot::Landed(answer)) if serves(answer) => {
-                return Boarding::Remembered(answer.clone());
+            Some(Slot::Done(value)) if is_usable(value) => {
+                return Admission::Cached(value.clone());
             }
-            Some(Slot::Flying(receiver)) => return Boarding::Joined(receiver.clone()),
+            Some(Slot::Running(receiver)) => return Admission::Shared(receiver.clone()),
             _ => {}
         }
         let (sender, receiver) = watch::channel(None);
-        slots.insert(key.clone(), Slot::Flying(receiver.clone()), 0, now + LONGEST, now);
-        Boarding::Leads(sender, receiver)
+        slots.insert(key.clone(), Slot::Running(receiver.clone()), 0, now + LONGEST, now);
+        Admission::Leader(sender, receiver)
     }
 
-    fn take_off(
+    fn start(
         &self,
         key: Key,
-        sender: watch::Sender<Option<Answer>>,
-        work: impl Future<Output = Answer> + Send + 'static,
-        keep: impl FnOnce(&Answer) -> Duration + Send + 'static,
+        sender: watch::Sender<Option<Value>>,
+        work: impl Future<Output = Value> + Send + 'static,
+        keep: impl FnOnce(&Value) -> Duration + Send + 'static,
     ) {
-        let landing = Landing { key: Some(key), slots: Arc::clone(&self.slots) };
+        let completion = Completion { key: Some(key), slots: Arc::clone(&self.slots) };
         let (clock, weigh) = (self.clock.clone(), self.weigh);
         tokio::spawn(async move {
-            let answer = work.await;
-            let (now, kept) = (clock.monotonic(), keep(&answer));
-            landing.land(answer.clone(), weigh(&answer), now + kept, now);
-            sender.send_replace(Some(answer));
+            let value = work.await;
+            let (now, kept) = (clock.monotonic(), keep(&value));
+            completion.finish(value.clone(), weigh(&value), now + kept, now);
+            sender.send_replace(Some(value));
         });
     }
 }
 
-enum Boarding<Answer> {
-    Remembered(Answer),
-    Joined(watch::Receiver<Option<Answer>>),
-    Leads(watch::Sender<Option<Answer>>, watch::Receiver<Option<Answer>>),
+enum Admission<Value> {
+    Cached(Value),
+    Shared(watch::Receiver<Option<Value>>),
+    Leader(watch::Sender<Option<Value>>, watch::Receiver<Option<Value>>),
 }
 
 /// Clears the slot if the work dies, so that it does not block its key for ever.
-struct Landing<Key: Clone + Eq + Hash + Ord, Answer> {
+struct Completion<Key: Clone + Eq + Hash + Ord, Value> {
     key: Option<Key>,
-    slots: Slots<Key, Answer>,
+    slots: Slots<Key, Value>,
 }
 
-impl<Key: Clone + Eq + Hash + Ord, Answer> Landing<Key, Answer> {
-    fn land(mut self, answer: Answer, bytes: usize, until: Instant, now: Instant) {
+impl<Key: Clone + Eq + Hash + Ord, Value> Completion<Key, Value> {
+    fn finish(mut self, value: Value, bytes: usize, until: Instant, now: Instant) {
         if let Some(key) = self.key.take() {
-            lock(&self.slots).insert(key, Slot::Landed(answer), bytes, until, now);
+            lock(&self.slots).insert(key, Slot::Done(value), bytes, until, now);
         }
     }
 }
 
-impl<Key: Clone + Eq + Hash + Ord, Answer> Drop for Landing<Key, Answer> {
+impl<Key: Clone + Eq + Hash + Ord, Value> Drop for Completion<Key, Value> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             lock(&self.slots).remove(&key);
@@ -183,7 +183,7 @@ mod tests {
     const KEPT: Duration = Duration::from_secs(60);
 
     struct World {
-        flights: Arc<Flights<u8, usize>>,
+        flights: Arc<SingleFlight<u8, usize>>,
         clock: Clock,
         calls: Arc<AtomicUsize>,
     }
@@ -191,7 +191,7 @@ mod tests {
     impl World {
         fn new() -> Self {
             let clock = Clock::system();
-            let flights = Arc::new(Flights::new(clock.clone(), |_| 0, &Gauge::default()));
+            let flights = Arc::new(SingleFlight::new(clock.clone(), |_| 0, &Gauge::default()));
             Self { flights, clock, calls: Arc::default() }
         }
 
@@ -226,7 +226,7 @@ mod tests {
         let leader = Arc::clone(&world);
         let gone = tokio::time::timeout(Duration::from_millis(5), leader.join()).await;
         assert!(gone.is_err());
-        assert_eq!(world.join().await, (Source::Joined, Some(1)));
+        assert_eq!(world.join().await, (Source::Shared, Some(1)));
         assert_eq!(world.calls.load(Ordering::SeqCst), 1);
     }
 
@@ -237,8 +237,8 @@ mod tests {
             .flights
             .join(1, |_| true, || async { panic!("deliberately") }, |_: &usize| KEPT)
             .await;
-        assert_eq!(died, (Source::Asked, None));
-        assert_eq!(world.join().await, (Source::Asked, Some(1)));
+        assert_eq!(died, (Source::Leader, None));
+        assert_eq!(world.join().await, (Source::Leader, Some(1)));
     }
 
     #[tokio::test]
@@ -246,8 +246,8 @@ mod tests {
         let world = World::new();
         world.join().await;
         world.clock.advance(KEPT / 2);
-        assert_eq!(world.join().await, (Source::Remembered, Some(1)));
+        assert_eq!(world.join().await, (Source::Cached, Some(1)));
         world.clock.advance(KEPT);
-        assert_eq!(world.join().await, (Source::Asked, Some(2)));
+        assert_eq!(world.join().await, (Source::Leader, Some(2)));
     }
 }

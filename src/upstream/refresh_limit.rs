@@ -18,9 +18,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub const LIMIT: usize = 32 * 1024 * 1024;
 
 /// Counts exchanges per refresh token.
-pub struct Allowance(Mutex<ExpiringMap<Tag, Vec<Instant>>>);
+pub struct RefreshLimit(Mutex<ExpiringMap<Tag, Vec<Instant>>>);
 
-impl Allowance {
+impl RefreshLimit {
     /// No exchanges yet. `gauge` shows the bytes in use.
     #[must_use]
     pub fn new(gauge: &Gauge) -> Self {
@@ -28,7 +28,7 @@ impl Allowance {
     }
 
     /// Takes one exchange of the token, or says how long none is left.
-    pub fn take(&self, token: Tag, now: Instant) -> Result<(), Duration> {
+    pub fn acquire(&self, token: Tag, now: Instant) -> Result<(), Duration> {
         let mut exchanges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = |moment: &Instant| now.saturating_duration_since(*moment) < WINDOW;
         let mut moments = exchanges.get(&token, now).cloned().unwrap_or_default();
@@ -55,12 +55,12 @@ mod tests {
 
     #[test]
     fn one_token_is_exchanged_at_most_three_times_in_any_minute() {
-        let (allowance, start) = (Allowance::new(&Gauge::default()), Instant::now());
+        let (limit, start) = (RefreshLimit::new(&Gauge::default()), Instant::now());
         let [a, b] = ["a", "b"].map(|text| RefreshToken::parse(text).unwrap().tag());
         let taken = (0..180)
-            .filter(|second| allowance.take(a, start + Duration::from_secs(*second)).is_ok())
+            .filter(|second| limit.acquire(a, start + Duration::from_secs(*second)).is_ok())
             .count();
         assert_eq!(taken, 9);
-        assert!(allowance.take(b, start).is_ok());
+        assert!(limit.acquire(b, start).is_ok());
     }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flow::{
-    BridgeCall, BridgeResponse, Cause, Decision, Intent, LoginCall, LoginResponse, Outcome,
-    ProbeCall, ProbeResponse, Provenance, RefreshCall, RefreshResponse, Step, UpstreamFailure,
+    BridgeCall, BridgeResponse, Cause, Decision, LoginCall, LoginResponse, Outcome, ProbeCall,
+    ProbeResponse, Provenance, RefreshCall, RefreshResponse, Step, UpstreamFailure,
 };
 use crate::ids::{Dwsid, RefreshToken, Tag};
 use crate::model::Grant;
 use crate::site::Site;
 use crate::upstream::CallContext;
-use crate::upstream::flight::Source;
+use crate::upstream::single_flight::Source;
 use crate::upstream::slas::Credentials;
 
 /// A late tab still gets the successor of its token for so long.
@@ -23,7 +23,7 @@ const FAILURE: Duration = Duration::from_secs(1);
 
 /// What a journey needs besides the facts.
 #[derive(Clone, Debug)]
-pub struct Luggage {
+pub struct FlowContext {
     /// Goes with every call.
     pub context: CallContext,
     /// For a login.
@@ -32,27 +32,27 @@ pub struct Luggage {
 
 /// How a journey went.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct FlowResult {
     /// How it ended.
     pub decision: Decision,
     /// How many questions were asked.
-    pub questions: u32,
+    pub upstream_calls: u32,
 }
 
 /// Drives a journey to its end, in a task of its own: a browser that goes away in the middle must
 /// not leave tokens exchanged but not stored for the next request.
-pub async fn drive(site: Arc<Site>, step: Step, luggage: Luggage) -> Report {
+pub async fn drive(site: Arc<Site>, step: Step, flow_context: FlowContext) -> FlowResult {
     match step {
-        Step::Done(decision) => Report { decision: *decision, questions: 0 },
+        Step::Done(decision) => FlowResult { decision: *decision, upstream_calls: 0 },
         step => {
-            let task = tokio::spawn(travel(site, step, luggage));
-            task.await.unwrap_or_else(|_| Report { decision: lost(), questions: 0 })
+            let task = tokio::spawn(run(site, step, flow_context));
+            task.await.unwrap_or_else(|_| FlowResult { decision: after_panic(), upstream_calls: 0 })
         }
     }
 }
 
 /// A journey whose task died: nothing is known, so nothing changes.
-fn lost() -> Decision {
+fn after_panic() -> Decision {
     Decision {
         outcome: Outcome::Unavailable(unavailable()),
         tokens: crate::flow::TokenChange::Keep,
@@ -66,9 +66,9 @@ fn unavailable() -> UpstreamFailure {
     UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(1) }
 }
 
-async fn travel(site: Arc<Site>, mut step: Step, luggage: Luggage) -> Report {
-    let context = &luggage.context;
-    let mut questions = 0;
+async fn run(site: Arc<Site>, mut step: Step, flow_context: FlowContext) -> FlowResult {
+    let context = &flow_context.context;
+    let mut upstream_calls = 0;
     loop {
         step = match step {
             Step::Refresh(call) => refresh(&site, call, context).await,
@@ -82,7 +82,7 @@ async fn travel(site: Arc<Site>, mut step: Step, luggage: Luggage) -> Report {
                 call.resume(response)
             }
             Step::Bridge(call) => bridge(&site, call, context).await,
-            Step::Login(call) => sign_in(&site, call, &luggage).await,
+            Step::Login(call) => login(&site, call, &flow_context).await,
             Step::CheckBasket(call) => {
                 let response = site.scapi.has_items(&call.access, &call.customer, context).await;
                 call.resume(response)
@@ -94,12 +94,12 @@ async fn travel(site: Arc<Site>, mut step: Step, luggage: Luggage) -> Report {
             Step::Logout(call) => {
                 let slas = &site.slas;
                 let response =
-                    slas.sign_out(&call.access, &call.refresh, call.all_devices, context).await;
+                    slas.logout(&call.access, &call.refresh, call.all_devices, context).await;
                 call.resume(response)
             }
-            Step::Done(decision) => return Report { decision: *decision, questions },
+            Step::Done(decision) => return FlowResult { decision: *decision, upstream_calls },
         };
-        questions += 1;
+        upstream_calls += 1;
     }
 }
 
@@ -133,7 +133,7 @@ fn has_ended(site: &Site, grant: &Grant) -> bool {
     site.revocations.has_ended(&grant.claims, site.clock.monotonic())
 }
 
-/// An earlier exchange that brought the access token `spent` is no answer.
+/// An earlier exchange that brought the access token `spent` is no value.
 async fn exchange(
     site: &Arc<Site>,
     token: &RefreshToken,
@@ -145,7 +145,7 @@ async fn exchange(
         let (site, context) = (Arc::clone(site), context.clone());
         let (token, dwsid) = (token.clone(), dwsid.cloned());
         move || async move {
-            match site.exchanges.take(token.tag(), site.clock.monotonic()) {
+            match site.exchanges.acquire(token.tag(), site.clock.monotonic()) {
                 Ok(()) => site.slas.refresh(&token, dwsid.as_ref(), &context).await,
                 Err(left) => RefreshResponse::Unavailable(UpstreamFailure {
                     cause: Cause::Throttled,
@@ -154,18 +154,18 @@ async fn exchange(
             }
         }
     };
-    let is_news = move |response: &RefreshResponse| match response {
+    let is_newer = move |response: &RefreshResponse| match response {
         RefreshResponse::Granted(grant) => Some(grant.access.tag()) != spent,
         RefreshResponse::Refused | RefreshResponse::Unavailable(_) => true,
     };
-    let joined = site.refreshes.join(token.tag(), is_news, call, keep_refresh);
-    // The exchange itself may take longer; its answer then waits for the next request.
+    let joined = site.refreshes.join(token.tag(), is_newer, call, keep_refresh);
+    // The exchange itself may take longer; its value then waits for the next request.
     let (source, response) =
-        tokio::time::timeout(site.patience, joined).await.unwrap_or((Source::Asked, None));
+        tokio::time::timeout(site.patience, joined).await.unwrap_or((Source::Leader, None));
     site.metrics.refresh(match source {
-        Source::Asked => "asked",
-        Source::Joined => "joined",
-        Source::Remembered => "remembered",
+        Source::Leader => "asked",
+        Source::Shared => "joined",
+        Source::Cached => "remembered",
     });
     response.unwrap_or(RefreshResponse::Unavailable(unavailable()))
 }
@@ -207,10 +207,10 @@ async fn probe(site: &Arc<Site>, call: ProbeCall, context: &CallContext) -> Step
     call.resume(response)
 }
 
-async fn sign_in(site: &Arc<Site>, call: LoginCall, luggage: &Luggage) -> Step {
-    let response = match &luggage.credentials {
+async fn login(site: &Arc<Site>, call: LoginCall, flow_context: &FlowContext) -> Step {
+    let response = match &flow_context.credentials {
         Some(credentials) => {
-            site.slas.sign_in(credentials, call.usid.as_ref(), &luggage.context).await
+            site.slas.login(credentials, call.usid.as_ref(), &flow_context.context).await
         }
         None => LoginResponse::BadCredentials,
     };
@@ -220,33 +220,4 @@ async fn sign_in(site: &Arc<Site>, call: LoginCall, luggage: &Luggage) -> Step {
 /// The configuration gives every classic site an OCAPI; this is for the compiler.
 fn no_ocapi() -> UpstreamFailure {
     UpstreamFailure { cause: Cause::Misconfigured, retry_after: None }
-}
-
-/// A word for metrics and logs.
-#[must_use]
-pub fn intent_word(intent: Intent) -> &'static str {
-    match intent {
-        Intent::Head => "head",
-        Intent::Ecom => "ecom",
-        Intent::Renew => "renew",
-        Intent::Api => "api",
-        Intent::Login(_) => "sign_in",
-        Intent::Logout { .. } => "sign_out",
-    }
-}
-
-/// A word for metrics and logs.
-#[must_use]
-pub fn outcome_word(decision: &Decision) -> &'static str {
-    match decision.outcome {
-        Outcome::Ready if decision.session_expired => "expired",
-        Outcome::Ready => "ready",
-        Outcome::LoggedIn { .. } => "signed_in",
-        Outcome::LoggedOut { .. } => "signed_out",
-        Outcome::NotBridged { .. } => "not_bridged",
-        Outcome::BadCredentials => "bad_credentials",
-        Outcome::LoginConflict => "login_conflict",
-        Outcome::Unavailable(_) => "unavailable",
-        Outcome::NoDwSession(_) => "no_dw_session",
-    }
 }

@@ -138,15 +138,15 @@ impl Slas {
     }
 
     /// `POST /login` with the shopper's credentials, then the code's exchange.
-    pub async fn sign_in(
+    pub async fn login(
         &self,
         credentials: &Credentials,
         usid: Option<&Usid>,
         context: &CallContext,
     ) -> LoginResponse {
-        let (code, pkce) = match self.login(credentials, usid, context).await {
+        let (code, pkce) = match self.login_code(credentials, usid, context).await {
             Ok(code) => code,
-            Err(error) => return sign_in_refused(&error),
+            Err(error) => return login_refused(&error),
         };
         match self.exchange_code("login", code, pkce, context).await {
             Ok(grant) => LoginResponse::Granted(Box::new(grant)),
@@ -157,7 +157,7 @@ impl Slas {
         }
     }
 
-    async fn login(
+    async fn login_code(
         &self,
         credentials: &Credentials,
         usid: Option<&Usid>,
@@ -184,7 +184,7 @@ impl Slas {
     }
 
     /// `GET /logout`. The refresh token is a query parameter there, by specification.
-    pub async fn sign_out(
+    pub async fn logout(
         &self,
         access: &AccessToken,
         refresh: &RefreshToken,
@@ -216,8 +216,8 @@ impl Slas {
     }
 
     /// `POST /session-bridge/token`: SLAS tokens for a DW session.
-    pub async fn adopt(&self, ask: &AdoptCall, context: &CallContext) -> AdoptResponse {
-        match self.bridge_session(ask, context).await {
+    pub async fn adopt(&self, call: &AdoptCall, context: &CallContext) -> AdoptResponse {
+        match self.bridge_session(call, context).await {
             Ok(grant) => AdoptResponse::Granted(Box::new(grant)),
             Err(SlasError::Refused(refusal)) if refusal.is_about_scope() => {
                 SlasError::Refused(refusal).warn("session-bridge");
@@ -240,8 +240,8 @@ impl Slas {
         }
     }
 
-    async fn bridge_session(&self, ask: &AdoptCall, context: &CallContext) -> SlasResult<Grant> {
-        let guest = ask.kind == CustomerType::Guest;
+    async fn bridge_session(&self, call: &AdoptCall, context: &CallContext) -> SlasResult<Grant> {
+        let guest = call.kind == CustomerType::Guest;
         let mut form = if self.is_public() {
             let hint = if guest { "sb-guest" } else { "sb-user" };
             let (code, pkce) = self.authorize(hint, None, context).await?;
@@ -254,8 +254,8 @@ impl Slas {
             self.form("client_credentials")
         };
         form.push(("client_id", self.config.client_id.clone()));
-        form.push(("login_id", ask.login.clone()));
-        form.push(match (&ask.proof, guest) {
+        form.push(("login_id", call.login.clone()));
+        form.push(match (&call.proof, guest) {
             (DwProof::Signature(signature), true) => ("dwsgst", signature.expose().to_owned()),
             (DwProof::Signature(signature), false) => ("dwsrst", signature.expose().to_owned()),
             (DwProof::Session(dwsid), _) => ("dwsid", dwsid.expose().to_owned()),
@@ -312,7 +312,7 @@ fn refresh_refused(error: &SlasError) -> RefreshResponse {
     }
 }
 
-fn sign_in_refused(error: &SlasError) -> LoginResponse {
+fn login_refused(error: &SlasError) -> LoginResponse {
     match error {
         SlasError::Refused(refusal) if refusal.status == StatusCode::CONFLICT => {
             LoginResponse::Conflict
