@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Layers, Problems, masked};
+use crate::config::{Config, ConfigErrors, Layers, redacted};
 use crate::{serve, telemetry};
 
 /// Exit code for a configuration that is wrong.
@@ -30,7 +30,7 @@ enum Command {
     Serve(File),
     /// Check a configuration file, offline: every problem with its key and file.
     Check(File),
-    /// Print what defaults, file and environment come to, secrets masked.
+    /// Print what defaults, file and environment come to, secrets redacted.
     PrintConfig(File),
     /// Run against a simulated platform on loopback; needs no account. The default.
     #[cfg(feature = "sandbox")]
@@ -81,7 +81,7 @@ fn check(file: &Path) -> ExitCode {
 
 fn print_config(file: &Path) -> ExitCode {
     match Layers::load(file) {
-        Ok(layers) => say(masked(&layers).trim_end()),
+        Ok(layers) => say(redacted(&layers).trim_end()),
         Err(problems) => report(&problems),
     }
 }
@@ -111,7 +111,7 @@ fn within_runtime(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
     }
 }
 
-fn report(problems: &Problems) -> ExitCode {
+fn report(problems: &ConfigErrors) -> ExitCode {
     complain(&problems.to_string());
     ExitCode::from(BAD_CONFIG)
 }

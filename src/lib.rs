@@ -8,19 +8,19 @@
 
 pub mod access_token;
 pub mod admin;
+pub mod allowlist;
 pub mod app;
 pub mod cli;
+pub mod client_ip;
 pub mod clock;
 pub mod config;
 pub mod cookies;
 pub mod driver;
 mod expiring_map;
-pub mod facade;
 pub mod flow;
 pub mod ids;
 pub mod metrics;
 pub mod model;
-pub mod peer;
 pub mod problem;
 pub mod proxy;
 pub mod revocations;

@@ -29,7 +29,7 @@ const ADOPTION_RETIRED: Duration = Duration::from_secs(6 * 60 * 60);
 /// A site.
 pub struct Site {
     /// What the operator decided.
-    pub config: config::Site,
+    pub config: config::SiteConfig,
     /// Its cookies.
     pub names: CookieNames,
     /// Whose frames the shop may be shown in.
@@ -108,7 +108,7 @@ impl Shared {
 impl Site {
     /// Puts a site to work.
     #[must_use]
-    pub fn new(config: config::Site, shared: &Shared) -> Self {
+    pub fn new(config: config::SiteConfig, shared: &Shared) -> Self {
         let clock = shared.clock.clone();
         let slas = Slas::new(
             shared.sender(),
@@ -172,7 +172,7 @@ impl Site {
 
 /// Only where the Head and ECOM, if there is one, answer through us does nobody else write cookies
 /// about the shopper. Scripts may write tokens that they can read, but no `dwsid`.
-fn layout(config: &config::Site, behind_gateway: bool) -> Layout {
+fn layout(config: &config::SiteConfig, behind_gateway: bool) -> Layout {
     let ecom_is_beside = config.policy.mode != BridgeMode::None && config.routes.ecom.is_none();
     let tandem = if config.cookies.accept_unsealed { Writers::Tandem } else { Writers::OnlyTandem };
     let dw = if behind_gateway || ecom_is_beside { Writers::Others } else { tandem };
@@ -180,13 +180,13 @@ fn layout(config: &config::Site, behind_gateway: bool) -> Layout {
 }
 
 /// Without `Secure`, a browser keeps no cookie in a frame of another site.
-fn preview_parents(config: &config::Site) -> Vec<String> {
+fn preview_parents(config: &config::SiteConfig) -> Vec<String> {
     let parents = config.cookies.preview_parents.iter();
     let secure = config.public_origin.is_https();
     parents.filter(|_| secure).map(|parent| parent.as_str().to_owned()).collect()
 }
 
-fn names(config: &config::Site) -> CookieNames {
+fn names(config: &config::SiteConfig) -> CookieNames {
     let cookies = &config.cookies;
     let secure = config.public_origin.is_https();
     let names = CookieNames::new(cookies.profile, &config.id, cookies.suffix, secure);

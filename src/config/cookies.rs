@@ -1,7 +1,7 @@
 //! Which cookies a site writes, and which it takes.
 
 use super::parse::Origin;
-use super::reader::Section;
+use super::section::Section;
 use super::site::read_origins;
 use crate::cookies::profiles::Profile;
 

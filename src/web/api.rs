@@ -23,12 +23,12 @@ use super::caller;
 use super::slas::{no_access_token, refused};
 use super::tokens::{dressed, renewed, token_after};
 use super::visit::{is_crawler, is_reading};
+use crate::allowlist::commerce_apis::{self, Shop};
 use crate::app::App;
-use crate::facade::apis::{self, Shop};
+use crate::client_ip::ClientAddress;
 use crate::flow::{self, TokenChange};
 use crate::ids::AccessToken;
 use crate::model::CustomerType;
-use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::route::{Kind, Route, TokenNeed};
@@ -86,10 +86,10 @@ pub(super) fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Re
     let checked = match (route.kind, &config.ocapi) {
         (Kind::Ocapi, Some(ocapi)) => {
             let shop = Shop { site: id, version: &ocapi.version, client_id: &ocapi.client_id };
-            apis::ocapi(method, &path, query, &shop)
+            commerce_apis::ocapi(method, &path, query, &shop)
         }
         (Kind::Ocapi, None) => return Err(Problem::NotFound),
-        _ => apis::scapi(method, &path, query, &config.slas.organization_id, id),
+        _ => commerce_apis::scapi(method, &path, query, &config.slas.organization_id, id),
     };
     checked.map_err(refused)?;
     caller::means_site(&parts.headers, config)

@@ -23,6 +23,7 @@ use self::past::{chosen, is_fresh, is_live, late_since, revoked, tags, without_l
 use self::strays::Strays;
 use super::notes::{Notes, RequestId};
 use crate::app::App;
+use crate::client_ip::ClientAddress;
 use crate::cookies::facts::{self, SiteFacts};
 use crate::cookies::ownership;
 use crate::cookies::preview::Preview;
@@ -33,7 +34,6 @@ use crate::driver::{FlowContext, FlowResult, drive};
 use crate::flow::{self, Access, Decision, Dw, Facts, HeldAccess, Intent, TokenChange};
 use crate::ids::{DwSignature, Dwsid, Tag};
 use crate::model::{Claims, Customer};
-use crate::peer::ClientAddress;
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::site::Site;

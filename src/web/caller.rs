@@ -24,7 +24,7 @@ pub(super) fn is_server(headers: &HeaderMap) -> bool {
 pub(super) fn may_change_state(
     method: &Method,
     headers: &HeaderMap,
-    site: &config::Site,
+    site: &config::SiteConfig,
 ) -> Result<(), Problem> {
     if is_server(headers) && (!headers.contains_key(COOKIE) || is_own(headers)) {
         return Ok(());
@@ -50,7 +50,7 @@ fn is_own(headers: &HeaderMap) -> bool {
 }
 
 /// Whether `x-site-id`, where it is sent, names this site: it only confirms what host and path say.
-pub(super) fn means_site(headers: &HeaderMap, site: &config::Site) -> Result<(), Problem> {
+pub(super) fn means_site(headers: &HeaderMap, site: &config::SiteConfig) -> Result<(), Problem> {
     let foreign = |value: &HeaderValue| value.as_bytes() != site.id.as_str().as_bytes();
     if headers.get_all("x-site-id").iter().any(foreign) {
         return Err(Problem::BadRequest("The header x-site-id names another site."));

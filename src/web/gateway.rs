@@ -19,8 +19,8 @@ use http::{HeaderValue, StatusCode, Uri};
 use self::original::{Original, one};
 use super::places;
 use crate::app::App;
+use crate::client_ip::ClientAddress;
 use crate::config::Dialect;
-use crate::peer::ClientAddress;
 use crate::problem::Problem;
 
 /// Where a gateway asks.

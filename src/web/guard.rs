@@ -17,7 +17,7 @@ const LONGEST_PATH: usize = 2048;
 pub(super) fn may_change_state(
     method: &Method,
     headers: &HeaderMap,
-    site: &config::Site,
+    site: &config::SiteConfig,
 ) -> Result<(), Problem> {
     if method.is_safe() {
         return Ok(());

@@ -31,9 +31,9 @@ use super::caller;
 use super::notes::Notes;
 use super::tokens::{dressed, renewed, token_after};
 use super::visit::{is_crawler, is_navigation, is_reading};
+use crate::allowlist::Refusal;
+use crate::allowlist::slas_operations::{self, Call, Credential, Operation};
 use crate::app::App;
-use crate::facade::Refusal;
-use crate::facade::operations::{self, Call, Credential, Operation};
 use crate::problem::Problem;
 use crate::route::{Kind, Route, SlasClient};
 use crate::site::Site;
@@ -65,7 +65,7 @@ pub(super) async fn call(
     body: Body,
 ) -> Result<Response, Problem> {
     let organization = &site.config.slas.organization_id;
-    let call = operations::call(&parts.method, &format!("/{path}"), organization);
+    let call = slas_operations::call(&parts.method, &format!("/{path}"), organization);
     let call = call.map_err(refused)?;
     if let Some(notes) = parts.extensions.get::<Notes>() {
         notes.with(|noted| noted.outcome = Some(call.operation.as_str()));

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// Every module of the crate, and the modules it may use. Nobody but `serve` has `web`.
 const DOORS: [(&str, &[&str]); 26] = [
-    ("facade", &["route"]),
+    ("allowlist", &["route"]),
     ("ids", &[]),
     ("timestamp", &[]),
     ("telemetry", &[]),
     ("expiring_map", &[]),
-    ("peer", &[]),
+    ("client_ip", &[]),
     ("metrics", &["telemetry"]),
     ("route", &[]),
     ("clock", &["timestamp"]),
@@ -20,9 +20,9 @@ const DOORS: [(&str, &[&str]); 26] = [
     ("model", &["ids", "timestamp"]),
     ("access_token", &["ids", "model", "timestamp"]),
     ("cookies", &["access_token", "flow", "ids", "model", "timestamp"]),
-    ("config", &["access_token", "cookies", "flow", "ids", "peer", "route"]),
+    ("config", &["access_token", "cookies", "flow", "ids", "client_ip", "route"]),
     ("problem", &["flow"]),
-    ("proxy", &["config", "cookies", "metrics", "peer", "problem"]),
+    ("proxy", &["config", "cookies", "metrics", "client_ip", "problem"]),
     (
         "upstream",
         &[
@@ -65,12 +65,12 @@ const DOORS: [(&str, &[&str]); 26] = [
             "config",
             "cookies",
             "driver",
-            "facade",
+            "allowlist",
             "flow",
             "ids",
             "metrics",
             "model",
-            "peer",
+            "client_ip",
             "problem",
             "proxy",
             "revocations",
@@ -79,7 +79,7 @@ const DOORS: [(&str, &[&str]); 26] = [
             "upstream",
         ],
     ),
-    ("serve", &["admin", "app", "clock", "config", "peer", "web"]),
+    ("serve", &["admin", "app", "clock", "config", "client_ip", "web"]),
     ("cli", &["config", "sandbox", "serve", "telemetry"]),
     ("sandbox", &["clock"]),
 ];
@@ -163,7 +163,7 @@ fn a_planted_forbidden_use_is_found() {
         ("sandbox/slas.rs", "use crate::upstream::slas::Slas;"),
         ("sandbox/slas.rs", "use crate::config::Config;"),
         ("sandbox/run.rs", "use crate::upstream::slas::Slas;"),
-        ("proxy/headers.rs", "use crate::app::App;"),
+        ("proxy/request_headers.rs", "use crate::app::App;"),
         ("config/site.rs", "use crate::upstream::http;"),
     ] {
         assert_eq!(forbidden_doors(&planted(path, line)).len(), 1, "{path}: {line}");

@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::super::arrival::Arrival;
-use crate::facade::body;
-use crate::facade::operations::Operation;
+use crate::allowlist::redact;
+use crate::allowlist::slas_operations::Operation;
 use crate::flow::HeldAccess;
 use crate::ids::{IdToken, Word};
 use crate::model::Grant;
@@ -44,12 +44,12 @@ pub(super) fn without_tokens(operation: Operation, reply: &BufferedResponse) -> 
         return StatusCode::OK.into_response();
     }
     if reply.status.is_client_error() {
-        let error = Value::Object(body::error(&reply.body));
+        let error = Value::Object(redact::error(&reply.body));
         return json(reply.status, &error, &reply.headers);
     }
     match serde_json::from_slice::<Value>(&reply.body) {
         Ok(mut said) if !reply.status.is_redirection() => {
-            body::strip(&mut said);
+            redact::strip(&mut said);
             json(reply.status, &said, &reply.headers)
         }
         _ => tell(reply.status.into_response(), &reply.headers),
@@ -104,7 +104,7 @@ fn lasting(held: &HeldAccess, arrival: &Arrival) -> Value {
 
 fn sealed(mut said: Value, arrival: &Arrival) -> Response {
     if !arrival.site.names.tokens_are_readable() {
-        body::strip(&mut said);
+        redact::strip(&mut said);
     }
     json(StatusCode::OK, &said, &HeaderMap::new())
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::said::Message;
 use super::{Facade, answer};
-use crate::facade::body;
+use crate::allowlist::redact;
 use crate::flow::{self, Cause, Facts, Intent, Outcome, UpstreamFailure};
 use crate::model::{CustomerType, Grant};
 use crate::problem::Problem;
@@ -20,7 +20,7 @@ impl Facade {
         const NONSENSE: UpstreamFailure =
             UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
         let mut said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-        let tokens = match body::tokens(&said) {
+        let tokens = match redact::tokens(&said) {
             Some(tokens) => tokens,
             // A passkey that does not fit is no fault of SLAS.
             None if said["success"] == false => {
@@ -44,7 +44,7 @@ impl Facade {
         }
         let travelled = self.receive(grant)?;
         if !self.arrival.site.names.tokens_are_readable() {
-            body::strip(&mut said);
+            redact::strip(&mut said);
         }
         let response = answer::json(reply.status, &said, &reply.headers);
         Ok(dressed(&self.arrival, &travelled, response))

@@ -4,8 +4,10 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
 use super::{Facade, refused};
-use crate::facade::operations::{Form, Operation};
-use crate::facade::parameters::{self, Fixed, Own, Said, judge, judge_json};
+use crate::allowlist::slas_operations::{Form, Operation};
+use crate::allowlist::slas_parameters::{
+    self, Parameters, ShopperValues, SiteValues, validate, validate_json,
+};
 use crate::flow::Access;
 use crate::model::CustomerType;
 use crate::problem::Problem;
@@ -14,7 +16,7 @@ use crate::upstream::slas::PassthroughBody;
 /// What goes to SLAS.
 pub(super) enum Message {
     /// Names and values.
-    Pairs(Form, Said),
+    Pairs(Form, Parameters),
     /// A JSON object.
     Json(Map<String, Value>),
 }
@@ -51,7 +53,7 @@ impl Facade {
     pub(super) fn message(&self, body: &[u8]) -> Result<Message, Problem> {
         const TOO_LONG: Problem = Problem::BadRequest("There are too many parameters.");
         let config = &self.arrival.site.config;
-        let fixed = Fixed {
+        let site_values = SiteValues {
             client_id: &config.slas.client_id,
             channel: config.id.as_str(),
             public_origin: config.public_origin.as_str(),
@@ -60,21 +62,25 @@ impl Facade {
         };
         let operation = self.call.operation;
         let query = self.parts.uri.query().unwrap_or_default();
-        let query = parameters::pairs(query.as_bytes()).ok_or(TOO_LONG)?;
+        let query = slas_parameters::pairs(query.as_bytes()).ok_or(TOO_LONG)?;
         let hint = query.iter().find(|(name, _)| name == "hint").map(|(_, hint)| hint.as_str());
         let begins_guest = operation == Operation::Token || hint == Some("guest");
-        let own = Own { usid: self.own_usid(begins_guest), dnt: self.arrival.presented.dnt };
+        let own =
+            ShopperValues { usid: self.own_usid(begins_guest), dnt: self.arrival.presented.dnt };
         match operation.form() {
             Form::Json => {
                 self.is_of_type("application/json")?;
-                Ok(Message::Json(judge_json(operation, body, &fixed, &own).map_err(refused)?))
+                Ok(Message::Json(
+                    validate_json(operation, body, &site_values, &own).map_err(refused)?,
+                ))
             }
             form => {
                 if form == Form::Body && !body.is_empty() {
                     self.is_of_type("application/x-www-form-urlencoded")?;
                 }
-                let pairs = parameters::pairs(body).ok_or(TOO_LONG)?;
-                let said = judge(operation, &query, &pairs, &fixed, &own).map_err(refused)?;
+                let pairs = slas_parameters::pairs(body).ok_or(TOO_LONG)?;
+                let said =
+                    validate(operation, &query, &pairs, &site_values, &own).map_err(refused)?;
                 Ok(Message::Pairs(form, said))
             }
         }

@@ -90,7 +90,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
     let relay = PassthroughCall {
         method: Method::GET,
         query: &query,
-        ..pass_through("authorize", CallCredentials::None, body)
+        ..relay("authorize", CallCredentials::None, body)
     };
     let reply = world.site.slas.pass_through(&relay, &context()).await.unwrap();
     assert_eq!(reply.status, 303);

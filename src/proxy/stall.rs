@@ -12,7 +12,7 @@ use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 
-use super::bound::Place;
+use super::concurrency::Permit;
 
 /// For an upload that has been answered and does not move by [`LEAST`].
 const LINGER: Duration = Duration::from_secs(2);
@@ -62,7 +62,7 @@ impl Progress {
 
     /// `body`, whose octets are counted and which keeps `place` until it is through, and what to
     /// hold until the answer is.
-    pub(super) fn upload(&self, body: Body, place: &Place) -> (Body, Option<DropGuard>) {
+    pub(super) fn upload(&self, body: Body, permit: &Permit) -> (Body, Option<DropGuard>) {
         if body.is_end_stream() {
             return (body, None);
         }
@@ -72,7 +72,7 @@ impl Progress {
             progress: self.clone(),
             answered: Box::pin(answered.clone().cancelled_owned()),
             lingering: None,
-            _place: place.clone(),
+            _place: permit.clone(),
         };
         (Body::new(upload), Some(answered.drop_guard()))
     }
@@ -84,9 +84,9 @@ struct Upload {
     body: Body,
     progress: Progress,
     answered: Pin<Box<WaitForCancellationFutureOwned>>,
-    lingering: Option<Patience>,
+    lingering: Option<StallTimer>,
     /// It may outlast the answer, and its stream at the upstream with it.
-    _place: Place,
+    _place: Permit,
 }
 
 impl Upload {
@@ -101,14 +101,14 @@ impl Upload {
 }
 
 /// A time limit that begins anew as long as an upload moves.
-pub(super) struct Patience {
+pub(super) struct StallTimer {
     limit: Duration,
     progress: Progress,
     before: u64,
     sleep: Pin<Box<Sleep>>,
 }
 
-impl Patience {
+impl StallTimer {
     pub(super) fn new(limit: Duration, progress: &Progress) -> Self {
         let (progress, before) = (progress.clone(), progress.so_far());
         Self { limit, progress, before, sleep: Box::pin(sleep(limit)) }
@@ -144,7 +144,7 @@ impl hyper::body::Body for Upload {
         }
         let upload = &mut *self;
         ready!(upload.answered.as_mut().poll(context));
-        let begin = || Patience::new(LINGER, &upload.progress);
+        let begin = || StallTimer::new(LINGER, &upload.progress);
         ready!(upload.lingering.get_or_insert_with(begin).poll(context));
         let error = io::Error::new(io::ErrorKind::TimedOut, "the answer is through");
         Poll::Ready(Some(Err(axum::Error::new(error))))

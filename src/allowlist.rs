@@ -6,10 +6,10 @@
 //! [`body`] what a script may read of the answer, and [`apis`] which addresses of the APIs are
 //! those of the own organisation and site.
 
-pub mod apis;
-pub mod body;
-pub mod operations;
-pub mod parameters;
+pub mod commerce_apis;
+pub mod redact;
+pub mod slas_operations;
+pub mod slas_parameters;
 
 /// Why a request goes no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

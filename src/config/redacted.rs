@@ -11,7 +11,7 @@ const SECRET_WORDS: [&str; 4] = ["secret", "key", "password", "token"];
 /// The merged configuration as TOML; a secret given in plain shows as `"***"`, one that points to
 /// a variable or file shows where it points.
 #[must_use]
-pub fn masked(layers: &Layers) -> String {
+pub fn redacted(layers: &Layers) -> String {
     let mut table = layers.table.clone();
     // The defaults of sites have gone into each site.
     table.remove("site");

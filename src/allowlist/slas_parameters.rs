@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::Refusal;
-use super::operations::{Form, Operation};
+use super::slas_operations::{Form, Operation};
 
 /// Parameters of one call; the longest known call has twelve.
 const MOST: usize = 40;
@@ -22,7 +22,7 @@ const CUSTOM: &str = "c_";
 
 /// What the site's configuration fixes.
 #[derive(Clone, Copy, Debug)]
-pub struct Fixed<'a> {
+pub struct SiteValues<'a> {
     /// `client_id`.
     pub client_id: &'a str,
     /// `channel_id`.
@@ -37,7 +37,7 @@ pub struct Fixed<'a> {
 
 /// What the browser's own cookies say.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Own<'a> {
+pub struct ShopperValues<'a> {
     /// The usid of an access token that is known to be genuine.
     pub usid: Option<&'a str>,
     /// Do-not-track, where the shopper chose.
@@ -57,21 +57,21 @@ pub fn pairs(text: &[u8]) -> Option<Pairs> {
 
 /// What goes to SLAS, in query and body. Only its names print.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct Parameters {
     /// For the query.
     pub query: Pairs,
     /// For the form.
     pub form: Pairs,
 }
 
-impl fmt::Debug for Said {
+impl fmt::Debug for Parameters {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.query.iter().chain(&self.form).map(|(name, _)| name);
         formatter.debug_set().entries(names).finish()
     }
 }
 
-impl Said {
+impl Parameters {
     /// The value of `name`, wherever it stands.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
@@ -87,13 +87,13 @@ impl Said {
 }
 
 /// What `query` and `form` of a call come to, with the site's and the browser's own values.
-pub fn judge(
+pub fn validate(
     operation: Operation,
     query: &Pairs,
     form: &Pairs,
-    fixed: &Fixed<'_>,
-    own: &Own<'_>,
-) -> Result<Said, Refusal> {
+    site_values: &SiteValues<'_>,
+    own: &ShopperValues<'_>,
+) -> Result<Parameters, Refusal> {
     let all = || query.iter().chain(form).map(|(name, _)| name.as_str());
     if all().enumerate().any(|(at, name)| all().take(at).any(|earlier| earlier == name)) {
         return Err(Refusal::Malformed("A parameter comes twice."));
@@ -109,18 +109,20 @@ pub fn judge(
     {
         return Err(Refusal::Malformed("A parameter is not where it belongs."));
     }
-    let mut said = Said { query: known(operation, query), form: known(operation, form) };
-    let place = if operation.form() == Form::Query { &mut said.query } else { &mut said.form };
-    settle(operation, place, fixed, own)?;
-    Ok(said)
+    let mut parameters =
+        Parameters { query: known(operation, query), form: known(operation, form) };
+    let place =
+        if operation.form() == Form::Query { &mut parameters.query } else { &mut parameters.form };
+    complete(operation, place, site_values, own)?;
+    Ok(parameters)
 }
 
 /// The same for a JSON body. Names that come twice have become one already: the last.
-pub fn judge_json(
+pub fn validate_json(
     operation: Operation,
     body: &[u8],
-    fixed: &Fixed<'_>,
-    own: &Own<'_>,
+    site_values: &SiteValues<'_>,
+    own: &ShopperValues<'_>,
 ) -> Result<Map<String, Value>, Refusal> {
     let malformed = |_| Refusal::Malformed("The body must be a JSON object.");
     let mut body: Map<String, Value> = serde_json::from_slice(body).map_err(malformed)?;
@@ -128,9 +130,10 @@ pub fn judge_json(
         return Err(Refusal::Malformed("A client's secret does not belong here."));
     }
     body.retain(|name, _| knows(operation, name));
-    for (name, value) in [("client_id", fixed.client_id), ("channel_id", fixed.channel)] {
+    for (name, value) in [("client_id", site_values.client_id), ("channel_id", site_values.channel)]
+    {
         match body.get(name) {
-            Some(said) if said != value => {
+            Some(parameters) if parameters != value => {
                 return Err(Refusal::Malformed("Client or channel are not this site's."));
             }
             _ => body.insert(name.to_owned(), value.into()),
@@ -143,23 +146,23 @@ pub fn judge_json(
     Ok(body)
 }
 
-fn settle(
+fn complete(
     operation: Operation,
     pairs: &mut Pairs,
-    fixed: &Fixed<'_>,
-    own: &Own<'_>,
+    site_values: &SiteValues<'_>,
+    own: &ShopperValues<'_>,
 ) -> Result<(), Refusal> {
     let mismatch = Refusal::Malformed("Client or channel are not this site's.");
-    agree(operation, pairs, "client_id", fixed.client_id).ok_or(mismatch)?;
-    agree(operation, pairs, "channel_id", fixed.channel).ok_or(mismatch)?;
+    set_fixed(operation, pairs, "client_id", site_values.client_id).ok_or(mismatch)?;
+    set_fixed(operation, pairs, "channel_id", site_values.channel).ok_or(mismatch)?;
     let grant = get(pairs, "grant_type").map(ToOwned::to_owned);
-    check_grant(operation, grant.as_deref(), get(pairs, "hint"), fixed.private)?;
+    check_grant(operation, grant.as_deref(), get(pairs, "hint"), site_values.private)?;
     let has_code = grant.is_some_and(|grant| grant.starts_with("authorization_code"));
     let redirects = matches!(
         operation,
         Operation::Authorize | Operation::Login | Operation::TrustedAgentAuthorize
     );
-    check_addresses(pairs, redirects || has_code, fixed)?;
+    check_addresses(pairs, redirects || has_code, site_values)?;
     // A code belongs to one usid already, and SLAS may have chosen another one than the cookie's.
     if !has_code && operation.form() != Form::Json {
         pairs.retain(|(name, _)| name != "usid");
@@ -177,9 +180,9 @@ fn settle(
 }
 
 /// The value that the site fixes is there afterwards; `None` if the caller says another one.
-fn agree(operation: Operation, pairs: &mut Pairs, name: &str, value: &str) -> Option<()> {
+fn set_fixed(operation: Operation, pairs: &mut Pairs, name: &str, value: &str) -> Option<()> {
     match get(pairs, name) {
-        Some(said) => (said == value).then_some(()),
+        Some(parameters) => (parameters == value).then_some(()),
         None if knows(operation, name) => {
             pairs.push((name.to_owned(), value.to_owned()));
             Some(())
@@ -213,20 +216,26 @@ fn check_grant(
 }
 
 /// Where shoppers and messages are sent is the site's own decision.
-fn check_addresses(pairs: &mut Pairs, redirects: bool, fixed: &Fixed<'_>) -> Result<(), Refusal> {
+fn check_addresses(
+    pairs: &mut Pairs,
+    redirects: bool,
+    site_values: &SiteValues<'_>,
+) -> Result<(), Refusal> {
     let wrong = Refusal::Malformed("The redirect or callback URI is not this site's.");
     match get(pairs, "redirect_uri") {
-        Some(said) if !fixed.redirect_uris.iter().any(|known| known == said) => return Err(wrong),
+        Some(parameters) if !site_values.redirect_uris.iter().any(|known| known == parameters) => {
+            return Err(wrong);
+        }
         None if redirects => {
-            let first = fixed.redirect_uris.first().ok_or(wrong)?.clone();
+            let first = site_values.redirect_uris.first().ok_or(wrong)?.clone();
             pairs.push(("redirect_uri".to_owned(), first));
         }
         Some(_) | None => {}
     }
     let ours = |uri: &str| {
-        let below = uri.strip_prefix(fixed.public_origin);
+        let below = uri.strip_prefix(site_values.public_origin);
         below.is_some_and(|rest| rest.starts_with('/'))
-            || fixed.redirect_uris.iter().any(|known| known == uri)
+            || site_values.redirect_uris.iter().any(|known| known == uri)
     };
     if get(pairs, "callback_uri").is_some_and(|uri| !ours(uri)) {
         return Err(wrong);

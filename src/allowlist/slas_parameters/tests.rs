@@ -4,7 +4,7 @@ use super::*;
 
 const CLIENT: &str = "1d0c6a52-93be-4f1a-8d37-5b2f9e6c7a41";
 
-fn judged(operation: Operation, query: &str, form: &str) -> Result<Said, Refusal> {
+fn validated(operation: Operation, query: &str, form: &str) -> Result<Parameters, Refusal> {
     judged_as(operation, query, form, true, Some("own-usid"))
 }
 
@@ -14,22 +14,22 @@ fn judged_as(
     form: &str,
     private: bool,
     usid: Option<&str>,
-) -> Result<Said, Refusal> {
+) -> Result<Parameters, Refusal> {
     let redirect_uris = ["https://shop.test/callback".to_owned()];
-    let fixed = Fixed {
+    let site_values = SiteValues {
         client_id: CLIENT,
         channel: "RefArch",
         public_origin: "https://shop.test",
         redirect_uris: &redirect_uris,
         private,
     };
-    let own = Own { usid, dnt: Some(true) };
+    let own = ShopperValues { usid, dnt: Some(true) };
     let pairs = |text: &str| pairs(text.as_bytes()).unwrap();
-    judge(operation, &pairs(query), &pairs(form), &fixed, &own)
+    validate(operation, &pairs(query), &pairs(form), &site_values, &own)
 }
 
-fn form(said: &Said) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(&said.form).finish()
+fn form(parameters: &Parameters) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(&parameters.form).finish()
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn attack_45_a_name_that_comes_twice_is_refused_wherever_it_stands() {
         ("", "grant_type=client_credentials&grant%5Ftype=refresh_token"),
         ("x=1&x=1", "grant_type=client_credentials"),
     ] {
-        let refused = judged(Operation::Token, query, body);
+        let refused = validated(Operation::Token, query, body);
         assert_eq!(refused, Err(Refusal::Malformed("A parameter comes twice.")), "{query} {body}");
     }
 }
@@ -48,9 +48,9 @@ fn attack_45_a_name_that_comes_twice_is_refused_wherever_it_stands() {
 #[test]
 fn attack_45_a_parameter_in_the_wrong_place_is_refused() {
     let misplaced = Err(Refusal::Malformed("A parameter is not where it belongs."));
-    assert_eq!(judged(Operation::Token, "grant_type=client_credentials", ""), misplaced);
-    assert_eq!(judged(Operation::Authorize, "", "hint=guest"), misplaced);
-    let asked = judged(Operation::PasswordlessLogin, "register_customer=true", "user_id=jo");
+    assert_eq!(validated(Operation::Token, "grant_type=client_credentials", ""), misplaced);
+    assert_eq!(validated(Operation::Authorize, "", "hint=guest"), misplaced);
+    let asked = validated(Operation::PasswordlessLogin, "register_customer=true", "user_id=jo");
     assert_eq!(asked.unwrap().query, [("register_customer".to_owned(), "true".to_owned())]);
 }
 
@@ -63,46 +63,50 @@ fn attack_45_client_channel_and_redirect_uri_are_the_sites_own() {
         "grant_type=authorization_code_pkce&code=x&redirect_uri=https%3A%2F%2Fevil.test%2F",
         "grant_type=authorization_code_pkce&code=x&redirect_uri=https%3A%2F%2Fshop.test%2Fcallback%2F",
     ] {
-        let refused = judged(Operation::Token, "", form);
+        let refused = validated(Operation::Token, "", form);
         assert!(matches!(refused, Err(Refusal::Malformed(_))), "{form}");
     }
     let hostile = "mode=callback&user_id=jo&callback_uri=https%3A%2F%2Fshop.test.evil.test%2F";
-    assert!(judged(Operation::PasswordReset, "", hostile).is_err());
+    assert!(validated(Operation::PasswordReset, "", hostile).is_err());
     let own = "mode=callback&user_id=jo&callback_uri=https%3A%2F%2Fshop.test%2Freset";
-    assert!(judged(Operation::PasswordReset, "", own).is_ok());
+    assert!(validated(Operation::PasswordReset, "", own).is_ok());
 }
 
 #[test]
 fn attack_45_a_usid_is_the_own_one_or_none() {
-    let said = "grant_type=client_credentials&usid=victim";
-    assert_eq!(judged(Operation::Token, "", said).unwrap().get("usid"), Some("own-usid"));
-    let nobodys = judged_as(Operation::Token, "", said, true, None).unwrap();
+    let parameters = "grant_type=client_credentials&usid=victim";
+    assert_eq!(validated(Operation::Token, "", parameters).unwrap().get("usid"), Some("own-usid"));
+    let nobodys = judged_as(Operation::Token, "", parameters, true, None).unwrap();
     assert_eq!(nobodys.get("usid"), None);
 }
 
 #[test]
 fn a_code_keeps_the_usid_that_came_with_it() {
-    let said = "grant_type=authorization_code_pkce&code=x&code_verifier=y&usid=of-the-code";
-    assert_eq!(judged(Operation::Token, "", said).unwrap().get("usid"), Some("of-the-code"));
+    let parameters = "grant_type=authorization_code_pkce&code=x&code_verifier=y&usid=of-the-code";
+    assert_eq!(
+        validated(Operation::Token, "", parameters).unwrap().get("usid"),
+        Some("of-the-code")
+    );
 }
 
 #[test]
 fn what_the_sdk_sends_for_a_private_guest_is_completed() {
-    let said = judged(Operation::Token, "", "grant_type=client_credentials&channel_id=RefArch");
+    let parameters =
+        validated(Operation::Token, "", "grant_type=client_credentials&channel_id=RefArch");
     let expected = format!(
         "grant_type=client_credentials&channel_id=RefArch&client_id={CLIENT}&usid=own-usid&dnt=true"
     );
-    assert_eq!(form(&said.unwrap()), expected);
+    assert_eq!(form(&parameters.unwrap()), expected);
 }
 
 #[test]
 fn names_that_slas_does_not_know_go_no_further() {
-    let said =
+    let parameters =
         "grant_type=refresh_token&refresh_token=&organizationId=f_ecom_x&hint=ts_ext_on_behalf_of";
-    let said = judged(Operation::Token, "", said).unwrap();
-    assert!(said.refreshes());
+    let parameters = validated(Operation::Token, "", parameters).unwrap();
+    assert!(parameters.refreshes());
     for name in ["organizationId", "hint", "refresh_token"] {
-        assert_eq!(said.get(name), None, "{name}");
+        assert_eq!(parameters.get(name), None, "{name}");
     }
 }
 
@@ -115,23 +119,23 @@ fn grants_that_are_not_offered_are_refused() {
     for form in ["", "grant_type=session_bridge&dwsid=x", "grant_type=password", "grant_type="] {
         assert!(!token(form, true), "{form}");
     }
-    assert!(judged(Operation::Authorize, "hint=sb-user", "").is_err());
-    assert!(judged(Operation::PasswordlessToken, "", "grant_type=client_credentials").is_err());
+    assert!(validated(Operation::Authorize, "hint=sb-user", "").is_err());
+    assert!(validated(Operation::PasswordlessToken, "", "grant_type=client_credentials").is_err());
 }
 
 #[test]
 fn a_secret_is_refused_by_whatever_name() {
     for name in ["client_secret", "Client_Secret", "client_assertion"] {
         let form = format!("grant_type=client_credentials&{name}=x");
-        assert!(judged(Operation::Token, "", &form).is_err(), "{name}");
+        assert!(validated(Operation::Token, "", &form).is_err(), "{name}");
     }
 }
 
 #[test]
 fn custom_parameters_of_a_login_reach_the_platform() {
-    let said = judged(Operation::Login, "", "c_store=12&code_challenge=x").unwrap();
-    assert_eq!(said.get("c_store"), Some("12"));
-    assert_eq!(said.get("redirect_uri"), Some("https://shop.test/callback"));
+    let parameters = validated(Operation::Login, "", "c_store=12&code_challenge=x").unwrap();
+    assert_eq!(parameters.get("c_store"), Some("12"));
+    assert_eq!(parameters.get("redirect_uri"), Some("https://shop.test/callback"));
 }
 
 #[test]
@@ -143,23 +147,23 @@ fn too_many_or_too_long_is_no_form() {
 #[test]
 fn a_json_body_carries_the_sites_client_and_the_own_usid() {
     let redirect_uris = [];
-    let fixed = Fixed {
+    let site_values = SiteValues {
         client_id: CLIENT,
         channel: "RefArch",
         public_origin: "https://shop.test",
         redirect_uris: &redirect_uris,
         private: true,
     };
-    let own = Own { usid: Some("own-usid"), dnt: None };
-    let judged = |body: &str| {
-        judge_json(Operation::WebauthnAuthenticateFinish, body.as_bytes(), &fixed, &own)
+    let own = ShopperValues { usid: Some("own-usid"), dnt: None };
+    let validated = |body: &str| {
+        validate_json(Operation::WebauthnAuthenticateFinish, body.as_bytes(), &site_values, &own)
     };
-    let said = judged(r#"{"usid":"victim","credential":{"id":"x"},"extra":1}"#).unwrap();
+    let parameters = validated(r#"{"usid":"victim","credential":{"id":"x"},"extra":1}"#).unwrap();
     let expected = serde_json::json!({
         "channel_id": "RefArch", "client_id": CLIENT, "credential": {"id": "x"}, "usid": "own-usid",
     });
-    assert_eq!(Value::Object(said), expected);
+    assert_eq!(Value::Object(parameters), expected);
     for hostile in [r#"{"client_id":"other"}"#, r#"{"channel_id":["RefArch"]}"#, "[]", "x"] {
-        assert!(judged(hostile).is_err(), "{hostile}");
+        assert!(validated(hostile).is_err(), "{hostile}");
     }
 }

@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
-use super::headers::nominated;
+use super::request_headers::nominated;
 use crate::config::Origin;
 
 /// For one hop only (RFC 9110 section 7.6.1, and older implementations); `Alt-Svc` (RFC 7838) says
@@ -38,7 +38,7 @@ const NOT_FOR_THE_BROWSER: [HeaderName; 21] = [
 ];
 
 /// Makes the headers of the answer of `upstream` fit for a browser that knows us as `public`.
-pub(super) fn homeward(headers: &mut HeaderMap, upstream: &Origin, public: &Origin) {
+pub(super) fn rewrite_response(headers: &mut HeaderMap, upstream: &Origin, public: &Origin) {
     // The names in `Connection` are looked at first: removing it would lose them.
     let nominated = nominated(headers);
     for name in nominated.iter().chain(&NOT_FOR_THE_BROWSER).chain(&bearing(headers)) {
@@ -105,7 +105,7 @@ mod tests {
             [upstream, "https://shop.test"].map(|origin| Origin::parse(origin).unwrap());
         let mut headers = HeaderMap::new();
         headers.insert(LOCATION, HeaderValue::from_bytes(location.as_bytes()).unwrap());
-        homeward(&mut headers, &upstream, &public);
+        rewrite_response(&mut headers, &upstream, &public);
         String::from_utf8(headers[LOCATION].as_bytes().to_vec()).unwrap()
     }
 
@@ -164,7 +164,7 @@ mod tests {
         ] {
             headers.append(name, HeaderValue::from_static(value));
         }
-        homeward(&mut headers, &origin, &Origin::parse("https://shop.test").unwrap());
+        rewrite_response(&mut headers, &origin, &Origin::parse("https://shop.test").unwrap());
         let left: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value)).collect();
         assert_eq!(left.len(), 2, "{left:?}");
         assert_eq!(headers["trailer"], "x-sum");

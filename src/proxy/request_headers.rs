@@ -5,17 +5,13 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Version};
 
-mod names;
-
 use super::Outgoing;
+use super::header_names::{self, dashed, may_trail, stays_here};
+use crate::client_ip::ClientAddress;
 use crate::config::Origin;
-use crate::peer::ClientAddress;
-pub use names::STRIPPED;
-pub(super) use names::may_trail;
-use names::{dashed, stays_here};
 
 /// The headers as they go on: what may pass of the browser's, then ours.
-pub(super) fn onward(outgoing: &Outgoing<'_>) -> HeaderMap {
+pub(super) fn build_request(outgoing: &Outgoing<'_>) -> HeaderMap {
     let theirs = &outgoing.parts.headers;
     let nominated = nominated(theirs);
     let mut headers = HeaderMap::with_capacity(theirs.keys_len() + outgoing.set.keys_len() + 6);
@@ -59,7 +55,7 @@ pub(super) fn onward(outgoing: &Outgoing<'_>) -> HeaderMap {
 /// As with the names that always stay here, one that only looks like it is removed too.
 fn is_removed(name: &HeaderName, removed: &[HeaderName]) -> bool {
     let alike = |other: &HeaderName| dashed(other.as_str()) == dashed(name.as_str());
-    removed.contains(name) || (!names::is_plain(name.as_str()) && removed.iter().any(alike))
+    removed.contains(name) || (!header_names::is_plain(name.as_str()) && removed.iter().any(alike))
 }
 
 fn tell_where_it_comes_from(headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
@@ -134,7 +130,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::peer::TrustedProxies;
+    use crate::client_ip::TrustedProxies;
 
     /// What an upstream gets of these headers, one per line, sorted.
     fn onward_of(version: Version, headers: &[(&str, &str)]) -> Vec<String> {
@@ -163,8 +159,8 @@ mod tests {
             timeout: Duration::ZERO,
             request_id: "0123",
         };
-        let onward = onward(&outgoing);
-        let mut lines: Vec<_> = onward
+        let build_request = build_request(&outgoing);
+        let mut lines: Vec<_> = build_request
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
             .collect();
@@ -251,7 +247,7 @@ mod tests {
 
     #[test]
     fn attacks_59_and_60_hop_by_hop_headers_end_here_and_ours_cannot_be_named_away() {
-        let onward = onward_of(
+        let build_request = onward_of(
             Version::HTTP_11,
             &[
                 ("connection", "close, X-Secret, Host, Cookie, X-Forwarded-Proto"),
@@ -264,7 +260,7 @@ mod tests {
                 ("http2-settings", "AAMAAABkAAQAAP__"),
             ],
         );
-        assert_eq!(onward, OURS);
+        assert_eq!(build_request, OURS);
     }
 
     #[test]
@@ -279,8 +275,9 @@ mod tests {
             "x-twice: b",
         ];
         let headers = plain.map(|line| line.split_once(": ").unwrap());
-        let onward = onward_of(Version::HTTP_11, &headers);
-        let passed: Vec<_> = onward.iter().filter(|line| !OURS.contains(&line.as_str())).collect();
+        let build_request = onward_of(Version::HTTP_11, &headers);
+        let passed: Vec<_> =
+            build_request.iter().filter(|line| !OURS.contains(&line.as_str())).collect();
         assert_eq!(passed, plain.iter().collect::<Vec<_>>());
     }
 

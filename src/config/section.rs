@@ -9,12 +9,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 use toml::{Table, Value};
 
-use super::{Layers, Problem};
+use super::{ConfigError, Layers};
 
 /// The problems found so far.
 pub(super) struct Report<'a> {
     layers: &'a Layers,
-    problems: RefCell<Vec<Problem>>,
+    problems: RefCell<Vec<ConfigError>>,
 }
 
 impl<'a> Report<'a> {
@@ -28,11 +28,11 @@ impl<'a> Report<'a> {
 
     pub(super) fn problem(&self, key: &str, message: &str) {
         let origin = self.layers.origin(key).to_owned();
-        let problem = Problem { key: key.to_owned(), origin, message: message.to_owned() };
+        let problem = ConfigError { key: key.to_owned(), origin, message: message.to_owned() };
         self.problems.borrow_mut().push(problem);
     }
 
-    pub(super) fn into_problems(self) -> Vec<Problem> {
+    pub(super) fn into_problems(self) -> Vec<ConfigError> {
         self.problems.into_inner()
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Problem, Problems};
+use super::{ConfigError, ConfigErrors};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "TANDEM__";
@@ -18,15 +18,15 @@ pub struct Layers {
     /// The file an absent key should have been in.
     file: String,
     /// Variables that have no place in the table.
-    pub(super) strays: Vec<Problem>,
+    pub(super) strays: Vec<ConfigError>,
 }
 
 impl Layers {
     /// The defaults, `file`, and the variables of this process.
-    pub fn load(file: &Path) -> Result<Self, Problems> {
+    pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
         let name = file.display().to_string();
         let unreadable = |error: std::io::Error| {
-            Problems(vec![Problem {
+            ConfigErrors(vec![ConfigError {
                 key: "--config".to_owned(),
                 origin: name.clone(),
                 message: format!("cannot be read: {error}"),
@@ -41,13 +41,13 @@ impl Layers {
         name: &str,
         text: &str,
         variables: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, Problems> {
+    ) -> Result<Self, ConfigErrors> {
         let mut layers = Self { file: name.to_owned(), ..Self::default() };
         for (origin, text) in [("the defaults", DEFAULTS), (name, text)] {
             let table = text.parse::<Table>().map_err(|error| {
                 let message = not_toml(text, &error);
                 let key = "--config".to_owned();
-                Problems(vec![Problem { key, origin: origin.to_owned(), message }])
+                ConfigErrors(vec![ConfigError { key, origin: origin.to_owned(), message }])
             })?;
             overlay(&mut layers.table, table, "", origin, &mut layers.origins);
         }
@@ -80,7 +80,7 @@ impl Layers {
                 table.insert(name, Value::String(value));
                 self.origins.insert(key, origin);
             }
-            None => self.strays.push(Problem {
+            None => self.strays.push(ConfigError {
                 key: path.replace("__", "."),
                 origin,
                 message: "is not a key of Tandem, or of a site that is not there".to_owned(),
@@ -104,14 +104,14 @@ impl Layers {
 
 /// The variables of this process that are ours.
 #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
-fn variables() -> Result<Vec<(String, String)>, Problems> {
+fn variables() -> Result<Vec<(String, String)>, ConfigErrors> {
     let ours = std::env::vars_os().filter_map(|(name, value)| {
         let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
         Some((name, value))
     });
     ours.map(|(name, value)| match value.into_string() {
         Ok(value) => Ok((name, value)),
-        Err(_) => Err(Problems(vec![Problem {
+        Err(_) => Err(ConfigErrors(vec![ConfigError {
             key: name[PREFIX.len()..].to_lowercase().replace("__", "."),
             origin: format!("environment {name}"),
             message: "is not UTF-8".to_owned(),

@@ -1,7 +1,7 @@
 //! The gateway in front that asks us about every request instead of sending it through us.
 
-use super::reader::Section;
-use crate::peer::TrustedProxies;
+use super::section::Section;
+use crate::client_ip::TrustedProxies;
 
 /// How a gateway asks about a request, and which answers it understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,14 +19,14 @@ pub enum Dialect {
 
 /// Who may ask, and how.
 #[derive(Clone, Debug, Default)]
-pub struct Gateway {
+pub struct ForwardAuthConfig {
     /// None: nobody asks.
     pub dialect: Option<Dialect>,
     /// The networks of the gateways.
     pub peers: TrustedProxies,
 }
 
-pub(super) fn read(section: &Section<'_>) -> Option<Gateway> {
+pub(super) fn read(section: &Section<'_>) -> Option<ForwardAuthConfig> {
     let dialect = section.choice(
         "dialect",
         &[
@@ -43,5 +43,5 @@ pub(super) fn read(section: &Section<'_>) -> Option<Gateway> {
         section.problem("peers", "must name the gateway's networks: nobody else may ask");
     }
     section.finish();
-    Some(Gateway { dialect: dialect?, peers: peers? })
+    Some(ForwardAuthConfig { dialect: dialect?, peers: peers? })
 }

@@ -14,13 +14,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::DropGuard;
 
 use super::capacity::Streams;
-use super::progress::{Patience, Progress};
 use super::settings::Allowed;
+use super::stall::{Progress, StallTimer};
 use crate::config::Origin;
 
 /// A place at an upstream; given back when the last clone is dropped.
 #[derive(Clone)]
-pub(super) struct Place(Arc<Taken>);
+pub(super) struct Permit(Arc<Taken>);
 
 struct Taken {
     upstream: Arc<Upstream>,
@@ -28,7 +28,7 @@ struct Taken {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Place {
+impl Permit {
     /// Which of the connections to this upstream the request goes by.
     pub(super) fn connection(&self) -> usize {
         self.0.connection
@@ -51,28 +51,28 @@ struct Upstream {
 }
 
 /// The places of every upstream. Origins come from the configuration, so there are few.
-pub(super) struct Bound {
-    places: usize,
+pub(super) struct ConcurrencyLimit {
+    permits: usize,
     http2: bool,
     upstreams: RwLock<HashMap<String, Arc<Upstream>>>,
 }
 
-impl Bound {
+impl ConcurrencyLimit {
     /// So many places at every upstream, some of which may speak HTTP/2.
-    pub(super) fn new(places: usize, http2: bool) -> Self {
-        Self { places, http2, upstreams: RwLock::default() }
+    pub(super) fn new(permits: usize, http2: bool) -> Self {
+        Self { permits, http2, upstreams: RwLock::default() }
     }
 
     /// A place at `origin`; `None` if all are taken, or all streams that it allows. Nobody queues: whoever waits for an upstream
     /// that does not keep up only makes it worse.
-    pub(super) fn take(&self, origin: &Origin) -> Option<Place> {
+    pub(super) fn take(&self, origin: &Origin) -> Option<Permit> {
         let upstream = self.upstream(origin);
         let permit = Arc::clone(&upstream.free).try_acquire_owned().ok()?;
         let connection = match &upstream.streams {
             Some(streams) => streams.begin()?,
             None => 0,
         };
-        Some(Place(Arc::new(Taken { upstream, connection, _permit: permit })))
+        Some(Permit(Arc::new(Taken { upstream, connection, _permit: permit })))
     }
 
     fn upstream(&self, origin: &Origin) -> Arc<Upstream> {
@@ -88,8 +88,8 @@ impl Bound {
 
     fn new_upstream(&self, origin: &Origin) -> Upstream {
         // Without TLS there is no HTTP/2.
-        let streams = (self.http2 && origin.is_https()).then(|| Streams::new(self.places));
-        Upstream { free: Arc::new(Semaphore::new(self.places)), streams }
+        let streams = (self.http2 && origin.is_https()).then(|| Streams::new(self.permits));
+        Upstream { free: Arc::new(Semaphore::new(self.permits)), streams }
     }
 
     /// Where to say how many streams the upstream at `to` allows on one connection.
@@ -101,33 +101,33 @@ impl Bound {
 }
 
 /// The body of an answer, which keeps its place until it ends, stands still, or is dropped.
-pub(super) struct Held {
+pub(super) struct PermittedBody {
     body: Incoming,
     idle: Duration,
     /// Of the upload: some upstreams begin to answer while it is still on its way.
     progress: Progress,
     /// While the upstream is waited for; a browser that does not read is another's business.
-    waiting: Option<Patience>,
-    _place: Place,
+    waiting: Option<StallTimer>,
+    _place: Permit,
     /// Tells the upload, if there is one, that the answer is through.
     _upload: Option<DropGuard>,
 }
 
-impl Held {
+impl PermittedBody {
     /// `body`, which fails once neither it nor the upload has moved for `idle`: whoever reads it
     /// sees that it is cut off.
     pub(super) fn body(
         body: Incoming,
-        place: Place,
+        permit: Permit,
         idle: Duration,
         (progress, upload): (Progress, Option<DropGuard>),
     ) -> Body {
         let waiting = None;
-        Body::new(Self { body, idle, progress, waiting, _place: place, _upload: upload })
+        Body::new(Self { body, idle, progress, waiting, _place: permit, _upload: upload })
     }
 }
 
-impl hyper::body::Body for Held {
+impl hyper::body::Body for PermittedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -140,7 +140,7 @@ impl hyper::body::Body for Held {
             held.waiting = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)));
         }
-        let begin = || Patience::new(held.idle, &held.progress);
+        let begin = || StallTimer::new(held.idle, &held.progress);
         ready!(held.waiting.get_or_insert_with(begin).poll(context));
         tracing::warn!("the upstream's answer stands still and is cut off");
         let error = io::Error::new(io::ErrorKind::TimedOut, "the answer stands still");

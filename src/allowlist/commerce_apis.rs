@@ -3,7 +3,7 @@
 
 use http::Method;
 
-use super::{Refusal, parameters};
+use super::{Refusal, slas_parameters};
 use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::readings;
 
@@ -161,7 +161,7 @@ fn letters(name: &str) -> String {
 }
 
 /// Names and values of a query, also as readers see them who separate by `;`.
-fn readings(query: Option<&str>) -> Result<Vec<parameters::Pairs>, Refusal> {
+fn readings(query: Option<&str>) -> Result<Vec<slas_parameters::Pairs>, Refusal> {
     let query = query.unwrap_or_default();
     let mut readings = vec![pairs(query)?];
     if query.contains(';') {
@@ -170,8 +170,8 @@ fn readings(query: Option<&str>) -> Result<Vec<parameters::Pairs>, Refusal> {
     Ok(readings)
 }
 
-fn pairs(query: &str) -> Result<parameters::Pairs, Refusal> {
-    parameters::pairs(query.as_bytes()).ok_or(Refusal::Malformed("The query is too long."))
+fn pairs(query: &str) -> Result<slas_parameters::Pairs, Refusal> {
+    slas_parameters::pairs(query.as_bytes()).ok_or(Refusal::Malformed("The query is too long."))
 }
 
 #[cfg(test)]

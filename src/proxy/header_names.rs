@@ -20,7 +20,7 @@ pub(super) fn stays_here(name: &HeaderName) -> bool {
 
 /// Whether a field of this name may follow a body (RFC 9110 section 6.5.1): one that frames the
 /// message, routes it, or tells who sends it may not.
-pub(in crate::proxy) fn may_trail(name: &HeaderName) -> bool {
+pub(super) fn may_trail(name: &HeaderName) -> bool {
     !stays_here(name) && !is_spoken_for(&dashed(name.as_str()))
 }
 
