@@ -12,12 +12,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::limit::RequestBodyLimitLayer;
 
-use super::notes::{Notes, RequestId};
-use super::{gateway, guard, places};
 use crate::app::App;
 use crate::clock;
 use crate::problem::{self, Problem};
 use crate::site::Site;
+use crate::web::forward_auth::dialect;
+use crate::web::request_log::{Notes, RequestId};
+use crate::web::{csrf, site_lookup};
 
 /// Longest path and query, in octets.
 const LONGEST_TARGET: usize = 8 * 1024;
@@ -27,7 +28,7 @@ const LONGEST_HEADER: usize = 16 * 1024;
 const LONGEST_HEAD: usize = 24 * 1024;
 
 /// For our own routes only: what is proxied has its own rules.
-pub(super) fn own(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+pub(crate) fn own(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
     router
         // Our bodies are a login at the longest.
         .layer(RequestBodyLimitLayer::new(app.server.body_limit))
@@ -43,11 +44,11 @@ pub(super) fn own(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> 
 }
 
 /// For every request.
-pub(super) fn all(router: Router, app: &Arc<App>) -> Router {
+pub(crate) fn all(router: Router, app: &Arc<App>) -> Router {
     let before_routing = tower::ServiceBuilder::new()
         // A gateway's question is about another request, and it hears no other words than its own,
         // whatever goes wrong inside.
-        .layer(from_fn_with_state(Arc::clone(app), gateway::interpret))
+        .layer(from_fn_with_state(Arc::clone(app), dialect::interpret))
         // Puts problems into the form the caller wants.
         .layer(from_fn(problem::present))
         // A defect costs one request, not the process. Inside the log, so that it is seen.
@@ -55,7 +56,7 @@ pub(super) fn all(router: Router, app: &Arc<App>) -> Router {
         // What no upstream of ours would take ends here.
         .layer(from_fn(bound_head))
         // Before routing, because the site's path prefix comes off our own routes.
-        .layer(from_fn_with_state(Arc::clone(app), places::find_site));
+        .layer(from_fn_with_state(Arc::clone(app), site_lookup::find_site));
     Router::new()
         .fallback_service(before_routing.service(router))
         // One line per request, whatever happened inside.
@@ -118,7 +119,7 @@ fn own_route(path: &str) -> Option<&'static str> {
         "/bff/bridge" => "bridge",
         "/bff/go" => "go",
         "/bff/establish" => "establish",
-        path if path == gateway::AUTH || path.starts_with("/bff/auth/") => "auth",
+        path if path == dialect::AUTH || path.starts_with("/bff/auth/") => "auth",
         _ => "own",
     })
 }
@@ -138,7 +139,7 @@ async fn check_origin(request: Request, next: Next) -> Response {
     let Some(site) = request.extensions().get::<Arc<Site>>().cloned() else {
         return Problem::UnknownHost.into_response();
     };
-    match guard::may_change_state(request.method(), request.headers(), &site.config) {
+    match csrf::may_change_state(request.method(), request.headers(), &site.config) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }

@@ -2,13 +2,13 @@
 
 use axum::response::{IntoResponse as _, Response};
 
-use super::arrival::{Arrival, Travelled};
 use crate::flow::{self, Access, Facts, Intent, TokenChange};
 use crate::ids::AccessToken;
 use crate::problem::Problem;
+use crate::web::request_session::{Arrival, Travelled};
 
 /// The browser's tokens, renewed if need be; or the answer for a browser that has none.
-pub(super) async fn renewed(
+pub(crate) async fn renewed(
     arrival: &Arrival,
     facts: Facts,
 ) -> Result<Travelled, Result<Response, Problem>> {
@@ -30,7 +30,7 @@ pub(super) async fn renewed(
 }
 
 /// The access token of the browser after `travelled`.
-pub(super) fn token_after(arrival: &Arrival, travelled: &Travelled) -> Option<AccessToken> {
+pub(crate) fn token_after(arrival: &Arrival, travelled: &Travelled) -> Option<AccessToken> {
     match (&travelled.decision.tokens, &arrival.access) {
         (TokenChange::Set(grant), _) => Some(grant.access.clone()),
         (TokenChange::Keep, Access::Fresh(held) | Access::Expiring(held)) => {
@@ -41,7 +41,7 @@ pub(super) fn token_after(arrival: &Arrival, travelled: &Travelled) -> Option<Ac
 }
 
 /// `response` with the cookies of `travelled`.
-pub(super) fn dressed(
+pub(crate) fn dressed(
     arrival: &Arrival,
     travelled: &Travelled,
     mut response: Response,

@@ -1,0 +1,121 @@
+//! `GET /bff/establish?return_to=/cart`: what forward-auth cannot do on the way. Behind a gateway, a
+//! browser whose tokens or DW session need making or renewing comes here, gets its cookies, and goes
+//! back.
+//!
+//! It comes twice: first for its cookies, then to show that it keeps them. So a browser that keeps
+//! none is found out without a mark in anybody else's address, and never sent round in a circle.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::response::{IntoResponse as _, Response};
+use http::Uri;
+use http::request::Parts;
+
+use crate::app::App;
+use crate::flow::Intent;
+use crate::problem::Problem;
+use crate::route::Kind;
+use crate::site::Site;
+use crate::web::csrf::local_path;
+use crate::web::forward_auth::decision::{Sorted, Verdict, WITHOUT_SESSION, home, see_other, sort};
+use crate::web::forward_auth::dialect::establish_path;
+use crate::web::pages::Hop;
+use crate::web::request_kind::{Visit, is_reading};
+use crate::web::request_session::Arrival;
+
+/// Makes the pair for a request to the path `return_to`, and sends the browser back there.
+pub(crate) async fn establish(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if app.gateway.dialect.is_none() {
+        return Err(Problem::NotFound);
+    }
+    let (mut parts, _) = request.into_parts();
+    let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
+    let wish = Wish::read(&site, &parts);
+    parts.uri = wish.target;
+    let (route, visit) = match sort(&app, &site, &parts)? {
+        Sorted::Depends(route, visit) => (route, visit),
+        Sorted::Passes(_) => return Ok(back(&parts)),
+    };
+    let arrival = Arrival::from_request_parts(&mut parts, &app).await?;
+    let hop = Hop { app, arrival, route, parts };
+    match hop.verdict(visit) {
+        Verdict::Allow(_) => Ok(back(&hop.parts)),
+        Verdict::Deny(response) => Ok(response),
+        // A form, handed over by nginx: its page is what is established.
+        Verdict::Establish(path) if !is_reading(&hop.parts.method) => {
+            Ok(see_other(&establish_path(&site.config.path_prefix, &path)))
+        }
+        Verdict::Establish(_) if wish.again => hop.without_cookies(),
+        Verdict::Establish(_) => hop.establish(visit).await,
+    }
+}
+
+/// What the query says.
+struct Wish {
+    target: Uri,
+    /// The browser has been here and should have come back with cookies.
+    again: bool,
+}
+
+impl Wish {
+    fn read(site: &Site, parts: &Parts) -> Self {
+        let query = parts.uri.query().unwrap_or_default();
+        let field = |wanted: &str| {
+            let mut fields = url::form_urlencoded::parse(query.as_bytes());
+            fields.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+        };
+        let target = field("return_to");
+        let target = target.as_deref().and_then(local_path).and_then(|path| path.parse().ok());
+        Self {
+            target: target.or_else(|| home(site).parse().ok()).unwrap_or_default(),
+            again: field("again").is_some(),
+        }
+    }
+}
+
+/// A form cannot be sent again by a redirect.
+fn back(parts: &Parts) -> Response {
+    if is_reading(&parts.method) {
+        see_other(target(parts))
+    } else {
+        Problem::LoginConflict.into_response()
+    }
+}
+
+fn target(parts: &Parts) -> &str {
+    parts.uri.path_and_query().map_or("/", |target| target.as_str())
+}
+
+impl Hop {
+    async fn establish(&self, visit: Visit) -> Result<Response, Problem> {
+        let intent = match self.route.kind {
+            Kind::Head | Kind::Ecom => self.intent(visit),
+            Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => Intent::Api,
+        };
+        let travelled = self.arrival.travel(self.arrival.facts(None), intent).await?;
+        if let Some(failure) = travelled.decision.outcome.failure() {
+            return Ok(self.dressed(Problem::Upstream(failure).into_response(), &travelled));
+        }
+        if let Some(told) = self.told_of_expiry(visit, &travelled) {
+            return Ok(self.dressed(told, &travelled));
+        }
+        let prefix = &self.arrival.site.config.path_prefix;
+        let again = format!("{}&again=1", establish_path(prefix, target(&self.parts)));
+        Ok(self.dressed(see_other(&again), &travelled))
+    }
+
+    /// The browser has been here before, and its cookies still do not do. One that sends none gets
+    /// the page without a session.
+    fn without_cookies(&self) -> Result<Response, Problem> {
+        if !self.arrival.presented.is_empty() {
+            return Err(Problem::LoginConflict);
+        }
+        let target = target(&self.parts);
+        let sign = if target.contains('?') { '&' } else { '?' };
+        Ok(see_other(&format!("{target}{sign}{WITHOUT_SESSION}")))
+    }
+}
