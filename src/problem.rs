@@ -54,7 +54,7 @@ pub enum Problem {
     /// The session must be renewed before this call, which cannot be done on the way.
     RenewalNeeded,
     /// Only a shopper who has signed in may have this.
-    SignInNeeded,
+    LoginRequired,
     /// An upstream of ours fails, throttles, or refuses us.
     Upstream(UpstreamFailure),
     /// The Head or ECOM cannot be reached.
@@ -154,7 +154,7 @@ impl Problem {
                 "The session must be renewed first. POST /bff/session does that.",
                 None,
             ),
-            Self::SignInNeeded => {
+            Self::LoginRequired => {
                 (StatusCode::UNAUTHORIZED, "login_required", "Please sign in.", None)
             }
             Self::Upstream(failure) => return Parts::of_failure(failure),

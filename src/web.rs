@@ -21,7 +21,7 @@ mod site_lookup;
 mod slas_proxy;
 mod tokens;
 
-pub use request_log::Notes;
+pub use request_log::LogFields;
 
 use crate::app::App;
 use crate::problem::Problem;

@@ -30,16 +30,16 @@ use crate::route::{Kind, Route, TokenNeed};
 use crate::site::Site;
 use crate::web::caller;
 use crate::web::request_kind::{is_crawler, is_reading};
-use crate::web::request_session::Arrival;
+use crate::web::request_session::RequestSession;
 use crate::web::slas_proxy::{no_access_token, refused};
-use crate::web::tokens::{dressed, renewed, token_after};
-use replay_body::Upload;
+use crate::web::tokens::{renewed, token_after, with_cookies};
+use replay_body::ReplayBody;
 use request::dwsid;
 pub(crate) use request::foreign_cookies;
 pub(crate) use response::keep_for_one_browser;
 
 /// A call on its way to an API.
-struct Call {
+struct ApiCall {
     app: Arc<App>,
     site: Arc<Site>,
     route: Arc<Route>,
@@ -61,20 +61,20 @@ pub(crate) async fn call(
     // There are no WebSockets behind this.
     parts.headers.remove(UPGRADE);
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let call = Call { app, site, route, target: format!("/{path}{query}"), parts };
+    let call = ApiCall { app, site, route, target: format!("/{path}{query}"), parts };
     if is_crawler(&call.parts.headers, &call.app.crawlers) {
         return match call.route.token {
             // The guest that crawlers share has not signed in either.
-            TokenNeed::Registered => Err(Problem::SignInNeeded),
+            TokenNeed::Registered => Err(Problem::LoginRequired),
             _ => call.for_crawler().await,
         };
     }
     if let Some(bearer) = bearer_of_a_front(&call.site, &call.parts) {
-        let upload = Upload::streamed(body);
+        let upload = ReplayBody::streamed(body);
         return Ok(call.forwarded(upload, Some(&bearer), None).await);
     }
     if call.route.token == TokenNeed::None {
-        return Ok(call.forwarded(Upload::streamed(body), None, None).await);
+        return Ok(call.forwarded(ReplayBody::streamed(body), None, None).await);
     }
     call.for_shopper(body).await
 }
@@ -103,66 +103,66 @@ pub(crate) fn bearer_of_a_front(site: &Site, parts: &Parts) -> Option<HeaderValu
     bearer.filter(|_| trusted && caller::is_server(&parts.headers))
 }
 
-impl Call {
+impl ApiCall {
     async fn for_shopper(mut self, body: Body) -> Result<Response, Problem> {
         let app = Arc::clone(&self.app);
-        let arrival = Arrival::from_request_parts(&mut self.parts, &app).await?;
+        let session = RequestSession::from_request_parts(&mut self.parts, &app).await?;
         // Before anything is renewed: a body that never comes must not cost a refresh token.
-        let upload = Upload::read(body, &self.parts, self.route.timeout).await?;
-        let first = match renewed(&arrival, arrival.facts(None)).await {
+        let upload = ReplayBody::read(body, &self.parts, self.route.timeout).await?;
+        let first = match renewed(&session, session.facts(None)).await {
             Ok(first) => first,
             Err(answer) => return answer,
         };
-        let token = token_after(&arrival, &first);
+        let token = token_after(&session, &first);
         if token.is_none() && self.route.kind == Kind::Scapi {
-            return Ok(dressed(&arrival, &first, no_access_token()));
+            return Ok(with_cookies(&session, &first, no_access_token()));
         }
-        let customer = first.customer(&arrival);
+        let customer = first.customer(&session);
         let registered = customer.is_some_and(|it| it.kind == CustomerType::Registered);
         if self.route.token == TokenNeed::Registered && !registered {
-            return Ok(dressed(&arrival, &first, Problem::SignInNeeded.into_response()));
+            return Ok(with_cookies(&session, &first, Problem::LoginRequired.into_response()));
         }
         let again = upload.again();
-        let session = dwsid(&arrival, &first);
+        let dwsid = dwsid(&session, &first);
         let bearer = token.as_ref().and_then(bearer);
-        let response = self.forwarded(upload, bearer.as_ref(), session.as_ref()).await;
+        let response = self.forwarded(upload, bearer.as_ref(), dwsid.as_ref()).await;
         if response.status() != StatusCode::UNAUTHORIZED || token.is_none() {
-            return Ok(dressed(&arrival, &first, response));
+            return Ok(with_cookies(&session, &first, response));
         }
         let (response, says_changed) =
             match response::unauthorized(response, self.route.timeout).await {
                 Ok(read) => read,
-                Err(problem) => return Ok(dressed(&arrival, &first, problem.into_response())),
+                Err(problem) => return Ok(with_cookies(&session, &first, problem.into_response())),
             };
         if says_changed {
-            return signed_out(&arrival);
+            return signed_out(&session);
         }
         match again {
             // A token made a moment ago that is not accepted will not get better.
             Some(again) if first.decision.tokens == TokenChange::Keep => {
-                self.once_more(&arrival, again, response).await
+                self.once_more(&session, again, response).await
             }
-            _ => Ok(dressed(&arrival, &first, response)),
+            _ => Ok(with_cookies(&session, &first, response)),
         }
     }
 
     /// Renews the token that the API refuses, and sends the call once more.
     async fn once_more(
         &self,
-        arrival: &Arrival,
-        upload: Upload,
+        session: &RequestSession,
+        upload: ReplayBody,
         refusal: Response,
     ) -> Result<Response, Problem> {
-        let second = match renewed(arrival, arrival.facts_to_renew()).await {
+        let second = match renewed(session, session.facts_to_renew()).await {
             Ok(second) => second,
             Err(answer) => return answer,
         };
         let TokenChange::Set(grant) = &second.decision.tokens else {
-            return Ok(dressed(arrival, &second, refusal));
+            return Ok(with_cookies(session, &second, refusal));
         };
-        let (bearer, session) = (bearer(&grant.access), dwsid(arrival, &second));
-        let response = self.forwarded(upload, bearer.as_ref(), session.as_ref()).await;
-        Ok(dressed(arrival, &second, response))
+        let (bearer, dwsid) = (bearer(&grant.access), dwsid(session, &second));
+        let response = self.forwarded(upload, bearer.as_ref(), dwsid.as_ref()).await;
+        Ok(with_cookies(session, &second, response))
     }
 
     fn reads(&self) -> bool {
@@ -171,10 +171,10 @@ impl Call {
 }
 
 /// The password was changed elsewhere: every token of before is dead, and so is this session.
-fn signed_out(arrival: &Arrival) -> Result<Response, Problem> {
-    arrival.retire(Reason::LoggedOut);
-    let travelled = arrival.finish(flow::logged_out_locally(), None)?;
-    Ok(dressed(arrival, &travelled, Problem::SessionExpired.into_response()))
+fn signed_out(session: &RequestSession) -> Result<Response, Problem> {
+    session.revoke_presented(Reason::LoggedOut);
+    let update = session.commit(flow::logged_out_locally(), None)?;
+    Ok(with_cookies(session, &update, Problem::SessionExpired.into_response()))
 }
 
 pub(crate) fn bearer(token: &AccessToken) -> Option<HeaderValue> {

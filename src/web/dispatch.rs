@@ -18,10 +18,10 @@ use crate::site::Site;
 use crate::web::api_proxy::{self, foreign_cookies};
 use crate::web::csrf::may_change_state;
 use crate::web::pages::file::File;
-use crate::web::pages::{Hop, below_prefix, filter, forward};
-use crate::web::request_kind::{Quietness, Visit, is_crawler, only_looks, visit};
-use crate::web::request_log::Notes;
-use crate::web::request_session::Arrival;
+use crate::web::pages::{ProxiedRequest, below_prefix, filter, send_upstream};
+use crate::web::request_kind::{KindRules, RequestKind, classify, is_crawler, is_passive};
+use crate::web::request_log::LogFields;
+use crate::web::request_session::RequestSession;
 use crate::web::{caller, slas_proxy};
 
 pub(crate) const CONFUSING: Problem =
@@ -35,8 +35,8 @@ pub(crate) async fn proxy(
     let (parts, body) = request.into_parts();
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let route = route(&site, parts.uri.path())?;
-    if let Some(notes) = parts.extensions.get::<Notes>() {
-        notes.with(|noted| noted.route = Some(word(route.kind)));
+    if let Some(log_fields) = parts.extensions.get::<LogFields>() {
+        log_fields.with(|fields| fields.route = Some(word(route.kind)));
     }
     match check(&app, &site, &route, &parts) {
         Err(Problem::MethodNotAllowed) => {
@@ -79,11 +79,11 @@ pub(crate) fn check(app: &App, site: &Site, route: &Route, parts: &Parts) -> Res
 fn check_presence(app: &App, route: &Route, parts: &Parts) -> Result<(), Problem> {
     let (headers, crawlers) = (&parts.headers, &app.crawlers);
     let is_absent = match route.kind {
-        Kind::Head | Kind::Ecom => only_looks(headers, crawlers),
+        Kind::Head | Kind::Ecom => is_passive(headers, crawlers),
         Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => is_crawler(headers, crawlers),
     };
     if route.token == TokenNeed::Registered && parts.method != Method::OPTIONS && is_absent {
-        return Err(Problem::SignInNeeded);
+        return Err(Problem::LoginRequired);
     }
     Ok(())
 }
@@ -148,11 +148,11 @@ fn listed(methods: &[Method]) -> String {
 }
 
 /// How a request must be treated.
-pub(crate) fn visit_of(app: &App, site: &Site, route: &Route, parts: &Parts) -> Visit {
+pub(crate) fn request_kind_of(app: &App, site: &Site, route: &Route, parts: &Parts) -> RequestKind {
     let asset_suffixes = &site.config.routes.asset_suffixes;
     let preview_parents = &site.preview_parents;
-    let quietness = Quietness { asset_suffixes, crawlers: &app.crawlers, preview_parents };
-    visit(&parts.method, parts.uri.path(), &parts.headers, route, &quietness)
+    let rules = KindRules { asset_suffixes, crawlers: &app.crawlers, preview_parents };
+    classify(&parts.method, parts.uri.path(), &parts.headers, route, &rules)
 }
 
 async fn page(
@@ -162,23 +162,23 @@ async fn page(
     mut parts: Parts,
     body: Body,
 ) -> Result<Response, Problem> {
-    let visit = visit_of(&app, site, &route, &parts);
+    let kind = request_kind_of(&app, site, &route, &parts);
     let file = File::of(site, &route, parts.uri.path());
-    if visit == Visit::Quiet {
+    if kind == RequestKind::Passive {
         let cookies = file.cookies(site, &route, &parts);
         let shared = file != File::Data || cookies == foreign_cookies(site, &parts.headers);
-        let mut response = forward(&app, site, &route, &parts, body, cookies).await?;
+        let mut response = send_upstream(&app, site, &route, &parts, body, cookies).await?;
         // Nor does it change the session: ECOM may have begun another one for it.
         filter(site, &route, true, &mut response);
         file.keep_private(!shared, &mut response);
         return Ok(response);
     }
-    let arrival = Arrival::from_request_parts(&mut parts, &app).await?;
-    let kind = route.kind;
-    let hop = Hop { app, arrival, route, parts };
-    let mut response = match kind {
-        Kind::Ecom if hop.route.bridge => hop.to_ecom(visit, body).await,
-        _ => hop.to_head(visit, body).await,
+    let session = RequestSession::from_request_parts(&mut parts, &app).await?;
+    let upstream = route.kind;
+    let request = ProxiedRequest { app, session, route, parts };
+    let mut response = match upstream {
+        Kind::Ecom if request.route.bridge => request.serve_ecom(kind, body).await,
+        _ => request.serve_head(kind, body).await,
     }?;
     file.keep_private(file != File::Alike, &mut response);
     Ok(response)

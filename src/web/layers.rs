@@ -17,7 +17,7 @@ use crate::clock;
 use crate::problem::{self, Problem};
 use crate::site::Site;
 use crate::web::forward_auth::dialect;
-use crate::web::request_log::{Notes, RequestId};
+use crate::web::request_log::{LogFields, RequestId};
 use crate::web::{csrf, site_lookup};
 
 /// Longest path and query, in octets.
@@ -79,7 +79,7 @@ async fn bound_head(request: Request, next: Next) -> Response {
 
 async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = app.clock.monotonic();
-    let notebook = Notes::default();
+    let notebook = LogFields::default();
     let id = RequestId(hex(clock::random::<8>()));
     let method = request.method().clone();
     let own = own_route(request.uri().path());
@@ -87,8 +87,8 @@ async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> R
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     let took = app.clock.monotonic().saturating_duration_since(started);
-    let noted = notebook.read();
-    let route = noted.route.or(own).unwrap_or("none");
+    let fields = notebook.read();
+    let route = fields.route.or(own).unwrap_or("none");
     app.metrics.request(route, response.status());
     tracing::info!(
         request_id = id.0,
@@ -96,10 +96,10 @@ async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> R
         route,
         status = response.status().as_u16(),
         ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        site = noted.site,
-        session = noted.session,
-        outcome = noted.outcome,
-        upstream_calls = noted.upstream_calls,
+        site = fields.site,
+        session = fields.session,
+        outcome = fields.outcome,
+        upstream_calls = fields.upstream_calls,
         problem = response.extensions().get::<Problem>().map(|problem| problem.code()),
         "request"
     );

@@ -31,28 +31,28 @@ use crate::site::Site;
 use crate::web::api_proxy::foreign_cookies;
 use crate::web::caller::own_authorization;
 use crate::web::csrf::local_path;
-use crate::web::request_kind::Visit;
+use crate::web::request_kind::RequestKind;
 use crate::web::request_log::RequestId;
-use crate::web::request_session::{Arrival, Travelled, judged_at_sight};
+use crate::web::request_session::{RequestSession, SessionUpdate, forwardable_unverified};
 
 /// One request on its way through.
-pub(crate) struct Hop {
+pub(crate) struct ProxiedRequest {
     pub(crate) app: Arc<App>,
-    pub(crate) arrival: Arrival,
+    pub(crate) session: RequestSession,
     pub(crate) route: Arc<Route>,
     pub(crate) parts: Parts,
 }
 
-impl Hop {
+impl ProxiedRequest {
     /// Whether a new visitor's request begins a session.
-    pub(crate) fn begins(&self, visit: Visit) -> bool {
-        visit == Visit::Document && self.route.token != TokenNeed::Optional
+    pub(crate) fn may_create_session(&self, kind: RequestKind) -> bool {
+        kind == RequestKind::Document && self.route.token != TokenNeed::Optional
     }
 
     /// What must be in step before a request of the Head or for ECOM goes on: a document has what
     /// its route asks for, a call renews what there is. ECOM never gets half of a pair.
-    pub(crate) fn intent(&self, visit: Visit) -> Intent {
-        match (self.route.bridge, self.begins(visit)) {
+    pub(crate) fn intent(&self, kind: RequestKind) -> Intent {
+        match (self.route.bridge, self.may_create_session(kind)) {
             (true, _) if self.route.kind == Kind::Ecom => Intent::Ecom,
             (true, true) => Intent::Ecom,
             (false, true) => Intent::Head,
@@ -61,52 +61,62 @@ impl Hop {
     }
 
     /// The answer for whoever brings nothing, where nothing is begun.
-    pub(crate) async fn without_session(&self, visit: Visit, body: Body) -> Response {
+    pub(crate) async fn without_session(&self, kind: RequestKind, body: Body) -> Response {
         if self.route.token == TokenNeed::Registered {
-            return self.sign_in(visit);
+            return self.redirect_to_login(kind);
         }
-        self.undressed(self.forward(body, None).await)
+        self.without_session_cookies(self.forward(body, None).await)
     }
 
     /// A registered shopper never silently becomes a guest: a call is refused before it could be
     /// made as somebody else, and a page that needs the shopper is left for the login page. Other
     /// pages are shown to the guest, and `GET /bff/session` tells.
-    pub(crate) fn told_of_expiry(&self, visit: Visit, travelled: &Travelled) -> Option<Response> {
-        match visit {
-            _ if !travelled.decision.session_expired => self.told_to_sign_in(visit, travelled),
-            Visit::Document if self.is_protected() => self.login_page(true),
-            Visit::Document => None,
-            Visit::Call | Visit::Quiet => Some(Problem::SessionExpired.into_response()),
+    pub(crate) fn expired_response(
+        &self,
+        kind: RequestKind,
+        update: &SessionUpdate,
+    ) -> Option<Response> {
+        match kind {
+            _ if !update.decision.session_expired => self.login_required_response(kind, update),
+            RequestKind::Document if self.is_protected() => self.login_page(true),
+            RequestKind::Document => None,
+            RequestKind::Call | RequestKind::Passive => {
+                Some(Problem::SessionExpired.into_response())
+            }
         }
     }
 
     /// What is for registered shoppers only is left for the login page, or refused.
-    fn told_to_sign_in(&self, visit: Visit, travelled: &Travelled) -> Option<Response> {
-        let customer = travelled.customer(&self.arrival);
+    fn login_required_response(
+        &self,
+        kind: RequestKind,
+        update: &SessionUpdate,
+    ) -> Option<Response> {
+        let customer = update.customer(&self.session);
         let registered = customer.is_some_and(|it| it.kind == CustomerType::Registered);
         if self.route.token != TokenNeed::Registered || registered {
             return None;
         }
-        Some(self.sign_in(visit))
+        Some(self.redirect_to_login(kind))
     }
 
     /// The way to the login page, or the word that a call gets in its place.
-    pub(crate) fn sign_in(&self, visit: Visit) -> Response {
-        let page = if visit == Visit::Document { self.login_page(false) } else { None };
-        page.unwrap_or_else(|| Problem::SignInNeeded.into_response())
+    pub(crate) fn redirect_to_login(&self, kind: RequestKind) -> Response {
+        let page = if kind == RequestKind::Document { self.login_page(false) } else { None };
+        page.unwrap_or_else(|| Problem::LoginRequired.into_response())
     }
 
     /// The path of our own page that this request comes from; `/` where there is none.
     pub(crate) fn referring_path(&self) -> &str {
-        let origin = self.arrival.site.config.public_origin.as_str();
+        let origin = self.session.site.config.public_origin.as_str();
         let referer = self.parts.headers.get(REFERER).and_then(|referer| referer.to_str().ok());
         let path = referer.and_then(|referer| referer.strip_prefix(origin)).and_then(local_path);
         path.unwrap_or("/")
     }
 
     fn is_protected(&self) -> bool {
-        let path = below_prefix(&self.arrival.site, self.parts.uri.path());
-        let protected = &self.arrival.site.config.session.protected_paths;
+        let path = below_prefix(&self.session.site, self.parts.uri.path());
+        let protected = &self.session.site.config.session.protected_paths;
         let needs_login = |reading: &str| {
             protected.iter().any(|prefix| readings::is_below(reading, prefix.trim_end_matches('/')))
         };
@@ -116,7 +126,7 @@ impl Hop {
     /// Where a shopper is sent whose registered session has expired: once, because the new guest
     /// who comes back has nothing left that could expire.
     fn login_page(&self, expired: bool) -> Option<Response> {
-        let page = self.arrival.site.config.session.login_page.as_deref()?;
+        let page = self.session.site.config.session.login_page.as_deref()?;
         let wanted = self.parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         if expired {
@@ -128,17 +138,17 @@ impl Hop {
     }
 
     /// The answer with our cookies in place of the upstream's.
-    pub(crate) fn dressed(&self, mut response: Response, travelled: &Travelled) -> Response {
-        let ours = travelled.changes.cookies.iter().any(|write| write.name() == DWSID);
-        let past = self.arrival.is_past(&travelled.decision);
-        filter(&self.arrival.site, &self.route, ours || past, &mut response);
-        self.arrival.dress(travelled, &mut response);
+    pub(crate) fn with_cookies(&self, mut response: Response, update: &SessionUpdate) -> Response {
+        let ours = update.changes.cookies.iter().any(|write| write.name() == DWSID);
+        let past = self.session.is_superseded(&update.decision);
+        filter(&self.session.site, &self.route, ours || past, &mut response);
+        self.session.apply_cookies(update, &mut response);
         response
     }
 
     /// The answer without any cookie about the shopper.
-    pub(crate) fn undressed(&self, mut response: Response) -> Response {
-        filter(&self.arrival.site, &self.route, true, &mut response);
+    pub(crate) fn without_session_cookies(&self, mut response: Response) -> Response {
+        filter(&self.session.site, &self.route, true, &mut response);
         response
     }
 
@@ -146,20 +156,21 @@ impl Hop {
     /// or a rotated refresh token would be lost.
     pub(crate) async fn forward(&self, body: Body, changes: Option<&CookieChanges>) -> Response {
         let cookies = self.cookies(changes);
-        let site = &self.arrival.site;
-        let response = forward(&self.app, site, &self.route, &self.parts, body, cookies).await;
+        let site = &self.session.site;
+        let response =
+            send_upstream(&self.app, site, &self.route, &self.parts, body, cookies).await;
         response.unwrap_or_else(IntoResponse::into_response)
     }
 
     /// The request's cookies after `changes`: of several candidates for a credential only the one
     /// that was judged, and nothing of our own state.
     pub(crate) fn cookies(&self, changes: Option<&CookieChanges>) -> Option<HeaderValue> {
-        if self.arrival.is_late() {
-            return foreign_cookies(&self.arrival.site, &self.parts.headers);
+        if self.session.is_late() {
+            return foreign_cookies(&self.session.site, &self.parts.headers);
         }
         let unchanged = CookieChanges::default();
-        let names = &self.arrival.site.names;
-        let judged = self.arrival.judged(&self.parts.headers.get_all(COOKIE));
+        let names = &self.session.site.names;
+        let judged = self.session.judged(&self.parts.headers.get_all(COOKIE));
         let mut forwarded =
             changes.unwrap_or(&unchanged).request_header(judged.into_iter(), names)?;
         if self.route.kind == Kind::Ecom {
@@ -184,7 +195,7 @@ fn guard(cookies: &mut Vec<u8>, name: &str) {
 }
 
 /// Sends a request to the upstream of `route`.
-pub(crate) async fn forward(
+pub(crate) async fn send_upstream(
     app: &App,
     site: &Site,
     route: &Route,
@@ -195,7 +206,7 @@ pub(crate) async fn forward(
     let id = parts.extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
     let origin = origin(site, route.kind).ok_or(Problem::NotFound)?;
     let told = address_header(site, route.kind);
-    let mut set = shoppers_address(told, parts);
+    let mut set = client_address(told, parts);
     set.extend(own_authorization(route, &parts.headers).map(|value| (AUTHORIZATION, value)));
     let outgoing = Outgoing {
         to: origin,
@@ -221,7 +232,7 @@ pub(crate) fn address_header(site: &Site, kind: Kind) -> Option<&HeaderName> {
 }
 
 /// The shopper's address under that name, if both are known.
-pub(crate) fn shoppers_address(name: Option<&HeaderName>, parts: &Parts) -> HeaderMap {
+pub(crate) fn client_address(name: Option<&HeaderName>, parts: &Parts) -> HeaderMap {
     let address = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
     let value = address.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok());
     name.cloned().zip(value).into_iter().collect()
@@ -247,12 +258,12 @@ pub(crate) fn below_prefix<'p>(site: &Site, path: &'p str) -> &'p str {
 /// The request's cookies, of several candidates only the one we believe in, without our own state;
 /// to ECOM, without the tokens too. ECOM would use them up where its own session is dead, and what
 /// it gets for them does not reach the browser.
-pub(crate) fn untouched(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
+pub(crate) fn passthrough_cookies(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
     let token = |pair: &&[u8]| {
         let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
         kind == Kind::Ecom && pair.is_some_and(|(name, _)| site.names.owns(name.trim()))
     };
-    let pairs = judged_at_sight(site, &parts.headers.get_all(COOKIE)).into_iter();
+    let pairs = forwardable_unverified(site, &parts.headers.get_all(COOKIE)).into_iter();
     let kept = pairs.filter(|pair| !token(pair));
     HeaderValue::from_bytes(&CookieChanges::default().request_header(kept, &site.names)?).ok()
 }

@@ -8,49 +8,49 @@ use crate::route::{Kind, Route, TokenNeed};
 
 /// How a request must be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Visit {
+pub(crate) enum RequestKind {
     /// A page a person will look at: it may begin a session.
     Document,
     /// A call of a page: it may renew a session.
     Call,
     /// Files, prefetches, preflights, crawlers: no auth work.
-    Quiet,
+    Passive,
 }
 
 /// Sorts a request. The query never takes part.
-pub(crate) fn visit(
+pub(crate) fn classify(
     method: &Method,
     path: &str,
     headers: &HeaderMap,
     route: &Route,
-    site: &Quietness<'_>,
-) -> Visit {
+    site: &KindRules<'_>,
+) -> RequestKind {
     let quiet = match route.token {
         TokenNeed::None => true,
         // Neither an ending nor a header makes nobody of the shopper whom the route asks for.
         TokenNeed::Registered => false,
         TokenNeed::Optional | TokenNeed::Shopper => {
-            is_file(path, route, site.asset_suffixes) || only_looks(headers, site.crawlers)
+            is_file(path, route, site.asset_suffixes) || is_passive(headers, site.crawlers)
         }
     };
     if *method == Method::OPTIONS || quiet {
-        Visit::Quiet
+        RequestKind::Passive
     } else if is_reading(method) && (is_navigation(headers) || is_framed(headers, site)) {
-        Visit::Document
+        RequestKind::Document
     } else {
-        Visit::Call
+        RequestKind::Call
     }
 }
 
 /// By what a site knows requests that need no session.
-pub(crate) struct Quietness<'a> {
+pub(crate) struct KindRules<'a> {
     pub(crate) asset_suffixes: &'a [String],
     pub(crate) crawlers: &'a [String],
     pub(crate) preview_parents: &'a [String],
 }
 
 /// Whether a trusted preview shows the page in a frame of its own.
-fn is_framed(headers: &HeaderMap, site: &Quietness<'_>) -> bool {
+fn is_framed(headers: &HeaderMap, site: &KindRules<'_>) -> bool {
     preview::opener(headers, site.preview_parents).is_some()
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn is_file(path: &str, route: &Route, suffixes: &[String]) -> bool {
 }
 
 /// Whether nobody is there yet to have a session: a prefetch, or a crawler.
-pub(crate) fn only_looks(headers: &HeaderMap, crawlers: &[String]) -> bool {
+pub(crate) fn is_passive(headers: &HeaderMap, crawlers: &[String]) -> bool {
     is_prefetch(headers) || is_crawler(headers, crawlers)
 }
 

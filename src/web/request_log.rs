@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Filled in by whoever learns something; read when the answer is ready.
 #[derive(Clone, Debug, Default)]
-pub struct Notes(Arc<Mutex<Noted>>);
+pub struct LogFields(Arc<Mutex<Fields>>);
 
 /// What has been noted.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Noted {
+pub(crate) struct Fields {
     pub(crate) route: Option<&'static str>,
     pub(crate) site: Option<String>,
     /// A keyed hash of the usid.
@@ -17,12 +17,12 @@ pub(crate) struct Noted {
     pub(crate) upstream_calls: u32,
 }
 
-impl Notes {
-    pub(crate) fn with(&self, note: impl FnOnce(&mut Noted)) {
+impl LogFields {
+    pub(crate) fn with(&self, note: impl FnOnce(&mut Fields)) {
         note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub(crate) fn read(&self) -> Noted {
+    pub(crate) fn read(&self) -> Fields {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

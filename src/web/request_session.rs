@@ -33,32 +33,33 @@ use crate::revocations::Reason;
 use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
-use crate::web::request_log::{Notes, RequestId};
+use crate::web::request_log::{LogFields, RequestId};
 pub(crate) use crate::web::request_session::commit::SHARED_CACHES;
-pub(crate) use crate::web::request_session::forwarded::judged_at_sight;
+pub(crate) use crate::web::request_session::forwarded::forwardable_unverified;
 use crate::web::request_session::forwarded::sealed;
 use crate::web::request_session::revocation::{
-    chosen, is_fresh, is_live, late_since, revoked, tags, without_logged_out,
+    effective_tags, is_fresh, is_live, logged_out_since, presented_tags, revoked,
+    without_logged_out,
 };
 use crate::web::request_session::stray_cookies::Strays;
 
 /// Who comes, to which site, with what.
-pub(crate) struct Arrival {
+pub(crate) struct RequestSession {
     pub(crate) site: Arc<Site>,
     pub(crate) presented: RequestCookies,
     pub(crate) state: SealedState,
     pub(crate) access: Access,
-    pub(crate) notes: Notes,
+    pub(crate) log_fields: LogFields,
     context: CallContext,
     preview: Option<Preview>,
     arrived: Instant,
     /// Fingerprints of every credential presented, and of those that count.
-    all: Vec<Tag>,
-    chosen: Vec<Tag>,
+    presented_tags: Vec<Tag>,
+    effective_tags: Vec<Tag>,
     /// Fingerprints of tokens that SLAS has given for this request.
     confirmed: Vec<Tag>,
     /// A login in another tab has just replaced what this request presents.
-    overtaken: bool,
+    superseded: bool,
     /// A logout in another tab has just ended what this request presents: it is served as if it had
     /// presented nothing, and changes nothing in the browser.
     late: Option<Instant>,
@@ -66,30 +67,31 @@ pub(crate) struct Arrival {
     strays: Strays,
 }
 
-impl FromRequestParts<Arc<App>> for Arrival {
+impl FromRequestParts<Arc<App>> for RequestSession {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (site, notes, context) = found(parts)?;
-        let mut arrival = Self::new(site, parts, notes, context, app.clock.monotonic());
-        arrival.identify(Keys::Fetched).await;
-        Ok(arrival)
+        let (site, log_fields, context) = found(parts)?;
+        let mut session = Self::new(site, parts, log_fields, context, app.clock.monotonic());
+        session.identify(Keys::Fetched).await;
+        Ok(session)
     }
 }
 
 /// An arrival for which no key is fetched: a look at the session must cost no upstream call.
-pub(crate) struct Glance(pub(crate) Arrival);
+pub(crate) struct LocalSession(pub(crate) RequestSession);
 
-impl FromRequestParts<Arc<App>> for Glance {
+impl FromRequestParts<Arc<App>> for LocalSession {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (site, notes, context) = found(parts)?;
-        let mut arrival = Arrival::new(site, parts, notes, context, app.clock.monotonic());
-        arrival.identify(Keys::Known).await;
+        let (site, log_fields, context) = found(parts)?;
+        let mut session =
+            RequestSession::new(site, parts, log_fields, context, app.clock.monotonic());
+        session.identify(Keys::Known).await;
         // A gateway passes one cookie on, and a look changes nothing.
-        arrival.strays = Strays::default();
-        Ok(Self(arrival))
+        session.strays = Strays::default();
+        Ok(Self(session))
     }
 }
 
@@ -103,28 +105,28 @@ pub(crate) enum Keys {
 }
 
 /// What the layers before the routes have found out.
-fn found(parts: &Parts) -> Result<(Arc<Site>, Notes, CallContext), Problem> {
+fn found(parts: &Parts) -> Result<(Arc<Site>, LogFields, CallContext), Problem> {
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
-    let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
+    let log_fields = parts.extensions.get::<LogFields>().cloned().unwrap_or_default();
     let id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
-    Ok((site, notes, CallContext { correlation_id: id, dnt: None, client }))
+    Ok((site, log_fields, CallContext { correlation_id: id, dnt: None, client }))
 }
 
-impl Arrival {
+impl RequestSession {
     fn new(
         site: Arc<Site>,
         parts: &Parts,
-        notes: Notes,
+        log_fields: LogFields,
         context: CallContext,
         arrived: Instant,
     ) -> Self {
         let headers = &parts.headers;
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let mut presented = RequestCookies::read(cookies, &site.names);
-        let all = tags(&presented);
+        let presented_tags = presented_tags(&presented);
         let state = sealed(&presented, &site);
-        let late = late_since(&presented, &state, &site, arrived);
+        let late = logged_out_since(&presented, &state, &site, arrived);
         let state = without_logged_out(state, &site, arrived);
         let preview = Preview::of(headers, &presented, &site.preview_parents);
         if site.config.routes.ecom.is_some() && site.names.access != site.names.handoff {
@@ -137,38 +139,38 @@ impl Arrival {
         let mut strays = Strays::of(parts, presented.repeated.clone());
         let live = |tag| is_live(&site, tag, arrived);
         strays.add(ownership::retain_own(&mut presented, &state, site.layout, &site.names, live));
-        let chosen = chosen(&presented, &state, &site);
-        let superseded = |tag: &Tag| {
+        let effective_tags = effective_tags(&presented, &state, &site);
+        let is_superseded = |tag: &Tag| {
             let revoked = revoked(&site, *tag, arrived);
             revoked
                 .is_some_and(|(reason, at)| reason == Reason::Superseded && is_fresh(at, arrived))
         };
-        let overtaken = chosen.iter().any(superseded);
+        let superseded = effective_tags.iter().any(is_superseded);
         let context = CallContext { dnt: presented.dnt, ..context };
-        let mut arrival = Self {
+        let mut session = Self {
             site,
             presented,
             state,
             access: Access::None,
-            notes,
+            log_fields,
             context,
             preview,
             arrived,
-            all,
-            chosen,
+            presented_tags,
+            effective_tags,
             confirmed: Vec::new(),
-            overtaken,
+            superseded,
             late,
             strays,
         };
         if late.is_some() {
-            arrival.presented.clear();
+            session.presented.clear();
         }
-        arrival
+        session
     }
 
     /// Whether a session that this credential belongs to has been signed out of.
-    pub(crate) fn is_signed_out(&self, tag: Tag) -> bool {
+    pub(crate) fn is_logged_out(&self, tag: Tag) -> bool {
         let revoked = revoked(&self.site, tag, self.arrived);
         revoked.is_some_and(|(reason, _)| reason == Reason::LoggedOut)
             || self.state.logged_out.has(tag)
@@ -225,23 +227,27 @@ impl Arrival {
     }
 
     /// Decides, asks, and works out what changes in the browser.
-    pub(crate) async fn travel(&self, facts: Facts, intent: Intent) -> Result<Travelled, Problem> {
-        self.travel_with(facts, intent, None, None).await
+    pub(crate) async fn resolve(
+        &self,
+        facts: Facts,
+        intent: Intent,
+    ) -> Result<SessionUpdate, Problem> {
+        self.resolve_login(facts, intent, None, None).await
     }
 
     /// As [`travel`](Self::travel), for a login.
-    pub(crate) async fn travel_with(
+    pub(crate) async fn resolve_login(
         &self,
         facts: Facts,
         intent: Intent,
         credentials: Option<Credentials>,
         remember: Option<bool>,
-    ) -> Result<Travelled, Problem> {
-        let decision = self.decision(facts, intent, credentials).await?;
-        self.finish(decision, remember)
+    ) -> Result<SessionUpdate, Problem> {
+        let decision = self.decide(facts, intent, credentials).await?;
+        self.commit(decision, remember)
     }
 
-    async fn decision(
+    async fn decide(
         &self,
         facts: Facts,
         intent: Intent,
@@ -252,14 +258,14 @@ impl Arrival {
         if self.is_late() && !leaving && !matches!(intent, Intent::Login(_)) {
             return Ok(flow::unchanged());
         }
-        if self.overtaken && !leaving && !matches!(step, flow::Step::Done(_)) {
+        if self.superseded && !leaving && !matches!(step, flow::Step::Done(_)) {
             return Err(Problem::LoginConflict);
         }
-        Ok(self.ask(step, intent.label(), credentials).await)
+        Ok(self.run(step, intent.label(), credentials).await)
     }
 
     /// Asks what there is to ask, and writes down how it went.
-    async fn ask(
+    async fn run(
         &self,
         step: flow::Step,
         intent: &'static str,
@@ -271,31 +277,31 @@ impl Arrival {
         if decision.guest_adoption_refused {
             self.site.retire_guest_adoption();
         }
-        self.note(intent, &decision, upstream_calls);
+        self.record(intent, &decision, upstream_calls);
         decision
     }
 
     /// For metrics and the log.
-    fn note(&self, intent: &'static str, decision: &Decision, upstream_calls: u32) {
+    fn record(&self, intent: &'static str, decision: &Decision, upstream_calls: u32) {
         let outcome = decision.label();
         self.site.metrics.journey(intent, outcome);
-        self.notes.with(|noted| {
-            noted.outcome = Some(outcome);
-            noted.upstream_calls += upstream_calls;
+        self.log_fields.with(|fields| {
+            fields.outcome = Some(outcome);
+            fields.upstream_calls += upstream_calls;
         });
     }
 }
 
 /// The end of a journey, and what changes in the browser.
-pub(crate) struct Travelled {
+pub(crate) struct SessionUpdate {
     pub(crate) decision: Decision,
     pub(crate) changes: CookieChanges,
 }
 
-impl Travelled {
+impl SessionUpdate {
     /// Who the shopper of `arrival` is now.
-    pub(crate) fn customer<'a>(&'a self, arrival: &'a Arrival) -> Option<&'a Customer> {
-        match (&self.decision.tokens, &arrival.access) {
+    pub(crate) fn customer<'a>(&'a self, session: &'a RequestSession) -> Option<&'a Customer> {
+        match (&self.decision.tokens, &session.access) {
             (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
             (TokenChange::Keep, Access::Fresh(held) | Access::Expiring(held)) => {
                 Some(&held.claims.customer)

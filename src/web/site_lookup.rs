@@ -15,7 +15,7 @@ use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::readings;
 use crate::site::Site;
 use crate::web::dispatch;
-use crate::web::request_log::Notes;
+use crate::web::request_log::LogFields;
 
 /// Layer: finds the site by host and path, and takes a site's path prefix off our own routes.
 ///
@@ -38,8 +38,8 @@ pub(crate) async fn find_site(
     if may_be_anothers(&app, &host, &site, request.uri().path()) {
         return dispatch::CONFUSING.into_response();
     }
-    if let Some(notes) = request.extensions().get::<Notes>() {
-        notes.with(|noted| noted.site = Some(site.config.id.to_string()));
+    if let Some(log_fields) = request.extensions().get::<LogFields>() {
+        log_fields.with(|fields| fields.site = Some(site.config.id.to_string()));
     }
     if let Some(own) = own_route(request.uri(), &site.config.path_prefix) {
         *request.uri_mut() = own;

@@ -35,18 +35,18 @@ use crate::upstream::http::BufferedResponse;
 use crate::upstream::slas::{CallCredentials, PassthroughCall};
 use crate::web::caller;
 use crate::web::request_kind::{is_crawler, is_navigation, is_reading};
-use crate::web::request_log::Notes;
-use crate::web::request_session::Arrival;
+use crate::web::request_log::LogFields;
+use crate::web::request_session::RequestSession;
 use crate::web::slas_proxy::request::Message;
-use crate::web::tokens::{dressed, renewed, token_after};
+use crate::web::tokens::{renewed, token_after, with_cookies};
 
 /// Longest body of a call, in octets: a passkey's is by far the longest.
 const LONGEST_BODY: usize = 64 * 1024;
 
 /// One call on its way through.
-struct Facade {
+struct SlasProxyCall {
     app: Arc<App>,
-    arrival: Arrival,
+    session: RequestSession,
     call: Call,
     /// The call came below a path where the client's secret is added.
     private: bool,
@@ -67,8 +67,8 @@ pub(crate) async fn call(
     let organization = &site.config.slas.organization_id;
     let call = slas_operations::call(&parts.method, &format!("/{path}"), organization);
     let call = call.map_err(refused)?;
-    if let Some(notes) = parts.extensions.get::<Notes>() {
-        notes.with(|noted| noted.outcome = Some(call.operation.as_str()));
+    if let Some(log_fields) = parts.extensions.get::<LogFields>() {
+        log_fields.with(|fields| fields.outcome = Some(call.operation.as_str()));
     }
     caller::means_site(&parts.headers, &site.config)?;
     if call.operation.changes_state() {
@@ -87,9 +87,9 @@ pub(crate) async fn call(
         return Err(Problem::BadRequest("This site's SLAS client has no secret."));
     }
     let body = read(body, app.server.request_timeout).await?;
-    let arrival = Arrival::from_request_parts(&mut parts, &app).await?;
-    let server = caller::is_server(&parts.headers) && arrival.presented.names.is_empty();
-    let facade = Facade { app, arrival, call, private, server, parts };
+    let session = RequestSession::from_request_parts(&mut parts, &app).await?;
+    let server = caller::is_server(&parts.headers) && session.presented.names.is_empty();
+    let facade = SlasProxyCall { app, session, call, private, server, parts };
     let mut response = facade.answer(&body).await?;
     let no_store = HeaderValue::from_static("private, no-store");
     response.headers_mut().insert(CACHE_CONTROL, no_store);
@@ -124,11 +124,11 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
     }
 }
 
-impl Facade {
+impl SlasProxyCall {
     async fn answer(mut self, body: &[u8]) -> Result<Response, Problem> {
         let message = self.message(body)?;
         let operation = self.call.operation;
-        if self.arrival.is_late() && message.get("grant_type") == Some("client_credentials") {
+        if self.session.is_late() && message.get("grant_type") == Some("client_credentials") {
             // What it brings would take the place of the session that followed the logout.
             return Err(Problem::LoginConflict);
         }
@@ -153,11 +153,11 @@ impl Facade {
 
     /// With the access token of the cookie, renewed if need be.
     async fn with_own_token(&self, message: &Message) -> Result<Response, Problem> {
-        let travelled = match renewed(&self.arrival, self.arrival.facts(None)).await {
-            Ok(travelled) => travelled,
+        let update = match renewed(&self.session, self.session.facts(None)).await {
+            Ok(update) => update,
             Err(answer) => return answer,
         };
-        let response = match token_after(&self.arrival, &travelled) {
+        let response = match token_after(&self.session, &update) {
             None => no_access_token(),
             Some(token) => match self.relay(message, CallCredentials::Token(token)).await {
                 Ok(reply) => response::without_tokens(self.call.operation, &reply),
@@ -165,7 +165,7 @@ impl Facade {
                 Err(problem) => problem.into_response(),
             },
         };
-        Ok(dressed(&self.arrival, &travelled, response))
+        Ok(with_cookies(&self.session, &update, response))
     }
 
     async fn relay(
@@ -182,7 +182,7 @@ impl Facade {
             credentials,
             private: self.private,
         };
-        let reply = self.arrival.site.slas.pass_through(&relay, self.arrival.context()).await;
+        let reply = self.session.site.slas.pass_through(&relay, self.session.context()).await;
         reply.map_err(|error| Problem::Upstream(error.failure()))
     }
 

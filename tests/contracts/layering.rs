@@ -145,7 +145,7 @@ fn nothing_is_left_unfinished() {
 #[test]
 fn a_planted_forbidden_use_is_found() {
     for (path, line) in [
-        ("flow/ensure_session.rs", "use crate::web::Notes;"),
+        ("flow/ensure_session.rs", "use crate::web::LogFields;"),
         ("flow/ensure_session.rs", "use crate::{ids::Usid, web};"),
         (
             "flow/ensure_session.rs",
@@ -155,11 +155,11 @@ fn a_planted_forbidden_use_is_found() {
         ("flow/ensure_session.rs", "use super::super::config::Config;"),
         ("flow.rs", "use super::config::Config;"),
         ("access_token.rs", "use crate::clock::Timestamp;"),
-        ("upstream/slas/operations.rs", "use crate::web::Notes;"),
+        ("upstream/slas/operations.rs", "use crate::web::LogFields;"),
         ("upstream/http.rs", "use crate::driver::drive;"),
         ("upstream/http.rs", "use super::super::web;"),
-        ("driver.rs", "use crate::web::Notes;"),
-        ("app.rs", "fn f(notes: &crate::web::Notes) {}"),
+        ("driver.rs", "use crate::web::LogFields;"),
+        ("app.rs", "fn f(notes: &crate::web::LogFields) {}"),
         ("sandbox/slas.rs", "use crate::upstream::slas::Slas;"),
         ("sandbox/slas.rs", "use crate::config::Config;"),
         ("sandbox/run.rs", "use crate::upstream::slas::Slas;"),
@@ -196,7 +196,7 @@ fn a_permitted_use_is_not_found() {
         ("flow.rs", "let x = 1; // not crate::web"),
         (
             "flow.rs",
-            "#[cfg(test)]\nmod tests {\n    use crate::web::Notes;\n    use tokio::spawn;\n}",
+            "#[cfg(test)]\nmod tests {\n    use crate::web::LogFields;\n    use tokio::spawn;\n}",
         ),
         ("flow.rs", "pub(crate) fn notokio() {}"),
     ] {
@@ -292,7 +292,7 @@ fn modules_used(code: &str, depth: usize) -> BTreeSet<String> {
     used
 }
 
-/// `web::Notes` → `web`; `{ids::{Usid}, web}` → `ids`, `web`.
+/// `web::LogFields` → `web`; `{ids::{Usid}, web}` → `ids`, `web`.
 fn heads(path: &str) -> Vec<String> {
     let ident = |text: &str| {
         let name: String =

@@ -10,8 +10,8 @@ use crate::ids::AccessToken;
 use crate::problem::Problem;
 use crate::route::Crawlers;
 use crate::upstream::CallContext;
-use crate::web::api_proxy::replay_body::Upload;
-use crate::web::api_proxy::{Call, bearer};
+use crate::web::api_proxy::replay_body::ReplayBody;
+use crate::web::api_proxy::{ApiCall, bearer};
 use crate::web::request_log::RequestId;
 
 /// How long a failed try counts.
@@ -19,7 +19,7 @@ const FAILURE: Duration = Duration::from_secs(5);
 /// Less life than this is not worth a call with the token, in seconds.
 const MARGIN: i64 = 60;
 
-impl Call {
+impl ApiCall {
     /// Without a session, or with the token of the one guest all crawlers share.
     pub(crate) async fn for_crawler(&self) -> Result<Response, Problem> {
         if !self.reads() {
@@ -30,7 +30,7 @@ impl Call {
             Crawlers::WithoutSession | Crawlers::Refused => None,
         };
         let bearer = token.as_ref().and_then(bearer);
-        let nothing = Upload::streamed(Body::empty());
+        let nothing = ReplayBody::streamed(Body::empty());
         Ok(self.forwarded(nothing, bearer.as_ref(), None).await)
     }
 

@@ -12,14 +12,14 @@ use crate::problem::Problem;
 const LONGEST: u64 = 64 * 1024;
 
 /// A body.
-pub(crate) enum Upload {
+pub(crate) enum ReplayBody {
     /// Kept whole.
     Kept(Bytes),
     /// As it comes.
     Streamed(Body),
 }
 
-impl Upload {
+impl ReplayBody {
     /// One that is not kept.
     pub(crate) fn streamed(body: Body) -> Self {
         Self::Streamed(body)

@@ -13,10 +13,10 @@ use crate::problem::Problem;
 use crate::proxy::Outgoing;
 use crate::route::Kind;
 use crate::site::Site;
-use crate::web::api_proxy::{Call, Upload, response};
-use crate::web::pages::{address_header, origin, shoppers_address};
+use crate::web::api_proxy::{ApiCall, ReplayBody, response};
+use crate::web::pages::{address_header, client_address, origin};
 use crate::web::request_log::RequestId;
-use crate::web::request_session::{Arrival, Travelled};
+use crate::web::request_session::{RequestSession, SessionUpdate};
 
 /// Said to us, or of the page: OCAPI refuses calls that bring an `Origin`.
 const STAYS: [HeaderName; 7] = [
@@ -29,11 +29,11 @@ const STAYS: [HeaderName; 7] = [
     HeaderName::from_static("x-site-id"),
 ];
 
-impl Call {
+impl ApiCall {
     /// Sends the call. An API that cannot be reached is an answer too.
     pub(crate) async fn forwarded(
         &self,
-        upload: Upload,
+        upload: ReplayBody,
         bearer: Option<&HeaderValue>,
         dwsid: Option<&Dwsid>,
     ) -> Response {
@@ -43,13 +43,13 @@ impl Call {
         response
     }
 
-    async fn send(&self, upload: Upload, mut set: HeaderMap) -> Result<Response, Problem> {
+    async fn send(&self, upload: ReplayBody, mut set: HeaderMap) -> Result<Response, Problem> {
         let to = origin(&self.site, self.route.kind).ok_or(Problem::NotFound)?;
         let target = PathAndQuery::try_from(self.target.as_str());
         let target = target.map_err(|_| Problem::BadRequest("The path is not one."))?;
         let id = self.parts.extensions.get::<RequestId>();
         let told = address_header(&self.site, self.route.kind);
-        set.extend(shoppers_address(told, &self.parts));
+        set.extend(client_address(told, &self.parts));
         let remove: Vec<HeaderName> = STAYS.iter().chain(told).cloned().collect();
         let outgoing = Outgoing {
             to,
@@ -107,12 +107,12 @@ pub(crate) fn foreign_cookies(site: &Site, headers: &HeaderMap) -> Option<Header
 
 /// The DW session that is known to be this shopper's: the platform then answers from the same
 /// application server.
-pub(crate) fn dwsid(arrival: &Arrival, travelled: &Travelled) -> Option<Dwsid> {
-    let customer = travelled.customer(arrival)?;
-    match &travelled.decision.dw {
+pub(crate) fn dwsid(session: &RequestSession, update: &SessionUpdate) -> Option<Dwsid> {
+    let customer = update.customer(session)?;
+    match &update.decision.dw {
         DwChange::Set { cookies, .. } => Some(cookies.dwsid.clone()),
         DwChange::Drop | DwChange::Failed(_) | DwChange::Recheck => None,
-        DwChange::Keep | DwChange::Confirm(_) => arrival.dwsid_of(customer),
+        DwChange::Keep | DwChange::Confirm(_) => session.dwsid_of(customer),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::revocations::Reason;
 use crate::web::bff::body;
 use crate::web::bff::session_view::SessionView;
 use crate::web::csrf::local_path;
-use crate::web::request_session::Arrival;
+use crate::web::request_session::RequestSession;
 
 /// The longest login of SLAS, in octets.
 const LONGEST_LOGIN: usize = 256;
@@ -38,7 +38,7 @@ struct BridgeRequest {
 
 /// Tokens for the session, whatever tokens the browser holds; answers as `GET /bff/session`.
 pub(crate) async fn bridge(
-    arrival: Arrival,
+    session: RequestSession,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
@@ -46,30 +46,30 @@ pub(crate) async fn bridge(
     let request = request.ok_or(Problem::BadRequest(
         "The body must have dwsgst, or dwsrst or dwsid with login_id, each once.",
     ))?;
-    if arrival.site.config.policy.mode == BridgeMode::None {
+    if session.site.config.policy.mode == BridgeMode::None {
         return Err(Problem::NotFound);
     }
-    if arrival.is_late() {
+    if session.is_late() {
         // It was on its way before the logout, and speaks of the session that was left.
         return Err(Problem::LoginConflict);
     }
     let claim = claim(&request)?;
     if let DwProof::Session(dwsid) = &claim.proof
-        && arrival.is_signed_out(dwsid.tag())
+        && session.is_logged_out(dwsid.tag())
     {
         // Nothing can end it at the platform, but here it is over.
         return Err(Problem::SignatureRefused);
     }
-    let travelled = arrival.travel_over(claim).await?;
-    let mut response = match travelled.decision.outcome {
+    let update = session.session_bridge(claim).await?;
+    let mut response = match update.decision.outcome {
         Outcome::Unavailable(failure) => Problem::Upstream(failure).into_response(),
         Outcome::NotBridged { scope: true } => Problem::ScopeMissing.into_response(),
         Outcome::NotBridged { scope: false } => Problem::SignatureRefused.into_response(),
-        _ => answer(&SessionView::of(&arrival, Some(&travelled)), &request, form),
+        _ => answer(&SessionView::of(&session, Some(&update)), &request, form),
     };
-    arrival.dress(&travelled, &mut response);
-    if matches!(travelled.decision.outcome, Outcome::LoggedIn { .. }) {
-        arrival.retire_all_but(Reason::Superseded, &travelled.decision);
+    session.apply_cookies(&update, &mut response);
+    if matches!(update.decision.outcome, Outcome::LoggedIn { .. }) {
+        session.revoke_all_but(Reason::Superseded, &update.decision);
     }
     Ok(response)
 }

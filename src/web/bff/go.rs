@@ -14,8 +14,8 @@ use crate::app::App;
 use crate::flow::Intent;
 use crate::problem::Problem;
 use crate::web::csrf::local_path;
-use crate::web::request_kind::{is_navigation, only_looks};
-use crate::web::request_session::Arrival;
+use crate::web::request_kind::{is_navigation, is_passive};
+use crate::web::request_session::RequestSession;
 
 #[derive(Deserialize)]
 pub(crate) struct Target {
@@ -25,7 +25,7 @@ pub(crate) struct Target {
 /// Sends the browser on with both credentials in step.
 pub(crate) async fn go(
     State(app): State<Arc<App>>,
-    arrival: Arrival,
+    session: RequestSession,
     headers: HeaderMap,
     target: Result<Query<Target>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -35,13 +35,13 @@ pub(crate) async fn go(
         .map_err(|_| Problem::BadRequest("The target is not a path of this site."))?;
     let mut response = (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response();
     // Links are followed by people. An image or a script that points here, on whatever site, is not.
-    if only_looks(&headers, &app.crawlers) || !is_navigation(&headers) {
+    if is_passive(&headers, &app.crawlers) || !is_navigation(&headers) {
         return Ok(response);
     }
-    let travelled = arrival.travel(arrival.facts(None), Intent::Ecom).await?;
-    if let Some(failure) = travelled.decision.outcome.failure() {
+    let update = session.resolve(session.facts(None), Intent::Ecom).await?;
+    if let Some(failure) = update.decision.outcome.failure() {
         response = Problem::Upstream(failure).into_response();
     }
-    arrival.dress(&travelled, &mut response);
+    session.apply_cookies(&update, &mut response);
     Ok(response)
 }

@@ -15,7 +15,7 @@ use crate::upstream::slas::Credentials;
 use crate::web::bff::body;
 use crate::web::bff::session_view::SessionView;
 use crate::web::csrf::local_path;
-use crate::web::request_session::Arrival;
+use crate::web::request_session::RequestSession;
 
 /// Longest login or password, in octets.
 const LONGEST: usize = 1024;
@@ -59,7 +59,7 @@ enum Basket {
 
 /// Guest → registered, in both worlds.
 pub(crate) async fn login(
-    arrival: Arrival,
+    session: RequestSession,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
@@ -68,7 +68,7 @@ pub(crate) async fn login(
         Some(Flag::Boolean(wish)) => wish,
         Some(Flag::Word(word)) => !matches!(word, Word::False),
         // An unticked box is absent from a form.
-        None => !form && arrival.site.config.session.remember_me,
+        None => !form && session.site.config.session.remember_me,
     };
     let basket = match request.basket {
         None => GuestBasket::Unknown,
@@ -77,16 +77,13 @@ pub(crate) async fn login(
     };
     let credentials = Credentials { username: request.username, password: request.password };
     let intent = Intent::Login(basket);
-    let travelled =
-        arrival.travel_with(arrival.facts(None), intent, Some(credentials), Some(remember)).await?;
-    let mut response = match travelled.decision.outcome {
+    let update = session
+        .resolve_login(session.facts(None), intent, Some(credentials), Some(remember))
+        .await?;
+    let mut response = match update.decision.outcome {
         Outcome::LoggedIn { .. } => {
-            arrival.retire(Reason::Superseded);
-            signed_in(
-                &SessionView::of(&arrival, Some(&travelled)),
-                request.return_to.as_deref(),
-                form,
-            )
+            session.revoke_presented(Reason::Superseded);
+            signed_in(&SessionView::of(&session, Some(&update)), request.return_to.as_deref(), form)
         }
         Outcome::LoginConflict => Problem::LoginConflict.into_response(),
         Outcome::Unavailable(failure) | Outcome::NoDwSession(failure) => {
@@ -97,7 +94,7 @@ pub(crate) async fn login(
         | Outcome::Ready
         | Outcome::LoggedOut { .. } => Problem::BadCredentials.into_response(),
     };
-    arrival.dress(&travelled, &mut response);
+    session.apply_cookies(&update, &mut response);
     Ok(response)
 }
 

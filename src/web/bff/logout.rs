@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::web::bff::session_view::SessionView;
 use crate::web::csrf::local_path;
-use crate::web::request_session::Arrival;
+use crate::web::request_session::RequestSession;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -27,25 +27,25 @@ struct LogoutRequest {
 /// Local state goes whatever the upstream says; then a fresh guest by the site's policy.
 pub(crate) async fn logout(
     State(app): State<Arc<App>>,
-    mut arrival: Arrival,
+    mut session: RequestSession,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let (request, return_to) = parse(&headers, &body)?;
     // First of all, so that no request that is under way or comes now can bring the session back.
-    arrival.retire(Reason::LoggedOut);
-    arrival.catch_up().await;
-    arrival.retire(Reason::LoggedOut);
+    session.revoke_presented(Reason::LoggedOut);
+    session.await_refresh().await;
+    session.revoke_presented(Reason::LoggedOut);
     let intent = Intent::Logout { all_devices: request.all_devices };
     // Upstreams that take their time must not keep the shopper signed in here.
-    let travelled = tokio::time::timeout(
+    let update = tokio::time::timeout(
         app.server.request_timeout / 2,
-        arrival.travel(arrival.facts(None), intent),
+        session.resolve(session.facts(None), intent),
     )
     .await
-    .unwrap_or_else(|_| arrival.finish(logged_out_locally(), None))?;
-    let mut response = answer(&SessionView::of(&arrival, Some(&travelled)), return_to);
-    arrival.dress(&travelled, &mut response);
+    .unwrap_or_else(|_| session.commit(logged_out_locally(), None))?;
+    let mut response = answer(&SessionView::of(&session, Some(&update)), return_to);
+    session.apply_cookies(&update, &mut response);
     Ok(response)
 }
 

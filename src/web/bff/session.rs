@@ -14,12 +14,12 @@ use crate::flow::{Intent, Outcome};
 use crate::ids::DwSignature;
 use crate::problem::Problem;
 use crate::web::bff::session_view::SessionView;
-use crate::web::request_kind::only_looks;
-use crate::web::request_session::{Arrival, Glance, Travelled};
+use crate::web::request_kind::is_passive;
+use crate::web::request_session::{LocalSession, RequestSession, SessionUpdate};
 
 /// What the browser may know. Never a token, never an upstream call, and it slides nothing.
-pub(crate) async fn show(Glance(arrival): Glance) -> Response {
-    Json(SessionView::of(&arrival, None)).into_response()
+pub(crate) async fn show(LocalSession(session): LocalSession) -> Response {
+    Json(SessionView::of(&session, None)).into_response()
 }
 
 /// A signature over its session that ECOM gave the page, where there is one.
@@ -33,18 +33,18 @@ struct Signed {
 /// Landing or returning, the bridge by the site's policy; answers as [`show`].
 pub(crate) async fn make(
     State(app): State<Arc<App>>,
-    arrival: Arrival,
+    session: RequestSession,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    if only_looks(&headers, &app.crawlers) {
-        return Ok(Json(SessionView::of(&arrival, None)).into_response());
+    if is_passive(&headers, &app.crawlers) {
+        return Ok(Json(SessionView::of(&session, None)).into_response());
     }
     let signature = signature(&body)?;
-    let facts = arrival.facts(signature);
-    let travelled = arrival.travel(facts, Intent::Head).await?;
-    let mut response = answer(&arrival, &travelled);
-    arrival.dress(&travelled, &mut response);
+    let facts = session.facts(signature);
+    let update = session.resolve(facts, Intent::Head).await?;
+    let mut response = answer(&session, &update);
+    session.apply_cookies(&update, &mut response);
     Ok(response)
 }
 
@@ -59,13 +59,13 @@ fn signature(body: &[u8]) -> Result<Option<DwSignature>, Problem> {
     signature.map(Some).ok_or(Problem::BadRequest("The signature is not one."))
 }
 
-fn answer(arrival: &Arrival, travelled: &Travelled) -> Response {
-    match travelled.decision.outcome {
+fn answer(session: &RequestSession, update: &SessionUpdate) -> Response {
+    match update.decision.outcome {
         Outcome::Unavailable(failure) | Outcome::NoDwSession(failure) => {
             Problem::Upstream(failure).into_response()
         }
         // The caller is told; the cookies on this answer are already the new guest's.
-        _ if travelled.decision.session_expired => Problem::SessionExpired.into_response(),
-        _ => Json(SessionView::of(arrival, Some(travelled))).into_response(),
+        _ if update.decision.session_expired => Problem::SessionExpired.into_response(),
+        _ => Json(SessionView::of(session, Some(update))).into_response(),
     }
 }

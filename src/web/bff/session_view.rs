@@ -7,7 +7,7 @@ use crate::cookies::sealed_state::SealedState;
 use crate::flow::{Access, Dw, DwChange, TokenChange};
 use crate::model::{Claims, CustomerType};
 use crate::site::Site;
-use crate::web::request_session::{Arrival, Travelled};
+use crate::web::request_session::{RequestSession, SessionUpdate};
 
 /// Who the shopper is, and how long that holds.
 #[derive(Clone, Debug, Serialize)]
@@ -27,29 +27,29 @@ pub(crate) struct SessionView {
 
 impl SessionView {
     /// The shopper of `arrival` after `travelled`, or now.
-    pub(crate) fn of(arrival: &Arrival, travelled: Option<&Travelled>) -> Self {
-        let granted = travelled.and_then(|travelled| match &travelled.decision.tokens {
+    pub(crate) fn of(session: &RequestSession, update: Option<&SessionUpdate>) -> Self {
+        let granted = update.and_then(|update| match &update.decision.tokens {
             TokenChange::Set(grant) => Some(Some(&grant.claims)),
             TokenChange::Drop => Some(None),
             TokenChange::Keep => None,
         });
-        let held = match &arrival.access {
+        let held = match &session.access {
             Access::Fresh(held) | Access::Expiring(held) => Some(&held.claims),
             Access::Expired(_) | Access::None => None,
         };
-        let state = travelled.map_or(&arrival.state, |travelled| &travelled.changes.state);
-        let dw = match travelled.map(|travelled| &travelled.decision.dw) {
+        let state = update.map_or(&session.state, |update| &update.changes.state);
+        let dw = match update.map(|update| &update.decision.dw) {
             Some(DwChange::Set { .. } | DwChange::Confirm(_)) => "live",
             Some(DwChange::Drop | DwChange::Failed(_)) => "none",
-            Some(DwChange::Keep | DwChange::Recheck) | None => match arrival.facts(None).dw {
+            Some(DwChange::Keep | DwChange::Recheck) | None => match session.facts(None).dw {
                 Dw::Absent => "none",
                 Dw::Live { .. } => "live",
                 Dw::Unverified { .. } => "unknown",
                 Dw::Dead => "expired",
             },
         };
-        let dnt = arrival.presented.dnt;
-        Self::new(granted.unwrap_or(held), state, dw, dnt, &arrival.site)
+        let dnt = session.presented.dnt;
+        Self::new(granted.unwrap_or(held), state, dw, dnt, &session.site)
     }
 
     fn new(

@@ -30,7 +30,7 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// In the extensions of a request that a gateway asks about: it goes nowhere.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked;
+pub(crate) struct AuthSubrequest;
 
 /// In the extensions of an answer: the request may go on. No status alone says that.
 #[derive(Clone, Copy, Debug)]
@@ -43,14 +43,14 @@ pub(crate) async fn interpret(
     next: Next,
 ) -> Response {
     let Some(dialect) = app.gateway.dialect else { return next.run(request).await };
-    if is_question(dialect, request.uri().path()) {
-        let answer = match asked_about(&app, dialect, request) {
+    if is_auth_subrequest(dialect, request.uri().path()) {
+        let answer = match original_request(&app, dialect, request) {
             Ok(request) => next.run(request).await,
             Err(problem) => problem.into_response(),
         };
-        return answered(dialect, answer);
+        return translate(dialect, answer);
     }
-    if dialect == Dialect::Nginx && is_handed_over(&request) {
+    if dialect == Dialect::Nginx && is_from_nginx(&request) {
         return match to_establish(&app, request) {
             Ok(request) => next.run(request).await,
             Err(problem) => problem.into_response(),
@@ -60,7 +60,7 @@ pub(crate) async fn interpret(
 }
 
 /// Envoy puts the path it asks about behind ours.
-fn is_question(dialect: Dialect, path: &str) -> bool {
+fn is_auth_subrequest(dialect: Dialect, path: &str) -> bool {
     match path.strip_prefix(AUTH) {
         Some(rest) => rest.is_empty() || (dialect == Dialect::Envoy && rest.starts_with('/')),
         None => false,
@@ -68,7 +68,7 @@ fn is_question(dialect: Dialect, path: &str) -> bool {
 }
 
 /// The request that the question is about, without a body.
-fn asked_about(app: &App, dialect: Dialect, request: Request) -> Result<Request, Problem> {
+fn original_request(app: &App, dialect: Dialect, request: Request) -> Result<Request, Problem> {
     check_peer(app, &request)?;
     let (mut parts, _) = request.into_parts();
     let method = &parts.method;
@@ -84,7 +84,7 @@ fn asked_about(app: &App, dialect: Dialect, request: Request) -> Result<Request,
     } else {
         parts.uri = with_target(parts.uri, original.target)?;
     }
-    parts.extensions.insert(Asked);
+    parts.extensions.insert(AuthSubrequest);
     Ok(Request::from_parts(parts, Body::empty()))
 }
 
@@ -104,7 +104,7 @@ fn with_target(uri: Uri, target: PathAndQuery) -> Result<Uri, Problem> {
 
 /// nginx cannot relay a redirect of ours. It hands the request itself over instead, and has no means
 /// to put an address into a query.
-fn is_handed_over(request: &Request) -> bool {
+fn is_from_nginx(request: &Request) -> bool {
     request.uri().path() == ESTABLISH && request.headers().contains_key(original_request::NGINX_URI)
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn establish_path(prefix: &str, target: &str) -> String {
 }
 
 /// What the gateway hears.
-fn answered(dialect: Dialect, mut answer: Response) -> Response {
+fn translate(dialect: Dialect, mut answer: Response) -> Response {
     let allowed = answer.extensions().get::<Allowed>().is_some();
     match (dialect, allowed) {
         (Dialect::Nginx, true) => *answer.status_mut() = StatusCode::NO_CONTENT,
@@ -164,7 +164,7 @@ mod tests {
         if allowed {
             answer.extensions_mut().insert(Allowed);
         }
-        answered(dialect, answer).status().as_u16()
+        translate(dialect, answer).status().as_u16()
     }
 
     #[test]
@@ -182,9 +182,12 @@ mod tests {
     #[test]
     fn only_envoy_asks_below_the_path() {
         for dialect in [Dialect::Nginx, Dialect::Traefik, Dialect::Envoy] {
-            assert!(is_question(dialect, "/bff/auth"));
-            assert_eq!(is_question(dialect, "/bff/auth/x"), dialect == Dialect::Envoy);
-            assert!(!is_question(dialect, "/bff/authx") && !is_question(dialect, "/de/bff/auth"));
+            assert!(is_auth_subrequest(dialect, "/bff/auth"));
+            assert_eq!(is_auth_subrequest(dialect, "/bff/auth/x"), dialect == Dialect::Envoy);
+            assert!(
+                !is_auth_subrequest(dialect, "/bff/authx")
+                    && !is_auth_subrequest(dialect, "/de/bff/auth")
+            );
         }
     }
 }

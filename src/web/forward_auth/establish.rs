@@ -18,11 +18,13 @@ use crate::problem::Problem;
 use crate::route::Kind;
 use crate::site::Site;
 use crate::web::csrf::local_path;
-use crate::web::forward_auth::decision::{Sorted, Verdict, WITHOUT_SESSION, home, see_other, sort};
+use crate::web::forward_auth::decision::{
+    AuthDecision, Classified, WITHOUT_SESSION, classify, home, see_other,
+};
 use crate::web::forward_auth::dialect::establish_path;
-use crate::web::pages::Hop;
-use crate::web::request_kind::{Visit, is_reading};
-use crate::web::request_session::Arrival;
+use crate::web::pages::ProxiedRequest;
+use crate::web::request_kind::{RequestKind, is_reading};
+use crate::web::request_session::RequestSession;
 
 /// Makes the pair for a request to the path `return_to`, and sends the browser back there.
 pub(crate) async fn establish(
@@ -36,21 +38,21 @@ pub(crate) async fn establish(
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let wish = Wish::read(&site, &parts);
     parts.uri = wish.target;
-    let (route, visit) = match sort(&app, &site, &parts)? {
-        Sorted::Depends(route, visit) => (route, visit),
-        Sorted::Passes(_) => return Ok(back(&parts)),
+    let (route, kind) = match classify(&app, &site, &parts)? {
+        Classified::Depends(route, kind) => (route, kind),
+        Classified::Passes(_) => return Ok(back(&parts)),
     };
-    let arrival = Arrival::from_request_parts(&mut parts, &app).await?;
-    let hop = Hop { app, arrival, route, parts };
-    match hop.verdict(visit) {
-        Verdict::Allow(_) => Ok(back(&hop.parts)),
-        Verdict::Deny(response) => Ok(response),
+    let session = RequestSession::from_request_parts(&mut parts, &app).await?;
+    let request = ProxiedRequest { app, session, route, parts };
+    match request.decide(kind) {
+        AuthDecision::Allow(_) => Ok(back(&request.parts)),
+        AuthDecision::Deny(response) => Ok(response),
         // A form, handed over by nginx: its page is what is established.
-        Verdict::Establish(path) if !is_reading(&hop.parts.method) => {
+        AuthDecision::Establish(path) if !is_reading(&request.parts.method) => {
             Ok(see_other(&establish_path(&site.config.path_prefix, &path)))
         }
-        Verdict::Establish(_) if wish.again => hop.without_cookies(),
-        Verdict::Establish(_) => hop.establish(visit).await,
+        AuthDecision::Establish(_) if wish.again => request.without_cookies(),
+        AuthDecision::Establish(_) => request.establish(kind).await,
     }
 }
 
@@ -90,28 +92,28 @@ fn target(parts: &Parts) -> &str {
     parts.uri.path_and_query().map_or("/", |target| target.as_str())
 }
 
-impl Hop {
-    async fn establish(&self, visit: Visit) -> Result<Response, Problem> {
+impl ProxiedRequest {
+    async fn establish(&self, kind: RequestKind) -> Result<Response, Problem> {
         let intent = match self.route.kind {
-            Kind::Head | Kind::Ecom => self.intent(visit),
+            Kind::Head | Kind::Ecom => self.intent(kind),
             Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => Intent::Api,
         };
-        let travelled = self.arrival.travel(self.arrival.facts(None), intent).await?;
-        if let Some(failure) = travelled.decision.outcome.failure() {
-            return Ok(self.dressed(Problem::Upstream(failure).into_response(), &travelled));
+        let update = self.session.resolve(self.session.facts(None), intent).await?;
+        if let Some(failure) = update.decision.outcome.failure() {
+            return Ok(self.with_cookies(Problem::Upstream(failure).into_response(), &update));
         }
-        if let Some(told) = self.told_of_expiry(visit, &travelled) {
-            return Ok(self.dressed(told, &travelled));
+        if let Some(told) = self.expired_response(kind, &update) {
+            return Ok(self.with_cookies(told, &update));
         }
-        let prefix = &self.arrival.site.config.path_prefix;
+        let prefix = &self.session.site.config.path_prefix;
         let again = format!("{}&again=1", establish_path(prefix, target(&self.parts)));
-        Ok(self.dressed(see_other(&again), &travelled))
+        Ok(self.with_cookies(see_other(&again), &update))
     }
 
     /// The browser has been here before, and its cookies still do not do. One that sends none gets
     /// the page without a session.
     fn without_cookies(&self) -> Result<Response, Problem> {
-        if !self.arrival.presented.is_empty() {
+        if !self.session.presented.is_empty() {
             return Err(Problem::LoginConflict);
         }
         let target = target(&self.parts);

@@ -13,7 +13,7 @@ use crate::site::Site;
 use crate::web::api_proxy::{bearer, foreign_cookies};
 use crate::web::caller::own_authorization;
 use crate::web::dispatch;
-use crate::web::pages::Hop;
+use crate::web::pages::ProxiedRequest;
 use crate::web::pages::file::File;
 
 /// For the APIs: the DW session that the token belongs to.
@@ -33,9 +33,9 @@ const REPLACED: [HeaderName; 8] =
 
 /// The headers of an allowed request.
 #[derive(Debug)]
-pub(crate) struct Pass(HeaderMap);
+pub(crate) struct AuthHeaders(HeaderMap);
 
-impl Pass {
+impl AuthHeaders {
     fn new(upstream: &'static str) -> Self {
         let mut headers = HeaderMap::with_capacity(REPLACED.len() + 1);
         for name in REPLACED {
@@ -74,16 +74,16 @@ impl Pass {
     }
 
     /// As the shopper of `hop`, whose cookies are those after `changes`.
-    pub(crate) fn of_shopper(hop: &Hop, changes: &CookieChanges) -> Self {
-        let kind = hop.route.kind;
+    pub(crate) fn of_shopper(request: &ProxiedRequest, changes: &CookieChanges) -> Self {
+        let kind = request.route.kind;
         if !is_page(kind) {
-            let mut pass = Self::to_api(&hop.arrival.site, kind, &hop.parts);
-            pass.authorize(hop);
+            let mut pass = Self::to_api(&request.session.site, kind, &request.parts);
+            pass.authorize(request);
             return pass;
         }
-        let mut pass = Self::to_page(&hop.route, &hop.parts);
-        pass.identify(hop);
-        pass.set_if(COOKIE, hop.cookies(Some(changes)));
+        let mut pass = Self::to_page(&request.route, &request.parts);
+        pass.identify(request);
+        pass.set_if(COOKIE, request.cookies(Some(changes)));
         pass
     }
 
@@ -102,18 +102,18 @@ impl Pass {
         pass
     }
 
-    fn identify(&mut self, hop: &Hop) {
-        let Some(held) = hop.arrival.held() else { return };
+    fn identify(&mut self, request: &ProxiedRequest) {
+        let Some(held) = request.session.held() else { return };
         let customer = &held.claims.customer;
         self.set_text(CUSTOMER_TYPE, customer.kind.word());
         self.set_text(CUSTOMER_ID, customer.id.as_str());
         self.set_text(USID, held.claims.usid.as_str());
     }
 
-    fn authorize(&mut self, hop: &Hop) {
-        let Some(held) = hop.arrival.held() else { return };
+    fn authorize(&mut self, request: &ProxiedRequest) {
+        let Some(held) = request.session.held() else { return };
         self.set_if(AUTHORIZATION, bearer(&held.token));
-        if let Some(dwsid) = hop.arrival.dwsid_of(&held.claims.customer) {
+        if let Some(dwsid) = request.session.dwsid_of(&held.claims.customer) {
             self.set_text(SFDC_DWSID, dwsid.expose());
         }
     }

@@ -13,38 +13,41 @@ use crate::ids::AccessToken;
 use crate::model::{DwCookies, Extras, Grant, RefreshGrant};
 use crate::problem::Problem;
 use crate::route::Kind;
-use crate::web::pages::{Hop, below_prefix};
-use crate::web::request_session::Travelled;
+use crate::web::pages::{ProxiedRequest, below_prefix};
+use crate::web::request_session::SessionUpdate;
 
 /// A refresh token whose cookie ends with the browser is remembered for so long, in seconds.
 const UNTIL_CLOSED: i64 = 24 * 60 * 60;
 
 /// An answer, read.
-pub(crate) struct Said {
+pub(crate) struct PageObservation {
     offer: ResponseCookies,
     page: EcomPage,
     /// A DW session other than the one ECOM was asked in.
     pub(crate) other_dw: Option<DwCookies>,
 }
 
-impl Hop {
-    pub(crate) fn said(&self, travelled: &Travelled, response: &Response) -> Said {
-        let names = &self.arrival.site.names;
-        let offer = ResponseCookies::read(response.headers(), names, self.arrival.site.clock.now());
+impl ProxiedRequest {
+    pub(crate) fn observe(&self, update: &SessionUpdate, response: &Response) -> PageObservation {
+        let names = &self.session.site.names;
+        let offer = ResponseCookies::read(response.headers(), names, self.session.site.clock.now());
         if offer.invalid_dwsid {
             tracing::warn!("an upstream sets a dwsid that is none, or two of them");
-            self.arrival.site.metrics.cookie_filtered("odd_dwsid");
+            self.session.site.metrics.cookie_filtered("odd_dwsid");
         }
-        let is_other = |dw: &DwCookies| {
-            self.sent_dwsid(travelled).is_none_or(|sent| sent != dw.dwsid.expose())
-        };
+        let is_other =
+            |dw: &DwCookies| self.sent_dwsid(update).is_none_or(|sent| sent != dw.dwsid.expose());
         let other_dw = offer.dw.clone().filter(is_other);
-        Said { page: self.page(response.status()), other_dw, offer }
+        PageObservation { page: self.page(response.status()), other_dw, offer }
     }
 
     /// Takes over what ECOM has said about the shopper; `before` as it is if that is nothing.
-    pub(crate) async fn heed(&self, said: &Said, before: Travelled) -> Result<Travelled, Problem> {
-        let handed = self.hand_over(&said.offer, &before.decision).await;
+    pub(crate) async fn reconcile(
+        &self,
+        said: &PageObservation,
+        before: SessionUpdate,
+    ) -> Result<SessionUpdate, Problem> {
+        let handed = self.handoff(&said.offer, &before.decision).await;
         let asks = said.page != EcomPage::Ordinary
             || (said.other_dw.is_some() && self.adopts_other_sessions());
         if handed.is_none() && !asks {
@@ -55,18 +58,18 @@ impl Hop {
         let says = PageResponse {
             by: self.speaker(),
             deletes_refresh: said
-                .deletes(self.arrival.facts_after(&before.decision).refresh.as_ref()),
+                .deletes(self.session.facts_after(&before.decision).refresh.as_ref()),
             handed,
             dw: said.other_dw.clone(),
             page: said.page,
         };
-        let mut travelled = self.arrival.travel_by(&before.decision, says, Some(!closes)).await?;
+        let mut update = self.session.reconcile(&before.decision, says, Some(!closes)).await?;
         if let (Outcome::Unavailable(_), Some(offered)) =
-            (&travelled.decision.outcome, said.offer.refresh.as_ref().filter(|_| on_trial))
+            (&update.decision.outcome, said.offer.refresh.as_ref().filter(|_| on_trial))
         {
-            self.arrival.lend(offered, &mut travelled);
+            self.session.defer_refresh_token(offered, &mut update);
         }
-        Ok(travelled)
+        Ok(update)
     }
 
     /// Who responds to the request.
@@ -76,14 +79,14 @@ impl Hop {
 
     /// A Hybrid Auth platform keeps its sessions in step by itself; other sites' operators decide.
     fn adopts_other_sessions(&self) -> bool {
-        let config = &self.arrival.site.config;
+        let config = &self.session.site.config;
         self.route.kind == Kind::Ecom && (config.ecom.adopt_other || config.ocapi.is_none())
     }
 
     /// What a page is for goes by its controller or its path. A page that failed did nothing.
     fn page(&self, status: StatusCode) -> EcomPage {
-        let config = &self.arrival.site.config.ecom;
-        let path = below_prefix(&self.arrival.site, self.parts.uri.path());
+        let config = &self.session.site.config.ecom;
+        let path = below_prefix(&self.session.site, self.parts.uri.path());
         let controller = path.rsplit('/').next().unwrap_or_default();
         let named = |names: &[String]| names.iter().any(|name| name == controller || name == path);
         let failed = status.is_client_error() || status.is_server_error();
@@ -98,8 +101,8 @@ impl Hop {
         }
     }
 
-    async fn hand_over(&self, offer: &ResponseCookies, before: &Decision) -> Option<Handoff> {
-        let held = self.arrival.facts_after(before).refresh;
+    async fn handoff(&self, offer: &ResponseCookies, before: &Decision) -> Option<Handoff> {
+        let held = self.session.facts_after(before).refresh;
         let forgotten = |held: &HeldRefresh| offer.deleted.contains(&held.kind);
         let offered = offer.refresh.as_ref().map(|offered| held_refresh(offered, self.speaker()));
         match (&offer.handoff, held) {
@@ -118,7 +121,7 @@ impl Hop {
                 Some(Handoff::Refresh(None))
             }
             (Some(RequestHandoff::Refresh), _) => Some(Handoff::LoggedOut),
-            (None, held) if is_another(offered.as_ref(), held.as_ref()) => {
+            (None, held) if is_other_token(offered.as_ref(), held.as_ref()) => {
                 Some(Handoff::Refresh(offered))
             }
             (None, Some(held)) if offered.is_none() && forgotten(&held) => Some(Handoff::LoggedOut),
@@ -134,7 +137,7 @@ impl Hop {
         held: Option<HeldRefresh>,
         before: &Decision,
     ) -> Option<Grant> {
-        let site = &self.arrival.site;
+        let site = &self.session.site;
         let claims = site.verifier.verify(token, None).await;
         if claims.is_none() {
             tracing::warn!("an upstream hands over an access token that is not one of ours");
@@ -154,8 +157,8 @@ impl Hop {
 
     /// Seconds that the refresh token in hand still lives.
     fn life_left(&self, before: &Decision) -> i64 {
-        let now = self.arrival.site.clock.now();
-        let remembered = self.arrival.state.refresh_expires_at.map(|at| at.since(now));
+        let now = self.session.site.clock.now();
+        let remembered = self.session.state.refresh_expires_at.map(|at| at.since(now));
         match &before.tokens {
             TokenChange::Set(grant) => grant.refresh.as_ref().map(|refresh| refresh.expires_in),
             TokenChange::Keep | TokenChange::Drop => remembered,
@@ -165,15 +168,15 @@ impl Hop {
     }
 }
 
-impl Said {
+impl PageObservation {
     /// Whether the response deletes the refresh token in hand.
     fn deletes(&self, held: Option<&HeldRefresh>) -> bool {
         held.is_some_and(|held| self.offer.deleted.contains(&held.kind))
     }
 
     /// Whether ECOM has served the answer in a session that is not the shopper's after all.
-    pub(crate) fn is_elsewhere(&self, travelled: &Travelled) -> bool {
-        let taken = |other: &DwCookies| match &travelled.decision.dw {
+    pub(crate) fn is_other_session(&self, update: &SessionUpdate) -> bool {
+        let taken = |other: &DwCookies| match &update.decision.dw {
             DwChange::Set { cookies, .. } => cookies.dwsid == other.dwsid,
             DwChange::Drop => true,
             _ => false,
@@ -187,7 +190,7 @@ fn held_refresh(offered: &UpstreamRefresh, provenance: Provenance) -> HeldRefres
 }
 
 /// Whether a refresh token is handed over that is not the one in hand.
-fn is_another(offered: Option<&HeldRefresh>, held: Option<&HeldRefresh>) -> bool {
+fn is_other_token(offered: Option<&HeldRefresh>, held: Option<&HeldRefresh>) -> bool {
     let same = |offered: &HeldRefresh, held: &HeldRefresh| {
         (offered.kind, &offered.token) == (held.kind, &held.token)
     };

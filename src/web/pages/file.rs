@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue};
 use crate::route::Route;
 use crate::site::Site;
 use crate::web::api_proxy::{foreign_cookies, keep_for_one_browser};
-use crate::web::pages::untouched;
+use crate::web::pages::passthrough_cookies;
 use crate::web::request_kind::is_file;
 use crate::web::request_session::SHARED_CACHES;
 
@@ -54,7 +54,7 @@ impl File {
         match self {
             Self::Decision => foreign_cookies(site, &parts.headers),
             Self::No | Self::Alike | Self::Data | Self::Folder => {
-                untouched(site, route.kind, parts)
+                passthrough_cookies(site, route.kind, parts)
             }
         }
     }

@@ -6,81 +6,89 @@ use axum::response::{IntoResponse as _, Response};
 use crate::flow::{self, Intent, Outcome, TokenChange};
 use crate::problem::Problem;
 use crate::route::{Kind, TokenNeed};
-use crate::web::pages::{Hop, filter};
-use crate::web::request_kind::{Visit, is_reading};
-use crate::web::request_session::Travelled;
+use crate::web::pages::{ProxiedRequest, filter};
+use crate::web::request_kind::{RequestKind, is_reading};
+use crate::web::request_session::SessionUpdate;
 
-impl Hop {
-    pub(crate) async fn to_head(&self, visit: Visit, body: Body) -> Result<Response, Problem> {
-        let intent = self.intent(visit);
-        if self.arrival.is_late() {
-            return Ok(self.late_to_head(visit, body).await);
+impl ProxiedRequest {
+    pub(crate) async fn serve_head(
+        &self,
+        kind: RequestKind,
+        body: Body,
+    ) -> Result<Response, Problem> {
+        let intent = self.intent(kind);
+        if self.session.is_late() {
+            return Ok(self.serve_head_after_logout(kind, body).await);
         }
-        if intent == Intent::Renew && self.arrival.presented.is_empty() {
-            return Ok(self.without_session(visit, body).await);
+        if intent == Intent::Renew && self.session.presented.is_empty() {
+            return Ok(self.without_session(kind, body).await);
         }
-        let travelled = match self.arrival.travel(self.arrival.facts(None), intent).await {
+        let update = match self.session.resolve(self.session.facts(None), intent).await {
             // A call that a login in another tab has overtaken still works; it changes nothing.
             Err(Problem::LoginConflict) if self.route.token != TokenNeed::Registered => {
-                return Ok(self.undressed(self.forward(body, None).await));
+                return Ok(self.without_session_cookies(self.forward(body, None).await));
             }
-            travelled => travelled?,
+            update => update?,
         };
-        if let Some(failure) = travelled.decision.outcome.failure()
+        if let Some(failure) = update.decision.outcome.failure()
             && intent != Intent::Renew
         {
-            return Ok(self.dressed(Problem::Upstream(failure).into_response(), &travelled));
+            return Ok(self.with_cookies(Problem::Upstream(failure).into_response(), &update));
         }
-        if let Some(told) = self.told_of_expiry(visit, &travelled) {
-            return Ok(self.dressed(told, &travelled));
+        if let Some(told) = self.expired_response(kind, &update) {
+            return Ok(self.with_cookies(told, &update));
         }
         let form = self.route.kind == Kind::Ecom && !is_reading(&self.parts.method);
-        if form && self.was_replaced(&travelled) {
-            return Ok(self.dressed(self.back_to_form(), &travelled));
+        if form && self.was_replaced(&update) {
+            return Ok(self.with_cookies(self.redirect_to_form(), &update));
         }
-        let response = self.forward(body, Some(&travelled.changes)).await;
-        self.heard(response, travelled).await
+        let response = self.forward(body, Some(&update.changes)).await;
+        self.after_head(response, update).await
     }
 
     /// A request from before a logout is answered without a session. A sign-in at the Head is heard all
     /// the same: the browser may never have had the answer to its logout.
-    async fn late_to_head(&self, visit: Visit, body: Body) -> Response {
+    async fn serve_head_after_logout(&self, kind: RequestKind, body: Body) -> Response {
         if self.route.token == TokenNeed::Registered {
-            return self.sign_in(visit);
+            return self.redirect_to_login(kind);
         }
         let response = self.forward(body, None).await;
-        let Ok(before) = self.arrival.finish(flow::unchanged(), None) else {
-            return self.undressed(response);
+        let Ok(before) = self.session.commit(flow::unchanged(), None) else {
+            return self.without_session_cookies(response);
         };
-        let said = self.said(&before, &response);
-        match self.heed(&said, before).await {
-            Ok(travelled) if self.is_new_login(&travelled) => self.dressed(response, &travelled),
-            _ => self.undressed(response),
+        let said = self.observe(&before, &response);
+        match self.reconcile(&said, before).await {
+            Ok(update) if self.is_new_login(&update) => self.with_cookies(response, &update),
+            _ => self.without_session_cookies(response),
         }
     }
 
-    fn is_new_login(&self, travelled: &Travelled) -> bool {
-        match (&travelled.decision.outcome, &travelled.decision.tokens) {
+    fn is_new_login(&self, update: &SessionUpdate) -> bool {
+        match (&update.decision.outcome, &update.decision.tokens) {
             (Outcome::LoggedIn { .. }, TokenChange::Set(grant)) => {
-                self.arrival.is_after_logout(&grant.claims)
+                self.session.is_after_logout(&grant.claims)
             }
             _ => false,
         }
     }
 
     /// A Head may fetch tokens by itself, on its server, and tell so by the same cookies as ECOM.
-    async fn heard(&self, mut response: Response, sent: Travelled) -> Result<Response, Problem> {
-        let said = self.said(&sent, &response);
-        match self.heed(&said, sent).await {
-            Ok(travelled) => {
+    async fn after_head(
+        &self,
+        mut response: Response,
+        sent: SessionUpdate,
+    ) -> Result<Response, Problem> {
+        let said = self.observe(&sent, &response);
+        match self.reconcile(&said, sent).await {
+            Ok(update) => {
                 // The companions of another DW session are written with it, or not at all.
                 if said.other_dw.is_some() {
-                    filter(&self.arrival.site, &self.route, true, &mut response);
+                    filter(&self.session.site, &self.route, true, &mut response);
                 }
-                Ok(self.dressed(response, &travelled))
+                Ok(self.with_cookies(response, &update))
             }
             // What has been done stands: saying "try again" would have it done twice.
-            Err(_) => Ok(self.undressed(response)),
+            Err(_) => Ok(self.without_session_cookies(response)),
         }
     }
 }

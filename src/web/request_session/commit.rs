@@ -9,7 +9,7 @@ use crate::cookies::set_cookie::{CookieChanges, CookieContext, StrayCookies};
 use crate::flow::{Decision, DwChange, Outcome, TokenChange};
 use crate::problem::Problem;
 use crate::web::request_session::stray_cookies::Strays;
-use crate::web::request_session::{Arrival, Travelled};
+use crate::web::request_session::{RequestSession, SessionUpdate};
 
 /// By these an upstream tells a cache before us more than `Cache-Control` does (RFC 9213 and its
 /// older relatives), so they would win over our `no-store`.
@@ -24,16 +24,16 @@ pub(crate) const SHARED_CACHES: [&str; 8] = [
     "x-accel-expires",
 ];
 
-impl Arrival {
+impl RequestSession {
     /// Works out what `ending` changes in the browser.
-    pub(crate) fn finish(
+    pub(crate) fn commit(
         &self,
         decision: Decision,
         remember: Option<bool>,
-    ) -> Result<Travelled, Problem> {
+    ) -> Result<SessionUpdate, Problem> {
         let leaving = matches!(decision.outcome, Outcome::LoggedOut { .. });
         let arriving = matches!(decision.outcome, Outcome::LoggedIn { .. });
-        let replaced = self.is_replaced(&TokenChange::Keep);
+        let replaced = self.has_successor(&TokenChange::Keep);
         if replaced && !leaving && changes_anything(&decision) {
             // A logout or login in another tab came first, and its cookies must stay.
             return Err(Problem::LoginConflict);
@@ -49,7 +49,7 @@ impl Arrival {
             now,
         };
         let mut changes = before.changes(&decision, remember);
-        if (self.overtaken && !leaving) || (self.is_late() && !leaving && !arriving) {
+        if (self.superseded && !leaving) || (self.is_late() && !leaving && !arriving) {
             changes = CookieChanges { state: self.state.clone(), ..CookieChanges::default() };
         } else if self.preview.is_none() {
             let Strays { names, host, path } = &self.strays;
@@ -59,15 +59,15 @@ impl Arrival {
         if let Some(preview) = self.preview.clone() {
             changes.show_in_preview(preview, leaving);
         }
-        Ok(Travelled { decision, changes })
+        Ok(SessionUpdate { decision, changes })
     }
 
     /// The request goes on to ECOM now, which keeps the DW session alive.
-    pub(crate) fn note_use(&self, travelled: &mut Travelled) {
-        let stays = matches!(travelled.decision.dw, DwChange::Keep | DwChange::Confirm(_));
-        if stays && !self.overtaken && !self.is_late() {
-            travelled.changes.state.record_dw_use(self.site.clock.now());
-            self.seal(&mut travelled.changes);
+    pub(crate) fn record_dw_use(&self, update: &mut SessionUpdate) {
+        let stays = matches!(update.decision.dw, DwChange::Keep | DwChange::Confirm(_));
+        if stays && !self.superseded && !self.is_late() {
+            update.changes.state.record_dw_use(self.site.clock.now());
+            self.seal(&mut update.changes);
         }
     }
 
@@ -89,9 +89,9 @@ impl Arrival {
     }
 
     /// Puts the cookies of `travelled` on `response`, unless another tab's have taken their place.
-    pub(crate) fn dress(&self, travelled: &Travelled, response: &mut Response) {
-        let Travelled { decision, changes } = travelled;
-        if self.is_past(decision) {
+    pub(crate) fn apply_cookies(&self, update: &SessionUpdate, response: &mut Response) {
+        let SessionUpdate { decision, changes } = update;
+        if self.is_superseded(decision) {
             return;
         }
         let headers = response.headers_mut();

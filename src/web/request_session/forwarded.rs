@@ -10,10 +10,10 @@ use crate::cookies::request_cookies::{RequestCookies, pair_of, pairs_in};
 use crate::cookies::sealed_state::SealedState;
 use crate::ids::{AccessToken, RefreshToken};
 use crate::site::Site;
-use crate::web::request_session::Arrival;
+use crate::web::request_session::RequestSession;
 use crate::web::request_session::revocation::{is_live, without_logged_out};
 
-impl Arrival {
+impl RequestSession {
     /// The pairs of `headers` that may go on to an upstream.
     pub(crate) fn judged<'h>(&self, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
         judged(headers, &self.site, &self.presented, &self.state)
@@ -22,7 +22,10 @@ impl Arrival {
 
 /// The pairs of `headers` that may go on to an upstream with a request for which no shopper is
 /// looked for: of several candidates it gets the same one as a page.
-pub(crate) fn judged_at_sight<'h>(site: &Site, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
+pub(crate) fn forwardable_unverified<'h>(
+    site: &Site,
+    headers: &GetAll<'h, HeaderValue>,
+) -> Vec<&'h [u8]> {
     let cookies = headers.iter().map(HeaderValue::as_bytes);
     let mut presented = RequestCookies::read(cookies, &site.names);
     let now = site.clock.monotonic();

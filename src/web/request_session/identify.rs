@@ -7,10 +7,10 @@ use crate::cookies::request_cookies::RequestHandoff;
 use crate::flow::Access;
 use crate::ids::AccessToken;
 use crate::model::{Claims, CustomerType};
-use crate::web::request_session::revocation::{chosen, is_recent};
-use crate::web::request_session::{Arrival, Keys};
+use crate::web::request_session::revocation::{effective_tags, is_recent};
+use crate::web::request_session::{Keys, RequestSession};
 
-impl Arrival {
+impl RequestSession {
     /// Finds out who the shopper is, by the token in hand or by a newer one from ECOM.
     pub(crate) async fn identify(&mut self, keys: Keys) {
         let newer = facts::newer_handoff(&self.presented, &self.state, self.site.audience());
@@ -19,9 +19,9 @@ impl Arrival {
             && self.is_own(&token, &claims)
         {
             self.presented.access = vec![token.clone()];
-            self.all.push(token.tag());
-            self.chosen = chosen(&self.presented, &self.state, &self.site);
-            self.believe(token, claims);
+            self.presented_tags.push(token.tag());
+            self.effective_tags = effective_tags(&self.presented, &self.state, &self.site);
+            self.accept(token, claims);
             return;
         }
         if matches!(self.presented.handoff, Some(RequestHandoff::Token(_))) {
@@ -32,7 +32,7 @@ impl Arrival {
             return;
         };
         match self.check(&token, keys).await {
-            Some(claims) if self.is_own(&token, &claims) => self.believe(token, claims),
+            Some(claims) if self.is_own(&token, &claims) => self.accept(token, claims),
             // Of a session that was left, or of somebody else: it goes to no upstream either.
             Some(claims) => self.reject(&claims),
             None => {}
@@ -68,10 +68,10 @@ impl Arrival {
         }
     }
 
-    fn believe(&mut self, token: AccessToken, claims: Claims) {
+    fn accept(&mut self, token: AccessToken, claims: Claims) {
         let vouched = self.state.access == Some(token.tag());
         let hashed = self.site.seal.log_id(claims.usid.as_str());
-        self.notes.with(|noted| noted.session = Some(hashed));
+        self.log_fields.with(|fields| fields.session = Some(hashed));
         self.access = match facts::classify_access(token, claims, self.site.clock.now()) {
             // By an expired token a guest is found again: only by one that we wrote here.
             Access::Expired(claims) if !vouched && claims.customer.kind == CustomerType::Guest => {

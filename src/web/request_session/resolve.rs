@@ -8,24 +8,24 @@ use crate::flow::{
 };
 use crate::problem::Problem;
 use crate::revocations::Reason;
-use crate::web::request_session::{Arrival, Travelled};
+use crate::web::request_session::{RequestSession, SessionUpdate};
 
-impl Arrival {
+impl RequestSession {
     /// As [`travel`](Self::travel), to ECOM, from where `before` ended: its DW session has turned
     /// out to be dead.
-    pub(crate) async fn travel_on(&self, before: &Decision) -> Result<Travelled, Problem> {
+    pub(crate) async fn rebridge(&self, before: &Decision) -> Result<SessionUpdate, Problem> {
         let mut facts = self.facts_after(before);
         facts.dw = Dw::Dead;
         if before.tokens == TokenChange::Keep {
             // Whatever token made the dead session must not make another one.
             facts.bridged = true;
         }
-        let mut decision = self.decision(facts, Intent::Ecom, None).await?;
+        let mut decision = self.decide(facts, Intent::Ecom, None).await?;
         if decision.tokens == TokenChange::Keep {
             decision.tokens = before.tokens.clone();
         }
         decision.session_expired |= before.session_expired;
-        self.finish(decision, None)
+        self.commit(decision, None)
     }
 
     /// The facts of this request for a caller who has been told that the access token no longer
@@ -87,48 +87,52 @@ impl Arrival {
 
     /// Leaves a refresh token that an upstream handed over, and that cannot be exchanged now, to the
     /// next request. It may be the only one that still works.
-    pub(crate) fn lend(&self, offered: &UpstreamRefresh, travelled: &mut Travelled) {
-        travelled.changes.defer_refresh_token(&self.site.names, offered);
-        self.seal(&mut travelled.changes);
+    pub(crate) fn defer_refresh_token(
+        &self,
+        offered: &UpstreamRefresh,
+        update: &mut SessionUpdate,
+    ) {
+        update.changes.defer_refresh_token(&self.site.names, offered);
+        self.seal(&mut update.changes);
     }
 
     /// Gets tokens for a DW session that ECOM vouches for.
-    pub(crate) async fn travel_over(&self, claim: DwClaim) -> Result<Travelled, Problem> {
+    pub(crate) async fn session_bridge(&self, claim: DwClaim) -> Result<SessionUpdate, Problem> {
         let decision =
-            self.ask(flow::session_bridge(self.facts(None), claim), "bridge_over", None).await;
-        self.finish(decision, None)
+            self.run(flow::session_bridge(self.facts(None), claim), "bridge_over", None).await;
+        self.commit(decision, None)
     }
 
     /// As [`travel_on`](Self::travel_on), from where `before` ended, by what ECOM has just said.
-    pub(crate) async fn travel_by(
+    pub(crate) async fn reconcile(
         &self,
         before: &Decision,
         says: PageResponse,
         remember: Option<bool>,
-    ) -> Result<Travelled, Problem> {
+    ) -> Result<SessionUpdate, Problem> {
         let step = flow::reconcile(self.facts_after(before), says);
         if matches!(step, Step::Logout(_)) {
             // First of all, so that no request under way can bring the session back.
-            self.retire(Reason::LoggedOut);
+            self.revoke_presented(Reason::LoggedOut);
         }
-        let mut decision = self.ask(step, "ecom_says", None).await;
+        let mut decision = self.run(step, "ecom_says", None).await;
         if decision.tokens == TokenChange::Keep {
             decision.tokens = before.tokens.clone();
         }
         decision.dw = after(before.dw.clone(), decision.dw);
         decision.session_expired |= before.session_expired;
-        let travelled = self.finish(decision, remember)?;
-        self.retire_what_ecom_ended(&travelled.decision);
-        Ok(travelled)
+        let update = self.commit(decision, remember)?;
+        self.revoke_ended_by_page(&update.decision);
+        Ok(update)
     }
 
-    fn retire_what_ecom_ended(&self, decision: &Decision) {
+    fn revoke_ended_by_page(&self, decision: &Decision) {
         let reason = match decision.outcome {
             Outcome::LoggedIn { .. } => Reason::Superseded,
             Outcome::LoggedOut { .. } => Reason::LoggedOut,
             _ => return,
         };
-        self.retire_all_but(reason, decision);
+        self.revoke_all_but(reason, decision);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
 use crate::model::{Claims, CustomerType, Grant};
 use crate::revocations::Reason;
 use crate::site::Site;
-use crate::web::request_session::Arrival;
+use crate::web::request_session::RequestSession;
 
 /// A request that presents what was logged out less than this ago was on its way before the browser
 /// had the answer to its logout, or comes of a tab that has not seen it. Later than that, the
@@ -20,10 +20,10 @@ const LATE: Duration = Duration::from_secs(60);
 /// By then the browser has the answer to its login, or will never have it.
 const FRESH: Duration = Duration::from_secs(30);
 
-impl Arrival {
+impl RequestSession {
     /// A refresh of what the browser presents may be under way, or have come back a moment ago:
     /// then its successor is what a logout must end.
-    pub(crate) async fn catch_up(&mut self) {
+    pub(crate) async fn await_refresh(&mut self) {
         let writers = self.site.layout.tokens;
         let Some(held) = facts::effective_refresh_token(&self.presented, &self.state, writers)
         else {
@@ -50,7 +50,7 @@ impl Arrival {
     }
 
     /// Revokes the session of this request, and what a refresh of it has just brought.
-    pub(crate) fn retire(&self, reason: Reason) {
+    pub(crate) fn revoke_presented(&self, reason: Reason) {
         self.revoke(&self.issued(), reason);
         if reason == Reason::LoggedOut {
             self.end_sessions(|_| true);
@@ -58,7 +58,7 @@ impl Arrival {
     }
 
     /// The same, but for what `ending` keeps in the browser as the new shopper's.
-    pub(crate) fn retire_all_but(&self, reason: Reason, decision: &Decision) {
+    pub(crate) fn revoke_all_but(&self, reason: Reason, decision: &Decision) {
         let dwsid = self.state.dw.as_ref().map(|dw| dw.dwsid);
         let gone = |tag: &Tag| !decision.keeps(*tag, dwsid);
         let tags: Vec<Tag> = self.issued().into_iter().filter(gone).collect();
@@ -100,7 +100,7 @@ impl Arrival {
         let sealed = self.state.session.as_ref().map(|session| session.usid);
         let session = self.claims().map(|claims| claims.usid.tag());
         let issued = self.issued().into_iter();
-        self.all.iter().copied().chain(issued).chain(sealed).chain(session).collect()
+        self.presented_tags.iter().copied().chain(issued).chain(sealed).chain(session).collect()
     }
 
     fn claims(&self) -> Option<&Claims> {
@@ -113,13 +113,13 @@ impl Arrival {
 
     /// Whether a logout or a login in another tab has made `ending` a thing of the past. An answer
     /// may be held up by a slow page long after it was worked out, so this is asked when it leaves.
-    pub(crate) fn is_past(&self, decision: &Decision) -> bool {
+    pub(crate) fn is_superseded(&self, decision: &Decision) -> bool {
         let own = matches!(decision.outcome, Outcome::LoggedIn { .. } | Outcome::LoggedOut { .. });
-        !own && self.is_replaced(&decision.tokens)
+        !own && self.has_successor(&decision.tokens)
     }
 
     /// Whether what this request presents, or has been granted, was revoked since it arrived.
-    pub(crate) fn is_replaced(&self, change: &TokenChange) -> bool {
+    pub(crate) fn has_successor(&self, change: &TokenChange) -> bool {
         let (revocations, now) = (&self.site.revocations, self.site.clock.monotonic());
         let granted = match change {
             TokenChange::Set(grant) => Some(grant),
@@ -134,20 +134,24 @@ impl Arrival {
             let at = revocations.session_ended(usid, issued, now);
             lineage.is_none() && at.is_some_and(|at| at >= self.arrived)
         };
-        revocations.any_since(&self.chosen, self.arrived, now)
+        revocations.any_since(&self.effective_tags, self.arrived, now)
             || revocations.any_since(&tags, self.arrived, now)
             || granted.is_some_and(|grant| ended(&grant.claims))
             || self.claims().is_some_and(ended)
     }
 }
 
-pub(crate) fn tags(presented: &RequestCookies) -> Vec<Tag> {
+pub(crate) fn presented_tags(presented: &RequestCookies) -> Vec<Tag> {
     let refresh = presented.refresh_tokens().map(RefreshToken::tag);
     let slas = presented.access.iter().map(AccessToken::tag).chain(refresh);
     slas.chain(presented.dwsid.iter().map(Dwsid::tag)).collect()
 }
 
-pub(crate) fn chosen(presented: &RequestCookies, state: &SealedState, site: &Site) -> Vec<Tag> {
+pub(crate) fn effective_tags(
+    presented: &RequestCookies,
+    state: &SealedState,
+    site: &Site,
+) -> Vec<Tag> {
     let access = facts::effective_access_token(presented, state).map(AccessToken::tag);
     let refresh = facts::effective_refresh_token(presented, state, site.layout.tokens);
     let refresh = refresh.map(|held| held.token.tag());
@@ -179,13 +183,14 @@ pub(crate) fn is_fresh(at: Instant, now: Instant) -> bool {
 /// Since when what a request presents has been logged out, if that is so recent that the browser may
 /// not have had the answer yet. Its own seal says what the request's session is; only without one
 /// does what it presents, for that may have been planted.
-pub(crate) fn late_since(
+pub(crate) fn logged_out_since(
     presented: &RequestCookies,
     state: &SealedState,
     site: &Site,
     now: Instant,
 ) -> Option<Instant> {
-    let presented = if state.is_blank() { chosen(presented, state, site) } else { Vec::new() };
+    let presented =
+        if state.is_blank() { effective_tags(presented, state, site) } else { Vec::new() };
     let recent = |tag: Tag| logged_out(site, tag, now).filter(|at| is_recent(*at, now));
     let tags = presented.into_iter().chain(state.sealed_tags());
     tags.filter(|tag| !state.logged_out.has(*tag)).find_map(recent)

@@ -6,15 +6,15 @@ use crate::driver;
 use crate::flow::{Access, Intent, Outcome, RefreshResponse, TokenChange};
 use crate::ids::RefreshToken;
 use crate::problem::Problem;
-use crate::web::slas_proxy::{Facade, response};
-use crate::web::tokens::dressed;
+use crate::web::slas_proxy::{SlasProxyCall, response};
+use crate::web::tokens::with_cookies;
 
-impl Facade {
+impl SlasProxyCall {
     /// Exchanges the refresh token of the cookie; one that a caller `given` counts only without.
     pub(crate) async fn renew(&self, given: Option<&str>) -> Result<Response, Problem> {
         match given.map(RefreshToken::parse) {
-            Some(given) if self.server || self.arrival.facts(None).refresh.is_none() => {
-                match given.filter(|token| !self.arrival.is_signed_out(token.tag())) {
+            Some(given) if self.server || self.session.facts(None).refresh.is_none() => {
+                match given.filter(|token| !self.session.is_logged_out(token.tag())) {
                     Some(token) => self.renew_given(&token).await,
                     None => Ok(response::invalid_refresh_token()),
                 }
@@ -24,33 +24,33 @@ impl Facade {
     }
 
     async fn renew_own(&self) -> Result<Response, Problem> {
-        let facts = self.arrival.facts_to_renew();
-        let travelled = self.arrival.travel(facts, Intent::Api).await?;
-        let response = match (&travelled.decision.tokens, &travelled.decision.outcome) {
-            (TokenChange::Set(grant), _) => response::tokens(grant, &self.arrival),
+        let facts = self.session.facts_to_renew();
+        let update = self.session.resolve(facts, Intent::Api).await?;
+        let response = match (&update.decision.tokens, &update.decision.outcome) {
+            (TokenChange::Set(grant), _) => response::tokens(grant, &self.session),
             (_, Outcome::Unavailable(failure)) => Problem::Upstream(*failure).into_response(),
-            (TokenChange::Keep, _) => match &self.arrival.access {
+            (TokenChange::Keep, _) => match &self.session.access {
                 // It cannot be renewed now, but it still works.
-                Access::Fresh(held) | Access::Expiring(held) => response::held(held, &self.arrival),
+                Access::Fresh(held) | Access::Expiring(held) => response::held(held, &self.session),
                 Access::Expired(_) | Access::None => response::invalid_refresh_token(),
             },
             (TokenChange::Drop, _) => response::invalid_refresh_token(),
         };
-        Ok(dressed(&self.arrival, &travelled, response))
+        Ok(with_cookies(&self.session, &update, response))
     }
 
     async fn renew_given(&self, token: &RefreshToken) -> Result<Response, Problem> {
-        let context = self.arrival.context();
-        let grant = match driver::renew(&self.arrival.site, token, None, None, context).await {
+        let context = self.session.context();
+        let grant = match driver::renew(&self.session.site, token, None, None, context).await {
             RefreshResponse::Granted(grant) => grant,
             RefreshResponse::Refused => return Ok(response::invalid_refresh_token()),
             RefreshResponse::Unavailable(failure) => return Err(Problem::Upstream(failure)),
         };
         if self.server {
-            return Ok(response::unsealed(&grant, &self.arrival));
+            return Ok(response::unsealed(&grant, &self.session));
         }
-        let response = response::tokens(&grant, &self.arrival);
-        let travelled = self.receive(*grant)?;
-        Ok(dressed(&self.arrival, &travelled, response))
+        let response = response::tokens(&grant, &self.session);
+        let update = self.receive(*grant)?;
+        Ok(with_cookies(&self.session, &update, response))
     }
 }

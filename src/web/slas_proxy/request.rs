@@ -11,7 +11,7 @@ use crate::flow::Access;
 use crate::model::CustomerType;
 use crate::problem::Problem;
 use crate::upstream::slas::PassthroughBody;
-use crate::web::slas_proxy::{Facade, refused};
+use crate::web::slas_proxy::{SlasProxyCall, refused};
 
 /// What goes to SLAS.
 pub(crate) enum Message {
@@ -49,10 +49,10 @@ impl Message {
     }
 }
 
-impl Facade {
+impl SlasProxyCall {
     pub(crate) fn message(&self, body: &[u8]) -> Result<Message, Problem> {
         const TOO_LONG: Problem = Problem::BadRequest("There are too many parameters.");
-        let config = &self.arrival.site.config;
+        let config = &self.session.site.config;
         let site_values = SiteValues {
             client_id: &config.slas.client_id,
             channel: config.id.as_str(),
@@ -66,7 +66,7 @@ impl Facade {
         let hint = query.iter().find(|(name, _)| name == "hint").map(|(_, hint)| hint.as_str());
         let begins_guest = operation == Operation::Token || hint == Some("guest");
         let own =
-            ShopperValues { usid: self.own_usid(begins_guest), dnt: self.arrival.presented.dnt };
+            ShopperValues { usid: self.own_usid(begins_guest), dnt: self.session.presented.dnt };
         match operation.form() {
             Form::Json => {
                 self.is_of_type("application/json")?;
@@ -90,7 +90,7 @@ impl Facade {
     /// over into somebody else's session. Who begins a guest session while one still lives wants
     /// another one.
     fn own_usid(&self, begins_guest: bool) -> Option<&str> {
-        let claims = match &self.arrival.access {
+        let claims = match &self.session.access {
             Access::Fresh(held) | Access::Expiring(held) if !begins_guest => &held.claims,
             Access::Expired(claims) => claims,
             _ => return None,

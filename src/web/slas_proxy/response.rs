@@ -11,7 +11,7 @@ use crate::flow::HeldAccess;
 use crate::ids::{IdToken, Word};
 use crate::model::Grant;
 use crate::upstream::http::BufferedResponse;
-use crate::web::request_session::Arrival;
+use crate::web::request_session::RequestSession;
 
 /// Headers of SLAS that mean something to a head.
 const TOLD: [HeaderName; 8] = [
@@ -63,19 +63,19 @@ fn tells_of_account(operation: Operation, reply: &BufferedResponse) -> bool {
 }
 
 /// The tokens of a refresh, as SLAS would say it.
-pub(crate) fn tokens(grant: &Grant, arrival: &Arrival) -> Response {
-    sealed(all_of(grant, arrival), arrival)
+pub(crate) fn tokens(grant: &Grant, session: &RequestSession) -> Response {
+    sealed(all_of(grant, session), session)
 }
 
 /// The same for a server that keeps the tokens itself.
-pub(crate) fn unsealed(grant: &Grant, arrival: &Arrival) -> Response {
-    json(StatusCode::OK, &all_of(grant, arrival), &HeaderMap::new())
+pub(crate) fn unsealed(grant: &Grant, session: &RequestSession) -> Response {
+    json(StatusCode::OK, &all_of(grant, session), &HeaderMap::new())
 }
 
-fn all_of(grant: &Grant, arrival: &Arrival) -> Value {
+fn all_of(grant: &Grant, session: &RequestSession) -> Value {
     let held = HeldAccess { token: grant.access.clone(), claims: grant.claims.clone() };
     let (refresh, extras) = (grant.refresh.as_ref(), &grant.extras);
-    let mut said = lasting(&held, arrival);
+    let mut said = lasting(&held, session);
     said["refresh_token"] = refresh.map(|refresh| refresh.token.expose()).into();
     said["refresh_token_expires_in"] = refresh.map(|refresh| refresh.expires_in).into();
     said["id_token"] = extras.id_token.as_ref().map(IdToken::expose).unwrap_or_default().into();
@@ -85,12 +85,12 @@ fn all_of(grant: &Grant, arrival: &Arrival) -> Value {
 }
 
 /// The same of an access token that the browser holds already.
-pub(crate) fn held(held: &HeldAccess, arrival: &Arrival) -> Response {
-    sealed(lasting(held, arrival), arrival)
+pub(crate) fn held(held: &HeldAccess, session: &RequestSession) -> Response {
+    sealed(lasting(held, session), session)
 }
 
-fn lasting(held: &HeldAccess, arrival: &Arrival) -> Value {
-    let now = arrival.site.clock.now();
+fn lasting(held: &HeldAccess, session: &RequestSession) -> Value {
+    let now = session.site.clock.now();
     let claims = &held.claims;
     json!({
         "access_token": held.token.expose(),
@@ -102,8 +102,8 @@ fn lasting(held: &HeldAccess, arrival: &Arrival) -> Value {
     })
 }
 
-fn sealed(mut said: Value, arrival: &Arrival) -> Response {
-    if !arrival.site.names.tokens_are_readable() {
+fn sealed(mut said: Value, session: &RequestSession) -> Response {
+    if !session.site.names.tokens_are_readable() {
         redact::strip(&mut said);
     }
     json(StatusCode::OK, &said, &HeaderMap::new())

@@ -9,12 +9,12 @@ use crate::model::{CustomerType, Grant};
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::upstream::http::BufferedResponse;
-use crate::web::request_session::Travelled;
+use crate::web::request_session::SessionUpdate;
 use crate::web::slas_proxy::request::Message;
-use crate::web::slas_proxy::{Facade, response};
-use crate::web::tokens::dressed;
+use crate::web::slas_proxy::{SlasProxyCall, response};
+use crate::web::tokens::with_cookies;
 
-impl Facade {
+impl SlasProxyCall {
     /// Tokens become cookies, and leave the body where scripts must not see them.
     pub(crate) async fn keep(&self, reply: &BufferedResponse) -> Result<Response, Problem> {
         const NONSENSE: UpstreamFailure =
@@ -33,8 +33,8 @@ impl Facade {
             headers: reply.headers.clone(),
             body: tokens.to_string().into(),
         };
-        let grant = self.arrival.site.slas.parse_grant(&reply).map_err(Problem::Upstream)?;
-        if is_demotion(&self.arrival.facts(None), &grant) {
+        let grant = self.session.site.slas.parse_grant(&reply).map_err(Problem::Upstream)?;
+        if is_demotion(&self.session.facts(None), &grant) {
             // Heads become guests whenever a refresh fails, even by an outage: a shopper whose
             // session still lives stays signed in.
             let renewed = self.renew(None).await?;
@@ -42,39 +42,39 @@ impl Facade {
                 return Ok(renewed);
             }
         }
-        let travelled = self.receive(grant)?;
-        if !self.arrival.site.names.tokens_are_readable() {
+        let update = self.receive(grant)?;
+        if !self.session.site.names.tokens_are_readable() {
             redact::strip(&mut said);
         }
         let response = response::json(reply.status, &said, &reply.headers);
-        Ok(dressed(&self.arrival, &travelled, response))
+        Ok(with_cookies(&self.session, &update, response))
     }
 
     /// What the browser holds from now on.
-    pub(crate) fn receive(&self, grant: Grant) -> Result<Travelled, Problem> {
-        let decision = flow::accept_tokens(self.arrival.facts(None), Box::new(grant));
-        self.arrival.site.metrics.journey("receive", decision.label());
+    pub(crate) fn receive(&self, grant: Grant) -> Result<SessionUpdate, Problem> {
+        let decision = flow::accept_tokens(self.session.facts(None), Box::new(grant));
+        self.session.site.metrics.journey("receive", decision.label());
         let signed_in = matches!(decision.outcome, Outcome::LoggedIn { .. });
-        let travelled = self.arrival.finish(decision, None)?;
+        let update = self.session.commit(decision, None)?;
         if signed_in {
-            self.arrival.retire(Reason::Superseded);
+            self.session.revoke_presented(Reason::Superseded);
         }
-        Ok(travelled)
+        Ok(update)
     }
 
     /// Signs out here, whatever SLAS says; no guest follows, because heads begin their own.
     pub(crate) async fn leave(&mut self, message: &Message) -> Result<Response, Problem> {
         let all_devices = message.get("hint") == Some("all-sessions");
-        self.arrival.retire(Reason::LoggedOut);
-        self.arrival.catch_up().await;
-        self.arrival.retire(Reason::LoggedOut);
-        let mut facts = self.arrival.facts(None);
+        self.session.revoke_presented(Reason::LoggedOut);
+        self.session.await_refresh().await;
+        self.session.revoke_presented(Reason::LoggedOut);
+        let mut facts = self.session.facts(None);
         facts.policy.guest_after_logout = false;
-        let journey = self.arrival.travel(facts, Intent::Logout { all_devices });
-        let travelled = tokio::time::timeout(self.app.server.request_timeout / 2, journey)
+        let journey = self.session.resolve(facts, Intent::Logout { all_devices });
+        let update = tokio::time::timeout(self.app.server.request_timeout / 2, journey)
             .await
-            .unwrap_or_else(|_| self.arrival.finish(flow::logged_out_locally(), None))?;
-        Ok(dressed(&self.arrival, &travelled, response::signed_out()))
+            .unwrap_or_else(|_| self.session.commit(flow::logged_out_locally(), None))?;
+        Ok(with_cookies(&self.session, &update, response::signed_out()))
     }
 }
 
