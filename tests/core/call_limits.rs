@@ -159,7 +159,7 @@ fn promise_4_no_bridge_while_the_dw_session_lives_and_is_the_same_customers() {
         for called in path.called {
             match called {
                 Called::Probe(_, ProbeResponse::Alive { owner, .. }) => {
-                    living = Some(owner.clone())
+                    living = Some(owner.clone());
                 }
                 Called::Probe(_, ProbeResponse::Dead) => living = None,
                 // Whoever the browser has not been until now has no DW session in it.
