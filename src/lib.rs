@@ -25,8 +25,6 @@ pub mod problem;
 pub mod proxy;
 pub mod revocations;
 pub mod route;
-#[cfg(feature = "sandbox")]
-pub mod sandbox;
 pub mod serve;
 pub mod site;
 pub mod telemetry;
