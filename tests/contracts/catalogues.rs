@@ -115,14 +115,14 @@ fn list(parts: &[&str]) -> Vec<u32> {
 }
 
 /// What is wrong with one catalogue, given everything that test names refer to.
-fn faults(word: &str, text: &str, numbers: Numbers, references: &[Reference]) -> Vec<String> {
-    let entries = entries(word, text);
+fn faults(word: &str, page: &str, numbers: Numbers, references: &[Reference]) -> Vec<String> {
+    let entries = entries(word, page);
     let mut tests: BTreeMap<u32, &str> = BTreeMap::new();
     for reference in references.iter().filter(|reference| reference.word == word) {
         tests.insert(reference.number, &reference.test);
     }
     let mut faults: Vec<String> =
-        malformed(word, text).iter().map(|line| format!("not an entry: {line}")).collect();
+        malformed(word, page).iter().map(|line| format!("not an entry: {line}")).collect();
     faults.extend(out_of_order(word, numbers, &entries));
     for (number, test) in &tests {
         if !entries.iter().any(|entry| entry.number == *number) {
