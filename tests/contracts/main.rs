@@ -11,6 +11,7 @@ mod keys;
 mod layering;
 mod logs;
 mod ocapi;
+mod pages;
 mod scapi;
 mod slas;
 mod support;
