@@ -1,5 +1,5 @@
-//! Logs: one JSON object per line, on standard output. The line `request` is an interface; the
-//! README documents its fields.
+//! Logs: one JSON object per line, on standard output. The line `request` is an interface;
+//! `docs/operations.md` lists its fields.
 //!
 //! Logging never decides whether a request is answered: see `telemetry::queue`.
 

@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_3_a_retired_key_opens_and_an_unknown_one_does_not() {
+    fn attack_3_and_fault_56_a_retired_key_opens_and_an_unknown_one_does_not() {
         assert_eq!(ring("ba").open("__Host-tandem", &site("A"), &sealed()), state());
         assert_eq!(ring("b").open("__Host-tandem", &site("A"), &sealed()), SealedState::default());
     }

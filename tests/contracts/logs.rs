@@ -228,7 +228,7 @@ async fn attack_70_a_visit_that_goes_well_leaves_no_secret_behind() {
 }
 
 #[tokio::test]
-async fn attack_70_a_visit_on_which_everything_fails_leaves_no_secret_behind() {
+async fn promise_8_and_attack_70_a_visit_on_which_everything_fails_leaves_no_secret_behind() {
     let captured = Captured::start();
     let slow = Settings {
         limits: "[upstream]\ntimeout_ms = 60\nrefresh_timeout_ms = 60",

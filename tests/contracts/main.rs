@@ -1,7 +1,9 @@
 //! Contracts: the bytes Tandem sends to its upstreams, every answer they may give, the
-//! configuration, the command line, the doors between the modules, and what logs must not say.
+//! configuration, the command line, the doors between the modules, what logs must not say, and the
+//! numbers of test names.
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as loudly as the test")]
 
+mod catalogues;
 mod cli;
 mod config;
 mod image;
@@ -9,6 +11,7 @@ mod keys;
 mod layering;
 mod logs;
 mod ocapi;
+mod pages;
 mod scapi;
 mod slas;
 mod support;

@@ -67,7 +67,7 @@ async fn kind_19_output_that_is_broken_closed_or_full_costs_no_answer() {
 }
 
 #[tokio::test]
-async fn kind_19_output_that_nobody_reads_costs_no_answer_and_keeps_no_process() {
+async fn kind_19_and_fault_61_output_that_nobody_reads_costs_no_answer_and_keeps_no_process() {
     let (mut server, _sandbox) = server(Output::Unread).await;
     answers(&server, MANY).await;
     assert_eq!(admin(&server, "/livez").await.status, 200);

@@ -109,7 +109,7 @@ async fn a_websocket_goes_by_http_1_1_even_to_who_would_rather_speak_http_2() {
 }
 
 #[tokio::test]
-async fn an_upstream_nobody_vouches_for_is_told_nothing() {
+async fn attack_78_an_upstream_nobody_vouches_for_is_told_nothing() {
     let (known, head) = (TlsHead::speaking(&["h2"]).await, TlsHead::speaking(&["h2"]).await);
     let sandbox = Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox");
     let plan = World::with().head_at(&head.origin());

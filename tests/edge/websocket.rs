@@ -180,7 +180,7 @@ async fn a_websocket_in_which_nothing_moves_is_closed() {
 }
 
 #[tokio::test]
-async fn fault_50_a_websocket_may_go_on_until_the_drain_ends_and_no_longer() {
+async fn faults_50_and_53_a_websocket_may_go_on_until_the_drain_ends_and_no_longer() {
     let head = Head::bind().await;
     let sandbox = Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox");
     let lines = "drain_delay_ms = 0\ndrain_timeout_ms = 500";

@@ -191,7 +191,7 @@ fn impostor(world: &World, number: usize) -> Browser {
 }
 
 #[tokio::test]
-async fn kind_22_logouts_of_made_up_sessions_are_not_remembered_and_cost_no_call() {
+async fn promise_16_and_kind_22_logouts_of_made_up_sessions_are_not_remembered_and_cost_no_call() {
     let setup = Setup::public().with_site("session.after_logout", "none");
     let world = setup.start().await;
     let browser = jo(&world).await;
