@@ -5,10 +5,10 @@
 mod cli;
 mod config;
 mod image;
-mod keys;
 mod layering;
 mod logs;
 mod ocapi;
 mod scapi;
 mod slas;
 mod support;
+mod token_verification;

@@ -13,7 +13,7 @@ use crate::support::{ORGANIZATION, USID};
 mod classification;
 mod conflicts;
 mod failures;
-mod relays;
+mod passthrough;
 mod requests;
 
 /// The path of a SLAS operation.
