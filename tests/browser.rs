@@ -4,7 +4,7 @@
 
 #[path = "browser/chromium.rs"]
 mod chromium;
-#[path = "it/support/head.rs"]
+#[path = "e2e/support/head.rs"]
 mod head;
 #[path = "browser/shop.rs"]
 mod shop;

@@ -17,6 +17,9 @@ mod process;
 #[path = "nginx/shopper.rs"]
 mod shopper;
 #[expect(dead_code, reason = "shared with the tests of the edge, which use all of it")]
+#[path = "edge/support/time.rs"]
+mod time;
+#[expect(dead_code, reason = "shared with the tests of the edge, which use all of it")]
 #[path = "edge/support/wire.rs"]
 mod wire;
 #[expect(dead_code, reason = "shared with the tests of the edge, which use all of it")]

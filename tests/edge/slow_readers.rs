@@ -64,7 +64,7 @@ impl Shop {
         };
         let asked = timeout(4 * PROMPT, asked).await;
         asked.unwrap_or_else(|_| panic!("{} of {count} got through", self.head.heard().len()));
-        sleep(SETTLE).await;
+        self.head.stands_still().await;
     }
 
     async fn page(&self) -> Answer {

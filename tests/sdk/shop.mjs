@@ -74,7 +74,7 @@ async function refresh() {
 }
 
 async function refused(call, status) {
-  const error = await call().then(() => assert.fail('this had to fail'), (thrown) => thrown);
+  const error = await call().then(() => assert.fail('the call succeeded'), (thrown) => thrown);
   assert.equal(error.response?.status, status, error.message);
   return error.response.json();
 }
@@ -82,7 +82,7 @@ async function refused(call, status) {
 const product = (api, more = {}) => api.getProduct({ parameters: { id: 'bell-brass' }, ...more });
 
 const steps = {
-  'a server that renders pages gets a whole token and no cookies': async () => {
+  'a server that renders pages gets all tokens and no cookies': async () => {
     const slas = new sdk.ShopperLogin({ ...onServer, proxy: slasProxy });
     const tokens = await guest(slas);
     assert.ok(tokens.access_token && tokens.refresh_token && tokens.usid);
@@ -90,11 +90,11 @@ const steps = {
     const bearer = { headers: { Authorization: `Bearer ${tokens.access_token}` } };
     assert.equal((await product(api, bearer)).id, 'bell-brass');
   },
-  'without a token an API says what clients look for': async () => {
+  'without a token an API responds as the SDK expects': async () => {
     assert.equal((await refused(() => product(products), 400)).message, 'access_token_cookie_missing');
     assert.equal((await refused(refresh, 401)).message, 'invalid refresh_token');
   },
-  'a guest arrives, and no script can read the tokens': async () => {
+  'a guest gets tokens that no script can read': async () => {
     await guest(slasClient);
     isSealed('guest');
     const body = await lastBodyIsSealed();
@@ -104,13 +104,13 @@ const steps = {
   'a product is found': async () => {
     assert.equal((await product(products)).id, 'bell-brass');
   },
-  'a basket is filled': async () => {
+  'an item is added to a basket': async () => {
     const { basketId } = await baskets.createBasket({ body: {} });
     const items = [{ productId: 'bell-brass', quantity: 2 }];
     const basket = await baskets.addItemToBasket({ parameters: { basketId }, body: items });
     assert.equal(basket.productItems[0].quantity, 2);
   },
-  'the shopper signs in and keeps the usid': async () => {
+  'the shopper logs in and keeps the usid': async () => {
     const usid = cookie('usid');
     await login(slasClient, usid);
     isSealed('registered');
@@ -118,21 +118,21 @@ const steps = {
     assert.equal(cookie('usid'), usid);
     assert.equal(browser.value('dwsid'), undefined, "the guest's DW session is gone");
   },
-  "the guest's basket can be merged": async () => {
+  "the guest's basket is merged": async () => {
     const merged = await baskets.mergeBasket({
       parameters: { createDestinationBasket: true },
       headers: { 'Content-Type': 'application/json' },
     });
     assert.equal(merged.productItems[0].productId, 'bell-brass');
   },
-  'tokens are renewed by the cookie': async () => {
+  'the cookie refreshes the tokens': async () => {
     const before = cookie('cc-at');
     await refresh();
     isSealed('registered');
     await lastBodyIsSealed();
     assert.notEqual(cookie('cc-at'), before);
   },
-  'a wrong password changes nothing': async () => {
+  'a wrong password changes no cookie': async () => {
     const before = JSON.stringify([...browser.cookies]);
     const credentialsNow = { username, password: 'wrong', ...credentials };
     const call = () => sdk.helpers.loginRegisteredUserB2C({
@@ -141,7 +141,7 @@ const steps = {
     await refused(call, 401);
     assert.equal(JSON.stringify([...browser.cookies]), before);
   },
-  'the shopper leaves, and nothing is left': async () => {
+  'a logout deletes every cookie': async () => {
     await sdk.helpers.logout({
       slasClient, parameters: { accessToken: cookie('cc-at') ? undefined : '', refreshToken: '' },
     });
@@ -150,7 +150,7 @@ const steps = {
     }
     assert.equal((await refused(refresh, 401)).message, 'invalid refresh_token');
   },
-  'another guest arrives': async () => {
+  'another guest gets tokens': async () => {
     await guest(slasClient);
     isSealed('guest');
     assert.equal((await product(products)).id, 'bell-brass');

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::time::settle;
 use super::wire::{Line, Top};
 
 /// What was asked: tops and bodies.
@@ -31,6 +32,14 @@ impl Head {
     pub(crate) async fn line(&self) -> Line {
         let accepted = timeout(Duration::from_secs(20), self.listener.accept()).await;
         Line::on(accepted.expect("a connection in time").expect("a connection").0)
+    }
+
+    /// Nobody has connected: of all who connect, the first is the test itself.
+    pub(crate) async fn is_left_alone(&self) {
+        settle().await;
+        let own = TcpStream::connect(self.address).await.expect("the listener accepts");
+        let (_, first) = self.listener.accept().await.expect("a connection");
+        assert_eq!(first, own.local_addr().expect("a live socket"), "a connection too many");
     }
 
     /// The next connection and the top of the request on it.

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use futures_util::StreamExt as _;
@@ -29,8 +31,11 @@ pub(crate) const LARGE: usize = 32 << 20;
 /// Requests at a time on one connection, as most servers allow (RFC 9113 section 6.5.2).
 const STREAMS: u32 = 100;
 
-/// What a WebSocket at `/large` says.
-static LONG_WORDS: [u8; LARGE] = [b'x'; LARGE];
+/// A piece of it.
+const PIECE: &[u8] = &[b'x'; 64 << 10];
+/// Samples without a change, after which answers count as standing still.
+const STILL: usize = 6;
+const BETWEEN_SAMPLES: Duration = Duration::from_millis(50);
 
 /// What was asked, after TLS.
 #[derive(Clone, Debug)]
@@ -56,6 +61,8 @@ pub(crate) struct TlsHead {
 #[derive(Default)]
 struct Book {
     heard: Mutex<Vec<Heard>>,
+    /// How much of the answers to `/large` has been taken, in pieces.
+    taken: AtomicUsize,
     broken: Notify,
 }
 
@@ -98,6 +105,17 @@ impl TlsHead {
 
     pub(crate) fn heard(&self) -> Vec<Heard> {
         self.book.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns when no answer to `/large` moves any more: windows and buffers are full.
+    pub(crate) async fn stands_still(&self) {
+        let (mut before, mut samples) = (0, 0);
+        while samples < STILL {
+            tokio::time::sleep(BETWEEN_SAMPLES).await;
+            let taken = self.book.taken.load(Ordering::Relaxed);
+            samples = if taken == before { samples + 1 } else { 0 };
+            before = taken;
+        }
     }
 
     /// Breaks off an answer to `/broken` in its middle.
@@ -158,14 +176,20 @@ async fn answer(
         _ if websocket => {
             tokio::spawn(async move {
                 let mut upgraded = TokioIo::new(upgrade.await.expect("a tunnel"));
-                let words = if long { &LONG_WORDS[..] } else { b"hello" };
-                let _ = upgraded.write_all(words).await;
+                for _ in 0..LARGE / PIECE.len() {
+                    let words = if long { PIECE } else { b"hello" };
+                    let written = upgraded.write_all(words).await;
+                    book.taken.fetch_add(1, Ordering::Relaxed);
+                    if written.is_err() || !long {
+                        break;
+                    }
+                }
                 let _ = upgraded.shutdown().await;
             });
             let switched = Response::builder().status(101).header("connection", "upgrade");
             switched.header("upgrade", "websocket").body(Body::empty()).expect("an answer")
         }
-        "/large" => large(),
+        "/large" => large(book),
         "/broken" => pieces(Frame::data(Bytes::from("half")), async move {
             book.broken.notified().await;
             Err("broken")
@@ -179,10 +203,12 @@ async fn answer(
 }
 
 /// [`LARGE`] octets, as fast as they are taken.
-fn large() -> Response<Body> {
-    const PIECE: &[u8] = &[b'x'; 64 << 10];
+fn large(book: Arc<Book>) -> Response<Body> {
     let pieces = std::iter::repeat_n(PIECE, LARGE / PIECE.len());
-    let pieces = pieces.map(|piece| Ok::<_, Infallible>(Frame::data(Bytes::from_static(piece))));
+    let pieces = pieces.map(move |piece| {
+        book.taken.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, Infallible>(Frame::data(Bytes::from_static(piece)))
+    });
     Response::new(Body::new(StreamBody::new(futures_util::stream::iter(pieces))))
 }
 

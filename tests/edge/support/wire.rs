@@ -3,10 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use super::time::settle;
 
 /// Longer than anything here may take; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -71,9 +74,10 @@ impl Line {
         self.buffer.is_empty() && !self.fill().await
     }
 
-    /// Whether nothing comes within `time`.
-    pub(crate) async fn is_silent_for(&mut self, time: Duration) -> bool {
-        self.buffer.is_empty() && timeout(time, self.stream.readable()).await.is_err()
+    /// Whether nothing has come, once everything has happened that can happen at this moment.
+    pub(crate) async fn is_silent(&mut self) -> bool {
+        settle().await;
+        self.buffer.is_empty() && self.stream.readable().now_or_never().is_none()
     }
 
     /// Everything until the peer closes.

@@ -178,7 +178,7 @@ async fn promise_10_attack_11_a_logout_during_a_slow_refresh_sticks() {
         let browser = jo(&world).await;
         world.minutes_pass(60);
         let late = browser.late();
-        world.control().forget_calls();
+        world.forgets_calls();
         world.control().fault(Operation::TokenRefresh, Fault::DelayAfter(SLOW), 1);
         let page = tokio::spawn(browser.visits("/").into_future());
         world.receives(Operation::TokenRefresh, 1).await;
@@ -202,7 +202,7 @@ async fn promise_10_attack_11_a_page_that_comes_after_the_logout_does_not_bring_
             let world = setup.clone().start().await;
             let browser = jo(&world).await;
             world.minutes_pass(60);
-            world.control().forget_calls();
+            world.forgets_calls();
             world.control().fault(slow, Fault::DelayAfter(SLOW), 1);
             let path =
                 if slow == Operation::HeadPage { "/".to_owned() } else { controller("Home-Show") };
@@ -224,7 +224,7 @@ async fn promise_10_attack_11_nor_does_one_that_shares_its_refresh_with_another_
         let world = setup.start().await;
         let browser = jo(&world).await;
         world.minutes_pass(60);
-        world.control().forget_calls();
+        world.forgets_calls();
         world.control().fault(Operation::HeadPage, Fault::DelayAfter(SLOW), 1);
         let page = tokio::spawn(browser.visits("/").into_future());
         world.receives(Operation::HeadPage, 1).await;
@@ -245,7 +245,7 @@ async fn promise_2_a_login_during_a_slow_guest_refresh_is_not_undone() {
         let world = setup.clone().start().await;
         let browser = guest(&world).await;
         world.minutes_pass(60);
-        world.control().forget_calls();
+        world.forgets_calls();
         world.control().fault(Operation::TokenRefresh, Fault::DelayAfter(SLOW), 1);
         let page = tokio::spawn(browser.visits("/").into_future());
         world.receives(Operation::TokenRefresh, 1).await;
@@ -263,7 +263,7 @@ async fn promise_2_a_page_that_comes_after_the_login_does_not_make_the_shopper_a
             let world = setup.clone().start().await;
             let browser = guest(&world).await;
             world.minutes_pass(60);
-            world.control().forget_calls();
+            world.forgets_calls();
             world.control().fault(slow, Fault::DelayAfter(SLOW), 1);
             let path =
                 if slow == Operation::HeadPage { "/".to_owned() } else { controller("Home-Show") };
@@ -283,7 +283,7 @@ async fn promise_1_a_dw_session_made_for_the_guest_during_the_login_does_not_spl
     for setup in Setup::clients() {
         let world = setup.on_demand().start().await;
         let browser = guest(&world).await;
-        world.control().forget_calls();
+        world.forgets_calls();
         world.control().fault(Operation::Sessions, Fault::DelayAfter(SLOW), 1);
         let page = tokio::spawn(browser.visits(&controller("Home-Show")).into_future());
         world.receives(Operation::Sessions, 1).await;

@@ -279,6 +279,7 @@ async fn another_shopper_may_sign_in_over_the_first() {
 async fn a_server_that_renders_pages_gets_the_tokens_and_no_cookies() {
     for setup in Setup::with_ecom() {
         let world = setup.clone().start().await;
+        world.lands_no_browser();
         let browser = world.browser();
         let form = [("grant_type", "client_credentials"), ("channel_id", "RefArch")];
         if setup.client == Client::Public {
@@ -298,6 +299,7 @@ async fn a_server_that_renders_pages_gets_the_tokens_and_no_cookies() {
 #[tokio::test]
 async fn a_server_may_renew_the_tokens_it_keeps() {
     let world = Setup::private().start().await;
+    world.lands_no_browser();
     let browser = world.browser();
     let form = [("grant_type", "client_credentials")];
     let asking = || browser.sends(&slas(Client::Private, "token"), &form).by_a_server();

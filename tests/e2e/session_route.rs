@@ -95,6 +95,7 @@ async fn promise_5_making_it_so_twice_costs_nothing_the_second_time() {
 async fn promise_2_without_upstreams_making_it_so_says_when_to_come_back() {
     for setup in Setup::all() {
         let world = setup.start().await;
+        world.lands_no_browser();
         let browser = world.browser();
         world.control().fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
         let page = browser.posts("/bff/session").await;

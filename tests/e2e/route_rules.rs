@@ -19,7 +19,7 @@ async fn jo(world: &World) -> Browser {
 /// How many requests have reached an upstream at all.
 fn reached(world: &World) -> usize {
     let count = world.control().calls().len();
-    world.control().forget_calls();
+    world.forgets_calls();
     count
 }
 

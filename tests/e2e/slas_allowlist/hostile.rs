@@ -103,6 +103,7 @@ async fn a_site_without_a_secret_has_nothing_below_the_private_prefix() {
 #[tokio::test]
 async fn an_answer_of_slas_that_is_no_token_becomes_none() {
     let world = Setup::private().start().await;
+    world.lands_no_browser();
     let browser = world.browser();
     world.control().fault(Operation::TokenGuest, Fault::Status(503, None), 1);
     begins(&browser, Client::Private).await.problem(503, "upstream_unavailable").sets_nothing();
@@ -140,7 +141,7 @@ async fn attack_45_the_usid_of_a_registered_shopper_is_carried_to_nobody() {
     let browser = world.browser();
     signs_in(&browser, Client::Private, JO).await.expect(200);
     let usid = browser.usid();
-    world.control().forget_calls();
+    world.forgets_calls();
     signs_in(&browser, Client::Private, crate::support::SAM).await.expect(200);
     assert_ne!(browser.usid(), usid);
 }
@@ -148,6 +149,7 @@ async fn attack_45_the_usid_of_a_registered_shopper_is_carried_to_nobody() {
 #[tokio::test]
 async fn an_error_of_slas_loses_what_may_be_a_secret() {
     let world = Setup::private().start().await;
+    world.lands_no_browser();
     let browser = world.browser();
     let echoed = "Qx".repeat(40);
     let said = json!({"error": "invalid_request", "message": format!("bad: {echoed}")});
@@ -159,6 +161,7 @@ async fn an_error_of_slas_loses_what_may_be_a_secret() {
 #[tokio::test]
 async fn tokens_that_were_made_for_somebody_else_become_no_cookies() {
     let world = Setup::private().start().await;
+    world.lands_no_browser();
     let browser = world.browser();
     let foreign = tandem_sandbox::TokenSpec {
         tenant: Some("zzzz_001".to_owned()),

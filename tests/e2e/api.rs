@@ -333,6 +333,7 @@ async fn attack_69_a_crawler_reads_as_nobody_and_writes_nothing() {
 async fn crawlers_may_share_one_guest_who_is_never_bridged() {
     let rule = "path = \"/mobify/proxy/api/\"\ncrawlers = \"shared-guest\"";
     let world = Setup::private().with_route(rule).start().await;
+    world.lands_no_browser();
     let robots: Vec<_> = (0..10)
         .map(|_| {
             let asking = world.browser().calls(&baskets("/none?siteId=RefArch"));

@@ -4,6 +4,7 @@ use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use tandem::clock::Clock;
 use tandem_sandbox::Control;
 
+use super::expect::tells_of_the_loss;
 use super::jar::{self, Jar, Kept};
 use super::page::{Page, Said};
 use super::world::Setup;
@@ -36,6 +38,8 @@ pub(super) struct Outside {
     pub(super) bridges: bool,
     /// For messages.
     pub(super) name: String,
+    /// Whether any browser of the world has held tokens.
+    pub(super) landed: Arc<AtomicBool>,
 }
 
 impl Outside {
@@ -47,7 +51,8 @@ impl Outside {
         setup: &Setup,
     ) -> Self {
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { address, http, control, clock, bridges, name: setup.to_string() }
+        let (name, landed) = (setup.to_string(), Arc::default());
+        Self { address, http, control, clock, bridges, name, landed }
     }
 }
 
@@ -339,9 +344,15 @@ impl Asking {
         let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
         let page = Page { status: parts.status, headers: parts.headers, text, asked };
         let now = self.browser.now();
+        let had_tokens = self.browser.has_tokens();
         for line in page.headers.get_all(SET_COOKIE) {
             let line = line.to_str().expect("a readable Set-Cookie");
             self.browser.jar().absorb(line, &self.path, now);
+        }
+        if self.browser.has_tokens() {
+            self.browser.outside.landed.store(true, Ordering::Relaxed);
+        } else if had_tokens {
+            tells_of_the_loss(&page, &self.path);
         }
         self.browser.keeps_promises(&page, &self.path);
         page

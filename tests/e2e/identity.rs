@@ -148,9 +148,10 @@ async fn promise_2_a_guests_slow_page_that_ends_after_a_login_leaves_the_login()
     browser.visits(&controller("Home-Show")).await.expect(200);
     world.minutes_pass(6);
     let tab = browser.late();
+    world.forgets_calls();
     world.control().fault(Operation::EcomPage, Fault::Delay(Duration::from_millis(1500)), 1);
     let slow = tokio::spawn(async move { tab.visits(&controller("Home-Show")).await });
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.receives(Operation::EcomPage, 1).await;
     browser.logs_in(JO).await.expect(200);
     world.passes(Duration::from_secs(31));
     let page = slow.await.unwrap();
@@ -388,7 +389,7 @@ async fn kind_49_nor_does_it_take_the_tokens_that_the_other_device_is_renewing()
         desk.logs_in(JO).await.expect(200);
         world.minutes_pass(60);
         let slow = Fault::DelayAfter(Duration::from_millis(300));
-        world.control().forget_calls();
+        world.forgets_calls();
         world.control().fault(Operation::HeadPage, slow, 1);
         let page = tokio::spawn(desk.visits("/").into_future());
         world.receives(Operation::HeadPage, 1).await;

@@ -130,6 +130,7 @@ async fn a_client_without_the_scope_is_told_so_by_name() {
     ] {
         for status in [400, 401, 403] {
             let world = Setup::private().start().await;
+            world.lands_no_browser();
             let refusal = Fault::Body(status, said.to_owned());
             world.control().fault(Operation::SessionBridge, refusal, Times::Always);
             let (browser, dwsid, _) = visitor_of_ecom(&world);

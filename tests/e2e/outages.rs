@@ -123,6 +123,7 @@ async fn promise_2_fault_62_a_warm_shopper_notices_nothing_while_slas_and_ocapi_
 #[tokio::test]
 async fn faults_62_and_63_files_and_pages_for_crawlers_are_served_while_everything_is_down() {
     let world = Setup::private().start().await;
+    world.lands_no_browser();
     breaks(world.control(), &Fault::Status(503, None));
     let browser = world.browser();
     browser.visits("/assets/app.css").await.expect(200);

@@ -5,9 +5,28 @@ use cookie::Cookie;
 use super::browser::Browser;
 use super::page::Page;
 
-/// Cookies that only servers may read.
+/// Cookies that only servers may read, by the name without the site.
 const SECRETS: [&str; 7] =
-    ["token", "cc-at", "cc-at_2", "cc-nx", "cc-nx-g", "dwsid", "__Host-tandem"];
+    ["token", "id_token", "cc-nx", "cc-nx-g", "dwsid", "__Host-tandem", "__Host-tandem-nx"];
+
+/// Whether the value of a cookie is a secret, whatever the profile does to its name.
+fn is_secret(name: &str) -> bool {
+    let name = name.replacen("_RefArch", "", 1);
+    let is_piece = |rest: &str| rest.is_empty() || rest.starts_with('_');
+    SECRETS.contains(&name.as_str())
+        || name.strip_prefix("cc-at").is_some_and(is_piece)
+        || name.starts_with("dwsecuretoken_")
+}
+
+/// Whether `text` holds the secret. A short one counts only where it stands alone: a few letters
+/// occur in any text.
+fn tells(text: &str, secret: &str) -> bool {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    text.match_indices(secret).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + secret.len()..]);
+        secret.len() >= 16 || !(before.ends_with(is_part) || after.starts_with(is_part))
+    })
+}
 
 /// After every answer.
 impl Browser {
@@ -46,13 +65,29 @@ impl Browser {
     /// Promise 8, as far as an answer of ours goes.
     fn tells_no_secret(&self, page: &Page) {
         let readable = self.script_sees();
-        for (name, value) in self.cookies().into_iter().filter(|(name, _)| !readable.contains(name))
-        {
-            let secret = SECRETS.contains(&name.as_str()) || name.starts_with("dwsecuretoken_");
-            let told = page.text.contains(&value) || page.location().contains(&value);
-            assert!(!secret || value.len() < 16 || !told, "{} tells {name}", page.asked);
+        let mut secrets = self.cookies();
+        secrets.retain(|(name, value)| {
+            is_secret(name) && !value.is_empty() && !readable.contains(name)
+        });
+        for (name, value) in secrets {
+            let told = tells(&page.text, &value) || tells(page.location(), &value);
+            assert!(!told, "{} tells {name}", page.asked);
         }
     }
+
+    /// Whether there is anything of SLAS in the jar.
+    pub(super) fn has_tokens(&self) -> bool {
+        let refresh = ["cc-nx", "cc-nx-g"].iter().any(|name| self.cookie(name).is_some());
+        refresh || self.token().is_some()
+    }
+}
+
+/// Promise 2: tokens go with a logout, or with a response that tells the caller.
+pub(super) fn tells_of_the_loss(page: &Page, path: &str) {
+    let is_logout = path.to_ascii_lowercase().contains("logout");
+    let told = ["session_expired", "invalid refresh_token"];
+    let told = told.iter().any(|code| page.text.contains(code) || page.location().contains(code));
+    assert!(is_logout || told, "{} takes the tokens away and tells nothing", page.asked);
 }
 
 /// Promise 7: what sets a cookie is not stored, and deletions come before writes.

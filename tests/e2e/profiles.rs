@@ -103,6 +103,19 @@ async fn promise_6_whoever_only_looks_costs_nothing_and_takes_nothing() {
 }
 
 #[tokio::test]
+async fn promise_8_no_response_of_ours_tells_a_secret_of_any_profile() {
+    for (profile, setup) in neighbours() {
+        let world = setup.clone().start().await;
+        let browser = jo(&world).await;
+        // The browser compares every response of ours with the secrets in its jar.
+        for request in [browser.calls("/bff/session"), browser.posts("/bff/session")] {
+            let view = request.await.expect(200).json();
+            assert_eq!(view["login_id"], JO.0, "{profile} {setup}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn promise_9_a_form_of_a_dead_session_is_shown_again_and_never_sent() {
     for (profile, setup) in neighbours() {
         let world = setup.clone().start().await;
@@ -135,7 +148,7 @@ async fn promise_11_garbage_in_every_cookie_is_a_new_guest_and_no_error() {
 async fn promise_12_a_path_that_can_be_read_in_two_ways_reaches_no_upstream() {
     for (_, setup) in neighbours() {
         let world = setup.start().await;
-        world.control().forget_calls();
+        world.forgets_calls();
         for path in
             ["/x/../on/demandware.store/y", "/%2e%2e/y", "//on/y", "/mobify/proxy/api/%2e%2e/y"]
         {

@@ -39,7 +39,7 @@ async fn promise_3_fault_6_a_public_clients_refresh_is_never_blindly_repeated() 
     let world = Setup::public().start().await;
     let browser = jo(&world).await;
     world.minutes_pass(60);
-    world.control().forget_calls();
+    world.forgets_calls();
     world.control().fault(Operation::TokenRefresh, Fault::Reset, 1);
     browser.visits("/").await.problem(503, "upstream_unavailable").sets_nothing();
     assert_eq!(world.control().count(Operation::TokenRefresh), 1);
@@ -69,7 +69,7 @@ async fn fault_7_and_attack_84_a_refused_token_is_not_asked_for_again_for_half_a
         let browser = jo(&world).await;
         world.control().revoke_refresh(&browser.holds("cc-nx"));
         world.minutes_pass(60);
-        world.control().forget_calls();
+        world.forgets_calls();
         for _ in 0..20 {
             let tab = browser.copy();
             tab.posts("/bff/session").await.problem(401, "session_expired");
@@ -96,6 +96,7 @@ async fn fault_9_a_conflict_about_a_guest_is_waited_out_once() {
 #[tokio::test]
 async fn fault_9_a_conflict_that_stays_is_no_storm() {
     let world = Setup::private().start().await;
+    world.lands_no_browser();
     world.control().fault(Operation::TokenGuest, Fault::Status(409, None), Times::Always);
     world.browser().visits("/").await.expect(503).sets_nothing();
     world.has_called(&["slas.token.guest", "slas.token.guest"]);
@@ -293,12 +294,12 @@ async fn fault_49_new_keys_are_fetched_once_when_a_token_shows_one() {
     // The simulator announces a key before it uses it; the second turn is the one that is new.
     world.control().rotate_keys();
     world.control().rotate_keys();
-    world.control().forget_calls();
+    world.forgets_calls();
     let mut browsers = Vec::new();
     for _ in 0..5 {
         browsers.push(guest(&world).await);
     }
-    world.control().forget_calls();
+    world.forgets_calls();
     for browser in browsers {
         let shopper = browser.holds("cid");
         browser.loses("__Host-tandem").visits("/").await.expect(200);

@@ -91,7 +91,7 @@ async fn promise_10_whoever_signs_out_on_ecom_is_signed_out_on_the_head() {
         let browser = on_ecom(&world).await;
         signs_in(&browser, JO).await.expect(302);
         let before = browser.late();
-        world.control().forget_calls();
+        world.forgets_calls();
         browser.visits(&controller("Login-Logout")).await.expect(302);
         // Under Hybrid Auth the platform does it inside.
         let revoked = usize::from(setup.mode != Mode::Hybrid);

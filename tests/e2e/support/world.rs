@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tandem::app::App;
@@ -245,7 +246,8 @@ impl Setup {
         let sandbox =
             Sandbox::start(self.options.clone(), clock.clone()).await.expect("free ports");
         let (outside, metrics, stop) = self.serve(&sandbox, clock);
-        World { setup: self, sandbox, outside, metrics, stop }
+        let wants_tokens = AtomicBool::new(false);
+        World { setup: self, sandbox, outside, metrics, wants_tokens, stop }
     }
 
     /// A Tandem before `sandbox`.
@@ -309,8 +311,18 @@ pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
     pub(super) outside: Outside,
     metrics: Arc<Metrics>,
+    /// Whether SLAS was asked for tokens, as far as calls were forgotten.
+    wants_tokens: AtomicBool,
     stop: DropGuard,
 }
+
+/// The calls that bring tokens.
+const TOKEN_CALLS: [Operation; 4] = [
+    Operation::TokenGuest,
+    Operation::TokenCode,
+    Operation::TokenRefresh,
+    Operation::SessionBridge,
+];
 
 impl World {
     /// A browser that has never been here.
@@ -320,8 +332,9 @@ impl World {
 
     /// Tandem restarts, and forgets what only the process remembered; `browser` keeps its cookies.
     pub(crate) fn restarts(&mut self, browser: &mut Browser) {
-        let clock = self.outside.clock.clone();
+        let (clock, landed) = (self.outside.clock.clone(), Arc::clone(&self.outside.landed));
         (self.outside, self.metrics, self.stop) = self.setup.serve(&self.sandbox, clock);
+        self.outside.landed = landed;
         browser.outside = self.outside.clone();
     }
 
@@ -352,8 +365,21 @@ impl World {
             !matches!(operation.upstream(), Upstream::Head | Upstream::Ecom)
         };
         let calls = self.control().calls();
-        self.control().forget_calls();
+        self.forgets_calls();
         calls.iter().map(|call| call.operation).filter(auth).map(Operation::as_str).collect()
+    }
+
+    /// Forgets all calls so far.
+    pub(crate) fn forgets_calls(&self) {
+        if TOKEN_CALLS.iter().any(|operation| self.control().count(*operation) > 0) {
+            self.wants_tokens.store(true, Ordering::Relaxed);
+        }
+        self.control().forget_calls();
+    }
+
+    /// The tokens of this world are for no browser, or never come.
+    pub(crate) fn lands_no_browser(&self) {
+        self.outside.landed.store(true, Ordering::Relaxed);
     }
 
     /// Those calls were made since the last question, and no others.
@@ -371,5 +397,19 @@ impl World {
         };
         let in_time = tokio::time::timeout(Duration::from_secs(10), received).await;
         assert!(in_time.is_ok(), "{} was not called {count} times", operation.as_str());
+    }
+}
+
+impl Drop for World {
+    /// A test in which no browser ever held a token proves nothing about who the shopper is.
+    fn drop(&mut self) {
+        self.forgets_calls();
+        let landed = self.outside.landed.load(Ordering::Relaxed);
+        let wants_tokens = self.wants_tokens.load(Ordering::Relaxed);
+        assert!(
+            landed || !wants_tokens || std::thread::panicking(),
+            "SLAS was asked for tokens, and no browser ever held one in {}",
+            self.setup
+        );
     }
 }
