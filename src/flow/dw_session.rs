@@ -1,6 +1,6 @@
 //! The DW side of the pair: keep it, confirm it, replace it, or let it go.
 
-use super::calls::{BridgeCall, ProbeCall};
+use super::calls::{BridgeCall, ProbeCall, ProbePurpose, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
 use super::{
     BridgeMode, BridgeResponse, BridgeTime, Cause, Dw, DwChange, Intent, Outcome, ProbeResponse,
@@ -87,7 +87,7 @@ fn align_hybrid(state: FlowState, customer: Customer) -> Step {
     }
     match state.unused_refresh() {
         Some(refresh) if !is_new(&state) && state.goal == Goal::EnsureSession(Intent::Ecom) => {
-            state.refresh(refresh)
+            state.refresh(refresh, RefreshPurpose::EnsureSession)
         }
         _ => state.decide(DwChange::Drop),
     }
@@ -108,7 +108,7 @@ fn align_classic(state: FlowState, customer: Customer) -> Step {
             if !is_new(&state) && owner.as_ref().is_none_or(|owner| *owner == customer) =>
         {
             let dw = held.clone();
-            Step::Probe(ProbeCall { dw, state: Box::new(state) })
+            Step::Probe(ProbeCall { dw, purpose: ProbePurpose::Align, state: Box::new(state) })
         }
         _ if is_needed(&state) => bridge(state, customer),
         _ => state.decide(DwChange::Drop),
@@ -135,7 +135,7 @@ fn bridge(state: FlowState, owner: Customer) -> Step {
         (Some(access), _) if !spent => {
             Step::Bridge(BridgeCall { access, owner, state: Box::new(state) })
         }
-        (_, Some(refresh)) => state.refresh(refresh),
+        (_, Some(refresh)) => state.refresh(refresh, RefreshPurpose::EnsureSession),
         _ => without_dw(state, UpstreamFailure { cause: Cause::Unavailable, retry_after: None }),
     }
 }
@@ -145,7 +145,7 @@ pub(super) fn bridged(state: FlowState, owner: Customer, response: BridgeRespons
     match (response, state.unused_refresh()) {
         (BridgeResponse::Bridged(cookies), _) => state.decide(DwChange::Set { cookies, owner }),
         (BridgeResponse::TokenRefused, Some(refresh)) if arriving && !is_new(&state) => {
-            mark_access_used(state).refresh(refresh)
+            mark_access_used(state).refresh(refresh, RefreshPurpose::EnsureSession)
         }
         // Even a token fresh from SLAS is refused: OCAPI does not know our client.
         (BridgeResponse::TokenRefused, _) => {

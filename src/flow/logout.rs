@@ -1,7 +1,7 @@
 //! Logout: end the session at SLAS, clear both worlds here whatever the upstream says, and begin
 //! a guest session where the site wants one.
 
-use super::calls::LogoutCall;
+use super::calls::{LogoutCall, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
 use super::{
     Decision, DwChange, Facts, LogoutResponse, Outcome, RefreshResponse, Step, TokenChange,
@@ -21,7 +21,7 @@ pub(super) fn begin(facts: Facts, all_devices: bool) -> Step {
             revoke(state, access, refresh.token)
         }
         // SLAS wants a valid access token of the same session for its logout.
-        (_, Some(refresh)) => state.refresh(refresh),
+        (_, Some(refresh)) => state.refresh(refresh, RefreshPurpose::Logout),
         (_, None) => clear(state),
     }
 }
