@@ -53,13 +53,7 @@ pub async fn drive(site: Arc<Site>, step: Step, flow_context: FlowContext) -> Fl
 
 /// A journey whose task died: nothing is known, so nothing changes.
 fn after_panic() -> Decision {
-    Decision {
-        outcome: Outcome::Unavailable(unavailable()),
-        tokens: crate::flow::TokenChange::Keep,
-        dw: crate::flow::DwChange::Keep,
-        session_expired: false,
-        guest_adoption_refused: false,
-    }
+    Decision::unchanged(Outcome::Unavailable(unavailable()))
 }
 
 fn unavailable() -> UpstreamFailure {

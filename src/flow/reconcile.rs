@@ -1,65 +1,26 @@
-//! What a response of ECOM, or of a Head, said about the shopper, and what follows from it.
+//! What follows from what a response of ECOM, or of a Head, states about the shopper.
 //!
-//! ECOM hands a shopper over together with the DW session it responds in. A Head has no part in
-//! that session: it hands over tokens only, and a DW session of another customer goes.
+//! ECOM hands a shopper over together with the DW session of its response. A Head has no part in
+//! that session: it hands over tokens only, and a DW session of another customer is dropped.
 //!
-//! Shoppers sign in, register and sign out on ECOM's own pages too. Where the platform or a
-//! cartridge response so with tokens, these are taken over; where it response nothing, the DW session is
-//! asked whose it is now, but only after a page that could have changed it.
+//! Shoppers log in, register and log out on ECOM's own pages too. Where the platform or a cartridge
+//! sets tokens, these are taken over. Where it sets none, the platform is asked who owns the DW
+//! session, but only after a page that could have changed it.
 
 use super::calls::{AdoptCall, AdoptPurpose, DwProof, ProbeCall, ProbePurpose, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
 use super::{
-    AdoptResponse, BridgeMode, Dw, DwChange, Facts, HeldDw, HeldRefresh, Outcome, ProbeResponse,
-    Provenance, RefreshResponse, Step, logout,
+    AdoptResponse, BridgeMode, Dw, DwChange, EcomPage, Facts, Handoff, HeldDw, HeldRefresh,
+    Outcome, PageResponse, ProbeResponse, Provenance, RefreshResponse, Step, logout,
 };
 use crate::model::{Customer, CustomerType, DwCookies, Grant};
-
-/// What a response response about the shopper.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageResponse {
-    /// Who has responded: [`Provenance::Ecom`] or [`Provenance::Head`].
-    pub by: Provenance,
-    /// It deletes the cookie of the refresh token in hand.
-    pub deletes_refresh: bool,
-    /// Tokens it hands over.
-    pub handed: Option<Handoff>,
-    /// A DW session other than the one it was asked in.
-    pub dw: Option<DwCookies>,
-    /// What the page is for.
-    pub page: EcomPage,
-}
-
-/// How ECOM hands over who the shopper is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Handoff {
-    /// By an access token, and perhaps a refresh token.
-    Grant(Box<Grant>),
-    /// By a refresh token alone, or by the word that the shopper's own is to be used.
-    Refresh(Option<HeldRefresh>),
-    /// By an access token whose signature cannot be checked.
-    Unverifiable,
-    /// By taking the refresh token away.
-    LoggedOut,
-}
-
-/// What a page of ECOM is for, as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EcomPage {
-    /// Anything else.
-    Ordinary,
-    /// Shoppers sign in or register there.
-    Login,
-    /// Shoppers sign out there.
-    Logout,
-}
 
 /// Goes on from what the browser holds after the request that ECOM answered.
 #[must_use]
 pub fn reconcile(facts: Facts, response: PageResponse) -> Step {
-    let PageResponse { by, deletes_refresh, handed, dw, page } = response;
+    let PageResponse { by, deletes_refresh, handoff, dw, page } = response;
     let state = begin(facts, page, by, deletes_refresh, dw);
-    match handed {
+    match handoff {
         Some(Handoff::Grant(grant)) if !is_older(&state.facts, &grant) => {
             accept_or_verify(state, grant)
         }
@@ -195,10 +156,10 @@ fn decide_accepted(state: FlowState, dw: DwChange) -> Step {
 /// The DW session after a response that response that the shopper is `owner`.
 fn dw_from_response(state: &FlowState, owner: Customer) -> DwChange {
     match (response_dw(state), state.held_dw()) {
-        (Some(cookies), _) => DwChange::Set { cookies: cookies.clone(), owner },
+        (Some(cookies), _) => DwChange::Set { cookies: cookies.clone(), owner: Some(owner) },
         // A Head does not know whose session that is.
         (None, _) if is_by_head(state) => own_dw(state, &owner),
-        (None, Some(_)) => DwChange::Confirm(owner),
+        (None, Some(_)) => DwChange::Confirm(Some(owner)),
         (None, None) => DwChange::Keep,
     }
 }
