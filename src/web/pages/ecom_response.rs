@@ -33,7 +33,7 @@ impl ProxiedRequest {
         let offer = ResponseCookies::read(response.headers(), names, self.session.site.clock.now());
         if offer.invalid_dwsid {
             tracing::warn!("an upstream sets a dwsid that is none, or two of them");
-            self.session.site.metrics.cookie_filtered("odd_dwsid");
+            self.session.site.metrics.upstream_cookie_filtered("invalid_dwsid");
         }
         let is_other =
             |dw: &DwCookies| self.sent_dwsid(update).is_none_or(|sent| sent != dw.dwsid.expose());

@@ -99,7 +99,7 @@ impl RequestSession {
     /// Gets tokens for a DW session that ECOM vouches for.
     pub(crate) async fn session_bridge(&self, claim: DwClaim) -> Result<SessionUpdate, Problem> {
         let decision =
-            self.run(flow::session_bridge(self.facts(None), claim), "bridge_over", None).await;
+            self.run(flow::session_bridge(self.facts(None), claim), "session_bridge", None).await;
         self.commit(decision, None)
     }
 
@@ -115,7 +115,7 @@ impl RequestSession {
             // First of all, so that no request under way can bring the session back.
             self.revoke_presented(Reason::LoggedOut);
         }
-        let mut decision = self.run(step, "ecom_says", None).await;
+        let mut decision = self.run(step, "reconcile", None).await;
         if decision.tokens == TokenChange::Keep {
             decision.tokens = before.tokens.clone();
         }
