@@ -156,10 +156,10 @@ async fn exchange(
     // The exchange itself may take longer; its value then waits for the next request.
     let (source, response) =
         tokio::time::timeout(site.patience, joined).await.unwrap_or((Source::Leader, None));
-    site.metrics.refresh(match source {
-        Source::Leader => "asked",
-        Source::Shared => "joined",
-        Source::Cached => "remembered",
+    site.metrics.token_refresh(match source {
+        Source::Leader => "leader",
+        Source::Shared => "shared",
+        Source::Cached => "cached",
     });
     response.unwrap_or(RefreshResponse::Unavailable(unavailable()))
 }

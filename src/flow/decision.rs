@@ -59,10 +59,10 @@ impl Decision {
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self.outcome {
-            Outcome::Ready if self.session_expired => "expired",
+            Outcome::Ready if self.session_expired => "session_expired",
             Outcome::Ready => "ready",
-            Outcome::LoggedIn { .. } => "signed_in",
-            Outcome::LoggedOut { .. } => "signed_out",
+            Outcome::LoggedIn { .. } => "logged_in",
+            Outcome::LoggedOut { .. } => "logged_out",
             Outcome::NotBridged { .. } => "not_bridged",
             Outcome::BadCredentials => "bad_credentials",
             Outcome::LoginConflict => "login_conflict",

@@ -68,8 +68,8 @@ impl Intent {
             Self::Ecom => "ecom",
             Self::Renew => "renew",
             Self::Api => "api",
-            Self::Login(_) => "sign_in",
-            Self::Logout { .. } => "sign_out",
+            Self::Login(_) => "login",
+            Self::Logout { .. } => "logout",
         }
     }
 }

@@ -284,7 +284,7 @@ impl RequestSession {
     /// For metrics and the log.
     fn record(&self, intent: &'static str, decision: &Decision, upstream_calls: u32) {
         let outcome = decision.label();
-        self.site.metrics.journey(intent, outcome);
+        self.site.metrics.flow(intent, outcome);
         self.log_fields.with(|fields| {
             fields.outcome = Some(outcome);
             fields.upstream_calls += upstream_calls;

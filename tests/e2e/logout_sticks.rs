@@ -196,7 +196,7 @@ async fn promise_16_and_kind_22_logouts_of_made_up_sessions_are_not_remembered_a
     let world = setup.start().await;
     let browser = jo(&world).await;
     let before = browser.late();
-    let before_them = world.metric(r#"tandem_remembered_bytes{kind="revocations"}"#);
+    let before_them = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
     world.calls();
     for batch in 0..50 {
         let leaving = (0..40).map(|number| impostor(&world, batch * 40 + number));
@@ -208,7 +208,7 @@ async fn promise_16_and_kind_22_logouts_of_made_up_sessions_are_not_remembered_a
         }
     }
     assert_eq!(world.calls(), [""; 0]);
-    let after_them = world.metric(r#"tandem_remembered_bytes{kind="revocations"}"#);
+    let after_them = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
     assert!(after_them <= before_them, "nothing is remembered of them");
     browser.posts("/bff/logout").await.expect(200);
     world.minutes_pass(3);

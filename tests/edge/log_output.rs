@@ -41,7 +41,8 @@ async fn admin(server: &Server, path: &str) -> Answer {
 /// Log lines that were lost, by `/metrics`.
 async fn lost(server: &Server) -> usize {
     let metrics = admin(server, "/metrics").await.expect(200).text();
-    let count = metrics.lines().find_map(|line| line.strip_prefix("tandem_log_lines_lost_total "));
+    let count =
+        metrics.lines().find_map(|line| line.strip_prefix("tandem_log_lines_dropped_total "));
     count.expect("a count").parse().expect("a number")
 }
 
@@ -96,6 +97,6 @@ async fn kind_19_output_that_is_read_again_says_how_much_was_lost() {
     let of = |message: &'static str| lines.iter().filter(move |line| line["message"] == message);
     assert_eq!(of("request").count() + lost, sent);
     assert_eq!((of("serving").count(), of("draining").count()), (1, 1));
-    let said = of("log lines were lost").map(|line| line["lines"].as_u64().expect("a number"));
+    let said = of("log lines dropped").map(|line| line["lines"].as_u64().expect("a number"));
     assert_eq!(said.sum::<u64>(), lost as u64);
 }

@@ -35,7 +35,7 @@ impl ProxiedRequest {
         let cookies = ResponseCookies::read(response.headers(), &site.names, site.clock.now());
         if cookies.invalid_dwsid {
             tracing::warn!("upstream set an invalid or repeated dwsid");
-            site.metrics.cookie_filtered("odd_dwsid");
+            site.metrics.upstream_cookie_filtered("invalid_dwsid");
         }
         let is_other =
             |dw: &DwCookies| self.sent_dwsid(update).is_none_or(|sent| sent != dw.dwsid.expose());

@@ -59,7 +59,7 @@ impl RequestSession {
     /// Gets tokens for a DW session that ECOM vouches for.
     pub(crate) async fn session_bridge(&self, claim: DwClaim) -> Result<SessionUpdate, Problem> {
         let decision =
-            self.run(flow::session_bridge(self.facts(None), claim), "bridge_over", None).await;
+            self.run(flow::session_bridge(self.facts(None), claim), "session_bridge", None).await;
         self.commit(decision, None)
     }
 
@@ -75,7 +75,7 @@ impl RequestSession {
             // First of all, so that no request under way can bring the session back.
             self.revoke_presented(Reason::LoggedOut);
         }
-        let decision = self.run(step, "ecom_says", None).await;
+        let decision = self.run(step, "reconcile", None).await;
         let update = self.commit(decision.following(before.clone()), remember)?;
         self.revoke_ended_by_page(&update.decision);
         Ok(update)

@@ -53,7 +53,7 @@ impl SlasProxyCall {
     /// What the browser holds from now on.
     pub(crate) fn receive(&self, grant: Grant) -> Result<SessionUpdate, Problem> {
         let decision = flow::accept_tokens(self.session.facts(None), Box::new(grant));
-        self.session.site.metrics.journey("receive", decision.label());
+        self.session.site.metrics.flow("accept_tokens", decision.label());
         let signed_in = matches!(decision.outcome, Outcome::LoggedIn { .. });
         let update = self.session.commit(decision, None)?;
         if signed_in {
