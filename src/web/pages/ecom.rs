@@ -6,7 +6,7 @@ use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::cookies::profiles::DWSID;
-use crate::flow::{Cause, DwChange, Intent, UpstreamFailure};
+use crate::flow::{DwChange, Intent, UpstreamFailure};
 use crate::model::CustomerType;
 use crate::problem::{Problem, wants_page};
 use crate::web::pages::{ProxiedRequest, filter};
@@ -141,8 +141,8 @@ impl ProxiedRequest {
         match owner.kind {
             CustomerType::Guest => self.with_cookies(swapped, update),
             CustomerType::Registered => {
-                let failure = UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
-                self.with_cookies(Problem::Upstream(failure).into_response(), update)
+                let problem = Problem::Upstream(UpstreamFailure::UNAVAILABLE);
+                self.with_cookies(problem.into_response(), update)
             }
         }
     }
