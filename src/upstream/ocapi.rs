@@ -9,7 +9,7 @@ use super::CallContext;
 use super::http::{BufferedResponse, CallError, Operation, Sender, secret_header};
 use crate::config::OcapiConfig;
 use crate::cookies::dw_cookies;
-use crate::flow::{BridgeResponse, Cause, HeldDw, ProbeResponse, UpstreamFailure};
+use crate::flow::{BridgeResponse, HeldDw, ProbeResponse, UpstreamFailure};
 use crate::ids::{AccessToken, CustomerId, SiteId};
 use crate::model::{Customer, CustomerType};
 
@@ -161,12 +161,8 @@ impl Fault {
         let status = status.as_u16();
         tracing::warn!(upstream = "ocapi", operation, status, fault = ?self, "refused");
         match self {
-            Self::Settings | Self::Token => {
-                UpstreamFailure { cause: Cause::Misconfigured, retry_after: None }
-            }
-            Self::Passing | Self::Session => {
-                UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) }
-            }
+            Self::Settings | Self::Token => UpstreamFailure::MISCONFIGURED,
+            Self::Passing | Self::Session => UpstreamFailure::unavailable_for(5),
         }
     }
 }
@@ -178,5 +174,5 @@ fn failed(operation: &'static str, error: &CallError) -> UpstreamFailure {
 
 fn odd(operation: &'static str, what: &'static str) -> UpstreamFailure {
     tracing::warn!(upstream = "ocapi", operation, what, "an answer that makes no sense");
-    UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) }
+    UpstreamFailure::unavailable_for(5)
 }

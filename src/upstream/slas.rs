@@ -20,7 +20,7 @@ use super::CallContext;
 use super::http::{BufferedResponse, CallError, Operation, Sender, secret_header};
 use crate::clock::{self, Clock};
 use crate::config::SlasConfig;
-use crate::flow::{Cause, UpstreamFailure};
+use crate::flow::UpstreamFailure;
 use crate::model::Grant;
 pub use passthrough::{CallCredentials, PassthroughBody, PassthroughCall};
 use pkce::Pkce;
@@ -184,9 +184,7 @@ impl SlasError {
     fn failure(&self) -> UpstreamFailure {
         match self {
             Self::Call(error) => error.failure(),
-            Self::Malformed(_) => {
-                UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) }
-            }
+            Self::Malformed(_) => UpstreamFailure::unavailable_for(5),
             Self::Refused(refusal) => refusal.failure(),
         }
     }

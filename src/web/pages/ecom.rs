@@ -6,7 +6,7 @@ use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::cookies::profiles::DWSID;
-use crate::flow::{Cause, DwChange, Intent, UpstreamFailure};
+use crate::flow::{DwChange, Intent, UpstreamFailure};
 use crate::model::CustomerType;
 use crate::problem::{Problem, wants_page};
 use crate::web::pages::{ProxiedRequest, filter};
@@ -140,8 +140,10 @@ impl ProxiedRequest {
         };
         let owner = owner.as_ref().or_else(|| update.customer(&self.session));
         if owner.is_some_and(|owner| owner.kind == CustomerType::Registered) {
-            let failure = UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
-            return self.with_cookies(Problem::Upstream(failure).into_response(), update);
+            return self.with_cookies(
+                Problem::Upstream(UpstreamFailure::UNAVAILABLE).into_response(),
+                update,
+            );
         }
         self.with_cookies(swapped, update)
     }

@@ -4,7 +4,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use crate::allowlist::redact;
-use crate::flow::{self, Cause, Decision, Facts, Intent, Outcome, UpstreamFailure};
+use crate::flow::{self, Decision, Facts, Intent, Outcome, UpstreamFailure};
 use crate::model::{CustomerType, Grant};
 use crate::problem::Problem;
 use crate::revocations::Reason;
@@ -17,8 +17,6 @@ use crate::web::tokens::with_cookies;
 impl SlasProxyCall {
     /// Tokens become cookies, and leave the body where scripts must not see them.
     pub(crate) async fn keep(&self, reply: &BufferedResponse) -> Result<Response, Problem> {
-        const NONSENSE: UpstreamFailure =
-            UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
         let mut said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let tokens = match redact::tokens(&said) {
             Some(tokens) => tokens,
@@ -26,7 +24,7 @@ impl SlasProxyCall {
             None if said["success"] == false => {
                 return Ok(response::without_tokens(self.call.operation, reply));
             }
-            None => return Err(Problem::Upstream(NONSENSE)),
+            None => return Err(Problem::Upstream(UpstreamFailure::UNAVAILABLE)),
         };
         let reply = BufferedResponse {
             status: reply.status,
