@@ -146,6 +146,17 @@ pub enum Access {
     Fresh(HeldAccess),
 }
 
+impl Access {
+    /// The access token, if it still works.
+    #[must_use]
+    pub fn held(&self) -> Option<&HeldAccess> {
+        match self {
+            Self::Fresh(held) | Self::Expiring(held) => Some(held),
+            Self::Expired(_) | Self::None => None,
+        }
+    }
+}
+
 /// A valid access token and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldAccess {

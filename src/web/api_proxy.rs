@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::client_ip::ClientAddress;
 use crate::flow::{self, TokenChange};
 use crate::ids::AccessToken;
-use crate::model::CustomerType;
+use crate::model::Customer;
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::route::{Kind, Route, TokenNeed};
@@ -118,7 +118,7 @@ impl ApiCall {
             return Ok(with_cookies(&session, &first, no_access_token()));
         }
         let customer = first.customer(&session);
-        let registered = customer.is_some_and(|it| it.kind == CustomerType::Registered);
+        let registered = customer.is_some_and(Customer::is_registered);
         if self.route.token == TokenNeed::Registered && !registered {
             return Ok(with_cookies(&session, &first, Problem::LoginRequired.into_response()));
         }

@@ -23,7 +23,7 @@ use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::pair_of;
 use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::Intent;
-use crate::model::CustomerType;
+use crate::model::Customer;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed, readings};
@@ -93,7 +93,7 @@ impl ProxiedRequest {
         update: &SessionUpdate,
     ) -> Option<Response> {
         let customer = update.customer(&self.session);
-        let registered = customer.is_some_and(|it| it.kind == CustomerType::Registered);
+        let registered = customer.is_some_and(Customer::is_registered);
         if self.route.token != TokenNeed::Registered || registered {
             return None;
         }

@@ -197,10 +197,7 @@ impl RequestSession {
 
     /// The access token in hand, if it still works.
     pub(crate) fn held(&self) -> Option<&HeldAccess> {
-        match &self.access {
-            Access::Fresh(held) | Access::Expiring(held) => Some(held),
-            Access::Expired(_) | Access::None => None,
-        }
+        self.access.held()
     }
 
     /// The DW session in the browser, if it is known to be this customer's.
@@ -303,10 +300,8 @@ impl SessionUpdate {
     pub(crate) fn customer<'a>(&'a self, session: &'a RequestSession) -> Option<&'a Customer> {
         match (&self.decision.tokens, &session.access) {
             (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
-            (TokenChange::Keep, Access::Fresh(held) | Access::Expiring(held)) => {
-                Some(&held.claims.customer)
-            }
-            _ => None,
+            (TokenChange::Keep, access) => access.held().map(|held| &held.claims.customer),
+            (TokenChange::Drop, _) => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::flow::{
     RefreshResponse,
 };
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Usid};
-use crate::model::{CustomerType, Grant};
+use crate::model::Grant;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use secrecy::ExposeSecret as _;
@@ -60,7 +60,7 @@ impl Slas {
             self.guest_by_secret(usid, context).await
         };
         match result {
-            Ok(grant) if grant.claims.customer.kind == CustomerType::Guest => {
+            Ok(grant) if grant.claims.customer.is_guest() => {
                 GuestResponse::Granted(Box::new(grant))
             }
             Ok(_) => GuestResponse::Unavailable(SlasError::Malformed("no guest").failure()),
@@ -241,7 +241,7 @@ impl Slas {
     }
 
     async fn bridge_session(&self, call: &AdoptCall, context: &CallContext) -> SlasResult<Grant> {
-        let guest = call.kind == CustomerType::Guest;
+        let guest = call.kind.is_guest();
         let mut form = if self.is_public() {
             let hint = if guest { "sb-guest" } else { "sb-user" };
             let (code, pkce) = self.authorize(hint, None, context).await?;

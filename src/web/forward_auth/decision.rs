@@ -17,7 +17,6 @@ use http::{HeaderValue, StatusCode};
 use crate::app::App;
 use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::{HeldAccess, Intent, TokenChange};
-use crate::model::CustomerType;
 use crate::problem::Problem;
 use crate::proxy::websocket;
 use crate::route::{Kind, Route, TokenNeed};
@@ -192,10 +191,9 @@ impl ProxiedRequest {
 
     /// A call is never made as somebody else than the shopper who has signed in.
     fn may_speak_for(&self, held: &HeldAccess) -> bool {
-        let registered = |kind| kind == CustomerType::Registered;
         let refresh = self.session.facts(None).refresh;
-        registered(held.claims.customer.kind)
-            || !(refresh.is_some_and(|refresh| registered(refresh.kind))
+        held.claims.customer.is_registered()
+            || !(refresh.is_some_and(|refresh| refresh.kind.is_registered())
                 || self.route.token == TokenNeed::Registered)
     }
 

@@ -8,7 +8,6 @@ use crate::allowlist::slas_parameters::{
     self, Parameters, ShopperValues, SiteValues, validate, validate_json,
 };
 use crate::flow::Access;
-use crate::model::CustomerType;
 use crate::problem::Problem;
 use crate::upstream::slas::PassthroughBody;
 use crate::web::slas_proxy::{SlasProxyCall, refused};
@@ -95,7 +94,7 @@ impl SlasProxyCall {
             Access::Expired(claims) => claims,
             _ => return None,
         };
-        (claims.customer.kind == CustomerType::Guest).then(|| claims.usid.as_str())
+        claims.customer.is_guest().then(|| claims.usid.as_str())
     }
 
     fn is_of_type(&self, wanted: &str) -> Result<(), Problem> {
