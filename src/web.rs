@@ -12,6 +12,7 @@ mod caller;
 mod csrf;
 mod dispatch;
 mod forward_auth;
+mod headers;
 mod layers;
 mod pages;
 mod request_kind;

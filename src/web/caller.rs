@@ -1,11 +1,11 @@
 //! Who calls the façade or an API: a page of this shop, a server, or nobody we answer. Pure.
 
-use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
+use http::header::{COOKIE, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::config;
+use crate::header_values::first_text;
 use crate::problem::Problem;
-use crate::route::{Authorization, Route};
 use crate::web::csrf;
 use crate::web::request_kind::is_navigation;
 
@@ -35,7 +35,7 @@ pub(crate) fn may_change_state(
 /// Refuses what a browser asks for without a script: a link, an address that was typed in, a
 /// picture. Some calls of SLAS change state by GET, and a script's `fetch` says what it is.
 pub(crate) fn is_no_link(headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: &str| first_text(headers, name);
     let script = |mode: &str| matches!(mode, "cors" | "same-origin");
     let by_hand = text("sec-fetch-site") == Some("none");
     if by_hand || is_navigation(headers) || !text("sec-fetch-mode").is_none_or(script) {
@@ -56,35 +56,6 @@ pub(crate) fn means_site(headers: &HeaderMap, site: &config::SiteConfig) -> Resu
         return Err(Problem::BadRequest("The header x-site-id names another site."));
     }
     Ok(())
-}
-
-/// What of a browser's own `Authorization` a page's upstream may have: a staging password, not a
-/// token, unless the operator's rule says otherwise.
-pub(crate) fn own_authorization(route: &Route, headers: &HeaderMap) -> Option<HeaderValue> {
-    match route.authorization {
-        Authorization::None => None,
-        Authorization::Basic => authorization(headers, "Basic"),
-        Authorization::Any => {
-            let mut values = headers.get_all(AUTHORIZATION).iter();
-            let mut value = values.next().filter(|_| values.next().is_none())?.clone();
-            value.set_sensitive(true);
-            Some(value)
-        }
-    }
-}
-
-/// The one `Authorization` of that scheme, marked sensitive.
-pub(crate) fn authorization(headers: &HeaderMap, scheme: &str) -> Option<HeaderValue> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().filter(|_| values.next().is_none())?;
-    let (named, rest) = value.to_str().ok()?.split_once(' ')?;
-    if !named.eq_ignore_ascii_case(scheme) || rest.trim().is_empty() {
-        return None;
-    }
-    // SCAPI refuses another spelling of the scheme.
-    let mut value = HeaderValue::from_str(&format!("{scheme} {}", rest.trim())).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 #[cfg(test)]
@@ -123,17 +94,5 @@ mod tests {
         ] {
             assert_eq!(is_no_link(&headers(link)), Err(Problem::CsrfRejected), "{link:?}");
         }
-    }
-
-    #[test]
-    fn attack_57_two_credentials_or_another_scheme_are_none() {
-        let mut twice = headers(&[("authorization", "Bearer a")]);
-        twice.append(AUTHORIZATION, HeaderValue::from_static("Bearer b"));
-        assert_eq!(authorization(&twice, "Bearer"), None);
-        for value in ["Bearer", "Bearer ", "Basic eDp5", "Bearerx y"] {
-            assert_eq!(authorization(&headers(&[("authorization", value)]), "Bearer"), None);
-        }
-        let one = authorization(&headers(&[("authorization", "bearer  x.y.z ")]), "Bearer");
-        assert_eq!(one.unwrap(), "Bearer x.y.z");
     }
 }

@@ -4,6 +4,7 @@ use http::header::ORIGIN;
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::config;
+use crate::header_values::{Occurrence, occurrence};
 use crate::problem::Problem;
 
 /// Longest path we redirect to, in octets.
@@ -37,11 +38,10 @@ pub(crate) fn may_change_state(
 
 /// The header's value; a header that comes twice has no one value, and no browser sends it so.
 fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| Problem::CsrfRejected),
-        (Some(_), Some(_)) => Err(Problem::CsrfRejected),
+    match occurrence(headers, name) {
+        Occurrence::Absent => Ok(None),
+        Occurrence::Once(value) => value.to_str().map(Some).map_err(|_| Problem::CsrfRejected),
+        Occurrence::Repeated => Err(Problem::CsrfRejected),
     }
 }
 

@@ -34,7 +34,6 @@ use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
 use crate::web::request_log::{LogFields, RequestId};
-pub(crate) use crate::web::request_session::commit::SHARED_CACHES;
 pub(crate) use crate::web::request_session::forwarded::forwardable_unverified;
 use crate::web::request_session::forwarded::sealed;
 use crate::web::request_session::revocation::{
@@ -108,9 +107,9 @@ pub(crate) enum Keys {
 fn found(parts: &Parts) -> Result<(Arc<Site>, LogFields, CallContext), Problem> {
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let log_fields = parts.extensions.get::<LogFields>().cloned().unwrap_or_default();
-    let id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let correlation_id = RequestId::of(parts).to_owned();
     let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
-    Ok((site, log_fields, CallContext { correlation_id: id, dnt: None, client }))
+    Ok((site, log_fields, CallContext { correlation_id, dnt: None, client }))
 }
 
 impl RequestSession {

@@ -10,6 +10,7 @@ use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
 use crate::app::App;
+use crate::header_values::{Occurrence, occurrence};
 use crate::problem::Problem;
 use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::readings;
@@ -70,11 +71,10 @@ fn may_be_anothers(app: &App, host: &Authority, site: &Site, path: &str) -> bool
 
 /// The host a request names, once: `:authority` in HTTP/2, `Host` in HTTP/1.
 pub(crate) fn host(request: &Request) -> Option<Authority> {
-    let mut named = request.headers().get_all(HOST).iter();
-    let header = match (named.next(), named.next()) {
-        (Some(host), None) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
-        (None, _) => None,
-        (Some(_), Some(_)) => return None,
+    let header = match occurrence(request.headers(), HOST) {
+        Occurrence::Once(host) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
+        Occurrence::Absent => None,
+        Occurrence::Repeated => return None,
     };
     match (request.uri().authority(), header) {
         (Some(authority), Some(header)) if *authority != header => None,

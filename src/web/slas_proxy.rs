@@ -28,12 +28,14 @@ use hyper::body::Body as _;
 use crate::allowlist::Refusal;
 use crate::allowlist::slas_operations::{self, Call, Credential, Operation};
 use crate::app::App;
+use crate::header_values::PRIVATE_NO_STORE;
 use crate::problem::Problem;
 use crate::route::{Kind, Route, SlasClient};
 use crate::site::Site;
 use crate::upstream::http::BufferedResponse;
 use crate::upstream::slas::{CallCredentials, PassthroughCall};
 use crate::web::caller;
+use crate::web::headers::{authorization, no_store};
 use crate::web::request_kind::{is_crawler, is_navigation, is_reading};
 use crate::web::request_log::LogFields;
 use crate::web::request_session::RequestSession;
@@ -91,8 +93,7 @@ pub(crate) async fn call(
     let server = caller::is_server(&parts.headers) && session.presented.names.is_empty();
     let facade = SlasProxyCall { app, session, call, private, server, parts };
     let mut response = facade.answer(&body).await?;
-    let no_store = HeaderValue::from_static("private, no-store");
-    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    no_store(response.headers_mut());
     Ok(response)
 }
 
@@ -109,7 +110,7 @@ pub(crate) fn is_callback(site: &Site, route: &Route, parts: &Parts) -> bool {
 /// There is nothing to see there, and nobody may keep it: the address carries a code.
 pub(crate) fn callback() -> Response {
     let headers = [
-        (CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+        (CACHE_CONTROL, PRIVATE_NO_STORE),
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (StatusCode::OK, headers).into_response()
@@ -189,7 +190,7 @@ impl SlasProxyCall {
     /// Whose credentials the call carries, where they are not in a cookie.
     fn credentials(&self) -> Result<CallCredentials, Problem> {
         let given = |scheme: &str, why: &'static str| {
-            caller::authorization(&self.parts.headers, scheme).ok_or(Problem::BadRequest(why))
+            authorization(&self.parts.headers, scheme).ok_or(Problem::BadRequest(why))
         };
         Ok(match self.call.operation.credential() {
             Credential::Client => CallCredentials::Client,

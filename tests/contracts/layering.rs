@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the crate, and the modules it may use. Nobody but `serve` has `web`.
-const DOORS: [(&str, &[&str]); 25] = [
+const DOORS: [(&str, &[&str]); 26] = [
     ("allowlist", &["route"]),
+    ("header_values", &["ids"]),
     ("ids", &[]),
     ("timestamp", &[]),
     ("telemetry", &[]),
@@ -19,10 +20,10 @@ const DOORS: [(&str, &[&str]); 25] = [
     ("flow", &["ids", "model"]),
     ("model", &["ids", "timestamp"]),
     ("access_token", &["ids", "model", "timestamp"]),
-    ("cookies", &["access_token", "flow", "ids", "model", "timestamp"]),
+    ("cookies", &["access_token", "flow", "header_values", "ids", "model", "timestamp"]),
     ("config", &["access_token", "cookies", "flow", "ids", "client_ip", "route"]),
-    ("problem", &["flow"]),
-    ("proxy", &["config", "cookies", "metrics", "client_ip", "problem"]),
+    ("problem", &["flow", "header_values"]),
+    ("proxy", &["config", "cookies", "header_values", "metrics", "client_ip", "problem"]),
     (
         "upstream",
         &[
@@ -32,6 +33,7 @@ const DOORS: [(&str, &[&str]); 25] = [
             "cookies",
             "expiring_map",
             "flow",
+            "header_values",
             "ids",
             "metrics",
             "model",
@@ -67,6 +69,7 @@ const DOORS: [(&str, &[&str]); 25] = [
             "driver",
             "allowlist",
             "flow",
+            "header_values",
             "ids",
             "metrics",
             "model",
@@ -328,7 +331,7 @@ fn heads(path: &str) -> Vec<String> {
 fn impurities(source: &Source) -> Vec<String> {
     if !matches!(
         source.module(),
-        "access_token" | "cookies" | "flow" | "ids" | "model" | "timestamp"
+        "access_token" | "cookies" | "flow" | "header_values" | "ids" | "model" | "timestamp"
     ) {
         return Vec::new();
     }

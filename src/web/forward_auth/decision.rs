@@ -10,13 +10,14 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
 use http::header::{LOCATION, SEC_WEBSOCKET_KEY, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 
 use crate::app::App;
 use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::{HeldAccess, Intent, TokenChange};
+use crate::header_values::first_text;
 use crate::problem::Problem;
 use crate::proxy::websocket;
 use crate::route::{Kind, Route, TokenNeed};
@@ -25,6 +26,7 @@ use crate::web::csrf::{local_path, may_change_state};
 use crate::web::forward_auth::dialect::{AUTH, Allowed, AuthSubrequest, establish_path};
 pub(crate) use crate::web::forward_auth::headers::AuthHeaders;
 use crate::web::forward_auth::route::{Place, place};
+use crate::web::headers::{path_and_query, see_other};
 use crate::web::pages::ProxiedRequest;
 use crate::web::request_kind::{RequestKind, is_crawler, is_navigation, is_reading};
 use crate::web::request_session::{LocalSession, SessionUpdate};
@@ -229,8 +231,7 @@ impl ProxiedRequest {
         let (method, headers) = (&self.parts.method, &self.parts.headers);
         if is_reading(method) {
             let own = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
-            let target = self.parts.uri.path_and_query().map_or("/", |target| target.as_str());
-            return match (kind, local_path(target)) {
+            return match (kind, local_path(path_and_query(&self.parts.uri))) {
                 (RequestKind::Document, None) => Some(home(&self.session.site)),
                 (kind, Some(path)) if own || kind == RequestKind::Document => Some(path.to_owned()),
                 _ => None,
@@ -246,16 +247,9 @@ pub(crate) fn home(site: &Site) -> String {
     format!("{}/", site.config.path_prefix)
 }
 
-pub(crate) fn see_other(path: &str) -> Response {
-    match HeaderValue::from_str(path) {
-        Ok(path) => (StatusCode::SEE_OTHER, [(LOCATION, path)]).into_response(),
-        Err(_) => Problem::BadRequest("The target is not a path of this site.").into_response(),
-    }
-}
-
 /// A gateway may take a path for one of ours, at the address where it knows us.
 fn absolute(mut response: Response, site: &Site) -> Response {
-    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let location = first_text(response.headers(), LOCATION);
     if let Some(path) = location.filter(|location| location.starts_with('/')) {
         let whole = format!("{}{path}", site.config.public_origin.as_str());
         if let Ok(whole) = HeaderValue::from_str(&whole) {
