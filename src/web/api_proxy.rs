@@ -28,10 +28,11 @@ use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::route::{Kind, Route, TokenNeed};
 use crate::site::Site;
-use crate::web::caller;
+use crate::web::csrf;
 use crate::web::headers::authorization;
 use crate::web::request_kind::{is_crawler, is_reading};
 use crate::web::request_session::RequestSession;
+use crate::web::site_lookup::check_site_id;
 use crate::web::slas_proxy::{no_access_token, refused};
 use crate::web::tokens::{renewed, token_after, with_cookies};
 use replay_body::ReplayBody;
@@ -92,7 +93,7 @@ pub(crate) fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Re
         _ => commerce_apis::scapi(method, &path, query, &config.slas.organization_id, id),
     };
     checked.map_err(refused)?;
-    caller::means_site(&parts.headers, config)
+    check_site_id(&parts.headers, config)
 }
 
 /// The token of a server that renders pages, where the operator trusts it to have one.
@@ -100,7 +101,7 @@ pub(crate) fn bearer_of_a_front(site: &Site, parts: &Parts) -> Option<HeaderValu
     let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
     let trusted = client.is_some_and(|ip| site.config.bearer_from.is_trusted(ip));
     let bearer = authorization(&parts.headers, "Bearer");
-    bearer.filter(|_| trusted && caller::is_server(&parts.headers))
+    bearer.filter(|_| trusted && csrf::is_server(&parts.headers))
 }
 
 impl ApiCall {

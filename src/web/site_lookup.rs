@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::Uri;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::app::App;
+use crate::config::SiteConfig;
 use crate::header_values::{Occurrence, occurrence};
 use crate::problem::Problem;
 use crate::route::path::{EncodedSlash, is_plain};
@@ -81,6 +82,15 @@ pub(crate) fn host(request: &Request) -> Option<Authority> {
         (Some(authority), _) => Some(authority.clone()),
         (None, header) => header,
     }
+}
+
+/// Checks `x-site-id`, which only confirms the site that host and path name.
+pub(crate) fn check_site_id(headers: &HeaderMap, site: &SiteConfig) -> Result<(), Problem> {
+    let foreign = |value: &HeaderValue| value.as_bytes() != site.id.as_str().as_bytes();
+    if headers.get_all("x-site-id").iter().any(foreign) {
+        return Err(Problem::BadRequest("The header x-site-id names another site."));
+    }
+    Ok(())
 }
 
 /// `/de/bff/session` → `/bff/session` for a site that lives under `/de`.

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use crate::header_values::has_media_type;
 use crate::problem::Problem;
 use crate::web::bff::session_view::SessionView;
-use crate::web::csrf::local_path;
 use crate::web::headers::see_other;
+use crate::web::redirect::local_path;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::flow::Intent;
 use crate::problem::Problem;
-use crate::web::csrf::local_path;
 use crate::web::headers::see_other;
+use crate::web::redirect::local_path;
 use crate::web::request_kind::{is_navigation, is_passive};
 use crate::web::request_session::RequestSession;
 

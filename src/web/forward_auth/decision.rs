@@ -11,7 +11,7 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
-use http::header::{LOCATION, SEC_WEBSOCKET_KEY, SET_COOKIE};
+use http::header::{LOCATION, SET_COOKIE};
 use http::request::Parts;
 
 use crate::app::App;
@@ -19,10 +19,8 @@ use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::{HeldAccess, Intent, TokenChange};
 use crate::header_values::first_text;
 use crate::problem::Problem;
-use crate::proxy::websocket;
 use crate::route::{Kind, Route, TokenNeed};
 use crate::site::Site;
-use crate::web::csrf::{local_path, may_change_state};
 use crate::web::forward_auth::dialect::{AUTH, Allowed, AuthSubrequest, establish_path};
 pub(crate) use crate::web::forward_auth::headers::AuthHeaders;
 use crate::web::forward_auth::route::{Place, place};
@@ -30,7 +28,8 @@ use crate::web::headers::{path_and_query, see_other};
 use crate::web::pages::ProxiedRequest;
 use crate::web::request_kind::{RequestKind, is_crawler, is_navigation, is_reading};
 use crate::web::request_session::{LocalSession, SessionUpdate};
-use crate::web::{api_proxy, dispatch, slas_proxy};
+use crate::web::redirect::local_path;
+use crate::web::{api_proxy, csrf, dispatch, slas_proxy};
 
 /// In the query of a page for a browser that keeps no cookies: it gets the page without a session.
 pub(crate) const WITHOUT_SESSION: &str = "bff-without-session=1";
@@ -101,11 +100,7 @@ pub(crate) fn classify(app: &App, site: &Site, parts: &Parts) -> Result<Classifi
         Place::Routed(route) => route,
     };
     dispatch::check(app, site, &route, parts)?;
-    // `Upgrade` is for the gateway's own connection; of the handshake this is what comes here.
-    if parts.headers.contains_key(SEC_WEBSOCKET_KEY) {
-        let config = &site.config;
-        websocket::check_origin(&parts.headers, &config.public_origin, &config.cors_origins)?;
-    }
+    csrf::check_gateway_websocket(&parts.headers, &site.config)?;
     match route.kind {
         Kind::Slas(_) => return Ok(Classified::Passes(AuthHeaders::to_ourselves(&parts.headers))),
         Kind::Head if slas_proxy::is_callback(site, &route, parts) => {
@@ -237,7 +232,7 @@ impl ProxiedRequest {
                 _ => None,
             };
         }
-        let ours = may_change_state(method, headers, &self.session.site.config).is_ok();
+        let ours = csrf::may_change_state(method, headers, &self.session.site.config).is_ok();
         (ours && is_navigation(headers)).then(|| self.referring_path().to_owned())
     }
 }

@@ -17,13 +17,13 @@ use crate::flow::Intent;
 use crate::problem::Problem;
 use crate::route::Kind;
 use crate::site::Site;
-use crate::web::csrf::local_path;
 use crate::web::forward_auth::decision::{
     AuthDecision, Classified, WITHOUT_SESSION, classify, home,
 };
 use crate::web::forward_auth::dialect::establish_path;
 use crate::web::headers::{path_and_query, see_other};
 use crate::web::pages::ProxiedRequest;
+use crate::web::redirect::local_path;
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::RequestSession;
 
