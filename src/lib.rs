@@ -18,6 +18,7 @@ pub mod cookies;
 pub mod driver;
 mod expiring_map;
 pub mod flow;
+mod header_values;
 pub mod ids;
 pub mod lifetimes;
 pub mod metrics;

@@ -138,10 +138,7 @@ pub fn derive(
     surroundings: SiteFacts,
     now: Timestamp,
 ) -> Facts {
-    let held = match &access {
-        Access::Fresh(held) | Access::Expiring(held) => Some(held.token.tag()),
-        Access::Expired(_) | Access::None => None,
-    };
+    let held = access.held().map(|held| held.token.tag());
     let other_dnt = |held: &HeldAccess| {
         let asked = presented.dnt.filter(|_| state.dnt != presented.dnt);
         asked.is_some() && held.claims.dnt.is_some() && asked != held.claims.dnt

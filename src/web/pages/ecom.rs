@@ -9,6 +9,7 @@ use crate::cookies::profiles::DWSID;
 use crate::flow::{DwChange, Intent, UpstreamFailure};
 use crate::model::CustomerType;
 use crate::problem::{Problem, wants_page};
+use crate::web::headers::{path_and_query, see_other};
 use crate::web::pages::{ProxiedRequest, filter};
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::SessionUpdate;
@@ -90,8 +91,7 @@ impl ProxiedRequest {
     }
 
     fn redirect_to_self(&self) -> Response {
-        let address = self.parts.uri.path_and_query().map_or("/", |address| address.as_str());
-        let location = HeaderValue::from_str(address);
+        let location = HeaderValue::from_str(path_and_query(&self.parts.uri));
         let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
         (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location)]).into_response()
     }
@@ -170,9 +170,7 @@ impl ProxiedRequest {
         if !wants_page(&self.parts.headers) {
             return Problem::SessionExpired.into_response();
         }
-        let location = HeaderValue::from_str(self.referring_path());
-        let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
-        (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+        see_other(self.referring_path())
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::allowlist::redact;
 use crate::flow::{self, Decision, Facts, Intent, Outcome, UpstreamFailure};
-use crate::model::{CustomerType, Grant};
+use crate::model::Grant;
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::upstream::http::BufferedResponse;
@@ -78,7 +78,6 @@ impl SlasProxyCall {
 
 /// A guest's tokens for a browser that holds a registered shopper's refresh token.
 fn is_demotion(facts: &Facts, grant: &Grant) -> bool {
-    let registered = CustomerType::Registered;
-    grant.claims.customer.kind == CustomerType::Guest
-        && facts.refresh.as_ref().is_some_and(|held| held.kind == registered)
+    grant.claims.customer.is_guest()
+        && facts.refresh.as_ref().is_some_and(|held| held.kind.is_registered())
 }
