@@ -6,8 +6,8 @@ mod views;
 pub use self::mint::{TokenSignature, TokenSpec};
 pub use self::views::{BasketLine, CustomerKind, DwView, RefreshState, RefreshView};
 
+use super::call_log::{Call, Operation};
 use super::faults::{Fault, Target, Times};
-use super::ledger::{Call, Operation};
 use super::platform::Shared;
 use super::slas::{access, bridge};
 use super::state::Grant;
@@ -27,19 +27,19 @@ impl Control {
     /// Every call that arrived and was not forgotten, oldest first.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.platform.state().ledger.calls().cloned().collect()
+        self.platform.state().call_log.calls().cloned().collect()
     }
 
     /// How often an operation was called since the start or [`Control::forget_calls`], by whomever:
     /// ECOM makes calls of its own, which [`Call::by_ecom`] tells apart.
     #[must_use]
     pub fn count(&self, operation: Operation) -> usize {
-        self.platform.state().ledger.count(operation)
+        self.platform.state().call_log.count(operation)
     }
 
-    /// Empties the ledger. What is known about refresh tokens stays.
+    /// Empties the call_log. What is known about refresh tokens stays.
     pub fn forget_calls(&self) {
-        self.platform.state().ledger.forget();
+        self.platform.state().call_log.clear();
     }
 
     /// How often the most-used refresh token was presented, granted or not.

@@ -17,28 +17,29 @@ use axum::routing::any;
 
 use self::content::Content;
 use self::turn::{Reply, Turn};
-use super::ask::{Ask, Calls};
 use super::html::{escape, fill};
 use super::ids;
 use super::options::EcomKind;
 use super::platform::{Platform, Shared};
+use super::request::{Endpoint, Request};
 
 const TEMPLATE: &str = include_str!("pages/ecom.html");
 
 /// What a controller answers: it never fails, it makes a page.
-type Answered = Result<Response, StatusCode>;
+type HandlerResult = Result<Response, StatusCode>;
 
 /// The one route of all controllers.
 pub(super) fn router() -> Router<Shared> {
-    Router::new().route("/on/demandware.store/{site}/{locale}/{controller}", any(Calls(controller)))
+    Router::new()
+        .route("/on/demandware.store/{site}/{locale}/{controller}", any(Endpoint(controller)))
 }
 
-fn controller(platform: &Platform, ask: &Ask) -> Answered {
-    if ask.path("site") != format!("Sites-{}-Site", platform.options.site_id) {
+fn controller(platform: &Platform, request: &Request) -> HandlerResult {
+    if request.path("site") != format!("Sites-{}-Site", platform.options.site_id) {
         return Err(StatusCode::NOT_FOUND);
     }
     let mut state = platform.state();
-    let mut turn = Turn::begin(platform, &mut state, ask);
+    let mut turn = Turn::begin(platform, &mut state, request);
     let reply = on_session(&mut turn).unwrap_or_else(|| reply(&mut turn));
     Ok(turn.answer(reply))
 }
@@ -67,8 +68,8 @@ fn only_method(controller: &str) -> Option<Method> {
 }
 
 fn reply(turn: &mut Turn<'_>) -> Reply {
-    let controller = turn.ask.path("controller");
-    if only_method(controller).is_some_and(|method| method != turn.ask.method) {
+    let controller = turn.request.path("controller");
+    if only_method(controller).is_some_and(|method| method != turn.request.method) {
         return content::wrong_method().into();
     }
     match controller {

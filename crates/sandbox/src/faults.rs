@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ledger::{Operation, Upstream};
+use super::call_log::{Operation, Upstream};
 
 /// What goes wrong with a call.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,12 +9,12 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::ask::{Ask, Calls};
+use super::call_log::Operation;
 use super::catalog::{self, PRODUCTS};
 use super::inspector;
-use super::ledger::Operation;
 use super::platform::Shared;
-use super::watch;
+use super::recorder;
+use super::request::{Endpoint, Request};
 
 const NOT_FOUND: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
     <title>Not found</title><link rel=\"stylesheet\" href=\"/assets/app.css\">\
@@ -40,11 +40,11 @@ pub(super) fn router(platform: &Shared) -> Router {
         .route("/assets/app.js", asset("text/javascript", include_str!("pages/app.js")))
         .route("/assets/inspector.js", asset("text/javascript", include_str!("pages/inspector.js")))
         .route("/api/products", get(|| async { products() }))
-        .route("/api/me", get(Calls(basket::me)))
-        .route("/api/basket/items", post(Calls(basket::add)))
+        .route("/api/me", get(Endpoint(basket::me)))
+        .route("/api/basket/items", post(Endpoint(basket::add)))
         .nest("/inspector", inspector::router())
         .fallback(|| async { (StatusCode::NOT_FOUND, Html(NOT_FOUND)) });
-    watch::watched(routes, platform, Operation::HeadPage)
+    recorder::recorded(routes, platform, Operation::HeadPage)
 }
 
 fn page(html: &'static str) -> MethodRouter<Shared> {
@@ -73,8 +73,8 @@ fn products() -> Response {
 }
 
 /// Whether a state-changing request comes from the shop's own pages, or from no browser at all.
-pub(super) fn check_same_site(ask: &Ask) -> Result<(), Refusal> {
-    match ask.header("sec-fetch-site") {
+pub(super) fn check_same_site(request: &Request) -> Result<(), Refusal> {
+    match request.header("sec-fetch-site") {
         None | Some("same-origin" | "none") => Ok(()),
         Some(_) => Err(Refusal(StatusCode::FORBIDDEN, "csrf_rejected")),
     }

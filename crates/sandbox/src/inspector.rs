@@ -13,12 +13,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
-use super::ask::{Ask, Calls};
+use super::call_log::Upstream;
 use super::cookies;
 use super::faults::{Fault, Times};
 use super::head::{Refusal, check_same_site};
-use super::ledger::Upstream;
 use super::platform::{Platform, Shared};
+use super::request::{Endpoint, Request};
 use super::slas::access;
 
 /// How much later a slow system answers.
@@ -27,29 +27,32 @@ const SLOW: Duration = Duration::from_millis(2500);
 /// The names under which a refresh token may be in the browser.
 const REFRESH_COOKIES: [(&str, &str); 2] = [("cc-nx", "registered"), ("cc-nx-g", "guest")];
 
-type Answered = Result<Response, Refusal>;
+type HandlerResult = Result<Response, Refusal>;
 
 /// The routes under `/inspector`.
 pub(super) fn router() -> Router<Shared> {
     Router::new()
-        .route("/state", get(Calls(|platform, ask| Ok::<_, Refusal>(state(platform, ask)))))
-        .route("/expire-access", post(Calls(expire_access)))
-        .route("/expire-dw", post(Calls(expire_dw)))
-        .route("/revoke-refresh", post(Calls(revoke_refresh)))
-        .route("/fault", post(Calls(fault)))
+        .route(
+            "/state",
+            get(Endpoint(|platform, request| Ok::<_, Refusal>(state(platform, request)))),
+        )
+        .route("/expire-access", post(Endpoint(expire_access)))
+        .route("/expire-dw", post(Endpoint(expire_dw)))
+        .route("/revoke-refresh", post(Endpoint(revoke_refresh)))
+        .route("/fault", post(Endpoint(fault)))
 }
 
-fn state(platform: &Platform, ask: &Ask) -> Response {
-    let seen = view::of(platform, &platform.state(), ask);
+fn state(platform: &Platform, request: &Request) -> Response {
+    let seen = view::of(platform, &platform.state(), request);
     ([(header::CACHE_CONTROL, "no-store")], Json(seen)).into_response()
 }
 
 /// Hands the browser its own access token again, only expired.
-fn expire_access(platform: &Platform, ask: &Ask) -> Answered {
-    check_same_site(ask)?;
+fn expire_access(platform: &Platform, request: &Request) -> HandlerResult {
+    check_same_site(request)?;
     let state = platform.state();
     let mut response = done();
-    let token = ask.cookie("token").unwrap_or_default();
+    let token = request.cookie("token").unwrap_or_default();
     if let Some(mut claims) = access::open(&state, &token) {
         claims.exp = platform.now() - 1;
         let expired = claims.sign(&state);
@@ -59,18 +62,18 @@ fn expire_access(platform: &Platform, ask: &Ask) -> Answered {
     Ok(response)
 }
 
-fn expire_dw(platform: &Platform, ask: &Ask) -> Answered {
-    check_same_site(ask)?;
-    if let Some(dwsid) = ask.cookie("dwsid") {
+fn expire_dw(platform: &Platform, request: &Request) -> HandlerResult {
+    check_same_site(request)?;
+    if let Some(dwsid) = request.cookie("dwsid") {
         platform.state().sessions.expire(&dwsid);
     }
     Ok(done())
 }
 
-fn revoke_refresh(platform: &Platform, ask: &Ask) -> Answered {
-    check_same_site(ask)?;
+fn revoke_refresh(platform: &Platform, request: &Request) -> HandlerResult {
+    check_same_site(request)?;
     let mut state = platform.state();
-    for token in REFRESH_COOKIES.iter().filter_map(|(name, _)| ask.cookie(name)) {
+    for token in REFRESH_COOKIES.iter().filter_map(|(name, _)| request.cookie(name)) {
         state.grants.revoke(&token);
     }
     Ok(done())
@@ -90,9 +93,9 @@ enum Kind {
     None,
 }
 
-fn fault(platform: &Platform, ask: &Ask) -> Answered {
-    check_same_site(ask)?;
-    let wanted: Option<Wanted> = ask.json();
+fn fault(platform: &Platform, request: &Request) -> HandlerResult {
+    check_same_site(request)?;
+    let wanted: Option<Wanted> = request.json();
     // A Head that fails could not show the button that heals it.
     let wanted = wanted.filter(|wanted| wanted.upstream != Upstream::Head);
     let Wanted { upstream, kind } =

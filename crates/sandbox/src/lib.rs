@@ -3,9 +3,9 @@
 //!
 //! It is what `tandem sandbox` shows to a newcomer who has no account, and it is the oracle of the
 //! integration tests: as strict as the real platform about grants, fields and headers, and with a
-//! ledger of every call. It shares no wire type with the clients it judges, so it can disagree.
+//! call_log of every call. It shares no wire type with the clients it judges, so it can disagree.
 
-mod ask;
+mod call_log;
 mod catalog;
 mod clock;
 mod control;
@@ -17,17 +17,17 @@ mod html;
 mod ids;
 mod inspector;
 mod jws;
-mod ledger;
 mod ocapi;
 mod options;
 mod platform;
+mod recorder;
+mod request;
 mod scapi;
 mod server;
 mod slas;
 mod state;
 #[cfg(test)]
 mod tests;
-mod watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -36,19 +36,19 @@ use std::sync::Arc;
 use axum::Router;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use self::call_log::{Call, Operation, Upstream};
 pub use self::clock::Clock;
 pub use self::control::{
     BasketLine, Control, CustomerKind, DwView, RefreshState, RefreshView, TokenSignature, TokenSpec,
 };
 pub use self::faults::{Fault, Target, Times};
-pub use self::ledger::{Call, Operation, Upstream};
 pub use self::options::{
     ClientKind, CookieNames, EcomKind, EnforceHttps, Options, Ports, PrivateClient, Remember,
     Shopper,
 };
 
 use self::platform::{Platform, Shared};
-use self::server::Listening;
+use self::server::BoundListener;
 
 /// A running simulator on three loopback listeners. They stop when this value is dropped.
 pub struct Sandbox {
@@ -68,9 +68,9 @@ impl Sandbox {
     pub async fn start(options: Options, clock: impl Into<Clock>) -> io::Result<Self> {
         let ports = options.ports;
         let platform: Shared = Arc::new(Platform::new(options, clock.into()));
-        let api = Listening::bind(ports.api)?;
-        let instance = Listening::bind(ports.instance)?;
-        let head = Listening::bind(ports.head)?;
+        let api = BoundListener::bind(ports.api)?;
+        let instance = BoundListener::bind(ports.instance)?;
+        let head = BoundListener::bind(ports.head)?;
         let stop = CancellationToken::new();
         let started = Self {
             api: api.address(),
@@ -112,9 +112,13 @@ impl Sandbox {
 }
 
 fn api_host(platform: &Shared) -> Router {
-    watch::watched(slas::router(platform).merge(scapi::router()), platform, Operation::ScapiOther)
+    recorder::recorded(
+        slas::router(platform).merge(scapi::router()),
+        platform,
+        Operation::ScapiOther,
+    )
 }
 
 fn instance_host(platform: &Shared) -> Router {
-    watch::watched(ocapi::router().merge(ecom::router()), platform, Operation::EcomPage)
+    recorder::recorded(ocapi::router().merge(ecom::router()), platform, Operation::EcomPage)
 }

@@ -12,11 +12,11 @@ use axum::response::Response;
 use axum::routing::{any, get, post};
 
 use self::fault::Refusal;
-use super::ask::{Ask, Calls};
 use super::platform::{Platform, Shared};
+use super::request::{Endpoint, Request};
 
 /// What an OCAPI handler answers.
-type Answered = Result<Response, Refusal>;
+type HandlerResult = Result<Response, Refusal>;
 
 /// The only version that this instance serves.
 const VERSION: &str = "v24_5";
@@ -24,27 +24,27 @@ const VERSION: &str = "v24_5";
 /// All OCAPI routes.
 pub(super) fn router() -> Router<Shared> {
     let shop = Router::new()
-        .route("/sessions", post(Calls(sessions::open)))
-        .route("/customers/auth", post(Calls(auth::authenticate)).delete(Calls(auth::leave)))
-        .route("/products/{product}", get(Calls(shop::product)))
-        .route("/baskets", post(Calls(shop::create_basket)))
-        .route("/baskets/{basket}", get(Calls(shop::get_basket)))
-        .route("/baskets/{basket}/items", post(Calls(shop::add_items)))
-        .route("/{*resource}", any(Calls(unknown)));
+        .route("/sessions", post(Endpoint(sessions::open)))
+        .route("/customers/auth", post(Endpoint(auth::authenticate)).delete(Endpoint(auth::leave)))
+        .route("/products/{product}", get(Endpoint(shop::product)))
+        .route("/baskets", post(Endpoint(shop::create_basket)))
+        .route("/baskets/{basket}", get(Endpoint(shop::get_basket)))
+        .route("/baskets/{basket}/items", post(Endpoint(shop::add_items)))
+        .route("/{*resource}", any(Endpoint(unknown)));
     Router::new().nest("/s/{site}/dw/shop/{version}", shop)
 }
 
-fn unknown(platform: &Platform, ask: &Ask) -> Answered {
-    check_place(platform, ask)?;
+fn unknown(platform: &Platform, request: &Request) -> HandlerResult {
+    check_place(platform, request)?;
     let message = "The resource path is unknown.";
     Err(Refusal::new(StatusCode::NOT_FOUND, "ResourcePathNotFoundException", message))
 }
 
 /// What every call must get right: site, version, no browser's `Origin`, and a tenant whose OCAPI
 /// is open at all.
-fn check_place(platform: &Platform, ask: &Ask) -> Result<(), Refusal> {
-    let version = ask.path("version");
-    let site = ask.path("site");
+fn check_place(platform: &Platform, request: &Request) -> Result<(), Refusal> {
+    let version = request.path("version");
+    let site = request.path("site");
     let (status, kind, message) = match () {
         () if !is_version(version) => {
             (StatusCode::BAD_REQUEST, "InvalidVersionException", "The version is malformed.")
@@ -60,7 +60,7 @@ fn check_place(platform: &Platform, ask: &Ask) -> Result<(), Refusal> {
         () if site != platform.options.site_id => {
             (StatusCode::NOT_FOUND, "UnknownSiteException", "The site is unknown.")
         }
-        () if ask.headers.contains_key("origin") => (
+        () if request.headers.contains_key("origin") => (
             StatusCode::UNAUTHORIZED,
             "UnauthorizedOriginException",
             "The origin is not allowed for this client.",

@@ -18,18 +18,18 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{self, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use self::refusal::Refusal;
-use super::ask::{Ask, Calls};
 use super::platform::{Platform, Shared};
+use super::request::{Endpoint, Request};
 
 /// What a SLAS handler answers.
-type Answered = Result<Response, Refusal>;
+type HandlerResult = Result<Response, Refusal>;
 
 /// Requests a minute that a production tenant may make (slas.md 9).
 const TENANT_LIMIT: i64 = 24_000;
@@ -37,25 +37,29 @@ const TENANT_LIMIT: i64 = 24_000;
 /// All SLAS routes.
 pub(super) fn router(platform: &Shared) -> Router<Shared> {
     let limited = Router::new()
-        .route("/authorize", get(Calls(authorize::authorize)))
-        .route("/login", post(Calls(login::login)))
-        .route("/token", post(Calls(token::token)))
-        .route("/session-bridge/token", post(Calls(bridge::token)))
-        .route("/logout", get(Calls(logout::logout)))
+        .route("/authorize", get(Endpoint(authorize::authorize)))
+        .route("/login", post(Endpoint(login::login)))
+        .route("/token", post(Endpoint(token::token)))
+        .route("/session-bridge/token", post(Endpoint(bridge::token)))
+        .route("/logout", get(Endpoint(logout::logout)))
         .layer(from_fn_with_state(Arc::clone(platform), rate_limited));
-    let all = limited.route("/jwks", get(Calls(jwks)));
+    let all = limited.route("/jwks", get(Endpoint(jwks)));
     Router::new().nest("/shopper/auth/v1/organizations/{organization}/oauth2", all)
 }
 
-fn jwks(platform: &Platform, ask: &Ask) -> Answered {
-    client::check_organization(platform, ask)?;
+fn jwks(platform: &Platform, request: &Request) -> HandlerResult {
+    client::check_organization(platform, request)?;
     let mut state = platform.state();
     state.keys.fetch(platform.clock.monotonic()).map_err(Refusal::Throttled)?;
     Ok(Json(state.keys.jwks()).into_response())
 }
 
 /// Adds the six rate-limit headers, which SLAS leaves out on a conflict.
-async fn rate_limited(State(platform): State<Shared>, request: Request, next: Next) -> Response {
+async fn rate_limited(
+    State(platform): State<Shared>,
+    request: extract::Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
     if response.status() != StatusCode::CONFLICT {
         let now = platform.now();

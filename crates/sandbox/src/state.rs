@@ -12,9 +12,9 @@ pub(super) use self::grants::{Code, Exchange, Grant, GrantState, Grants, Identit
 pub(super) use self::sessions::{DwSession, DwSessions, Life};
 pub(super) use super::options::ClientKind as Client;
 
+use super::call_log::CallLog;
 use super::faults::Faults;
 use super::jws::SigningKey;
-use super::ledger::Ledger;
 use super::options::Options;
 use super::slas::keys::KeyRing;
 
@@ -32,7 +32,7 @@ pub(super) struct State {
     pub(super) logins: HashMap<String, Instant>,
     /// Whether the next login answers with a usid other than the one it was sent.
     pub(super) usid_moves: bool,
-    pub(super) ledger: Ledger,
+    pub(super) call_log: CallLog,
     pub(super) faults: Faults,
 }
 
@@ -47,7 +47,7 @@ impl State {
             revoked: HashSet::new(),
             logins: HashMap::new(),
             usid_moves: false,
-            ledger: Ledger::default(),
+            call_log: CallLog::default(),
             faults: Faults::default(),
         }
     }

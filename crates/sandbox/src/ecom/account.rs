@@ -7,8 +7,8 @@ use super::content::sign_in;
 use super::profile::NAME_LIMIT;
 use super::turn::{Reply, Turn};
 use super::{hybrid, plugin};
-use crate::ask::Fields;
 use crate::options::{EcomKind, Shopper};
+use crate::request::Fields;
 use crate::state::Merge;
 
 /// The shortest password that a registration takes, in characters.

@@ -1,11 +1,11 @@
-//! Calls that ECOM makes itself. They do not cross the network here, but they are entered in the
-//! ledger and suffer the planned faults as if they did.
+//! Endpoint that ECOM makes itself. They do not cross the network here, but they are entered in the
+//! call_log and suffer the planned faults as if they did.
 
 use axum::http::Method;
 
 use super::turn::Turn;
+use crate::call_log::{Call, Operation};
 use crate::faults::Fault;
-use crate::ledger::{Call, Operation};
 use crate::options::Options;
 use crate::platform::Platform;
 use crate::state::State;
@@ -17,10 +17,11 @@ pub(super) fn call<T>(
     operation: Operation,
     work: impl FnOnce(&Platform, &mut State) -> Option<T>,
 ) -> Option<T> {
-    let (platform, ask) = (turn.platform, turn.ask);
+    let (platform, request) = (turn.platform, turn.request);
     let (method, path, success) = route(&platform.options, operation);
-    let call = Call::new(operation, method, &path, platform.now_ms()).made_by_ecom(&ask.headers);
-    let number = turn.state.ledger.enter(call);
+    let call =
+        Call::new(operation, method, &path, platform.now_ms()).made_by_ecom(&request.headers);
+    let number = turn.state.call_log.record(call);
     let (answer, status) = match turn.state.faults.draw(operation) {
         Some(Fault::Status(status, _) | Fault::Shed(status, _) | Fault::Body(status, _)) => {
             (None, status)
@@ -32,7 +33,7 @@ pub(super) fn call<T>(
             (answer, status)
         }
     };
-    turn.state.ledger.answered(number, status, platform.now_ms());
+    turn.state.call_log.complete(number, status, platform.now_ms());
     answer
 }
 

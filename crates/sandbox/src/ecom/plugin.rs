@@ -6,7 +6,7 @@ use axum::http::Method;
 use super::backstage::call;
 use super::token_cookies::name;
 use super::turn::{Reply, Turn};
-use crate::ledger::Operation;
+use crate::call_log::Operation;
 use crate::options::{ClientKind, Remember};
 use crate::slas::inside::{self, Issued};
 use crate::state::Merge;
@@ -36,10 +36,10 @@ pub(super) fn on_session(turn: &mut Turn<'_>) -> Option<Reply> {
 
 /// A GET of a guest whose session is new, or is not marked as bridged.
 fn is_due(turn: &Turn<'_>) -> bool {
-    let controller = turn.ask.path("controller");
+    let controller = turn.request.path("controller");
     let excluded = EXCLUDED.iter().any(|excluded| controller.starts_with(excluded));
     let guarded = !turn.is_new && turn.token_cookie("cc-sg").is_some();
-    turn.ask.method == Method::GET && !excluded && !guarded && turn.login().is_none()
+    turn.request.method == Method::GET && !excluded && !guarded && turn.login().is_none()
 }
 
 fn returning(turn: &mut Turn<'_>, token: &str) -> Option<Reply> {

@@ -17,7 +17,7 @@ pub(super) fn name(options: &Options, base: &str) -> String {
 impl Turn<'_> {
     /// The value of a token cookie that the browser sent.
     pub(super) fn token_cookie(&self, base: &str) -> Option<String> {
-        self.ask.cookie(&name(&self.platform.options, base)).filter(|value| !value.is_empty())
+        self.request.cookie(&name(&self.platform.options, base)).filter(|value| !value.is_empty())
     }
 
     /// The refresh token that the browser sent; a registered shopper's is preferred.
@@ -32,7 +32,7 @@ impl Turn<'_> {
 
     /// What `dw_dnt` says, if it was sent.
     pub(super) fn do_not_track(&self) -> Option<bool> {
-        self.ask.cookie("dw_dnt").map(|value| value == "1")
+        self.request.cookie("dw_dnt").map(|value| value == "1")
     }
 
     /// Sets a token cookie for so many seconds, with further attributes such as `; HttpOnly`.

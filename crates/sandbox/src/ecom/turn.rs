@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use super::content::{self, Content};
 use super::{hybrid, page};
-use crate::ask::{Ask, Fields};
 use crate::cookies;
 use crate::options::EcomKind;
 use crate::platform::Platform;
+use crate::request::{Fields, Request};
 use crate::state::{Customer, DwSession, State};
 
 /// One request, the session it is in, and the cookies that its answer will set.
 pub(super) struct Turn<'a> {
     pub(super) platform: &'a Platform,
-    pub(super) ask: &'a Ask,
+    pub(super) request: &'a Request,
     pub(super) state: &'a mut State,
     pub(super) dwsid: String,
     /// Whether the session was opened for this very request.
@@ -44,16 +44,20 @@ impl From<Content> for Reply {
 impl<'a> Turn<'a> {
     /// Resumes the live session of the `dwsid` cookie and slides its idle timer; a missing, unknown
     /// or expired one is silently replaced by a new guest's.
-    pub(super) fn begin(platform: &'a Platform, state: &'a mut State, ask: &'a Ask) -> Self {
+    pub(super) fn begin(
+        platform: &'a Platform,
+        state: &'a mut State,
+        request: &'a Request,
+    ) -> Self {
         let now = platform.now();
-        let dwsid = ask.cookie("dwsid").unwrap_or_default();
+        let dwsid = request.cookie("dwsid").unwrap_or_default();
         let set_cookies = HeaderMap::new();
         if let Some(session) = state.sessions.live(&dwsid, now) {
             session.touch(now);
-            return Self { platform, ask, state, dwsid, is_new: false, set_cookies };
+            return Self { platform, request, state, dwsid, is_new: false, set_cookies };
         }
         let dwsid = state.open_guest_session(now);
-        let mut turn = Self { platform, ask, state, dwsid, is_new: true, set_cookies };
+        let mut turn = Self { platform, request, state, dwsid, is_new: true, set_cookies };
         let guest = turn.session().map(|session| session.customer_id.clone());
         let (headers, options) = (&mut turn.set_cookies, &platform.options);
         cookies::open_session(headers, options, &turn.dwsid, &guest.unwrap_or_default());
@@ -109,7 +113,7 @@ impl<'a> Turn<'a> {
 
     /// The posted form, if it was shown in this very session.
     pub(super) fn own_form(&self) -> Option<Fields> {
-        let form = self.ask.form()?;
+        let form = self.request.form()?;
         let own = form.get("csrf_token") == self.session().map(|one| one.csrf_token.as_str());
         own.then_some(form)
     }
@@ -127,7 +131,7 @@ impl<'a> Turn<'a> {
     /// The path of another controller, in the same locale.
     pub(super) fn path_to(&self, controller: &str) -> String {
         let site = &self.platform.options.site_id;
-        let locale = self.ask.path("locale");
+        let locale = self.request.path("locale");
         format!("/on/demandware.store/Sites-{site}-Site/{locale}/{controller}")
     }
 
@@ -137,7 +141,7 @@ impl<'a> Turn<'a> {
         let mut response = match reply {
             Reply::Page(content) => page(&self, &content),
             Reply::To(controller) => found(self.path_to(controller)).into_response(),
-            Reply::Again => found(self.ask.target.clone()).into_response(),
+            Reply::Again => found(self.request.target.clone()).into_response(),
             Reply::Json(document) => Json(document).into_response(),
         };
         let no_store = HeaderValue::from_static("no-store");

@@ -7,18 +7,18 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Refusal, check_same_site};
-use crate::ask::Ask;
 use crate::catalog;
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::slas::access::{self, Claims};
 use crate::state::{Basket, Line, State};
 
 /// Pieces that one click may add.
 const QUANTITY_LIMIT: u32 = 99;
 
-pub(super) fn me(platform: &Platform, ask: &Ask) -> Result<Response, Refusal> {
+pub(super) fn me(platform: &Platform, request: &Request) -> Result<Response, Refusal> {
     let state = platform.state();
-    let claims = caller(platform, &state, ask)?;
+    let claims = caller(platform, &state, request)?;
     let customer = state.customers.get(claims.customer_id()).ok_or_else(unknown)?;
     let body = json!({
         "customer_type": customer.kind(),
@@ -36,12 +36,12 @@ struct Item {
     quantity: u32,
 }
 
-pub(super) fn add(platform: &Platform, ask: &Ask) -> Result<Response, Refusal> {
-    check_same_site(ask)?;
+pub(super) fn add(platform: &Platform, request: &Request) -> Result<Response, Refusal> {
+    check_same_site(request)?;
     let mut state = platform.state();
-    let claims = caller(platform, &state, ask)?;
+    let claims = caller(platform, &state, request)?;
     let bad = || Refusal(StatusCode::BAD_REQUEST, "bad_request");
-    let item: Item = ask.json().ok_or_else(bad)?;
+    let item: Item = request.json().ok_or_else(bad)?;
     let product = catalog::find(&item.product_id).ok_or_else(bad)?;
     if !(1..=QUANTITY_LIMIT).contains(&item.quantity) {
         return Err(bad());
@@ -52,8 +52,8 @@ pub(super) fn add(platform: &Platform, ask: &Ask) -> Result<Response, Refusal> {
     Ok(Json(document(Some(basket))).into_response())
 }
 
-fn caller(platform: &Platform, state: &State, ask: &Ask) -> Result<Claims, Refusal> {
-    let token = ask.cookie("token").ok_or_else(unknown)?;
+fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, Refusal> {
+    let token = request.cookie("token").ok_or_else(unknown)?;
     let claims = access::verify(&platform.options, state, &token, platform.now());
     claims.map_err(|_| unknown())
 }

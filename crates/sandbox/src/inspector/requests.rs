@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ledger::{Call, Upstream};
+use crate::call_log::{Call, Upstream};
 use crate::state::State;
 
 /// How many requests are shown.
@@ -23,7 +23,7 @@ pub(super) fn latest(state: &State, now_ms: i64) -> Vec<Value> {
     let shown =
         |(_, call): &(usize, &Call)| call.status.is_some() || now_ms - call.at_ms > PATIENCE_MS;
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for (number, call) in state.ledger.numbered().rev().filter(shown).take(LOOKED_AT) {
+    for (number, call) in state.call_log.numbered().rev().filter(shown).take(LOOKED_AT) {
         let alone = || format!("call-{number}");
         let id = call.correlation.clone().unwrap_or_else(alone);
         match groups.iter().position(|group| group.id == id) {

@@ -3,24 +3,24 @@
 use serde_json::{Value, json};
 
 use super::{REFRESH_COOKIES, requests};
-use crate::ask::Ask;
+use crate::call_log::Upstream;
 use crate::faults::Fault;
-use crate::ledger::Upstream;
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::slas::access::{self, Claims};
 use crate::state::{Client, Customer, GrantState, Life, State};
 
 /// The whole document of `GET /inspector/state`.
-pub(super) fn of(platform: &Platform, state: &State, ask: &Ask) -> Value {
+pub(super) fn of(platform: &Platform, state: &State, request: &Request) -> Value {
     let now = platform.now();
-    let access = ask.cookie("token").and_then(|token| access::open(state, &token));
+    let access = request.cookie("token").and_then(|token| access::open(state, &token));
     json!({
         "now": now,
-        "cookies": ask.cookies().iter().map(cookie).collect::<Vec<_>>(),
+        "cookies": request.cookies().iter().map(cookie).collect::<Vec<_>>(),
         "access": access.as_ref().map(|claims| access_token(state, claims)),
-        "refresh": refresh_token(state, ask, now),
-        "dw_session": dw_session(state, ask, now),
-        "agree": agree(state, ask, access.as_ref(), now),
+        "refresh": refresh_token(state, request, now),
+        "dw_session": dw_session(state, request, now),
+        "agree": agree(state, request, access.as_ref(), now),
         "requests": requests::latest(state, platform.now_ms()),
         "faults": faults(state),
     })
@@ -60,8 +60,9 @@ fn login<'a>(state: &'a State, customer_id: &str) -> Option<&'a str> {
     state.customers.get(customer_id)?.login()
 }
 
-fn refresh_token(state: &State, ask: &Ask, now: i64) -> Option<Value> {
-    let present = REFRESH_COOKIES.iter().find_map(|(name, kind)| Some((ask.cookie(name)?, *kind)));
+fn refresh_token(state: &State, request: &Request, now: i64) -> Option<Value> {
+    let present =
+        REFRESH_COOKIES.iter().find_map(|(name, kind)| Some((request.cookie(name)?, *kind)));
     let (token, kind) = present?;
     let Some(grant) = state.grants.get(&token) else {
         return Some(json!({"kind": kind, "state": "unknown", "expires_at": null, "client": null}));
@@ -79,8 +80,8 @@ fn refresh_token(state: &State, ask: &Ask, now: i64) -> Option<Value> {
     Some(json!({"kind": kind, "state": standing, "expires_at": expires_at, "client": client}))
 }
 
-fn dw_session(state: &State, ask: &Ask, now: i64) -> Option<Value> {
-    let dwsid = ask.cookie("dwsid")?;
+fn dw_session(state: &State, request: &Request, now: i64) -> Option<Value> {
+    let dwsid = request.cookie("dwsid")?;
     let Some(session) = state.sessions.get(&dwsid) else {
         return Some(json!({"state": "unknown", "customer_type": null, "customer_id": null,
                            "idle_ends_at": null, "hard_ends_at": null}));
@@ -92,8 +93,8 @@ fn dw_session(state: &State, ask: &Ask, now: i64) -> Option<Value> {
 }
 
 /// Whether both worlds name the same customer; unknown while either names none.
-fn agree(state: &State, ask: &Ask, access: Option<&Claims>, now: i64) -> Option<bool> {
-    let session = state.sessions.get(&ask.cookie("dwsid")?);
+fn agree(state: &State, request: &Request, access: Option<&Claims>, now: i64) -> Option<bool> {
+    let session = state.sessions.get(&request.cookie("dwsid")?);
     let session = session.filter(|session| session.life(now) == Life::Live)?;
     Some(session.customer_id == access?.customer_id())
 }

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::fault::Refusal;
-use super::{Answered, check_place};
-use crate::ask::Ask;
+use super::{HandlerResult, check_place};
 use crate::cookies;
 use crate::options::EnforceHttps;
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::state::{Customer, State};
 
 /// Seconds that a token of this API lives.
@@ -41,21 +41,21 @@ struct Wanted {
     kind: String,
 }
 
-pub(super) fn authenticate(platform: &Platform, ask: &Ask) -> Answered {
-    check_place(platform, ask)?;
-    let client_id = client_id(platform, ask)?;
-    check_type(ask)?;
+pub(super) fn authenticate(platform: &Platform, request: &Request) -> HandlerResult {
+    check_place(platform, request)?;
+    let client_id = client_id(platform, request)?;
+    check_type(request)?;
     let mut state = platform.state();
-    let customer_id = session_customer(platform, &mut state, ask)?;
+    let customer_id = session_customer(platform, &mut state, request)?;
     let customer = state.customers.get(&customer_id).ok_or_else(Refusal::authentication)?;
     let token = sign(&state, client_id, customer, platform.now());
     Ok(answer(customer, &token))
 }
 
 /// `DELETE`: the token is void; sessions made of it live on.
-pub(super) fn leave(platform: &Platform, ask: &Ask) -> Answered {
-    check_place(platform, ask)?;
-    let token = ask.bearer().unwrap_or_default();
+pub(super) fn leave(platform: &Platform, request: &Request) -> HandlerResult {
+    check_place(platform, request)?;
+    let token = request.bearer().unwrap_or_default();
     let mut state = platform.state();
     customer_of(&state, token, platform.now()).ok_or_else(|| Refusal::access_token(token))?;
     state.revoked.insert(token.to_owned());
@@ -71,8 +71,8 @@ pub(super) fn customer_of(state: &State, token: &str, now: i64) -> Option<String
 }
 
 /// The client that a call without a token must name.
-pub(super) fn client_id<'a>(platform: &Platform, ask: &'a Ask) -> Result<&'a str, Refusal> {
-    let given = ask.header("x-dw-client-id").or_else(|| ask.query.get("client_id"));
+pub(super) fn client_id<'a>(platform: &Platform, request: &'a Request) -> Result<&'a str, Refusal> {
+    let given = request.header("x-dw-client-id").or_else(|| request.query.get("client_id"));
     let missing = || {
         let message = "No client id was sent.";
         Refusal::new(StatusCode::BAD_REQUEST, "MissingClientIdException", message)
@@ -86,13 +86,13 @@ pub(super) fn client_id<'a>(platform: &Platform, ask: &'a Ask) -> Result<&'a str
     Err(Refusal::new(StatusCode::UNAUTHORIZED, "UnknownClientIdException", message))
 }
 
-fn check_type(ask: &Ask) -> Result<(), Refusal> {
-    if !ask.has_type("application/json") {
+fn check_type(request: &Request) -> Result<(), Refusal> {
+    if !request.has_type("application/json") {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         let message = "The content type is not supported.";
         return Err(Refusal::new(status, "UnsupportedMediaTypeException", message));
     }
-    if ask.json::<Wanted>().is_some_and(|wanted| wanted.kind == "session") {
+    if request.json::<Wanted>().is_some_and(|wanted| wanted.kind == "session") {
         return Ok(());
     }
     let message = "Only the type 'session' can be used here.";
@@ -100,12 +100,16 @@ fn check_type(ask: &Ask) -> Result<(), Refusal> {
 }
 
 /// The customer of the live session that the cookies prove.
-fn session_customer(platform: &Platform, state: &mut State, ask: &Ask) -> Result<String, Refusal> {
+fn session_customer(
+    platform: &Platform,
+    state: &mut State,
+    request: &Request,
+) -> Result<String, Refusal> {
     let options = &platform.options;
-    let dwsid = ask.cookie("dwsid").ok_or_else(Refusal::authentication)?;
+    let dwsid = request.cookie("dwsid").ok_or_else(Refusal::authentication)?;
     let session = state.sessions.live(&dwsid, platform.now());
     let session = session.ok_or_else(Refusal::authentication)?;
-    let shown = ask.cookie(&cookies::secure_token_name(options));
+    let shown = request.cookie(&cookies::secure_token_name(options));
     match shown {
         _ if options.enforce_https != EnforceHttps::Off => Ok(session.customer_id.clone()),
         Some(token) if token == session.secure_token => Ok(session.customer_id.clone()),

@@ -4,10 +4,10 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::fault::Refusal;
-use super::{Answered, auth, check_place};
-use crate::ask::Ask;
+use super::{HandlerResult, auth, check_place};
 use crate::cookies;
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::slas::access;
 use crate::state::State;
 
@@ -17,11 +17,11 @@ struct Owner {
     anonymous_id: String,
 }
 
-pub(super) fn open(platform: &Platform, ask: &Ask) -> Answered {
-    check_place(platform, ask)?;
-    check_body(ask)?;
+pub(super) fn open(platform: &Platform, request: &Request) -> HandlerResult {
+    check_place(platform, request)?;
+    check_body(request)?;
     let mut state = platform.state();
-    let token = token(ask)?;
+    let token = token(request)?;
     let owner = owner(platform, &state, token).ok_or_else(|| Refusal::access_token(token))?;
     let dwsid = state.sessions.open(&owner.customer_id, platform.now());
     let secure = state.sessions.get(&dwsid).map(|session| session.secure_token.clone());
@@ -34,35 +34,35 @@ pub(super) fn open(platform: &Platform, ask: &Ask) -> Answered {
 }
 
 /// The call has no body, and must say so.
-fn check_body(ask: &Ask) -> Result<(), Refusal> {
-    if !ask.body.is_empty() {
+fn check_body(request: &Request) -> Result<(), Refusal> {
+    if !request.body.is_empty() {
         let message = "The request must not have a body.";
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "MalformedRequestException", message));
     }
-    if ask.header("content-length") == Some("0") {
+    if request.header("content-length") == Some("0") {
         return Ok(());
     }
     let message = "A Content-Length is required.";
     Err(Refusal::new(StatusCode::LENGTH_REQUIRED, "LengthRequiredException", message))
 }
 
-fn token(ask: &Ask) -> Result<&str, Refusal> {
+fn token(request: &Request) -> Result<&str, Refusal> {
     let unauthorized = |kind, message| Refusal::new(StatusCode::UNAUTHORIZED, kind, message);
-    if !ask.headers.contains_key(header::AUTHORIZATION) {
+    if !request.headers.contains_key(header::AUTHORIZATION) {
         let message = "The Authorization header is missing.";
         return Err(unauthorized("AuthorizationHeaderMissingException", message));
     }
     let message = "The Authorization header is invalid.";
-    ask.bearer().ok_or_else(|| unauthorized("InvalidAuthorizationHeaderException", message))
+    request.bearer().ok_or_else(|| unauthorized("InvalidAuthorizationHeaderException", message))
 }
 
 /// The customer of the token that a call must show.
 pub(super) fn customer_of(
     platform: &Platform,
     state: &State,
-    ask: &Ask,
+    request: &Request,
 ) -> Result<String, Refusal> {
-    let token = token(ask)?;
+    let token = token(request)?;
     let owner = owner(platform, state, token).ok_or_else(|| Refusal::access_token(token))?;
     Ok(owner.customer_id)
 }

@@ -7,19 +7,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::problem::Problem;
-use super::{Answered, caller};
-use crate::ask::Ask;
+use super::{HandlerResult, caller};
 use crate::catalog::{self, Product};
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::state::{Basket, Customer, State};
 
 /// Pieces of one product that a basket takes.
 const QUANTITY_LIMIT: u32 = 999;
 
-pub(super) fn list(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn list(platform: &Platform, request: &Request) -> HandlerResult {
     let state = platform.state();
-    let claims = caller(platform, &state, ask)?;
-    if ask.path("customer") != claims.customer_id() {
+    let claims = caller(platform, &state, request)?;
+    if request.path("customer") != claims.customer_id() {
         return Err(Problem::bad_request("The customer is invalid."));
     }
     let customer = state.customers.get(claims.customer_id());
@@ -27,10 +27,10 @@ pub(super) fn list(platform: &Platform, ask: &Ask) -> Answered {
     Ok(Json(json!({"total": baskets.len(), "baskets": baskets})).into_response())
 }
 
-pub(super) fn create(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn create(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
-    let customer = customer(platform, &mut state, ask)?;
-    if !ask.has_type("application/json") {
+    let customer = customer(platform, &mut state, request)?;
+    if !request.has_type("application/json") {
         return Err(Problem::unsupported_media_type());
     }
     if let Some(basket) = &customer.basket {
@@ -40,55 +40,55 @@ pub(super) fn create(platform: &Platform, ask: &Ask) -> Answered {
     Ok(answer(customer))
 }
 
-pub(super) fn get(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn get(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
-    let customer = customer(platform, &mut state, ask)?;
-    named_basket(customer, ask)?;
+    let customer = customer(platform, &mut state, request)?;
+    named_basket(customer, request)?;
     Ok(answer(customer))
 }
 
-pub(super) fn delete(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn delete(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
-    let customer = customer(platform, &mut state, ask)?;
-    named_basket(customer, ask)?;
+    let customer = customer(platform, &mut state, request)?;
+    named_basket(customer, request)?;
     customer.basket = None;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-pub(super) fn add_items(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn add_items(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
-    let customer = customer(platform, &mut state, ask)?;
-    let basket = named_basket(customer, ask)?;
-    for (product, quantity) in wanted_items(ask)? {
+    let customer = customer(platform, &mut state, request)?;
+    let basket = named_basket(customer, request)?;
+    for (product, quantity) in wanted_items(request)? {
         basket.add(product, quantity);
     }
     Ok(answer(customer))
 }
 
 /// Sets the quantity of a line; 0 takes it out.
-pub(super) fn change_item(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn change_item(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
-    let customer = customer(platform, &mut state, ask)?;
-    let basket = named_basket(customer, ask)?;
-    if !ask.has_type("application/json") {
+    let customer = customer(platform, &mut state, request)?;
+    let basket = named_basket(customer, request)?;
+    if !request.has_type("application/json") {
         return Err(Problem::unsupported_media_type());
     }
-    let change: Option<Change> = ask.json();
+    let change: Option<Change> = request.json();
     let quantity = change.map(|change| change.quantity).filter(|count| *count <= QUANTITY_LIMIT);
     let quantity = quantity.ok_or_else(|| Problem::bad_request("The quantity is wrong."))?;
-    set_quantity(basket, ask, quantity)?;
+    set_quantity(basket, request, quantity)?;
     Ok(answer(customer))
 }
 
-pub(super) fn remove_item(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn remove_item(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
-    let customer = customer(platform, &mut state, ask)?;
-    set_quantity(named_basket(customer, ask)?, ask, 0)?;
+    let customer = customer(platform, &mut state, request)?;
+    set_quantity(named_basket(customer, request)?, request, 0)?;
     Ok(answer(customer))
 }
 
-fn set_quantity(basket: &mut Basket, ask: &Ask, quantity: u32) -> Result<(), Problem> {
-    let id = ask.path("item");
+fn set_quantity(basket: &mut Basket, request: &Request, quantity: u32) -> Result<(), Problem> {
+    let id = request.path("item");
     let line = basket.lines.iter_mut().find(|line| line.id == id);
     line.ok_or_else(|| Problem::no_such_item(id))?.quantity = quantity;
     basket.lines.retain(|line| line.quantity > 0);
@@ -107,11 +107,11 @@ struct Item {
     quantity: u32,
 }
 
-fn wanted_items(ask: &Ask) -> Result<Vec<(&'static Product, u32)>, Problem> {
-    if !ask.has_type("application/json") {
+fn wanted_items(request: &Request) -> Result<Vec<(&'static Product, u32)>, Problem> {
+    if !request.has_type("application/json") {
         return Err(Problem::unsupported_media_type());
     }
-    let items: Option<Vec<Item>> = ask.json();
+    let items: Option<Vec<Item>> = request.json();
     let items = items.ok_or_else(|| Problem::bad_request("The body is no list of items."))?;
     let known = |item: Item| {
         let product = catalog::find(&item.product_id);
@@ -126,16 +126,19 @@ fn wanted_items(ask: &Ask) -> Result<Vec<(&'static Product, u32)>, Problem> {
 fn customer<'a>(
     platform: &Platform,
     state: &'a mut State,
-    ask: &Ask,
+    request: &Request,
 ) -> Result<&'a mut Customer, Problem> {
-    let claims = caller(platform, state, ask)?;
+    let claims = caller(platform, state, request)?;
     let customer = state.customers.get_mut(claims.customer_id());
     customer.ok_or_else(|| Problem::bad_request("The customer is invalid."))
 }
 
 /// The basket of the path, which must be the customer's own.
-fn named_basket<'a>(customer: &'a mut Customer, ask: &Ask) -> Result<&'a mut Basket, Problem> {
-    let id = ask.path("basket");
+fn named_basket<'a>(
+    customer: &'a mut Customer,
+    request: &Request,
+) -> Result<&'a mut Basket, Problem> {
+    let id = request.path("basket");
     let basket = customer.basket.as_mut().filter(|basket| basket.id == id);
     basket.ok_or_else(|| Problem::no_such_basket(id))
 }

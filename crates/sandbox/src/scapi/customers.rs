@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::problem::Problem;
-use super::{Answered, caller};
-use crate::ask::Ask;
+use super::{HandlerResult, caller};
 use crate::options::Shopper;
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::state::Customer;
 
 /// The shortest password that is taken, in characters.
@@ -32,16 +32,16 @@ struct Applicant {
 }
 
 /// `registerCustomer`: makes the account and nothing more; the shopper still has to log in.
-pub(super) fn register(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn register(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
-    let claims = caller(platform, &state, ask)?;
+    let claims = caller(platform, &state, request)?;
     if claims.login().is_some() {
         return Err(Problem::forbidden("The token belongs to a registered shopper."));
     }
-    if !ask.has_type("application/json") {
+    if !request.has_type("application/json") {
         return Err(Problem::unsupported_media_type());
     }
-    let wanted: Option<Registration> = ask.json();
+    let wanted: Option<Registration> = request.json();
     let shopper = wanted.and_then(shopper);
     let shopper = shopper.ok_or_else(|| {
         Problem::bad_request("Login, e-mail and a password of at least 8 characters are needed.")
@@ -51,10 +51,10 @@ pub(super) fn register(platform: &Platform, ask: &Ask) -> Answered {
     customer.map(document).ok_or_else(|| Problem::no_such_customer(&id))
 }
 
-pub(super) fn get(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn get(platform: &Platform, request: &Request) -> HandlerResult {
     let state = platform.state();
-    let claims = caller(platform, &state, ask)?;
-    let id = ask.path("customer");
+    let claims = caller(platform, &state, request)?;
+    let id = request.path("customer");
     let own = state.customers.get(id).filter(|customer| customer.id == claims.customer_id());
     own.map(document).ok_or_else(|| Problem::no_such_customer(id))
 }

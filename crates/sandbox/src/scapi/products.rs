@@ -5,24 +5,24 @@ use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use super::problem::Problem;
-use super::{Answered, caller};
-use crate::ask::Ask;
+use super::{HandlerResult, caller};
 use crate::catalog::{self, PRODUCTS, Product};
 use crate::platform::Platform;
+use crate::request::Request;
 
 /// How many products one call may name.
 const IDS_LIMIT: usize = 24;
 
-pub(super) fn one(platform: &Platform, ask: &Ask) -> Answered {
-    caller(platform, &platform.state(), ask)?;
-    let id = ask.path("product");
+pub(super) fn one(platform: &Platform, request: &Request) -> HandlerResult {
+    caller(platform, &platform.state(), request)?;
+    let id = request.path("product");
     let product = catalog::find(id).ok_or_else(|| Problem::no_such_product(id))?;
     Ok(Json(document(product)).into_response())
 }
 
-pub(super) fn several(platform: &Platform, ask: &Ask) -> Answered {
-    caller(platform, &platform.state(), ask)?;
-    let ids = ask.query.get("ids").unwrap_or_default();
+pub(super) fn several(platform: &Platform, request: &Request) -> HandlerResult {
+    caller(platform, &platform.state(), request)?;
+    let ids = request.query.get("ids").unwrap_or_default();
     let ids: Vec<&str> = ids.split(',').filter(|id| !id.is_empty()).collect();
     if !(1..=IDS_LIMIT).contains(&ids.len()) {
         return Err(Problem::bad_request("The query parameter 'ids' must name 1 to 24 products."));
@@ -33,9 +33,9 @@ pub(super) fn several(platform: &Platform, ask: &Ask) -> Answered {
     Ok(Json(body).into_response())
 }
 
-pub(super) fn search(platform: &Platform, ask: &Ask) -> Answered {
-    caller(platform, &platform.state(), ask)?;
-    let wanted = ask.query.get("q").unwrap_or_default();
+pub(super) fn search(platform: &Platform, request: &Request) -> HandlerResult {
+    caller(platform, &platform.state(), request)?;
+    let wanted = request.query.get("q").unwrap_or_default();
     let words = wanted.to_lowercase();
     let matches = |product: &&Product| {
         product.name.to_lowercase().contains(&words)

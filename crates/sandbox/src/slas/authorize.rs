@@ -1,16 +1,16 @@
 //! `GET authorize`: a code for a guest, or for the session bridge.
 
 use super::refusal::Refusal;
-use super::{Answered, client, redirect};
-use crate::ask::{Ask, Fields};
+use super::{HandlerResult, client, redirect};
 use crate::ids;
 use crate::platform::Platform;
+use crate::request::{Fields, Request};
 use crate::state::{Client, Code, Purpose};
 
-pub(super) fn authorize(platform: &Platform, ask: &Ask) -> Answered {
-    let query = &ask.query;
-    client::check_place(platform, ask, query)?;
-    let client = client::of_front_call(platform, ask, query)?;
+pub(super) fn authorize(platform: &Platform, request: &Request) -> HandlerResult {
+    let query = &request.query;
+    client::check_place(platform, request, query)?;
+    let client = client::of_front_call(platform, request, query)?;
     let redirect_uri = redirect_uri(platform, query)?;
     if query.get("response_type") != Some("code") {
         return Err(Refusal::incomplete());

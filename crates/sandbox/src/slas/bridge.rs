@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::refusal::Refusal;
 use super::token::TokenCall;
-use super::{Answered, authorize, client, grants, tokens};
-use crate::ask::{Ask, Fields};
+use super::{HandlerResult, authorize, client, grants, tokens};
 use crate::ids;
 use crate::platform::Platform;
+use crate::request::{Fields, Request};
 use crate::state::{Client, Identity, Life, Purpose, State};
 
 /// Seconds that a signed DW session can be used.
@@ -51,18 +51,18 @@ pub(crate) fn sign(platform: &Platform, state: &mut State, dwsid: &str) -> Optio
     Some(key.sign(&json!({"typ": "JWT", "alg": "ES256", "kid": key.kid()}), &session))
 }
 
-pub(super) fn token(platform: &Platform, ask: &Ask) -> Answered {
-    let form = client::form(platform, ask)?;
-    let client = client::of_token_call(platform, ask, &form)?;
+pub(super) fn token(platform: &Platform, request: &Request) -> HandlerResult {
+    let form = client::form(platform, request)?;
+    let client = client::of_token_call(platform, request, &form)?;
     form.get("client_id").ok_or_else(|| Refusal::request("Bad or missing client_id."))?;
-    let call = TokenCall { platform, ask, form, client };
+    let call = TokenCall { platform, request, form, client };
     let mut state = platform.state();
     let usid = permitted_usid(&call, &mut state)?;
     let (customer_id, bridge) = shopper(&call, &mut state)?;
     let do_not_track = call.do_not_track().unwrap_or_default();
     let identity = identity(&mut state, usid, customer_id, do_not_track);
     let identity = Identity { bridge: Some(bridge), ..identity };
-    Ok(tokens::begin(platform, &mut state, ask, client, identity))
+    Ok(tokens::begin(platform, &mut state, request, client, identity))
 }
 
 /// The customer of a DW session on that usid.

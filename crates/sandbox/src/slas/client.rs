@@ -1,13 +1,13 @@
 //! Who calls: the organization, the channel, and the SLAS client with its credentials.
 
 use super::refusal::Refusal;
-use crate::ask::{Ask, Fields, decode_pair};
 use crate::platform::Platform;
+use crate::request::{Fields, Request, decode_pair};
 use crate::state::Client;
 
 /// Whether the organization of the path is this tenant's.
-pub(super) fn check_organization(platform: &Platform, ask: &Ask) -> Result<(), Refusal> {
-    if ask.path("organization") == platform.options.organization_id {
+pub(super) fn check_organization(platform: &Platform, request: &Request) -> Result<(), Refusal> {
+    if request.path("organization") == platform.options.organization_id {
         Ok(())
     } else {
         Err(Refusal::Live("invalid organizationId"))
@@ -16,8 +16,12 @@ pub(super) fn check_organization(platform: &Platform, ask: &Ask) -> Result<(), R
 
 /// Whether organization and channel are this tenant's. A refresh token of another channel is
 /// refused as a refresh token, not for its channel.
-pub(super) fn check_place(platform: &Platform, ask: &Ask, fields: &Fields) -> Result<(), Refusal> {
-    check_organization(platform, ask)?;
+pub(super) fn check_place(
+    platform: &Platform,
+    request: &Request,
+    fields: &Fields,
+) -> Result<(), Refusal> {
+    check_organization(platform, request)?;
     let refreshes = fields.get("grant_type") == Some("refresh_token");
     match fields.get("channel_id") {
         Some(channel) if channel == platform.options.site_id => Ok(()),
@@ -27,21 +31,21 @@ pub(super) fn check_place(platform: &Platform, ask: &Ask, fields: &Fields) -> Re
 }
 
 /// The form of a POST call, with organization and channel checked.
-pub(super) fn form(platform: &Platform, ask: &Ask) -> Result<Fields, Refusal> {
-    let form = ask.form().ok_or_else(Refusal::incomplete)?;
-    check_place(platform, ask, &form)?;
+pub(super) fn form(platform: &Platform, request: &Request) -> Result<Fields, Refusal> {
+    let form = request.form().ok_or_else(Refusal::incomplete)?;
+    check_place(platform, request, &form)?;
     Ok(form)
 }
 
 /// The client of a token call: `Basic` for the private one, `client_id` alone for the public one.
 pub(super) fn of_token_call(
     platform: &Platform,
-    ask: &Ask,
+    request: &Request,
     form: &Fields,
 ) -> Result<Client, Refusal> {
     let named = form.get("client_id").map(|id| named(platform, id)).transpose()?;
-    if ask.headers.contains_key("authorization") {
-        let given = ask.basic().filter(|given| is_private(platform, given));
+    if request.headers.contains_key("authorization") {
+        let given = request.basic().filter(|given| is_private(platform, given));
         given.ok_or_else(|| Refusal::client("Basic Authorization failed."))?;
         return match named {
             Some(Client::Public) => Err(Refusal::request("Bad or missing client_id.")),
@@ -59,12 +63,12 @@ pub(super) fn of_token_call(
 /// client shows its credentials in `x-slas-client-auth`, raw base64 without a scheme.
 pub(super) fn of_front_call(
     platform: &Platform,
-    ask: &Ask,
+    request: &Request,
     fields: &Fields,
 ) -> Result<Client, Refusal> {
     let id = fields.get("client_id").unwrap_or_default();
     let client = named(platform, id)?;
-    let shown = ask.header("x-slas-client-auth");
+    let shown = request.header("x-slas-client-auth");
     let proven = match shown {
         Some(encoded) => decode_pair(encoded).is_some_and(|given| is_private(platform, &given)),
         None => !platform.options.strict_client_auth,

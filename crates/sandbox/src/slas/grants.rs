@@ -3,13 +3,13 @@
 use super::refusal::Refusal;
 use super::token::TokenCall;
 use super::tokens::{self, Tokens};
-use super::{Answered, authorize};
+use super::{HandlerResult, authorize};
 use crate::ids;
 use crate::platform::Platform;
 use crate::state::{Client, Code, Exchange, Identity, Purpose, State};
 
 /// `client_credentials`: a guest of a private client.
-pub(super) fn guest(call: &TokenCall<'_>) -> Answered {
+pub(super) fn guest(call: &TokenCall<'_>) -> HandlerResult {
     if call.client != Client::Private {
         return Err(Refusal::client("Authorization failed."));
     }
@@ -23,11 +23,11 @@ pub(super) fn guest(call: &TokenCall<'_>) -> Answered {
     }
     let usid = usid.map_or_else(ids::uuid, ToOwned::to_owned);
     let identity = guest_identity(&mut state, usid, call.do_not_track().unwrap_or_default());
-    Ok(tokens::begin(call.platform, &mut state, call.ask, call.client, identity))
+    Ok(tokens::begin(call.platform, &mut state, call.request, call.client, identity))
 }
 
 /// `authorization_code_pkce`: the code of `/authorize` or `/login`.
-pub(super) fn code(call: &TokenCall<'_>) -> Answered {
+pub(super) fn code(call: &TokenCall<'_>) -> HandlerResult {
     let mut state = call.platform.state();
     let code = redeem(call, &mut state)?;
     if call.form.get("redirect_uri") != Some(code.redirect_uri.as_str()) {
@@ -46,7 +46,7 @@ pub(super) fn code(call: &TokenCall<'_>) -> Answered {
         }
         Purpose::Bridge(_) => return Err(Refusal::request("Bad or missing grant_type.")),
     };
-    Ok(tokens::begin(call.platform, &mut state, call.ask, call.client, identity))
+    Ok(tokens::begin(call.platform, &mut state, call.request, call.client, identity))
 }
 
 /// Takes the code out and checks that it was this client's, and its verifier.
@@ -66,13 +66,13 @@ pub(super) fn redeem(call: &TokenCall<'_>, state: &mut State) -> Result<Code, Re
 
 /// `refresh_token`: rotates for a public client, stays for a private one. A proxy may send the
 /// token in a header of its own, which counts when the form has none.
-pub(super) fn refresh(call: &TokenCall<'_>) -> Answered {
+pub(super) fn refresh(call: &TokenCall<'_>) -> HandlerResult {
     let missing = || Refusal::request("Bad or missing refresh token.");
-    let sent = call.form.get("refresh_token").or_else(|| call.ask.header("sfdc_refresh_token"));
+    let sent = call.form.get("refresh_token").or_else(|| call.request.header("sfdc_refresh_token"));
     let token = sent.filter(|token| !token.is_empty()).ok_or_else(missing)?;
     let state = &mut *call.platform.state();
     let tokens = exchange(call.platform, state, call.client, token, call.do_not_track())?;
-    Ok(tokens::answer(call.platform, state, call.ask, &tokens))
+    Ok(tokens::answer(call.platform, state, call.request, &tokens))
 }
 
 /// The exchange of a refresh token, whoever asks for it.

@@ -5,21 +5,21 @@ use std::time::Duration;
 use axum::http::StatusCode;
 
 use super::refusal::Refusal;
-use super::{Answered, authorize, client, redirect};
-use crate::ask::Ask;
+use super::{HandlerResult, authorize, client, redirect};
 use crate::ids;
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::state::{Purpose, State};
 
 /// A second login of the same shopper within this time is a conflict.
 const CONFLICT_WINDOW: Duration = Duration::from_secs(1);
 
-pub(super) fn login(platform: &Platform, ask: &Ask) -> Answered {
-    let form = client::form(platform, ask)?;
-    let client = client::of_front_call(platform, ask, &form)?;
+pub(super) fn login(platform: &Platform, request: &Request) -> HandlerResult {
+    let form = client::form(platform, request)?;
+    let client = client::of_front_call(platform, request, &form)?;
     let redirect_uri = authorize::redirect_uri(platform, &form)?;
     let mut state = platform.state();
-    let (login, customer_id) = shopper(&state, ask)?;
+    let (login, customer_id) = shopper(&state, request)?;
     let mut code = authorize::code(platform, &form, client, Purpose::Login(customer_id))?;
     check_conflict(platform, &mut state, login)?;
     if std::mem::take(&mut state.usid_moves) {
@@ -47,9 +47,9 @@ fn move_usid(state: &mut State, usid: &str) -> String {
 }
 
 /// Login id and customer id of the shopper whose credentials are right.
-fn shopper(state: &State, ask: &Ask) -> Result<(String, String), Refusal> {
+fn shopper(state: &State, request: &Request) -> Result<(String, String), Refusal> {
     let refused = || Refusal::client("Basic Authorization failed.");
-    let (login, password) = ask.basic().ok_or_else(refused)?;
+    let (login, password) = request.basic().ok_or_else(refused)?;
     let customer = state.customers.by_login(&login).filter(|one| one.has_password(&password));
     let customer_id = customer.ok_or_else(refused)?.id.clone();
     Ok((login, customer_id))

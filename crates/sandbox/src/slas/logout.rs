@@ -6,24 +6,24 @@ use serde_json::json;
 
 use super::access::{self, Claims};
 use super::refusal::Refusal;
-use super::{Answered, client};
-use crate::ask::Ask;
+use super::{HandlerResult, client};
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::state::State;
 
-pub(super) fn logout(platform: &Platform, ask: &Ask) -> Answered {
-    client::check_place(platform, ask, &ask.query)?;
+pub(super) fn logout(platform: &Platform, request: &Request) -> HandlerResult {
+    client::check_place(platform, request, &request.query)?;
     let mut state = platform.state();
-    let claims = caller(platform, &state, ask)?;
+    let claims = caller(platform, &state, request)?;
     let missing = || Refusal::request("Bad or missing refresh token.");
-    let token = ask.query.get("refresh_token").ok_or_else(missing)?;
+    let token = request.query.get("refresh_token").ok_or_else(missing)?;
     let grant = state.grants.get(token).filter(|grant| {
-        let named = ask.query.get("client_id") == Some(client::id(platform, grant.client));
+        let named = request.query.get("client_id") == Some(client::id(platform, grant.client));
         named && grant.identity.customer_id == claims.customer_id() && grant.is_live(platform.now())
     });
     let customer_id = grant.ok_or_else(missing)?.identity.customer_id.clone();
     state.revoked.insert(claims.jti);
-    if ask.query.get("hint") == Some("all-sessions") {
+    if request.query.get("hint") == Some("all-sessions") {
         state.grants.revoke_all_of(&customer_id);
     } else {
         state.grants.revoke(token);
@@ -32,9 +32,9 @@ pub(super) fn logout(platform: &Platform, ask: &Ask) -> Answered {
 }
 
 /// The shopper of the Bearer token, who must be registered.
-fn caller(platform: &Platform, state: &State, ask: &Ask) -> Result<Claims, Refusal> {
+fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, Refusal> {
     let missing = || Refusal::request("Bad or missing access token.");
-    let token = ask.bearer().ok_or_else(missing)?;
+    let token = request.bearer().ok_or_else(missing)?;
     let claims = access::verify(&platform.options, state, token, platform.now());
     let claims = claims.map_err(|_| Refusal::client("Authorization failed."))?;
     if claims.login().is_some() { Ok(claims) } else { Err(missing()) }

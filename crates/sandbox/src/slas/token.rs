@@ -1,23 +1,23 @@
 //! `POST token`: which grant, and for which client.
 
 use super::refusal::Refusal;
-use super::{Answered, client, grants};
-use crate::ask::{Ask, Fields};
+use super::{HandlerResult, client, grants};
 use crate::platform::Platform;
+use crate::request::{Fields, Request};
 use crate::state::Client;
 
 /// A token call whose client is known.
 pub(super) struct TokenCall<'a> {
     pub(super) platform: &'a Platform,
-    pub(super) ask: &'a Ask,
+    pub(super) request: &'a Request,
     pub(super) form: Fields,
     pub(super) client: Client,
 }
 
-pub(super) fn token(platform: &Platform, ask: &Ask) -> Answered {
-    let form = client::form(platform, ask)?;
-    let client = client::of_token_call(platform, ask, &form)?;
-    let call = TokenCall { platform, ask, form, client };
+pub(super) fn token(platform: &Platform, request: &Request) -> HandlerResult {
+    let form = client::form(platform, request)?;
+    let client = client::of_token_call(platform, request, &form)?;
+    let call = TokenCall { platform, request, form, client };
     match call.form.get("grant_type") {
         Some("client_credentials") => grants::guest(&call),
         Some("authorization_code_pkce") => grants::code(&call),

@@ -9,22 +9,22 @@ use serde_json::{Value, json};
 
 use super::access::Claims;
 use super::client;
-use crate::ask::Ask;
 use crate::cookies;
 use crate::ids;
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::state::{Client, DwSession, Grant, Identity, State};
 
 /// Makes a new grant and answers with its first tokens.
 pub(super) fn begin(
     platform: &Platform,
     state: &mut State,
-    ask: &Ask,
+    request: &Request,
     client: Client,
     identity: Identity,
 ) -> Response {
     let tokens = grant(platform, state, client, identity);
-    answer(platform, state, ask, &tokens)
+    answer(platform, state, request, &tokens)
 }
 
 /// Makes a new grant.
@@ -52,13 +52,13 @@ pub(super) struct Tokens {
 pub(super) fn answer(
     platform: &Platform,
     state: &mut State,
-    ask: &Ask,
+    request: &Request,
     tokens: &Tokens,
 ) -> Response {
     let document = document(platform, state, tokens);
     let mut response = ([(CACHE_CONTROL, "no-store")], Json(document)).into_response();
     if platform.options.hybrid_auth {
-        let dwsid = bridged_session(platform, state, ask, &tokens.identity);
+        let dwsid = bridged_session(platform, state, request, &tokens.identity);
         let guest = &tokens.identity.guest_id;
         cookies::open_session(response.headers_mut(), &platform.options, &dwsid, guest);
     }
@@ -121,11 +121,11 @@ fn refresh_life(platform: &Platform, state: &State, identity: &Identity) -> i64 
 fn bridged_session(
     platform: &Platform,
     state: &mut State,
-    ask: &Ask,
+    request: &Request,
     identity: &Identity,
 ) -> String {
     let now = platform.now();
-    if let Some(dwsid) = ask.header("sfdc_dwsid") {
+    if let Some(dwsid) = request.header("sfdc_dwsid") {
         let same = |session: &&mut DwSession| session.customer_id == identity.customer_id;
         if let Some(session) = state.sessions.live(dwsid, now).filter(same) {
             session.touch(now);

@@ -9,11 +9,11 @@ use crate::{Fault, Operation, Times, Upstream};
 fn scapi(world: &World, method: Method, family: &str, path: &str) -> Asking {
     let joint = if path.contains('?') { '&' } else { '?' };
     let uri = format!("/{family}/v1/organizations/f_ecom_zzte_053{path}{joint}siteId=RefArch");
-    World::ask(&world.api, method, &uri)
+    World::request(&world.api, method, &uri)
 }
 
 fn ocapi(world: &World, method: Method, path: &str) -> Asking {
-    World::ask(&world.instance, method, &format!("/s/RefArch/dw/shop/v24_5{path}"))
+    World::request(&world.instance, method, &format!("/s/RefArch/dw/shop/v24_5{path}"))
 }
 
 async fn guest_token(world: &World) -> String {

@@ -10,7 +10,7 @@ const BASKETS: &str = "/checkout/shopper-baskets/v1/organizations/f_ecom_zzte_05
 
 fn post(world: &World, path: &str, query: &str) -> Asking {
     let uri = format!("{BASKETS}{path}?siteId=RefArch{query}");
-    World::ask(&world.api, Method::POST, &uri)
+    World::request(&world.api, Method::POST, &uri)
 }
 
 /// A guest with two bells.
@@ -90,7 +90,7 @@ async fn baskets_are_for_the_tokens_own_customer() {
             "/customer/shopper-customers/v1/organizations/f_ecom_zzte_053/customers/{customer}/\
              baskets?siteId=RefArch"
         );
-        World::ask(&world.api, Method::GET, &uri)
+        World::request(&world.api, Method::GET, &uri)
     };
     let (own, token) = (guest.member("customer_id"), guest.member("access_token"));
     assert_eq!(list(&own).bearer(&token).answer().await.expect(200).json()["total"], 1);

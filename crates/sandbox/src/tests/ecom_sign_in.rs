@@ -18,7 +18,7 @@ async fn guest_with_bell(world: &World) -> (String, String) {
     let guest = world.private_guest().await;
     let token = guest.member("access_token");
     let cart = json!({"product_id": "bell-brass", "quantity": 1});
-    let call = World::ask(&world.head, Method::POST, "/api/basket/items").json(&cart);
+    let call = World::request(&world.head, Method::POST, "/api/basket/items").json(&cart);
     call.header("cookie", &format!("token={token}")).answer().await.expect(200);
     let dwsid = world.sessions(&token).answer().await.cookie("dwsid").unwrap();
     (format!("dwsid={dwsid}"), guest.member("customer_id"))
@@ -146,6 +146,6 @@ async fn every_page_offers_its_own_way_in_or_out() {
     for controller in ["Login-Show", "Login-Logout"] {
         assert!(page.text.contains(&format!("{base}/{controller}\"")), "{controller}");
     }
-    let login = World::ask(&world.head, Method::GET, "/login").answer().await.expect(200);
+    let login = World::request(&world.head, Method::GET, "/login").answer().await.expect(200);
     assert!(login.text.contains(&format!("{base}/Login-Show\"")));
 }

@@ -7,11 +7,11 @@ use super::world::{Asking, LOGIN, World, world};
 use crate::Operation;
 
 fn get(world: &World, path: &str) -> Asking {
-    World::ask(&world.head, Method::GET, path)
+    World::request(&world.head, Method::GET, path)
 }
 
 fn post(world: &World, path: &str) -> Asking {
-    World::ask(&world.head, Method::POST, path)
+    World::request(&world.head, Method::POST, path)
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn a_usid_that_moves_at_login_still_leads_to_the_guests_basket() {
     assert_ne!(shopper.member("usid"), guest.member("usid"));
     let uri = "/checkout/shopper-baskets/v2/organizations/f_ecom_zzte_053/baskets/actions/\
                transfer?siteId=RefArch&merge=true";
-    let call = World::ask(&world.api, Method::POST, uri);
+    let call = World::request(&world.api, Method::POST, uri);
     call.bearer(&shopper.member("access_token")).answer().await.expect(204);
 }
 

@@ -11,7 +11,7 @@ use crate::{CustomerKind, EnforceHttps, Operation, Options, TokenSignature, Toke
 const AUTH: &str = "/s/RefArch/dw/shop/v24_5/customers/auth";
 
 fn whose(world: &World, cookies: &str) -> Asking {
-    let call = World::ask(&world.instance, Method::POST, AUTH).header("cookie", cookies);
+    let call = World::request(&world.instance, Method::POST, AUTH).header("cookie", cookies);
     let client = world.options.private_client.id.clone();
     call.header("x-dw-client-id", &client).json(&json!({"type": "session"}))
 }
@@ -122,7 +122,8 @@ async fn the_secure_token_comes_in_three_variants_and_is_needed_in_one() {
 async fn a_body_or_an_origin_or_a_missing_length_is_refused() {
     let world = world();
     let token = world.private_guest().await.member("access_token");
-    let call = || World::ask(&world.instance, Method::POST, "/s/RefArch/dw/shop/v24_5/sessions");
+    let call =
+        || World::request(&world.instance, Method::POST, "/s/RefArch/dw/shop/v24_5/sessions");
     call().bearer(&token).answer().await.expect(411);
     call().bearer(&token).json(&json!({})).answer().await.expect(400);
     let browser = world.sessions(&token).header("origin", "https://shop.example");

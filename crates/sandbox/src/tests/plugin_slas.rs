@@ -26,7 +26,7 @@ fn calls(world: &World) -> Vec<&'static str> {
 /// Puts a bell into the cart of whom an access token speaks for.
 async fn buys_a_bell(world: &World, token: &str) {
     let cart = json!({"product_id": "bell-brass", "quantity": 1});
-    let call = World::ask(&world.head, Method::POST, "/api/basket/items").json(&cart);
+    let call = World::request(&world.head, Method::POST, "/api/basket/items").json(&cart);
     call.header("cookie", &format!("token={token}")).answer().await.expect(200);
 }
 

@@ -178,7 +178,7 @@ impl Answer {
 
 /// Asking anything.
 impl World {
-    pub(super) fn ask(router: &Router, method: Method, uri: &str) -> Asking {
+    pub(super) fn request(router: &Router, method: Method, uri: &str) -> Asking {
         let request = Request::builder().method(method).uri(uri).body(Body::empty()).unwrap();
         Asking { router: router.clone(), request }
     }
@@ -186,12 +186,12 @@ impl World {
     pub(super) fn slas(&self, method: Method, operation: &str) -> Asking {
         let organization = &self.options.organization_id;
         let uri = format!("/shopper/auth/v1/organizations/{organization}/oauth2/{operation}");
-        Self::ask(&self.api, method, &uri)
+        Self::request(&self.api, method, &uri)
     }
 
     pub(super) fn page(&self, method: Method, controller: &str) -> Asking {
         let uri = format!("/on/demandware.store/Sites-RefArch-Site/en_US/{controller}");
-        Self::ask(&self.instance, method, &uri)
+        Self::request(&self.instance, method, &uri)
     }
 }
 
@@ -300,7 +300,7 @@ impl World {
 
     /// `POST /sessions` with that token.
     pub(super) fn sessions(&self, token: &str) -> Asking {
-        let call = Self::ask(&self.instance, Method::POST, "/s/RefArch/dw/shop/v24_5/sessions");
+        let call = Self::request(&self.instance, Method::POST, "/s/RefArch/dw/shop/v24_5/sessions");
         call.bearer(token).header("content-length", "0")
     }
 }

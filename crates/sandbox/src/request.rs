@@ -1,12 +1,12 @@
 //! A request as the simulated hosts read it: whole, and with the credentials taken apart.
 //!
-//! Handlers are plain functions from the platform and an [`Ask`] to an answer. They cannot wait, so
+//! Handlers are plain functions from the platform and an [`Request`] to an answer. They cannot wait, so
 //! the state's lock is never held across an await.
 
 use std::pin::Pin;
 
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::extract::{self, FromRequestParts, RawPathParams};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -22,21 +22,21 @@ use super::platform::{Platform, Shared};
 pub(super) const BODY_LIMIT: usize = 1024 * 1024;
 
 /// A handler made of a function that answers at once.
-pub(super) struct Calls<E>(pub(super) fn(&Platform, &Ask) -> Result<Response, E>);
+pub(super) struct Endpoint<E>(pub(super) fn(&Platform, &Request) -> Result<Response, E>);
 
-impl<E> Clone for Calls<E> {
+impl<E> Clone for Endpoint<E> {
     fn clone(&self) -> Self {
         Self(self.0)
     }
 }
 
-impl<E: IntoResponse + 'static> Handler<(), Shared> for Calls<E> {
+impl<E: IntoResponse + 'static> Handler<(), Shared> for Endpoint<E> {
     type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-    fn call(self, request: Request, platform: Shared) -> Self::Future {
+    fn call(self, request: extract::Request, platform: Shared) -> Self::Future {
         Box::pin(async move {
-            match Ask::read(request).await {
-                Ok(ask) => (self.0)(&platform, &ask).unwrap_or_else(E::into_response),
+            match Request::read(request).await {
+                Ok(request) => (self.0)(&platform, &request).unwrap_or_else(E::into_response),
                 Err(status) => status.into_response(),
             }
         })
@@ -44,7 +44,7 @@ impl<E: IntoResponse + 'static> Handler<(), Shared> for Calls<E> {
 }
 
 /// One request, read to its end.
-pub(super) struct Ask {
+pub(super) struct Request {
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -54,8 +54,8 @@ pub(super) struct Ask {
     path: Vec<(String, String)>,
 }
 
-impl Ask {
-    async fn read(request: Request) -> Result<Self, StatusCode> {
+impl Request {
+    async fn read(request: extract::Request) -> Result<Self, StatusCode> {
         let (mut parts, body) = request.into_parts();
         let raw = RawPathParams::from_request_parts(&mut parts, &())
             .await
@@ -88,10 +88,10 @@ impl Ask {
     }
 
     /// Whether the content type is this one, parameters aside.
-    pub(super) fn has_type(&self, wanted: &str) -> bool {
+    pub(super) fn has_type(&self, expected: &str) -> bool {
         let content_type = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
         let essence = content_type.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case(wanted)
+        essence.eq_ignore_ascii_case(expected)
     }
 
     /// The token of an `Authorization: Bearer` header.
@@ -118,8 +118,8 @@ impl Ask {
     }
 
     fn credentials(&self, scheme: &str) -> Option<&str> {
-        let (said, value) = self.header(header::AUTHORIZATION.as_str())?.split_once(' ')?;
-        said.eq_ignore_ascii_case(scheme).then(|| value.trim())
+        let (sent, value) = self.header(header::AUTHORIZATION.as_str())?.split_once(' ')?;
+        sent.eq_ignore_ascii_case(scheme).then(|| value.trim())
     }
 }
 

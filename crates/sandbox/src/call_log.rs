@@ -1,4 +1,4 @@
-//! The ledger: every call that arrived, in order. Tests ask it how often something was called.
+//! The call_log: every call that arrived, in order. Tests request it how often something was called.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use axum::http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
 
-/// How many calls the ledger keeps; the counts go on.
+/// How many calls the call_log keeps; the counts go on.
 const CAPACITY: usize = 20_000;
 
 /// A simulated system that is called over the network.
@@ -228,27 +228,27 @@ impl fmt::Debug for Call {
 
 /// All calls, oldest first.
 #[derive(Default)]
-pub(super) struct Ledger {
+pub(super) struct CallLog {
     calls: VecDeque<Call>,
-    forgotten: usize,
+    dropped: usize,
     counts: HashMap<Operation, usize>,
 }
 
-impl Ledger {
+impl CallLog {
     /// Enters a call on arrival and returns its number.
-    pub(super) fn enter(&mut self, call: Call) -> usize {
+    pub(super) fn record(&mut self, call: Call) -> usize {
         *self.counts.entry(call.operation).or_default() += 1;
         self.calls.push_back(call);
         if self.calls.len() > CAPACITY {
             self.calls.pop_front();
-            self.forgotten += 1;
+            self.dropped += 1;
         }
-        self.forgotten + self.calls.len() - 1
+        self.dropped + self.calls.len() - 1
     }
 
     /// Notes the answer of a call.
-    pub(super) fn answered(&mut self, number: usize, status: u16, now_ms: i64) {
-        let entry = number.checked_sub(self.forgotten).and_then(|at| self.calls.get_mut(at));
+    pub(super) fn complete(&mut self, number: usize, status: u16, now_ms: i64) {
+        let entry = number.checked_sub(self.dropped).and_then(|at| self.calls.get_mut(at));
         if let Some(call) = entry {
             call.status = Some(status);
             call.took_ms = now_ms - call.at_ms;
@@ -261,7 +261,7 @@ impl Ledger {
 
     /// The calls with their numbers.
     pub(super) fn numbered(&self) -> impl DoubleEndedIterator<Item = (usize, &Call)> {
-        let numbered = |(at, call)| (self.forgotten + at, call);
+        let numbered = |(at, call)| (self.dropped + at, call);
         self.calls.iter().enumerate().map(numbered)
     }
 
@@ -270,8 +270,8 @@ impl Ledger {
     }
 
     /// Forgets all calls; numbers of calls that still run stay valid and lead nowhere.
-    pub(super) fn forget(&mut self) {
-        self.forgotten += self.calls.len();
+    pub(super) fn clear(&mut self) {
+        self.dropped += self.calls.len();
         self.calls.clear();
         self.counts.clear();
     }

@@ -1,4 +1,4 @@
-//! What surrounds every simulated call: it is named, entered in the ledger, and suffers the fault
+//! What surrounds every simulated call: it is named, entered in the call_log, and suffers the fault
 //! that is planned for it.
 
 use std::future::pending;
@@ -13,41 +13,41 @@ use axum::{Json, Router};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::ask::{BODY_LIMIT, Fields};
+use super::call_log::{Call, Operation, Upstream};
 use super::faults::Fault;
-use super::ledger::{Call, Operation, Upstream};
 use super::platform::Shared;
-use super::server::Line;
+use super::request::{BODY_LIMIT, Fields};
+use super::server::Connection;
 
-/// The router with every call watched. `other` is the operation of a path that tells nothing.
-pub(super) fn watched(router: Router<Shared>, platform: &Shared, other: Operation) -> Router {
-    let watching = from_fn_with_state((Arc::clone(platform), other), watch);
-    router.layer(watching).with_state(Arc::clone(platform))
+/// The router with every call recorded. `other` is the operation of a path that tells nothing.
+pub(super) fn recorded(router: Router<Shared>, platform: &Shared, other: Operation) -> Router {
+    let recording = from_fn_with_state((Arc::clone(platform), other), record);
+    router.layer(recording).with_state(Arc::clone(platform))
 }
 
-async fn watch(
+async fn record(
     State((platform, other)): State<(Shared, Operation)>,
-    line: Option<Extension<Line>>,
+    connection: Option<Extension<Connection>>,
     request: Request,
     next: Next,
 ) -> Response {
     let Ok((request, body)) = read(request).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let Some(operation) = name(request.method(), request.uri().path(), &body, other) else {
+    let Some(operation) = operation_of(request.method(), request.uri().path(), &body, other) else {
         return next.run(request).await;
     };
     let call = call(operation, &request, platform.now_ms());
     let (number, fault) = {
         let mut state = platform.state();
-        (state.ledger.enter(call), state.faults.draw(operation))
+        (state.call_log.record(call), state.faults.draw(operation))
     };
-    let line = line.map(|Extension(line)| line);
+    let connection = connection.map(|Extension(connection)| connection);
     let response = match fault {
-        Some(fault) => suffer(fault, operation.upstream(), line, request, next).await,
+        Some(fault) => apply(fault, operation.upstream(), connection, request, next).await,
         None => next.run(request).await,
     };
-    platform.state().ledger.answered(number, response.status().as_u16(), platform.now_ms());
+    platform.state().call_log.complete(number, response.status().as_u16(), platform.now_ms());
     response
 }
 
@@ -65,10 +65,10 @@ async fn read(request: Request) -> Result<(Request, Vec<u8>), axum::Error> {
     Ok((Request::from_parts(parts, Body::from(body.clone())), body.into()))
 }
 
-async fn suffer(
+async fn apply(
     fault: Fault,
     upstream: Upstream,
-    line: Option<Line>,
+    connection: Option<Connection>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -86,13 +86,14 @@ async fn suffer(
             sleep(time).await;
             response
         }
-        Fault::Status(status, retry_after) => refusal(upstream, status, retry_after),
+        Fault::Status(status, retry_after) => error_response(upstream, status, retry_after),
         Fault::Shed(..) if request.uri().path().starts_with("/checkout/") => {
             next.run(request).await
         }
-        Fault::Shed(status, retry_after) => shed(refusal(upstream, status, retry_after)),
+        Fault::Shed(status, retry_after) => shed(error_response(upstream, status, retry_after)),
         Fault::Body(status, text) => {
-            (code(status), [(header::CONTENT_TYPE, kind_of(&text))], text).into_response()
+            (status_code(status), [(header::CONTENT_TYPE, media_type_of(&text))], text)
+                .into_response()
         }
         Fault::ExtraHeader(name, value) => {
             let mut response = next.run(request).await;
@@ -103,8 +104,8 @@ async fn suffer(
         Fault::Hang => pending().await,
         Fault::Reset => {
             let _lost = next.run(request).await;
-            if let Some(line) = line {
-                line.cut();
+            if let Some(connection) = connection {
+                connection.cut();
             }
             pending().await
         }
@@ -120,8 +121,8 @@ fn shed(mut response: Response) -> Response {
 }
 
 /// A refusal in the words of that system; a page host answers like an edge, with HTML.
-fn refusal(upstream: Upstream, status: u16, retry_after: Option<u64>) -> Response {
-    let status = code(status);
+fn error_response(upstream: Upstream, status: u16, retry_after: Option<u64>) -> Response {
+    let status = status_code(status);
     let reason = status.canonical_reason().unwrap_or("Refused");
     let body = match upstream {
         Upstream::Slas => Json(json!({"error": "server_error", "error_description": reason})),
@@ -131,13 +132,16 @@ fn refusal(upstream: Upstream, status: u16, retry_after: Option<u64>) -> Respons
             "type": "https://api.commercecloud.salesforce.com/documentation/error/v1/errors/fault"})),
         Upstream::Ecom | Upstream::Head => {
             let page = format!("<!doctype html><title>{reason}</title><h1>{reason}</h1>");
-            return with_retry((status, axum::response::Html(page)).into_response(), retry_after);
+            return with_retry_after(
+                (status, axum::response::Html(page)).into_response(),
+                retry_after,
+            );
         }
     };
-    with_retry((status, body).into_response(), retry_after)
+    with_retry_after((status, body).into_response(), retry_after)
 }
 
-fn with_retry(mut response: Response, retry_after: Option<u64>) -> Response {
+fn with_retry_after(mut response: Response, retry_after: Option<u64>) -> Response {
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -145,7 +149,7 @@ fn with_retry(mut response: Response, retry_after: Option<u64>) -> Response {
 }
 
 /// The media type that a text looks like.
-fn kind_of(text: &str) -> &'static str {
+fn media_type_of(text: &str) -> &'static str {
     match text.trim_start().chars().next() {
         Some('{' | '[' | '"') => "application/json",
         Some('<') => "text/html; charset=utf-8",
@@ -153,12 +157,12 @@ fn kind_of(text: &str) -> &'static str {
     }
 }
 
-fn code(status: u16) -> StatusCode {
+fn status_code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// What a call wants; `None` for what is not worth a line: assets and the inspector.
-fn name(method: &Method, path: &str, body: &[u8], other: Operation) -> Option<Operation> {
+fn operation_of(method: &Method, path: &str, body: &[u8], other: Operation) -> Option<Operation> {
     if let Some((_, rest)) = path.split_once("/oauth2/") {
         return Some(slas(rest, body));
     }
