@@ -9,7 +9,7 @@ pub use self::views::{BasketLine, CustomerKind, DwView, RefreshState, RefreshVie
 use super::call_log::{Call, Operation};
 use super::faults::{Fault, Target, Times};
 use super::platform::Shared;
-use super::slas::{access, bridge};
+use super::slas::{access_token, bridge};
 use super::state::Grant;
 
 /// A cheap clone of the simulator's insides.
@@ -90,7 +90,7 @@ impl Control {
     /// Revokes an access token; a token that is not ours is left alone.
     pub fn revoke_access(&self, token: &str) {
         let mut state = self.platform.state();
-        if let Some(claims) = access::open(&state, token) {
+        if let Some(claims) = access_token::open(&state, token) {
             state.revoked.insert(claims.jti);
         }
     }

@@ -19,7 +19,7 @@ use super::faults::{Fault, Times};
 use super::head::{Refusal, check_same_site};
 use super::platform::{Platform, Shared};
 use super::request::{Endpoint, Request};
-use super::slas::access;
+use super::slas::access_token;
 
 /// How much later a slow system answers.
 const SLOW: Duration = Duration::from_millis(2500);
@@ -53,7 +53,7 @@ fn expire_access(platform: &Platform, request: &Request) -> HandlerResult {
     let state = platform.state();
     let mut response = done();
     let token = request.cookie("token").unwrap_or_default();
-    if let Some(mut claims) = access::open(&state, &token) {
+    if let Some(mut claims) = access_token::open(&state, &token) {
         claims.exp = platform.now() - 1;
         let expired = claims.sign(&state);
         let line = format!("token={expired}; Path=/; HttpOnly; SameSite=Lax");

@@ -14,7 +14,7 @@ use axum::routing::{get, patch, post};
 use self::problem::Problem;
 use super::platform::{Platform, Shared};
 use super::request::{Endpoint, Request};
-use super::slas::access::{self, Claims, Invalid};
+use super::slas::access_token::{self, Claims, InvalidToken};
 use super::state::State;
 
 /// What a SCAPI handler answers.
@@ -59,11 +59,11 @@ fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claim
     let token =
         request.bearer().ok_or_else(|| Problem::unauthorized("No access token was sent."))?;
     let claims =
-        access::verify(options, state, token, platform.now()).map_err(|why| match why {
-            Invalid::Foreign => Problem::unauthorized("The access token is invalid."),
-            Invalid::Expired => Problem::unauthorized("The access token has expired."),
-            Invalid::Revoked => Problem::unauthorized("The access token was revoked."),
-            Invalid::CredentialsChanged => {
+        access_token::verify(options, state, token, platform.now()).map_err(|why| match why {
+            InvalidToken::Foreign => Problem::unauthorized("The access token is invalid."),
+            InvalidToken::Expired => Problem::unauthorized("The access token has expired."),
+            InvalidToken::Revoked => Problem::unauthorized("The access token was revoked."),
+            InvalidToken::CredentialsChanged => {
                 Problem::unauthorized("Customer credentials changed after token was issued.")
             }
         })?;

@@ -1,17 +1,16 @@
 //! Simulated SLAS (shopper login): who may call what, and the tokens that come back.
 
-pub(super) mod access;
+pub(super) mod access_token;
 mod authorize;
 pub(super) mod bridge;
-mod client;
-mod grants;
-pub(super) mod inside;
+mod client_auth;
+mod error;
+pub(super) mod in_process;
 pub(super) mod keys;
 mod login;
 mod logout;
 mod redirect;
-mod refusal;
-mod token;
+mod token_request;
 mod tokens;
 
 use std::sync::Arc;
@@ -24,12 +23,12 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use self::refusal::Refusal;
+use self::error::SlasError;
 use super::platform::{Platform, Shared};
 use super::request::{Endpoint, Request};
 
 /// What a SLAS handler answers.
-type HandlerResult = Result<Response, Refusal>;
+type HandlerResult = Result<Response, SlasError>;
 
 /// Requests a minute that a production tenant may make (slas.md 9).
 const TENANT_LIMIT: i64 = 24_000;
@@ -39,7 +38,7 @@ pub(super) fn router(platform: &Shared) -> Router<Shared> {
     let limited = Router::new()
         .route("/authorize", get(Endpoint(authorize::authorize)))
         .route("/login", post(Endpoint(login::login)))
-        .route("/token", post(Endpoint(token::token)))
+        .route("/token", post(Endpoint(token_request::token)))
         .route("/session-bridge/token", post(Endpoint(bridge::token)))
         .route("/logout", get(Endpoint(logout::logout)))
         .layer(from_fn_with_state(Arc::clone(platform), rate_limited));
@@ -48,9 +47,9 @@ pub(super) fn router(platform: &Shared) -> Router<Shared> {
 }
 
 fn jwks(platform: &Platform, request: &Request) -> HandlerResult {
-    client::check_organization(platform, request)?;
+    client_auth::check_organization(platform, request)?;
     let mut state = platform.state();
-    state.keys.fetch(platform.clock.monotonic()).map_err(Refusal::Throttled)?;
+    state.keys.fetch(platform.clock.monotonic()).map_err(SlasError::Throttled)?;
     Ok(Json(state.keys.jwks()).into_response())
 }
 

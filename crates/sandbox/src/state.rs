@@ -10,7 +10,6 @@ use std::time::Instant;
 pub(super) use self::customers::{Basket, Customer, Customers, Line, Merge};
 pub(super) use self::grants::{Code, Exchange, Grant, GrantState, Grants, Identity, Purpose};
 pub(super) use self::sessions::{DwSession, DwSessions, Life};
-pub(super) use super::options::ClientKind as Client;
 
 use super::call_log::CallLog;
 use super::faults::Faults;

@@ -6,7 +6,7 @@ use crate::ids;
 use crate::jws::{self, SigningKey};
 use crate::options::Options;
 use crate::platform::Platform;
-use crate::slas::access::{self, Claims};
+use crate::slas::access_token::{self, Claims};
 use crate::state::{Identity, State};
 
 /// What a token should say. The default is a good token of a new guest of the private client.
@@ -46,16 +46,16 @@ pub(super) fn mint(platform: &Platform, state: &mut State, spec: &TokenSpec) -> 
     match spec.signature {
         TokenSignature::Valid => claims.sign(state),
         TokenSignature::None => {
-            let mut header = access::header(current.kid());
+            let mut header = access_token::header(current.kid());
             header["alg"] = json!("none");
             format!("{}.", jws::unsigned(&header, &claims))
         }
         TokenSignature::UnknownKey => {
             let own = SigningKey::generate();
-            own.sign(&access::header(own.kid()), &claims)
+            own.sign(&access_token::header(own.kid()), &claims)
         }
         TokenSignature::Forged => {
-            SigningKey::generate().sign(&access::header(current.kid()), &claims)
+            SigningKey::generate().sign(&access_token::header(current.kid()), &claims)
         }
     }
 }

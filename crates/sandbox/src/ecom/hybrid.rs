@@ -3,7 +3,7 @@
 
 use super::turn::Turn;
 use crate::cookies;
-use crate::slas::inside::{self, Issued};
+use crate::slas::in_process::{self, IssuedTokens};
 
 const HTTP_ONLY: &str = "; HttpOnly; SameSite=Lax";
 
@@ -25,17 +25,17 @@ pub(super) fn on_session(turn: &mut Turn<'_>) {
 }
 
 /// New tokens for the refresh token that the browser sent.
-fn restored(turn: &mut Turn<'_>) -> Option<Issued> {
+fn restored(turn: &mut Turn<'_>) -> Option<IssuedTokens> {
     let token = turn.refresh_cookie()?;
     let do_not_track = turn.do_not_track();
-    inside::refresh(turn.platform, turn.state, &token, do_not_track)
+    in_process::refresh(turn.platform, turn.state, &token, do_not_track)
 }
 
 /// The session has become that shopper's: so do the tokens.
 pub(super) fn log_in(turn: &mut Turn<'_>, customer_id: &str) {
     let do_not_track = turn.do_not_track().unwrap_or_default();
     let usid = turn.usid_cookie();
-    let issued = inside::log_in(turn.platform, turn.state, customer_id, usid, do_not_track);
+    let issued = in_process::log_in(turn.platform, turn.state, customer_id, usid, do_not_track);
     keep(turn, &issued);
 }
 
@@ -51,12 +51,12 @@ pub(super) fn log_out(turn: &mut Turn<'_>) {
 fn keep_guest(turn: &mut Turn<'_>) {
     let do_not_track = turn.do_not_track().unwrap_or_default();
     let customer_id = turn.customer_id();
-    let issued = inside::bridge_guest(turn.platform, turn.state, &customer_id, do_not_track);
+    let issued = in_process::bridge_guest(turn.platform, turn.state, &customer_id, do_not_track);
     keep(turn, &issued);
 }
 
 /// Writes the cookies of these tokens; the access token is one cookie, never split.
-fn keep(turn: &mut Turn<'_>, issued: &Issued) {
+fn keep(turn: &mut Turn<'_>, issued: &IssuedTokens) {
     let (own, other) = if issued.registered { ("cc-nx", "cc-nx-g") } else { ("cc-nx-g", "cc-nx") };
     turn.drop_token_cookie(other, HTTP_ONLY);
     turn.set_token_cookie(own, &issued.refresh_token, issued.refresh_life, HTTP_ONLY);

@@ -8,7 +8,7 @@ use super::token_cookies::name;
 use super::turn::{Reply, Turn};
 use crate::call_log::Operation;
 use crate::options::{ClientKind, Remember};
-use crate::slas::inside::{self, Issued};
+use crate::slas::in_process::{self, IssuedTokens};
 use crate::state::Merge;
 
 /// Seconds that access token and guard live in the browser.
@@ -45,7 +45,7 @@ fn is_due(turn: &Turn<'_>) -> bool {
 fn returning(turn: &mut Turn<'_>, token: &str) -> Option<Reply> {
     let do_not_track = turn.do_not_track();
     let issued = call(turn, Operation::TokenRefresh, |platform, state| {
-        inside::refresh(platform, state, token, do_not_track)
+        in_process::refresh(platform, state, token, do_not_track)
     });
     let Some(issued) = issued else {
         return new_guest(turn);
@@ -58,7 +58,7 @@ fn returning(turn: &mut Turn<'_>, token: &str) -> Option<Reply> {
 }
 
 /// A DW session for tokens, by OCAPI `/sessions`: always another one.
-fn bridge(turn: &mut Turn<'_>, issued: &Issued) -> Option<()> {
+fn bridge(turn: &mut Turn<'_>, issued: &IssuedTokens) -> Option<()> {
     let dwsid = call(turn, Operation::Sessions, |platform, state| {
         Some(state.sessions.open(&issued.customer_id, platform.now()))
     })?;
@@ -74,7 +74,7 @@ fn new_guest(turn: &mut Turn<'_>) -> Option<Reply> {
         call(turn, Operation::Authorize, |_, _| Some(()))?;
     }
     let issued = call(turn, Operation::SessionBridge, |platform, state| {
-        Some(inside::bridge_guest(platform, state, &customer_id, do_not_track))
+        Some(in_process::bridge_guest(platform, state, &customer_id, do_not_track))
     })?;
     keep(turn, &issued, true);
     guard(turn);
@@ -90,7 +90,7 @@ pub(super) fn log_in(turn: &mut Turn<'_>, customer_id: &str, ticked: bool) -> Op
     let do_not_track = turn.do_not_track().unwrap_or_default();
     call(turn, Operation::Login, |_, _| Some(()))?;
     let issued = call(turn, Operation::TokenCode, |platform, state| {
-        Some(inside::log_in(platform, state, customer_id, usid, do_not_track))
+        Some(in_process::log_in(platform, state, customer_id, usid, do_not_track))
     })?;
     bridge(turn, &issued)?;
     if merges {
@@ -111,10 +111,10 @@ pub(super) fn log_in(turn: &mut Turn<'_>, customer_id: &str, ticked: bool) -> Op
 pub(super) fn log_out(turn: &mut Turn<'_>) {
     if let Some(token) = turn.token_cookie("cc-nx") {
         let issued = call(turn, Operation::TokenRefresh, |platform, state| {
-            inside::refresh(platform, state, &token, None)
+            in_process::refresh(platform, state, &token, None)
         });
         if let Some(issued) = issued {
-            call(turn, Operation::Logout, |_, state| inside::log_out(state, &issued));
+            call(turn, Operation::Logout, |_, state| in_process::log_out(state, &issued));
         }
     }
     turn.become_guest();
@@ -125,7 +125,7 @@ pub(super) fn log_out(turn: &mut Turn<'_>) {
 }
 
 /// Writes the cookies of these tokens.
-fn keep(turn: &mut Turn<'_>, issued: &Issued, remember: bool) {
+fn keep(turn: &mut Turn<'_>, issued: &IssuedTokens, remember: bool) {
     let (own, other) = if issued.registered { ("cc-nx", "cc-nx-g") } else { ("cc-nx-g", "cc-nx") };
     turn.drop_token_cookie(other, "");
     if remember {

@@ -10,7 +10,7 @@ use super::{Refusal, check_same_site};
 use crate::catalog;
 use crate::platform::Platform;
 use crate::request::Request;
-use crate::slas::access::{self, Claims};
+use crate::slas::access_token::{self, Claims};
 use crate::state::{Basket, Line, State};
 
 /// Pieces that one click may add.
@@ -54,7 +54,7 @@ pub(super) fn add(platform: &Platform, request: &Request) -> Result<Response, Re
 
 fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, Refusal> {
     let token = request.cookie("token").ok_or_else(unknown)?;
-    let claims = access::verify(&platform.options, state, &token, platform.now());
+    let claims = access_token::verify(&platform.options, state, &token, platform.now());
     claims.map_err(|_| unknown())
 }
 

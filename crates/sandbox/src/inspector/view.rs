@@ -5,15 +5,16 @@ use serde_json::{Value, json};
 use super::{REFRESH_COOKIES, requests};
 use crate::call_log::Upstream;
 use crate::faults::Fault;
+use crate::options::ClientKind;
 use crate::platform::Platform;
 use crate::request::Request;
-use crate::slas::access::{self, Claims};
-use crate::state::{Client, Customer, GrantState, Life, State};
+use crate::slas::access_token::{self, Claims};
+use crate::state::{Customer, GrantState, Life, State};
 
 /// The whole document of `GET /inspector/state`.
 pub(super) fn of(platform: &Platform, state: &State, request: &Request) -> Value {
     let now = platform.now();
-    let access = request.cookie("token").and_then(|token| access::open(state, &token));
+    let access = request.cookie("token").and_then(|token| access_token::open(state, &token));
     json!({
         "now": now,
         "cookies": request.cookies().iter().map(cookie).collect::<Vec<_>>(),
@@ -73,8 +74,8 @@ fn refresh_token(state: &State, request: &Request, now: i64) -> Option<Value> {
         GrantState::Expired => "expired",
     };
     let client = match grant.client {
-        Client::Private => "private",
-        Client::Public => "public",
+        ClientKind::Private => "private",
+        ClientKind::Public => "public",
     };
     let expires_at = grant.expires_at;
     Some(json!({"kind": kind, "state": standing, "expires_at": expires_at, "client": client}))

@@ -8,7 +8,7 @@ use super::{HandlerResult, auth, check_place};
 use crate::cookies;
 use crate::platform::Platform;
 use crate::request::Request;
-use crate::slas::access;
+use crate::slas::access_token;
 use crate::state::State;
 
 /// A customer and the guest id that `dwanonymous` names.
@@ -70,7 +70,7 @@ pub(super) fn customer_of(
 /// Whom a SLAS access token, or a token of this very API, speaks for.
 fn owner(platform: &Platform, state: &State, token: &str) -> Option<Owner> {
     let now = platform.now();
-    if let Ok(claims) = access::verify(&platform.options, state, token, now) {
+    if let Ok(claims) = access_token::verify(&platform.options, state, token, now) {
         let customer_id = claims.customer_id().to_owned();
         return Some(Owner { anonymous_id: claims.guest_id().to_owned(), customer_id });
     }

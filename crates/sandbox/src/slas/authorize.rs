@@ -1,19 +1,20 @@
 //! `GET authorize`: a code for a guest, or for the session bridge.
 
-use super::refusal::Refusal;
-use super::{HandlerResult, client, redirect};
+use super::error::SlasError;
+use super::{HandlerResult, client_auth, redirect};
 use crate::ids;
+use crate::options::ClientKind;
 use crate::platform::Platform;
 use crate::request::{Fields, Request};
-use crate::state::{Client, Code, Purpose};
+use crate::state::{Code, Purpose};
 
 pub(super) fn authorize(platform: &Platform, request: &Request) -> HandlerResult {
     let query = &request.query;
-    client::check_place(platform, request, query)?;
-    let client = client::of_front_call(platform, request, query)?;
+    client_auth::check_tenant(platform, request, query)?;
+    let client = client_auth::authenticate_code_request(platform, request, query)?;
     let redirect_uri = redirect_uri(platform, query)?;
     if query.get("response_type") != Some("code") {
-        return Err(Refusal::incomplete());
+        return Err(SlasError::missing_parameter());
     }
     let state = query.get("state");
     let purpose = match query.get("hint") {
@@ -43,11 +44,11 @@ pub(super) fn authorize(platform: &Platform, request: &Request) -> HandlerResult
 pub(super) fn code(
     platform: &Platform,
     fields: &Fields,
-    client: Client,
+    client: ClientKind,
     purpose: Purpose,
-) -> Result<Code, Refusal> {
+) -> Result<Code, SlasError> {
     let challenge = fields.get("code_challenge").filter(|text| (43..=128).contains(&text.len()));
-    let challenge = challenge.ok_or(Refusal::Live("code_challenge is required"))?;
+    let challenge = challenge.ok_or(SlasError::Undocumented("code_challenge is required"))?;
     Ok(Code {
         client,
         redirect_uri: redirect_uri(platform, fields)?.to_owned(),
@@ -62,15 +63,15 @@ pub(super) fn code(
 pub(super) fn redirect_uri<'a>(
     platform: &Platform,
     fields: &'a Fields,
-) -> Result<&'a str, Refusal> {
+) -> Result<&'a str, SlasError> {
     let given = fields.get("redirect_uri").filter(|uri| *uri == platform.options.redirect_uri);
-    given.ok_or_else(|| Refusal::request("Bad or missing redirect_uri."))
+    given.ok_or_else(|| SlasError::invalid_request("Bad or missing redirect_uri."))
 }
 
 /// The usid of a call, which must be a UUID if there is one.
-pub(super) fn usid(fields: &Fields) -> Result<Option<&str>, Refusal> {
+pub(super) fn usid(fields: &Fields) -> Result<Option<&str>, SlasError> {
     match fields.get("usid") {
-        Some(usid) if !ids::is_uuid(usid) => Err(Refusal::Live("invalid usid")),
+        Some(usid) if !ids::is_uuid(usid) => Err(SlasError::Undocumented("invalid usid")),
         usid => Ok(usid),
     }
 }

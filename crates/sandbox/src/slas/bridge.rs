@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::refusal::Refusal;
-use super::token::TokenCall;
-use super::{HandlerResult, authorize, client, grants, tokens};
+use super::error::SlasError;
+use super::token_request::{self, TokenRequest};
+use super::{HandlerResult, authorize, client_auth, tokens};
 use crate::ids;
+use crate::options::ClientKind;
 use crate::platform::Platform;
 use crate::request::{Fields, Request};
-use crate::state::{Client, Identity, Life, Purpose, State};
+use crate::state::{Identity, Life, Purpose, State};
 
 /// Seconds that a signed DW session can be used.
 const SIGNATURE_LIFE: i64 = 10 * 60;
@@ -52,17 +53,17 @@ pub(crate) fn sign(platform: &Platform, state: &mut State, dwsid: &str) -> Optio
 }
 
 pub(super) fn token(platform: &Platform, request: &Request) -> HandlerResult {
-    let form = client::form(platform, request)?;
-    let client = client::of_token_call(platform, request, &form)?;
-    form.get("client_id").ok_or_else(|| Refusal::request("Bad or missing client_id."))?;
-    let call = TokenCall { platform, request, form, client };
+    let form = client_auth::read_form(platform, request)?;
+    let client = client_auth::authenticate_token_request(platform, request, &form)?;
+    form.get("client_id").ok_or_else(|| SlasError::invalid_request("Bad or missing client_id."))?;
+    let call = TokenRequest { platform, request, form, client };
     let mut state = platform.state();
     let usid = permitted_usid(&call, &mut state)?;
     let (customer_id, bridge) = shopper(&call, &mut state)?;
     let do_not_track = call.do_not_track().unwrap_or_default();
     let identity = identity(&mut state, usid, customer_id, do_not_track);
     let identity = Identity { bridge: Some(bridge), ..identity };
-    Ok(tokens::begin(platform, &mut state, request, client, identity))
+    Ok(tokens::issue(platform, &mut state, request, client, identity))
 }
 
 /// The customer of a DW session on that usid.
@@ -74,26 +75,26 @@ pub(super) fn identity(
 ) -> Identity {
     state.grants.hold(&usid, &customer_id, false);
     if !state.customers.is_guest(&customer_id) {
-        return grants::shopper_identity(state, usid, customer_id, do_not_track);
+        return token_request::shopper_identity(state, usid, customer_id, do_not_track);
     }
     let guest_id = customer_id.clone();
     Identity { usid, customer_id, guest_id, bridge: None, do_not_track }
 }
 
 /// Checks the grant of this kind of client; a public one shows a code of `/authorize`.
-fn permitted_usid(call: &TokenCall<'_>, state: &mut State) -> Result<String, Refusal> {
-    let refused = || Refusal::request("Bad or missing grant_type.");
+fn permitted_usid(call: &TokenRequest<'_>, state: &mut State) -> Result<String, SlasError> {
+    let refused = || SlasError::invalid_request("Bad or missing grant_type.");
     let grant_type = call.form.get("grant_type");
     let sent = authorize::usid(&call.form)?.map(ToOwned::to_owned);
     match call.client {
-        Client::Private if grant_type == Some("client_credentials") => {
+        ClientKind::Private if grant_type == Some("client_credentials") => {
             Ok(sent.unwrap_or_else(ids::uuid))
         }
-        Client::Public if grant_type == Some("session_bridge") => {
-            let code = grants::redeem(call, state)?;
+        ClientKind::Public if grant_type == Some("session_bridge") => {
+            let code = token_request::redeem(call, state)?;
             match code.purpose {
                 Purpose::Bridge(hint) if hint == expected_hint(&call.form) => Ok(code.usid),
-                _ => Err(Refusal::Live("invalid authorization code")),
+                _ => Err(SlasError::Undocumented("invalid authorization code")),
             }
         }
         _ => Err(refused()),
@@ -105,19 +106,23 @@ fn expected_hint(form: &Fields) -> &'static str {
 }
 
 /// The customer of the DW session that is shown, and the bridge hint for the token.
-fn shopper(call: &TokenCall<'_>, state: &mut State) -> Result<(String, &'static str), Refusal> {
-    let login = call.form.get("login_id").ok_or_else(Refusal::incomplete)?;
+fn shopper(
+    call: &TokenRequest<'_>,
+    state: &mut State,
+) -> Result<(String, &'static str), SlasError> {
+    let login = call.form.get("login_id").ok_or_else(SlasError::missing_parameter)?;
     let (dwsid, kind) = shown_session(call, state, login)?;
     let session = state.sessions.get(&dwsid);
     let live = session.filter(|session| session.life(call.platform.now()) == Life::Live);
-    let customer_id = live.ok_or(Refusal::Live("invalid dwsid"))?.customer_id.clone();
-    let customer = state.customers.get(&customer_id).ok_or(Refusal::Live("invalid dwsid"))?;
+    let customer_id = live.ok_or(SlasError::Undocumented("invalid dwsid"))?.customer_id.clone();
+    let customer =
+        state.customers.get(&customer_id).ok_or(SlasError::Undocumented("invalid dwsid"))?;
     let matches = match kind {
         Kind::Guest => customer.login().is_none(),
         Kind::Registered => customer.login() == Some(login),
     };
     match kind {
-        _ if !matches => Err(Refusal::Live("login_id does not match the session")),
+        _ if !matches => Err(SlasError::Undocumented("login_id does not match the session")),
         Kind::Guest => Ok((customer_id, "sb-guest")),
         Kind::Registered => Ok((customer_id, "sb-user")),
     }
@@ -131,10 +136,10 @@ enum Kind {
 
 /// The `dwsid` that the call proves or, where that is still accepted, merely names.
 fn shown_session(
-    call: &TokenCall<'_>,
+    call: &TokenRequest<'_>,
     state: &State,
     login: &str,
-) -> Result<(String, Kind), Refusal> {
+) -> Result<(String, Kind), SlasError> {
     let kind = if login == "guest" { Kind::Guest } else { Kind::Registered };
     let (field, letter) = match kind {
         Kind::Guest => ("dwsgst", "G"),
@@ -146,11 +151,11 @@ fn shown_session(
         let good = good.filter(|session| call.platform.now() < session.exp);
         return good
             .map(|session| (session.dwsid, kind))
-            .ok_or(Refusal::Live("invalid session signature"));
+            .ok_or(SlasError::Undocumented("invalid session signature"));
     }
-    let dwsid = call.form.get("dwsid").ok_or_else(Refusal::incomplete)?;
+    let dwsid = call.form.get("dwsid").ok_or_else(SlasError::missing_parameter)?;
     if kind == Kind::Guest && !call.platform.options.guest_dwsid_bridge {
-        return Err(Refusal::Live("dwsid is not supported for guests, use dwsgst"));
+        return Err(SlasError::Undocumented("dwsid is not supported for guests, use dwsgst"));
     }
     Ok((dwsid.to_owned(), kind))
 }

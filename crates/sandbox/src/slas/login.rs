@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use super::refusal::Refusal;
-use super::{HandlerResult, authorize, client, redirect};
+use super::error::SlasError;
+use super::{HandlerResult, authorize, client_auth, redirect};
 use crate::ids;
 use crate::platform::Platform;
 use crate::request::Request;
@@ -15,8 +15,8 @@ use crate::state::{Purpose, State};
 const CONFLICT_WINDOW: Duration = Duration::from_secs(1);
 
 pub(super) fn login(platform: &Platform, request: &Request) -> HandlerResult {
-    let form = client::form(platform, request)?;
-    let client = client::of_front_call(platform, request, &form)?;
+    let form = client_auth::read_form(platform, request)?;
+    let client = client_auth::authenticate_code_request(platform, request, &form)?;
     let redirect_uri = authorize::redirect_uri(platform, &form)?;
     let mut state = platform.state();
     let (login, customer_id) = shopper(&state, request)?;
@@ -47,19 +47,19 @@ fn move_usid(state: &mut State, usid: &str) -> String {
 }
 
 /// Login id and customer id of the shopper whose credentials are right.
-fn shopper(state: &State, request: &Request) -> Result<(String, String), Refusal> {
-    let refused = || Refusal::client("Basic Authorization failed.");
+fn shopper(state: &State, request: &Request) -> Result<(String, String), SlasError> {
+    let refused = || SlasError::invalid_client("Basic Authorization failed.");
     let (login, password) = request.basic().ok_or_else(refused)?;
     let customer = state.customers.by_login(&login).filter(|one| one.has_password(&password));
     let customer_id = customer.ok_or_else(refused)?.id.clone();
     Ok((login, customer_id))
 }
 
-fn check_conflict(platform: &Platform, state: &mut State, login: String) -> Result<(), Refusal> {
+fn check_conflict(platform: &Platform, state: &mut State, login: String) -> Result<(), SlasError> {
     let now = platform.clock.monotonic();
     let last = state.logins.get(&login);
     if last.is_some_and(|last| now.saturating_duration_since(*last) < CONFLICT_WINDOW) {
-        return Err(Refusal::Oauth(
+        return Err(SlasError::Oauth(
             StatusCode::CONFLICT,
             "conflict",
             "The shopper has already performed a login operation in the last second.",

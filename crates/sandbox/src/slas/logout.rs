@@ -4,21 +4,22 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::access::{self, Claims};
-use super::refusal::Refusal;
-use super::{HandlerResult, client};
+use super::access_token::{self, Claims};
+use super::error::SlasError;
+use super::{HandlerResult, client_auth};
 use crate::platform::Platform;
 use crate::request::Request;
 use crate::state::State;
 
 pub(super) fn logout(platform: &Platform, request: &Request) -> HandlerResult {
-    client::check_place(platform, request, &request.query)?;
+    client_auth::check_tenant(platform, request, &request.query)?;
     let mut state = platform.state();
     let claims = caller(platform, &state, request)?;
-    let missing = || Refusal::request("Bad or missing refresh token.");
+    let missing = || SlasError::invalid_request("Bad or missing refresh token.");
     let token = request.query.get("refresh_token").ok_or_else(missing)?;
     let grant = state.grants.get(token).filter(|grant| {
-        let named = request.query.get("client_id") == Some(client::id(platform, grant.client));
+        let named =
+            request.query.get("client_id") == Some(client_auth::client_id(platform, grant.client));
         named && grant.identity.customer_id == claims.customer_id() && grant.is_live(platform.now())
     });
     let customer_id = grant.ok_or_else(missing)?.identity.customer_id.clone();
@@ -32,11 +33,11 @@ pub(super) fn logout(platform: &Platform, request: &Request) -> HandlerResult {
 }
 
 /// The shopper of the Bearer token, who must be registered.
-fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, Refusal> {
-    let missing = || Refusal::request("Bad or missing access token.");
+fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, SlasError> {
+    let missing = || SlasError::invalid_request("Bad or missing access token.");
     let token = request.bearer().ok_or_else(missing)?;
-    let claims = access::verify(&platform.options, state, token, platform.now());
-    let claims = claims.map_err(|_| Refusal::client("Authorization failed."))?;
+    let claims = access_token::verify(&platform.options, state, token, platform.now());
+    let claims = claims.map_err(|_| SlasError::invalid_client("Authorization failed."))?;
     if claims.login().is_some() { Ok(claims) } else { Err(missing()) }
 }
 

@@ -7,31 +7,32 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::access::Claims;
-use super::client;
+use super::access_token::Claims;
+use super::client_auth;
 use crate::cookies;
 use crate::ids;
+use crate::options::ClientKind;
 use crate::platform::Platform;
 use crate::request::Request;
-use crate::state::{Client, DwSession, Grant, Identity, State};
+use crate::state::{DwSession, Grant, Identity, State};
 
 /// Makes a new grant and answers with its first tokens.
-pub(super) fn begin(
+pub(super) fn issue(
     platform: &Platform,
     state: &mut State,
     request: &Request,
-    client: Client,
+    client: ClientKind,
     identity: Identity,
 ) -> Response {
-    let tokens = grant(platform, state, client, identity);
-    answer(platform, state, request, &tokens)
+    let tokens = new_grant(platform, state, client, identity);
+    respond(platform, state, request, &tokens)
 }
 
 /// Makes a new grant.
-pub(super) fn grant(
+pub(super) fn new_grant(
     platform: &Platform,
     state: &mut State,
-    client: Client,
+    client: ClientKind,
     identity: Identity,
 ) -> Tokens {
     let life = refresh_life(platform, state, &identity);
@@ -42,14 +43,14 @@ pub(super) fn grant(
 
 /// What an answer is made of.
 pub(super) struct Tokens {
-    pub(super) client: Client,
+    pub(super) client: ClientKind,
     pub(super) identity: Identity,
     pub(super) refresh_token: String,
     pub(super) expires_at: i64,
 }
 
 /// Answers with a new access token beside this refresh token.
-pub(super) fn answer(
+pub(super) fn respond(
     platform: &Platform,
     state: &mut State,
     request: &Request,
@@ -68,7 +69,7 @@ pub(super) fn answer(
 /// The claims of a new access token beside this refresh token.
 pub(super) fn claims(platform: &Platform, state: &State, tokens: &Tokens) -> Claims {
     let customer = state.customers.get(&tokens.identity.customer_id);
-    let client_id = client::id(platform, tokens.client);
+    let client_id = client_auth::client_id(platform, tokens.client);
     Claims::new(&platform.options, client_id, &tokens.identity, customer, platform.now())
 }
 
@@ -77,7 +78,7 @@ fn document(platform: &Platform, state: &State, tokens: &Tokens) -> Value {
     let customer = state.customers.get(&identity.customer_id);
     let registered = customer.and_then(|customer| Some((customer, customer.login()?)));
     let now = platform.now();
-    let client_id = client::id(platform, *client);
+    let client_id = client_auth::client_id(platform, *client);
     let claims = claims(platform, state, tokens);
     json!({
         "access_token": claims.sign(state),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::ids;
-use crate::options::ClientKind as Client;
+use crate::options::ClientKind;
 
 /// Seconds in which an authorization code must be used.
 const CODE_LIFE: i64 = 60;
@@ -116,7 +116,7 @@ pub(crate) struct Identity {
 
 /// An authorization code and what it is bound to.
 pub(crate) struct Code {
-    pub(crate) client: Client,
+    pub(crate) client: ClientKind,
     pub(crate) redirect_uri: String,
     pub(crate) challenge: String,
     pub(crate) usid: String,
@@ -136,7 +136,7 @@ pub(crate) enum Purpose {
 
 /// A refresh token's grant.
 pub(crate) struct Grant {
-    pub(crate) client: Client,
+    pub(crate) client: ClientKind,
     pub(crate) identity: Identity,
     pub(crate) expires_at: i64,
     state: GrantState,
@@ -150,7 +150,7 @@ struct Attempt {
 }
 
 impl Grant {
-    pub(crate) fn new(client: Client, identity: Identity, expires_at: i64) -> Self {
+    pub(crate) fn new(client: ClientKind, identity: Identity, expires_at: i64) -> Self {
         Self { client, identity, expires_at, state: GrantState::Live, exchanges: Vec::new() }
     }
 

@@ -44,7 +44,7 @@ pub(crate) struct Claims {
 
 /// Why a token is refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Invalid {
+pub(crate) enum InvalidToken {
     /// Not a token, not of this tenant, not of one of its clients, or not signed by it.
     Foreign,
     Expired,
@@ -127,18 +127,18 @@ pub(crate) fn verify(
     state: &State,
     token: &str,
     now: i64,
-) -> Result<Claims, Invalid> {
+) -> Result<Claims, InvalidToken> {
     let claims = open(state, token).filter(|claims| is_ours(options, claims));
-    let claims = claims.ok_or(Invalid::Foreign)?;
-    let customer = state.customers.get(claims.customer_id()).ok_or(Invalid::Foreign)?;
+    let claims = claims.ok_or(InvalidToken::Foreign)?;
+    let customer = state.customers.get(claims.customer_id()).ok_or(InvalidToken::Foreign)?;
     if now >= claims.exp || now < claims.nbf {
-        return Err(Invalid::Expired);
+        return Err(InvalidToken::Expired);
     }
     if state.revoked.contains(&claims.jti) {
-        return Err(Invalid::Revoked);
+        return Err(InvalidToken::Revoked);
     }
     if customer.changed_since(claims.iat) {
-        return Err(Invalid::CredentialsChanged);
+        return Err(InvalidToken::CredentialsChanged);
     }
     Ok(claims)
 }

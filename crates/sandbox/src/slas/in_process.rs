@@ -1,13 +1,13 @@
 //! What the instance itself has from SLAS: `plugin_slas` by calls of its own, Hybrid Auth from within
 //! the platform.
 
-use super::{access, bridge, grants, tokens};
+use super::{access_token, bridge, token_request, tokens};
 use crate::ids;
 use crate::platform::Platform;
 use crate::state::{Identity, State};
 
 /// Tokens in the hands of ECOM.
-pub(crate) struct Issued {
+pub(crate) struct IssuedTokens {
     pub(crate) access_token: String,
     /// Seconds.
     pub(crate) access_life: i64,
@@ -26,9 +26,9 @@ pub(crate) fn bridge_guest(
     state: &mut State,
     customer_id: &str,
     do_not_track: bool,
-) -> Issued {
+) -> IssuedTokens {
     let identity = bridge::identity(state, ids::uuid(), customer_id.to_owned(), do_not_track);
-    begin(platform, state, Identity { bridge: Some("sb-guest"), ..identity })
+    issue_new(platform, state, Identity { bridge: Some("sb-guest"), ..identity })
 }
 
 /// Tokens of a shopper who signed in, on the guest's usid where that is known: `login`, `token`.
@@ -38,13 +38,13 @@ pub(crate) fn log_in(
     customer_id: &str,
     usid: Option<String>,
     do_not_track: bool,
-) -> Issued {
+) -> IssuedTokens {
     let known = usid.is_some();
     let usid = usid.unwrap_or_else(ids::uuid);
     state.grants.hold(&usid, customer_id, known);
     let customer_id = customer_id.to_owned();
-    let identity = grants::shopper_identity(state, usid, customer_id, do_not_track);
-    begin(platform, state, identity)
+    let identity = token_request::shopper_identity(state, usid, customer_id, do_not_track);
+    issue_new(platform, state, identity)
 }
 
 /// New tokens for a refresh token, if it is good.
@@ -53,29 +53,29 @@ pub(crate) fn refresh(
     state: &mut State,
     token: &str,
     do_not_track: Option<bool>,
-) -> Option<Issued> {
+) -> Option<IssuedTokens> {
     let client = platform.options.ecom_client;
-    let tokens = grants::exchange(platform, state, client, token, do_not_track).ok()?;
+    let tokens = token_request::exchange(platform, state, client, token, do_not_track).ok()?;
     Some(issued(platform, state, tokens))
 }
 
 /// Ends a SLAS session: `logout`.
-pub(crate) fn log_out(state: &mut State, issued: &Issued) -> Option<()> {
+pub(crate) fn log_out(state: &mut State, issued: &IssuedTokens) -> Option<()> {
     state.grants.revoke(&issued.refresh_token);
-    let claims = access::open(state, &issued.access_token)?;
+    let claims = access_token::open(state, &issued.access_token)?;
     state.revoked.insert(claims.jti);
     Some(())
 }
 
-fn begin(platform: &Platform, state: &mut State, identity: Identity) -> Issued {
-    let tokens = tokens::grant(platform, state, platform.options.ecom_client, identity);
+fn issue_new(platform: &Platform, state: &mut State, identity: Identity) -> IssuedTokens {
+    let tokens = tokens::new_grant(platform, state, platform.options.ecom_client, identity);
     issued(platform, state, tokens)
 }
 
-fn issued(platform: &Platform, state: &State, tokens: tokens::Tokens) -> Issued {
+fn issued(platform: &Platform, state: &State, tokens: tokens::Tokens) -> IssuedTokens {
     let claims = tokens::claims(platform, state, &tokens);
     let tokens::Tokens { identity, refresh_token, expires_at, .. } = tokens;
-    Issued {
+    IssuedTokens {
         access_token: claims.sign(state),
         access_life: claims.exp - claims.iat,
         refresh_token,
