@@ -9,11 +9,8 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::call_log::Operation;
 use super::catalog::{self, PRODUCTS};
-use super::inspector;
 use super::platform::Shared;
-use super::recorder;
 use super::request::{Endpoint, Request};
 
 const NOT_FOUND: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
@@ -21,17 +18,17 @@ const NOT_FOUND: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
     <main><h1>Nothing here</h1><p><a href=\"/\">Back to the shop</a></p></main></html>";
 
 /// A refusal of the JSON interface: the status and a word.
-pub(super) struct Refusal(pub(super) StatusCode, pub(super) &'static str);
+pub(super) struct HeadError(pub(super) StatusCode, pub(super) &'static str);
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HeadError {
     fn into_response(self) -> Response {
         (self.0, Json(json!({"code": self.1}))).into_response()
     }
 }
 
-/// Everything the Head serves.
-pub(super) fn router(platform: &Shared) -> Router {
-    let routes = Router::new()
+/// The routes of the Head.
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
         .route("/", page(include_str!("pages/head.html")))
         .route("/login", page(include_str!("pages/login.html")))
         .route("/cart", page(include_str!("pages/cart.html")))
@@ -42,9 +39,7 @@ pub(super) fn router(platform: &Shared) -> Router {
         .route("/api/products", get(|| async { products() }))
         .route("/api/me", get(Endpoint(basket::me)))
         .route("/api/basket/items", post(Endpoint(basket::add)))
-        .nest("/inspector", inspector::router())
-        .fallback(|| async { (StatusCode::NOT_FOUND, Html(NOT_FOUND)) });
-    recorder::recorded(routes, platform, Operation::HeadPage)
+        .fallback(|| async { (StatusCode::NOT_FOUND, Html(NOT_FOUND)) })
 }
 
 fn page(html: &'static str) -> MethodRouter<Shared> {
@@ -73,9 +68,9 @@ fn products() -> Response {
 }
 
 /// Whether a state-changing request comes from the shop's own pages, or from no browser at all.
-pub(super) fn check_same_site(request: &Request) -> Result<(), Refusal> {
+pub(super) fn check_same_site(request: &Request) -> Result<(), HeadError> {
     match request.header("sec-fetch-site") {
         None | Some("same-origin" | "none") => Ok(()),
-        Some(_) => Err(Refusal(StatusCode::FORBIDDEN, "csrf_rejected")),
+        Some(_) => Err(HeadError(StatusCode::FORBIDDEN, "csrf_rejected")),
     }
 }

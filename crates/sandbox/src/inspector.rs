@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::call_log::Upstream;
 use super::cookies;
 use super::faults::{Fault, Times};
-use super::head::{Refusal, check_same_site};
+use super::head::{HeadError, check_same_site};
 use super::platform::{Platform, Shared};
 use super::request::{Endpoint, Request};
 use super::slas::access_token;
@@ -27,14 +27,14 @@ const SLOW: Duration = Duration::from_millis(2500);
 /// The names under which a refresh token may be in the browser.
 const REFRESH_COOKIES: [(&str, &str); 2] = [("cc-nx", "registered"), ("cc-nx-g", "guest")];
 
-type HandlerResult = Result<Response, Refusal>;
+type HandlerResult = Result<Response, HeadError>;
 
 /// The routes under `/inspector`.
 pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route(
             "/state",
-            get(Endpoint(|platform, request| Ok::<_, Refusal>(state(platform, request)))),
+            get(Endpoint(|platform, request| Ok::<_, HeadError>(state(platform, request)))),
         )
         .route("/expire-access", post(Endpoint(expire_access)))
         .route("/expire-dw", post(Endpoint(expire_dw)))
@@ -99,7 +99,7 @@ fn fault(platform: &Platform, request: &Request) -> HandlerResult {
     // A Head that fails could not show the button that heals it.
     let wanted = wanted.filter(|wanted| wanted.upstream != Upstream::Head);
     let Wanted { upstream, kind } =
-        wanted.ok_or(Refusal(StatusCode::BAD_REQUEST, "bad_request"))?;
+        wanted.ok_or(HeadError(StatusCode::BAD_REQUEST, "bad_request"))?;
     let mut state = platform.state();
     state.faults.heal_upstream(upstream);
     match kind {

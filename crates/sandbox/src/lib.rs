@@ -81,7 +81,7 @@ impl Sandbox {
         };
         api.serve(api_host(&platform), &stop);
         instance.serve(instance_host(&platform), &stop);
-        head.serve(head::router(&platform), &stop);
+        head.serve(head_host(&platform), &stop);
         tokio::task::yield_now().await;
         Ok(started)
     }
@@ -121,4 +121,9 @@ fn api_host(platform: &Shared) -> Router {
 
 fn instance_host(platform: &Shared) -> Router {
     recorder::recorded(ocapi::router().merge(ecom::router()), platform, Operation::EcomPage)
+}
+
+fn head_host(platform: &Shared) -> Router {
+    let routes = head::router().nest("/inspector", inspector::router());
+    recorder::recorded(routes, platform, Operation::HeadPage)
 }

@@ -11,12 +11,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{any, get, post};
 
-use self::fault::Refusal;
+use self::fault::OcapiFault;
 use super::platform::{Platform, Shared};
 use super::request::{Endpoint, Request};
 
 /// What an OCAPI handler answers.
-type HandlerResult = Result<Response, Refusal>;
+type HandlerResult = Result<Response, OcapiFault>;
 
 /// The only version that this instance serves.
 const VERSION: &str = "v24_5";
@@ -25,7 +25,10 @@ const VERSION: &str = "v24_5";
 pub(super) fn router() -> Router<Shared> {
     let shop = Router::new()
         .route("/sessions", post(Endpoint(sessions::open)))
-        .route("/customers/auth", post(Endpoint(auth::authenticate)).delete(Endpoint(auth::leave)))
+        .route(
+            "/customers/auth",
+            post(Endpoint(auth::authenticate)).delete(Endpoint(auth::invalidate_token)),
+        )
         .route("/products/{product}", get(Endpoint(shop::product)))
         .route("/baskets", post(Endpoint(shop::create_basket)))
         .route("/baskets/{basket}", get(Endpoint(shop::get_basket)))
@@ -35,14 +38,14 @@ pub(super) fn router() -> Router<Shared> {
 }
 
 fn unknown(platform: &Platform, request: &Request) -> HandlerResult {
-    check_place(platform, request)?;
+    check_access(platform, request)?;
     let message = "The resource path is unknown.";
-    Err(Refusal::new(StatusCode::NOT_FOUND, "ResourcePathNotFoundException", message))
+    Err(OcapiFault::new(StatusCode::NOT_FOUND, "ResourcePathNotFoundException", message))
 }
 
 /// What every call must get right: site, version, no browser's `Origin`, and a tenant whose OCAPI
 /// is open at all.
-fn check_place(platform: &Platform, request: &Request) -> Result<(), Refusal> {
+fn check_access(platform: &Platform, request: &Request) -> Result<(), OcapiFault> {
     let version = request.path("version");
     let site = request.path("site");
     let (status, kind, message) = match () {
@@ -72,7 +75,7 @@ fn check_place(platform: &Platform, request: &Request) -> Result<(), Refusal> {
         ),
         () => return Ok(()),
     };
-    Err(Refusal::new(status, kind, message))
+    Err(OcapiFault::new(status, kind, message))
 }
 
 /// `v{YY}_{N}`.

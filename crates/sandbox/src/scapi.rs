@@ -11,14 +11,14 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, patch, post};
 
-use self::problem::Problem;
+use self::problem::ScapiProblem;
 use super::platform::{Platform, Shared};
 use super::request::{Endpoint, Request};
 use super::slas::access_token::{self, Claims, InvalidToken};
 use super::state::State;
 
 /// What a SCAPI handler answers.
-type HandlerResult = Result<Response, Problem>;
+type HandlerResult = Result<Response, ScapiProblem>;
 
 /// All SCAPI routes.
 pub(super) fn router() -> Router<Shared> {
@@ -54,24 +54,26 @@ pub(super) fn router() -> Router<Shared> {
 }
 
 /// The shopper of the Bearer token, once organization and site are checked.
-fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, Problem> {
+fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, ScapiProblem> {
     let options = &platform.options;
     let token =
-        request.bearer().ok_or_else(|| Problem::unauthorized("No access token was sent."))?;
+        request.bearer().ok_or_else(|| ScapiProblem::unauthorized("No access token was sent."))?;
     let claims =
         access_token::verify(options, state, token, platform.now()).map_err(|why| match why {
-            InvalidToken::Foreign => Problem::unauthorized("The access token is invalid."),
-            InvalidToken::Expired => Problem::unauthorized("The access token has expired."),
-            InvalidToken::Revoked => Problem::unauthorized("The access token was revoked."),
+            InvalidToken::Foreign => ScapiProblem::unauthorized("The access token is invalid."),
+            InvalidToken::Expired => ScapiProblem::unauthorized("The access token has expired."),
+            InvalidToken::Revoked => ScapiProblem::unauthorized("The access token was revoked."),
             InvalidToken::CredentialsChanged => {
-                Problem::unauthorized("Customer credentials changed after token was issued.")
+                ScapiProblem::unauthorized("Customer credentials changed after token was issued.")
             }
         })?;
     if request.path("organization") != options.organization_id {
-        return Err(Problem::forbidden("The token belongs to another organization."));
+        return Err(ScapiProblem::forbidden("The token belongs to another organization."));
     }
     if request.query.get("siteId") != Some(options.site_id.as_str()) {
-        return Err(Problem::bad_request("The query parameter 'siteId' is missing or unknown."));
+        return Err(ScapiProblem::bad_request(
+            "The query parameter 'siteId' is missing or unknown.",
+        ));
     }
     Ok(claims)
 }

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Refusal, check_same_site};
+use super::{HeadError, check_same_site};
 use crate::catalog;
 use crate::platform::Platform;
 use crate::request::Request;
@@ -16,7 +16,7 @@ use crate::state::{Basket, Line, State};
 /// Pieces that one click may add.
 const QUANTITY_LIMIT: u32 = 99;
 
-pub(super) fn me(platform: &Platform, request: &Request) -> Result<Response, Refusal> {
+pub(super) fn me(platform: &Platform, request: &Request) -> Result<Response, HeadError> {
     let state = platform.state();
     let claims = caller(platform, &state, request)?;
     let customer = state.customers.get(claims.customer_id()).ok_or_else(unknown)?;
@@ -36,11 +36,11 @@ struct Item {
     quantity: u32,
 }
 
-pub(super) fn add(platform: &Platform, request: &Request) -> Result<Response, Refusal> {
+pub(super) fn add(platform: &Platform, request: &Request) -> Result<Response, HeadError> {
     check_same_site(request)?;
     let mut state = platform.state();
     let claims = caller(platform, &state, request)?;
-    let bad = || Refusal(StatusCode::BAD_REQUEST, "bad_request");
+    let bad = || HeadError(StatusCode::BAD_REQUEST, "bad_request");
     let item: Item = request.json().ok_or_else(bad)?;
     let product = catalog::find(&item.product_id).ok_or_else(bad)?;
     if !(1..=QUANTITY_LIMIT).contains(&item.quantity) {
@@ -52,14 +52,14 @@ pub(super) fn add(platform: &Platform, request: &Request) -> Result<Response, Re
     Ok(Json(document(Some(basket))).into_response())
 }
 
-fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, Refusal> {
+fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, HeadError> {
     let token = request.cookie("token").ok_or_else(unknown)?;
     let claims = access_token::verify(&platform.options, state, &token, platform.now());
     claims.map_err(|_| unknown())
 }
 
-fn unknown() -> Refusal {
-    Refusal(StatusCode::UNAUTHORIZED, "no_valid_token")
+fn unknown() -> HeadError {
+    HeadError(StatusCode::UNAUTHORIZED, "no_valid_token")
 }
 
 fn document(basket: Option<&Basket>) -> Value {

@@ -6,14 +6,14 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// A fault with its type and arguments.
-pub(super) struct Refusal {
+pub(super) struct OcapiFault {
     status: StatusCode,
     kind: &'static str,
     message: &'static str,
     arguments: Value,
 }
 
-impl Refusal {
+impl OcapiFault {
     pub(super) fn new(status: StatusCode, kind: &'static str, message: &'static str) -> Self {
         Self { status, kind, message, arguments: json!({}) }
     }
@@ -34,7 +34,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for OcapiFault {
     fn into_response(self) -> Response {
         let Self { status, kind, message, arguments } = self;
         let fault = json!({"type": kind, "message": message, "arguments": arguments});

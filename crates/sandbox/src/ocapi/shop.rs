@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::fault::Refusal;
-use super::{HandlerResult, auth, check_place, sessions};
+use super::fault::OcapiFault;
+use super::{HandlerResult, auth, check_access, sessions};
 use crate::catalog;
 use crate::platform::Platform;
 use crate::request::Request;
@@ -18,14 +18,14 @@ const QUANTITY_LIMIT: u32 = 999;
 
 /// A product, for who names a client or shows a token.
 pub(super) fn product(platform: &Platform, request: &Request) -> HandlerResult {
-    check_place(platform, request)?;
+    check_access(platform, request)?;
     if request.headers.contains_key(header::AUTHORIZATION) {
         sessions::customer_of(platform, &platform.state(), request)?;
     } else {
         auth::client_id(platform, request)?;
     }
     let message = "No product with this ID is online.";
-    let missing = || Refusal::new(StatusCode::NOT_FOUND, "ProductNotFoundException", message);
+    let missing = || OcapiFault::new(StatusCode::NOT_FOUND, "ProductNotFoundException", message);
     let product = catalog::find(request.path("product")).ok_or_else(missing)?;
     let body = json!({"_v": "24.5", "_type": "product", "id": product.id, "name": product.name,
                       "short_description": product.blurb, "currency": "USD",
@@ -34,20 +34,20 @@ pub(super) fn product(platform: &Platform, request: &Request) -> HandlerResult {
 }
 
 pub(super) fn create_basket(platform: &Platform, request: &Request) -> HandlerResult {
-    check_place(platform, request)?;
+    check_access(platform, request)?;
     let mut state = platform.state();
     let customer = customer(platform, &mut state, request)?;
     if customer.basket.is_some() {
         let message = "The customer already has a basket.";
         let kind = "CustomerBasketsQuotaExceededException";
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, kind, message));
+        return Err(OcapiFault::new(StatusCode::BAD_REQUEST, kind, message));
     }
     customer.basket = Some(Basket::new());
     document(customer)
 }
 
 pub(super) fn get_basket(platform: &Platform, request: &Request) -> HandlerResult {
-    check_place(platform, request)?;
+    check_access(platform, request)?;
     let mut state = platform.state();
     let customer = customer(platform, &mut state, request)?;
     named_basket(customer, request)?;
@@ -55,13 +55,13 @@ pub(super) fn get_basket(platform: &Platform, request: &Request) -> HandlerResul
 }
 
 pub(super) fn add_items(platform: &Platform, request: &Request) -> HandlerResult {
-    check_place(platform, request)?;
+    check_access(platform, request)?;
     let mut state = platform.state();
     let customer = customer(platform, &mut state, request)?;
     let basket = named_basket(customer, request)?;
     let bad = || {
         let message = "The body is no list of known products with a quantity.";
-        Refusal::new(StatusCode::BAD_REQUEST, "MalformedDocumentException", message)
+        OcapiFault::new(StatusCode::BAD_REQUEST, "MalformedDocumentException", message)
     };
     let items: Vec<Item> = request.json().ok_or_else(bad)?;
     let known = |item: Item| {
@@ -86,23 +86,23 @@ fn customer<'a>(
     platform: &Platform,
     state: &'a mut State,
     request: &Request,
-) -> Result<&'a mut Customer, Refusal> {
+) -> Result<&'a mut Customer, OcapiFault> {
     let id = sessions::customer_of(platform, state, request)?;
-    state.customers.get_mut(&id).ok_or_else(Refusal::authentication)
+    state.customers.get_mut(&id).ok_or_else(OcapiFault::authentication)
 }
 
 /// The basket of the path, which must be the customer's own.
 fn named_basket<'a>(
     customer: &'a mut Customer,
     request: &Request,
-) -> Result<&'a mut Basket, Refusal> {
+) -> Result<&'a mut Basket, OcapiFault> {
     let own = customer.basket.as_mut().filter(|basket| basket.id == request.path("basket"));
     let message = "No basket with this ID was found.";
-    own.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "BasketNotFoundException", message))
+    own.ok_or_else(|| OcapiFault::new(StatusCode::NOT_FOUND, "BasketNotFoundException", message))
 }
 
 fn document(customer: &Customer) -> HandlerResult {
-    let basket = customer.basket.as_ref().ok_or_else(Refusal::authentication)?;
+    let basket = customer.basket.as_ref().ok_or_else(OcapiFault::authentication)?;
     let items: Vec<Value> = basket
         .lines
         .iter()
@@ -115,5 +115,5 @@ fn document(customer: &Customer) -> HandlerResult {
                       "customer_info": {"customer_id": customer.id, "email": customer.login()},
                       "product_items": items,
                       "product_sub_total": catalog::amount(basket.total_cents())});
-    Ok::<Response, Refusal>(Json(body).into_response())
+    Ok::<Response, OcapiFault>(Json(body).into_response())
 }

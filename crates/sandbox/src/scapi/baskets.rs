@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::problem::Problem;
+use super::problem::ScapiProblem;
 use super::{HandlerResult, caller};
 use crate::catalog::{self, Product};
 use crate::platform::Platform;
@@ -20,7 +20,7 @@ pub(super) fn list(platform: &Platform, request: &Request) -> HandlerResult {
     let state = platform.state();
     let claims = caller(platform, &state, request)?;
     if request.path("customer") != claims.customer_id() {
-        return Err(Problem::bad_request("The customer is invalid."));
+        return Err(ScapiProblem::bad_request("The customer is invalid."));
     }
     let customer = state.customers.get(claims.customer_id());
     let baskets: Vec<Value> = customer.and_then(document).into_iter().collect();
@@ -31,20 +31,20 @@ pub(super) fn create(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
     let customer = customer(platform, &mut state, request)?;
     if !request.has_type("application/json") {
-        return Err(Problem::unsupported_media_type());
+        return Err(ScapiProblem::unsupported_media_type());
     }
     if let Some(basket) = &customer.basket {
-        return Err(Problem::quota(&basket.id));
+        return Err(ScapiProblem::quota(&basket.id));
     }
     customer.basket = Some(Basket::new());
-    Ok(answer(customer))
+    Ok(basket_response(customer))
 }
 
 pub(super) fn get(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
     let customer = customer(platform, &mut state, request)?;
     named_basket(customer, request)?;
-    Ok(answer(customer))
+    Ok(basket_response(customer))
 }
 
 pub(super) fn delete(platform: &Platform, request: &Request) -> HandlerResult {
@@ -59,10 +59,10 @@ pub(super) fn add_items(platform: &Platform, request: &Request) -> HandlerResult
     let mut state = platform.state();
     let customer = customer(platform, &mut state, request)?;
     let basket = named_basket(customer, request)?;
-    for (product, quantity) in wanted_items(request)? {
+    for (product, quantity) in read_items(request)? {
         basket.add(product, quantity);
     }
-    Ok(answer(customer))
+    Ok(basket_response(customer))
 }
 
 /// Sets the quantity of a line; 0 takes it out.
@@ -71,26 +71,26 @@ pub(super) fn change_item(platform: &Platform, request: &Request) -> HandlerResu
     let customer = customer(platform, &mut state, request)?;
     let basket = named_basket(customer, request)?;
     if !request.has_type("application/json") {
-        return Err(Problem::unsupported_media_type());
+        return Err(ScapiProblem::unsupported_media_type());
     }
     let change: Option<Change> = request.json();
     let quantity = change.map(|change| change.quantity).filter(|count| *count <= QUANTITY_LIMIT);
-    let quantity = quantity.ok_or_else(|| Problem::bad_request("The quantity is wrong."))?;
+    let quantity = quantity.ok_or_else(|| ScapiProblem::bad_request("The quantity is wrong."))?;
     set_quantity(basket, request, quantity)?;
-    Ok(answer(customer))
+    Ok(basket_response(customer))
 }
 
 pub(super) fn remove_item(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
     let customer = customer(platform, &mut state, request)?;
     set_quantity(named_basket(customer, request)?, request, 0)?;
-    Ok(answer(customer))
+    Ok(basket_response(customer))
 }
 
-fn set_quantity(basket: &mut Basket, request: &Request, quantity: u32) -> Result<(), Problem> {
+fn set_quantity(basket: &mut Basket, request: &Request, quantity: u32) -> Result<(), ScapiProblem> {
     let id = request.path("item");
     let line = basket.lines.iter_mut().find(|line| line.id == id);
-    line.ok_or_else(|| Problem::no_such_item(id))?.quantity = quantity;
+    line.ok_or_else(|| ScapiProblem::item_not_found(id))?.quantity = quantity;
     basket.lines.retain(|line| line.quantity > 0);
     Ok(())
 }
@@ -107,19 +107,19 @@ struct Item {
     quantity: u32,
 }
 
-fn wanted_items(request: &Request) -> Result<Vec<(&'static Product, u32)>, Problem> {
+fn read_items(request: &Request) -> Result<Vec<(&'static Product, u32)>, ScapiProblem> {
     if !request.has_type("application/json") {
-        return Err(Problem::unsupported_media_type());
+        return Err(ScapiProblem::unsupported_media_type());
     }
     let items: Option<Vec<Item>> = request.json();
-    let items = items.ok_or_else(|| Problem::bad_request("The body is no list of items."))?;
+    let items = items.ok_or_else(|| ScapiProblem::bad_request("The body is no list of items."))?;
     let known = |item: Item| {
         let product = catalog::find(&item.product_id);
         let product = product.filter(|_| (1..=QUANTITY_LIMIT).contains(&item.quantity));
         product.map(|product| (product, item.quantity))
     };
     let items: Option<Vec<_>> = items.into_iter().map(known).collect();
-    items.ok_or_else(|| Problem::bad_request("A product is unknown or its quantity is wrong."))
+    items.ok_or_else(|| ScapiProblem::bad_request("A product is unknown or its quantity is wrong."))
 }
 
 /// The customer of the Bearer token.
@@ -127,24 +127,24 @@ fn customer<'a>(
     platform: &Platform,
     state: &'a mut State,
     request: &Request,
-) -> Result<&'a mut Customer, Problem> {
+) -> Result<&'a mut Customer, ScapiProblem> {
     let claims = caller(platform, state, request)?;
     let customer = state.customers.get_mut(claims.customer_id());
-    customer.ok_or_else(|| Problem::bad_request("The customer is invalid."))
+    customer.ok_or_else(|| ScapiProblem::bad_request("The customer is invalid."))
 }
 
 /// The basket of the path, which must be the customer's own.
 fn named_basket<'a>(
     customer: &'a mut Customer,
     request: &Request,
-) -> Result<&'a mut Basket, Problem> {
+) -> Result<&'a mut Basket, ScapiProblem> {
     let id = request.path("basket");
     let basket = customer.basket.as_mut().filter(|basket| basket.id == id);
-    basket.ok_or_else(|| Problem::no_such_basket(id))
+    basket.ok_or_else(|| ScapiProblem::basket_not_found(id))
 }
 
 /// 200 with the customer's basket, or 204 if there is none.
-pub(super) fn answer(customer: &Customer) -> Response {
+pub(super) fn basket_response(customer: &Customer) -> Response {
     match document(customer) {
         Some(document) => Json(document).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::problem::Problem;
+use super::problem::ScapiProblem;
 use super::{HandlerResult, caller};
 use crate::options::Shopper;
 use crate::platform::Platform;
@@ -18,13 +18,13 @@ const PASSWORD_LEAST: usize = 8;
 /// The body of a registration.
 #[derive(Deserialize)]
 struct Registration {
-    customer: Applicant,
+    customer: NewCustomer,
     password: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Applicant {
+struct NewCustomer {
     login: String,
     email: String,
     first_name: Option<String>,
@@ -36,19 +36,21 @@ pub(super) fn register(platform: &Platform, request: &Request) -> HandlerResult 
     let mut state = platform.state();
     let claims = caller(platform, &state, request)?;
     if claims.login().is_some() {
-        return Err(Problem::forbidden("The token belongs to a registered shopper."));
+        return Err(ScapiProblem::forbidden("The token belongs to a registered shopper."));
     }
     if !request.has_type("application/json") {
-        return Err(Problem::unsupported_media_type());
+        return Err(ScapiProblem::unsupported_media_type());
     }
     let wanted: Option<Registration> = request.json();
     let shopper = wanted.and_then(shopper);
     let shopper = shopper.ok_or_else(|| {
-        Problem::bad_request("Login, e-mail and a password of at least 8 characters are needed.")
+        ScapiProblem::bad_request(
+            "Login, e-mail and a password of at least 8 characters are needed.",
+        )
     })?;
-    let id = state.customers.register(&shopper).ok_or_else(Problem::login_in_use)?;
+    let id = state.customers.register(&shopper).ok_or_else(ScapiProblem::login_in_use)?;
     let customer = state.customers.get(&id);
-    customer.map(document).ok_or_else(|| Problem::no_such_customer(&id))
+    customer.map(document).ok_or_else(|| ScapiProblem::customer_not_found(&id))
 }
 
 pub(super) fn get(platform: &Platform, request: &Request) -> HandlerResult {
@@ -56,12 +58,12 @@ pub(super) fn get(platform: &Platform, request: &Request) -> HandlerResult {
     let claims = caller(platform, &state, request)?;
     let id = request.path("customer");
     let own = state.customers.get(id).filter(|customer| customer.id == claims.customer_id());
-    own.map(document).ok_or_else(|| Problem::no_such_customer(id))
+    own.map(document).ok_or_else(|| ScapiProblem::customer_not_found(id))
 }
 
 /// The account that is asked for, if it is complete.
 fn shopper(wanted: Registration) -> Option<Shopper> {
-    let Applicant { login, email, first_name, last_name } = wanted.customer;
+    let NewCustomer { login, email, first_name, last_name } = wanted.customer;
     let complete = !login.is_empty()
         && email.contains('@')
         && wanted.password.chars().count() >= PASSWORD_LEAST;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// A problem document with `title`, `type` and `detail`, and members of its own.
-pub(super) struct Problem {
+pub(super) struct ScapiProblem {
     status: StatusCode,
     title: &'static str,
     slug: &'static str,
@@ -13,7 +13,7 @@ pub(super) struct Problem {
     more: Option<(&'static str, String)>,
 }
 
-impl Problem {
+impl ScapiProblem {
     fn new(status: StatusCode, title: &'static str, slug: &'static str, detail: &str) -> Self {
         Self { status, title, slug, detail: detail.to_owned(), more: None }
     }
@@ -36,23 +36,23 @@ impl Problem {
         Self::new(status, "Unsupported Media Type", "unsupported-media-type", detail)
     }
 
-    pub(super) fn no_such_basket(id: &str) -> Self {
+    pub(super) fn basket_not_found(id: &str) -> Self {
         let detail = format!("The basket with ID '{id}' is unknown.");
         Self::new(StatusCode::NOT_FOUND, "Basket Not Found", "basket-not-found", &detail)
     }
 
-    pub(super) fn no_such_item(id: &str) -> Self {
+    pub(super) fn item_not_found(id: &str) -> Self {
         let detail = format!("The item with ID '{id}' is not in the basket.");
         Self::new(StatusCode::NOT_FOUND, "Item Not Found", "item-not-found", &detail)
     }
 
-    pub(super) fn no_such_product(id: &str) -> Self {
+    pub(super) fn product_not_found(id: &str) -> Self {
         let detail = format!("No product with ID '{id}' is online.");
         Self::new(StatusCode::NOT_FOUND, "Product Not Found", "product-not-found", &detail)
     }
 
     /// Also for a customer who is somebody else.
-    pub(super) fn no_such_customer(id: &str) -> Self {
+    pub(super) fn customer_not_found(id: &str) -> Self {
         let detail = format!("No customer with ID '{id}' could be found.");
         Self::new(StatusCode::NOT_FOUND, "Customer Not Found", "customer-not-found", &detail)
     }
@@ -100,7 +100,7 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ScapiProblem {
     fn into_response(self) -> Response {
         let base = "https://api.commercecloud.salesforce.com/documentation/error/v1/errors";
         let mut body = json!({"title": self.title, "type": format!("{base}/{}", self.slug),

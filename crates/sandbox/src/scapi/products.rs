@@ -4,7 +4,7 @@ use axum::Json;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
-use super::problem::Problem;
+use super::problem::ScapiProblem;
 use super::{HandlerResult, caller};
 use crate::catalog::{self, PRODUCTS, Product};
 use crate::platform::Platform;
@@ -16,7 +16,7 @@ const IDS_LIMIT: usize = 24;
 pub(super) fn one(platform: &Platform, request: &Request) -> HandlerResult {
     caller(platform, &platform.state(), request)?;
     let id = request.path("product");
-    let product = catalog::find(id).ok_or_else(|| Problem::no_such_product(id))?;
+    let product = catalog::find(id).ok_or_else(|| ScapiProblem::product_not_found(id))?;
     Ok(Json(document(product)).into_response())
 }
 
@@ -25,7 +25,9 @@ pub(super) fn several(platform: &Platform, request: &Request) -> HandlerResult {
     let ids = request.query.get("ids").unwrap_or_default();
     let ids: Vec<&str> = ids.split(',').filter(|id| !id.is_empty()).collect();
     if !(1..=IDS_LIMIT).contains(&ids.len()) {
-        return Err(Problem::bad_request("The query parameter 'ids' must name 1 to 24 products."));
+        return Err(ScapiProblem::bad_request(
+            "The query parameter 'ids' must name 1 to 24 products.",
+        ));
     }
     let found = ids.into_iter().filter_map(catalog::find).map(document);
     let found: Vec<Value> = found.collect();

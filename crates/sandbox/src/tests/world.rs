@@ -14,7 +14,7 @@ use tower::ServiceExt;
 use url::form_urlencoded::Serializer;
 
 use crate::platform::{Platform, Shared};
-use crate::{Clock, Control, Options, api_host, head, ids, instance_host};
+use crate::{Clock, Control, Options, api_host, head_host, ids, instance_host};
 
 pub(super) const LOGIN: &str = "jo@example.com";
 pub(super) const PASSWORD: &str = "Tandem-2026";
@@ -42,7 +42,7 @@ pub(super) fn world_with(options: Options) -> World {
         control: Control::new(Arc::clone(&platform)),
         api: api_host(&platform),
         instance: instance_host(&platform),
-        head: head::router(&platform),
+        head: head_host(&platform),
     }
 }
 
