@@ -4,7 +4,7 @@ mod mint;
 mod views;
 
 pub use self::mint::{TokenSignature, TokenSpec};
-pub use self::views::{BasketLine, CustomerKind, DwView, RefreshState, RefreshView};
+pub use self::views::{BasketItem, CustomerKind, DwView, RefreshState, RefreshView};
 
 use super::call_log::{Call, Operation};
 use super::faults::{Fault, Target, Times};
@@ -74,7 +74,7 @@ impl Control {
 
     /// The next login answers with a usid other than the one it was sent, as SLAS may.
     pub fn move_usid_at_next_login(&self) {
-        self.platform.state().usid_moves = true;
+        self.platform.state().changes_usid_at_login = true;
     }
 
     /// Ends a DW session as its idle time-out would.
@@ -124,11 +124,11 @@ impl Control {
 
     /// The basket of a customer; empty without one.
     #[must_use]
-    pub fn basket_of(&self, customer_id: &str) -> Vec<BasketLine> {
+    pub fn basket_of(&self, customer_id: &str) -> Vec<BasketItem> {
         let state = self.platform.state();
         let customer = state.customers.get(customer_id);
         let basket = customer.and_then(|customer| customer.basket.as_ref());
-        basket.map_or_else(Vec::new, |basket| basket.lines.iter().map(BasketLine::of).collect())
+        basket.map_or_else(Vec::new, |basket| basket.items.iter().map(BasketItem::of).collect())
     }
 
     /// The customer id of a shopper with an account.
@@ -155,7 +155,7 @@ impl Control {
         let state = &mut *self.platform.state();
         let customer = state.customers.by_login(login).map(|customer| customer.id.clone());
         let session = state.sessions.live(dwsid, now);
-        customer.zip(session).map(|(id, session)| session.hand_to(&id)).is_some()
+        customer.zip(session).map(|(id, session)| session.assign_to(&id)).is_some()
     }
 
     /// A live DW session signed by the instance: `dwsgst` of a guest, `dwsrst` of a registered

@@ -7,9 +7,9 @@ mod sessions;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-pub(super) use self::customers::{Basket, Customer, Customers, Line, Merge};
-pub(super) use self::grants::{Code, Exchange, Grant, GrantState, Grants, Identity, Purpose};
-pub(super) use self::sessions::{DwSession, DwSessions, Life};
+pub(super) use self::customers::{Basket, Customer, Customers, LineItem, MergeMode};
+pub(super) use self::grants::{Code, ExchangeLimit, Grant, GrantState, Grants, Identity, Purpose};
+pub(super) use self::sessions::{DwSession, DwSessions};
 
 use super::call_log::CallLog;
 use super::faults::Faults;
@@ -30,7 +30,7 @@ pub(super) struct State {
     /// When each login id last signed in.
     pub(super) logins: HashMap<String, Instant>,
     /// Whether the next login answers with a usid other than the one it was sent.
-    pub(super) usid_moves: bool,
+    pub(super) changes_usid_at_login: bool,
     pub(super) call_log: CallLog,
     pub(super) faults: Faults,
 }
@@ -45,7 +45,7 @@ impl State {
             instance_key: SigningKey::generate(),
             revoked: HashSet::new(),
             logins: HashMap::new(),
-            usid_moves: false,
+            changes_usid_at_login: false,
             call_log: CallLog::default(),
             faults: Faults::default(),
         }

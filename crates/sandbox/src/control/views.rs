@@ -1,6 +1,6 @@
 //! What tests may know of the platform's memory.
 
-use crate::state::{DwSession, Grant, GrantState, Life, Line, State};
+use crate::state::{DwSession, Grant, GrantState, LineItem, State};
 
 /// Guest or registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl DwView {
         let login = customer.login().map(ToOwned::to_owned);
         let customer_type =
             if login.is_some() { CustomerKind::Registered } else { CustomerKind::Guest };
-        let live = session.life(now) == Life::Live;
+        let live = session.is_live(now);
         Some(Self { customer_id: customer.id.clone(), customer_type, login, live })
     }
 }
@@ -83,15 +83,15 @@ impl RefreshView {
 
 /// One product in a basket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BasketLine {
+pub struct BasketItem {
     /// The product's id.
     pub product_id: String,
     /// How many pieces.
     pub quantity: u32,
 }
 
-impl BasketLine {
-    pub(super) fn of(line: &Line) -> Self {
-        Self { product_id: line.product.id.to_owned(), quantity: line.quantity }
+impl BasketItem {
+    pub(super) fn of(item: &LineItem) -> Self {
+        Self { product_id: item.product.id.to_owned(), quantity: item.quantity }
     }
 }

@@ -9,7 +9,7 @@ use super::turn::{Reply, Turn};
 use super::{hybrid, plugin};
 use crate::options::{EcomKind, Shopper};
 use crate::request::Fields;
-use crate::state::Merge;
+use crate::state::MergeMode;
 
 /// The shortest password that a registration takes, in characters.
 const PASSWORD_LEAST: usize = 8;
@@ -95,7 +95,7 @@ fn enter(turn: &mut Turn<'_>, customer_id: Option<String>, remember: bool) -> Re
 fn change_hands(turn: &mut Turn<'_>, customer_id: &str) {
     let before = turn.customer_id();
     if turn.state.customers.is_guest(&before) {
-        turn.state.customers.move_basket(&before, customer_id, Merge::Sum);
+        turn.state.customers.move_basket(&before, customer_id, MergeMode::Sum);
     }
-    turn.hand_to(customer_id);
+    turn.assign_to(customer_id);
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use super::turn::Turn;
 use crate::catalog::PRODUCTS;
 use crate::html::escape;
-use crate::state::{Customer, Line};
+use crate::state::{Customer, LineItem};
 
 /// Title, status and body of a page; the body is HTML in which all text is escaped.
 pub(super) struct Content {
@@ -38,10 +38,10 @@ pub(super) fn home() -> Content {
 
 pub(super) fn cart(customer: Option<&Customer>) -> Content {
     let basket = customer.and_then(|customer| customer.basket.as_ref());
-    let html = match basket.filter(|basket| !basket.lines.is_empty()) {
+    let html = match basket.filter(|basket| !basket.items.is_empty()) {
         None => "<p>Your cart is empty.</p><p><a href=\"/\">Go shopping</a></p>".to_owned(),
         Some(basket) => {
-            let rows: String = basket.lines.iter().map(line).collect();
+            let rows: String = basket.items.iter().map(line).collect();
             let total = price(basket.total_cents());
             let table = table(&["Product", "Quantity", "Price"], &rows);
             format!(
@@ -144,7 +144,7 @@ const REGISTRATION_FIELDS: &str = r#"
 <input id="new-password" name="dwfrm_profile_login_password" type="password" autocomplete="new-password" minlength="8" required></p>
 "#;
 
-fn line(line: &Line) -> String {
+fn line(line: &LineItem) -> String {
     format!(
         "<tr data-product-id=\"{}\"><td>{}</td><td>{}</td><td>{}</td></tr>",
         escape(line.product.id),

@@ -14,7 +14,7 @@ pub(super) fn on_session(turn: &mut Turn<'_>) {
     }
     match restored(turn) {
         Some(issued) => {
-            turn.hand_to(&issued.customer_id);
+            turn.assign_to(&issued.customer_id);
             turn.set_cookies.clear();
             let (headers, options) = (&mut turn.set_cookies, &turn.platform.options);
             cookies::open_session(headers, options, &turn.dwsid, &issued.guest_id);

@@ -9,7 +9,7 @@ use super::turn::{Reply, Turn};
 use crate::call_log::Operation;
 use crate::options::{ClientKind, Remember};
 use crate::slas::in_process::{self, IssuedTokens};
-use crate::state::Merge;
+use crate::state::MergeMode;
 
 /// Seconds that access token and guard live in the browser.
 const SHORT_LIFE: i64 = 1800;
@@ -96,8 +96,8 @@ pub(super) fn log_in(turn: &mut Turn<'_>, customer_id: &str, ticked: bool) -> Op
     if merges {
         // Without a previous customer of the usid there is nothing to merge, and that is no failure.
         let _merged = call(turn, Operation::BasketMerge, |_, state| {
-            let previous = state.grants.previous(&issued.usid)?.to_owned();
-            state.customers.move_basket(&previous, customer_id, Merge::Sum);
+            let previous = state.grants.previous_usid_holder(&issued.usid)?.to_owned();
+            state.customers.move_basket(&previous, customer_id, MergeMode::Sum);
             Some(())
         });
     }

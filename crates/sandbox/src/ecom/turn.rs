@@ -84,9 +84,9 @@ impl<'a> Turn<'a> {
     }
 
     /// The session goes on as another customer's; forms of the previous one stop working.
-    pub(super) fn hand_to(&mut self, customer_id: &str) {
+    pub(super) fn assign_to(&mut self, customer_id: &str) {
         if let Some(session) = self.state.sessions.get_mut(&self.dwsid) {
-            session.hand_to(customer_id);
+            session.assign_to(customer_id);
         }
     }
 
@@ -103,7 +103,7 @@ impl<'a> Turn<'a> {
     /// The session goes on with a new guest.
     pub(super) fn become_guest(&mut self) {
         let guest = self.state.customers.new_guest();
-        self.hand_to(&guest);
+        self.assign_to(&guest);
     }
 
     /// What forms of this session must carry.

@@ -11,7 +11,7 @@ use crate::catalog;
 use crate::platform::Platform;
 use crate::request::Request;
 use crate::slas::access_token::{self, Claims};
-use crate::state::{Basket, Line, State};
+use crate::state::{Basket, LineItem, State};
 
 /// Pieces that one click may add.
 const QUANTITY_LIMIT: u32 = 99;
@@ -63,7 +63,7 @@ fn unknown() -> HeadError {
 }
 
 fn document(basket: Option<&Basket>) -> Value {
-    let items = basket.map_or(&[][..], |basket| &basket.lines).iter().map(item);
+    let items = basket.map_or(&[][..], |basket| &basket.items).iter().map(item);
     json!({
         "items": items.collect::<Vec<_>>(),
         "count": basket.map_or(0, Basket::count),
@@ -71,7 +71,7 @@ fn document(basket: Option<&Basket>) -> Value {
     })
 }
 
-fn item(line: &Line) -> Value {
-    json!({"product_id": line.product.id, "name": line.product.name, "quantity": line.quantity,
-           "price": catalog::amount(line.product.cents)})
+fn item(item: &LineItem) -> Value {
+    json!({"product_id": item.product.id, "name": item.product.name, "quantity": item.quantity,
+           "price": catalog::amount(item.product.cents)})
 }

@@ -9,7 +9,7 @@ use crate::options::ClientKind;
 use crate::platform::Platform;
 use crate::request::Request;
 use crate::slas::access_token::{self, Claims};
-use crate::state::{Customer, GrantState, Life, State};
+use crate::state::{Customer, GrantState, State};
 
 /// The whole document of `GET /inspector/state`.
 pub(super) fn of(platform: &Platform, state: &State, request: &Request) -> Value {
@@ -87,7 +87,7 @@ fn dw_session(state: &State, request: &Request, now: i64) -> Option<Value> {
         return Some(json!({"state": "unknown", "customer_type": null, "customer_id": null,
                            "idle_ends_at": null, "hard_ends_at": null}));
     };
-    let standing = if session.life(now) == Life::Live { "live" } else { "expired" };
+    let standing = if session.is_live(now) { "live" } else { "expired" };
     let kind = state.customers.get(&session.customer_id).map(Customer::kind);
     Some(json!({"state": standing, "customer_type": kind, "customer_id": session.customer_id,
                 "idle_ends_at": session.idle_ends_at(), "hard_ends_at": session.hard_ends_at()}))
@@ -96,7 +96,7 @@ fn dw_session(state: &State, request: &Request, now: i64) -> Option<Value> {
 /// Whether both worlds name the same customer; unknown while either names none.
 fn agree(state: &State, request: &Request, access: Option<&Claims>, now: i64) -> Option<bool> {
     let session = state.sessions.get(&request.cookie("dwsid")?);
-    let session = session.filter(|session| session.life(now) == Life::Live)?;
+    let session = session.filter(|session| session.is_live(now))?;
     Some(session.customer_id == access?.customer_id())
 }
 

@@ -104,11 +104,11 @@ fn named_basket<'a>(
 fn document(customer: &Customer) -> HandlerResult {
     let basket = customer.basket.as_ref().ok_or_else(OcapiFault::authentication)?;
     let items: Vec<Value> = basket
-        .lines
+        .items
         .iter()
-        .map(|line| {
-            json!({"_type": "product_item", "item_id": line.id, "product_id": line.product.id,
-                   "quantity": line.quantity, "price": catalog::amount(line.cents())})
+        .map(|item| {
+            json!({"_type": "product_item", "item_id": item.id, "product_id": item.product.id,
+                   "quantity": item.quantity, "price": catalog::amount(item.cents())})
         })
         .collect();
     let body = json!({"_v": "24.5", "_type": "basket", "basket_id": basket.id, "currency": "USD",

@@ -4,7 +4,7 @@ use super::problem::ScapiProblem;
 use super::{HandlerResult, baskets, caller};
 use crate::platform::Platform;
 use crate::request::Request;
-use crate::state::{Basket, Merge, State};
+use crate::state::{Basket, MergeMode, State};
 
 /// A registered shopper and the customer from whom the login took over the usid.
 struct Parties {
@@ -23,7 +23,7 @@ pub(super) fn transfer(platform: &Platform, request: &Request) -> HandlerResult 
         (existing, None) if merge => existing,
         (_, None) => return Err(ScapiProblem::no_source_basket(&parties.guest)),
         (Some(mut existing), Some(source)) if merge => {
-            existing.absorb(&source, Merge::Sum);
+            existing.merge_from(&source, MergeMode::Sum);
             Some(existing)
         }
         (Some(_), Some(_)) if !request.query.is_true("overrideExisting") => {
@@ -40,7 +40,7 @@ pub(super) fn merge(platform: &Platform, request: &Request) -> HandlerResult {
     if !request.has_type("application/json") {
         return Err(ScapiProblem::unsupported_media_type());
     }
-    let mode = Merge::from_name(request.query.get("productItemMergeMode"));
+    let mode = MergeMode::from_name(request.query.get("productItemMergeMode"));
     let mode = mode.ok_or_else(|| ScapiProblem::bad_request("Unknown productItemMergeMode."))?;
     let source = basket_of(&state, &parties.guest);
     let source = source.ok_or_else(|| ScapiProblem::no_source_basket(&parties.guest))?;
@@ -49,7 +49,7 @@ pub(super) fn merge(platform: &Platform, request: &Request) -> HandlerResult {
         None if request.query.is_true("createDestinationBasket") => Basket::new(),
         None => return Err(ScapiProblem::no_destination_basket(&parties.shopper)),
     };
-    destination.absorb(&source, mode);
+    destination.merge_from(&source, mode);
     finish(&mut state, &parties, Some(destination))
 }
 
@@ -57,8 +57,8 @@ fn parties(platform: &Platform, state: &State, request: &Request) -> Result<Part
     let claims = caller(platform, state, request)?;
     let shopper = claims.customer_id().to_owned();
     let registered = claims.login().is_some();
-    let holds = state.grants.holder(claims.usid()) == Some(&shopper);
-    let guest = state.grants.previous(claims.usid()).filter(|_| registered && holds);
+    let holds = state.grants.usid_holder(claims.usid()) == Some(&shopper);
+    let guest = state.grants.previous_usid_holder(claims.usid()).filter(|_| registered && holds);
     let guest = guest.ok_or_else(|| {
         ScapiProblem::forbidden(
             "Your access-token is valid, but it contains no previous customer to process this \

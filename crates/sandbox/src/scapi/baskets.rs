@@ -65,7 +65,7 @@ pub(super) fn add_items(platform: &Platform, request: &Request) -> HandlerResult
     Ok(basket_response(customer))
 }
 
-/// Sets the quantity of a line; 0 takes it out.
+/// Sets the quantity of an item; 0 takes it out.
 pub(super) fn change_item(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
     let customer = customer(platform, &mut state, request)?;
@@ -89,9 +89,9 @@ pub(super) fn remove_item(platform: &Platform, request: &Request) -> HandlerResu
 
 fn set_quantity(basket: &mut Basket, request: &Request, quantity: u32) -> Result<(), ScapiProblem> {
     let id = request.path("item");
-    let line = basket.lines.iter_mut().find(|line| line.id == id);
-    line.ok_or_else(|| ScapiProblem::item_not_found(id))?.quantity = quantity;
-    basket.lines.retain(|line| line.quantity > 0);
+    let item = basket.items.iter_mut().find(|item| item.id == id);
+    item.ok_or_else(|| ScapiProblem::item_not_found(id))?.quantity = quantity;
+    basket.items.retain(|item| item.quantity > 0);
     Ok(())
 }
 
@@ -153,10 +153,10 @@ pub(super) fn basket_response(customer: &Customer) -> Response {
 
 fn document(customer: &Customer) -> Option<Value> {
     let basket = customer.basket.as_ref()?;
-    let items = basket.lines.iter().map(|line| {
-        json!({"itemId": line.id, "productId": line.product.id, "productName": line.product.name,
-               "quantity": line.quantity, "basePrice": catalog::amount(line.product.cents),
-               "price": catalog::amount(line.cents())})
+    let items = basket.items.iter().map(|item| {
+        json!({"itemId": item.id, "productId": item.product.id, "productName": item.product.name,
+               "quantity": item.quantity, "basePrice": catalog::amount(item.product.cents),
+               "price": catalog::amount(item.cents())})
     });
     Some(json!({
         "basketId": basket.id,

@@ -30,7 +30,7 @@ pub(super) fn authorize(platform: &Platform, request: &Request) -> HandlerResult
     };
     let code = code(platform, query, client, purpose)?;
     let usid = code.usid.clone();
-    let value = platform.state().grants.keep_code(code);
+    let value = platform.state().grants.add_code(code);
     let fields = [
         ("usid", Some(usid.as_str())),
         ("code", Some(&value)),

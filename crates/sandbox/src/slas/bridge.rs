@@ -10,7 +10,7 @@ use crate::ids;
 use crate::options::ClientKind;
 use crate::platform::Platform;
 use crate::request::{Fields, Request};
-use crate::state::{Identity, Life, Purpose, State};
+use crate::state::{Identity, Purpose, State};
 
 /// Seconds that a signed DW session can be used.
 const SIGNATURE_LIFE: i64 = 10 * 60;
@@ -73,7 +73,7 @@ pub(super) fn identity(
     customer_id: String,
     do_not_track: bool,
 ) -> Identity {
-    state.grants.hold(&usid, &customer_id, false);
+    state.grants.assign_usid(&usid, &customer_id, false);
     if !state.customers.is_guest(&customer_id) {
         return token_request::shopper_identity(state, usid, customer_id, do_not_track);
     }
@@ -113,7 +113,7 @@ fn shopper(
     let login = call.form.get("login_id").ok_or_else(SlasError::missing_parameter)?;
     let (dwsid, kind) = shown_session(call, state, login)?;
     let session = state.sessions.get(&dwsid);
-    let live = session.filter(|session| session.life(call.platform.now()) == Life::Live);
+    let live = session.filter(|session| session.is_live(call.platform.now()));
     let customer_id = live.ok_or(SlasError::Undocumented("invalid dwsid"))?.customer_id.clone();
     let customer =
         state.customers.get(&customer_id).ok_or(SlasError::Undocumented("invalid dwsid"))?;

@@ -41,7 +41,7 @@ pub(crate) fn log_in(
 ) -> IssuedTokens {
     let known = usid.is_some();
     let usid = usid.unwrap_or_else(ids::uuid);
-    state.grants.hold(&usid, customer_id, known);
+    state.grants.assign_usid(&usid, customer_id, known);
     let customer_id = customer_id.to_owned();
     let identity = token_request::shopper_identity(state, usid, customer_id, do_not_track);
     issue_new(platform, state, identity)

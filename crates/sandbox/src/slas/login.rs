@@ -22,11 +22,11 @@ pub(super) fn login(platform: &Platform, request: &Request) -> HandlerResult {
     let (login, customer_id) = shopper(&state, request)?;
     let mut code = authorize::code(platform, &form, client, Purpose::Login(customer_id))?;
     check_conflict(platform, &mut state, login)?;
-    if std::mem::take(&mut state.usid_moves) {
+    if std::mem::take(&mut state.changes_usid_at_login) {
         code.usid = move_usid(&mut state, &code.usid);
     }
     let usid = code.usid.clone();
-    let value = state.grants.keep_code(code);
+    let value = state.grants.add_code(code);
     let fields = [
         ("usid", Some(usid.as_str())),
         ("state", form.get("state")),
@@ -40,8 +40,8 @@ pub(super) fn login(platform: &Platform, request: &Request) -> HandlerResult {
 /// elsewhere (slas.md 7).
 fn move_usid(state: &mut State, usid: &str) -> String {
     let other = ids::uuid();
-    if let Some(holder) = state.grants.holder(usid).map(ToOwned::to_owned) {
-        state.grants.hold(&other, &holder, false);
+    if let Some(holder) = state.grants.usid_holder(usid).map(ToOwned::to_owned) {
+        state.grants.assign_usid(&other, &holder, false);
     }
     other
 }

@@ -7,7 +7,7 @@ use crate::ids;
 use crate::options::ClientKind;
 use crate::platform::Platform;
 use crate::request::{Fields, Request};
-use crate::state::{Code, Exchange, Identity, Purpose, State};
+use crate::state::{Code, ExchangeLimit, Identity, Purpose, State};
 
 /// A token call whose client is known.
 pub(super) struct TokenRequest<'a> {
@@ -46,7 +46,7 @@ pub(super) fn guest(call: &TokenRequest<'_>) -> HandlerResult {
     }
     let usid = authorize::usid(&call.form)?;
     let mut state = call.platform.state();
-    if usid.is_some_and(|usid| state.grants.usid_is_taken(usid, call.platform.now())) {
+    if usid.is_some_and(|usid| state.grants.has_live_usid(usid, call.platform.now())) {
         return Err(SlasError::Undocumented("The usid is already assigned to another session."));
     }
     let usid = usid.map_or_else(ids::uuid, ToOwned::to_owned);
@@ -69,7 +69,7 @@ pub(super) fn code(call: &TokenRequest<'_>) -> HandlerResult {
     let identity = match code.purpose {
         Purpose::Guest => guest_identity(&mut state, code.usid, do_not_track),
         Purpose::Login(customer_id) => {
-            state.grants.hold(&code.usid, &customer_id, sent.is_some());
+            state.grants.assign_usid(&code.usid, &customer_id, sent.is_some());
             shopper_identity(&mut state, code.usid, customer_id, do_not_track)
         }
         Purpose::Bridge(_) => return Err(SlasError::invalid_request("Bad or missing grant_type.")),
@@ -80,7 +80,7 @@ pub(super) fn code(call: &TokenRequest<'_>) -> HandlerResult {
 /// Takes the code out and checks that it was this client's, and its verifier.
 pub(super) fn redeem(call: &TokenRequest<'_>, state: &mut State) -> Result<Code, SlasError> {
     let value = call.form.get("code").ok_or_else(SlasError::missing_parameter)?;
-    let code = state.grants.take_code(value, call.platform.now());
+    let code = state.grants.consume_code(value, call.platform.now());
     let code = code.filter(|code| code.client == call.client);
     let code = code.ok_or(SlasError::Undocumented("invalid authorization code"))?;
     let verifier = call.form.get("code_verifier").filter(|text| (43..=128).contains(&text.len()));
@@ -112,7 +112,7 @@ pub(super) fn exchange(
     do_not_track: Option<bool>,
 ) -> Result<Tokens, SlasError> {
     let grant = state.grants.get_mut(token).ok_or_else(SlasError::invalid_refresh_token)?;
-    if let Exchange::TooMany(wait) = grant.attempt(platform.clock.monotonic()) {
+    if let ExchangeLimit::Exceeded(wait) = grant.attempt(platform.clock.monotonic()) {
         return Err(SlasError::Throttled(wait));
     }
     if grant.client != client || !grant.is_live(platform.now()) {
@@ -124,9 +124,9 @@ pub(super) fn exchange(
     let (identity, expires_at) = (grant.identity.clone(), grant.expires_at);
     let rotates = client == ClientKind::Public;
     if rotates {
-        grant.use_up();
+        grant.mark_used();
     }
-    state.grants.hold(&identity.usid, &identity.customer_id, false);
+    state.grants.assign_usid(&identity.usid, &identity.customer_id, false);
     if rotates {
         return Ok(tokens::new_grant(platform, state, client, identity));
     }
@@ -135,10 +135,10 @@ pub(super) fn exchange(
 
 /// A guest on that usid: the one who held it before, if that was a guest, else a new one.
 fn guest_identity(state: &mut State, usid: String, do_not_track: bool) -> Identity {
-    let known = state.grants.holder(&usid).filter(|id| state.customers.is_guest(id));
+    let known = state.grants.usid_holder(&usid).filter(|id| state.customers.is_guest(id));
     let known = known.map(ToOwned::to_owned);
     let customer_id = known.unwrap_or_else(|| state.customers.new_guest());
-    state.grants.hold(&usid, &customer_id, false);
+    state.grants.assign_usid(&usid, &customer_id, false);
     Identity { usid, guest_id: customer_id.clone(), customer_id, bridge: None, do_not_track }
 }
 
@@ -149,7 +149,8 @@ pub(super) fn shopper_identity(
     customer_id: String,
     do_not_track: bool,
 ) -> Identity {
-    let previous = state.grants.previous(&usid).filter(|id| state.customers.is_guest(id));
+    let previous =
+        state.grants.previous_usid_holder(&usid).filter(|id| state.customers.is_guest(id));
     let previous = previous.map(ToOwned::to_owned);
     let guest_id = previous.unwrap_or_else(|| state.customers.new_guest());
     Identity { usid, customer_id, guest_id, bridge: None, do_not_track }

@@ -37,7 +37,7 @@ pub(super) fn new_grant(
 ) -> Tokens {
     let life = refresh_life(platform, state, &identity);
     let expires_at = platform.now().saturating_add(life);
-    let refresh_token = state.grants.keep(Grant::new(client, identity.clone(), expires_at));
+    let refresh_token = state.grants.add(Grant::new(client, identity.clone(), expires_at));
     Tokens { client, identity, refresh_token, expires_at }
 }
 

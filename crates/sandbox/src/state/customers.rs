@@ -69,11 +69,11 @@ impl Customers {
     }
 
     /// Moves the basket of one customer into that of another, who may have none.
-    pub(crate) fn move_basket(&mut self, from: &str, to: &str, merge: Merge) {
+    pub(crate) fn move_basket(&mut self, from: &str, to: &str, merge: MergeMode) {
         if let Some(source) = self.take_basket(from)
             && let Some(customer) = self.get_mut(to)
         {
-            customer.basket.get_or_insert_with(Basket::new).absorb(&source, merge);
+            customer.basket.get_or_insert_with(Basket::new).merge_from(&source, merge);
         }
     }
 
@@ -137,46 +137,46 @@ struct Account {
 #[derive(Clone)]
 pub(crate) struct Basket {
     pub(crate) id: String,
-    pub(crate) lines: Vec<Line>,
+    pub(crate) items: Vec<LineItem>,
 }
 
 impl Basket {
     pub(crate) fn new() -> Self {
-        Self { id: ids::document_id(), lines: Vec::new() }
+        Self { id: ids::document_id(), items: Vec::new() }
     }
 
-    /// Adds to the line of that product, or opens one.
+    /// Adds to the item of that product, or opens one.
     pub(crate) fn add(&mut self, product: &'static Product, quantity: u32) {
-        self.put(product, quantity, Merge::Sum);
+        self.put(product, quantity, MergeMode::Sum);
     }
 
     /// Takes in the lines of another basket.
-    pub(crate) fn absorb(&mut self, other: &Self, merge: Merge) {
-        for line in &other.lines {
-            if let Some(product) = catalog::find(line.product.id) {
-                self.put(product, line.quantity, merge);
+    pub(crate) fn merge_from(&mut self, other: &Self, merge: MergeMode) {
+        for item in &other.items {
+            if let Some(product) = catalog::find(item.product.id) {
+                self.put(product, item.quantity, merge);
             }
         }
     }
 
     /// How many pieces there are.
     pub(crate) fn count(&self) -> u32 {
-        self.lines.iter().fold(0, |sum, line| sum.saturating_add(line.quantity))
+        self.items.iter().fold(0, |sum, item| sum.saturating_add(item.quantity))
     }
 
     /// The sum of all lines.
     pub(crate) fn total_cents(&self) -> u32 {
-        self.lines.iter().fold(0, |sum, line| sum.saturating_add(line.cents()))
+        self.items.iter().fold(0, |sum, item| sum.saturating_add(item.cents()))
     }
 
-    fn put(&mut self, product: &'static Product, quantity: u32, merge: Merge) {
-        let same = self.lines.iter_mut().find(|line| line.product.id == product.id);
+    fn put(&mut self, product: &'static Product, quantity: u32, merge: MergeMode) {
+        let same = self.items.iter_mut().find(|item| item.product.id == product.id);
         match (same, merge) {
-            (Some(line), Merge::Sum) => line.quantity = line.quantity.saturating_add(quantity),
-            (Some(line), Merge::Higher) => line.quantity = line.quantity.max(quantity),
-            (Some(_), Merge::Saved) => {}
-            (None, _) | (_, Merge::Separate) => {
-                self.lines.push(Line { id: ids::document_id(), product, quantity });
+            (Some(item), MergeMode::Sum) => item.quantity = item.quantity.saturating_add(quantity),
+            (Some(item), MergeMode::Higher) => item.quantity = item.quantity.max(quantity),
+            (Some(_), MergeMode::Saved) => {}
+            (None, _) | (_, MergeMode::Separate) => {
+                self.items.push(LineItem { id: ids::document_id(), product, quantity });
             }
         }
     }
@@ -184,14 +184,14 @@ impl Basket {
 
 /// What a merge does with a product that both baskets hold (`productItemMergeMode`).
 #[derive(Clone, Copy)]
-pub(crate) enum Merge {
+pub(crate) enum MergeMode {
     Sum,
     Higher,
     Saved,
     Separate,
 }
 
-impl Merge {
+impl MergeMode {
     /// The mode of that name; `higher_quantity` is the default of the platform.
     pub(crate) fn from_name(name: Option<&str>) -> Option<Self> {
         match name {
@@ -206,13 +206,13 @@ impl Merge {
 
 /// One product in a basket.
 #[derive(Clone)]
-pub(crate) struct Line {
+pub(crate) struct LineItem {
     pub(crate) id: String,
     pub(crate) product: &'static Product,
     pub(crate) quantity: u32,
 }
 
-impl Line {
+impl LineItem {
     pub(crate) fn cents(&self) -> u32 {
         self.product.cents.saturating_mul(self.quantity)
     }

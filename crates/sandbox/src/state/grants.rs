@@ -24,19 +24,19 @@ pub(crate) struct Grants {
 
 impl Grants {
     /// Keeps a code and returns its value.
-    pub(crate) fn keep_code(&mut self, code: Code) -> String {
+    pub(crate) fn add_code(&mut self, code: Code) -> String {
         let value = ids::opaque();
         self.codes.insert(value.clone(), code);
         value
     }
 
     /// Takes a code out, in time or not: a code that was presented once is void.
-    pub(crate) fn take_code(&mut self, value: &str, now: i64) -> Option<Code> {
+    pub(crate) fn consume_code(&mut self, value: &str, now: i64) -> Option<Code> {
         self.codes.remove(value).filter(|code| now < code.made_at.saturating_add(CODE_LIFE))
     }
 
     /// Keeps a grant and returns its refresh token.
-    pub(crate) fn keep(&mut self, grant: Grant) -> String {
+    pub(crate) fn add(&mut self, grant: Grant) -> String {
         let token = ids::refresh_token();
         self.by_usid.entry(grant.identity.usid.clone()).or_default().push(token.clone());
         self.refresh.insert(token.clone(), grant);
@@ -71,24 +71,24 @@ impl Grants {
     }
 
     /// Whether a refresh token of that usid is still good.
-    pub(crate) fn usid_is_taken(&self, usid: &str, now: i64) -> bool {
+    pub(crate) fn has_live_usid(&self, usid: &str, now: i64) -> bool {
         let tokens = self.by_usid.get(usid).into_iter().flatten();
         tokens.filter_map(|token| self.refresh.get(token)).any(|grant| grant.is_live(now))
     }
 
     /// Who last held that usid.
-    pub(crate) fn holder(&self, usid: &str) -> Option<&str> {
+    pub(crate) fn usid_holder(&self, usid: &str) -> Option<&str> {
         self.usids.get(usid).map(|usid| usid.customer_id.as_str())
     }
 
     /// The customer from whom a login took over that usid.
-    pub(crate) fn previous(&self, usid: &str) -> Option<&str> {
+    pub(crate) fn previous_usid_holder(&self, usid: &str) -> Option<&str> {
         self.usids.get(usid)?.previous.as_deref()
     }
 
     /// Hands a usid to a customer. A login remembers the holder before; every other grant breaks
     /// that chain (slas.md 8), and so does a login that did not carry the usid to `/token`.
-    pub(crate) fn hold(&mut self, usid: &str, customer_id: &str, remember: bool) {
+    pub(crate) fn assign_usid(&mut self, usid: &str, customer_id: &str, remember: bool) {
         let before = self.usids.remove(usid).map(|usid| usid.customer_id);
         let previous = before.filter(|before| remember && before != customer_id);
         let holder = Usid { customer_id: customer_id.to_owned(), previous };
@@ -166,19 +166,19 @@ impl Grant {
     }
 
     /// Counts an attempt to exchange this token, and says whether it is one too many.
-    pub(crate) fn attempt(&mut self, at: Instant) -> Exchange {
+    pub(crate) fn attempt(&mut self, at: Instant) -> ExchangeLimit {
         let counted = self.exchanges.iter().filter(|earlier| !earlier.throttled);
         let recent = counted.map(|earlier| earlier.at).filter(|earlier| at - *earlier < WINDOW);
         let recent: Vec<Instant> = recent.collect();
         let over = recent.len().checked_sub(WINDOW_LIMIT);
         self.exchanges.push(Attempt { at, throttled: over.is_some() });
-        over.map_or(Exchange::Allowed, |over| {
-            Exchange::TooMany(WINDOW.saturating_sub(at - recent[over]))
+        over.map_or(ExchangeLimit::Allowed, |over| {
+            ExchangeLimit::Exceeded(WINDOW.saturating_sub(at - recent[over]))
         })
     }
 
     /// Marks a public client's token as used: it rotates.
-    pub(crate) fn use_up(&mut self) {
+    pub(crate) fn mark_used(&mut self) {
         self.state = GrantState::Used;
     }
 
@@ -208,8 +208,8 @@ pub(crate) enum GrantState {
 }
 
 /// Whether one more exchange is within the limit.
-pub(crate) enum Exchange {
+pub(crate) enum ExchangeLimit {
     Allowed,
     /// Too many in the window; it opens again after this time.
-    TooMany(Duration),
+    Exceeded(Duration),
 }

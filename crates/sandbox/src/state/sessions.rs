@@ -34,7 +34,7 @@ impl DwSessions {
 
     /// The session of that id, if it lives.
     pub(crate) fn live(&mut self, id: &str, now: i64) -> Option<&mut DwSession> {
-        self.by_id.get_mut(id).filter(|session| session.life(now) == Life::Live)
+        self.by_id.get_mut(id).filter(|session| session.is_live(now))
     }
 
     /// Ends a session as the idle time-out would.
@@ -52,8 +52,8 @@ pub(crate) struct DwSession {
     pub(crate) csrf_token: String,
     /// The value of `dwsecuretoken_*` that proves this session when "Enforce HTTPS" is off.
     pub(crate) secure_token: String,
-    born: i64,
-    last_used: i64,
+    opened_at: i64,
+    used_at: i64,
     ended: bool,
 }
 
@@ -63,40 +63,32 @@ impl DwSession {
             customer_id: customer_id.to_owned(),
             csrf_token: ids::opaque(),
             secure_token: ids::session_id(),
-            born: now,
-            last_used: now,
+            opened_at: now,
+            used_at: now,
             ended: false,
         }
     }
 
-    pub(crate) fn life(&self, now: i64) -> Life {
-        let live = !self.ended && now < self.idle_ends_at() && now < self.hard_ends_at();
-        if live { Life::Live } else { Life::Expired }
+    pub(crate) fn is_live(&self, now: i64) -> bool {
+        !self.ended && now < self.idle_ends_at() && now < self.hard_ends_at()
     }
 
     pub(crate) fn idle_ends_at(&self) -> i64 {
-        self.last_used.saturating_add(IDLE_LIFE)
+        self.used_at.saturating_add(IDLE_LIFE)
     }
 
     pub(crate) fn hard_ends_at(&self) -> i64 {
-        self.born.saturating_add(HARD_LIFE)
+        self.opened_at.saturating_add(HARD_LIFE)
     }
 
     /// Slides the idle timer, which only controller requests do.
     pub(crate) fn touch(&mut self, now: i64) {
-        self.last_used = now;
+        self.used_at = now;
     }
 
     /// Hands the session to another customer; forms of the previous one stop working.
-    pub(crate) fn hand_to(&mut self, customer_id: &str) {
+    pub(crate) fn assign_to(&mut self, customer_id: &str) {
         customer_id.clone_into(&mut self.customer_id);
         self.csrf_token = ids::opaque();
     }
-}
-
-/// Whether a session can still be used.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Life {
-    Live,
-    Expired,
 }
