@@ -1,9 +1,9 @@
 //! The handle by which tests look inside the simulator and break things.
 
-mod mint;
+mod forge_tokens;
 mod views;
 
-pub use self::mint::{TokenSignature, TokenSpec};
+pub use self::forge_tokens::{TokenSignature, TokenSpec};
 pub use self::views::{BasketItem, CustomerKind, DwView, RefreshState, RefreshView};
 
 use super::call_log::{Call, Operation};
@@ -63,8 +63,8 @@ impl Control {
     }
 
     /// Ends all faults, also those set in the inspector.
-    pub fn heal(&self) {
-        self.platform.state().faults.heal();
+    pub fn clear_faults(&self) {
+        self.platform.state().faults.clear();
     }
 
     /// The announced signing key takes over.
@@ -73,7 +73,7 @@ impl Control {
     }
 
     /// The next login answers with a usid other than the one it was sent, as SLAS may.
-    pub fn move_usid_at_next_login(&self) {
+    pub fn change_usid_at_next_login(&self) {
         self.platform.state().changes_usid_at_login = true;
     }
 
@@ -150,7 +150,7 @@ impl Control {
 
     /// Signs a shopper in on ECOM. False when the session is dead or the login unknown.
     #[must_use]
-    pub fn sign_in_on_ecom(&self, dwsid: &str, login: &str) -> bool {
+    pub fn log_in_on_ecom(&self, dwsid: &str, login: &str) -> bool {
         let now = self.platform.now();
         let state = &mut *self.platform.state();
         let customer = state.customers.by_login(login).map(|customer| customer.id.clone());
@@ -167,7 +167,7 @@ impl Control {
 
     /// An access token made to measure, for hostile tests.
     #[must_use]
-    pub fn mint_token(&self, spec: &TokenSpec) -> String {
-        mint::mint(&self.platform, &mut self.platform.state(), spec)
+    pub fn forge_token(&self, spec: &TokenSpec) -> String {
+        forge_tokens::forge(&self.platform, &mut self.platform.state(), spec)
     }
 }

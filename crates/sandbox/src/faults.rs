@@ -81,7 +81,7 @@ impl Faults {
     }
 
     /// The fault for a call of that operation: the oldest one that is still due.
-    pub(super) fn draw(&mut self, operation: Operation) -> Option<Fault> {
+    pub(super) fn next(&mut self, operation: Operation) -> Option<Fault> {
         self.planned.retain(|planned| planned.times != Times::Next(0));
         let due = self.planned.iter_mut().find(|planned| planned.is_for(operation))?;
         if let Times::Next(left) = &mut due.times {
@@ -98,12 +98,12 @@ impl Faults {
         self.planned.iter().find(whole).map(|planned| &planned.fault)
     }
 
-    pub(super) fn heal(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.planned.clear();
     }
 
     /// Ends the faults that hold for a whole system.
-    pub(super) fn heal_upstream(&mut self, upstream: Upstream) {
+    pub(super) fn clear_upstream(&mut self, upstream: Upstream) {
         self.planned.retain(|planned| planned.target != Target::Upstream(upstream));
     }
 }

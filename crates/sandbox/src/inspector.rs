@@ -101,7 +101,7 @@ fn fault(platform: &Platform, request: &Request) -> HandlerResult {
     let Wanted { upstream, kind } =
         wanted.ok_or(HeadError(StatusCode::BAD_REQUEST, "bad_request"))?;
     let mut state = platform.state();
-    state.faults.heal_upstream(upstream);
+    state.faults.clear_upstream(upstream);
     match kind {
         Kind::Slow => state.faults.plan(upstream.into(), Fault::Delay(SLOW), Times::Always),
         Kind::Fail => state.faults.plan(upstream.into(), Fault::Status(503, None), Times::Always),

@@ -40,7 +40,7 @@ async fn record(
     let call = call(operation, &request, platform.now_ms());
     let (number, fault) = {
         let mut state = platform.state();
-        (state.call_log.record(call), state.faults.draw(operation))
+        (state.call_log.record(call), state.faults.next(operation))
     };
     let connection = connection.map(|Extension(connection)| connection);
     let response = match fault {

@@ -22,7 +22,7 @@ pub(super) fn call<T>(
     let call =
         Call::new(operation, method, &path, platform.now_ms()).made_by_ecom(&request.headers);
     let number = turn.state.call_log.record(call);
-    let (answer, status) = match turn.state.faults.draw(operation) {
+    let (answer, status) = match turn.state.faults.next(operation) {
         Some(Fault::Status(status, _) | Fault::Shed(status, _) | Fault::Body(status, _)) => {
             (None, status)
         }

@@ -94,7 +94,7 @@ async fn baskets_are_for_the_tokens_own_customer() {
     };
     let (own, token) = (guest.member("customer_id"), guest.member("access_token"));
     assert_eq!(list(&own).bearer(&token).answer().await.expect(200).json()["total"], 1);
-    let stranger = world.control.mint_token(&TokenSpec::default());
+    let stranger = world.control.forge_token(&TokenSpec::default());
     list(&own).bearer(&stranger).answer().await.expect(400);
     let refused = list(&own).answer().await.expect(401);
     assert_eq!(refused.member("title"), "Unauthorized");

@@ -14,7 +14,7 @@ async fn get(world: &World, controller: &str, dwsid: &str) -> Answer {
 /// A session in which the demo shopper is signed in on ECOM.
 fn shopper_session(world: &World) -> String {
     let dwsid = world.control.new_ecom_visitor();
-    assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+    assert!(world.control.log_in_on_ecom(&dwsid, LOGIN));
     dwsid
 }
 

@@ -101,7 +101,7 @@ async fn forms_of_another_session_are_refused_and_log_the_shopper_out() {
     for target in ["Account-Login", "Account-SubmitRegistration"] {
         for token in [foreign.as_str(), ""] {
             let dwsid = world.control.new_ecom_visitor();
-            assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+            assert!(world.control.log_in_on_ecom(&dwsid, LOGIN));
             let fields = [("loginEmail", LOGIN), ("loginPassword", PASSWORD)];
             let fields = [&fields[..], &NEWCOMER, &[("csrf_token", token)]].concat();
             let call = world.page(Method::POST, target).form(&fields);
@@ -130,7 +130,7 @@ async fn signing_out_leaves_the_session_to_a_new_guest() {
 async fn a_link_to_a_form_target_logs_nobody_out() {
     let world = world();
     let dwsid = world.control.new_ecom_visitor();
-    assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+    assert!(world.control.log_in_on_ecom(&dwsid, LOGIN));
     for target in ["Account-Login", "Account-SubmitRegistration", "Account-SaveProfile"] {
         world.visit(target, &format!("dwsid={dwsid}")).await.expect(405);
     }

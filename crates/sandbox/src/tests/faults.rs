@@ -71,7 +71,7 @@ async fn a_fault_lasts_for_as_many_calls_as_planned_and_carries_retry_after() {
     call().await.expect(200);
     world.control.fault(Operation::Jwks, Fault::Body(200, "{".to_owned()), Times::Always);
     assert_eq!(call().await.expect(200).text, "{");
-    world.control.heal();
+    world.control.clear_faults();
     let cookie = Fault::ExtraHeader("set-cookie", "dwsid=second".to_owned());
     world.control.fault(Operation::Jwks, cookie, 1);
     assert_eq!(call().await.expect(200).cookie("dwsid").as_deref(), Some("second"));

@@ -85,7 +85,7 @@ async fn a_login_keeps_the_guests_usid_and_names_the_shopper() {
 async fn a_usid_that_moves_at_login_still_leads_to_the_guests_basket() {
     let world = world();
     let guest = world.private_guest().await;
-    world.control.move_usid_at_next_login();
+    world.control.change_usid_at_next_login();
     let shopper = world.shopper(&guest.member("usid")).await;
     assert_ne!(shopper.member("usid"), guest.member("usid"));
     let uri = "/checkout/shopper-baskets/v2/organizations/f_ecom_zzte_053/baskets/actions/\

@@ -36,7 +36,7 @@ async fn every_call_opens_a_new_session_of_the_tokens_customer() {
 async fn a_fault_repeats_the_access_token_it_refuses() {
     let world = world();
     let spec = TokenSpec { expires_in: Some(-1), ..TokenSpec::default() };
-    let expired = world.control.mint_token(&spec);
+    let expired = world.control.forge_token(&spec);
     let fault = world.sessions(&expired).answer().await.expect(401).json()["fault"].clone();
     assert_eq!(fault["type"], "InvalidAccessTokenException");
     assert_eq!(fault["arguments"]["accessToken"], expired);
@@ -47,14 +47,14 @@ async fn no_hostile_token_opens_a_session() {
     use TokenSignature::{Forged, None, UnknownKey};
     let world = world();
     let good = TokenSpec::default();
-    world.sessions(&world.control.mint_token(&good)).answer().await.expect(204);
+    world.sessions(&world.control.forge_token(&good)).answer().await.expect(204);
     let mut hostile: Vec<TokenSpec> = [Forged, None, UnknownKey]
         .map(|signature| TokenSpec { signature, ..TokenSpec::default() })
         .into();
     hostile.push(TokenSpec { tenant: Some("zzzz_001".to_owned()), ..good.clone() });
     hostile.push(TokenSpec { client_id: Some("another".to_owned()), ..good });
     for spec in hostile {
-        let token = world.control.mint_token(&spec);
+        let token = world.control.forge_token(&spec);
         let answer = world.sessions(&token).answer().await;
         assert_eq!(answer.status.as_u16(), 401, "{spec:?}");
     }
@@ -63,7 +63,7 @@ async fn no_hostile_token_opens_a_session() {
 #[tokio::test]
 async fn tokens_of_a_retired_key_stay_good() {
     let world = world();
-    let before = world.control.mint_token(&TokenSpec::default());
+    let before = world.control.forge_token(&TokenSpec::default());
     world.control.rotate_keys();
     world.sessions(&before).answer().await.expect(204);
     let jwks = world.slas(Method::GET, "jwks").answer().await.expect(200).json();

@@ -127,7 +127,7 @@ async fn the_hook_is_quiet_for_posts_for_some_controllers_and_for_who_is_signed_
     let call = world.page(Method::POST, "Account-Login").form(&[]);
     assert_eq!(call.answer().await.expect(403).cookie("cc-at"), None);
     let dwsid = browser.holds("dwsid");
-    assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+    assert!(world.control.log_in_on_ecom(&dwsid, LOGIN));
     browser.visits("Account-Show").await.expect(200);
     assert_eq!(calls(&world), [""; 0]);
 }

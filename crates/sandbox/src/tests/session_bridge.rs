@@ -48,7 +48,7 @@ async fn a_shoppers_dwsid_is_good_for_that_shopper_while_it_lives() {
     let dwsid = world.control.new_ecom_visitor();
     let fields = |login| [("login_id", login), ("dwsid", dwsid.as_str())];
     bridge(&world, &fields(LOGIN)).answer().await.expect(400);
-    assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+    assert!(world.control.log_in_on_ecom(&dwsid, LOGIN));
     bridge(&world, &fields("sam@example.com")).answer().await.expect(400);
     let tokens = bridge(&world, &fields(LOGIN)).answer().await.expect(200);
     assert_eq!(tokens.member("customer_id"), world.control.customer_id_of(LOGIN).unwrap());
@@ -88,7 +88,7 @@ async fn the_small_controller_signs_the_session_of_the_request_for_the_bridge() 
     let signed = guest.member("dwsgst");
     let fields = [("login_id", "guest"), ("dwsgst", signed.as_str())];
     bridge(&world, &fields).answer().await.expect(200);
-    assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+    assert!(world.control.log_in_on_ecom(&dwsid, LOGIN));
     let shopper = show().await.expect(200);
     assert!(shopper.json()["dwsgst"].is_null());
     let (signed, login) = (shopper.member("dwsrst"), shopper.member("login_id"));

@@ -40,7 +40,7 @@ pub enum TokenSignature {
     Forged,
 }
 
-pub(super) fn mint(platform: &Platform, state: &mut State, spec: &TokenSpec) -> String {
+pub(super) fn forge(platform: &Platform, state: &mut State, spec: &TokenSpec) -> String {
     let claims = claims(platform, state, spec);
     let current = state.keys.current();
     match spec.signature {
