@@ -1,4 +1,4 @@
-//! The demo Head: static pages, and a small JSON interface that knows the shopper by the access
+//! The demo Head: static pages, and a small JSON API that identifies the shopper by the access
 //! token in the `token` cookie.
 
 mod basket;
@@ -17,7 +17,7 @@ const NOT_FOUND: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
     <title>Not found</title><link rel=\"stylesheet\" href=\"/assets/app.css\">\
     <main><h1>Nothing here</h1><p><a href=\"/\">Back to the shop</a></p></main></html>";
 
-/// A refusal of the JSON interface: the status and a word.
+/// An error of the JSON API: its status and code.
 pub(super) struct HeadError(pub(super) StatusCode, pub(super) &'static str);
 
 impl IntoResponse for HeadError {
@@ -67,7 +67,7 @@ fn products() -> Response {
     Json(Value::Array(shelf.collect())).into_response()
 }
 
-/// Whether a state-changing request comes from the shop's own pages, or from no browser at all.
+/// Rejects a state-changing request that a browser sent from another site.
 pub(super) fn check_same_site(request: &Request) -> Result<(), HeadError> {
     match request.header("sec-fetch-site") {
         None | Some("same-origin" | "none") => Ok(()),

@@ -1,5 +1,5 @@
-//! The inspector behind the Head's page of that name: it shows what both worlds hold, and breaks
-//! things so that one sees them repaired. It tells no token and no cookie value.
+//! The API of the inspector page: it shows the SLAS tokens and the DW session, and expires, revokes
+//! and fails things on request. It never returns a token or a cookie value.
 
 mod requests;
 mod view;
@@ -21,10 +21,10 @@ use super::platform::{Platform, Shared};
 use super::request::{Endpoint, Request};
 use super::slas::access_token;
 
-/// How much later a slow system answers.
+/// The delay of a slow system.
 const SLOW: Duration = Duration::from_millis(2500);
 
-/// The names under which a refresh token may be in the browser.
+/// The cookies that can hold a refresh token, with the customer type.
 const REFRESH_COOKIES: [(&str, &str); 2] = [("cc-nx", "registered"), ("cc-nx-g", "guest")];
 
 type HandlerResult = Result<Response, HeadError>;
@@ -43,15 +43,15 @@ pub(super) fn router() -> Router<Shared> {
 }
 
 fn state(platform: &Platform, request: &Request) -> Response {
-    let seen = view::of(platform, &platform.state(), request);
-    ([(header::CACHE_CONTROL, "no-store")], Json(seen)).into_response()
+    let document = view::of(platform, &platform.state(), request);
+    ([(header::CACHE_CONTROL, "no-store")], Json(document)).into_response()
 }
 
-/// Hands the browser its own access token again, only expired.
+/// Replaces the browser's access token with an expired copy.
 fn expire_access(platform: &Platform, request: &Request) -> HandlerResult {
     check_same_site(request)?;
     let state = platform.state();
-    let mut response = done();
+    let mut response = no_content();
     let token = request.cookie("token").unwrap_or_default();
     if let Some(mut claims) = access_token::open(&state, &token) {
         claims.exp = platform.now() - 1;
@@ -67,7 +67,7 @@ fn expire_dw(platform: &Platform, request: &Request) -> HandlerResult {
     if let Some(dwsid) = request.cookie("dwsid") {
         platform.state().sessions.expire(&dwsid);
     }
-    Ok(done())
+    Ok(no_content())
 }
 
 fn revoke_refresh(platform: &Platform, request: &Request) -> HandlerResult {
@@ -76,11 +76,11 @@ fn revoke_refresh(platform: &Platform, request: &Request) -> HandlerResult {
     for token in REFRESH_COOKIES.iter().filter_map(|(name, _)| request.cookie(name)) {
         state.grants.revoke(&token);
     }
-    Ok(done())
+    Ok(no_content())
 }
 
 #[derive(Deserialize)]
-struct Wanted {
+struct FaultRequest {
     upstream: Upstream,
     kind: Kind,
 }
@@ -95,11 +95,11 @@ enum Kind {
 
 fn fault(platform: &Platform, request: &Request) -> HandlerResult {
     check_same_site(request)?;
-    let wanted: Option<Wanted> = request.json();
-    // A Head that fails could not show the button that heals it.
-    let wanted = wanted.filter(|wanted| wanted.upstream != Upstream::Head);
-    let Wanted { upstream, kind } =
-        wanted.ok_or(HeadError(StatusCode::BAD_REQUEST, "bad_request"))?;
+    let body: Option<FaultRequest> = request.json();
+    // A failing Head could not show the button that removes the fault.
+    let body = body.filter(|body| body.upstream != Upstream::Head);
+    let FaultRequest { upstream, kind } =
+        body.ok_or(HeadError(StatusCode::BAD_REQUEST, "bad_request"))?;
     let mut state = platform.state();
     state.faults.clear_upstream(upstream);
     match kind {
@@ -107,9 +107,9 @@ fn fault(platform: &Platform, request: &Request) -> HandlerResult {
         Kind::Fail => state.faults.plan(upstream.into(), Fault::Status(503, None), Times::Always),
         Kind::None => {}
     }
-    Ok(done())
+    Ok(no_content())
 }
 
-fn done() -> Response {
+fn no_content() -> Response {
     (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response()
 }

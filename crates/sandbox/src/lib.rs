@@ -1,9 +1,10 @@
-//! An embedded, stateful simulator of the platform: SLAS, a little of SCAPI and OCAPI, an SFRA-like
-//! ECOM and a demo Head.
+//! A stateful simulator of the platform: SLAS, parts of SCAPI and OCAPI, an ECOM in the style of
+//! SFRA, and a demo Head.
 //!
-//! It is what `tandem sandbox` shows to a newcomer who has no account, and it is the oracle of the
-//! integration tests: as strict as the real platform about grants, fields and headers, and with a
-//! call_log of every call. It shares no wire type with the clients it judges, so it can disagree.
+//! `tandem sandbox` runs it for users without an account. The end-to-end tests use it as an
+//! independent oracle: it is as strict as the real platform about grants, fields and headers, and
+//! it logs every call. It shares no wire type with the clients under test, so both must agree on
+//! the protocol.
 
 mod call_log;
 mod catalog;
@@ -50,7 +51,7 @@ pub use self::options::{
 use self::platform::{Platform, Shared};
 use self::server::BoundListener;
 
-/// A running simulator on three loopback listeners. They stop when this value is dropped.
+/// A running simulator with three loopback listeners. Dropping the value stops them.
 pub struct Sandbox {
     api: SocketAddr,
     instance: SocketAddr,
@@ -64,7 +65,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When a listener cannot be bound, mostly because a fixed port is taken.
+    /// When a listener cannot be bound, usually because a fixed port is in use.
     pub async fn start(options: Options, clock: impl Into<Clock>) -> io::Result<Self> {
         let ports = options.ports;
         let platform: Shared = Arc::new(Platform::new(options, clock.into()));
@@ -86,25 +87,25 @@ impl Sandbox {
         Ok(started)
     }
 
-    /// Where SLAS and SCAPI answer (the short code host).
+    /// The address of SLAS and SCAPI (the short code host).
     #[must_use]
     pub fn api(&self) -> SocketAddr {
         self.api
     }
 
-    /// Where OCAPI and the ECOM controllers answer (the instance host).
+    /// The address of OCAPI and the ECOM controllers (the instance host).
     #[must_use]
     pub fn instance(&self) -> SocketAddr {
         self.instance
     }
 
-    /// Where the demo Head and the inspector answer.
+    /// The address of the demo Head and the inspector.
     #[must_use]
     pub fn head(&self) -> SocketAddr {
         self.head
     }
 
-    /// The handle by which tests look inside and break things.
+    /// The handle with which tests inspect the platform and cause faults.
     #[must_use]
     pub fn control(&self) -> &Control {
         &self.control

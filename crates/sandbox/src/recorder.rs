@@ -1,5 +1,4 @@
-//! What surrounds every simulated call: it is named, entered in the call_log, and suffers the fault
-//! that is planned for it.
+//! The middleware around every simulated call: it logs the call and applies the planned fault.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use super::platform::Shared;
 use super::request::{BODY_LIMIT, Fields};
 use super::server::Connection;
 
-/// The router with every call recorded. `other` is the operation of a path that tells nothing.
+/// Adds the middleware to a router. `other` is the operation of a path that no rule names.
 pub(super) fn recorded(router: Router<Shared>, platform: &Shared, other: Operation) -> Router {
     let recording = from_fn_with_state((Arc::clone(platform), other), record);
     router.layer(recording).with_state(Arc::clone(platform))
@@ -58,7 +57,7 @@ fn call(operation: Operation, request: &Request, at_ms: i64) -> Call {
     call.with_target(target).with_headers(request.headers())
 }
 
-/// The request with its body read, and the body once more.
+/// Reads the body, and returns the request with it and a copy of it.
 async fn read(request: Request) -> Result<(Request, Vec<u8>), axum::Error> {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, BODY_LIMIT).await?;
@@ -73,7 +72,7 @@ async fn apply(
     next: Next,
 ) -> Response {
     match fault {
-        // Detached, so that a caller who gives up does not undo what the platform does.
+        // In its own task: a client that disconnects does not stop the processing.
         Fault::Delay(time) => {
             let late = tokio::spawn(async move {
                 sleep(time).await;
@@ -112,7 +111,7 @@ async fn apply(
     }
 }
 
-/// The load in per cent, and what the platform does about it from 90 on.
+/// Adds the headers of a platform that throttles: its load in per cent, 90 or more.
 fn shed(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert("sfdc_load", HeaderValue::from_static("94"));
@@ -120,10 +119,11 @@ fn shed(mut response: Response) -> Response {
     response
 }
 
-/// A refusal in the words of that system; a page host answers like an edge, with HTML.
+/// An error response in the format of this system. ECOM and the Head respond with HTML, as a CDN
+/// does.
 fn error_response(upstream: Upstream, status: u16, retry_after: Option<u64>) -> Response {
     let status = status_code(status);
-    let reason = status.canonical_reason().unwrap_or("Refused");
+    let reason = status.canonical_reason().unwrap_or("Error");
     let body = match upstream {
         Upstream::Slas => Json(json!({"error": "server_error", "error_description": reason})),
         Upstream::Ocapi => Json(json!({"_v": "24.5", "fault":
@@ -161,7 +161,7 @@ fn status_code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// What a call wants; `None` for what is not worth a line: assets and the inspector.
+/// The operation of a call; `None` for calls that are not logged (assets and the inspector).
 fn operation_of(method: &Method, path: &str, body: &[u8], other: Operation) -> Option<Operation> {
     if let Some((_, rest)) = path.split_once("/oauth2/") {
         return Some(slas(rest, body));
@@ -184,7 +184,7 @@ fn operation_of(method: &Method, path: &str, body: &[u8], other: Operation) -> O
     Some(rest)
 }
 
-/// How paths of SCAPI begin.
+/// The path prefixes of SCAPI.
 const SCAPI: [&str; 4] =
     ["/checkout/", "/customer/", "/product/shopper-products/", "/search/shopper-search/"];
 

@@ -1,4 +1,4 @@
-//! The accept loop of one simulated host, in which a fault can cut a single connection.
+//! The accept loop of one simulated host. A fault can close a single connection.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// The connection a request came on; cutting it closes the socket without an answer.
+/// The connection of a request. Cutting it closes the socket without a response.
 #[derive(Clone)]
 pub(super) struct Connection(CancellationToken);
 
@@ -32,8 +32,8 @@ pub(super) struct BoundListener {
 }
 
 impl BoundListener {
-    /// Binds a loopback port; 0 means any free one. The backlog is deep, because tests come in
-    /// crowds and a full backlog costs each of them a second.
+    /// Binds a loopback port; 0 means any free one. The backlog is long, because many tests connect
+    /// at once and a full backlog delays each of them by a second.
     pub(super) fn bind(port: u16) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
@@ -47,7 +47,7 @@ impl BoundListener {
         self.address
     }
 
-    /// Accepts and serves until told to stop, which also closes the open connections.
+    /// Accepts and serves until `stop` is cancelled, which also closes open connections.
     pub(super) fn serve(self, router: Router, stop: &CancellationToken) {
         let stop = stop.clone();
         tokio::spawn(async move {
@@ -62,7 +62,7 @@ async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) 
             Ok((stream, _)) => {
                 tokio::spawn(serve_connection(stream, router.clone(), stop.child_token()));
             }
-            // Mostly a lack of file handles, which passes when a connection closes.
+            // Usually no file handle is free until a connection closes.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
@@ -79,6 +79,6 @@ async fn serve_connection(stream: TcpStream, router: Router, cut: CancellationTo
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());
     let serving = builder.serve_connection(TokioIo::new(stream), service);
-    // An error here is the caller's connection breaking: nobody is left to tell.
+    // An error means that the client's connection broke; no response is possible.
     let _ = cut.run_until_cancelled(serving).await;
 }

@@ -1,4 +1,4 @@
-//! What tests may know of the platform's memory.
+//! What tests can see of the platform's state.
 
 use crate::state::{DwSession, Grant, GrantState, LineItem, State};
 
@@ -11,10 +11,10 @@ pub enum CustomerKind {
     Registered,
 }
 
-/// What stands behind a `dwsid`.
+/// The DW session of a `dwsid`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DwView {
-    /// Whom ECOM takes the visitor for.
+    /// The customer that ECOM serves.
     pub customer_id: String,
     /// Guest or registered.
     pub customer_type: CustomerKind,
@@ -35,7 +35,7 @@ impl DwView {
     }
 }
 
-/// Where a refresh token stands.
+/// The state of a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshState {
     /// It can be exchanged.
@@ -44,22 +44,22 @@ pub enum RefreshState {
     Used,
     /// It was revoked.
     Revoked,
-    /// Its life is over.
+    /// It has expired.
     Expired,
 }
 
-/// What stands behind a refresh token.
+/// The grant of a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshView {
-    /// Whether it is still good.
+    /// Whether it can still be exchanged.
     pub state: RefreshState,
-    /// The customer it speaks for.
+    /// The customer it was issued for.
     pub customer_id: String,
     /// The usid it belongs to.
     pub usid: String,
-    /// When its life ends, in Unix seconds.
+    /// When it expires, in Unix seconds.
     pub expires_at: i64,
-    /// How often it was presented, granted or not.
+    /// How often it was sent, successfully or not.
     pub exchanges: usize,
 }
 
@@ -86,7 +86,7 @@ impl RefreshView {
 pub struct BasketItem {
     /// The product's id.
     pub product_id: String,
-    /// How many pieces.
+    /// The quantity.
     pub quantity: u32,
 }
 

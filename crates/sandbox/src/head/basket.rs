@@ -1,4 +1,4 @@
-//! Who am I, and what is in my basket? The Head asks with the access token of the `token` cookie.
+//! The shopper's profile and basket, identified by the access token of the `token` cookie.
 
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -13,7 +13,7 @@ use crate::request::Request;
 use crate::slas::access_token::{self, Claims};
 use crate::state::{Basket, LineItem, State};
 
-/// Pieces that one click may add.
+/// The largest quantity that one request can add.
 const QUANTITY_LIMIT: u32 = 99;
 
 pub(super) fn me(platform: &Platform, request: &Request) -> Result<Response, HeadError> {

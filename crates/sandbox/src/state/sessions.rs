@@ -1,12 +1,13 @@
-//! DW sessions: what stands behind a `dwsid`.
+//! DW sessions by `dwsid`.
 
 use std::collections::HashMap;
 
 use crate::ids;
 
-/// Seconds without a controller request after which a session is dead (Script API, `Session`).
+/// Idle timeout: seconds without a controller request after which a session expires (Script API,
+/// `Session`).
 const IDLE_LIFE: i64 = 30 * 60;
-/// Seconds after which a session is dead even when in use.
+/// Hard timeout: seconds after which a session expires even if it is in use.
 const HARD_LIFE: i64 = 6 * 60 * 60;
 
 /// All DW sessions by `dwsid`.
@@ -16,14 +17,14 @@ pub(crate) struct DwSessions {
 }
 
 impl DwSessions {
-    /// Opens a session for that customer and returns its `dwsid`.
+    /// Opens a session for this customer and returns its `dwsid`.
     pub(crate) fn open(&mut self, customer_id: &str, now: i64) -> String {
         let id = ids::session_id();
         self.by_id.insert(id.clone(), DwSession::new(customer_id, now));
         id
     }
 
-    /// The session of that id, dead or alive.
+    /// The session with this id, live or expired.
     pub(crate) fn get(&self, id: &str) -> Option<&DwSession> {
         self.by_id.get(id)
     }
@@ -32,12 +33,12 @@ impl DwSessions {
         self.by_id.get_mut(id)
     }
 
-    /// The session of that id, if it lives.
+    /// The session with this id, if it is live.
     pub(crate) fn live(&mut self, id: &str, now: i64) -> Option<&mut DwSession> {
         self.by_id.get_mut(id).filter(|session| session.is_live(now))
     }
 
-    /// Ends a session as the idle time-out would.
+    /// Ends a session as the idle timeout would.
     pub(crate) fn expire(&mut self, id: &str) {
         if let Some(session) = self.by_id.get_mut(id) {
             session.ended = true;
@@ -48,9 +49,9 @@ impl DwSessions {
 /// One DW session.
 pub(crate) struct DwSession {
     pub(crate) customer_id: String,
-    /// What forms of this session must carry.
+    /// The CSRF token that every form of this session must send.
     pub(crate) csrf_token: String,
-    /// The value of `dwsecuretoken_*` that proves this session when "Enforce HTTPS" is off.
+    /// The value of `dwsecuretoken_*`, which OCAPI requires if "Enforce HTTPS" is off.
     pub(crate) secure_token: String,
     opened_at: i64,
     used_at: i64,
@@ -81,12 +82,12 @@ impl DwSession {
         self.opened_at.saturating_add(HARD_LIFE)
     }
 
-    /// Slides the idle timer, which only controller requests do.
+    /// Resets the idle timeout. Only controller requests do this.
     pub(crate) fn touch(&mut self, now: i64) {
         self.used_at = now;
     }
 
-    /// Hands the session to another customer; forms of the previous one stop working.
+    /// Assigns the session to another customer, which invalidates forms of the previous one.
     pub(crate) fn assign_to(&mut self, customer_id: &str) {
         customer_id.clone_into(&mut self.customer_id);
         self.csrf_token = ids::opaque();
