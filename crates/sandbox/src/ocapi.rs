@@ -1,5 +1,5 @@
-//! Simulated OCAPI: the two resources by which SLAS tokens and DW sessions become one another, and a
-//! little of the shop.
+//! Simulated OCAPI: the two resources that convert between SLAS tokens and DW sessions, and a small
+//! part of the shop API.
 
 mod auth;
 mod fault;
@@ -15,7 +15,7 @@ use self::fault::OcapiFault;
 use super::platform::{Platform, Shared};
 use super::request::{Endpoint, Request};
 
-/// What an OCAPI handler answers.
+/// The result of an OCAPI handler.
 type HandlerResult = Result<Response, OcapiFault>;
 
 /// The only version that this instance serves.
@@ -43,8 +43,7 @@ fn unknown(platform: &Platform, request: &Request) -> HandlerResult {
     Err(OcapiFault::new(StatusCode::NOT_FOUND, "ResourcePathNotFoundException", message))
 }
 
-/// What every call must get right: site, version, no browser's `Origin`, and a tenant whose OCAPI
-/// is open at all.
+/// Checks version, site and `Origin`, and that Hybrid Auth has not closed OCAPI.
 fn check_access(platform: &Platform, request: &Request) -> Result<(), OcapiFault> {
     let version = request.path("version");
     let site = request.path("site");

@@ -1,5 +1,5 @@
-//! Simulated SCAPI: as much of shopper baskets, customers, products and search as a shop with one
-//! shelf needs.
+//! Simulated SCAPI: the parts of shopper baskets, customers, products and search that the demo shop
+//! needs.
 
 mod actions;
 mod baskets;
@@ -17,7 +17,7 @@ use super::request::{Endpoint, Request};
 use super::slas::access_token::{self, Claims, InvalidToken};
 use super::state::State;
 
-/// What a SCAPI handler answers.
+/// The result of a SCAPI handler.
 type HandlerResult = Result<Response, ScapiProblem>;
 
 /// All SCAPI routes.
@@ -53,20 +53,26 @@ pub(super) fn router() -> Router<Shared> {
         .nest("/checkout/shopper-baskets/v2/organizations/{organization}", baskets())
 }
 
-/// The shopper of the Bearer token, once organization and site are checked.
+/// The claims of the Bearer token. Checks organization and site too.
 fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, ScapiProblem> {
     let options = &platform.options;
     let token =
         request.bearer().ok_or_else(|| ScapiProblem::unauthorized("No access token was sent."))?;
     let claims =
-        access_token::verify(options, state, token, platform.now()).map_err(|why| match why {
-            InvalidToken::Foreign => ScapiProblem::unauthorized("The access token is invalid."),
-            InvalidToken::Expired => ScapiProblem::unauthorized("The access token has expired."),
-            InvalidToken::Revoked => ScapiProblem::unauthorized("The access token was revoked."),
-            InvalidToken::CredentialsChanged => {
-                ScapiProblem::unauthorized("Customer credentials changed after token was issued.")
-            }
-        })?;
+        access_token::verify(options, state, token, platform.now()).map_err(
+            |error| match error {
+                InvalidToken::Foreign => ScapiProblem::unauthorized("The access token is invalid."),
+                InvalidToken::Expired => {
+                    ScapiProblem::unauthorized("The access token has expired.")
+                }
+                InvalidToken::Revoked => {
+                    ScapiProblem::unauthorized("The access token was revoked.")
+                }
+                InvalidToken::CredentialsChanged => ScapiProblem::unauthorized(
+                    "Customer credentials changed after token was issued.",
+                ),
+            },
+        )?;
     if request.path("organization") != options.organization_id {
         return Err(ScapiProblem::forbidden("The token belongs to another organization."));
     }

@@ -1,4 +1,4 @@
-//! Simulated SLAS (shopper login): who may call what, and the tokens that come back.
+//! Simulated SLAS (shopper login): clients, grants and tokens.
 
 pub(super) mod access_token;
 mod authorize;
@@ -27,10 +27,10 @@ use self::error::SlasError;
 use super::platform::{Platform, Shared};
 use super::request::{Endpoint, Request};
 
-/// What a SLAS handler answers.
+/// The result of a SLAS handler.
 type HandlerResult = Result<Response, SlasError>;
 
-/// Requests a minute that a production tenant may make (slas.md 9).
+/// Requests per minute that SLAS allows a production tenant.
 const TENANT_LIMIT: i64 = 24_000;
 
 /// All SLAS routes.
@@ -41,7 +41,7 @@ pub(super) fn router(platform: &Shared) -> Router<Shared> {
         .route("/token", post(Endpoint(token_request::token)))
         .route("/session-bridge/token", post(Endpoint(bridge::token)))
         .route("/logout", get(Endpoint(logout::logout)))
-        .layer(from_fn_with_state(Arc::clone(platform), rate_limited));
+        .layer(from_fn_with_state(Arc::clone(platform), add_rate_limits));
     let all = limited.route("/jwks", get(Endpoint(jwks)));
     Router::new().nest("/shopper/auth/v1/organizations/{organization}/oauth2", all)
 }
@@ -53,8 +53,8 @@ fn jwks(platform: &Platform, request: &Request) -> HandlerResult {
     Ok(Json(state.keys.jwks()).into_response())
 }
 
-/// Adds the six rate-limit headers, which SLAS leaves out on a conflict.
-async fn rate_limited(
+/// Adds the six rate-limit headers, which SLAS omits on a conflict.
+async fn add_rate_limits(
     State(platform): State<Shared>,
     request: extract::Request,
     next: Next,
@@ -62,13 +62,13 @@ async fn rate_limited(
     let mut response = next.run(request).await;
     if response.status() != StatusCode::CONFLICT {
         let now = platform.now();
-        announce(
+        set_rate_limit(
             response.headers_mut(),
             ["x-ratelimit-1m-limit", "x-ratelimit-1m-remaining", "x-ratelimit-1m-reset"],
             TENANT_LIMIT,
             now - now % 60 + 60,
         );
-        announce(
+        set_rate_limit(
             response.headers_mut(),
             ["x-ratelimit-5m-limit", "x-ratelimit-5m-remaining", "x-ratelimit-5m-reset"],
             TENANT_LIMIT * 5,
@@ -78,7 +78,7 @@ async fn rate_limited(
     response
 }
 
-fn announce(headers: &mut HeaderMap, names: [&'static str; 3], limit: i64, reset: i64) {
+fn set_rate_limit(headers: &mut HeaderMap, names: [&'static str; 3], limit: i64, reset: i64) {
     for (name, value) in names.into_iter().zip([limit, limit - 1, reset]) {
         headers.insert(name, HeaderValue::from(value));
     }

@@ -1,4 +1,4 @@
-//! `POST /customers/auth` with type `session`: whose is this DW session?
+//! `POST /customers/auth` with type `session`: the customer of a DW session.
 
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -14,10 +14,10 @@ use crate::platform::Platform;
 use crate::request::Request;
 use crate::state::{Customer, State};
 
-/// Seconds that a token of this API lives.
+/// Lifetime of an OCAPI token, in seconds.
 const TOKEN_LIFE: i64 = 30 * 60;
 
-/// The payload of a token of this API; `sub` is JSON in a string.
+/// The payload of an OCAPI token; `sub` is JSON in a string.
 #[derive(Serialize, Deserialize)]
 struct TokenPayload {
     #[serde(rename = "_v")]
@@ -34,7 +34,7 @@ struct TokenSubject {
     guest: bool,
 }
 
-/// The body of a call to authenticate.
+/// The body of an authentication request.
 #[derive(Deserialize)]
 struct AuthRequest {
     #[serde(rename = "type")]
@@ -52,7 +52,7 @@ pub(super) fn authenticate(platform: &Platform, request: &Request) -> HandlerRes
     Ok(customer_response(customer, &token))
 }
 
-/// `DELETE`: the token is void; sessions made of it live on.
+/// `DELETE`: invalidates the token. Sessions made with it stay.
 pub(super) fn invalidate_token(platform: &Platform, request: &Request) -> HandlerResult {
     check_access(platform, request)?;
     let token = request.bearer().unwrap_or_default();
@@ -62,7 +62,7 @@ pub(super) fn invalidate_token(platform: &Platform, request: &Request) -> Handle
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// The customer whom a token of this API speaks for.
+/// The customer of an OCAPI token.
 pub(super) fn customer_of(state: &State, token: &str, now: i64) -> Option<String> {
     let payload: TokenPayload = state.instance_key.open(token)?;
     let subject: TokenSubject = serde_json::from_str(&payload.sub).ok()?;
@@ -70,7 +70,7 @@ pub(super) fn customer_of(state: &State, token: &str, now: i64) -> Option<String
     good.then_some(subject.customer_id)
 }
 
-/// The client that a call without a token must name.
+/// The client id, which a call without a token must send.
 pub(super) fn client_id<'a>(
     platform: &Platform,
     request: &'a Request,
@@ -102,7 +102,7 @@ fn check_type(request: &Request) -> Result<(), OcapiFault> {
     Err(OcapiFault::new(StatusCode::BAD_REQUEST, "InvalidAuthenticationTypeException", message))
 }
 
-/// The customer of the live session that the cookies prove.
+/// The customer of the live session that the cookies name.
 fn session_customer(
     platform: &Platform,
     state: &mut State,

@@ -1,11 +1,11 @@
-//! How OCAPI says no: a fault document.
+//! The fault document, which is the error format of OCAPI.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// A fault with its type and arguments.
+/// A fault with its status, type and arguments.
 pub(super) struct OcapiFault {
     status: StatusCode,
     kind: &'static str,
@@ -18,7 +18,8 @@ impl OcapiFault {
         Self { status, kind, message, arguments: json!({}) }
     }
 
-    /// The platform's way of refusing a token: it repeats it, for whoever logs the fault.
+    /// An invalid token. Like the platform, the fault repeats the token, so a client must not log
+    /// it.
     pub(super) fn access_token(token: &str) -> Self {
         let message = "The OAuth access token sent via Authorization: Bearer header is invalid.";
         Self {
@@ -27,7 +28,7 @@ impl OcapiFault {
         }
     }
 
-    /// A session that is dead, unknown, or not proven.
+    /// A session that is expired, unknown, or without its secure token.
     pub(super) fn authentication() -> Self {
         let message = "The customer could not be authenticated.";
         Self::new(StatusCode::UNAUTHORIZED, "AuthenticationFailedException", message)

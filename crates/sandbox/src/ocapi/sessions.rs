@@ -11,7 +11,7 @@ use crate::request::Request;
 use crate::slas::access_token;
 use crate::state::State;
 
-/// A customer and the guest id that `dwanonymous` names.
+/// The customer of a token, and the guest id for `dwanonymous`.
 struct TokenCustomer {
     customer_id: String,
     anonymous_id: String,
@@ -34,7 +34,7 @@ pub(super) fn open(platform: &Platform, request: &Request) -> HandlerResult {
     Ok(response)
 }
 
-/// The call has no body, and must say so.
+/// The call must have no body and an explicit `Content-Length: 0`.
 fn check_body(request: &Request) -> Result<(), OcapiFault> {
     if !request.body.is_empty() {
         let message = "The request must not have a body.";
@@ -57,7 +57,7 @@ fn token(request: &Request) -> Result<&str, OcapiFault> {
     request.bearer().ok_or_else(|| unauthorized("InvalidAuthorizationHeaderException", message))
 }
 
-/// The customer of the token that a call must show.
+/// The customer id of the token, which the call must send.
 pub(super) fn customer_of(
     platform: &Platform,
     state: &State,
@@ -69,7 +69,7 @@ pub(super) fn customer_of(
     Ok(token_customer.customer_id)
 }
 
-/// Whom a SLAS access token, or a token of this very API, speaks for.
+/// The customer of a SLAS access token or an OCAPI token.
 fn token_customer(platform: &Platform, state: &State, token: &str) -> Option<TokenCustomer> {
     let now = platform.now();
     if let Ok(claims) = access_token::verify(&platform.options, state, token, now) {

@@ -1,4 +1,4 @@
-//! What the old shop API is for: products to read, and a basket of the token's customer.
+//! Products, and the basket of the token's customer.
 
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -13,10 +13,10 @@ use crate::platform::Platform;
 use crate::request::Request;
 use crate::state::{Basket, Customer, State};
 
-/// Pieces of one product that a basket takes.
+/// The largest quantity of one product in a basket.
 const QUANTITY_LIMIT: u32 = 999;
 
-/// A product, for who names a client or shows a token.
+/// A product. The call must send a client id or a token.
 pub(super) fn product(platform: &Platform, request: &Request) -> HandlerResult {
     check_access(platform, request)?;
     if request.headers.contains_key(header::AUTHORIZATION) {
@@ -60,7 +60,7 @@ pub(super) fn add_items(platform: &Platform, request: &Request) -> HandlerResult
     let customer = customer(platform, &mut state, request)?;
     let basket = named_basket(customer, request)?;
     let bad = || {
-        let message = "The body is no list of known products with a quantity.";
+        let message = "The body must be a list of known products with a quantity.";
         OcapiFault::new(StatusCode::BAD_REQUEST, "MalformedDocumentException", message)
     };
     let items: Vec<Item> = request.json().ok_or_else(bad)?;

@@ -1,4 +1,4 @@
-//! Baskets from hand to hand: what a guest filled comes along when the shopper signs in.
+//! Transfer and merge: they move a guest's basket to the shopper after a login.
 
 use super::problem::ScapiProblem;
 use super::{HandlerResult, baskets, caller};
@@ -6,7 +6,7 @@ use crate::platform::Platform;
 use crate::request::Request;
 use crate::state::{Basket, MergeMode, State};
 
-/// A registered shopper and the customer from whom the login took over the usid.
+/// A registered shopper, and the guest that held the usid before the login.
 struct Parties {
     shopper: String,
     guest: String,
@@ -72,7 +72,7 @@ fn basket_of(state: &State, customer_id: &str) -> Option<Basket> {
     state.customers.get(customer_id)?.basket.clone()
 }
 
-/// The previous customer loses the basket, the current one has the result.
+/// Removes the guest's basket and stores the result as the shopper's.
 fn finish(state: &mut State, parties: &Parties, basket: Option<Basket>) -> HandlerResult {
     state.customers.take_basket(&parties.guest);
     let customer = state.customers.get_mut(&parties.shopper);

@@ -1,4 +1,4 @@
-//! Baskets one at a time: list, create, read, fill, delete.
+//! List, create, read, fill and delete baskets.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -13,7 +13,7 @@ use crate::platform::Platform;
 use crate::request::Request;
 use crate::state::{Basket, Customer, State};
 
-/// Pieces of one product that a basket takes.
+/// The largest quantity of one product in a basket.
 const QUANTITY_LIMIT: u32 = 999;
 
 pub(super) fn list(platform: &Platform, request: &Request) -> HandlerResult {
@@ -75,7 +75,7 @@ pub(super) fn change_item(platform: &Platform, request: &Request) -> HandlerResu
     }
     let change: Option<Change> = request.json();
     let quantity = change.map(|change| change.quantity).filter(|count| *count <= QUANTITY_LIMIT);
-    let quantity = quantity.ok_or_else(|| ScapiProblem::bad_request("The quantity is wrong."))?;
+    let quantity = quantity.ok_or_else(|| ScapiProblem::bad_request("The quantity is invalid."))?;
     set_quantity(basket, request, quantity)?;
     Ok(basket_response(customer))
 }
@@ -112,14 +112,17 @@ fn read_items(request: &Request) -> Result<Vec<(&'static Product, u32)>, ScapiPr
         return Err(ScapiProblem::unsupported_media_type());
     }
     let items: Option<Vec<Item>> = request.json();
-    let items = items.ok_or_else(|| ScapiProblem::bad_request("The body is no list of items."))?;
+    let items =
+        items.ok_or_else(|| ScapiProblem::bad_request("The body must be a list of items."))?;
     let known = |item: Item| {
         let product = catalog::find(&item.product_id);
         let product = product.filter(|_| (1..=QUANTITY_LIMIT).contains(&item.quantity));
         product.map(|product| (product, item.quantity))
     };
     let items: Option<Vec<_>> = items.into_iter().map(known).collect();
-    items.ok_or_else(|| ScapiProblem::bad_request("A product is unknown or its quantity is wrong."))
+    items.ok_or_else(|| {
+        ScapiProblem::bad_request("A product is unknown or its quantity is invalid.")
+    })
 }
 
 /// The customer of the Bearer token.

@@ -1,4 +1,4 @@
-//! Accounts: a guest registers one, a shopper reads the own one.
+//! Registration of an account, and the profile of the token's customer.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -12,8 +12,8 @@ use crate::platform::Platform;
 use crate::request::Request;
 use crate::state::Customer;
 
-/// The shortest password that is taken, in characters.
-const PASSWORD_LEAST: usize = 8;
+/// The shortest password, in characters.
+const PASSWORD_MINIMUM: usize = 8;
 
 /// The body of a registration.
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ struct NewCustomer {
     last_name: Option<String>,
 }
 
-/// `registerCustomer`: makes the account and nothing more; the shopper still has to log in.
+/// `registerCustomer`: creates the account. The shopper still has to log in.
 pub(super) fn register(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
     let claims = caller(platform, &state, request)?;
@@ -41,8 +41,8 @@ pub(super) fn register(platform: &Platform, request: &Request) -> HandlerResult 
     if !request.has_type("application/json") {
         return Err(ScapiProblem::unsupported_media_type());
     }
-    let wanted: Option<Registration> = request.json();
-    let shopper = wanted.and_then(shopper);
+    let registration: Option<Registration> = request.json();
+    let shopper = registration.and_then(shopper);
     let shopper = shopper.ok_or_else(|| {
         ScapiProblem::bad_request(
             "Login, e-mail and a password of at least 8 characters are needed.",
@@ -61,14 +61,14 @@ pub(super) fn get(platform: &Platform, request: &Request) -> HandlerResult {
     own.map(document).ok_or_else(|| ScapiProblem::customer_not_found(id))
 }
 
-/// The account that is asked for, if it is complete.
-fn shopper(wanted: Registration) -> Option<Shopper> {
-    let NewCustomer { login, email, first_name, last_name } = wanted.customer;
+/// The requested account, if it is complete.
+fn shopper(registration: Registration) -> Option<Shopper> {
+    let NewCustomer { login, email, first_name, last_name } = registration.customer;
     let complete = !login.is_empty()
         && email.contains('@')
-        && wanted.password.chars().count() >= PASSWORD_LEAST;
+        && registration.password.chars().count() >= PASSWORD_MINIMUM;
     let names: Vec<String> = first_name.into_iter().chain(last_name).collect();
-    complete.then(|| Shopper { login, password: wanted.password, name: names.join(" ") })
+    complete.then(|| Shopper { login, password: registration.password, name: names.join(" ") })
 }
 
 fn document(customer: &Customer) -> Response {

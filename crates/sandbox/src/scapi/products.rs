@@ -1,4 +1,4 @@
-//! What is on the shelves: single products, several at once, and the search.
+//! One product, several products, and the product search.
 
 use axum::Json;
 use axum::response::IntoResponse;
@@ -10,7 +10,7 @@ use crate::catalog::{self, PRODUCTS, Product};
 use crate::platform::Platform;
 use crate::request::Request;
 
-/// How many products one call may name.
+/// How many products one call can request.
 const IDS_LIMIT: usize = 24;
 
 pub(super) fn one(platform: &Platform, request: &Request) -> HandlerResult {
@@ -37,14 +37,14 @@ pub(super) fn several(platform: &Platform, request: &Request) -> HandlerResult {
 
 pub(super) fn search(platform: &Platform, request: &Request) -> HandlerResult {
     caller(platform, &platform.state(), request)?;
-    let wanted = request.query.get("q").unwrap_or_default();
-    let words = wanted.to_lowercase();
+    let query = request.query.get("q").unwrap_or_default();
+    let words = query.to_lowercase();
     let matches = |product: &&Product| {
         product.name.to_lowercase().contains(&words)
             || product.blurb.to_lowercase().contains(&words)
     };
     let hits: Vec<Value> = PRODUCTS.iter().filter(matches).map(hit).collect();
-    let body = json!({"query": wanted, "limit": 25, "offset": 0, "total": hits.len(),
+    let body = json!({"query": query, "limit": 25, "offset": 0, "total": hits.len(),
                       "hits": hits});
     Ok(Json(body).into_response())
 }

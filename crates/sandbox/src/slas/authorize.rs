@@ -1,4 +1,4 @@
-//! `GET authorize`: a code for a guest, or for the session bridge.
+//! `GET authorize`: a code for a guest or for the session bridge.
 
 use super::error::SlasError;
 use super::{HandlerResult, client_auth, redirect};
@@ -21,7 +21,7 @@ pub(super) fn authorize(platform: &Platform, request: &Request) -> HandlerResult
         Some("guest") => Purpose::Guest,
         Some("sb-guest") => Purpose::Bridge("sb-guest"),
         Some("sb-user") => Purpose::Bridge("sb-user"),
-        // The simulated tenant has no identity provider to send the shopper to.
+        // The simulated tenant has no identity provider.
         _ => {
             let error = ("error", Some("invalid_request"));
             let why = ("error_description", Some("Identity provider not found."));
@@ -40,7 +40,8 @@ pub(super) fn authorize(platform: &Platform, request: &Request) -> HandlerResult
     Ok(redirect::to(redirect_uri, &fields))
 }
 
-/// A code bound to client, redirect URI, challenge and usid; a usid sent along is kept.
+/// A code bound to client, redirect URI, challenge and usid. It keeps the usid of the request, if
+/// any.
 pub(super) fn code(
     platform: &Platform,
     fields: &Fields,
@@ -59,7 +60,7 @@ pub(super) fn code(
     })
 }
 
-/// The redirect URI, which must be the registered one.
+/// The redirect URI of a request, which must be the registered one.
 pub(super) fn redirect_uri<'a>(
     platform: &Platform,
     fields: &'a Fields,
@@ -68,7 +69,7 @@ pub(super) fn redirect_uri<'a>(
     given.ok_or_else(|| SlasError::invalid_request("Bad or missing redirect_uri."))
 }
 
-/// The usid of a call, which must be a UUID if there is one.
+/// The usid of a request, which must be a UUID if there is one.
 pub(super) fn usid(fields: &Fields) -> Result<Option<&str>, SlasError> {
     match fields.get("usid") {
         Some(usid) if !ids::is_uuid(usid) => Err(SlasError::Undocumented("invalid usid")),

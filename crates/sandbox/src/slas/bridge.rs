@@ -1,4 +1,4 @@
-//! `POST session-bridge/token`: SLAS tokens for the shopper of a DW session.
+//! `POST session-bridge/token`: SLAS tokens for the customer of a DW session.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::platform::Platform;
 use crate::request::{Fields, Request};
 use crate::state::{Identity, Purpose, State};
 
-/// Seconds that a signed DW session can be used.
+/// Lifetime of a signed DW session, in seconds.
 const SIGNATURE_LIFE: i64 = 10 * 60;
 
 /// A DW session signed by the instance: `dwsgst` (type `G`) or `dwsrst` (type `R`).
@@ -30,8 +30,8 @@ struct SignedSession {
     exp: i64,
 }
 
-/// Signs a live DW session as script code on the instance can: `dwsgst` for a guest's, `dwsrst` for
-/// a registered shopper's.
+/// Signs a live DW session, as script code on the instance can: `dwsgst` for a guest, `dwsrst` for
+/// a registered shopper.
 pub(crate) fn sign(platform: &Platform, state: &mut State, dwsid: &str) -> Option<String> {
     let now = platform.now();
     let customer_id = state.sessions.live(dwsid, now)?.customer_id.clone();
@@ -66,7 +66,7 @@ pub(super) fn token(platform: &Platform, request: &Request) -> HandlerResult {
     Ok(tokens::issue(platform, &mut state, request, client, identity))
 }
 
-/// The customer of a DW session on that usid.
+/// The identity of a DW session's customer on this usid.
 pub(super) fn identity(
     state: &mut State,
     usid: String,
@@ -81,9 +81,10 @@ pub(super) fn identity(
     Identity { usid, customer_id, guest_id, bridge: None, do_not_track }
 }
 
-/// Checks the grant of this kind of client; a public one shows a code of `/authorize`.
+/// Checks the grant type of the client and returns the usid. A public client sends a code of
+/// `/authorize`.
 fn permitted_usid(call: &TokenRequest<'_>, state: &mut State) -> Result<String, SlasError> {
-    let refused = || SlasError::invalid_request("Bad or missing grant_type.");
+    let rejected = || SlasError::invalid_request("Bad or missing grant_type.");
     let grant_type = call.form.get("grant_type");
     let sent = authorize::usid(&call.form)?.map(ToOwned::to_owned);
     match call.client {
@@ -97,7 +98,7 @@ fn permitted_usid(call: &TokenRequest<'_>, state: &mut State) -> Result<String, 
                 _ => Err(SlasError::Undocumented("invalid authorization code")),
             }
         }
-        _ => Err(refused()),
+        _ => Err(rejected()),
     }
 }
 
@@ -105,13 +106,13 @@ fn expected_hint(form: &Fields) -> &'static str {
     if form.get("login_id") == Some("guest") { "sb-guest" } else { "sb-user" }
 }
 
-/// The customer of the DW session that is shown, and the bridge hint for the token.
+/// The customer of the DW session in the request, and the bridge hint of the token.
 fn shopper(
     call: &TokenRequest<'_>,
     state: &mut State,
 ) -> Result<(String, &'static str), SlasError> {
     let login = call.form.get("login_id").ok_or_else(SlasError::missing_parameter)?;
-    let (dwsid, kind) = shown_session(call, state, login)?;
+    let (dwsid, kind) = session_of(call, state, login)?;
     let session = state.sessions.get(&dwsid);
     let live = session.filter(|session| session.is_live(call.platform.now()));
     let customer_id = live.ok_or(SlasError::Undocumented("invalid dwsid"))?.customer_id.clone();
@@ -134,8 +135,8 @@ enum Kind {
     Registered,
 }
 
-/// The `dwsid` that the call proves or, where that is still accepted, merely names.
-fn shown_session(
+/// The `dwsid` of the request: signed, or plain where the tenant still accepts that.
+fn session_of(
     call: &TokenRequest<'_>,
     state: &State,
     login: &str,
@@ -147,9 +148,9 @@ fn shown_session(
     };
     if let Some(signed) = call.form.get(field) {
         let session: Option<SignedSession> = state.instance_key.open(signed);
-        let good = session.filter(|session| session.kind == letter);
-        let good = good.filter(|session| call.platform.now() < session.exp);
-        return good
+        let valid = session.filter(|session| session.kind == letter);
+        let valid = valid.filter(|session| call.platform.now() < session.exp);
+        return valid
             .map(|session| (session.dwsid, kind))
             .ok_or(SlasError::Undocumented("invalid session signature"));
     }

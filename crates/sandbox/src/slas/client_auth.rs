@@ -1,11 +1,11 @@
-//! Who calls: the organization, the channel, and the SLAS client with its credentials.
+//! Checks organization and channel, and authenticates the SLAS client.
 
 use super::error::SlasError;
 use crate::options::ClientKind;
 use crate::platform::Platform;
 use crate::request::{Fields, Request, decode_pair};
 
-/// Whether the organization of the path is this tenant's.
+/// Checks that the path names the organization of this tenant.
 pub(super) fn check_organization(platform: &Platform, request: &Request) -> Result<(), SlasError> {
     if request.path("organization") == platform.options.organization_id {
         Ok(())
@@ -14,8 +14,8 @@ pub(super) fn check_organization(platform: &Platform, request: &Request) -> Resu
     }
 }
 
-/// Whether organization and channel are this tenant's. A refresh token of another channel is
-/// refused as a refresh token, not for its channel.
+/// Checks organization and channel. With a refresh token, another channel makes the token invalid,
+/// not the channel.
 pub(super) fn check_tenant(
     platform: &Platform,
     request: &Request,
@@ -30,14 +30,14 @@ pub(super) fn check_tenant(
     }
 }
 
-/// The form of a POST call, with organization and channel checked.
+/// The form of a POST request. Checks organization and channel too.
 pub(super) fn read_form(platform: &Platform, request: &Request) -> Result<Fields, SlasError> {
     let form = request.form().ok_or_else(SlasError::missing_parameter)?;
     check_tenant(platform, request, &form)?;
     Ok(form)
 }
 
-/// The client of a token call: `Basic` for the private one, `client_id` alone for the public one.
+/// The client of a token request: `Basic` for the private one, only `client_id` for the public one.
 pub(super) fn authenticate_token_request(
     platform: &Platform,
     request: &Request,
@@ -45,8 +45,8 @@ pub(super) fn authenticate_token_request(
 ) -> Result<ClientKind, SlasError> {
     let named = form.get("client_id").map(|id| client_named(platform, id)).transpose()?;
     if request.headers.contains_key("authorization") {
-        let given = request.basic().filter(|given| is_private_client(platform, given));
-        given.ok_or_else(|| SlasError::invalid_client("Basic Authorization failed."))?;
+        let pair = request.basic().filter(|pair| is_private_client(platform, pair));
+        pair.ok_or_else(|| SlasError::invalid_client("Basic Authorization failed."))?;
         return match named {
             Some(ClientKind::Public) => {
                 Err(SlasError::invalid_request("Bad or missing client_id."))
@@ -61,8 +61,8 @@ pub(super) fn authenticate_token_request(
     }
 }
 
-/// The client of `/login` or `/authorize`, where `Authorization` belongs to the shopper: a private
-/// client shows its credentials in `x-slas-client-auth`, raw base64 without a scheme.
+/// The client of `/login` or `/authorize`, where `Authorization` holds the shopper's password. A
+/// private client sends its credentials in `x-slas-client-auth`, as base64 without a scheme.
 pub(super) fn authenticate_code_request(
     platform: &Platform,
     request: &Request,
@@ -70,20 +70,22 @@ pub(super) fn authenticate_code_request(
 ) -> Result<ClientKind, SlasError> {
     let id = fields.get("client_id").unwrap_or_default();
     let client = client_named(platform, id)?;
-    let shown = request.header("x-slas-client-auth");
-    let proven = match shown {
+    let credentials = request.header("x-slas-client-auth");
+    let authenticated = match credentials {
         Some(encoded) => {
-            decode_pair(encoded).is_some_and(|given| is_private_client(platform, &given))
+            decode_pair(encoded).is_some_and(|pair| is_private_client(platform, &pair))
         }
         None => !platform.options.strict_client_auth,
     };
     match client {
-        ClientKind::Private if !proven => Err(SlasError::invalid_client("Authorization failed.")),
+        ClientKind::Private if !authenticated => {
+            Err(SlasError::invalid_client("Authorization failed."))
+        }
         client => Ok(client),
     }
 }
 
-/// The client id of a client.
+/// The id of a client.
 pub(super) fn client_id(platform: &Platform, client: ClientKind) -> &str {
     match client {
         ClientKind::Private => &platform.options.private_client.id,

@@ -1,4 +1,4 @@
-//! How SLAS says no: in the shape of its description, or in the shape seen live.
+//! Errors of SLAS, in the documented format or in one that a live tenant returned.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// An answer that is no success.
+/// An error response.
 pub(crate) enum SlasError {
     /// `application/problem+json` with `error` and `error_description`.
     Oauth(StatusCode, &'static str, &'static str),
-    /// 400 with `status_code` and `message`, as seen live.
+    /// 400 with `status_code` and `message`, as a live tenant returned it.
     Undocumented(&'static str),
     /// 429 with `Retry-After`.
     Throttled(Duration),
@@ -28,12 +28,12 @@ impl SlasError {
         Self::Oauth(StatusCode::UNAUTHORIZED, "invalid_client", description)
     }
 
-    /// A call that lacks something that all such calls have.
+    /// 400 for a request without a required parameter.
     pub(super) fn missing_parameter() -> Self {
         Self::invalid_request("Bad or missing request parameters.")
     }
 
-    /// The answer to every refresh token that is no good, whatever the reason.
+    /// 400 for every invalid refresh token, whatever the reason.
     pub(super) fn invalid_refresh_token() -> Self {
         Self::Undocumented("invalid refresh_token")
     }

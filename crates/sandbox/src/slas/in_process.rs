@@ -1,18 +1,18 @@
-//! What the instance itself has from SLAS: `plugin_slas` by calls of its own, Hybrid Auth from within
-//! the platform.
+//! Tokens for ECOM itself: `plugin_slas` gets them with its own calls, Hybrid Auth inside the
+//! platform.
 
 use super::{access_token, bridge, token_request, tokens};
 use crate::ids;
 use crate::platform::Platform;
 use crate::state::{Identity, State};
 
-/// Tokens in the hands of ECOM.
+/// The tokens that ECOM receives.
 pub(crate) struct IssuedTokens {
     pub(crate) access_token: String,
-    /// Seconds.
+    /// In seconds.
     pub(crate) access_life: i64,
     pub(crate) refresh_token: String,
-    /// Seconds.
+    /// In seconds.
     pub(crate) refresh_life: i64,
     pub(crate) usid: String,
     pub(crate) customer_id: String,
@@ -20,7 +20,7 @@ pub(crate) struct IssuedTokens {
     pub(crate) registered: bool,
 }
 
-/// Tokens of a new SLAS session for the guest of a DW session: `session-bridge/token`.
+/// `session-bridge/token`: tokens of a new SLAS session for the guest of a DW session.
 pub(crate) fn bridge_guest(
     platform: &Platform,
     state: &mut State,
@@ -28,10 +28,10 @@ pub(crate) fn bridge_guest(
     do_not_track: bool,
 ) -> IssuedTokens {
     let identity = bridge::identity(state, ids::uuid(), customer_id.to_owned(), do_not_track);
-    issue_new(platform, state, Identity { bridge: Some("sb-guest"), ..identity })
+    issue(platform, state, Identity { bridge: Some("sb-guest"), ..identity })
 }
 
-/// Tokens of a shopper who signed in, on the guest's usid where that is known: `login`, `token`.
+/// `login` and `token`: tokens of a shopper who logged in, on the guest's usid if it is known.
 pub(crate) fn log_in(
     platform: &Platform,
     state: &mut State,
@@ -44,10 +44,10 @@ pub(crate) fn log_in(
     state.grants.assign_usid(&usid, customer_id, known);
     let customer_id = customer_id.to_owned();
     let identity = token_request::shopper_identity(state, usid, customer_id, do_not_track);
-    issue_new(platform, state, identity)
+    issue(platform, state, identity)
 }
 
-/// New tokens for a refresh token, if it is good.
+/// `token`: new tokens for a refresh token, if it is valid.
 pub(crate) fn refresh(
     platform: &Platform,
     state: &mut State,
@@ -56,10 +56,10 @@ pub(crate) fn refresh(
 ) -> Option<IssuedTokens> {
     let client = platform.options.ecom_client;
     let tokens = token_request::exchange(platform, state, client, token, do_not_track).ok()?;
-    Some(issued(platform, state, tokens))
+    Some(sign(platform, state, tokens))
 }
 
-/// Ends a SLAS session: `logout`.
+/// `logout`: ends a SLAS session.
 pub(crate) fn log_out(state: &mut State, issued: &IssuedTokens) -> Option<()> {
     state.grants.revoke(&issued.refresh_token);
     let claims = access_token::open(state, &issued.access_token)?;
@@ -67,12 +67,12 @@ pub(crate) fn log_out(state: &mut State, issued: &IssuedTokens) -> Option<()> {
     Some(())
 }
 
-fn issue_new(platform: &Platform, state: &mut State, identity: Identity) -> IssuedTokens {
+fn issue(platform: &Platform, state: &mut State, identity: Identity) -> IssuedTokens {
     let tokens = tokens::new_grant(platform, state, platform.options.ecom_client, identity);
-    issued(platform, state, tokens)
+    sign(platform, state, tokens)
 }
 
-fn issued(platform: &Platform, state: &State, tokens: tokens::Tokens) -> IssuedTokens {
+fn sign(platform: &Platform, state: &State, tokens: tokens::Tokens) -> IssuedTokens {
     let claims = tokens::claims(platform, state, &tokens);
     let tokens::Tokens { identity, refresh_token, expires_at, .. } = tokens;
     IssuedTokens {

@@ -23,7 +23,7 @@ pub(super) fn login(platform: &Platform, request: &Request) -> HandlerResult {
     let mut code = authorize::code(platform, &form, client, Purpose::Login(customer_id))?;
     check_conflict(platform, &mut state, login)?;
     if std::mem::take(&mut state.changes_usid_at_login) {
-        code.usid = move_usid(&mut state, &code.usid);
+        code.usid = change_usid(&mut state, &code.usid);
     }
     let usid = code.usid.clone();
     let value = state.grants.add_code(code);
@@ -36,9 +36,9 @@ pub(super) fn login(platform: &Platform, request: &Request) -> HandlerResult {
     Ok(redirect::to(redirect_uri, &fields))
 }
 
-/// Another usid with the holder of this one: what SLAS does when the shopper already has a session
-/// elsewhere (slas.md 7).
-fn move_usid(state: &mut State, usid: &str) -> String {
+/// Another usid with the same holder: what SLAS returns if the shopper already has a session
+/// elsewhere.
+fn change_usid(state: &mut State, usid: &str) -> String {
     let other = ids::uuid();
     if let Some(holder) = state.grants.usid_holder(usid).map(ToOwned::to_owned) {
         state.grants.assign_usid(&other, &holder, false);
@@ -46,12 +46,12 @@ fn move_usid(state: &mut State, usid: &str) -> String {
     other
 }
 
-/// Login id and customer id of the shopper whose credentials are right.
+/// Login id and customer id of the shopper, if the credentials are valid.
 fn shopper(state: &State, request: &Request) -> Result<(String, String), SlasError> {
-    let refused = || SlasError::invalid_client("Basic Authorization failed.");
-    let (login, password) = request.basic().ok_or_else(refused)?;
+    let rejected = || SlasError::invalid_client("Basic Authorization failed.");
+    let (login, password) = request.basic().ok_or_else(rejected)?;
     let customer = state.customers.by_login(&login).filter(|one| one.has_password(&password));
-    let customer_id = customer.ok_or_else(refused)?.id.clone();
+    let customer_id = customer.ok_or_else(rejected)?.id.clone();
     Ok((login, customer_id))
 }
 

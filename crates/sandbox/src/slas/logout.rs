@@ -1,4 +1,4 @@
-//! `GET logout`: the end of a registered shopper's session.
+//! `GET logout`: ends the session of a registered shopper.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -18,9 +18,11 @@ pub(super) fn logout(platform: &Platform, request: &Request) -> HandlerResult {
     let missing = || SlasError::invalid_request("Bad or missing refresh token.");
     let token = request.query.get("refresh_token").ok_or_else(missing)?;
     let grant = state.grants.get(token).filter(|grant| {
-        let named =
+        let own_client =
             request.query.get("client_id") == Some(client_auth::client_id(platform, grant.client));
-        named && grant.identity.customer_id == claims.customer_id() && grant.is_live(platform.now())
+        own_client
+            && grant.identity.customer_id == claims.customer_id()
+            && grant.is_live(platform.now())
     });
     let customer_id = grant.ok_or_else(missing)?.identity.customer_id.clone();
     state.revoked.insert(claims.jti);
@@ -29,10 +31,10 @@ pub(super) fn logout(platform: &Platform, request: &Request) -> HandlerResult {
     } else {
         state.grants.revoke(token);
     }
-    Ok(goodbye())
+    Ok(success())
 }
 
-/// The shopper of the Bearer token, who must be registered.
+/// The claims of the Bearer token, whose shopper must be registered.
 fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, SlasError> {
     let missing = || SlasError::invalid_request("Bad or missing access token.");
     let token = request.bearer().ok_or_else(missing)?;
@@ -41,8 +43,8 @@ fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claim
     if claims.login().is_some() { Ok(claims) } else { Err(missing()) }
 }
 
-/// The peculiar body of a successful logout: empty strings beside the word `null`.
-fn goodbye() -> Response {
+/// The body of a successful logout: empty strings, and `null` as a string.
+fn success() -> Response {
     Json(json!({
         "access_token": "", "id_token": "null", "refresh_token": "", "expires_in": 0,
         "refresh_token_expires_in": 0, "token_type": "Bearer", "usid": "null",

@@ -1,4 +1,4 @@
-//! `POST token`: which client asks, and its three grants.
+//! `POST token`: authenticates the client and runs one of three grants.
 
 use super::error::SlasError;
 use super::tokens::{self, Tokens};
@@ -9,7 +9,7 @@ use crate::platform::Platform;
 use crate::request::{Fields, Request};
 use crate::state::{Code, ExchangeLimit, Identity, Purpose, State};
 
-/// A token call whose client is known.
+/// A token request with its authenticated client.
 pub(super) struct TokenRequest<'a> {
     pub(super) platform: &'a Platform,
     pub(super) request: &'a Request,
@@ -77,7 +77,7 @@ pub(super) fn code(call: &TokenRequest<'_>) -> HandlerResult {
     Ok(tokens::issue(call.platform, &mut state, call.request, call.client, identity))
 }
 
-/// Takes the code out and checks that it was this client's, and its verifier.
+/// Consumes the code, and checks its client and its verifier.
 pub(super) fn redeem(call: &TokenRequest<'_>, state: &mut State) -> Result<Code, SlasError> {
     let value = call.form.get("code").ok_or_else(SlasError::missing_parameter)?;
     let code = state.grants.consume_code(value, call.platform.now());
@@ -92,8 +92,8 @@ pub(super) fn redeem(call: &TokenRequest<'_>, state: &mut State) -> Result<Code,
     }
 }
 
-/// `refresh_token`: rotates for a public client, stays for a private one. A proxy may send the
-/// token in a header of its own, which counts when the form has none.
+/// `refresh_token`: the token rotates for a public client and stays for a private one. A proxy can
+/// send it in the header `sfdc_refresh_token` if the form has none.
 pub(super) fn refresh(call: &TokenRequest<'_>) -> HandlerResult {
     let missing = || SlasError::invalid_request("Bad or missing refresh token.");
     let sent = call.form.get("refresh_token").or_else(|| call.request.header("sfdc_refresh_token"));
@@ -103,7 +103,7 @@ pub(super) fn refresh(call: &TokenRequest<'_>) -> HandlerResult {
     Ok(tokens::respond(call.platform, state, call.request, &tokens))
 }
 
-/// The exchange of a refresh token, whoever asks for it.
+/// Exchanges a refresh token.
 pub(super) fn exchange(
     platform: &Platform,
     state: &mut State,
@@ -133,7 +133,7 @@ pub(super) fn exchange(
     Ok(Tokens { client, identity, refresh_token: token.to_owned(), expires_at })
 }
 
-/// A guest on that usid: the one who held it before, if that was a guest, else a new one.
+/// The identity of a guest on this usid: its holder, if that is a guest, else a new one.
 fn guest_identity(state: &mut State, usid: String, do_not_track: bool) -> Identity {
     let known = state.grants.usid_holder(&usid).filter(|id| state.customers.is_guest(id));
     let known = known.map(ToOwned::to_owned);
@@ -142,7 +142,7 @@ fn guest_identity(state: &mut State, usid: String, do_not_track: bool) -> Identi
     Identity { usid, guest_id: customer_id.clone(), customer_id, bridge: None, do_not_track }
 }
 
-/// A registered shopper on that usid, together with the guest from whom it was taken over.
+/// The identity of a registered shopper on this usid, with the guest that held it before.
 pub(super) fn shopper_identity(
     state: &mut State,
     usid: String,

@@ -1,4 +1,4 @@
-//! The answer of every token call.
+//! The response of every token request.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::platform::Platform;
 use crate::request::Request;
 use crate::state::{DwSession, Grant, Identity, State};
 
-/// Makes a new grant and answers with its first tokens.
+/// Creates a grant and responds with its first tokens.
 pub(super) fn issue(
     platform: &Platform,
     state: &mut State,
@@ -28,7 +28,7 @@ pub(super) fn issue(
     respond(platform, state, request, &tokens)
 }
 
-/// Makes a new grant.
+/// Creates a grant.
 pub(super) fn new_grant(
     platform: &Platform,
     state: &mut State,
@@ -41,7 +41,7 @@ pub(super) fn new_grant(
     Tokens { client, identity, refresh_token, expires_at }
 }
 
-/// What an answer is made of.
+/// The content of a token response.
 pub(super) struct Tokens {
     pub(super) client: ClientKind,
     pub(super) identity: Identity,
@@ -49,7 +49,7 @@ pub(super) struct Tokens {
     pub(super) expires_at: i64,
 }
 
-/// Answers with a new access token beside this refresh token.
+/// Responds with a new access token and this refresh token.
 pub(super) fn respond(
     platform: &Platform,
     state: &mut State,
@@ -66,7 +66,7 @@ pub(super) fn respond(
     response
 }
 
-/// The claims of a new access token beside this refresh token.
+/// The claims of a new access token.
 pub(super) fn claims(platform: &Platform, state: &State, tokens: &Tokens) -> Claims {
     let customer = state.customers.get(&tokens.identity.customer_id);
     let client_id = client_auth::client_id(platform, tokens.client);
@@ -118,7 +118,8 @@ fn refresh_life(platform: &Platform, state: &State, identity: &Identity) -> i64 
     i64::try_from(life.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Hybrid Auth: the caller's session if it lives and is the same customer's, else a new one.
+/// Hybrid Auth: the DW session in the request if it is live and of the same customer, else a new
+/// one.
 fn bridged_session(
     platform: &Platform,
     state: &mut State,
