@@ -107,7 +107,7 @@ fn dispatch(context: &mut ControllerContext<'_>) -> ControllerResponse {
 fn respond(context: ControllerContext<'_>, response: ControllerResponse) -> Response {
     let found = |location: String| (StatusCode::FOUND, [(header::LOCATION, location)]);
     let mut response = match response {
-        ControllerResponse::Page(content) => pages::render(&context, &content),
+        ControllerResponse::Page(page) => pages::render(&context, &page),
         ControllerResponse::RedirectTo(controller) => {
             found(context.path_to(controller)).into_response()
         }

@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Request, State};
@@ -72,17 +73,10 @@ async fn apply(
     next: Next,
 ) -> Response {
     match fault {
-        // In its own task: a client that disconnects does not stop the processing.
-        Fault::Delay(time) => {
-            let late = tokio::spawn(async move {
-                sleep(time).await;
-                next.run(request).await
-            });
-            late.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
-        }
-        Fault::DelayAfter(time) => {
+        Fault::Delay(delay) => process_later(delay, request, next).await,
+        Fault::DelayAfter(delay) => {
             let response = next.run(request).await;
-            sleep(time).await;
+            sleep(delay).await;
             response
         }
         Fault::Status(status, retry_after) => error_response(upstream, status, retry_after),
@@ -96,8 +90,8 @@ async fn apply(
         }
         Fault::ExtraHeader(name, value) => {
             let mut response = next.run(request).await;
-            let line = HeaderName::try_from(name).ok().zip(value.try_into().ok());
-            response.headers_mut().extend(line);
+            let header = HeaderName::try_from(name).ok().zip(value.try_into().ok());
+            response.headers_mut().extend(header);
             response
         }
         Fault::Hang => pending().await,
@@ -109,6 +103,15 @@ async fn apply(
             pending().await
         }
     }
+}
+
+/// Processes the call after a delay, in its own task: a client that disconnects does not stop it.
+async fn process_later(delay: Duration, request: Request, next: Next) -> Response {
+    let late = tokio::spawn(async move {
+        sleep(delay).await;
+        next.run(request).await
+    });
+    late.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 /// Adds the headers of a platform that throttles: its load in per cent, 90 or more.

@@ -24,27 +24,27 @@ impl PageContent {
     }
 }
 
-/// The page around that content, with header and footer.
-pub(super) fn render(context: &ControllerContext<'_>, content: &PageContent) -> Response {
+/// The HTML document of a page, with header and footer.
+pub(super) fn render(context: &ControllerContext<'_>, page: &PageContent) -> Response {
     let (id, kind, name) = context.customer().map_or(("", "guest", "Guest"), |customer| {
         let name = if customer.name.is_empty() { "Guest" } else { &customer.name };
         (customer.id.as_str(), customer.kind(), name)
     });
     let fingerprint = ids::sha256(&context.dwsid);
-    let page = fill(
+    let document = fill(
         TEMPLATE,
         &[
-            ("title", &escape(content.title)),
+            ("title", &escape(page.title)),
             ("customer_type", kind),
             ("customer_id", &escape(id)),
             ("customer_name", &escape(name)),
             ("session_short", &escape(&fingerprint[..8])),
             ("base", &escape(&context.path_to(""))),
-            ("content", &content.html),
+            ("content", &page.html),
         ],
     );
     let no_store = [(header::CACHE_CONTROL, "no-cache, no-store, must-revalidate")];
-    (content.status, no_store, Html(page)).into_response()
+    (page.status, no_store, Html(document)).into_response()
 }
 
 pub(super) fn home() -> PageContent {
