@@ -6,7 +6,6 @@ pub(super) mod bridge;
 mod client_auth;
 mod error;
 pub(super) mod in_process;
-pub(super) mod keys;
 mod login;
 mod logout;
 mod redirect;

@@ -2,6 +2,7 @@
 
 mod customers;
 mod grants;
+mod keys;
 mod sessions;
 
 use std::collections::{HashMap, HashSet};
@@ -11,11 +12,11 @@ pub(super) use self::customers::{Basket, Customer, Customers, LineItem, MergeMod
 pub(super) use self::grants::{Code, ExchangeLimit, Grant, GrantState, Grants, Identity, Purpose};
 pub(super) use self::sessions::{DwSession, DwSessions};
 
+use self::keys::KeyRing;
 use super::call_log::CallLog;
 use super::faults::Faults;
 use super::jws::SigningKey;
 use super::options::Options;
-use super::slas::keys::KeyRing;
 
 /// All state of the platform, behind one lock.
 pub(super) struct State {

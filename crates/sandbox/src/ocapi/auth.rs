@@ -66,8 +66,8 @@ pub(super) fn invalidate_token(platform: &Platform, request: &Request) -> Handle
 pub(super) fn customer_of(state: &State, token: &str, now: i64) -> Option<String> {
     let payload: TokenPayload = state.instance_key.open(token)?;
     let subject: TokenSubject = serde_json::from_str(&payload.sub).ok()?;
-    let good = now < payload.exp && !state.revoked.contains(token);
-    good.then_some(subject.customer_id)
+    let valid = now < payload.exp && !state.revoked.contains(token);
+    valid.then_some(subject.customer_id)
 }
 
 /// The client id, which a call without a token must send.

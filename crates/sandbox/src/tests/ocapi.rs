@@ -46,14 +46,14 @@ async fn a_fault_repeats_the_invalid_access_token() {
 async fn an_invalid_token_opens_no_session() {
     use TokenSignature::{Forged, None, UnknownKey};
     let world = world();
-    let good = TokenSpec::default();
-    world.sessions(&world.control.forge_token(&good)).send().await.expect(204);
-    let mut hostile: Vec<TokenSpec> = [Forged, None, UnknownKey]
+    let valid = TokenSpec::default();
+    world.sessions(&world.control.forge_token(&valid)).send().await.expect(204);
+    let mut invalid: Vec<TokenSpec> = [Forged, None, UnknownKey]
         .map(|signature| TokenSpec { signature, ..TokenSpec::default() })
         .into();
-    hostile.push(TokenSpec { tenant: Some("zzzz_001".to_owned()), ..good.clone() });
-    hostile.push(TokenSpec { client_id: Some("another".to_owned()), ..good });
-    for spec in hostile {
+    invalid.push(TokenSpec { tenant: Some("zzzz_001".to_owned()), ..valid.clone() });
+    invalid.push(TokenSpec { client_id: Some("another".to_owned()), ..valid });
+    for spec in invalid {
         let token = world.control.forge_token(&spec);
         let response = world.sessions(&token).send().await;
         assert_eq!(response.status.as_u16(), 401, "{spec:?}");
