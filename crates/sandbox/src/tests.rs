@@ -3,6 +3,7 @@
 mod apis;
 mod baskets;
 mod browser;
+mod clock;
 mod controllers;
 mod ecom_login;
 mod faults;

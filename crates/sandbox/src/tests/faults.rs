@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::world::{MovableClock, pair, world};
+use super::clock::MovableClock;
+use super::world::{pair, world};
 use crate::{Fault, Operation, Options, RefreshState, Sandbox, Times, Upstream};
 
 /// Sends a refresh over a new connection and reads until the simulator closes it.

@@ -1,8 +1,6 @@
 //! A simulator without sockets, and helpers that send requests to it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -13,8 +11,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 use url::form_urlencoded::Serializer;
 
+use super::clock::MovableClock;
 use crate::platform::{Platform, Shared};
-use crate::{Clock, Control, Options, api_host, head_host, ids, instance_host};
+use crate::{Control, Options, api_host, head_host, ids, instance_host};
 
 pub(super) const LOGIN: &str = "jo@example.com";
 pub(super) const PASSWORD: &str = "Tandem-2026";
@@ -43,32 +42,6 @@ pub(super) fn world_with(options: Options) -> World {
         api: api_host(&platform),
         instance: instance_host(&platform),
         head: head_host(&platform),
-    }
-}
-
-/// The system's time, which a test can move forward.
-#[derive(Clone, Default)]
-pub(super) struct MovableClock(Arc<AtomicU64>);
-
-impl MovableClock {
-    pub(super) fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
-    }
-
-    fn moved(&self) -> Duration {
-        Duration::from_secs(self.0.load(Ordering::SeqCst))
-    }
-}
-
-impl From<MovableClock> for Clock {
-    #[expect(clippy::disallowed_methods, reason = "the clock of the tests")]
-    fn from(clock: MovableClock) -> Self {
-        let other = clock.clone();
-        let now = move || {
-            let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-            i64::try_from((since_epoch + clock.moved()).as_secs()).unwrap()
-        };
-        Self::new(now, move || Instant::now() + other.moved())
     }
 }
 
