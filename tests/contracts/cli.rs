@@ -47,7 +47,7 @@ fn check_of_a_good_file_says_so() {
     let path = file("check-good.toml", SITE);
     let output = run(&mut tandem(&["check", "--config", path.to_str().unwrap()]));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stdout), format!("{} is fine: 1 site(s).\n", path.display()));
+    assert_eq!(text(&output.stdout), format!("{} is valid (1 site)\n", path.display()));
     assert_eq!(text(&output.stderr), "");
 }
 

@@ -197,7 +197,7 @@ fn a_permitted_use_is_not_found() {
         ("upstream/slas/operations.rs", "use super::super::http::Sender;"),
         ("serve.rs", "use crate::web;"),
         ("cli/sandbox.rs", "use crate::config::{Config, Layers};"),
-        ("cli/sandbox.rs", "use super::say;"),
+        ("cli/sandbox.rs", "use super::print;"),
         ("flow.rs", "//! See [`web`](crate::web) and tokio."),
         ("flow.rs", "let x = 1; // not crate::web"),
         (
