@@ -37,7 +37,6 @@ use crate::web::slas_proxy::{no_access_token, refused};
 use crate::web::tokens::{renewed, token_after, with_cookies};
 use replay_body::ReplayBody;
 use request::dwsid;
-pub(crate) use request::foreign_cookies;
 
 /// A call on its way to an API.
 struct ApiCall {

@@ -29,11 +29,11 @@ use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed, readings};
 use crate::site::Site;
-use crate::web::api_proxy::foreign_cookies;
 use crate::web::headers::{own_authorization, path_and_query, see_other};
 use crate::web::redirect::local_path;
 use crate::web::request_kind::RequestKind;
 use crate::web::request_log::RequestId;
+use crate::web::request_session::foreign_cookies;
 use crate::web::request_session::{RequestSession, SessionUpdate, forwardable_unverified};
 
 /// One request on its way through.

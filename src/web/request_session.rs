@@ -34,8 +34,8 @@ use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
 use crate::web::request_log::{LogFields, RequestId};
-pub(crate) use crate::web::request_session::forwarded::forwardable_unverified;
 use crate::web::request_session::forwarded::sealed;
+pub(crate) use crate::web::request_session::forwarded::{foreign_cookies, forwardable_unverified};
 use crate::web::request_session::revocation::{
     effective_tags, is_fresh, is_live, logged_out_since, presented_tags, revoked,
     without_logged_out,

@@ -17,7 +17,7 @@ pub(crate) use tandem::model::CustomerType::{Guest, Registered};
 pub(crate) const NOW: i64 = 1_700_000_000;
 /// Seconds a fresh access token still lives.
 pub(crate) const FRESH: i64 = 1_500;
-const ENDING: i64 = 30;
+const EXPIRING: i64 = 30;
 const EXPIRED: i64 = -10;
 
 pub(crate) fn guest() -> Customer {
@@ -263,7 +263,7 @@ pub(crate) fn accesses() -> Vec<Access> {
     let mut all = vec![Access::None];
     for customer in [guest(), shopper()] {
         all.push(Access::Expired(claims(customer.clone(), EXPIRED)));
-        all.push(Access::Expiring(held_access(customer.clone(), ENDING)));
+        all.push(Access::Expiring(held_access(customer.clone(), EXPIRING)));
         all.push(Access::Fresh(held_access(customer, FRESH)));
     }
     all
@@ -274,7 +274,7 @@ pub(crate) fn expired(customer: Customer) -> Access {
 }
 
 pub(crate) fn decision(customer: Customer) -> Access {
-    Access::Expiring(held_access(customer, ENDING))
+    Access::Expiring(held_access(customer, EXPIRING))
 }
 
 pub(crate) fn fresh(customer: Customer) -> Access {

@@ -1,11 +1,12 @@
 //! Which of a request's cookies may go on to an upstream.
 
-use http::HeaderValue;
-use http::header::GetAll;
+use http::header::{COOKIE, GetAll};
+use http::{HeaderMap, HeaderValue};
 
 use crate::access_token;
 use crate::cookies::facts;
 use crate::cookies::ownership;
+use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::{RequestCookies, pair_of, pairs_in};
 use crate::cookies::sealed_state::SealedState;
 use crate::ids::{AccessToken, RefreshToken};
@@ -75,4 +76,20 @@ fn judged<'h>(
     };
     let pairs = headers.iter().flat_map(|header| pairs_in(header.as_bytes()));
     pairs.filter(judged).collect()
+}
+
+/// The browser's cookies without those of the session: an API takes what it needs of them from the
+/// headers. Others stay: an order carries the attribution of its campaign in one.
+pub(crate) fn foreign_cookies(site: &Site, headers: &HeaderMap) -> Option<HeaderValue> {
+    let names = &site.names;
+    let ours = |name: &str| names.owns(name) || name == DWSID || is_dw_companion(name);
+    let foreign = |pair: &&[u8]| {
+        let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
+        // As generously as the most generous reader may take it.
+        pair.is_some_and(|(name, _)| !ours(name.trim()))
+    };
+    let lines = headers.get_all(COOKIE).iter();
+    let pairs = lines.flat_map(|line| pairs_in(line.as_bytes()));
+    let kept: Vec<&[u8]> = pairs.map(<[u8]>::trim_ascii).filter(foreign).collect();
+    (!kept.is_empty()).then(|| HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()).flatten()
 }
