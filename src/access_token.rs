@@ -1,8 +1,8 @@
-//! What a SLAS access token says.
+//! Reads and verifies the claims of SLAS access tokens.
 //!
-//! Claims are read by key, never by position (pwa-kit clients broke on variants that carry agent
-//! or session-bridge pairs). The claims of a token that came out of a cookie are believed only
-//! after [`verify`]; those of a token fresh from the token endpoint need only [`read_issued`].
+//! Claims are read by key, never by position (pwa-kit clients broke on variants that carry agent or
+//! session-bridge pairs). The claims of a token from a cookie count only after [`verify`]; a token
+//! that the token endpoint has just issued needs only [`read_issued`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,7 +24,7 @@ pub struct Audience {
     pub channel: String,
 }
 
-/// Why a token is no session here.
+/// Why a token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Not three base64url parts with a JSON header and payload of the expected kind.
@@ -34,7 +34,7 @@ pub enum TokenError {
     #[error("the access token's signature is not valid")]
     Forged,
     /// Made for another tenant, SLAS client or site.
-    #[error("the access token was made for somebody else")]
+    #[error("the access token was made for another tenant, client or site")]
     Foreign,
 }
 
@@ -43,7 +43,7 @@ pub enum TokenError {
 /// # Errors
 ///
 /// [`TokenError::Forged`] for any algorithm but ES256: the algorithm comes from the configuration
-/// of the platform, never from the token. A `jku` is not looked at.
+/// of the platform, never from the token. A `jku` is ignored.
 pub fn key_id(token: &AccessToken) -> Result<String, TokenError> {
     let header = jsonwebtoken::decode_header(token.expose()).map_err(|_| TokenError::Malformed)?;
     if header.alg != Algorithm::ES256 {
@@ -54,7 +54,7 @@ pub fn key_id(token: &AccessToken) -> Result<String, TokenError> {
 
 /// Checks the ES256 signature and the audience of a token that came from outside.
 ///
-/// The expiry is *not* checked: an expired token still says who its shopper was.
+/// The expiry is *not* checked: an expired token still names its shopper.
 pub fn verify(
     token: &AccessToken,
     key: &DecodingKey,
@@ -71,7 +71,7 @@ pub fn verify(
     payload.into_claims(audience)
 }
 
-/// Reads a token that SLAS itself just handed us over TLS, or that our own seal vouches for.
+/// Reads a token that SLAS has just issued over TLS, or that the seal names.
 pub fn read_issued(token: &AccessToken, audience: &Audience) -> Result<Claims, TokenError> {
     let mut parts = token.expose().split('.');
     let (Some(_), Some(payload), Some(_), None) =
@@ -119,7 +119,7 @@ impl Payload {
     }
 }
 
-/// SLAS writes do-not-track as `0`/`1` in tokens and as `true`/`false` in answers.
+/// SLAS writes do-not-track as `0`/`1` in tokens and as `true`/`false` in responses.
 fn parse_dnt(text: &str) -> Option<bool> {
     match text {
         "1" | "true" => Some(true),
@@ -130,9 +130,9 @@ fn parse_dnt(text: &str) -> Option<bool> {
 
 /// `key:value` pairs joined with `::`, as in `sub` and `isb`.
 ///
-/// In `sub` the tenant has `cc-slas::zzte_053`: a key without a value followed by a value without
-/// a key. Such a pair is read as one, and so is a key with an empty value, whose own colon
-/// runs into the separator: its value then begins with a colon and counts as empty.
+/// In `sub` the tenant has `cc-slas::zzte_053`: a key without a value followed by a value without a
+/// key. The two are read as one pair. The colon of a key with an empty value runs into the
+/// separator: its value then begins with a colon and counts as empty.
 struct Pairs<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Pairs<'a> {
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_read_by_key_whatever_else_stands_between_them() {
+    fn pairs_are_read_by_key_among_any_other_pairs() {
         let isb = "agent:a@b::taob:x::uido:ecom::upn:jo@example.com::uidn:Jo%3A B\
                    ::gcid:abG::rcid:abR::chid:RefArch";
         let claims = issued(isb, SUB, ISS).unwrap();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn another_tenant_client_or_site_is_no_session_here() {
+    fn another_tenant_client_or_site_is_rejected() {
         let guest = "gcid:abG::chid:RefArch";
         for (isb, sub, iss) in [
             (guest, "cc-slas::aaaa_001::scid:client-1::usid:u-1", ISS),

@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::timestamp::Timestamp;
 
-/// Whether a shopper has signed in.
+/// Whether a shopper has logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CustomerType {
     /// An anonymous shopper.
     Guest,
-    /// A shopper who has signed in.
+    /// A shopper who has logged in.
     Registered,
 }
 
-/// The shopper both worlds must agree on.
+/// The shopper on whom the SLAS tokens and the DW session must agree.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Customer {
     /// Guest or registered.
@@ -27,7 +27,7 @@ pub struct Customer {
 }
 
 impl CustomerType {
-    /// As SLAS and the heads write it.
+    /// As SLAS and the Heads write it.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -76,28 +76,28 @@ pub struct Claims {
     pub issued_at: Timestamp,
     /// `exp`.
     pub expires_at: Timestamp,
-    /// Do-not-track, where the token says.
+    /// Do-not-track, if the token states it.
     pub dnt: Option<bool>,
     /// Who vouched for the shopper (`uido`): `slas`, `ecom`, or an identity provider.
     pub origin: Option<Word>,
 }
 
-/// SLAS tokens fresh from the token endpoint.
+/// SLAS tokens as the token endpoint has just issued them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The access token.
     pub access: AccessToken,
-    /// What the access token says.
+    /// The claims of the access token.
     pub claims: Claims,
-    /// The refresh token, where the grant has one.
+    /// The refresh token, if the grant has one.
     pub refresh: Option<RefreshGrant>,
-    /// The DW session that a Hybrid Auth tenant sets on token answers.
+    /// The DW session that a Hybrid Auth tenant sets on token responses.
     pub dw: Option<DwCookies>,
-    /// What some heads want beside.
+    /// Further values that some Heads use.
     pub extras: Extras,
 }
 
-/// What a token answer says beyond the tokens.
+/// What a token response contains besides the tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extras {
     /// The `OpenID` token.
@@ -114,7 +114,7 @@ impl Grant {
         refresh.into_iter().chain([self.access.tag()]).collect()
     }
 
-    /// The bytes it holds on the heap, near enough.
+    /// The bytes it holds on the heap, approximately.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let refresh = self.refresh.as_ref().map_or(0, |refresh| refresh.token.expose().len());
@@ -126,12 +126,12 @@ impl Grant {
     }
 }
 
-/// A refresh token and the seconds it still lives.
+/// A refresh token and its remaining lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshGrant {
     /// The token.
     pub token: RefreshToken,
-    /// Seconds until it dies, as SLAS said.
+    /// Seconds until it expires, as SLAS stated.
     pub expires_in: i64,
 }
 
@@ -151,7 +151,7 @@ impl DwCookies {
         self.dwsid.tag()
     }
 
-    /// The bytes it holds on the heap, near enough.
+    /// The bytes it holds on the heap, approximately.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let length = |value: &DwValue| value.expose().len();
@@ -168,8 +168,8 @@ impl DwCookies {
 pub struct DwCompanion {
     /// Its whole name, hash included.
     pub name: String,
-    /// Its value; none asks the browser to forget it (the platform's `""` with an epoch expiry).
+    /// Its value; `None` deletes it (the platform's `""` with an epoch expiry).
     pub value: Option<DwValue>,
-    /// Seconds it lives; none for the life of the browser session.
+    /// Its lifetime in seconds; `None` until the browser session ends.
     pub max_age: Option<i64>,
 }
