@@ -171,7 +171,7 @@ impl ProxiedRequest {
         }
         let unchanged = CookieChanges::default();
         let names = &self.session.site.names;
-        let judged = self.session.judged(&self.parts.headers.get_all(COOKIE));
+        let judged = self.session.forwardable(&self.parts.headers.get_all(COOKIE));
         let mut forwarded =
             changes.unwrap_or(&unchanged).request_header(judged.into_iter(), names)?;
         if self.route.kind == Kind::Ecom {
