@@ -11,6 +11,7 @@ use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
+mod error;
 mod operations;
 mod passthrough;
 mod pkce;
@@ -20,13 +21,12 @@ use super::CallContext;
 use super::http::{BufferedResponse, CallError, Operation, Sender};
 use crate::clock::{self, Clock};
 use crate::config::SlasConfig;
-use crate::flow::UpstreamFailure;
 use crate::header_values::sensitive;
 use crate::model::Grant;
+use error::{Refusal, SlasError, SlasResult};
 pub use passthrough::{CallCredentials, PassthroughBody, PassthroughCall};
 use pkce::Pkce;
 pub use wire::Jwk;
-use wire::Refusal;
 
 /// What a shopper types into the login form.
 #[derive(Clone)]
@@ -52,19 +52,6 @@ pub struct Slas {
     config: SlasConfig,
     refresh_timeout: Duration,
 }
-
-/// Why SLAS gave no tokens.
-#[derive(Debug, thiserror::Error)]
-enum SlasError {
-    #[error("SLAS did not answer")]
-    Call(#[from] CallError),
-    #[error("SLAS refused with {}", .0.status)]
-    Refused(Refusal),
-    #[error("SLAS answered {0}")]
-    Malformed(&'static str),
-}
-
-type SlasResult<T> = Result<T, SlasError>;
 
 impl Slas {
     /// A client for the SLAS client of `config`.
@@ -177,26 +164,6 @@ impl Slas {
             }
             _ => Ok(reply),
         }
-    }
-}
-
-impl SlasError {
-    /// What it means where no refusal is the shopper's business.
-    fn failure(&self) -> UpstreamFailure {
-        match self {
-            Self::Call(error) => error.failure(),
-            Self::Malformed(_) => UpstreamFailure::unavailable_for(5),
-            Self::Refused(refusal) => refusal.failure(),
-        }
-    }
-
-    fn warn(&self, operation: &'static str) {
-        let detail = match self {
-            Self::Call(_) => None,
-            Self::Refused(refusal) => Some(refusal.code.as_str()),
-            Self::Malformed(what) => Some(*what),
-        };
-        tracing::warn!(upstream = "slas", operation, detail, error = %self, "no answer to use");
     }
 }
 

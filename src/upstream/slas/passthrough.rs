@@ -127,7 +127,7 @@ impl Slas {
     /// The tokens of such an answer, if they are for us.
     pub fn parse_grant(&self, reply: &BufferedResponse) -> Result<Grant, UpstreamFailure> {
         let grant = wire::grant(reply, &self.config.audience, self.clock.now());
-        grant.map_err(super::SlasError::Malformed).map_err(|error| {
+        grant.map_err(super::error::SlasError::Malformed).map_err(|error| {
             error.warn("call");
             error.failure()
         })
