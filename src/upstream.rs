@@ -1,4 +1,4 @@
-//! Typed clients of SLAS, OCAPI and SCAPI behind one shared sender.
+//! Typed clients of SLAS, OCAPI and SCAPI, which share one sender.
 
 use std::net::IpAddr;
 
@@ -12,13 +12,13 @@ pub mod single_flight;
 pub mod slas;
 pub mod verifier;
 
-/// What every call of one browser request has in common.
+/// What all calls for one browser request have in common.
 #[derive(Clone, Debug)]
 pub struct CallContext {
-    /// Sent as `correlation-id`, so that a request can be followed through the platform's logs.
+    /// Sent as `correlation-id`, to find the request in the platform's logs.
     pub correlation_id: String,
     /// The shopper's do-not-track choice.
     pub dnt: Option<bool>,
-    /// The shopper's address.
+    /// The shopper's IP address.
     pub client: Option<IpAddr>,
 }

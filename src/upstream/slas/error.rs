@@ -1,4 +1,4 @@
-//! Why SLAS gave no tokens: its errors, and what they mean.
+//! The errors of SLAS, and what they mean.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -6,52 +6,52 @@ use serde::Deserialize;
 use crate::flow::UpstreamFailure;
 use crate::upstream::http::{BufferedResponse, CallError};
 
-/// Why SLAS gave no tokens.
+/// Why SLAS returned no tokens.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SlasError {
-    #[error("SLAS did not answer")]
+    #[error("SLAS call failed: {0}")]
     Call(#[from] CallError),
-    #[error("SLAS refused with {}", .0.status)]
-    Refused(Refusal),
-    #[error("SLAS answered {0}")]
+    #[error("SLAS rejected the call with {}", .0.status)]
+    Rejected(Rejection),
+    #[error("invalid response of SLAS: {0}")]
     Malformed(&'static str),
 }
 
 pub(super) type SlasResult<T> = Result<T, SlasError>;
 
 impl SlasError {
-    /// What it means where no refusal is the shopper's business.
+    /// The failure, where a rejection does not depend on what the shopper sent.
     pub(super) fn failure(&self) -> UpstreamFailure {
         match self {
             Self::Call(error) => error.failure(),
             Self::Malformed(_) => UpstreamFailure::unavailable_for(5),
-            Self::Refused(refusal) => refusal.failure(),
+            Self::Rejected(rejection) => rejection.failure(),
         }
     }
 
     pub(super) fn warn(&self, operation: &'static str) {
         let detail = match self {
             Self::Call(_) => None,
-            Self::Refused(refusal) => Some(refusal.code.as_str()),
+            Self::Rejected(rejection) => Some(rejection.code.as_str()),
             Self::Malformed(what) => Some(*what),
         };
-        tracing::warn!(upstream = "slas", operation, detail, error = %self, "no answer to use");
+        tracing::warn!(upstream = "slas", operation, detail, error = %self, "upstream call failed");
     }
 }
 
-/// A 4xx, or a redirect that carries an error.
+/// A 4xx response, or a redirect with an error.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct Rejection {
     pub(super) status: StatusCode,
-    /// `error`, made of lower-case letters and `_`, fit for logs.
+    /// `error`, if it has only lower-case letters and `_`: safe for logs.
     pub(super) code: String,
-    /// Everything SLAS said, in lower case, for telling cases apart. It may carry a login, so it
-    /// is not for logs.
+    /// All texts of the response in lower case, to classify it. They may contain a login, so they
+    /// are not logged.
     text: String,
 }
 
-/// Errors by which SLAS speaks of its own state (`OpenAPI`; RFC 6749 section 4.1.2.1).
-const PASSING: [&str; 3] = ["server_error", "gateway_server_error", "temporarily_unavailable"];
+/// Errors about the state of SLAS itself (`OpenAPI`; RFC 6749 section 4.1.2.1).
+const TEMPORARY: [&str; 3] = ["server_error", "gateway_server_error", "temporarily_unavailable"];
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -61,7 +61,7 @@ struct ErrorBody {
     message: String,
 }
 
-impl Refusal {
+impl Rejection {
     pub(super) fn of(reply: &BufferedResponse) -> Self {
         let body: ErrorBody = serde_json::from_slice(&reply.body).unwrap_or_default();
         let text = format!("{} {}", body.error_description, body.message);
@@ -76,46 +76,45 @@ impl Refusal {
         Self { status, code, text }
     }
 
-    /// Whether asking again later may help: SLAS speaks of its own state, or it is the edge before
-    /// it that speaks, in HTML or not at all.
-    pub(super) fn is_passing(&self) -> bool {
-        self.text.trim().is_empty() || PASSING.contains(&self.code.as_str())
+    /// Whether a later call may succeed: the error is about the state of SLAS itself, or the
+    /// response is HTML or empty, so it comes from the edge in front of SLAS.
+    fn is_temporary(&self) -> bool {
+        self.text.trim().is_empty() || TEMPORARY.contains(&self.code.as_str())
     }
 
-    /// Whether it ends a refresh token. Any 400 of SLAS does, but for those that speak of the
-    /// client, and a 401 only in so many words: a secret that we have wrong must not log out
-    /// everybody.
+    /// Whether it ends a refresh token. Any 400 does unless it is about the client; a 401 does only
+    /// if it names the refresh token: a wrong client secret must not log out all shoppers.
     pub(super) fn ends_refresh_token(&self) -> bool {
         match self.status {
             StatusCode::BAD_REQUEST => {
-                self.is_about_refresh_token() || !(self.is_passing() || self.is_about_client())
+                self.is_about_refresh_token() || !(self.is_temporary() || self.is_about_client())
             }
             StatusCode::UNAUTHORIZED => self.is_about_refresh_token(),
             _ => false,
         }
     }
 
-    /// Whether the same question would get the same answer tomorrow.
-    pub(super) fn is_for_good(&self) -> bool {
+    /// Whether the same call would be rejected again at any later time.
+    pub(super) fn is_permanent(&self) -> bool {
         match self.status {
             StatusCode::CONFLICT => false,
-            // By these the retired form has been reported to answer, with or without words. A
-            // shopper must not wait for it for ever.
+            // Reported responses of the retired grant, with or without a text. Treated as temporary,
+            // they would be retried for ever.
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::GONE => true,
-            _ => !self.is_passing(),
+            _ => !self.is_temporary(),
         }
     }
 
-    /// What it means where no refusal is the shopper's business.
-    pub(super) fn failure(&self) -> UpstreamFailure {
+    /// The failure, where a rejection does not depend on what the shopper sent.
+    fn failure(&self) -> UpstreamFailure {
         match self.status {
             StatusCode::CONFLICT => UpstreamFailure::throttled_for(2),
-            _ if self.is_passing() => UpstreamFailure::unavailable_for(5),
+            _ if self.is_temporary() => UpstreamFailure::unavailable_for(5),
             _ => UpstreamFailure::MISCONFIGURED,
         }
     }
 
-    /// SLAS does not know this client or its secret.
+    /// Whether SLAS rejects the client, its secret or its settings.
     pub(super) fn is_about_client(&self) -> bool {
         [
             "invalid_client",
@@ -130,18 +129,18 @@ impl Refusal {
         .any(|word| self.text.contains(word))
     }
 
-    /// Our client lacks a scope.
+    /// Whether our client lacks a scope.
     pub(super) fn is_about_scope(&self) -> bool {
         self.text.contains("scope")
     }
 
-    /// The refresh token is dead: said in so many words.
+    /// Whether the text names the refresh token.
     fn is_about_refresh_token(&self) -> bool {
         let text = self.text.replace(' ', "_");
         text.contains("refresh_token")
     }
 
-    /// The usid belongs to another session that still lives.
+    /// Whether the usid belongs to another session that is still alive.
     pub(super) fn is_about_usid(&self) -> bool {
         self.text.contains("usid")
     }
