@@ -7,7 +7,7 @@
 use memchr::memchr_iter;
 
 use super::preview::MARKER;
-use super::profiles::{self, CookieNames, MOST_PIECES};
+use super::profiles::{self, CookieNames, MOST_COMPANIONS, MOST_PIECES};
 use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 
 /// More candidates than this for one name are no accident, and are not worth reading. The last ones
@@ -20,8 +20,6 @@ pub(super) const PIECE: usize = 1199;
 /// Names of companions that are remembered, so that they can be deleted. Our own are few by nature
 /// and all remembered: whoever plants companions must not keep those from being deleted.
 const MOST_COMPANION_NAMES: usize = 16;
-/// More companions than this are no accident either: a DW session has three.
-pub(super) const MOST_COMPANIONS: usize = 8;
 
 /// The cookies of a request that mean something to us.
 #[derive(Clone, Debug, Default)]

@@ -1,12 +1,11 @@
 //! A limit on exchanges per refresh token: SLAS accepts one token three times in 60 seconds and
 //! responds 429 after that, so Tandem does not make such a call.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::expiring_map::ExpiringMap;
+use crate::expiring_map::SharedMap;
 use crate::ids::Tag;
 
 /// Most exchanges of one token in one [`WINDOW`].
@@ -17,18 +16,18 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub const LIMIT: usize = 32 * 1024 * 1024;
 
 /// Counts exchanges per refresh token.
-pub struct RefreshLimit(Mutex<ExpiringMap<Tag, Vec<Instant>>>);
+pub struct RefreshLimit(SharedMap<Tag, Vec<Instant>>);
 
 impl RefreshLimit {
     /// No exchanges yet. `gauge` shows the bytes in use.
     #[must_use]
     pub fn new(gauge: &Gauge) -> Self {
-        Self(Mutex::new(ExpiringMap::new(LIMIT, gauge.clone())))
+        Self(SharedMap::new(LIMIT, gauge))
     }
 
     /// Counts one exchange of the token, or returns how long none is permitted.
     pub fn acquire(&self, token: Tag, now: Instant) -> Result<(), Duration> {
-        let mut exchanges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exchanges = self.0.lock();
         let recent = |moment: &Instant| now.saturating_duration_since(*moment) < WINDOW;
         let mut moments = exchanges.get(&token, now).cloned().unwrap_or_default();
         moments.retain(recent);

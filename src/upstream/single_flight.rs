@@ -6,14 +6,14 @@
 
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::expiring_map::ExpiringMap;
+use crate::expiring_map::SharedMap;
 
 /// Most memory for the cached results of one kind and site, in bytes.
 pub const LIMIT: usize = 32 * 1024 * 1024;
@@ -27,7 +27,7 @@ pub struct SingleFlight<Key, Value> {
     heap_bytes: fn(&Value) -> usize,
 }
 
-type Slots<Key, Value> = Arc<Mutex<ExpiringMap<Key, Slot<Value>>>>;
+type Slots<Key, Value> = Arc<SharedMap<Key, Slot<Value>>>;
 
 enum Slot<Value> {
     Running(watch::Receiver<Option<Value>>),
@@ -54,8 +54,7 @@ where
     /// and `gauge` shows the bytes in use.
     #[must_use]
     pub fn new(clock: Clock, heap_bytes: fn(&Value) -> usize, gauge: &Gauge) -> Self {
-        let slots = Arc::new(Mutex::new(ExpiringMap::new(LIMIT, gauge.clone())));
-        Self { slots, clock, heap_bytes }
+        Self { slots: Arc::new(SharedMap::new(LIMIT, gauge)), clock, heap_bytes }
     }
 
     /// The cached value for `key`, or that of the running call for it; otherwise makes the call
@@ -101,7 +100,7 @@ where
     /// so the value is not copied.
     pub fn peek<T>(&self, key: &Key, read: impl FnOnce(&Value) -> T) -> Option<T> {
         let now = self.clock.monotonic();
-        match lock(&self.slots).get(key, now) {
+        match self.slots.lock().get(key, now) {
             Some(Slot::Done(value)) => Some(read(value)),
             _ => None,
         }
@@ -110,7 +109,7 @@ where
     /// The value of the running call for `key`, or the cached one.
     pub async fn current(&self, key: &Key) -> Option<Value> {
         let now = self.clock.monotonic();
-        let running = match lock(&self.slots).get(key, now) {
+        let running = match self.slots.lock().get(key, now) {
             Some(Slot::Running(receiver)) => Some(receiver.clone()),
             _ => None,
         };
@@ -125,7 +124,7 @@ where
 
     fn admit(&self, key: &Key, usable: impl FnOnce(&Value) -> bool) -> Admission<Value> {
         let now = self.clock.monotonic();
-        let mut slots = lock(&self.slots);
+        let mut slots = self.slots.lock();
         match slots.get(key, now) {
             Some(Slot::Done(value)) if usable(value) => {
                 return Admission::Cached(value.clone());
@@ -171,7 +170,7 @@ struct Completion<Key: Clone + Eq + Hash + Ord, Value> {
 impl<Key: Clone + Eq + Hash + Ord, Value> Completion<Key, Value> {
     fn finish(mut self, value: Value, bytes: usize, until: Instant, now: Instant) {
         if let Some(key) = self.key.take() {
-            lock(&self.slots).insert(key, Slot::Done(value), bytes, until, now);
+            self.slots.lock().insert(key, Slot::Done(value), bytes, until, now);
         }
     }
 }
@@ -179,13 +178,9 @@ impl<Key: Clone + Eq + Hash + Ord, Value> Completion<Key, Value> {
 impl<Key: Clone + Eq + Hash + Ord, Value> Drop for Completion<Key, Value> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            lock(&self.slots).remove(&key);
+            self.slots.lock().remove(&key);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
