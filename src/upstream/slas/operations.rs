@@ -1,9 +1,7 @@
 //! The SLAS operations, one per call of the core.
 
 use super::error::{Rejection, SlasError, SlasResult};
-use super::{
-    CallContext, Credentials, Jwk, Operation, Pkce, Slas, base64_pair, wire,
-};
+use super::{CallContext, Credentials, Jwk, Operation, Pkce, Slas, base64_pair, wire};
 use crate::flow::{
     AdoptCall, AdoptResponse, DwProof, GuestResponse, LoginResponse, LogoutResponse,
     RefreshResponse,
