@@ -10,9 +10,9 @@ use crate::flow::{
 use crate::ids::{Dwsid, RefreshToken, Tag};
 use crate::model::Grant;
 use crate::site::Site;
-use crate::upstream::CallContext;
 use crate::upstream::single_flight::Source;
 use crate::upstream::slas::Credentials;
+use crate::upstream::{self, CallContext};
 
 /// How long a late tab still gets the successor of its token.
 const KEEP_GRANTED: Duration = Duration::from_secs(60);
@@ -51,15 +51,13 @@ pub async fn drive(site: Arc<Site>, step: Step, flow_context: FlowContext) -> Fl
         Step::Done(decision) => FlowResult { decision: *decision, upstream_calls: 0 },
         step => {
             let task = tokio::spawn(run(site, step, flow_context));
-            let failed = |_| FlowResult { decision: after_panic(), upstream_calls: 0 };
-            task.await.unwrap_or_else(failed)
+            // After a panic nothing is known, so nothing changes.
+            task.await.unwrap_or_else(|_| FlowResult {
+                decision: Decision::unchanged(Outcome::Unavailable(UNAVAILABLE)),
+                upstream_calls: 0,
+            })
         }
     }
-}
-
-/// The flow's task panicked: nothing is known, so nothing changes.
-fn after_panic() -> Decision {
-    Decision::unchanged(Outcome::Unavailable(UNAVAILABLE))
 }
 
 async fn run(site: Arc<Site>, mut step: Step, flow_context: FlowContext) -> FlowResult {
@@ -145,8 +143,8 @@ async fn exchange(
             match site.exchanges.acquire(token.tag(), site.clock.monotonic()) {
                 Ok(()) => site.slas.refresh(&token, dwsid.as_ref(), &context).await,
                 Err(wait) => {
-                    let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
-                    RefreshResponse::Unavailable(UpstreamFailure::throttled_for(seconds))
+                    let failure = UpstreamFailure::throttled_for(upstream::seconds(wait));
+                    RefreshResponse::Unavailable(failure)
                 }
             }
         }

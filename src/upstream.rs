@@ -1,6 +1,7 @@
 //! Typed clients of SLAS, OCAPI and SCAPI, which share one sender.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 mod breaker;
 pub mod http;
@@ -21,4 +22,9 @@ pub struct CallContext {
     pub dnt: Option<bool>,
     /// The shopper's IP address.
     pub client: Option<IpAddr>,
+}
+
+/// The whole seconds after which `wait` is over, as in `Retry-After`.
+pub(crate) fn seconds(wait: Duration) -> u32 {
+    u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX)
 }

@@ -4,7 +4,7 @@
 //! a difference between the two. Nothing is normalised: a path that can be read in two ways is
 //! rejected, and every other one is forwarded as the same bytes.
 
-/// What an upstream may make of an encoded slash.
+/// How an upstream may read an encoded slash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncodedSlash {
     /// Part of a name: the Head decides.

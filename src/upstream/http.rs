@@ -78,10 +78,7 @@ impl CallError {
             Self::Throttled(after) => {
                 UpstreamFailure::throttled_for(after.unwrap_or(DEFAULT_RETRY_AFTER))
             }
-            Self::BreakerOpen(wait) => {
-                let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
-                UpstreamFailure::unavailable_for(seconds)
-            }
+            Self::BreakerOpen(wait) => UpstreamFailure::unavailable_for(super::seconds(*wait)),
             _ => UpstreamFailure::unavailable_for(DEFAULT_RETRY_AFTER),
         }
     }
