@@ -5,12 +5,9 @@ use cookie::Cookie;
 use http::HeaderMap;
 use http::header::SET_COOKIE;
 
-use super::profiles::{DWSID, is_dw_companion};
+use super::profiles::{DWSID, MOST_COMPANIONS, is_dw_companion};
 use crate::ids::{DwValue, Dwsid};
 use crate::model::{DwCompanion, DwCookies};
-
-/// Companions that are read, at most: a DW session has fewer.
-const MOST_COMPANIONS: usize = 8;
 
 /// The DW session that a response sets, if it sets exactly one.
 ///

@@ -181,6 +181,8 @@ pub const DO_NOT_TRACK: &str = "dw_dnt";
 pub const DW_COMPANIONS: [&str; 3] = ["dwsecuretoken_", "dwanonymous_", "dwpersonalization_"];
 /// The prefix, of these, whose cookie holds a credential.
 const DW_SECRET: &str = "dwsecuretoken_";
+/// Companions of one DW session that are read; the platform sets three.
+pub(super) const MOST_COMPANIONS: usize = 8;
 /// An access token in more pieces than this would not fit a request's headers.
 pub const MOST_PIECES: usize = 6;
 

@@ -7,7 +7,7 @@
 use memchr::memchr_iter;
 
 use super::preview::MARKER;
-use super::profiles::{self, CookieNames, MOST_PIECES};
+use super::profiles::{self, CookieNames, MOST_COMPANIONS, MOST_PIECES};
 use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 
 /// Candidates that are kept for one name, at most: more are not sent by accident. The last ones are
@@ -21,8 +21,6 @@ pub(super) const PIECE: usize = 1199;
 /// Names of companions that are recorded for deletion, at most. Tandem's own names are few and are
 /// always recorded: planted companions must not prevent their deletion.
 const MOST_COMPANION_NAMES: usize = 16;
-/// Companions that are read, at most: a DW session has three.
-pub(super) const MOST_COMPANIONS: usize = 8;
 
 /// The cookies of a request that Tandem uses.
 #[derive(Clone, Debug, Default)]

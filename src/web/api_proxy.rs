@@ -86,10 +86,10 @@ pub(crate) fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Re
     let checked = match (route.kind, &config.ocapi) {
         (Kind::Ocapi, Some(ocapi)) => {
             let shop = Shop { site: id, version: &ocapi.version, client_id: &ocapi.client_id };
-            commerce_apis::ocapi(method, &path, query, &shop)
+            commerce_apis::check_ocapi(method, &path, query, &shop)
         }
         (Kind::Ocapi, None) => return Err(Problem::NotFound),
-        _ => commerce_apis::scapi(method, &path, query, &config.slas.organization_id, id),
+        _ => commerce_apis::check_scapi(method, &path, query, &config.slas.organization_id, id),
     };
     checked.map_err(refused)?;
     check_site_id(&parts.headers, config)

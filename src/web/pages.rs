@@ -282,7 +282,7 @@ pub(crate) fn filter(site: &Site, route: &Route, companions_too: bool, response:
         public_origin: &site.config.public_origin,
         seal: &names.seal,
         absorbed: &|name| !names.is_seal(name.as_bytes()) && about_shopper(name),
-        refused: &about_shopper,
+        reserved: &about_shopper,
     };
     filter.apply(response.headers_mut(), &site.metrics);
 }

@@ -45,7 +45,7 @@ impl ApiCall {
     async fn send(&self, upload: ReplayBody, mut set: HeaderMap) -> Result<Response, Problem> {
         let to = origin(&self.site, self.route.kind).ok_or(Problem::NotFound)?;
         let target = PathAndQuery::try_from(self.target.as_str());
-        let target = target.map_err(|_| Problem::BadRequest("The path is not one."))?;
+        let target = target.map_err(|_| Problem::BadRequest("Invalid path."))?;
         let told = address_header(&self.site, self.route.kind);
         set.extend(client_address(told, &self.parts));
         let remove: Vec<HeaderName> = STAYS.iter().chain(told).cloned().collect();

@@ -63,7 +63,7 @@ impl RequestSession {
     async fn check(&self, token: &AccessToken, keys: Keys) -> Option<Claims> {
         let (verifier, sealed) = (&self.site.verifier, self.state.access);
         match keys {
-            Keys::Known => verifier.recognise(token, sealed).await,
+            Keys::Known => verifier.verify_cached(token, sealed).await,
             Keys::Fetched => verifier.verify(token, sealed).await,
         }
     }
