@@ -2,11 +2,9 @@
 //! with its key and the file (or variable) it came from.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
-use ipnet::IpNet;
 use secrecy::SecretString;
 
 mod cookies;
@@ -16,6 +14,7 @@ mod parse;
 mod redacted;
 mod routes;
 mod section;
+mod server;
 mod site;
 
 pub use cookies::CookieConfig;
@@ -24,11 +23,11 @@ pub use merge::Layers;
 pub use parse::Origin;
 pub use redacted::redacted;
 pub use routes::RouteConfig;
+pub use server::{ServerConfig, UpstreamLimits};
 pub use site::{BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SlasConfig};
 
-use crate::client_ip::TrustedProxies;
-use crate::cookies::sealed_state::{KeyRing, SHORTEST_SECRET};
 use section::{Report, Section};
+use server::{check_seal_keys, parse_address, read_server, read_upstream};
 
 /// Everything the operator decided, checked.
 #[derive(Debug)]
@@ -49,54 +48,6 @@ pub struct Config {
     pub crawlers: Vec<String>,
     /// The sites.
     pub sites: Vec<SiteConfig>,
-}
-
-/// Settings of the public listener.
-#[derive(Clone, Debug)]
-pub struct ServerConfig {
-    /// Where it binds.
-    pub listen: SocketAddr,
-    /// For a whole request head.
-    pub header_read_timeout: Duration,
-    /// For an HTTP/2 connection without a request.
-    pub idle_timeout: Duration,
-    /// For a client that does not read what is written to it.
-    pub write_timeout: Duration,
-    /// Longest body of our own routes, in octets.
-    pub body_limit: usize,
-    /// For a whole request to our own routes.
-    pub request_timeout: Duration,
-    /// From SIGTERM until no more requests are taken.
-    pub drain_delay: Duration,
-    /// For requests under way after that.
-    pub drain_timeout: Duration,
-    /// Connections at a time.
-    pub connection_limit: usize,
-    /// Whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: TrustedProxies,
-}
-
-/// Limits of upstream calls.
-#[derive(Clone, Debug)]
-pub struct UpstreamLimits {
-    /// For opening a connection.
-    pub connect_timeout: Duration,
-    /// For a whole call.
-    pub timeout: Duration,
-    /// For a whole refresh, which nobody has to wait for.
-    pub refresh_timeout: Duration,
-    /// Longest answer that is read, in octets.
-    pub body_limit: usize,
-    /// For the response head of a proxied request.
-    pub proxy_timeout: Duration,
-    /// For a proxied answer that has begun and does not go on.
-    pub proxy_idle: Duration,
-    /// Whether upstreams behind TLS may choose HTTP/2.
-    pub proxy_http2: bool,
-    /// Proxied requests at one upstream at a time.
-    pub proxy_concurrency: usize,
-    /// For a WebSocket in which nothing moves.
-    pub websocket_idle: Duration,
 }
 
 /// One thing that is wrong with the configuration.
@@ -178,87 +129,6 @@ impl Config {
             sites: sites?,
         })
     }
-}
-
-fn read_server(section: &Section<'_>) -> Option<ServerConfig> {
-    let listen = section.parse("listen", parse_address);
-    let header_read_timeout = section.millis("header_read_timeout_ms", 1);
-    let idle_timeout = section.millis("idle_timeout_ms", 1);
-    let write_timeout = section.millis("write_timeout_ms", 1);
-    let body_limit = section.number("body_limit_bytes", 256);
-    let request_timeout = section.millis("request_timeout_ms", 1);
-    let drain_delay = section.millis("drain_delay_ms", 0);
-    let drain_timeout = section.millis("drain_timeout_ms", 0);
-    let connection_limit = section.number("connection_limit", 1);
-    let trusted_proxies = read_networks(section, "trusted_proxies");
-    section.finish();
-    Some(ServerConfig {
-        listen: listen?,
-        header_read_timeout: header_read_timeout?,
-        idle_timeout: idle_timeout?,
-        write_timeout: write_timeout?,
-        body_limit: body_limit?,
-        request_timeout: request_timeout?,
-        drain_delay: drain_delay?,
-        drain_timeout: drain_timeout?,
-        connection_limit: connection_limit?,
-        trusted_proxies: trusted_proxies?,
-    })
-}
-
-/// A single address counts as a network of one.
-fn read_networks(section: &Section<'_>, name: &str) -> Option<TrustedProxies> {
-    let texts = section.texts(name)?;
-    let network = |text: &String| {
-        let one = text.parse::<IpAddr>().map(IpNet::from);
-        text.parse::<IpNet>().map_err(|_| ()).or_else(|()| one.map_err(|_| ()))
-    };
-    let texts = texts.iter().filter(|text| !text.is_empty());
-    let networks = texts.map(network).collect::<Result<Vec<_>, ()>>();
-    if networks.is_err() {
-        section.problem(name, "must be networks, like 10.0.0.0/8 or fd00::/8");
-    }
-    networks.ok().map(TrustedProxies::new)
-}
-
-fn read_upstream(section: &Section<'_>) -> Option<UpstreamLimits> {
-    let connect_timeout = section.millis("connect_timeout_ms", 1);
-    let timeout = section.millis("timeout_ms", 1);
-    let refresh_timeout = section.millis("refresh_timeout_ms", 1);
-    let body_limit = section.number("body_limit_bytes", 4096);
-    let proxy_timeout = section.millis("proxy_timeout_ms", 1);
-    let proxy_idle = section.millis("proxy_idle_timeout_ms", 1);
-    let proxy_http2 = section.boolean("proxy_http2");
-    let proxy_concurrency = section.number("proxy_concurrency", 1);
-    let websocket_idle = section.millis("websocket_idle_ms", 1);
-    section.finish();
-    Some(UpstreamLimits {
-        connect_timeout: connect_timeout?,
-        timeout: timeout?,
-        refresh_timeout: refresh_timeout?,
-        body_limit: body_limit?,
-        proxy_timeout: proxy_timeout?,
-        proxy_idle: proxy_idle?,
-        proxy_http2: proxy_http2?,
-        proxy_concurrency: proxy_concurrency?,
-        websocket_idle: websocket_idle?,
-    })
-}
-
-fn check_seal_keys(section: &Section<'_>, keys: Option<&[SecretString]>) {
-    use secrecy::ExposeSecret as _;
-    let Some(keys) = keys else { return };
-    let bytes: Vec<&[u8]> = keys.iter().map(|key| key.expose_secret().as_bytes()).collect();
-    if bytes.is_empty() {
-        section.problem("seal_keys", "at least one key is needed, the same on every replica");
-    } else if KeyRing::new(&bytes).is_none() {
-        let message = format!("a key must have at least {SHORTEST_SECRET} octets");
-        section.problem("seal_keys", &message);
-    }
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "must be an IP address and a port, like 127.0.0.1:8080".to_owned())
 }
 
 fn parse_filter(text: &str) -> Result<String, String> {

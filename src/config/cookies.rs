@@ -2,7 +2,6 @@
 
 use super::parse::Origin;
 use super::section::Section;
-use super::site::read_origins;
 use crate::cookies::profiles::Profile;
 
 /// Which cookies the browser gets.
@@ -39,7 +38,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<CookieConfig> {
     if open == Some(true) && accept_unsealed == Some(false) {
         section.problem("accept_unsealed", "must be true: with readable_tokens, scripts write too");
     }
-    let preview_parents = read_origins(section, "preview_parents");
+    let preview_parents = section.origins("preview_parents");
     section.finish();
     let profile = profile?;
     let suffix = suffix? || profile.always_suffixed();

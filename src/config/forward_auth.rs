@@ -36,7 +36,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<ForwardAuthConfig> {
             ("envoy", Some(Dialect::Envoy)),
         ],
     );
-    let peers = super::read_networks(section, "peers");
+    let peers = section.networks("peers");
     if dialect.is_some_and(|dialect| dialect.is_some())
         && peers.as_ref().is_some_and(TrustedProxies::is_empty)
     {

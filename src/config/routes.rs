@@ -7,7 +7,6 @@ use http::Method;
 
 use super::parse::{self, Origin};
 use super::section::Section;
-use super::site::read_paths;
 use crate::route::{
     Authorization, Crawlers, Csrf, Kind, PASSING, Route, SetCookies, SlasClient, Table, TokenNeed,
 };
@@ -50,12 +49,12 @@ pub(super) fn read(section: &Section<'_>, timeout: Duration) -> Option<RouteConf
         ("slas_private_paths", Kind::Slas(SlasClient::Private)),
         ("slas_public_paths", Kind::Slas(SlasClient::Public)),
     ] {
-        let paths = read_paths(section, name);
+        let paths = section.paths(name);
         routes.extend(paths.iter().map(|path| Route::new(path, kind, timeout)));
     }
     routes.retain(|route| here(route.kind));
     let listed = Table::new(routes.clone());
-    for path in read_paths(section, "asset_paths") {
+    for path in section.paths("asset_paths") {
         let files = listed.find(&path).map(|route| Route::clone(route).for_files(&path));
         routes.extend(files);
     }

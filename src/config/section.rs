@@ -3,13 +3,17 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use toml::{Table, Value};
 
+use super::parse::{self, Origin};
 use super::{ConfigError, Layers};
+use crate::client_ip::TrustedProxies;
 
 /// The problems found so far.
 pub(super) struct Report<'a> {
@@ -201,6 +205,42 @@ impl<'a> Section<'a> {
             }
             Some(_) => self.mistyped(name, "a list of texts"),
         }
+    }
+
+    /// A list of networks. A single address counts as a network of one.
+    pub(super) fn networks(&self, name: &str) -> Option<TrustedProxies> {
+        let texts = self.texts(name)?;
+        let network = |text: &String| {
+            let one = text.parse::<IpAddr>().map(IpNet::from);
+            text.parse::<IpNet>().map_err(|_| ()).or_else(|()| one.map_err(|_| ()))
+        };
+        let texts = texts.iter().filter(|text| !text.is_empty());
+        let networks = texts.map(network).collect::<Result<Vec<_>, ()>>();
+        if networks.is_err() {
+            self.problem(name, "must be networks, like 10.0.0.0/8 or fd00::/8");
+        }
+        networks.ok().map(TrustedProxies::new)
+    }
+
+    /// A list of origins, but for those that are none.
+    pub(super) fn origins(&self, name: &str) -> Vec<Origin> {
+        let parse = |text: String| match Origin::parse(&text) {
+            Ok(origin) => Some(origin),
+            Err(message) => {
+                self.problem(name, &format!("\"{text}\" {message}"));
+                None
+            }
+        };
+        self.texts(name).unwrap_or_default().into_iter().filter_map(parse).collect()
+    }
+
+    /// A list of paths.
+    pub(super) fn paths(&self, name: &str) -> Vec<String> {
+        let paths = self.texts(name).unwrap_or_default();
+        if paths.iter().any(|path| parse::path(path).is_err()) {
+            self.problem(name, "must be a list of paths that begin with /");
+        }
+        paths
     }
 
     /// A secret that may be absent: a value, `{ env = "NAME" }` or `{ file = "path" }`.
