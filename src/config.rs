@@ -12,7 +12,9 @@ mod forward_auth;
 mod merge;
 mod parse;
 mod redacted;
+mod report;
 mod routes;
+mod secret;
 mod section;
 mod server;
 mod site;
@@ -26,8 +28,8 @@ pub use routes::RouteConfig;
 pub use server::{ServerConfig, UpstreamLimits};
 pub use site::{BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SlasConfig};
 
-use section::{Report, Section};
-use server::{check_seal_keys, parse_address, read_server, read_upstream};
+use report::Report;
+use section::{Section, read_fields};
 
 /// Everything the operator decided, checked.
 #[derive(Debug)]
@@ -81,58 +83,48 @@ impl Config {
     /// Checks what the layers came to.
     pub fn from_layers(layers: &Layers) -> Result<Self, ConfigErrors> {
         let report = Report::new(layers);
-        let root = report.root(&layers.table);
-        let config = Self::read(&root, &report);
+        let root = Section::root(&layers.table, &report);
+        let config = Self::read(&root);
         root.finish();
-        let problems = report.into_problems();
+        let errors = report.into_errors();
         match config {
-            Some(config) if problems.is_empty() => Ok(config),
-            _ => Err(ConfigErrors(problems)),
+            Some(config) if errors.is_empty() => Ok(config),
+            _ => Err(ConfigErrors(errors)),
         }
     }
 
-    fn read(root: &Section<'_>, report: &Report<'_>) -> Option<Self> {
-        let server = read_server(&root.section("server"));
-        let admin = root.section("admin");
-        let admin_listen = admin.parse("listen", parse_address);
-        admin.finish();
-        let gateway = forward_auth::read(&root.section("gateway"));
-        let upstream = read_upstream(&root.section("upstream"));
-        let cookies = root.section("cookies");
-        let seal_keys = cookies.secrets("seal_keys");
-        check_seal_keys(&cookies, seal_keys.as_deref());
-        cookies.finish();
-        let log = root.section("log");
-        let log_filter = log.parse("filter", parse_filter);
-        log.finish();
-        let crawlers = root.section("crawlers");
-        let agents = crawlers.texts("user_agents");
-        crawlers.finish();
-        root.section("site").ignore();
-        let timeout = upstream.as_ref().map(|limits| limits.proxy_timeout).unwrap_or_default();
-        let sites = site::read_all(root, report, timeout);
-        let unsealed = |site: &SiteConfig| site.cookies.accept_unsealed;
-        if gateway.as_ref().is_some_and(|gateway| gateway.dialect.is_some())
-            && sites.as_ref().is_some_and(|sites| !sites.iter().all(unsealed))
-        {
-            let why = "behind a gateway every site must have cookies.accept_unsealed = true";
-            root.section("gateway").problem("dialect", why);
-        }
-        Some(Self {
-            server: server?,
-            admin_listen: admin_listen?,
-            gateway: gateway?,
-            upstream: upstream?,
-            seal_keys: seal_keys?,
-            log_filter: log_filter?,
-            crawlers: agents?.iter().map(|agent| agent.to_lowercase()).collect(),
-            sites: sites?,
+    fn read(root: &Section<'_>) -> Option<Self> {
+        read_fields!(Self {
+            server: root.within("server", server::read_server),
+            admin_listen: root.within("admin", |admin| admin.parse("listen", parse::address)),
+            gateway: root.within("gateway", forward_auth::read),
+            upstream: root.within("upstream", server::read_upstream),
+            seal_keys: root.within("cookies", server::read_seal_keys),
+            log_filter: root.within("log", |log| log.parse("filter", parse::log_filter)),
+            crawlers: root.within("crawlers", |crawlers| crawlers.texts("user_agents")).map(lower),
+            sites: read_sites(root, gateway.as_ref(), upstream.as_ref()),
         })
     }
 }
 
-fn parse_filter(text: &str) -> Result<String, String> {
-    tracing_subscriber::EnvFilter::try_new(text)
-        .map(|_| text.to_owned())
-        .map_err(|error| format!("is not a log filter: {error}"))
+fn lower(texts: Vec<String>) -> Vec<String> {
+    texts.into_iter().map(|text| text.to_lowercase()).collect()
+}
+
+fn read_sites(
+    root: &Section<'_>,
+    gateway: Option<&ForwardAuthConfig>,
+    upstream: Option<&UpstreamLimits>,
+) -> Option<Vec<SiteConfig>> {
+    // The defaults of sites: every site has them by now.
+    root.section("site");
+    let timeout = upstream.map(|limits| limits.proxy_timeout).unwrap_or_default();
+    let sites = site::read_all(root, timeout)?;
+    if gateway.is_some_and(|gateway| gateway.dialect.is_some())
+        && !sites.iter().all(|site| site.cookies.accept_unsealed)
+    {
+        let why = "behind a gateway every site must have cookies.accept_unsealed = true";
+        root.section("gateway").error("dialect", why);
+    }
+    Some(sites)
 }

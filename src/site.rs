@@ -176,7 +176,7 @@ fn layout(config: &config::SiteConfig, behind_gateway: bool) -> Layout {
     let ecom_is_beside = config.policy.mode != BridgeMode::None && config.routes.ecom.is_none();
     let tandem = if config.cookies.accept_unsealed { Writers::Tandem } else { Writers::OnlyTandem };
     let dw = if behind_gateway || ecom_is_beside { Writers::Others } else { tandem };
-    Layout { tokens: if config.cookies.open { Writers::Others } else { dw }, dw }
+    Layout { tokens: if config.cookies.readable_tokens { Writers::Others } else { dw }, dw }
 }
 
 /// Without `Secure`, a browser keeps no cookie in a frame of another site.
@@ -190,5 +190,5 @@ fn names(config: &config::SiteConfig) -> CookieNames {
     let cookies = &config.cookies;
     let secure = config.public_origin.is_https();
     let names = CookieNames::new(cookies.profile, &config.id, cookies.suffix, secure);
-    if cookies.open { names.with_readable_tokens() } else { names }
+    if cookies.readable_tokens { names.with_readable_tokens() } else { names }
 }

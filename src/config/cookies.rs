@@ -1,7 +1,7 @@
 //! Which cookies a site writes, and which it takes.
 
 use super::parse::Origin;
-use super::section::Section;
+use super::section::{Section, read_fields};
 use crate::cookies::profiles::Profile;
 
 /// Which cookies the browser gets.
@@ -12,41 +12,47 @@ pub struct CookieConfig {
     /// Whether their names carry the site id.
     pub suffix: bool,
     /// Whether scripts may read the tokens.
-    pub open: bool,
+    pub readable_tokens: bool,
     /// Whether tokens count that a browser brings without a sealed cookie of ours.
     pub accept_unsealed: bool,
     /// Origins whose pages may show the shop in a frame.
     pub preview_parents: Vec<Origin>,
 }
 
+const PROFILES: [(&str, Profile); 4] = [
+    ("classic", Profile::Classic),
+    ("pwa-kit", Profile::PwaKit),
+    ("storefront-next", Profile::StorefrontNext),
+    ("plugin-slas", Profile::PluginSlas),
+];
+
 pub(super) fn read(section: &Section<'_>) -> Option<CookieConfig> {
-    let profile = section.choice(
-        "profile",
-        &[
-            ("classic", Profile::Classic),
-            ("pwa-kit", Profile::PwaKit),
-            ("storefront-next", Profile::StorefrontNext),
-            ("plugin-slas", Profile::PluginSlas),
-        ],
-    );
-    let suffix = section.boolean("suffix");
-    let open = section.boolean("readable_tokens");
-    if open == Some(true) && profile.is_some_and(|profile| profile != Profile::PluginSlas) {
-        section.problem("readable_tokens", "must be false: only profile \"plugin-slas\" needs it");
-    }
-    let accept_unsealed = section.boolean("accept_unsealed");
-    if open == Some(true) && accept_unsealed == Some(false) {
-        section.problem("accept_unsealed", "must be true: with readable_tokens, scripts write too");
-    }
-    let preview_parents = section.origins("preview_parents");
-    section.finish();
-    let profile = profile?;
-    let suffix = suffix? || profile.always_suffixed();
-    Some(CookieConfig {
-        profile,
-        suffix,
-        open: open?,
-        accept_unsealed: accept_unsealed?,
-        preview_parents,
+    read_fields!(CookieConfig {
+        profile: section.choice("profile", &PROFILES),
+        suffix: read_suffix(section, profile),
+        readable_tokens: read_readable_tokens(section, profile),
+        accept_unsealed: read_accept_unsealed(section, readable_tokens),
+        preview_parents: Some(section.origins("preview_parents")),
     })
+}
+
+fn read_suffix(section: &Section<'_>, profile: Option<Profile>) -> Option<bool> {
+    let suffix = section.boolean("suffix")?;
+    Some(suffix || profile.is_some_and(Profile::always_suffixed))
+}
+
+fn read_readable_tokens(section: &Section<'_>, profile: Option<Profile>) -> Option<bool> {
+    let readable = section.boolean("readable_tokens")?;
+    if readable && profile.is_some_and(|profile| profile != Profile::PluginSlas) {
+        section.error("readable_tokens", "must be false: only profile \"plugin-slas\" needs it");
+    }
+    Some(readable)
+}
+
+fn read_accept_unsealed(section: &Section<'_>, readable_tokens: Option<bool>) -> Option<bool> {
+    let accept = section.boolean("accept_unsealed")?;
+    if readable_tokens == Some(true) && !accept {
+        section.error("accept_unsealed", "must be true: with readable_tokens, scripts write too");
+    }
+    Some(accept)
 }

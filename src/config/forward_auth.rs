@@ -1,6 +1,6 @@
 //! The gateway in front that asks us about every request instead of sending it through us.
 
-use super::section::Section;
+use super::section::{Section, read_fields};
 use crate::client_ip::TrustedProxies;
 
 /// How a gateway asks about a request, and which answers it understands.
@@ -26,22 +26,24 @@ pub struct ForwardAuthConfig {
     pub peers: TrustedProxies,
 }
 
+const DIALECTS: [(&str, Option<Dialect>); 4] = [
+    ("none", None),
+    ("nginx", Some(Dialect::Nginx)),
+    ("traefik", Some(Dialect::Traefik)),
+    ("envoy", Some(Dialect::Envoy)),
+];
+
 pub(super) fn read(section: &Section<'_>) -> Option<ForwardAuthConfig> {
-    let dialect = section.choice(
-        "dialect",
-        &[
-            ("none", None),
-            ("nginx", Some(Dialect::Nginx)),
-            ("traefik", Some(Dialect::Traefik)),
-            ("envoy", Some(Dialect::Envoy)),
-        ],
-    );
-    let peers = section.networks("peers");
-    if dialect.is_some_and(|dialect| dialect.is_some())
-        && peers.as_ref().is_some_and(TrustedProxies::is_empty)
-    {
-        section.problem("peers", "must name the gateway's networks: nobody else may ask");
+    read_fields!(ForwardAuthConfig {
+        dialect: section.choice("dialect", &DIALECTS),
+        peers: read_peers(section, dialect.flatten()),
+    })
+}
+
+fn read_peers(section: &Section<'_>, dialect: Option<Dialect>) -> Option<TrustedProxies> {
+    let peers = section.networks("peers")?;
+    if dialect.is_some() && peers.is_empty() {
+        section.error("peers", "must name the gateway's networks: nobody else may ask");
     }
-    section.finish();
-    Some(ForwardAuthConfig { dialect: dialect?, peers: peers? })
+    Some(peers)
 }

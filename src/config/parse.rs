@@ -1,9 +1,14 @@
 //! Texts of the configuration → values that cannot be wrong.
 
-use http::{HeaderName, Uri};
+use std::net::{IpAddr, SocketAddr};
+
+use http::uri::Authority;
+use http::{HeaderName, Method, Uri};
+use ipnet::IpNet;
 use url::Url;
 
 use crate::ids::SiteId;
+use crate::route::PASSING;
 
 /// Scheme, host and port, nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +69,35 @@ impl Origin {
         let host = self.host();
         host == "localhost"
             || host.ends_with(".localhost")
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "must be an IP address and a port, like 127.0.0.1:8080".to_owned())
+}
+
+pub(super) fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().map(IpNet::from).ok())
+}
+
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    tracing_subscriber::EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| format!("is not a log filter: {error}"))
+}
+
+pub(super) fn site_id(text: &str) -> Result<SiteId, String> {
+    SiteId::parse(text).ok_or_else(|| "is not a site id".to_owned())
+}
+
+/// A host, perhaps with a port, in lower case.
+pub(super) fn host(text: &str) -> Option<String> {
+    (!text.is_empty() && text.parse::<Authority>().is_ok()).then(|| text.to_ascii_lowercase())
+}
+
+pub(super) fn method(text: &str) -> Option<Method> {
+    Method::from_bytes(text.as_bytes()).ok().filter(|method| PASSING.contains(method))
 }
 
 pub(super) fn path(text: &str) -> Result<String, String> {
@@ -115,12 +147,11 @@ pub(super) fn organization(text: &str) -> Result<String, String> {
     }
 }
 
-/// Ids as they stand in paths of ECOM. `-` would be the whole instance.
-pub(super) fn ecom_sites(ids: &[String]) -> Option<Vec<SiteId>> {
+/// The id of another site as it stands in paths of ECOM. `-` would be the whole instance.
+pub(super) fn ecom_site(id: &str) -> Option<SiteId> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    let named =
-        |id: &&String| id.bytes().all(plain) && id.bytes().any(|byte| byte.is_ascii_alphanumeric());
-    ids.iter().map(|id| Some(id).filter(named).and_then(|id| SiteId::parse(id))).collect()
+    let named = id.bytes().all(plain) && id.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    if named { SiteId::parse(id) } else { None }
 }
 
 pub(super) fn client_id(text: &str) -> Result<String, String> {

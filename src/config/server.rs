@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::section::Section;
+use super::parse;
+use super::section::{Section, read_fields};
 use crate::client_ip::TrustedProxies;
 use crate::cookies::sealed_state::{KeyRing, SHORTEST_SECRET};
 
@@ -58,67 +59,42 @@ pub struct UpstreamLimits {
 }
 
 pub(super) fn read_server(section: &Section<'_>) -> Option<ServerConfig> {
-    let listen = section.parse("listen", parse_address);
-    let header_read_timeout = section.millis("header_read_timeout_ms", 1);
-    let idle_timeout = section.millis("idle_timeout_ms", 1);
-    let write_timeout = section.millis("write_timeout_ms", 1);
-    let body_limit = section.number("body_limit_bytes", 256);
-    let request_timeout = section.millis("request_timeout_ms", 1);
-    let drain_delay = section.millis("drain_delay_ms", 0);
-    let drain_timeout = section.millis("drain_timeout_ms", 0);
-    let connection_limit = section.number("connection_limit", 1);
-    let trusted_proxies = section.networks("trusted_proxies");
-    section.finish();
-    Some(ServerConfig {
-        listen: listen?,
-        header_read_timeout: header_read_timeout?,
-        idle_timeout: idle_timeout?,
-        write_timeout: write_timeout?,
-        body_limit: body_limit?,
-        request_timeout: request_timeout?,
-        drain_delay: drain_delay?,
-        drain_timeout: drain_timeout?,
-        connection_limit: connection_limit?,
-        trusted_proxies: trusted_proxies?,
+    read_fields!(ServerConfig {
+        listen: section.parse("listen", parse::address),
+        header_read_timeout: section.millis("header_read_timeout_ms", 1),
+        idle_timeout: section.millis("idle_timeout_ms", 1),
+        write_timeout: section.millis("write_timeout_ms", 1),
+        body_limit: section.number("body_limit_bytes", 256),
+        request_timeout: section.millis("request_timeout_ms", 1),
+        drain_delay: section.millis("drain_delay_ms", 0),
+        drain_timeout: section.millis("drain_timeout_ms", 0),
+        connection_limit: section.number("connection_limit", 1),
+        trusted_proxies: section.networks("trusted_proxies"),
     })
 }
 
 pub(super) fn read_upstream(section: &Section<'_>) -> Option<UpstreamLimits> {
-    let connect_timeout = section.millis("connect_timeout_ms", 1);
-    let timeout = section.millis("timeout_ms", 1);
-    let refresh_timeout = section.millis("refresh_timeout_ms", 1);
-    let body_limit = section.number("body_limit_bytes", 4096);
-    let proxy_timeout = section.millis("proxy_timeout_ms", 1);
-    let proxy_idle = section.millis("proxy_idle_timeout_ms", 1);
-    let proxy_http2 = section.boolean("proxy_http2");
-    let proxy_concurrency = section.number("proxy_concurrency", 1);
-    let websocket_idle = section.millis("websocket_idle_ms", 1);
-    section.finish();
-    Some(UpstreamLimits {
-        connect_timeout: connect_timeout?,
-        timeout: timeout?,
-        refresh_timeout: refresh_timeout?,
-        body_limit: body_limit?,
-        proxy_timeout: proxy_timeout?,
-        proxy_idle: proxy_idle?,
-        proxy_http2: proxy_http2?,
-        proxy_concurrency: proxy_concurrency?,
-        websocket_idle: websocket_idle?,
+    read_fields!(UpstreamLimits {
+        connect_timeout: section.millis("connect_timeout_ms", 1),
+        timeout: section.millis("timeout_ms", 1),
+        refresh_timeout: section.millis("refresh_timeout_ms", 1),
+        body_limit: section.number("body_limit_bytes", 4096),
+        proxy_timeout: section.millis("proxy_timeout_ms", 1),
+        proxy_idle: section.millis("proxy_idle_timeout_ms", 1),
+        proxy_http2: section.boolean("proxy_http2"),
+        proxy_concurrency: section.number("proxy_concurrency", 1),
+        websocket_idle: section.millis("websocket_idle_ms", 1),
     })
 }
 
-pub(super) fn check_seal_keys(section: &Section<'_>, keys: Option<&[SecretString]>) {
-    use secrecy::ExposeSecret as _;
-    let Some(keys) = keys else { return };
+pub(super) fn read_seal_keys(section: &Section<'_>) -> Option<Vec<SecretString>> {
+    let keys = section.secrets("seal_keys")?;
     let bytes: Vec<&[u8]> = keys.iter().map(|key| key.expose_secret().as_bytes()).collect();
     if bytes.is_empty() {
-        section.problem("seal_keys", "at least one key is needed, the same on every replica");
+        section.error("seal_keys", "at least one key is needed, the same on every replica");
     } else if KeyRing::new(&bytes).is_none() {
         let message = format!("a key must have at least {SHORTEST_SECRET} octets");
-        section.problem("seal_keys", &message);
+        section.error("seal_keys", &message);
     }
-}
-
-pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "must be an IP address and a port, like 127.0.0.1:8080".to_owned())
+    Some(keys)
 }

@@ -3,31 +3,46 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use http::HeaderName;
+
 use super::{BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SlasConfig};
 use crate::access_token::Audience;
-use crate::config::section::{Report, Section};
-use crate::config::{cookies, parse, routes};
+use crate::config::cookies::{self, CookieConfig};
+use crate::config::parse;
+use crate::config::routes::{self, RouteConfig};
+use crate::config::section::{Section, read_fields};
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
 
+const BASKET_ACTIONS: [(&str, BasketAction); 3] = [
+    ("transfer", BasketAction::Transfer),
+    ("merge", BasketAction::Merge),
+    ("none", BasketAction::None),
+];
+
+const BRIDGE_MODES: [(&str, BridgeMode); 3] = [
+    ("classic", BridgeMode::Classic),
+    ("hybrid-auth", BridgeMode::HybridAuth),
+    ("none", BridgeMode::None),
+];
+
+const BRIDGE_TIMES: [(&str, BridgeTime); 2] =
+    [("landing", BridgeTime::Landing), ("on-demand", BridgeTime::OnDemand)];
+
 pub(in crate::config) fn read_all(
     root: &Section<'_>,
-    report: &Report<'_>,
     timeout: Duration,
 ) -> Option<Vec<SiteConfig>> {
-    let sections = root.sections("sites");
-    if sections.is_empty() {
-        report.problem("sites", "at least one [[sites]] entry is needed");
+    let sites = root.each("sites", |site| read(site, timeout));
+    if sites.is_empty() {
+        root.error("sites", "at least one [[sites]] entry is needed");
     }
-    // First all of them, so that every fault is told.
-    let sites: Vec<Option<SiteConfig>> =
-        sections.iter().map(|section| read(section, timeout)).collect();
-    check_together(&sites, report);
+    check_together(&sites, root);
     sites.into_iter().collect()
 }
 
 /// Two sites must not answer for the same host and path, nor share cookie names on a host.
-fn check_together(sites: &[Option<SiteConfig>], report: &Report<'_>) {
+fn check_together(sites: &[Option<SiteConfig>], root: &Section<'_>) {
     let mut places = HashSet::new();
     let mut unsuffixed = HashSet::new();
     for (index, site) in sites.iter().enumerate() {
@@ -35,190 +50,142 @@ fn check_together(sites: &[Option<SiteConfig>], report: &Report<'_>) {
         for host in &site.hosts {
             if !places.insert((host, &site.path_prefix)) {
                 let message = format!("{host}{} belongs to two sites", site.path_prefix);
-                report.problem(&format!("sites.{index}.hosts"), &message);
+                root.error(&format!("sites.{index}.hosts"), &message);
             }
             if !site.cookies.suffix && !unsuffixed.insert(host) {
                 let message = format!("must be true: several sites share {host}");
-                report.problem(&format!("sites.{index}.cookies.suffix"), &message);
+                root.error(&format!("sites.{index}.cookies.suffix"), &message);
             }
         }
     }
 }
 
-fn read(section: &Section<'_>, timeout: Duration) -> Option<SiteConfig> {
-    let id = section
-        .parse("id", |text| SiteId::parse(text).ok_or_else(|| "is not a site id".to_owned()));
-    let hosts = read_hosts(section);
-    let path_prefix = section.parse_optional("path_prefix", parse::prefix);
-    let public_origin = section.parse("public_origin", parse::public_origin);
-    let cors_origins = section.origins("cors_origins");
-    let policy = read_policy(section);
-    let slas = read_slas(&section.section("slas"), id.as_ref());
-    let ocapi = section.section("ocapi");
-    let client_ip_header = ocapi.parse_optional("client_ip_header", parse::client_ip_header);
-    let ocapi = read_ocapi(&ocapi, policy, slas.as_ref());
-    let basket = section.section("basket");
-    let action = basket.choice(
-        "action",
-        &[
-            ("transfer", BasketAction::Transfer),
-            ("merge", BasketAction::Merge),
-            ("none", BasketAction::None),
-        ],
-    );
-    basket.finish();
-    let cookies = cookies::read(&section.section("cookies"));
-    let apis = section.section("apis");
-    let bearer_from = apis.networks("bearer_from");
-    apis.finish();
-    let session = read_session(&section.section("session"));
-    let ecom = read_ecom(&section.section("ecom"));
-    let routes = routes::read(&section.section("routes"), timeout);
-    let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
-    if no_dw && routes.as_ref().is_some_and(|routes| routes.ecom.is_some()) {
-        section.problem("routes.ecom", "must be empty: bridge mode \"none\" has no DW session");
-    }
-    let ecom_is_beside = !no_dw && routes.as_ref().is_some_and(|routes| routes.ecom.is_none());
-    if ecom_is_beside && cookies.as_ref().is_some_and(|cookies| !cookies.accept_unsealed) {
-        let why = "must be true: without routes.ecom, ECOM writes cookies too";
-        section.problem("cookies.accept_unsealed", why);
-    }
-    section.finish();
-    Some(SiteConfig {
-        id: id?,
-        hosts: hosts?,
-        path_prefix: path_prefix.unwrap_or_default(),
-        public_origin: public_origin?,
-        cors_origins,
-        policy: policy?,
-        slas: slas?,
-        ocapi: ocapi?,
-        client_ip_header,
-        basket: action?,
-        cookies: cookies?,
-        bearer_from: bearer_from?,
-        session: session?,
-        ecom: ecom?,
-        routes: routes?,
+fn read(site: &Section<'_>, timeout: Duration) -> Option<SiteConfig> {
+    read_fields!(SiteConfig {
+        id: site.parse("id", parse::site_id),
+        hosts: read_hosts(site),
+        path_prefix: Some(site.parse_optional("path_prefix", parse::prefix).unwrap_or_default()),
+        public_origin: site.parse("public_origin", parse::public_origin),
+        cors_origins: Some(site.origins("cors_origins")),
+        policy: site.within("bridge", |bridge| read_policy(bridge, &site.section("session"))),
+        slas: site.within("slas", |slas| read_slas(slas, id.as_ref())),
+        client_ip_header: Some(read_client_ip_header(&site.section("ocapi"))),
+        ocapi: Some(site.within("ocapi", |ocapi| read_ocapi(ocapi, policy, slas.as_ref()))),
+        basket: site.within("basket", |basket| basket.choice("action", &BASKET_ACTIONS)),
+        cookies: site.within("cookies", cookies::read),
+        bearer_from: site.within("apis", |apis| apis.networks("bearer_from")),
+        session: site.within("session", read_session),
+        ecom: site.within("ecom", read_ecom),
+        routes: Some(read_routes(site, timeout, policy, cookies.as_ref())),
     })
 }
 
-fn read_hosts(section: &Section<'_>) -> Option<Vec<String>> {
-    let hosts: Vec<String> =
-        section.texts("hosts")?.iter().map(|host| host.to_ascii_lowercase()).collect();
-    let odd = |host: &String| host.is_empty() || host.parse::<http::uri::Authority>().is_err();
-    if hosts.is_empty() || hosts.iter().any(odd) {
-        section.problem("hosts", "must be a list of host names, like [\"www.shop.example\"]");
-        return None;
-    }
-    Some(hosts)
+fn read_hosts(site: &Section<'_>) -> Option<Vec<String>> {
+    let expected = "a list of host names, like [\"www.shop.example\"]";
+    let hosts = site.list("hosts", expected, parse::host)?;
+    if hosts.is_empty() { site.must_be("hosts", expected) } else { Some(hosts) }
 }
 
-fn read_policy(section: &Section<'_>) -> Option<Policy> {
-    let bridge = section.section("bridge");
-    let mode = bridge.choice(
-        "mode",
-        &[
-            ("classic", BridgeMode::Classic),
-            ("hybrid-auth", BridgeMode::HybridAuth),
-            ("none", BridgeMode::None),
-        ],
-    );
-    let time = bridge
-        .choice("time", &[("landing", BridgeTime::Landing), ("on-demand", BridgeTime::OnDemand)]);
-    bridge.finish();
-    let session = section.section("session");
-    let guest_after_logout = session.choice("after_logout", &[("guest", true), ("none", false)]);
-    Some(Policy { mode: mode?, time: time?, guest_after_logout: guest_after_logout? })
-}
-
-fn read_slas(section: &Section<'_>, site: Option<&SiteId>) -> Option<SlasConfig> {
-    let base_url = section.parse("base_url", parse::upstream);
-    let organization_id = section.parse("organization_id", parse::organization);
-    let client_id = section.parse("client_id", parse::client_id);
-    let client_secret = section.secret("client_secret");
-    let redirect_uri = section.parse("redirect_uri", parse::redirect_uri);
-    let further = read_redirect_uris(section);
-    let strict_client_auth = section.boolean("strict_client_auth");
-    section.finish();
-    let (organization_id, client_id) = (organization_id?, client_id?);
-    let redirect_uri = redirect_uri?;
-    let tenant = organization_id.trim_start_matches("f_ecom_").to_owned();
-    let channel = site?.as_str().to_owned();
-    Some(SlasConfig {
-        base_url: base_url?,
-        audience: Audience { tenant, client_id: client_id.clone(), channel },
-        organization_id,
-        client_id,
-        client_secret,
-        redirect_uris: [redirect_uri.clone()].into_iter().chain(further?).collect(),
-        redirect_uri,
-        strict_client_auth: strict_client_auth?,
+fn read_policy(bridge: &Section<'_>, session: &Section<'_>) -> Option<Policy> {
+    read_fields!(Policy {
+        mode: bridge.choice("mode", &BRIDGE_MODES),
+        time: bridge.choice("time", &BRIDGE_TIMES),
+        guest_after_logout: session.choice("after_logout", &[("guest", true), ("none", false)]),
     })
 }
 
-fn read_redirect_uris(section: &Section<'_>) -> Option<Vec<String>> {
-    let uris = section.texts("further_redirect_uris")?;
-    if uris.iter().any(|uri| parse::redirect_uri(uri).is_err()) {
-        section.problem("further_redirect_uris", "must be a list of redirect URIs");
-        return None;
-    }
-    Some(uris)
+fn read_slas(slas: &Section<'_>, site: Option<&SiteId>) -> Option<SlasConfig> {
+    read_fields!(SlasConfig {
+        base_url: slas.parse("base_url", parse::upstream),
+        organization_id: slas.parse("organization_id", parse::organization),
+        client_id: slas.parse("client_id", parse::client_id),
+        client_secret: Some(slas.secret("client_secret")),
+        redirect_uri: slas.parse("redirect_uri", parse::redirect_uri),
+        redirect_uris: read_redirect_uris(slas, redirect_uri.as_ref()),
+        strict_client_auth: slas.boolean("strict_client_auth"),
+        audience: audience(organization_id.as_deref(), client_id.as_ref(), site),
+    })
 }
 
-/// The outer `None` is a fault, the inner one a site without OCAPI.
-#[expect(clippy::option_option, reason = "a fault is not the same as a site without OCAPI")]
+fn read_redirect_uris(slas: &Section<'_>, first: Option<&String>) -> Option<Vec<String>> {
+    let parse = |uri: &str| parse::redirect_uri(uri).ok();
+    let further = slas.list("further_redirect_uris", "a list of redirect URIs", parse)?;
+    Some(first.cloned().into_iter().chain(further).collect())
+}
+
+fn audience(
+    organization: Option<&str>,
+    client_id: Option<&String>,
+    site: Option<&SiteId>,
+) -> Option<Audience> {
+    Some(Audience {
+        tenant: organization?.trim_start_matches("f_ecom_").to_owned(),
+        client_id: client_id?.clone(),
+        channel: site?.as_str().to_owned(),
+    })
+}
+
+fn read_client_ip_header(ocapi: &Section<'_>) -> Option<HeaderName> {
+    ocapi.parse_optional("client_ip_header", parse::client_ip_header)
+}
+
+/// `None` if the site has no OCAPI, or after an error: it is reported, so there is no site then.
 fn read_ocapi(
-    section: &Section<'_>,
+    ocapi: &Section<'_>,
     policy: Option<Policy>,
     slas: Option<&SlasConfig>,
-) -> Option<Option<OcapiConfig>> {
-    let classic = policy.is_some_and(|policy| policy.mode == BridgeMode::Classic);
-    let base_url = if classic {
-        section.parse("base_url", parse::upstream)
-    } else {
-        section.parse_optional("base_url", parse::upstream)
-    };
-    let version = section.parse("version", parse::ocapi_version);
-    let client_id = section.parse_optional("client_id", parse::client_id);
-    let enforce_https = section.boolean("enforce_https");
-    section.finish();
-    if base_url.is_none() && !classic {
-        return Some(None);
-    }
-    Some(Some(OcapiConfig {
-        base_url: base_url?,
-        version: version?,
-        client_id: client_id.or_else(|| slas.map(|slas| slas.client_id.clone()))?,
-        enforce_https: enforce_https?,
-    }))
-}
-
-fn read_session(section: &Section<'_>) -> Option<SessionConfig> {
-    let remember_me = section.boolean("remember_me");
-    let protected_paths = section.paths("protected_paths");
-    let login_page = section.parse_optional("login_page", parse::path);
-    section.read_elsewhere("after_logout");
-    section.finish();
-    Some(SessionConfig { remember_me: remember_me?, protected_paths, login_page })
-}
-
-fn read_ecom(section: &Section<'_>) -> Option<EcomConfig> {
-    let ids = section.texts("sites");
-    let sites = ids.as_deref().and_then(parse::ecom_sites);
-    if ids.is_some() && sites.is_none() {
-        section.problem("sites", "must be a list of site ids, like [\"RefArchB2B\"]");
-    }
-    let sign_in = section.texts("sign_in");
-    let sign_out = section.texts("sign_out");
-    let redirect_returning = section.choice("returning", &[("forward", false), ("redirect", true)]);
-    let adopt_other = section.choice("other_session", &[("repair", false), ("adopt", true)]);
-    section.finish();
-    Some(EcomConfig {
-        sites: sites?,
-        sign_in: sign_in?,
-        sign_out: sign_out?,
-        redirect_returning: redirect_returning?,
-        adopt_other: adopt_other?,
+) -> Option<OcapiConfig> {
+    let is_required = policy.is_some_and(|policy| policy.mode == BridgeMode::Classic);
+    let client_of_slas = || slas.map(|slas| slas.client_id.clone());
+    ocapi.read_elsewhere("client_ip_header");
+    read_fields!(OcapiConfig {
+        base_url: if is_required {
+            ocapi.parse("base_url", parse::upstream)
+        } else {
+            ocapi.parse_optional("base_url", parse::upstream)
+        },
+        version: ocapi.parse("version", parse::ocapi_version),
+        client_id: ocapi.parse_optional("client_id", parse::client_id).or_else(client_of_slas),
+        enforce_https: ocapi.boolean("enforce_https"),
     })
+}
+
+fn read_session(session: &Section<'_>) -> Option<SessionConfig> {
+    session.read_elsewhere("after_logout");
+    read_fields!(SessionConfig {
+        remember_me: session.boolean("remember_me"),
+        protected_paths: Some(session.paths("protected_paths")),
+        login_page: Some(session.parse_optional("login_page", parse::path)),
+    })
+}
+
+fn read_ecom(ecom: &Section<'_>) -> Option<EcomConfig> {
+    let site_ids = "a list of site ids, like [\"RefArchB2B\"]";
+    read_fields!(EcomConfig {
+        sites: ecom.list("sites", site_ids, parse::ecom_site),
+        sign_in: ecom.texts("sign_in"),
+        sign_out: ecom.texts("sign_out"),
+        redirect_returning: ecom.choice("returning", &[("forward", false), ("redirect", true)]),
+        adopt_other: ecom.choice("other_session", &[("repair", false), ("adopt", true)]),
+    })
+}
+
+/// The routes, and whether they and the cookies suit each other.
+fn read_routes(
+    site: &Section<'_>,
+    timeout: Duration,
+    policy: Option<Policy>,
+    cookies: Option<&CookieConfig>,
+) -> RouteConfig {
+    let routes = site.within("routes", |routes| routes::read(routes, timeout));
+    let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
+    if no_dw && routes.ecom.is_some() {
+        site.error("routes.ecom", "must be empty: bridge mode \"none\" has no DW session");
+    }
+    let ecom_is_beside = !no_dw && routes.ecom.is_none();
+    if ecom_is_beside && cookies.is_some_and(|cookies| !cookies.accept_unsealed) {
+        let why = "must be true: without routes.ecom, ECOM writes cookies too";
+        site.error("cookies.accept_unsealed", why);
+    }
+    routes
 }
