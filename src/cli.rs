@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line: `serve`, `check`, `print-config` and `sandbox`.
 
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -13,11 +13,11 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, ConfigErrors, Layers, redacted};
 use crate::{serve, telemetry};
 
-/// Exit code for a configuration that is wrong.
+/// Exit code for an invalid configuration or command line.
 const BAD_CONFIG: u8 = 2;
 
-/// For what is still under way when everything has been said.
-const LAST_WORK: Duration = Duration::from_secs(1);
+/// Time for tasks that still run when the work is done.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Keeps SLAS tokens and the DW session of a B2C Commerce shopper in step.
 #[derive(Debug, Parser)]
@@ -31,9 +31,9 @@ struct Arguments {
 enum Command {
     /// Serve the sites of a configuration file.
     Serve(File),
-    /// Check a configuration file, offline: every problem with its key and file.
+    /// Check a configuration file, offline: prints every error with its key and file.
     Check(File),
-    /// Print what defaults, file and environment come to, secrets redacted.
+    /// Print the configuration that defaults, file and environment result in, without secrets.
     PrintConfig(File),
     /// Run against a simulated platform on loopback; needs no account. The default.
     #[cfg(feature = "sandbox")]
@@ -47,7 +47,7 @@ struct File {
     config: PathBuf,
 }
 
-/// Runs what the arguments of the process ask for.
+/// Runs the command that the arguments of the process name.
 #[must_use]
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
         None => run_sandbox(sandbox::SandboxOptions::default()),
         #[cfg(not(feature = "sandbox"))]
         None => {
-            complain("say what to do: `tandem serve --config FILE` (or --help)");
+            eprint("missing command; try `tandem serve --config FILE` or --help");
             ExitCode::from(BAD_CONFIG)
         }
     }
@@ -69,67 +69,72 @@ pub fn main() -> ExitCode {
 fn serve(file: &Path) -> ExitCode {
     let config = match Config::load(file) {
         Ok(config) => config,
-        Err(problems) => return report(&problems),
+        Err(errors) => return report(&errors),
     };
     let _log = telemetry::start(&config.log_filter);
-    within_runtime(serve::run(config))
+    block_on(serve::run(config))
 }
 
 fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
-        Ok(config) => say(&format!("{} is fine: {} site(s).", file.display(), config.sites.len())),
-        Err(problems) => report(&problems),
+        Ok(config) => {
+            let count = config.sites.len();
+            let sites = if count == 1 { "site" } else { "sites" };
+            print(&format!("{} is valid ({count} {sites})", file.display()))
+        }
+        Err(errors) => report(&errors),
     }
 }
 
 fn print_config(file: &Path) -> ExitCode {
     match Layers::load(file) {
-        Ok(layers) => say(redacted(&layers).trim_end()),
-        Err(problems) => report(&problems),
+        Ok(layers) => print(redacted(&layers).trim_end()),
+        Err(errors) => report(&errors),
     }
 }
 
 #[cfg(feature = "sandbox")]
 fn run_sandbox(options: sandbox::SandboxOptions) -> ExitCode {
-    within_runtime(sandbox::run(options))
+    block_on(sandbox::run(options))
 }
 
-fn within_runtime(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
+fn block_on(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(&format!("cannot start: {error}"));
+            eprint(&format!("fatal: cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    let worked = runtime.block_on(work);
-    // A name that is being looked up in a thread of its own does not keep the process.
-    runtime.shutdown_timeout(LAST_WORK);
-    match worked {
+    let result = runtime.block_on(work);
+    // A DNS lookup in progress (a thread of its own) does not keep the process alive.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("cannot go on: {error}"));
+            eprint(&format!("fatal: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn report(problems: &ConfigErrors) -> ExitCode {
-    complain(&problems.to_string());
+fn report(errors: &ConfigErrors) -> ExitCode {
+    eprint(&errors.to_string());
     ExitCode::from(BAD_CONFIG)
 }
 
-/// To standard output. A reader that has seen enough is no failure; a disk that is full is one.
-fn say(text: &str) -> ExitCode {
+/// Writes to standard output. A closed pipe is not an error (`tandem check ... | head`), a full disk is.
+fn print(text: &str) -> ExitCode {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            complain(&format!("cannot write to standard output: {error}"));
+            eprint(&format!("cannot write to standard output: {error}"));
             ExitCode::FAILURE
         }
         _ => ExitCode::SUCCESS,
     }
 }
 
-fn complain(text: &str) {
+/// Writes to standard error, if that is possible.
+fn eprint(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
