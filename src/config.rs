@@ -1,5 +1,5 @@
-//! Configuration: `config/default.toml` < a file < the environment → [`Config`], or every problem
-//! with its key and the file (or variable) it came from.
+//! Configuration: `config/default.toml` < a file < the environment → [`Config`], or all errors, each
+//! with its key and the file or variable that it comes from.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -31,14 +31,14 @@ pub use site::{BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig,
 use report::Report;
 use section::{Section, read_fields};
 
-/// Everything the operator decided, checked.
+/// The whole configuration, checked.
 #[derive(Debug)]
 pub struct Config {
     /// The public listener.
     pub server: ServerConfig,
     /// Where the admin listener binds.
     pub admin_listen: SocketAddr,
-    /// Who may ask about requests that do not come through us.
+    /// Forward-auth: the gateway whose auth subrequests are answered.
     pub gateway: ForwardAuthConfig,
     /// Limits of upstream calls.
     pub upstream: UpstreamLimits,
@@ -46,18 +46,18 @@ pub struct Config {
     pub seal_keys: Vec<SecretString>,
     /// The log filter.
     pub log_filter: String,
-    /// User agents that get no session, in lower case.
+    /// Parts of the user agents of crawlers, in lower case.
     pub crawlers: Vec<String>,
     /// The sites.
     pub sites: Vec<SiteConfig>,
 }
 
-/// One thing that is wrong with the configuration.
+/// One error in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// The dotted key.
     pub key: String,
-    /// The file or environment variable that set it, or would have had to.
+    /// The file or environment variable that set it, or the file that should have.
     pub origin: String,
     /// What is wrong, in a sentence without the value of any secret.
     pub message: String,
@@ -69,7 +69,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Everything that is wrong with the configuration.
+/// All errors in the configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct ConfigErrors(pub Vec<ConfigError>);
@@ -80,7 +80,7 @@ impl Config {
         Self::from_layers(&Layers::load(file)?)
     }
 
-    /// Checks what the layers came to.
+    /// Reads and checks the merged layers.
     pub fn from_layers(layers: &Layers) -> Result<Self, ConfigErrors> {
         let report = Report::new(layers);
         let root = Section::root(&layers.table, &report);
@@ -116,7 +116,7 @@ fn read_sites(
     gateway: Option<&ForwardAuthConfig>,
     upstream: Option<&UpstreamLimits>,
 ) -> Option<Vec<SiteConfig>> {
-    // The defaults of sites: every site has them by now.
+    // The defaults of sites; `Layers` has already copied them into each site.
     root.section("site");
     let timeout = upstream.map(|limits| limits.proxy_timeout).unwrap_or_default();
     let sites = site::read_all(root, timeout)?;

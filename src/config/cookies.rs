@@ -1,19 +1,19 @@
-//! Which cookies a site writes, and which it takes.
+//! Which cookies a site writes, and which it accepts.
 
 use super::parse::Origin;
 use super::section::{Section, read_fields};
 use crate::cookies::profiles::Profile;
 
-/// Which cookies the browser gets.
+/// Which cookies a site writes, and which it accepts.
 #[derive(Clone, Debug)]
 pub struct CookieConfig {
-    /// For whose eyes.
+    /// Their names and attributes.
     pub profile: Profile,
-    /// Whether their names carry the site id.
+    /// Whether their names end in the site id.
     pub suffix: bool,
     /// Whether scripts may read the tokens.
     pub readable_tokens: bool,
-    /// Whether tokens count that a browser brings without a sealed cookie of ours.
+    /// Whether tokens are accepted that a browser presents without our sealed cookie.
     pub accept_unsealed: bool,
     /// Origins whose pages may show the shop in a frame.
     pub preview_parents: Vec<Origin>,
@@ -52,7 +52,10 @@ fn read_readable_tokens(section: &Section<'_>, profile: Option<Profile>) -> Opti
 fn read_accept_unsealed(section: &Section<'_>, readable_tokens: Option<bool>) -> Option<bool> {
     let accept = section.boolean("accept_unsealed")?;
     if readable_tokens == Some(true) && !accept {
-        section.error("accept_unsealed", "must be true: with readable_tokens, scripts write too");
+        section.error(
+            "accept_unsealed",
+            "must be true: with readable_tokens, scripts write tokens too",
+        );
     }
     Some(accept)
 }

@@ -1,4 +1,4 @@
-//! Texts of the configuration → values that cannot be wrong.
+//! Texts of the configuration → checked values.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -19,18 +19,18 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Takes `http://` or `https://`, a host, perhaps a port, and at most one trailing slash.
+    /// Accepts `http://` or `https://`, a host, an optional port, and at most one trailing slash.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || "must be an origin, like https://www.shop.example".to_owned();
-        let url = Url::parse(text).map_err(|_| wrong())?;
+        let error = || "must be an origin, like https://www.shop.example".to_owned();
+        let url = Url::parse(text).map_err(|_| error())?;
         let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         let anonymous = url.username().is_empty() && url.password().is_none();
         if !matches!(url.scheme(), "http" | "https") || !plain || !anonymous {
-            return Err(wrong());
+            return Err(error());
         }
         let text = url.origin().ascii_serialization();
-        let uri: Uri = text.parse().map_err(|_| wrong())?;
-        let authority = uri.authority().ok_or_else(wrong)?.to_string();
+        let uri: Uri = text.parse().map_err(|_| error())?;
+        let authority = uri.authority().ok_or_else(error)?.to_string();
         Ok(Self { https: url.scheme() == "https", authority, text })
     }
 
@@ -62,8 +62,8 @@ impl Origin {
         self.https
     }
 
-    /// Whether the host is a loopback address, or a name that always leads to one (RFC 6761 section
-    /// 6.3).
+    /// Whether the host is a loopback address, or a name that always resolves to one (RFC 6761
+    /// section 6.3).
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = self.host();
@@ -91,7 +91,7 @@ pub(super) fn site_id(text: &str) -> Result<SiteId, String> {
     SiteId::parse(text).ok_or_else(|| "is not a site id".to_owned())
 }
 
-/// A host, perhaps with a port, in lower case.
+/// A host with an optional port, in lower case.
 pub(super) fn host(text: &str) -> Option<String> {
     (!text.is_empty() && text.parse::<Authority>().is_ok()).then(|| text.to_ascii_lowercase())
 }
@@ -117,11 +117,11 @@ pub(super) fn public_origin(text: &str) -> Result<Origin, String> {
     if origin.is_https() || origin.is_loopback() {
         Ok(origin)
     } else {
-        Err("must be https, except on loopback: cookies would travel in the clear".to_owned())
+        Err("must be https, except on loopback: cookies would be sent unencrypted".to_owned())
     }
 }
 
-/// Secrets and tokens go there.
+/// An origin that secrets and tokens are sent to.
 pub(super) fn upstream(text: &str) -> Result<Origin, String> {
     let origin = Origin::parse(text)?;
     if origin.is_https() || origin.is_loopback() {
@@ -147,7 +147,7 @@ pub(super) fn organization(text: &str) -> Result<String, String> {
     }
 }
 
-/// The id of another site as it stands in paths of ECOM. `-` would be the whole instance.
+/// The id of another site, as in paths of ECOM. `-` would mean the whole instance.
 pub(super) fn ecom_site(id: &str) -> Option<SiteId> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let named = id.bytes().all(plain) && id.bytes().any(|byte| byte.is_ascii_alphanumeric());

@@ -18,9 +18,9 @@ pub struct RouteConfig {
     pub head: Option<Origin>,
     /// The controller pages.
     pub ecom: Option<Origin>,
-    /// What is reachable, and what it needs.
+    /// Which paths are reachable, and what each needs.
     pub table: Table,
-    /// Endings of paths of the Head's files.
+    /// Suffixes of paths of the Head that are files.
     pub asset_suffixes: Vec<String>,
 }
 
@@ -57,25 +57,25 @@ const AUTHORIZATIONS: [(&str, Authorization); 3] =
 pub(super) fn read(section: &Section<'_>, timeout: Duration) -> RouteConfig {
     let head = section.parse_optional("head", Origin::parse);
     let ecom = section.parse_optional("ecom", Origin::parse);
-    let here = |kind: Kind| match kind {
+    let is_configured = |kind: Kind| match kind {
         Kind::Head => head.is_some(),
         Kind::Ecom => ecom.is_some(),
         Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => true,
     };
     let mut routes = read_lists(section, timeout);
-    routes.retain(|route| here(route.kind));
+    routes.retain(|route| is_configured(route.kind));
     let listed = Table::new(routes.clone());
     for path in section.paths("asset_paths") {
         let files = listed.find(&path).map(|route| Route::clone(route).for_files(&path));
         routes.extend(files);
     }
     routes.extend(read_rules(section, &Table::new(routes.clone()), timeout));
-    routes.retain(|route| here(route.kind));
+    routes.retain(|route| is_configured(route.kind));
     let asset_suffixes = section.texts("asset_suffixes").unwrap_or_default();
     RouteConfig { head, ecom, table: Table::new(routes), asset_suffixes }
 }
 
-/// The lists of paths by upstream; every other path is the Head's.
+/// The lists of paths by upstream; all other paths belong to the Head.
 fn read_lists(section: &Section<'_>, timeout: Duration) -> Vec<Route> {
     let mut routes = vec![Route::new("/", Kind::Head, timeout)];
     for (name, kind) in [
@@ -103,11 +103,11 @@ fn read_rules(section: &Section<'_>, listed: &Table, timeout: Duration) -> Vec<R
     rules.into_iter().flatten().collect()
 }
 
-/// The route of a rule; `None` if it has no valid path or leads nowhere.
+/// The route of a rule; `None` if it has no valid path or no upstream.
 fn read_rule(rule: &Section<'_>, listed: &Table, timeout: Duration) -> Option<Route> {
     let base = read_base(rule, listed, timeout);
     let is_valid = base.is_some();
-    // Without a base, too, so that every error of a rule is reported.
+    // Also without a base, so that every error of a rule is reported.
     let mut route = base.unwrap_or_else(|| Route::new("/", Kind::Head, timeout));
     replace(&mut route.token, rule.word("token", &TOKENS));
     replace(&mut route.csrf, rule.word("csrf", &CSRF));
@@ -128,7 +128,7 @@ fn replace<T>(field: &mut T, given: Option<T>) {
     }
 }
 
-/// The route of the rule's path without the rule; a new one, if the rule leads to another upstream.
+/// The route that the path has without the rule; a new one if the rule names another upstream.
 fn read_base(rule: &Section<'_>, listed: &Table, timeout: Duration) -> Option<Route> {
     let kind = rule.word("to", &KINDS);
     let path = rule.parse("path", parse::path)?;

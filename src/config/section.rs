@@ -12,8 +12,8 @@ use super::report::Report;
 use super::secret;
 use crate::client_ip::TrustedProxies;
 
-/// A struct whose fields are all read before the first one that is missing ends the reading, so that
-/// every error is reported. A value is an `Option` and may use the fields above it, as `Option`s.
+/// Reads all fields of a struct before it returns at the first `None`, so that every error is
+/// reported. Each value is an `Option`, and may use the fields above it, which are `Option`s too.
 macro_rules! read_fields {
     ($type:ident { $($field:ident: $value:expr),+ $(,)? }) => {{
         $(let $field = $value;)+
@@ -78,7 +78,7 @@ impl<'a> Section<'a> {
         Section { table, path: self.key(name), known: RefCell::default(), report: self.report }
     }
 
-    /// What `read` makes of the table `name`. A key that it does not read is an error.
+    /// Reads the table `name` with `read`. A key that it does not read is an error.
     pub(super) fn within<T>(&self, name: &str, read: impl FnOnce(&Self) -> T) -> T {
         let section = self.section(name);
         let value = read(&section);
@@ -86,7 +86,7 @@ impl<'a> Section<'a> {
         value
     }
 
-    /// What `read` makes of each table of the list `name`. A key that it does not read is an error.
+    /// Reads each table of the list `name` with `read`. A key that it does not read is an error.
     pub(super) fn each<T>(&self, name: &str, mut read: impl FnMut(&Self) -> T) -> Vec<T> {
         let Some(Value::Array(items)) = self.get(name) else {
             if self.has(name) {
@@ -109,7 +109,7 @@ impl<'a> Section<'a> {
             .collect()
     }
 
-    /// What `read` makes of the key `name`, if there is one.
+    /// Reads the key `name` with `read`, if the key is present.
     pub(super) fn optional<T>(
         &self,
         name: &str,
@@ -133,8 +133,8 @@ impl<'a> Section<'a> {
         name: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let given = self.table.get(name).is_some_and(|value| value.as_str() != Some(""));
-        if !given {
+        let is_given = self.table.get(name).is_some_and(|value| value.as_str() != Some(""));
+        if !is_given {
             self.get(name);
             return self.must_be(name, "given");
         }
@@ -161,12 +161,12 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// One of several words, if the key is there.
+    /// One of several words, if the key is present.
     pub(super) fn word<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Option<T> {
         self.optional(name, |section, name| section.choice(name, choices))
     }
 
-    /// Whether the key is there.
+    /// Whether the key is present.
     pub(super) fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
     }
@@ -210,7 +210,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A list of texts that `parse` accepts, all of them; otherwise it must be `expected`.
+    /// A list of texts, if `parse` accepts all of them; `expected` says what they must be.
     pub(super) fn list<T>(
         &self,
         name: &str,
@@ -231,14 +231,14 @@ impl<'a> Section<'a> {
         Some(TrustedProxies::new(networks.into_iter().flatten().collect()))
     }
 
-    /// A list of origins, without the invalid ones, which are reported.
+    /// A list of origins. Invalid ones are reported and left out.
     pub(super) fn origins(&self, name: &str) -> Vec<Origin> {
         let report = |text: &str, message: &str| self.error(name, &format!("\"{text}\" {message}"));
         let parse = |text: &String| Origin::parse(text).map_err(|message| report(text, &message));
         self.texts(name).iter().flatten().filter_map(|text| parse(text).ok()).collect()
     }
 
-    /// A list of paths, with the invalid ones, which are reported.
+    /// A list of paths. Invalid ones are reported and kept.
     pub(super) fn paths(&self, name: &str) -> Vec<String> {
         let paths = self.texts(name).unwrap_or_default();
         if paths.iter().any(|path| parse::path(path).is_err()) {
@@ -273,7 +273,7 @@ impl<'a> Section<'a> {
         secret::resolve(value).map_err(|message| self.error(name, &message)).ok()
     }
 
-    /// Takes the key as read: it is read together with others.
+    /// Marks the key as read: another reader uses it.
     pub(super) fn read_elsewhere(&self, name: &str) {
         self.known.borrow_mut().insert(name.to_owned());
     }

@@ -1,4 +1,4 @@
-//! The keys that are not of one site: `[server]`, `[upstream]` and `[cookies]`.
+//! The sections that apply to all sites: `[server]`, `[upstream]` and `[cookies]`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,48 +13,48 @@ use crate::cookies::sealed_state::{KeyRing, SHORTEST_SECRET};
 /// Settings of the public listener.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// Where it binds.
+    /// The address it binds.
     pub listen: SocketAddr,
-    /// For a whole request head.
+    /// Time to receive a whole request head.
     pub header_read_timeout: Duration,
-    /// For an HTTP/2 connection without a request.
+    /// Time that an HTTP/2 connection may be without a request.
     pub idle_timeout: Duration,
-    /// For a client that does not read what is written to it.
+    /// Time that a client may leave a response unread.
     pub write_timeout: Duration,
-    /// Longest body of our own routes, in octets.
+    /// Longest request body of our own routes, in bytes.
     pub body_limit: usize,
-    /// For a whole request to our own routes.
+    /// Time to answer a request to one of our own routes.
     pub request_timeout: Duration,
-    /// From SIGTERM until no more requests are taken.
+    /// Time from SIGTERM until no more requests are accepted.
     pub drain_delay: Duration,
-    /// For requests under way after that.
+    /// Time for requests in progress after that.
     pub drain_timeout: Duration,
-    /// Connections at a time.
+    /// Most connections at a time.
     pub connection_limit: usize,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: TrustedProxies,
 }
 
 /// Limits of upstream calls.
 #[derive(Clone, Debug)]
 pub struct UpstreamLimits {
-    /// For opening a connection.
+    /// Time to open a connection.
     pub connect_timeout: Duration,
-    /// For a whole call.
+    /// Time for a whole call.
     pub timeout: Duration,
-    /// For a whole refresh, which nobody has to wait for.
+    /// Time for a whole refresh; the request that started it may end sooner.
     pub refresh_timeout: Duration,
-    /// Longest answer that is read, in octets.
+    /// Longest response body that is read, in bytes.
     pub body_limit: usize,
-    /// For the response head of a proxied request.
+    /// Time until the response head of a proxied request.
     pub proxy_timeout: Duration,
-    /// For a proxied answer that has begun and does not go on.
+    /// Time that a proxied response may stall after its head.
     pub proxy_idle: Duration,
     /// Whether upstreams behind TLS may choose HTTP/2.
     pub proxy_http2: bool,
-    /// Proxied requests at one upstream at a time.
+    /// Most proxied requests to one upstream at a time.
     pub proxy_concurrency: usize,
-    /// For a WebSocket in which nothing moves.
+    /// Time that a WebSocket may be idle.
     pub websocket_idle: Duration,
 }
 
@@ -93,7 +93,7 @@ pub(super) fn read_seal_keys(section: &Section<'_>) -> Option<Vec<SecretString>>
     if bytes.is_empty() {
         section.error("seal_keys", "at least one key is needed, the same on every replica");
     } else if KeyRing::new(&bytes).is_none() {
-        let message = format!("a key must have at least {SHORTEST_SECRET} octets");
+        let message = format!("a key must have at least {SHORTEST_SECRET} bytes");
         section.error("seal_keys", &message);
     }
     Some(keys)

@@ -18,35 +18,35 @@ pub(super) use read::read_all;
 /// A site.
 #[derive(Clone, Debug)]
 pub struct SiteConfig {
-    /// Its id, which SLAS calls the channel.
+    /// Its id, which is also the SLAS channel.
     pub id: SiteId,
     /// Host names by which browsers reach it, in lower case.
     pub hosts: Vec<String>,
-    /// The path under which it lives, without a trailing slash; empty for the root.
+    /// The path that all its paths begin with, without a trailing slash; empty for the root.
     pub path_prefix: String,
-    /// The origin browsers see.
+    /// The origin that browsers see.
     pub public_origin: Origin,
-    /// Further origins whose scripts may call us.
+    /// Further origins whose scripts may call our routes.
     pub cors_origins: Vec<Origin>,
     /// Bridge mode and time, and what follows a logout.
     pub policy: Policy,
     /// SLAS.
     pub slas: SlasConfig,
-    /// OCAPI; always there in bridge mode `classic`.
+    /// OCAPI; always present in bridge mode `classic`.
     pub ocapi: Option<OcapiConfig>,
-    /// The header that tells the instance, by OCAPI and ECOM, the shopper's address.
+    /// The header that carries the shopper's address to the instance, with OCAPI and ECOM.
     pub client_ip_header: Option<HeaderName>,
-    /// How the guest's basket follows a login.
+    /// What happens to the guest's basket at login.
     pub basket: BasketAction,
-    /// Which cookies the browser gets.
+    /// Which cookies it writes and accepts.
     pub cookies: CookieConfig,
-    /// Servers whose own access tokens the APIs get.
+    /// Servers whose own access tokens are passed to the APIs.
     pub bearer_from: TrustedProxies,
-    /// What shoppers experience.
+    /// Sessions and logins.
     pub session: SessionConfig,
-    /// What ECOM's pages mean.
+    /// The pages of ECOM.
     pub ecom: EcomConfig,
-    /// Where requests go.
+    /// The route table.
     pub routes: RouteConfig,
 }
 
@@ -63,16 +63,16 @@ pub struct SlasConfig {
     pub client_secret: Option<SecretString>,
     /// Its registered redirect URI.
     pub redirect_uri: String,
-    /// Every redirect URI that callers of the façade may name; that one first.
+    /// Every redirect URI that callers of the SLAS proxy may use; `redirect_uri` first.
     pub redirect_uris: Vec<String>,
-    /// Send `x-slas-client-auth`.
+    /// Whether `x-slas-client-auth` is sent.
     pub strict_client_auth: bool,
-    /// Whom tokens must have been made for.
+    /// The tenant, client and channel that tokens must have been issued for.
     pub audience: Audience,
 }
 
 impl SlasConfig {
-    /// The path of its redirect URI, where that is one of the shop's own and not its front page.
+    /// The path of its redirect URI, if that is on the public origin and not the front page.
     #[must_use]
     pub fn callback_path(&self, public_origin: &Origin) -> Option<&str> {
         let path = self.redirect_uri.strip_prefix(public_origin.as_str())?;
@@ -93,39 +93,39 @@ pub struct OcapiConfig {
     pub enforce_https: bool,
 }
 
-/// How the guest's basket follows a login.
+/// What happens to the guest's basket at login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BasketAction {
     /// `POST /baskets/actions/transfer?merge=true`.
     Transfer,
     /// `POST /baskets/actions/merge?createDestinationBasket=true`.
     Merge,
-    /// It does not.
+    /// It stays with the guest.
     None,
 }
 
-/// What ECOM's pages mean.
+/// What the pages of ECOM do.
 #[derive(Clone, Debug)]
 pub struct EcomConfig {
-    /// Sites of the instance, besides this one, whose pages and files it serves here.
+    /// Further sites of the instance whose pages and files ECOM serves on this host.
     pub sites: Vec<SiteId>,
-    /// Controllers or paths where shoppers sign in.
+    /// Controllers or paths where shoppers log in.
     pub sign_in: Vec<String>,
-    /// Controllers or paths where shoppers sign out.
+    /// Controllers or paths where shoppers log out.
     pub sign_out: Vec<String>,
-    /// A returning visitor is sent to the same address once more.
+    /// Whether a returning visitor is redirected to the same address.
     pub redirect_returning: bool,
-    /// A DW session that ECOM sets in place of ours is kept if it is the shopper's.
+    /// Whether a DW session that replaces ours is kept if it is the shopper's.
     pub adopt_other: bool,
 }
 
-/// What shoppers experience.
+/// Sessions and logins of a site.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
-    /// Default of "remember me".
+    /// Default of `remember_me` in a login.
     pub remember_me: bool,
     /// Paths that need a registered shopper.
     pub protected_paths: Vec<String>,
-    /// The Head's login page.
+    /// The path of the Head's login page.
     pub login_page: Option<String>,
 }

@@ -43,12 +43,12 @@ pub(in crate::config) fn read_all(
 
 /// Two sites must not answer for the same host and path, nor share cookie names on a host.
 fn check_together(sites: &[Option<SiteConfig>], root: &Section<'_>) {
-    let mut places = HashSet::new();
+    let mut addresses = HashSet::new();
     let mut unsuffixed = HashSet::new();
     for (index, site) in sites.iter().enumerate() {
         let Some(site) = site else { continue };
         for host in &site.hosts {
-            if !places.insert((host, &site.path_prefix)) {
+            if !addresses.insert((host, &site.path_prefix)) {
                 let message = format!("{host}{} belongs to two sites", site.path_prefix);
                 root.error(&format!("sites.{index}.hosts"), &message);
             }
@@ -129,7 +129,7 @@ fn read_client_ip_header(ocapi: &Section<'_>) -> Option<HeaderName> {
     ocapi.parse_optional("client_ip_header", parse::client_ip_header)
 }
 
-/// `None` if the site has no OCAPI, or after an error: it is reported, so there is no site then.
+/// `None` if the site has no OCAPI, and after an error: that is reported and ends the loading.
 fn read_ocapi(
     ocapi: &Section<'_>,
     policy: Option<Policy>,
@@ -170,7 +170,7 @@ fn read_ecom(ecom: &Section<'_>) -> Option<EcomConfig> {
     })
 }
 
-/// The routes, and whether they and the cookies suit each other.
+/// Reads the routes and checks that bridge mode and cookies agree with them.
 fn read_routes(
     site: &Section<'_>,
     timeout: Duration,
