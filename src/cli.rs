@@ -1,4 +1,4 @@
-//! The command line: `serve`, `check`, `print-config` and `sandbox`.
+//! The command line.
 
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -13,10 +13,10 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, ConfigErrors, Layers, redacted};
 use crate::{serve, telemetry};
 
-/// Exit code for an invalid configuration or command line.
+/// Exit code for an invalid configuration, or for a missing command.
 const BAD_CONFIG: u8 = 2;
 
-/// Time for tasks that still run when the work is done.
+/// How long the runtime waits for blocking work when the command has ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Keeps SLAS tokens and the DW session of a B2C Commerce shopper in step.
@@ -31,11 +31,11 @@ struct Arguments {
 enum Command {
     /// Serve the sites of a configuration file.
     Serve(File),
-    /// Check a configuration file, offline: prints every error with its key and file.
+    /// Check a configuration file, offline: every error with its key and file.
     Check(File),
-    /// Print the configuration that defaults, file and environment result in, without secrets.
+    /// Print the effective configuration of defaults, file and environment, with secrets redacted.
     PrintConfig(File),
-    /// Run against a simulated platform on loopback; needs no account. The default.
+    /// Run Tandem against a simulated platform on loopback, without an account. The default.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxOptions),
 }
@@ -47,7 +47,7 @@ struct File {
     config: PathBuf,
 }
 
-/// Runs the command that the arguments of the process name.
+/// Runs the command in the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
         None => run_sandbox(sandbox::SandboxOptions::default()),
         #[cfg(not(feature = "sandbox"))]
         None => {
-            eprint("missing command; try `tandem serve --config FILE` or --help");
+            eprint("missing command; try `tandem serve --config FILE` or `tandem --help`");
             ExitCode::from(BAD_CONFIG)
         }
     }
@@ -72,15 +72,17 @@ fn serve(file: &Path) -> ExitCode {
         Err(errors) => return report(&errors),
     };
     let _log = telemetry::start(&config.log_filter);
-    block_on(serve::run(config))
+    run_in_runtime(serve::run(config))
 }
 
 fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
         Ok(config) => {
-            let count = config.sites.len();
-            let sites = if count == 1 { "site" } else { "sites" };
-            print(&format!("{} is valid ({count} {sites})", file.display()))
+            let (file, sites) = (file.display(), config.sites.len());
+            print(&format!(
+                "{file} is valid ({sites} {})",
+                if sites == 1 { "site" } else { "sites" }
+            ))
         }
         Err(errors) => report(&errors),
     }
@@ -95,19 +97,19 @@ fn print_config(file: &Path) -> ExitCode {
 
 #[cfg(feature = "sandbox")]
 fn run_sandbox(options: sandbox::SandboxOptions) -> ExitCode {
-    block_on(sandbox::run(options))
+    run_in_runtime(sandbox::run(options))
 }
 
-fn block_on(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
+fn run_in_runtime(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprint(&format!("fatal: cannot start: {error}"));
+            eprint(&format!("fatal: cannot start the runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
     let result = runtime.block_on(work);
-    // A DNS lookup in progress (a thread of its own) does not keep the process alive.
+    // A DNS lookup in its own thread must not delay the end of the process.
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -123,18 +125,17 @@ fn report(errors: &ConfigErrors) -> ExitCode {
     ExitCode::from(BAD_CONFIG)
 }
 
-/// Writes to standard output. A closed pipe is not an error (`tandem check ... | head`), a full disk is.
+/// Writes to standard output. A reader that closed the pipe is no failure, a full disk is one.
 fn print(text: &str) -> ExitCode {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprint(&format!("cannot write to standard output: {error}"));
+            eprint(&format!("fatal: cannot write to standard output: {error}"));
             ExitCode::FAILURE
         }
         _ => ExitCode::SUCCESS,
     }
 }
 
-/// Writes to standard error, if that is possible.
 fn eprint(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

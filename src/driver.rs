@@ -21,6 +21,11 @@ const REFUSAL: Duration = Duration::from_secs(30);
 /// A failure is shared by those who ask at the same moment, not by those who come later.
 const FAILURE: Duration = Duration::from_secs(1);
 
+/// The call took longer than a request waits, or its task died.
+const UNAVAILABLE: UpstreamFailure = UpstreamFailure::unavailable_for(1);
+/// The configuration gives every classic site an OCAPI; this is for the compiler.
+const NO_OCAPI: UpstreamFailure = UpstreamFailure::MISCONFIGURED;
+
 /// What a journey needs besides the facts.
 #[derive(Clone, Debug)]
 pub struct FlowContext {
@@ -53,17 +58,7 @@ pub async fn drive(site: Arc<Site>, step: Step, flow_context: FlowContext) -> Fl
 
 /// A journey whose task died: nothing is known, so nothing changes.
 fn after_panic() -> Decision {
-    Decision {
-        outcome: Outcome::Unavailable(unavailable()),
-        tokens: crate::flow::TokenChange::Keep,
-        dw: crate::flow::DwChange::Keep,
-        session_expired: false,
-        guest_adoption_refused: false,
-    }
-}
-
-fn unavailable() -> UpstreamFailure {
-    UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(1) }
+    Decision::unchanged(Outcome::Unavailable(UNAVAILABLE))
 }
 
 async fn run(site: Arc<Site>, mut step: Step, flow_context: FlowContext) -> FlowResult {
@@ -147,10 +142,10 @@ async fn exchange(
         move || async move {
             match site.exchanges.acquire(token.tag(), site.clock.monotonic()) {
                 Ok(()) => site.slas.refresh(&token, dwsid.as_ref(), &context).await,
-                Err(left) => RefreshResponse::Unavailable(UpstreamFailure {
-                    cause: Cause::Throttled,
-                    retry_after: u32::try_from(left.as_secs() + 1).ok(),
-                }),
+                Err(wait) => {
+                    let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
+                    RefreshResponse::Unavailable(UpstreamFailure::throttled_for(seconds))
+                }
             }
         }
     };
@@ -167,7 +162,7 @@ async fn exchange(
         Source::Shared => "shared",
         Source::Cached => "cached",
     });
-    response.unwrap_or(RefreshResponse::Unavailable(unavailable()))
+    response.unwrap_or(RefreshResponse::Unavailable(UNAVAILABLE))
 }
 
 fn keep_refresh(response: &RefreshResponse) -> Duration {
@@ -187,7 +182,7 @@ async fn bridge(site: &Arc<Site>, call: BridgeCall, context: &CallContext) -> St
         move || async move {
             match &site.ocapi {
                 Some(ocapi) => ocapi.bridge(&access, &context).await,
-                None => BridgeResponse::Unavailable(no_ocapi()),
+                None => BridgeResponse::Unavailable(NO_OCAPI),
             }
         }
     };
@@ -196,13 +191,13 @@ async fn bridge(site: &Arc<Site>, call: BridgeCall, context: &CallContext) -> St
         BridgeResponse::Unavailable(_) => FAILURE,
     };
     let (_, response) = site.bridges.join(call.access.tag(), |_| true, make, keep).await;
-    call.resume(response.unwrap_or(BridgeResponse::Unavailable(unavailable())))
+    call.resume(response.unwrap_or(BridgeResponse::Unavailable(UNAVAILABLE)))
 }
 
 async fn probe(site: &Arc<Site>, call: ProbeCall, context: &CallContext) -> Step {
     let response = match &site.ocapi {
         Some(ocapi) => ocapi.probe(&call.dw, context).await,
-        None => ProbeResponse::Unavailable(no_ocapi()),
+        None => ProbeResponse::Unavailable(NO_OCAPI),
     };
     call.resume(response)
 }
@@ -215,9 +210,4 @@ async fn login(site: &Arc<Site>, call: LoginCall, flow_context: &FlowContext) ->
         None => LoginResponse::BadCredentials,
     };
     call.resume(response)
-}
-
-/// The configuration gives every classic site an OCAPI; this is for the compiler.
-fn no_ocapi() -> UpstreamFailure {
-    UpstreamFailure { cause: Cause::Misconfigured, retry_after: None }
 }

@@ -35,6 +35,32 @@ impl CustomerType {
             Self::Registered => "registered",
         }
     }
+
+    /// Whether it is an anonymous shopper.
+    #[must_use]
+    pub fn is_guest(self) -> bool {
+        self == Self::Guest
+    }
+
+    /// Whether it is a shopper who has logged in.
+    #[must_use]
+    pub fn is_registered(self) -> bool {
+        self == Self::Registered
+    }
+}
+
+impl Customer {
+    /// Whether it is an anonymous shopper.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        self.kind.is_guest()
+    }
+
+    /// Whether it is a shopper who has logged in.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        self.kind.is_registered()
+    }
 }
 
 /// The claims of an access token that Tandem uses.

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::flow::{Cause, UpstreamFailure};
+use crate::header_values::{PRIVATE_NO_STORE, first_text};
 
 /// Default of `Retry-After`, in seconds.
 const RETRY: u32 = 5;
@@ -257,7 +258,7 @@ fn respond(
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(CACHE_CONTROL, PRIVATE_NO_STORE);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(seconds) = retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
@@ -270,10 +271,7 @@ fn respond(
 pub fn wants_page(headers: &HeaderMap) -> bool {
     match headers.get("sec-fetch-mode") {
         Some(mode) => mode == "navigate",
-        None => headers
-            .get(ACCEPT)
-            .and_then(|accept| accept.to_str().ok())
-            .is_some_and(|accept| accept.contains("text/html")),
+        None => first_text(headers, ACCEPT).is_some_and(|accept| accept.contains("text/html")),
     }
 }
 

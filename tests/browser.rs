@@ -38,7 +38,7 @@ async fn puts_something_in_the_cart(visitor: &Visitor) {
 
 async fn signs_in(visitor: &Visitor) {
     visitor.clicks("[data-who] summary").await;
-    visitor.clicks("[data-sign-in]").await;
+    visitor.clicks("[data-log-in]").await;
     visitor.types("#username", LOGIN).await;
     visitor.types("#password", PASSWORD).await;
     visitor.clicks("[data-login] [type=submit]").await;
@@ -118,8 +118,8 @@ async fn whatever_expires_the_shopper_stays_the_same_registered_one() {
             visitor.clicks(&format!("[data-break={broken}]")).await;
             visitor.sees("[data-verdict]", "REPAIR DUE").await;
             visitor.clicks("[data-visit=ecom]").await;
-            let said = format!("says you are {NAME} (registered)");
-            visitor.sees("[data-frame-said=ecom]", &said).await;
+            let status = format!("says you are {NAME} (registered)");
+            visitor.sees("[data-frame-status=ecom]", &status).await;
             visitor.sees("[data-verdict]", "AGREE").await;
             visitor.goes(&classic("Account-Show")).await;
             visitor.sees(".content", LOGIN).await;
@@ -137,9 +137,9 @@ async fn promise_2_a_shopper_whose_session_is_refused_is_told_and_a_new_guest() 
         let customer = crosses_to_the_classic_pages(&visitor, "registered").await;
         both_worlds_agree_in_the_inspector(&visitor).await;
         visitor.clicks("[data-break=revoke-refresh]").await;
-        visitor.sees("[data-said]", "The refresh token is revoked.").await;
+        visitor.sees("[data-message]", "The refresh token is revoked.").await;
         visitor.clicks("[data-break=expire-access]").await;
-        visitor.sees("[data-verdict]", "SIGN-IN DUE").await;
+        visitor.sees("[data-verdict]", "LOGIN DUE").await;
         visitor.goes("/").await;
         visitor.sees("[data-notice]", "session").await;
         visitor.sees("[data-who-name]", "Guest").await;
@@ -158,16 +158,16 @@ async fn promise_10_who_logs_out_is_a_guest_in_both_worlds() {
         visitor.goes("/").await;
         visitor.sees("[data-who-name]", NAME).await;
         visitor.clicks("[data-who] summary").await;
-        visitor.clicks("[data-who] [data-sign-out]").await;
+        visitor.clicks("[data-who] [data-log-out]").await;
         visitor.sees("[data-who-name]", "Guest").await;
         assert_ne!(crosses_to_the_classic_pages(&visitor, "guest").await, customer);
         visitor.goes(&classic("Account-Show")).await;
-        visitor.sees(".content .notice", "You are not signed in here.").await;
+        visitor.sees(".content .notice", "You are not logged in here.").await;
         // And once more, from the classic side.
         visitor.goes("/").await;
         signs_in(&visitor).await;
         crosses_to_the_classic_pages(&visitor, "registered").await;
-        visitor.clicks(".ecom-hello [data-sign-out]").await;
+        visitor.clicks(".ecom-hello [data-log-out]").await;
         visitor.sees("#ecom-customer", "Guest").await;
         visitor.sees("[data-twin-badge]", "Same shopper").await;
         assert_eq!(visitor.session("customer_type").await, "guest");

@@ -16,43 +16,43 @@ use crate::telemetry;
 
 const CONFIG: &str = include_str!("../../config/sandbox.toml");
 
-/// What is simulated.
+/// The options of `tandem sandbox`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct SandboxOptions {
-    /// The port that browsers connect to.
+    /// The port for browsers.
     #[arg(long, default_value_t = 8080)]
     pub(super) port: u16,
-    /// The kind of Tandem's SLAS client.
+    /// Tandem's kind of SLAS client.
     #[arg(long, value_enum, default_value_t = Client::Private)]
     pub(super) client: Client,
-    /// How a DW session is made for SLAS tokens.
+    /// How SLAS tokens get a DW session.
     #[arg(long, value_enum, default_value_t = Mode::Classic)]
     pub(super) mode: Mode,
-    /// When that DW session is made.
+    /// When they get it.
     #[arg(long, value_enum, default_value_t = Time::Landing)]
     pub(super) time: Time,
-    /// Whether ECOM fetches SLAS tokens of its own.
+    /// How ECOM uses SLAS.
     #[arg(long, value_enum, default_value_t = Ecom::Plain)]
     pub(super) ecom: Ecom,
 }
 
-/// Whether ECOM fetches SLAS tokens of its own.
+/// How ECOM uses SLAS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Ecom {
-    /// No.
+    /// Not at all.
     Plain,
-    /// As the cartridge `plugin_slas`: token cookies, and a redirect for returning shoppers.
+    /// With the cartridge `plugin_slas`: token cookies, and a redirect for returning shoppers.
     PluginSlas,
-    /// As the platform under Hybrid Auth; for that mode.
+    /// Under Hybrid Auth; use it with that mode.
     HybridAuth,
 }
 
 /// The kind of SLAS client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Client {
-    /// With a secret; a refresh token can be used again.
+    /// With a secret; its refresh tokens do not rotate.
     Private,
-    /// Without a secret; a refresh token can be used once.
+    /// Without a secret; its refresh tokens rotate.
     Public,
 }
 
@@ -72,7 +72,7 @@ pub(super) enum Mode {
 pub(super) enum Time {
     /// With the tokens.
     Landing,
-    /// Before a request to ECOM.
+    /// Before an ECOM page.
     OnDemand,
 }
 
@@ -88,7 +88,7 @@ impl Default for SandboxOptions {
     }
 }
 
-/// Tandem's clock in the form the simulator takes, so that both move together.
+/// Tandem's clock as the simulator's clock, so that both systems have the same time.
 impl From<Clock> for tandem_sandbox::Clock {
     fn from(clock: Clock) -> Self {
         let monotonic = clock.clone();
@@ -96,7 +96,7 @@ impl From<Clock> for tandem_sandbox::Clock {
     }
 }
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until the process receives a signal to stop.
 pub(super) async fn run(options: SandboxOptions) -> io::Result<()> {
     let clock = Clock::system();
     let simulated = simulated(&options);
@@ -105,8 +105,7 @@ pub(super) async fn run(options: SandboxOptions) -> io::Result<()> {
     let config = Config::from_layers(&layers).map_err(io::Error::other)?;
     let _log = telemetry::start(&config.log_filter);
     let admin = config.admin_listen;
-    let app = App::new(config, clock)
-        .ok_or_else(|| io::Error::other("the system has no usable TLS root certificates"))?;
+    let app = App::new(config, clock).ok_or_else(|| io::Error::other("no usable TLS roots"))?;
     let bound = Bound::new(app, admin).map_err(|error| port_error(&options, &error))?;
     let stop = stopped();
     let _ = print(&welcome(options.port, &simulated));
@@ -115,7 +114,7 @@ pub(super) async fn run(options: SandboxOptions) -> io::Result<()> {
     Ok(())
 }
 
-/// The platform to simulate. ECOM uses the same SLAS client as Tandem, as on the real platform.
+/// The platform of these options. ECOM must be the same SLAS client as Tandem.
 fn simulated(options: &SandboxOptions) -> Options {
     Options {
         redirect_uri: format!("http://127.0.0.1:{}/callback", options.port),
@@ -177,7 +176,7 @@ fn welcome(port: u16, simulated: &Options) -> String {
         format!("\n  Log in as  {}  with  {}\n", shopper.login, shopper.password)
     });
     format!(
-        "\n  Tandem sandbox: a simulated shop with Head and ECOM\n\
+        "\n  Tandem sandbox: a shop with a simulated platform, on this machine\n\
          \n    Shop        http://127.0.0.1:{port}/\
          \n    Inspector   http://127.0.0.1:{port}/inspector\n{account}\
          \n  Press Ctrl-C to stop.\n"

@@ -8,6 +8,7 @@ use http::HeaderMap;
 use http::header::REFERER;
 
 use super::request_cookies::RequestCookies;
+use crate::header_values::single_text;
 
 /// Remembers in a partition whose preview it is (as pwa-kit-runtime names it).
 pub const MARKER: &str = "__Host-pwakit_preview_ctx";
@@ -31,7 +32,7 @@ impl Preview {
         if let Some(parent) = presented.preview.as_deref().filter(|parent| listed(parent)) {
             return Some(Self { parent: parent.to_owned(), marked: true });
         }
-        let said = text(headers, PARENT).filter(|parent| listed(parent));
+        let said = single_text(headers, PARENT).filter(|parent| listed(parent));
         let parent = said.map(str::to_owned).or_else(|| opener(headers, parents))?;
         Some(Self { parent, marked: false })
     }
@@ -40,20 +41,15 @@ impl Preview {
 /// The trusted parent that has just put the shop into a preview.
 #[must_use]
 pub fn opener(headers: &HeaderMap, parents: &[String]) -> Option<String> {
-    let framed = text(headers, "sec-fetch-dest") == Some("iframe");
-    let foreign = matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
-    let referer = text(headers, REFERER.as_str()).filter(|_| framed && foreign)?;
+    let framed = single_text(headers, "sec-fetch-dest") == Some("iframe");
+    let foreign =
+        matches!(single_text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
+    let referer = single_text(headers, REFERER.as_str()).filter(|_| framed && foreign)?;
     let from = |parent: &&String| {
         let rest = referer.strip_prefix(parent.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
     };
     parents.iter().find(from).cloned()
-}
-
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next().filter(|_| values.next().is_none())?;
-    value.to_str().ok()
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ impl ResponseCookies {
     fn take(&mut self, kind: CustomerType, cookie: &ResponseCookie) {
         match RefreshToken::parse(&cookie.value).filter(|_| cookie.is_set()) {
             // Registered before guest, as everywhere.
-            Some(token) if kind == CustomerType::Registered || self.refresh.is_none() => {
+            Some(token) if kind.is_registered() || self.refresh.is_none() => {
                 self.refresh = Some(UpstreamRefresh { kind, token, max_age: cookie.max_age });
             }
             Some(_) => {}

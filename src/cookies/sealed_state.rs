@@ -14,10 +14,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::facts;
 use super::logged_out::LoggedOut;
 use crate::ids::{SiteId, Tag};
-use crate::model::{Customer, CustomerType};
+use crate::lifetimes::DW_USE_RECORD;
+use crate::model::Customer;
 use crate::timestamp::Timestamp;
 
 /// Leads every sealed value, so that the format can change under a rolling release.
@@ -121,7 +121,7 @@ impl SealedState {
     /// a guest's response that crosses a login must not take the login away.
     #[must_use]
     pub fn registered_only(&self) -> Option<Self> {
-        let registered = |session: &&SlasSession| session.customer.kind == CustomerType::Registered;
+        let registered = |session: &&SlasSession| session.customer.is_registered();
         let session = self.session.as_ref().filter(registered)?.clone();
         Some(Self {
             access: self.access,
@@ -166,7 +166,7 @@ impl SealedState {
     /// and then, because every note is a `Set-Cookie`.
     pub fn record_dw_use(&mut self, now: Timestamp) {
         if let Some(dw) = &mut self.dw
-            && now.since(dw.used_at) >= facts::DW_NOTE
+            && now.since(dw.used_at) >= DW_USE_RECORD
         {
             dw.used_at = now;
         }
@@ -306,6 +306,7 @@ fn derive<const N: usize>(secret: &[u8], purpose: &[u8]) -> [u8; N] {
 mod tests {
     use super::*;
     use crate::ids::{CustomerId, Dwsid};
+    use crate::model::CustomerType;
 
     fn ring(letters: &str) -> KeyRing {
         let secrets: Vec<String> = letters.chars().map(|c| c.to_string().repeat(32)).collect();

@@ -11,6 +11,26 @@ pub struct UpstreamFailure {
     pub retry_after: Option<u32>,
 }
 
+impl UpstreamFailure {
+    /// The upstream is unavailable, and did not say for how long.
+    pub const UNAVAILABLE: Self = Self { cause: Cause::Unavailable, retry_after: None };
+
+    /// The upstream rejects our client or settings: a later attempt does not help.
+    pub const MISCONFIGURED: Self = Self { cause: Cause::Misconfigured, retry_after: None };
+
+    /// The upstream is unavailable; an attempt after `seconds` may help.
+    #[must_use]
+    pub const fn unavailable_for(seconds: u32) -> Self {
+        Self { cause: Cause::Unavailable, retry_after: Some(seconds) }
+    }
+
+    /// The upstream accepts no further call for `seconds`.
+    #[must_use]
+    pub const fn throttled_for(seconds: u32) -> Self {
+        Self { cause: Cause::Throttled, retry_after: Some(seconds) }
+    }
+}
+
 /// Whose fault a trouble is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {

@@ -21,6 +21,7 @@ use super::concurrency::Permit;
 use super::request_headers::tokens;
 use super::stall::Progress;
 use crate::config::Origin;
+use crate::header_values::{Occurrence, occurrence};
 use crate::problem::Problem;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
@@ -53,14 +54,13 @@ pub fn check_origin(
     public_origin: &Origin,
     allowed: &[Origin],
 ) -> Result<(), Problem> {
-    let mut origins = headers.get_all(ORIGIN).iter();
     let known = |origin: &HeaderValue| {
         let mut known = std::iter::once(public_origin).chain(allowed);
         known.any(|known| known.as_str().as_bytes() == origin.as_bytes())
     };
-    match (origins.next(), origins.next()) {
-        (Some(origin), None) if known(origin) => Ok(()),
-        (None, _) if !headers.contains_key(COOKIE) => Ok(()),
+    match occurrence(headers, ORIGIN) {
+        Occurrence::Once(origin) if known(origin) => Ok(()),
+        Occurrence::Absent if !headers.contains_key(COOKIE) => Ok(()),
         _ => Err(Problem::CsrfRejected),
     }
 }

@@ -6,10 +6,11 @@ use reqwest::RequestBuilder;
 use serde::Deserialize;
 
 use super::CallContext;
-use super::http::{BufferedResponse, CallError, Operation, Sender, secret_header};
+use super::http::{BufferedResponse, CallError, Operation, Sender};
 use crate::config::OcapiConfig;
 use crate::cookies::dw_cookies;
-use crate::flow::{BridgeResponse, Cause, HeldDw, ProbeResponse, UpstreamFailure};
+use crate::flow::{BridgeResponse, HeldDw, ProbeResponse, UpstreamFailure};
+use crate::header_values::{bearer, sensitive};
 use crate::ids::{AccessToken, CustomerId, SiteId};
 use crate::model::{Customer, CustomerType};
 
@@ -51,10 +52,9 @@ impl Ocapi {
     /// `POST /sessions`: a DW session for a SLAS access token. Every call makes another one.
     pub async fn bridge(&self, access: &AccessToken, context: &CallContext) -> BridgeResponse {
         let operation = Operation { upstream: "ocapi", name: "sessions" };
-        let bearer = format!("Bearer {}", access.expose());
         let request = self
             .post("sessions", context)
-            .header(AUTHORIZATION, secret_header(&bearer))
+            .header(AUTHORIZATION, bearer(access))
             .header(CONTENT_LENGTH, 0);
         match self.sender.send(operation, request).await {
             Ok(reply) if reply.status.is_success() => match dw_cookies::read(&reply.headers) {
@@ -74,7 +74,7 @@ impl Ocapi {
         let operation = Operation { upstream: "ocapi", name: "customers_auth" };
         let request = self
             .post("customers/auth", context)
-            .header(COOKIE, secret_header(&self.cookies(dw)))
+            .header(COOKIE, sensitive(&self.cookies(dw)))
             .json(&serde_json::json!({ "type": "session" }));
         match self.sender.send(operation, request).await {
             Ok(reply) if reply.status.is_success() => owner(&reply),
@@ -161,12 +161,8 @@ impl Fault {
         let status = status.as_u16();
         tracing::warn!(upstream = "ocapi", operation, status, fault = ?self, "refused");
         match self {
-            Self::Settings | Self::Token => {
-                UpstreamFailure { cause: Cause::Misconfigured, retry_after: None }
-            }
-            Self::Passing | Self::Session => {
-                UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) }
-            }
+            Self::Settings | Self::Token => UpstreamFailure::MISCONFIGURED,
+            Self::Passing | Self::Session => UpstreamFailure::unavailable_for(5),
         }
     }
 }
@@ -178,5 +174,5 @@ fn failed(operation: &'static str, error: &CallError) -> UpstreamFailure {
 
 fn odd(operation: &'static str, what: &'static str) -> UpstreamFailure {
     tracing::warn!(upstream = "ocapi", operation, what, "an answer that makes no sense");
-    UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) }
+    UpstreamFailure::unavailable_for(5)
 }

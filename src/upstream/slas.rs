@@ -17,10 +17,11 @@ mod pkce;
 mod wire;
 
 use super::CallContext;
-use super::http::{BufferedResponse, CallError, Operation, Sender, secret_header};
+use super::http::{BufferedResponse, CallError, Operation, Sender};
 use crate::clock::{self, Clock};
 use crate::config::SlasConfig;
-use crate::flow::{Cause, UpstreamFailure};
+use crate::flow::UpstreamFailure;
+use crate::header_values::sensitive;
 use crate::model::Grant;
 pub use passthrough::{CallCredentials, PassthroughBody, PassthroughCall};
 use pkce::Pkce;
@@ -107,7 +108,7 @@ impl Slas {
     /// `Authorization: Basic` of a private client; nothing for a public one.
     fn as_client(&self, request: RequestBuilder) -> RequestBuilder {
         match self.client_pair() {
-            Some(pair) => request.header(AUTHORIZATION, secret_header(&format!("Basic {pair}"))),
+            Some(pair) => request.header(AUTHORIZATION, sensitive(&format!("Basic {pair}"))),
             None => request,
         }
     }
@@ -117,7 +118,7 @@ impl Slas {
     fn as_strict_client(&self, request: RequestBuilder) -> RequestBuilder {
         match self.client_pair() {
             Some(pair) if self.config.strict_client_auth => {
-                request.header("x-slas-client-auth", secret_header(&pair))
+                request.header("x-slas-client-auth", sensitive(&pair))
             }
             _ => request,
         }
@@ -184,9 +185,7 @@ impl SlasError {
     fn failure(&self) -> UpstreamFailure {
         match self {
             Self::Call(error) => error.failure(),
-            Self::Malformed(_) => {
-                UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) }
-            }
+            Self::Malformed(_) => UpstreamFailure::unavailable_for(5),
             Self::Refused(refusal) => refusal.failure(),
         }
     }

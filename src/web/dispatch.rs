@@ -11,18 +11,16 @@ use http::request::Parts;
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::proxy::websocket;
 use crate::route::path::{EncodedSlash, is_plain};
-use crate::route::{Crawlers, Csrf, Kind, Route, TokenNeed, instance, readings};
+use crate::route::{Crawlers, Kind, Route, TokenNeed, instance, readings};
 use crate::site::Site;
 use crate::web::api_proxy::{self, foreign_cookies};
-use crate::web::csrf::may_change_state;
 use crate::web::pages::file::File;
 use crate::web::pages::{ProxiedRequest, below_prefix, filter, send_upstream};
 use crate::web::request_kind::{KindRules, RequestKind, classify, is_crawler, is_passive};
 use crate::web::request_log::LogFields;
 use crate::web::request_session::RequestSession;
-use crate::web::{caller, slas_proxy};
+use crate::web::{csrf, slas_proxy};
 
 pub(crate) const CONFUSING: Problem =
     Problem::BadRequest("The path can be read in more than one way.");
@@ -66,7 +64,7 @@ pub(crate) fn check(app: &App, site: &Site, route: &Route, parts: &Parts) -> Res
     if !route.methods.contains(&parts.method) {
         return Err(Problem::MethodNotAllowed);
     }
-    check_origin(site, route, parts)?;
+    csrf::check_route(route, &site.config, parts)?;
     check_presence(app, route, parts)?;
     if route.crawlers == Crawlers::Refused && is_crawler(&parts.headers, &app.crawlers) {
         return Err(Problem::Refused);
@@ -84,20 +82,6 @@ fn check_presence(app: &App, route: &Route, parts: &Parts) -> Result<(), Problem
     };
     if route.token == TokenNeed::Registered && parts.method != Method::OPTIONS && is_absent {
         return Err(Problem::LoginRequired);
-    }
-    Ok(())
-}
-
-fn check_origin(site: &Site, route: &Route, parts: &Parts) -> Result<(), Problem> {
-    let config = &site.config;
-    let is_page = matches!(route.kind, Kind::Head | Kind::Ecom);
-    match route.csrf {
-        Csrf::SameOrigin if is_page => may_change_state(&parts.method, &parts.headers, config)?,
-        Csrf::SameOrigin => caller::may_change_state(&parts.method, &parts.headers, config)?,
-        Csrf::Upstream => {}
-    }
-    if websocket::is_wanted(parts) {
-        websocket::check_origin(&parts.headers, &config.public_origin, &config.cors_origins)?;
     }
     Ok(())
 }

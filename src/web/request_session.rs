@@ -25,7 +25,7 @@ use crate::cookies::request_cookies::{RequestCookies, RequestHandoff};
 use crate::cookies::sealed_state::SealedState;
 use crate::cookies::set_cookie::CookieChanges;
 use crate::driver::{FlowContext, FlowResult, drive};
-use crate::flow::{self, Access, Decision, Dw, Facts, HeldAccess, Intent, TokenChange};
+use crate::flow::{self, Access, Decision, Dw, Facts, HeldAccess, Intent, Outcome, TokenChange};
 use crate::ids::{DwSignature, Dwsid, Tag};
 use crate::model::{Claims, Customer};
 use crate::problem::Problem;
@@ -34,7 +34,6 @@ use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
 use crate::web::request_log::{LogFields, RequestId};
-pub(crate) use crate::web::request_session::commit::SHARED_CACHES;
 pub(crate) use crate::web::request_session::forwarded::forwardable_unverified;
 use crate::web::request_session::forwarded::sealed;
 use crate::web::request_session::revocation::{
@@ -108,9 +107,9 @@ pub(crate) enum Keys {
 fn found(parts: &Parts) -> Result<(Arc<Site>, LogFields, CallContext), Problem> {
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let log_fields = parts.extensions.get::<LogFields>().cloned().unwrap_or_default();
-    let id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let correlation_id = RequestId::of(parts).to_owned();
     let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
-    Ok((site, log_fields, CallContext { correlation_id: id, dnt: None, client }))
+    Ok((site, log_fields, CallContext { correlation_id, dnt: None, client }))
 }
 
 impl RequestSession {
@@ -197,10 +196,7 @@ impl RequestSession {
 
     /// The access token in hand, if it still works.
     pub(crate) fn held(&self) -> Option<&HeldAccess> {
-        match &self.access {
-            Access::Fresh(held) | Access::Expiring(held) => Some(held),
-            Access::Expired(_) | Access::None => None,
-        }
+        self.access.held()
     }
 
     /// The DW session in the browser, if it is known to be this customer's.
@@ -256,7 +252,7 @@ impl RequestSession {
         let step = flow::decide(facts, intent);
         let leaving = matches!(intent, Intent::Logout { .. });
         if self.is_late() && !leaving && !matches!(intent, Intent::Login(_)) {
-            return Ok(flow::unchanged());
+            return Ok(Decision::unchanged(Outcome::Ready));
         }
         if self.superseded && !leaving && !matches!(step, flow::Step::Done(_)) {
             return Err(Problem::LoginConflict);
@@ -303,10 +299,8 @@ impl SessionUpdate {
     pub(crate) fn customer<'a>(&'a self, session: &'a RequestSession) -> Option<&'a Customer> {
         match (&self.decision.tokens, &session.access) {
             (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
-            (TokenChange::Keep, Access::Fresh(held) | Access::Expiring(held)) => {
-                Some(&held.claims.customer)
-            }
-            _ => None,
+            (TokenChange::Keep, access) => access.held().map(|held| &held.claims.customer),
+            (TokenChange::Drop, _) => None,
         }
     }
 }

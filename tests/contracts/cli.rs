@@ -58,7 +58,7 @@ fn without_a_command_the_program_names_one_and_exits_with_2() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         text(&output.stderr),
-        "missing command; try `tandem serve --config FILE` or --help\n"
+        "missing command; try `tandem serve --config FILE` or `tandem --help`\n"
     );
 }
 

@@ -122,3 +122,13 @@ fn every_route_of_our_own_is_in_the_list() {
         assert!(page.contains(route), "{route} is not in docs/routes.md");
     }
 }
+
+#[test]
+fn every_file_that_contributing_names_exists() {
+    let page = text("CONTRIBUTING.md");
+    let folders = ["src/", "crates/", "config/", "docs/", "tests/"];
+    let named = page.split('`').skip(1).step_by(2);
+    let named = named.filter(|name| folders.iter().any(|folder| name.starts_with(folder)));
+    let missing: Vec<_> = named.filter(|path| !root().join(path).exists()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

@@ -45,7 +45,7 @@ async fn who_signed_in_on_ecom_takes_the_place_of_the_guest_on_the_head() {
         let browser = world.browser();
         browser.visits("/").await.expect(200);
         let dwsid = browser.holds("dwsid");
-        assert!(world.control().sign_in_on_ecom(&dwsid, JO.0));
+        assert!(world.control().log_in_on_ecom(&dwsid, JO.0));
         let signed = world.control().sign_dw_session(&dwsid).unwrap();
         world.calls();
         let body = json!({"dwsrst": signed, "login_id": JO.0});
@@ -60,7 +60,7 @@ async fn who_signed_in_on_ecom_takes_the_place_of_the_guest_on_the_head() {
 async fn a_form_that_ecom_renders_goes_on_to_a_page() {
     let world = Setup::private().start().await;
     let (browser, dwsid, _) = visitor_of_ecom(&world);
-    assert!(world.control().sign_in_on_ecom(&dwsid, JO.0));
+    assert!(world.control().log_in_on_ecom(&dwsid, JO.0));
     let fields = [("dwsid", &*dwsid), ("login_id", JO.0), ("return_to", "/cart")];
     let page = browser.posts_form("/login", "/bff/bridge", &fields).await.expect(303);
     assert_eq!(page.location(), "/cart");

@@ -101,7 +101,7 @@ async fn promise_2_a_shopper_who_signed_in_on_an_ecom_beside_us_is_the_same_shop
     for setup in Setup::clients().map(Setup::beside_ecom) {
         let world = setup.clone().start().await;
         let (browser, dwsid, _) = visitor_of_ecom(&world);
-        assert!(world.control().sign_in_on_ecom(&dwsid, JO.0));
+        assert!(world.control().log_in_on_ecom(&dwsid, JO.0));
         browser.visits("/").await.expect(200);
         world.has_called(&adoption(&setup));
         browser.is_registered(JO.0, true);

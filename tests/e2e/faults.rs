@@ -178,7 +178,7 @@ async fn fault_20_at_landing_a_dead_ocapi_delays_one_page_and_then_rests() {
             browser.visits("/").await.expect(200);
         }
         world.has_called(&[]);
-        world.control().heal();
+        world.control().clear_faults();
         world.passes(Duration::from_secs(31));
         browser.visits("/").await.expect(200);
         world.has_called(&["ocapi.sessions"]);
@@ -248,7 +248,7 @@ async fn fault_23_a_bridge_that_brings_no_dwsid_or_two_is_a_failure_without_a_ha
             assert!(!browser.names().iter().any(|name| name.starts_with("dw")), "{fault:?}");
             let page = browser.visits(&controller("Home-Show")).await;
             page.problem(503, "upstream_unavailable");
-            world.control().heal();
+            world.control().clear_faults();
             world.minutes_pass(1);
             browser.visits(&controller("Home-Show")).await.expect(200);
             browser.is_guest(true);
@@ -282,7 +282,7 @@ async fn fault_48_with_keys_at_hand_nobody_needs_the_key_document() {
     world.minutes_pass(25 * 60);
     let spec = TokenSpec { customer_id: Some(shopper.clone()), ..TokenSpec::default() };
     let late = world.browser();
-    late.is_given("token", &world.control().mint_token(&spec)).visits("/").await.expect(200);
+    late.is_given("token", &world.control().forge_token(&spec)).visits("/").await.expect(200);
     assert_eq!(late.token().unwrap().customer_id, shopper);
 }
 

@@ -61,7 +61,7 @@ async fn fault_21_without_a_dw_session_nobody_is_sent_to_ecom() {
         let page = browser.visits(&to("/cart")).await;
         page.problem(503, "upstream_unavailable");
         browser.is_guest(false);
-        world.control().heal();
+        world.control().clear_faults();
         world.minutes_pass(1);
         browser.visits(&to("/cart")).await.expect(303);
         browser.is_guest(true);

@@ -205,7 +205,7 @@ async fn kind_36_a_dw_session_that_a_head_sets_is_taken_only_if_it_is_the_shoppe
         world.minutes_pass(1);
         let (mut lines, jo) = signed_in_by_the_head(&world, "", JO).await;
         let dwsid = world.control().new_ecom_visitor();
-        assert!(world.control().sign_in_on_ecom(&dwsid, whose.0));
+        assert!(world.control().log_in_on_ecom(&dwsid, whose.0));
         lines.push(format!("dwsid={dwsid}; Path=/; Secure; HttpOnly"));
         head.sets(lines);
         browser.posts("/head/login").await.expect(200);

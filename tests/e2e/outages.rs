@@ -62,7 +62,7 @@ async fn promise_2_fault_4_an_unavailable_refresh_keeps_every_cookie_and_says_so
             }
             assert_eq!(browser.cookies(), before, "{setup}, {fault:?}");
             assert_eq!(world.control().count(Operation::EcomPage), 0, "no silent guest on ECOM");
-            world.control().heal();
+            world.control().clear_faults();
             world.minutes_pass(2);
             // What hung may be under way still: the browser comes back as told.
             let mut tries = 0;
@@ -150,7 +150,7 @@ async fn fault_62_the_recovery_is_no_stampede() {
         }
         let calls = world.calls();
         assert!(calls.len() <= 5, "the breaker opens: {calls:?}");
-        world.control().heal();
+        world.control().clear_faults();
         world.passes(Duration::from_secs(6));
         for browser in &browsers {
             browser.visits("/").await.expect(200);
@@ -176,7 +176,7 @@ async fn fault_10_while_slas_fails_it_is_left_alone_and_one_call_asks_whether_it
         }
         assert_eq!(world.calls().len(), 1, "the probe");
         warm.visits("/").await.expect(200);
-        world.control().heal();
+        world.control().clear_faults();
         world.passes(Duration::from_secs(6));
         world.browser().visits("/").await.expect(200);
     }

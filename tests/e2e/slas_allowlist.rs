@@ -211,7 +211,7 @@ async fn promise_2_an_outage_signs_nobody_out_even_if_the_head_gives_up() {
         // The SDK now begins a guest session.
         begins(&browser, setup.client).await.expect(503);
         assert!(browser.cookie("cc-nx").is_some(), "{setup}: still signed in");
-        world.control().heal();
+        world.control().clear_faults();
         world.minutes_pass(2);
         begins(&browser, setup.client).await.expect(200);
         browser.is_registered(JO.0, false);
@@ -229,7 +229,7 @@ async fn promise_2_an_outage_at_a_call_with_the_token_is_no_missing_token() {
         let user = slas(setup.client, "userinfo?channel_id=RefArch");
         browser.calls(&user).await.problem(503, "upstream_unavailable");
         assert!(browser.cookie("cc-nx").is_some(), "{setup}: still signed in");
-        world.control().heal();
+        world.control().clear_faults();
         world.control().revoke_refresh(&browser.holds("cc-nx"));
         world.minutes_pass(2);
         browser.calls(&user).await.problem(401, "session_expired");

@@ -152,7 +152,7 @@ async fn attack_16_a_forged_token_is_no_session_whichever_way_it_comes() {
         TokenSpec { client_id: Some("somebody-else".to_owned()), ..spec.clone() },
         TokenSpec { expires_in: Some(-10), ..spec.clone() },
     ];
-    let tokens = forged.iter().map(|spec| world.control().mint_token(spec));
+    let tokens = forged.iter().map(|spec| world.control().forge_token(spec));
     let odd = ["x".repeat(4000), "a.b.c".to_owned(), "....".to_owned(), "e30.e30.".to_owned()];
     for token in tokens.chain(odd) {
         let jar = Jar::of(&[("token", &token)]);
@@ -170,7 +170,7 @@ async fn attack_16_a_forged_token_is_no_session_whichever_way_it_comes() {
         assert_eq!(world.ask(bearer).await.expect(200).json()["customer_type"], "none");
     }
     assert!(world.count(Operation::Jwks) <= 1, "a forged token has fetched keys");
-    let good = world.control().mint_token(&spec);
+    let good = world.control().forge_token(&spec);
     let answer = world.ask(post("/bff/session").own_page().cookies(&Jar::of(&[("token", &good)])));
     assert_eq!(answer.await.expect(200).json()["customer_type"], "registered", "the control");
 }
@@ -184,7 +184,7 @@ async fn attack_17_a_thousand_unknown_keys_cost_one_fetch_a_minute() {
     let spec = TokenSpec { signature: TokenSignature::UnknownKey, ..TokenSpec::default() };
     let mut line = world.line().await;
     for _ in 0..1000 {
-        let jar = Jar::of(&[("token", &world.control().mint_token(&spec))]);
+        let jar = Jar::of(&[("token", &world.control().forge_token(&spec))]);
         line.write(get("/api/products").own_page().cookies(&jar).bytes()).await;
         assert_eq!(line.answer("GET").await.status, 200);
     }

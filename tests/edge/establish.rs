@@ -153,7 +153,7 @@ async fn an_outage_is_said_to_the_person_and_changes_nothing() {
     let answer = world.ask(get(&establish("/cart")).document().cookies(&jar)).await;
     answer.expect_problem_page(503, "upstream_unavailable").expect_no_cookies();
     assert!(answer.header("retry-after").is_some());
-    world.control().heal();
+    world.control().clear_faults();
     world.minutes_pass(1);
     assert_eq!(world.establish("/cart", &mut jar.clone()).await, 2);
 }

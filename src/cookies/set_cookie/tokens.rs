@@ -6,7 +6,7 @@ use crate::cookies::request_cookies::{PIECE, RequestHandoff};
 use crate::cookies::sealed_state::{SealedState, SlasSession};
 use crate::flow::{HeldAccess, TokenChange};
 use crate::ids::AccessToken;
-use crate::model::{Claims, CustomerType, Extras, Grant};
+use crate::model::{Claims, Extras, Grant};
 use crate::timestamp::Timestamp;
 
 impl CookieContext<'_> {
@@ -42,7 +42,7 @@ impl CookieContext<'_> {
     pub(super) fn set_tokens(&self, grant: &Grant, logging_out: bool, changes: &mut CookieChanges) {
         let kind = grant.claims.customer.kind;
         let state = &mut changes.state;
-        state.forget_on_close &= kind == CustomerType::Registered;
+        state.forget_on_close &= kind.is_registered();
         state.access = Some(grant.access.tag());
         state.session = Some(session_of(&grant.access, &grant.claims, state));
         state.refresh = grant.refresh.as_ref().map(|refresh| refresh.token.tag());
@@ -66,7 +66,7 @@ impl CookieContext<'_> {
                 None => self.delete(&entry.name, logging_out, changes),
             }
         }
-        if kind == CustomerType::Guest {
+        if kind.is_guest() {
             self.delete(&self.names.registered_seal, logging_out, changes);
         }
     }

@@ -2,14 +2,15 @@
 
 use super::{
     CallContext, Credentials, Jwk, Operation, Pkce, Refusal, Slas, SlasError, SlasResult,
-    base64_pair, secret_header, wire,
+    base64_pair, wire,
 };
 use crate::flow::{
     AdoptCall, AdoptResponse, DwProof, GuestResponse, LoginResponse, LogoutResponse,
     RefreshResponse,
 };
+use crate::header_values;
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Usid};
-use crate::model::{CustomerType, Grant};
+use crate::model::Grant;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use secrecy::ExposeSecret as _;
@@ -30,7 +31,7 @@ impl Slas {
         with_dnt(&mut form, context);
         let mut request = self.as_client(self.post("token", context)).form(&form);
         if let Some(dwsid) = dwsid {
-            request = request.header("sfdc_dwsid", secret_header(dwsid.expose()));
+            request = request.header("sfdc_dwsid", header_values::sensitive(dwsid.expose()));
         }
         let request = request.timeout(self.refresh_timeout);
         // No second try on 409 or anything else: the token of a public client may be spent.
@@ -60,7 +61,7 @@ impl Slas {
             self.guest_by_secret(usid, context).await
         };
         match result {
-            Ok(grant) if grant.claims.customer.kind == CustomerType::Guest => {
+            Ok(grant) if grant.claims.customer.is_guest() => {
                 GuestResponse::Granted(Box::new(grant))
             }
             Ok(_) => GuestResponse::Unavailable(SlasError::Malformed("no guest").failure()),
@@ -173,7 +174,7 @@ impl Slas {
         with_usid(&mut form, usid);
         // Here `Authorization` is the shopper's, so the client shows itself by another header.
         let pair = base64_pair(&credentials.username, credentials.password.expose_secret());
-        let basic = secret_header(&format!("Basic {pair}"));
+        let basic = header_values::sensitive(&format!("Basic {pair}"));
         let request = |pkce: &Pkce| {
             let mut form = form.clone();
             form.push(("code_challenge", pkce.challenge.clone()));
@@ -199,7 +200,7 @@ impl Slas {
         if all_devices {
             query.push(("hint", "all-sessions".to_owned()));
         }
-        let bearer = secret_header(&format!("Bearer {}", access.expose()));
+        let bearer = header_values::bearer(access);
         let request = self.get("logout", context).query(&query).header(AUTHORIZATION, bearer);
         let operation = Operation { upstream: "slas", name: "logout" };
         match self.sender.send(operation, request).await {
@@ -241,7 +242,7 @@ impl Slas {
     }
 
     async fn bridge_session(&self, call: &AdoptCall, context: &CallContext) -> SlasResult<Grant> {
-        let guest = call.kind == CustomerType::Guest;
+        let guest = call.kind.is_guest();
         let mut form = if self.is_public() {
             let hint = if guest { "sb-guest" } else { "sb-user" };
             let (code, pkce) = self.authorize(hint, None, context).await?;

@@ -5,8 +5,9 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method};
 use reqwest::RequestBuilder;
 
-use super::{CallContext, Operation, Slas, secret_header, wire};
+use super::{CallContext, Operation, Slas, wire};
 use crate::flow::UpstreamFailure;
+use crate::header_values;
 use crate::ids::AccessToken;
 use crate::model::Grant;
 use crate::upstream::http::{BufferedResponse, CallError};
@@ -110,13 +111,14 @@ impl Slas {
                 let request = request.header(AUTHORIZATION, code.clone());
                 // Without `Basic`, as the `OpenAPI` description has it.
                 match self.client_pair().filter(|_| call.private) {
-                    Some(pair) => request.header("_sfdc_client_auth", secret_header(&pair)),
+                    Some(pair) => {
+                        request.header("_sfdc_client_auth", header_values::sensitive(&pair))
+                    }
                     None => request,
                 }
             }
             CallCredentials::Token(token) => {
-                let bearer = format!("Bearer {}", token.expose());
-                request.header(AUTHORIZATION, secret_header(&bearer))
+                request.header(AUTHORIZATION, header_values::bearer(token))
             }
             CallCredentials::Caller(header) => request.header(AUTHORIZATION, header.clone()),
         }

@@ -12,7 +12,7 @@ use url::Url;
 use super::{SlasError, SlasResult};
 use crate::access_token::{self, Audience};
 use crate::cookies::dw_cookies;
-use crate::flow::{Cause, UpstreamFailure};
+use crate::flow::UpstreamFailure;
 use crate::ids::{AccessToken, IdToken, RefreshToken, Usid, Word};
 use crate::model::{Extras, Grant, RefreshGrant};
 use crate::timestamp::Timestamp;
@@ -167,12 +167,11 @@ impl Refusal {
 
     /// What it means where no refusal is the shopper's business.
     pub(super) fn failure(&self) -> UpstreamFailure {
-        let (cause, retry_after) = match self.status {
-            StatusCode::CONFLICT => (Cause::Throttled, Some(2)),
-            _ if self.is_passing() => (Cause::Unavailable, Some(5)),
-            _ => (Cause::Misconfigured, None),
-        };
-        UpstreamFailure { cause, retry_after }
+        match self.status {
+            StatusCode::CONFLICT => UpstreamFailure::throttled_for(2),
+            _ if self.is_passing() => UpstreamFailure::unavailable_for(5),
+            _ => UpstreamFailure::MISCONFIGURED,
+        }
     }
 
     /// SLAS does not know this client or its secret.

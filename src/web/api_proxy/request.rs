@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::{pair_of, pairs_in};
 use crate::flow::DwChange;
+use crate::header_values::sensitive;
 use crate::ids::Dwsid;
 use crate::problem::Problem;
 use crate::proxy::Outgoing;
@@ -47,7 +48,6 @@ impl ApiCall {
         let to = origin(&self.site, self.route.kind).ok_or(Problem::NotFound)?;
         let target = PathAndQuery::try_from(self.target.as_str());
         let target = target.map_err(|_| Problem::BadRequest("The path is not one."))?;
-        let id = self.parts.extensions.get::<RequestId>();
         let told = address_header(&self.site, self.route.kind);
         set.extend(client_address(told, &self.parts));
         let remove: Vec<HeaderName> = STAYS.iter().chain(told).cloned().collect();
@@ -62,7 +62,7 @@ impl ApiCall {
             set,
             remove: &remove,
             timeout: self.route.timeout,
-            request_id: id.map(|id| id.0.as_str()).unwrap_or_default(),
+            request_id: RequestId::of(&self.parts),
         };
         self.app.proxy.forward(outgoing).await
     }
@@ -75,9 +75,8 @@ impl ApiCall {
             }
         };
         add("authorization", bearer.cloned());
-        add("sfdc_dwsid", dwsid.and_then(|dwsid| secret(dwsid.expose())));
-        let id = self.parts.extensions.get::<RequestId>();
-        add("correlation-id", id.and_then(|id| HeaderValue::from_str(&id.0).ok()));
+        add("sfdc_dwsid", dwsid.map(|dwsid| sensitive(dwsid.expose())));
+        add("correlation-id", HeaderValue::from_str(RequestId::of(&self.parts)).ok());
         if let Some(ocapi) = self.site.config.ocapi.as_ref().filter(|_| self.is_ocapi()) {
             add("x-dw-client-id", HeaderValue::from_str(&ocapi.client_id).ok());
         }
@@ -114,10 +113,4 @@ pub(crate) fn dwsid(session: &RequestSession, update: &SessionUpdate) -> Option<
         DwChange::Drop | DwChange::Failed(_) | DwChange::Recheck => None,
         DwChange::Keep | DwChange::Confirm(_) => session.dwsid_of(customer),
     }
-}
-
-fn secret(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }

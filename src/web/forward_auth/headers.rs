@@ -8,11 +8,12 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cookies::set_cookie::CookieChanges;
+use crate::header_values::bearer;
 use crate::route::{Kind, Route};
 use crate::site::Site;
-use crate::web::api_proxy::{bearer, foreign_cookies};
-use crate::web::caller::own_authorization;
+use crate::web::api_proxy::foreign_cookies;
 use crate::web::dispatch;
+use crate::web::headers::own_authorization;
 use crate::web::pages::ProxiedRequest;
 use crate::web::pages::file::File;
 
@@ -112,7 +113,7 @@ impl AuthHeaders {
 
     fn authorize(&mut self, request: &ProxiedRequest) {
         let Some(held) = request.session.held() else { return };
-        self.set_if(AUTHORIZATION, bearer(&held.token));
+        self.set(AUTHORIZATION, bearer(&held.token));
         if let Some(dwsid) = request.session.dwsid_of(&held.claims.customer) {
             self.set_text(SFDC_DWSID, dwsid.expose());
         }

@@ -6,9 +6,10 @@ use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::cookies::profiles::DWSID;
-use crate::flow::{Cause, DwChange, Intent, UpstreamFailure};
+use crate::flow::{DwChange, Intent, UpstreamFailure};
 use crate::model::CustomerType;
 use crate::problem::{Problem, wants_page};
+use crate::web::headers::{path_and_query, see_other};
 use crate::web::pages::{ProxiedRequest, filter};
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::SessionUpdate;
@@ -90,8 +91,7 @@ impl ProxiedRequest {
     }
 
     fn redirect_to_self(&self) -> Response {
-        let address = self.parts.uri.path_and_query().map_or("/", |address| address.as_str());
-        let location = HeaderValue::from_str(address);
+        let location = HeaderValue::from_str(path_and_query(&self.parts.uri));
         let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
         (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location)]).into_response()
     }
@@ -138,13 +138,14 @@ impl ProxiedRequest {
         let DwChange::Set { owner, .. } = &update.decision.dw else {
             return self.with_cookies(swapped, update);
         };
-        match owner.kind {
-            CustomerType::Guest => self.with_cookies(swapped, update),
-            CustomerType::Registered => {
-                let failure = UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
-                self.with_cookies(Problem::Upstream(failure).into_response(), update)
-            }
+        let owner = owner.as_ref().or_else(|| update.customer(&self.session));
+        if owner.is_some_and(|owner| owner.kind == CustomerType::Registered) {
+            return self.with_cookies(
+                Problem::Upstream(UpstreamFailure::UNAVAILABLE).into_response(),
+                update,
+            );
         }
+        self.with_cookies(swapped, update)
     }
 
     /// Whether the DW session the form was rendered in is no more. Where there was none, the form
@@ -153,14 +154,7 @@ impl ProxiedRequest {
         if !self.session.presented.has(DWSID) && self.session.state.dw.is_none() {
             return false;
         }
-        match &update.decision.dw {
-            // A Hybrid Auth tenant says on every token answer which session it keeps.
-            DwChange::Set { cookies, .. } => {
-                self.session.presented.dwsid.iter().all(|dwsid| *dwsid != cookies.dwsid)
-            }
-            DwChange::Drop | DwChange::Failed(_) => true,
-            DwChange::Keep | DwChange::Recheck | DwChange::Confirm(_) => false,
-        }
+        update.decision.dw.replaces(&self.session.presented.dwsid)
     }
 
     /// The `dwsid` that went along.
@@ -176,9 +170,7 @@ impl ProxiedRequest {
         if !wants_page(&self.parts.headers) {
             return Problem::SessionExpired.into_response();
         }
-        let location = HeaderValue::from_str(self.referring_path());
-        let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
-        (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+        see_other(self.referring_path())
     }
 }
 

@@ -1,28 +1,15 @@
 //! What changes in the browser, and the cookies that say so.
 
 use axum::response::Response;
-use http::HeaderValue;
-use http::header::{CACHE_CONTROL, SET_COOKIE};
+use http::header::SET_COOKIE;
 
 use crate::clock;
 use crate::cookies::set_cookie::{CookieChanges, CookieContext, StrayCookies};
 use crate::flow::{Decision, DwChange, Outcome, TokenChange};
 use crate::problem::Problem;
+use crate::web::headers::no_store;
 use crate::web::request_session::stray_cookies::Strays;
 use crate::web::request_session::{RequestSession, SessionUpdate};
-
-/// By these an upstream tells a cache before us more than `Cache-Control` does (RFC 9213 and its
-/// older relatives), so they would win over our `no-store`.
-pub(crate) const SHARED_CACHES: [&str; 8] = [
-    "cdn-cache-control",
-    "cloudflare-cdn-cache-control",
-    "edge-control",
-    "expires",
-    "netlify-cdn-cache-control",
-    "surrogate-control",
-    "vercel-cdn-cache-control",
-    "x-accel-expires",
-];
 
 impl RequestSession {
     /// Works out what `ending` changes in the browser.
@@ -99,10 +86,7 @@ impl RequestSession {
             headers.append(SET_COOKIE, cookie);
         }
         if !changes.is_empty() {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-            for name in SHARED_CACHES {
-                headers.remove(name);
-            }
+            no_store(headers);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::cookies::ownership;
 use crate::cookies::request_cookies::RequestHandoff;
 use crate::flow::Access;
 use crate::ids::AccessToken;
-use crate::model::{Claims, CustomerType};
+use crate::model::Claims;
 use crate::web::request_session::revocation::{effective_tags, is_recent};
 use crate::web::request_session::{Keys, RequestSession};
 
@@ -72,11 +72,9 @@ impl RequestSession {
         let vouched = self.state.access == Some(token.tag());
         let hashed = self.site.seal.log_id(claims.usid.as_str());
         self.log_fields.with(|fields| fields.session = Some(hashed));
-        self.access = match facts::classify_access(token, claims, self.site.clock.now()) {
+        self.access = match Access::classify(token, claims, self.site.clock.now()) {
             // By an expired token a guest is found again: only by one that we wrote here.
-            Access::Expired(claims) if !vouched && claims.customer.kind == CustomerType::Guest => {
-                Access::None
-            }
+            Access::Expired(claims) if !vouched && claims.customer.is_guest() => Access::None,
             access => access,
         };
     }

@@ -4,6 +4,8 @@ use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
 
+use crate::header_values::first_text;
+
 /// Cookies under our names that others have set.
 #[derive(Default)]
 pub(crate) struct Strays {
@@ -16,7 +18,7 @@ pub(crate) struct Strays {
 impl Strays {
     pub(crate) fn of(parts: &Parts, names: Vec<String>) -> Self {
         let authority = parts.uri.authority().map(Authority::as_str);
-        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = first_text(&parts.headers, HOST);
         let host = authority.or(host).and_then(|host| host.parse::<Authority>().ok());
         let host = host.map(|host| host.host().to_owned()).unwrap_or_default();
         Self { names, host, path: parts.uri.path().to_owned() }

@@ -1,6 +1,5 @@
 //! What a call says, judged.
 
-use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
 use crate::allowlist::slas_operations::{Form, Operation};
@@ -8,7 +7,7 @@ use crate::allowlist::slas_parameters::{
     self, Parameters, ShopperValues, SiteValues, validate, validate_json,
 };
 use crate::flow::Access;
-use crate::model::CustomerType;
+use crate::header_values::has_media_type;
 use crate::problem::Problem;
 use crate::upstream::slas::PassthroughBody;
 use crate::web::slas_proxy::{SlasProxyCall, refused};
@@ -95,13 +94,11 @@ impl SlasProxyCall {
             Access::Expired(claims) => claims,
             _ => return None,
         };
-        (claims.customer.kind == CustomerType::Guest).then(|| claims.usid.as_str())
+        claims.customer.is_guest().then(|| claims.usid.as_str())
     }
 
     fn is_of_type(&self, wanted: &str) -> Result<(), Problem> {
-        let kind = self.parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let essence = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if essence.eq_ignore_ascii_case(wanted) {
+        if has_media_type(&self.parts.headers, wanted) {
             Ok(())
         } else {
             Err(Problem::BadRequest("The body is not of the type that SLAS takes."))

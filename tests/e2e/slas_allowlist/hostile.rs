@@ -167,7 +167,7 @@ async fn tokens_that_were_made_for_somebody_else_become_no_cookies() {
         tenant: Some("zzzz_001".to_owned()),
         ..tandem_sandbox::TokenSpec::default()
     };
-    let token = world.control().mint_token(&foreign);
+    let token = world.control().forge_token(&foreign);
     for said in [
         json!({"access_token": token, "expires_in": 1800}).to_string(),
         json!({"access_token": "x", "expires_in": 1800}).to_string(),
@@ -188,7 +188,7 @@ async fn nested_tokens_of_a_passkey_become_cookies_and_leave_the_body() {
     let shopper = world.control().customer_id_of(JO.0);
     let spec =
         tandem_sandbox::TokenSpec { customer_id: shopper, ..tandem_sandbox::TokenSpec::default() };
-    let token = world.control().mint_token(&spec);
+    let token = world.control().forge_token(&spec);
     let said = json!({"success": true, "tokenResponse": {
         "access_token": token, "expires_in": 1800, "usid": "u", "refresh_token": "Qx.Zp",
         "refresh_token_expires_in": 7_776_000,
