@@ -31,7 +31,7 @@ struct Arguments {
 enum Command {
     /// Serve the sites of a configuration file.
     Serve(File),
-    /// Check a configuration file, offline: every problem with its key and file.
+    /// Check a configuration file, offline: every error with its key and file.
     Check(File),
     /// Print the effective configuration of defaults, file and environment, with secrets redacted.
     PrintConfig(File),
@@ -69,7 +69,7 @@ pub fn main() -> ExitCode {
 fn serve(file: &Path) -> ExitCode {
     let config = match Config::load(file) {
         Ok(config) => config,
-        Err(problems) => return report(&problems),
+        Err(errors) => return report(&errors),
     };
     let _log = telemetry::start(&config.log_filter);
     run_in_runtime(serve::run(config))
@@ -84,14 +84,14 @@ fn check(file: &Path) -> ExitCode {
                 if sites == 1 { "site" } else { "sites" }
             ))
         }
-        Err(problems) => report(&problems),
+        Err(errors) => report(&errors),
     }
 }
 
 fn print_config(file: &Path) -> ExitCode {
     match Layers::load(file) {
         Ok(layers) => print(redacted(&layers).trim_end()),
-        Err(problems) => report(&problems),
+        Err(errors) => report(&errors),
     }
 }
 
@@ -120,8 +120,8 @@ fn run_in_runtime(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
     }
 }
 
-fn report(problems: &ConfigErrors) -> ExitCode {
-    eprint(&problems.to_string());
+fn report(errors: &ConfigErrors) -> ExitCode {
+    eprint(&errors.to_string());
     ExitCode::from(BAD_CONFIG)
 }
 

@@ -15,7 +15,7 @@ pub enum CustomerType {
     Registered,
 }
 
-/// The shopper on whom the SLAS tokens and the DW session must agree.
+/// The shopper, who must be the same in SLAS and in the DW session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Customer {
     /// Guest or registered.
@@ -29,7 +29,7 @@ pub struct Customer {
 impl CustomerType {
     /// As SLAS and the Heads write it.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Guest => "guest",
             Self::Registered => "registered",
@@ -78,26 +78,26 @@ pub struct Claims {
     pub expires_at: Timestamp,
     /// Do-not-track, if the token states it.
     pub dnt: Option<bool>,
-    /// Who vouched for the shopper (`uido`): `slas`, `ecom`, or an identity provider.
+    /// Who identified the shopper (`uido`): `slas`, `ecom`, or an identity provider.
     pub origin: Option<Word>,
 }
 
-/// SLAS tokens as the token endpoint has just issued them.
+/// SLAS tokens as the token endpoint returned them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The access token.
     pub access: AccessToken,
     /// The claims of the access token.
     pub claims: Claims,
-    /// The refresh token, if the grant has one.
+    /// The refresh token, if there is one.
     pub refresh: Option<RefreshGrant>,
     /// The DW session that a Hybrid Auth tenant sets on token responses.
     pub dw: Option<DwCookies>,
-    /// Further values that some Heads use.
+    /// Further values for some Heads.
     pub extras: Extras,
 }
 
-/// What a token response contains besides the tokens.
+/// Further values of a token response, for some Heads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extras {
     /// The `OpenID` token.
@@ -120,18 +120,18 @@ impl Grant {
         let refresh = self.refresh.as_ref().map_or(0, |refresh| refresh.token.expose().len());
         let id_token = self.extras.id_token.as_ref().map_or(0, |token| token.expose().len());
         let dw = self.dw.as_ref().map_or(0, DwCookies::heap_bytes);
-        // Ids, the login, and what each allocation costs.
+        // Ids, the login, and the overhead of each allocation.
         let claims = 512;
         size_of::<Self>() + self.access.expose().len() + refresh + id_token + dw + claims
     }
 }
 
-/// A refresh token and its remaining lifetime.
+/// A refresh token and its lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshGrant {
     /// The token.
     pub token: RefreshToken,
-    /// Seconds until it expires, as SLAS stated.
+    /// Seconds until it expires, according to SLAS.
     pub expires_in: i64,
 }
 
@@ -140,7 +140,7 @@ pub struct RefreshGrant {
 pub struct DwCookies {
     /// The session itself.
     pub dwsid: Dwsid,
-    /// `dwsecuretoken_…`, `dwanonymous_…` and the like, in the order they came.
+    /// `dwsecuretoken_…`, `dwanonymous_…` and the like, in the order of the response.
     pub companions: Vec<DwCompanion>,
 }
 
@@ -168,8 +168,8 @@ impl DwCookies {
 pub struct DwCompanion {
     /// Its whole name, hash included.
     pub name: String,
-    /// Its value; `None` deletes it (the platform's `""` with an epoch expiry).
+    /// Its value; `None` deletes it in the browser (the platform sends `""` and an expiry of 1970).
     pub value: Option<DwValue>,
-    /// Its lifetime in seconds; `None` until the browser session ends.
+    /// Its lifetime in seconds; `None` until the browser is closed.
     pub max_age: Option<i64>,
 }

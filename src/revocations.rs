@@ -1,12 +1,13 @@
-//! Credentials whose time is over although the browser may still send them.
+//! Credentials that login and logout have revoked, although the browser may still send them.
 //!
-//! A request that was under way while the shopper logged out must not bring the session back with
-//! its `Set-Cookie`, and a guest's refresh that was under way during a login must not turn the
-//! shopper into a guest again. So login and logout revoke what they replace: single credentials by
-//! fingerprint, and by a logout the whole SLAS session, whatever tokens of it are still about.
+//! A request in progress during a logout must not restore the session with its `Set-Cookie`, and a
+//! guest's refresh in progress during a login must not turn the shopper into a guest again. So login
+//! and logout revoke what they replace: single credentials by fingerprint, and a logout also the whole
+//! SLAS session, with all tokens that were issued in it.
 //!
-//! Only what is known to have been issued is remembered: what our seal vouches for, or what SLAS or
-//! a signature has confirmed in the request. A client that makes credentials up fills nothing.
+//! Only credentials that are known to have been issued are stored: those that our sealed cookie
+//! contains, or that SLAS or a signature has confirmed in the request. A client that invents
+//! credentials uses no memory.
 
 use std::time::{Duration, Instant};
 
@@ -17,27 +18,27 @@ use crate::ids::Tag;
 use crate::model::Claims;
 use crate::timestamp::Timestamp;
 
-/// A DW session, which nobody can end before its time, is dead after six hours; an access token
-/// dies sooner, and the refresh token has been revoked.
+/// A DW session, which cannot be ended early, expires after six hours; an access token expires sooner,
+/// and the refresh token has been revoked.
 const LOGGED_OUT: Duration = Duration::from_secs(6 * 60 * 60);
-/// No response that a guest's request has led to comes later than this after the login.
+/// No response to a request that a guest sent before the login arrives later than this.
 const SUPERSEDED: Duration = Duration::from_secs(10 * 60);
-/// Most that the revoked credentials, and again the ended sessions, of one site may take, in bytes.
+/// Bytes for the revoked credentials of one site, and as many for its ended sessions, at most.
 pub const LIMIT: usize = 32 * 1024 * 1024;
 
 /// Why a credential is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The shopper has logged out: it counts as absent.
+    /// The shopper has logged out: the credential counts as absent.
     LoggedOut,
-    /// The guest has logged in: it still works, but changes nothing in the browser.
+    /// The guest has logged in: the credential still works, but changes nothing in the browser.
     Superseded,
 }
 
 /// The revoked credentials of one site.
 pub struct Revocations {
     credentials: SharedMap<Tag, (Reason, Instant)>,
-    /// By `usid`: tokens issued up to that moment have ended, at the other one.
+    /// By `usid`: the issue time up to which its tokens have ended, and when they ended.
     sessions: SharedMap<Tag, (Timestamp, Instant)>,
 }
 
@@ -49,7 +50,7 @@ impl Revocations {
         Self { credentials, sessions }
     }
 
-    /// Revokes `tags` at the moment `now`. What has been logged out stays so.
+    /// Revokes `tags`. A credential that has been logged out stays logged out.
     pub fn revoke(&self, tags: impl IntoIterator<Item = Tag>, reason: Reason, now: Instant) {
         let mut credentials = self.credentials.lock();
         for tag in tags {
@@ -61,7 +62,7 @@ impl Revocations {
         }
     }
 
-    /// Ends the SLAS session `usid`: every token of it that was issued up to `issued`.
+    /// Ends the SLAS session `usid`, with every token that was issued up to `issued`.
     pub fn end_session(&self, usid: Tag, issued: Timestamp, now: Instant) {
         let mut sessions = self.sessions.lock();
         let known = sessions.get(&usid, now).map(|(known, _)| *known);
@@ -75,7 +76,7 @@ impl Revocations {
         self.credentials.lock().get(&tag, now).copied()
     }
 
-    /// Since when the SLAS session `usid` is over for a token issued at `issued`.
+    /// When the SLAS session `usid` ended for a token issued at `issued`, if it has.
     #[must_use]
     pub fn session_ended(&self, usid: Tag, issued: Timestamp, now: Instant) -> Option<Instant> {
         let sessions = self.sessions.lock();
@@ -83,7 +84,7 @@ impl Revocations {
         (issued <= *last).then_some(*at)
     }
 
-    /// Whether the SLAS session of a token is over.
+    /// Whether the SLAS session of a token has ended.
     #[must_use]
     pub fn has_ended(&self, claims: &Claims, now: Instant) -> bool {
         self.session_ended(claims.usid.tag(), claims.issued_at, now).is_some()
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_credential_is_remembered_for_as_long_as_it_matters() {
+    fn a_revocation_lasts_as_long_as_the_credential_could_be_used() {
         let (revocations, now) = revocations();
         let [guest, shopper] = ["g", "s"].map(|text| RefreshToken::parse(text).unwrap().tag());
         let reason = |tag, now| revocations.find(tag, now).map(|(reason, _)| reason);
@@ -142,7 +143,7 @@ mod tests {
         assert!(ended(1) && ended(100));
         assert!(!ended(101), "a login after the logout may have the same usid");
         revocations.end_session(usid, at(50), now);
-        assert!(ended(100), "what was ended stays so");
+        assert!(ended(100), "an earlier time does not restore tokens");
         assert!(revocations.session_ended(usid, at(1), now + LOGGED_OUT).is_none());
     }
 }

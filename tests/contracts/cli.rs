@@ -51,6 +51,17 @@ fn check_of_a_good_file_says_so() {
     assert_eq!(text(&output.stderr), "");
 }
 
+#[cfg(not(feature = "sandbox"))]
+#[test]
+fn without_a_command_the_program_names_one_and_exits_with_2() {
+    let output = run(&mut tandem(&[]));
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(&output.stderr),
+        "missing command; try `tandem serve --config FILE` or `tandem --help`\n"
+    );
+}
+
 #[test]
 fn check_of_a_bad_file_names_every_fault_with_key_and_file_and_exits_with_2() {
     let bad = SITE.replace("f_ecom_zzte_053", "CANARY").replace("hosts", "host");
@@ -177,8 +188,9 @@ fn serve_on_a_port_that_is_taken_says_so_and_exits_with_1() {
     let mut child = tandem(&["serve", "--config", path.to_str().unwrap()]);
     // Were the port shared, this would serve for ever.
     let mut child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let code = wait(&mut child);
-    assert_eq!(code, Some(1));
+    assert_eq!(wait(&mut child), Some(1));
+    let output = child.wait_with_output().unwrap();
+    assert!(text(&output.stderr).starts_with("fatal: Address already in use"), "{output:?}");
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn value(field: Field, grant: &Grant, now: Timestamp) -> Option<String> {
         Field::AccessDoNotTrack => claims.dnt.map(|dnt| if dnt { "1" } else { "0" }.to_owned()),
         Field::Origin => claims.origin.as_ref().map(ToString::to_string),
         Field::IdToken => grant.extras.id_token.as_ref().map(|token| token.expose().to_owned()),
-        Field::CustomerType => Some(claims.customer.kind.word().to_owned()),
+        Field::CustomerType => Some(claims.customer.kind.as_str().to_owned()),
         Field::CustomerId => Some(claims.customer.id.to_string()),
         Field::Refresh(kind) => {
             let refresh = grant.refresh.as_ref().filter(|_| kind == claims.customer.kind)?;

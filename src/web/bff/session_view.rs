@@ -56,7 +56,7 @@ impl SessionView {
         let now = site.clock.now();
         let expired = state.session_expired_at;
         Self {
-            customer_type: claims.map_or("none", |claims| claims.customer.kind.word()),
+            customer_type: claims.map_or("none", |claims| claims.customer.kind.as_str()),
             customer_id: claims.map(|claims| claims.customer.id.to_string()),
             usid: claims.map(|claims| claims.usid.to_string()),
             login_id: claims.and_then(|claims| claims.login_id.clone()),

@@ -106,7 +106,7 @@ impl AuthHeaders {
     fn identify(&mut self, request: &ProxiedRequest) {
         let Some(held) = request.session.held() else { return };
         let customer = &held.claims.customer;
-        self.set_text(CUSTOMER_TYPE, customer.kind.word());
+        self.set_text(CUSTOMER_TYPE, customer.kind.as_str());
         self.set_text(CUSTOMER_ID, customer.id.as_str());
         self.set_text(USID, held.claims.usid.as_str());
     }
