@@ -8,15 +8,14 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use moka::sync::Cache;
 
+use tandem::cookies::facts::{self, SiteFacts};
+use tandem::cookies::ownership::{self, Layout};
+use tandem::cookies::profiles::CookieNames;
+use tandem::cookies::request_cookies::RequestCookies;
+use tandem::cookies::sealed_state::{KeyRing, SealedDw, SealedState};
 use tandem::flow::{self, BridgeMode, BridgeTime, Intent, Outcome, Policy, Step};
 use tandem::ids::{AccessToken, CustomerId, Dwsid, RefreshToken, SiteId, Tag, Usid};
-use tandem::session::judge::{self, Surroundings};
-use tandem::session::memory::{DwMemory, KeyRing, Memory};
-use tandem::session::names::CookieNames;
-use tandem::session::ownership::{self, Layout};
-use tandem::session::read::Presented;
-use tandem::session::token::Claims;
-use tandem::session::{Customer, CustomerType};
+use tandem::model::{Claims, Customer, CustomerType};
 use tandem::timestamp::Timestamp;
 
 const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -44,20 +43,20 @@ impl Warm {
             kind: CustomerType::Guest,
             id: CustomerId::parse("abkXsYlHdGmKwRlHg3mqYYkewY")?,
         };
-        let memory = Memory {
+        let state = SealedState {
             access: Some(access.tag()),
             refresh: Some(refresh.tag()),
             refresh_expires_at: Some(NOW.plus(86_400)),
             bridged: Some(access.tag()),
-            dw: Some(DwMemory {
+            dw: Some(SealedDw {
                 dwsid: dwsid.tag(),
                 owner: Some(owner.clone()),
-                born: NOW.plus(-60),
-                used: NOW.plus(-60),
+                created_at: NOW.plus(-60),
+                used_at: NOW.plus(-60),
             }),
-            ..Memory::default()
+            ..SealedState::default()
         };
-        let sealed = seal.seal(&names.memory, &site, &memory, [7; 12]);
+        let sealed = seal.seal(&names.seal, &site, &state, [7; 12]);
         let claims = Claims {
             customer: owner,
             usid: Usid::parse("0f5b0f52-6a1e-4c2b-9a4e-0b9f3c1d2e3f")?,
@@ -76,22 +75,23 @@ impl Warm {
             refresh.expose(),
             access.expose(),
             dwsid.expose(),
-            names.memory,
+            names.seal,
         );
         Some(Self { site, names, seal, verdicts, header })
     }
 
     fn decide(&self) -> Step {
-        let mut presented = Presented::read([self.header.as_bytes()].into_iter(), &self.names);
-        let sealed = presented.memory.as_deref().unwrap_or_default();
-        let memory = self.seal.open(&self.names.memory, &self.site, sealed);
+        let mut presented = RequestCookies::read([self.header.as_bytes()].into_iter(), &self.names);
+        let sealed = presented.seal.as_deref().unwrap_or_default();
+        let state = self.seal.open(&self.names.seal, &self.site, sealed);
         let layout = Layout::default();
-        ownership::sift(&mut presented, &memory, layout, &self.names, |_| true);
-        let verdict = judge::access_token(&presented, &memory)
+        ownership::retain_own(&mut presented, &state, layout, &self.names, |_| true);
+        let verdict = facts::effective_access_token(&presented, &state)
             .and_then(|token| Some((token.clone(), self.verdicts.get(&token.tag())?)));
-        let access =
-            verdict.map_or(flow::Access::None, |(token, claims)| judge::access(token, claims, NOW));
-        let facts = judge::facts(&presented, &memory, access, POLICY, Surroundings::default(), NOW);
+        let access = verdict.map_or(flow::Access::None, |(token, claims)| {
+            facts::classify_access(token, claims, NOW)
+        });
+        let facts = facts::derive(&presented, &state, access, POLICY, SiteFacts::default(), NOW);
         flow::decide(facts, Intent::Head)
     }
 }
@@ -99,7 +99,7 @@ impl Warm {
 fn warm_decision(criterion: &mut Criterion) {
     let Some(warm) = Warm::new() else { return };
     let ready =
-        |step: &Step| matches!(step, Step::Done(ending) if ending.outcome == Outcome::Ready);
+        |step: &Step| matches!(step, Step::Done(decision) if decision.outcome == Outcome::Ready);
     assert!(ready(&warm.decide()), "a warm shopper costs no call");
     criterion.bench_function("warm decision", |bencher| {
         bencher.iter(|| black_box(warm.decide()));

@@ -23,9 +23,9 @@ pub struct App {
     /// User agents that get no session, in lower case.
     pub crawlers: Vec<String>,
     /// Limits of the public listener.
-    pub server: config::Server,
+    pub server: config::ServerConfig,
     /// Who may ask about requests that do not come through us.
-    pub gateway: config::Gateway,
+    pub gateway: config::ForwardAuthConfig,
 }
 
 impl App {

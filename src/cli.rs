@@ -1,5 +1,8 @@
 //! The command line.
 
+#[cfg(feature = "sandbox")]
+mod sandbox;
+
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Layers, Problems, masked};
+use crate::config::{Config, ConfigErrors, Layers, redacted};
 use crate::{serve, telemetry};
 
 /// Exit code for a configuration that is wrong.
@@ -30,11 +33,11 @@ enum Command {
     Serve(File),
     /// Check a configuration file, offline: every problem with its key and file.
     Check(File),
-    /// Print what defaults, file and environment come to, secrets masked.
+    /// Print what defaults, file and environment come to, secrets redacted.
     PrintConfig(File),
     /// Run against a simulated platform on loopback; needs no account. The default.
     #[cfg(feature = "sandbox")]
-    Sandbox(crate::sandbox::run::SandboxOptions),
+    Sandbox(sandbox::SandboxOptions),
 }
 
 #[derive(Debug, clap::Args)]
@@ -52,9 +55,9 @@ pub fn main() -> ExitCode {
         Some(Command::Check(File { config })) => check(&config),
         Some(Command::PrintConfig(File { config })) => print_config(&config),
         #[cfg(feature = "sandbox")]
-        Some(Command::Sandbox(options)) => sandbox(options),
+        Some(Command::Sandbox(options)) => run_sandbox(options),
         #[cfg(feature = "sandbox")]
-        None => sandbox(crate::sandbox::run::SandboxOptions::default()),
+        None => run_sandbox(sandbox::SandboxOptions::default()),
         #[cfg(not(feature = "sandbox"))]
         None => {
             complain("say what to do: `tandem serve --config FILE` (or --help)");
@@ -81,14 +84,14 @@ fn check(file: &Path) -> ExitCode {
 
 fn print_config(file: &Path) -> ExitCode {
     match Layers::load(file) {
-        Ok(layers) => say(masked(&layers).trim_end()),
+        Ok(layers) => say(redacted(&layers).trim_end()),
         Err(problems) => report(&problems),
     }
 }
 
 #[cfg(feature = "sandbox")]
-fn sandbox(options: crate::sandbox::run::SandboxOptions) -> ExitCode {
-    within_runtime(crate::sandbox::run::run(options))
+fn run_sandbox(options: sandbox::SandboxOptions) -> ExitCode {
+    within_runtime(sandbox::run(options))
 }
 
 fn within_runtime(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
@@ -111,13 +114,13 @@ fn within_runtime(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
     }
 }
 
-fn report(problems: &Problems) -> ExitCode {
+fn report(problems: &ConfigErrors) -> ExitCode {
     complain(&problems.to_string());
     ExitCode::from(BAD_CONFIG)
 }
 
 /// To standard output. A reader that has seen enough is no failure; a disk that is full is one.
-pub(crate) fn say(text: &str) -> ExitCode {
+fn say(text: &str) -> ExitCode {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             complain(&format!("cannot write to standard output: {error}"));

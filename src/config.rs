@@ -10,35 +10,35 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 mod cookies;
-mod gateway;
-mod layers;
-mod masked;
+mod forward_auth;
+mod merge;
 mod parse;
-mod reader;
+mod redacted;
 mod routes;
+mod section;
 mod site;
 
 pub use cookies::CookieConfig;
-pub use gateway::{Dialect, Gateway};
-pub use layers::Layers;
-pub use masked::masked;
+pub use forward_auth::{Dialect, ForwardAuthConfig};
+pub use merge::Layers;
 pub use parse::Origin;
+pub use redacted::redacted;
 pub use routes::RouteConfig;
-pub use site::{BasketAction, EcomConfig, OcapiConfig, SessionConfig, Site, SlasConfig};
+pub use site::{BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SlasConfig};
 
-use crate::peer::TrustedProxies;
-use crate::session::memory::{KeyRing, SHORTEST_SECRET};
-use reader::{Report, Section};
+use crate::client_ip::TrustedProxies;
+use crate::cookies::sealed_state::{KeyRing, SHORTEST_SECRET};
+use section::{Report, Section};
 
 /// Everything the operator decided, checked.
 #[derive(Debug)]
 pub struct Config {
     /// The public listener.
-    pub server: Server,
+    pub server: ServerConfig,
     /// Where the admin listener binds.
     pub admin_listen: SocketAddr,
     /// Who may ask about requests that do not come through us.
-    pub gateway: Gateway,
+    pub gateway: ForwardAuthConfig,
     /// Limits of upstream calls.
     pub upstream: UpstreamLimits,
     /// Secrets the sealing keys are derived from.
@@ -48,12 +48,12 @@ pub struct Config {
     /// User agents that get no session, in lower case.
     pub crawlers: Vec<String>,
     /// The sites.
-    pub sites: Vec<Site>,
+    pub sites: Vec<SiteConfig>,
 }
 
 /// Settings of the public listener.
 #[derive(Clone, Debug)]
-pub struct Server {
+pub struct ServerConfig {
     /// Where it binds.
     pub listen: SocketAddr,
     /// For a whole request head.
@@ -101,7 +101,7 @@ pub struct UpstreamLimits {
 
 /// One thing that is wrong with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigError {
     /// The dotted key.
     pub key: String,
     /// The file or environment variable that set it, or would have had to.
@@ -110,7 +110,7 @@ pub struct Problem {
     pub message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {} ({})", self.key, self.message, self.origin)
     }
@@ -119,16 +119,16 @@ impl fmt::Display for Problem {
 /// Everything that is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct Problems(pub Vec<Problem>);
+pub struct ConfigErrors(pub Vec<ConfigError>);
 
 impl Config {
     /// Reads the defaults, `file`, and the environment.
-    pub fn load(file: &Path) -> Result<Self, Problems> {
+    pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
         Self::from_layers(&Layers::load(file)?)
     }
 
     /// Checks what the layers came to.
-    pub fn from_layers(layers: &Layers) -> Result<Self, Problems> {
+    pub fn from_layers(layers: &Layers) -> Result<Self, ConfigErrors> {
         let report = Report::new(layers);
         let root = report.root(&layers.table);
         let config = Self::read(&root, &report);
@@ -136,7 +136,7 @@ impl Config {
         let problems = report.into_problems();
         match config {
             Some(config) if problems.is_empty() => Ok(config),
-            _ => Err(Problems(problems)),
+            _ => Err(ConfigErrors(problems)),
         }
     }
 
@@ -145,7 +145,7 @@ impl Config {
         let admin = root.section("admin");
         let admin_listen = admin.parse("listen", parse_address);
         admin.finish();
-        let gateway = gateway::read(&root.section("gateway"));
+        let gateway = forward_auth::read(&root.section("gateway"));
         let upstream = read_upstream(&root.section("upstream"));
         let cookies = root.section("cookies");
         let seal_keys = cookies.secrets("seal_keys");
@@ -160,7 +160,7 @@ impl Config {
         root.section("site").ignore();
         let timeout = upstream.as_ref().map(|limits| limits.proxy_timeout).unwrap_or_default();
         let sites = site::read_all(root, report, timeout);
-        let unsealed = |site: &Site| site.cookies.accept_unsealed;
+        let unsealed = |site: &SiteConfig| site.cookies.accept_unsealed;
         if gateway.as_ref().is_some_and(|gateway| gateway.dialect.is_some())
             && sites.as_ref().is_some_and(|sites| !sites.iter().all(unsealed))
         {
@@ -180,7 +180,7 @@ impl Config {
     }
 }
 
-fn read_server(section: &Section<'_>) -> Option<Server> {
+fn read_server(section: &Section<'_>) -> Option<ServerConfig> {
     let listen = section.parse("listen", parse_address);
     let header_read_timeout = section.millis("header_read_timeout_ms", 1);
     let idle_timeout = section.millis("idle_timeout_ms", 1);
@@ -192,7 +192,7 @@ fn read_server(section: &Section<'_>) -> Option<Server> {
     let connection_limit = section.number("connection_limit", 1);
     let trusted_proxies = read_networks(section, "trusted_proxies");
     section.finish();
-    Some(Server {
+    Some(ServerConfig {
         listen: listen?,
         header_read_timeout: header_read_timeout?,
         idle_timeout: idle_timeout?,

@@ -1,80 +1,81 @@
 //! The core: what to do about a shopper, as a machine without clock, network or randomness.
 //!
 //! [`decide`] looks at the [`Facts`] and either is [`Done`](Step::Done) or asks the outside one
-//! question. Each question is a type of its own that carries the unfinished journey; handing it
-//! the answer ([`RefreshAsk::hear`] and its siblings) gives the next step. So a question cannot
+//! question. Each question is a type of its own that carries the unfinished state; handing it
+//! the answer ([`RefreshCall::hear`] and its siblings) gives the next step. So a question cannot
 //! be given another question's answer, and "the refresh was refused, so become a guest" is as
 //! testable as the first decision. `drive` is the one loop that asks for real.
 
 use crate::ids::Usid;
-use crate::session::CustomerType;
-use crate::session::token::Claims;
+use crate::model::{Claims, CustomerType};
 
-mod answers;
-mod arrive;
-mod asks;
-mod bridge;
-mod bridge_over;
-mod ending;
+mod accept_tokens;
+mod calls;
+mod decision;
+mod dw_session;
+mod ensure_session;
 mod facts;
-mod heed;
-mod journey;
-mod receive;
-mod sign_in;
-mod sign_out;
-mod speaker;
+mod login;
+mod logout;
+mod provenance;
+mod reconcile;
+mod responses;
+mod session_bridge;
+mod state;
 
-pub use answers::{
-    AdoptAnswer, BasketAnswer, BridgeAnswer, Cause, GuestAnswer, ProbeAnswer, RefreshAnswer,
-    SignInAnswer, SignOutAnswer, Trouble,
+pub use accept_tokens::{accept_tokens, unchanged};
+pub use calls::{
+    AdoptCall, BridgeCall, CheckBasketCall, DwProof, GuestCall, LoginCall, LogoutCall, ProbeCall,
+    RefreshCall, TransferBasketCall,
 };
-pub use asks::{
-    AdoptAsk, BridgeAsk, DwProof, GuestAsk, PeekBasketAsk, ProbeAsk, RefreshAsk, SignInAsk,
-    SignOutAsk, TransferBasketAsk,
-};
-pub use bridge_over::{DwClaim, bridge_over};
-pub use ending::{DwChange, Ending, Outcome, TokenChange};
+pub use decision::{Decision, DwChange, Outcome, TokenChange};
 pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
     Intent, Policy,
 };
-pub use heed::{EcomPage, EcomSays, HandOver, heed};
-pub use receive::{receive, unchanged};
-pub use sign_out::signed_out_here;
-pub use speaker::Speaker;
+pub use logout::logged_out_locally;
+pub use provenance::Provenance;
+pub use reconcile::{EcomPage, Handoff, PageResponse, reconcile};
+pub use responses::{
+    AdoptResponse, BasketResponse, BridgeResponse, Cause, GuestResponse, LoginResponse,
+    LogoutResponse, ProbeResponse, RefreshResponse, UpstreamFailure,
+};
+pub use session_bridge::{DwClaim, session_bridge};
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Exchange a refresh token at SLAS.
-    Refresh(RefreshAsk),
+    Refresh(RefreshCall),
     /// Get tokens for a new (or re-attached) guest.
-    Guest(GuestAsk),
+    Guest(GuestCall),
     /// Ask OCAPI whether the DW session lives, and whose it is.
-    Probe(ProbeAsk),
+    Probe(ProbeCall),
     /// Get SLAS tokens for a DW session.
-    Adopt(AdoptAsk),
+    Adopt(AdoptCall),
     /// Make a DW session for an access token.
-    Bridge(BridgeAsk),
+    Bridge(BridgeCall),
     /// Exchange the shopper's credentials for registered tokens.
-    SignIn(SignInAsk),
+    Login(LoginCall),
     /// Look whether the guest's basket has items.
-    PeekBasket(PeekBasketAsk),
+    CheckBasket(CheckBasketCall),
     /// Move the guest's basket to the shopper who has just signed in.
-    TransferBasket(TransferBasketAsk),
+    TransferBasket(TransferBasketCall),
     /// End the SLAS session.
-    SignOut(SignOutAsk),
+    Logout(LogoutCall),
     /// Nothing more to ask.
-    Done(Box<Ending>),
+    Done(Box<Decision>),
 }
 
-/// Begins a journey.
+/// Begins a state.
 #[must_use]
 pub fn decide(facts: Facts, intent: Intent) -> Step {
     match intent {
-        Intent::Head | Intent::Ecom | Intent::Renew | Intent::Api => arrive::begin(facts, intent),
-        Intent::SignIn(basket) => sign_in::begin(facts, basket),
-        Intent::SignOut { all_devices } => sign_out::begin(facts, all_devices),
+        Intent::Head | Intent::Ecom | Intent::Renew | Intent::Api => {
+            ensure_session::begin(facts, intent)
+        }
+        Intent::Login(basket) => login::begin(facts, basket),
+        Intent::Logout { all_devices } => logout::begin(facts, all_devices),
     }
 }
 

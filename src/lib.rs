@@ -2,30 +2,30 @@
 //! shopper in step.
 //!
 //! A request meets the modules roughly in this order: `serve` accepts it, `web` routes it,
-//! `session` reads its cookies into facts, `flow` decides, `drive` asks `upstream` what the
-//! decision needs, `session::write` turns the outcome into cookies, and `proxy` carries the
+//! `cookies` reads its cookies into facts, `flow` decides, `drive` asks `upstream` what the
+//! decision needs, `cookies::set_cookie` turns the outcome into cookies, and `proxy` carries the
 //! request on. `ARCHITECTURE.md` tells who may use whom.
 
+pub mod access_token;
 pub mod admin;
+pub mod allowlist;
 pub mod app;
 pub mod cli;
+pub mod client_ip;
 pub mod clock;
 pub mod config;
-pub mod drive;
+pub mod cookies;
+pub mod driver;
 mod expiring_map;
-pub mod facade;
 pub mod flow;
 pub mod ids;
 pub mod metrics;
-pub mod peer;
+pub mod model;
 pub mod problem;
 pub mod proxy;
 pub mod revocations;
 pub mod route;
-#[cfg(feature = "sandbox")]
-pub mod sandbox;
 pub mod serve;
-pub mod session;
 pub mod site;
 pub mod telemetry;
 pub mod timestamp;

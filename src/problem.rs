@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
-use crate::flow::{Cause, Trouble};
+use crate::flow::{Cause, UpstreamFailure};
 
 /// Seconds after which asking again may help, where nobody said.
 const RETRY: u32 = 5;
@@ -54,9 +54,9 @@ pub enum Problem {
     /// The session must be renewed before this call, which cannot be done on the way.
     RenewalNeeded,
     /// Only a shopper who has signed in may have this.
-    SignInNeeded,
+    LoginRequired,
     /// An upstream of ours fails, throttles, or refuses us.
-    Upstream(Trouble),
+    Upstream(UpstreamFailure),
     /// The Head or ECOM cannot be reached.
     Unreachable,
     /// The Head or ECOM takes too long.
@@ -154,10 +154,10 @@ impl Problem {
                 "The session must be renewed first. POST /bff/session does that.",
                 None,
             ),
-            Self::SignInNeeded => {
+            Self::LoginRequired => {
                 (StatusCode::UNAUTHORIZED, "login_required", "Please sign in.", None)
             }
-            Self::Upstream(trouble) => return Parts::of_trouble(trouble),
+            Self::Upstream(failure) => return Parts::of_failure(failure),
             Self::Unreachable => (
                 StatusCode::BAD_GATEWAY,
                 "upstream_unavailable",
@@ -213,8 +213,8 @@ impl Problem {
 }
 
 impl Parts {
-    fn of_trouble(trouble: Trouble) -> Self {
-        let (status, code, title) = match trouble.cause {
+    fn of_failure(failure: UpstreamFailure) -> Self {
+        let (status, code, title) = match failure.cause {
             Cause::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "upstream_unavailable",
@@ -231,8 +231,8 @@ impl Parts {
                 "The shop is not set up correctly. Its operators have been told.",
             ),
         };
-        let waits = trouble.cause != Cause::Misconfigured;
-        let retry_after = trouble.retry_after.or(waits.then_some(RETRY));
+        let waits = failure.cause != Cause::Misconfigured;
+        let retry_after = failure.retry_after.or(waits.then_some(RETRY));
         Self { status, code, title, retry_after }
     }
 }

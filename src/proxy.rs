@@ -16,25 +16,26 @@ use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-mod answer;
-mod bound;
 mod capacity;
+mod concurrency;
 mod connection;
-mod cookies;
-mod headers;
-mod progress;
+mod header_names;
+mod request_headers;
+mod response;
+mod set_cookie_filter;
 mod settings;
+mod stall;
 mod trailers;
 pub mod websocket;
 
-pub use cookies::CookieFilter;
-pub use headers::STRIPPED;
+pub use header_names::STRIPPED;
+pub use set_cookie_filter::CookieFilter;
 
 use crate::config::{Origin, UpstreamLimits};
 use crate::problem::Problem;
-use bound::{Bound, Held};
-use connection::{Connector, Speaks, Used};
-use progress::{LEAST, Progress};
+use concurrency::{ConcurrencyLimit, PermittedBody};
+use connection::{Connector, Protocols, Used};
+use stall::{LEAST, Progress};
 
 /// Below the idle time after which common upstreams close a connection.
 const POOL_IDLE: Duration = Duration::from_secs(25);
@@ -51,7 +52,7 @@ pub struct Outgoing<'a> {
     pub public_origin: &'a Origin,
     /// Further origins whose pages may open a WebSocket.
     pub allowed_origins: &'a [Origin],
-    /// The browser's request. [`ClientAddress`](crate::peer::ClientAddress) is looked for in its
+    /// The browser's request. [`ClientAddress`](crate::client_ip::ClientAddress) is looked for in its
     /// extensions.
     pub parts: &'a Parts,
     /// In place of the browser's path and query; without it they go on octet for octet.
@@ -79,7 +80,7 @@ pub struct Proxy {
     clients: Vec<Client<Connector, Body>>,
     /// Its connections become tunnels.
     websockets: Client<Connector, Body>,
-    bound: Arc<Bound>,
+    limit: Arc<ConcurrencyLimit>,
     idle: Duration,
     websocket_idle: Duration,
 }
@@ -88,18 +89,18 @@ impl Proxy {
     /// A pool of connections. `None` if the system has no usable TLS roots.
     #[must_use]
     pub fn new(limits: &UpstreamLimits) -> Option<Self> {
-        let places = capacity::places(limits.proxy_concurrency);
+        let permits = capacity::permits(limits.proxy_concurrency);
         let (speaks, connections) = if limits.proxy_http2 {
-            (Speaks::Both, capacity::connections(places))
+            (Protocols::Both, capacity::connections(permits))
         } else {
-            (Speaks::Http1, 1)
+            (Protocols::Http1, 1)
         };
-        let bound = Arc::new(Bound::new(places, limits.proxy_http2));
-        let connector = connection::connector(limits, speaks, &bound)?;
+        let limit = Arc::new(ConcurrencyLimit::new(permits, limits.proxy_http2));
+        let connector = connection::connector(limits, speaks, &limit)?;
         Some(Self {
             clients: (0..connections).map(|_| client(connector.clone())).collect(),
-            websockets: client(connection::connector(limits, Speaks::Http1, &bound)?),
-            bound,
+            websockets: client(connection::connector(limits, Protocols::Http1, &limit)?),
+            limit,
             idle: limits.proxy_idle,
             websocket_idle: limits.websocket_idle,
         })
@@ -117,28 +118,28 @@ impl Proxy {
         if websocket {
             websocket::check_origin(&parts.headers, public_origin, allowed_origins)?;
         }
-        let place = self.bound.take(to).ok_or(Problem::Busy)?;
+        let permit = self.limit.take(to).ok_or(Problem::Busy)?;
         let progress = Progress::default();
-        let passing = headers::may_have_trailers(&outgoing);
+        let passing = request_headers::may_have_trailers(&outgoing);
         let body = trailers::filtered(outgoing.body, passing);
-        let (body, upload) = progress.upload(body, &place);
+        let (body, upload) = progress.upload(body, &permit);
         outgoing.body = body;
-        let client = if websocket { &self.websockets } else { &self.clients[place.connection()] };
+        let client = if websocket { &self.websockets } else { &self.clients[permit.connection()] };
         let answer = progress.watch(timeout, LEAST, ask(client, outgoing, websocket)).await;
         let mut answer = answer.ok_or(Problem::TooSlow)??;
         let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switched && websocket {
-            return websocket::open(parts, answer, place, self.websocket_idle);
+            return websocket::open(parts, answer, permit, self.websocket_idle);
         }
         if switched {
             tracing::warn!("the upstream switches protocols unasked");
             return Err(Problem::Unreachable);
         }
-        answer::homeward(answer.headers_mut(), to, public_origin);
+        response::rewrite_response(answer.headers_mut(), to, public_origin);
         let (mut parts, body) = answer.into_parts();
         parts.version = Version::default();
         parts.extensions.clear();
-        let body = Held::body(body, place, self.idle, (progress, upload));
+        let body = PermittedBody::body(body, permit, self.idle, (progress, upload));
         Ok(Response::from_parts(parts, body))
     }
 }
@@ -194,7 +195,7 @@ fn request(outgoing: &Outgoing<'_>, body: Body, websocket: bool) -> Result<Reque
     *request.method_mut() = outgoing.parts.method.clone();
     *request.uri_mut() = uri;
     *request.version_mut() = Version::HTTP_11;
-    *request.headers_mut() = headers::onward(outgoing);
+    *request.headers_mut() = request_headers::build_request(outgoing);
     if websocket {
         websocket::ask(request.headers_mut());
     }

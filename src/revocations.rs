@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use crate::expiring_map::ExpiringMap;
 use crate::ids::Tag;
-use crate::session::token::Claims;
+use crate::model::Claims;
 use crate::timestamp::Timestamp;
 
 /// A DW session, which nobody can end before its time, is dead after six hours; an access token

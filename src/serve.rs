@@ -11,16 +11,16 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-mod activity;
 mod connection;
-mod stream;
+mod http2_idle;
+mod socket;
 
 use crate::admin::{self, Admin};
 use crate::app::App;
 use crate::config::Config;
 use crate::web;
 use connection::Answering;
-use stream::Socket;
+use socket::Socket;
 
 /// `TcpListener::bind` queues 128 connections; a burst of 200 then waits a second for SYN again.
 const BACKLOG: u32 = 4096;

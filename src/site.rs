@@ -3,22 +3,22 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::access_token::Audience;
 use crate::clock::Clock;
 use crate::config::{self, Config, UpstreamLimits};
-use crate::flow::{BridgeAnswer, BridgeMode, GuestAnswer, RefreshAnswer};
+use crate::cookies::ownership::{Layout, Writers};
+use crate::cookies::profiles::CookieNames;
+use crate::cookies::sealed_state::KeyRing;
+use crate::flow::{BridgeMode, BridgeResponse, GuestResponse, RefreshResponse};
 use crate::ids::Tag;
 use crate::metrics::Metrics;
 use crate::revocations::{self, Revocations};
-use crate::session::memory::KeyRing;
-use crate::session::names::CookieNames;
-use crate::session::ownership::{Layout, Writers};
-use crate::session::token::Audience;
-use crate::upstream::allowance::{self, Allowance};
-use crate::upstream::flight::{self, Flights};
 use crate::upstream::http::{self, Sender};
-use crate::upstream::keys::Keys;
+use crate::upstream::jwks::Keys;
 use crate::upstream::ocapi::Ocapi;
+use crate::upstream::refresh_limit::{self, RefreshLimit};
 use crate::upstream::scapi::Scapi;
+use crate::upstream::single_flight::{self, SingleFlight};
 use crate::upstream::slas::Slas;
 use crate::upstream::verifier::Verifier;
 
@@ -29,7 +29,7 @@ const ADOPTION_RETIRED: Duration = Duration::from_secs(6 * 60 * 60);
 /// A site.
 pub struct Site {
     /// What the operator decided.
-    pub config: config::Site,
+    pub config: config::SiteConfig,
     /// Its cookies.
     pub names: CookieNames,
     /// Whose frames the shop may be shown in.
@@ -45,13 +45,13 @@ pub struct Site {
     /// Checks access tokens.
     pub verifier: Verifier,
     /// Refreshes under way and their answers, by refresh token.
-    pub refreshes: Flights<Tag, RefreshAnswer>,
+    pub refreshes: SingleFlight<Tag, RefreshResponse>,
     /// How often a refresh token has been exchanged.
-    pub exchanges: Arc<Allowance>,
+    pub exchanges: Arc<RefreshLimit>,
     /// Bridges under way and their answers, by access token.
-    pub bridges: Flights<Tag, BridgeAnswer>,
+    pub bridges: SingleFlight<Tag, BridgeResponse>,
     /// The one guest whom all crawlers share.
-    pub crawlers: Flights<(), GuestAnswer>,
+    pub crawlers: SingleFlight<(), GuestResponse>,
     /// Credentials that login and logout have replaced.
     pub revocations: Revocations,
     /// Who writes cookies about the shopper into browsers.
@@ -108,7 +108,7 @@ impl Shared {
 impl Site {
     /// Puts a site to work.
     #[must_use]
-    pub fn new(config: config::Site, shared: &Shared) -> Self {
+    pub fn new(config: config::SiteConfig, shared: &Shared) -> Self {
         let clock = shared.clock.clone();
         let slas = Slas::new(
             shared.sender(),
@@ -121,8 +121,8 @@ impl Site {
         let keys = Keys::new(key_slas, clock.clone());
         let ocapi = config.ocapi.clone();
         let metrics = &shared.metrics;
-        let answers = metrics.remembered("upstream_answers", 3 * flight::LIMIT);
-        let exchanges = metrics.remembered("refresh_exchanges", allowance::LIMIT);
+        let answers = metrics.remembered("upstream_answers", 3 * single_flight::LIMIT);
+        let exchanges = metrics.remembered("refresh_exchanges", refresh_limit::LIMIT);
         let revocations = metrics.remembered("revocations", 2 * revocations::LIMIT);
         Self {
             names: names(&config),
@@ -134,10 +134,10 @@ impl Site {
             }),
             scapi: Scapi::new(shared.sender(), &config.slas, config.id.clone(), config.basket),
             verifier: Verifier::new(keys, config.slas.audience.clone()),
-            refreshes: Flights::new(clock.clone(), RefreshAnswer::heap_bytes, &answers),
-            exchanges: Arc::new(Allowance::new(&exchanges)),
-            bridges: Flights::new(clock.clone(), BridgeAnswer::heap_bytes, &answers),
-            crawlers: Flights::new(clock.clone(), GuestAnswer::heap_bytes, &answers),
+            refreshes: SingleFlight::new(clock.clone(), RefreshResponse::heap_bytes, &answers),
+            exchanges: Arc::new(RefreshLimit::new(&exchanges)),
+            bridges: SingleFlight::new(clock.clone(), BridgeResponse::heap_bytes, &answers),
+            crawlers: SingleFlight::new(clock.clone(), GuestResponse::heap_bytes, &answers),
             revocations: Revocations::new(&revocations),
             layout: layout(&config, shared.behind_gateway),
             patience: shared.limits.timeout,
@@ -172,7 +172,7 @@ impl Site {
 
 /// Only where the Head and ECOM, if there is one, answer through us does nobody else write cookies
 /// about the shopper. Scripts may write tokens that they can read, but no `dwsid`.
-fn layout(config: &config::Site, behind_gateway: bool) -> Layout {
+fn layout(config: &config::SiteConfig, behind_gateway: bool) -> Layout {
     let ecom_is_beside = config.policy.mode != BridgeMode::None && config.routes.ecom.is_none();
     let tandem = if config.cookies.accept_unsealed { Writers::Tandem } else { Writers::OnlyTandem };
     let dw = if behind_gateway || ecom_is_beside { Writers::Others } else { tandem };
@@ -180,15 +180,15 @@ fn layout(config: &config::Site, behind_gateway: bool) -> Layout {
 }
 
 /// Without `Secure`, a browser keeps no cookie in a frame of another site.
-fn preview_parents(config: &config::Site) -> Vec<String> {
+fn preview_parents(config: &config::SiteConfig) -> Vec<String> {
     let parents = config.cookies.preview_parents.iter();
     let secure = config.public_origin.is_https();
     parents.filter(|_| secure).map(|parent| parent.as_str().to_owned()).collect()
 }
 
-fn names(config: &config::Site) -> CookieNames {
+fn names(config: &config::SiteConfig) -> CookieNames {
     let cookies = &config.cookies;
     let secure = config.public_origin.is_https();
     let names = CookieNames::new(cookies.profile, &config.id, cookies.suffix, secure);
-    if cookies.open { names.opened() } else { names }
+    if cookies.open { names.with_readable_tokens() } else { names }
 }

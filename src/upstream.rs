@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-pub mod allowance;
 mod breaker;
-pub mod flight;
 pub mod http;
-pub mod keys;
+pub mod jwks;
 pub mod ocapi;
+pub mod refresh_limit;
 pub mod scapi;
+pub mod single_flight;
 pub mod slas;
 pub mod verifier;
 

@@ -6,37 +6,26 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post};
 
-mod api;
-mod arrival;
-mod auth;
-mod bridge;
+mod api_proxy;
+mod bff;
 mod caller;
-mod ecom;
-mod establish;
-mod fields;
-mod file;
-mod gateway;
-mod go;
-mod guard;
-mod head;
-mod hop;
+mod csrf;
+mod dispatch;
+mod forward_auth;
 mod layers;
-mod login;
-mod logout;
-mod notes;
-mod places;
-mod routed;
-mod said;
-mod session;
-mod slas;
+mod pages;
+mod request_kind;
+mod request_log;
+mod request_session;
+mod site_lookup;
+mod slas_proxy;
 mod tokens;
-mod view;
-mod visit;
 
-pub use notes::Notes;
+pub use request_log::LogFields;
 
 use crate::app::App;
 use crate::problem::Problem;
+use crate::web::bff::{bridge, go, login, logout, session};
 
 /// Every route of our own; everything else goes where the route table says.
 pub fn router(app: &Arc<App>) -> Router {
@@ -46,14 +35,14 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/bff/logout", only(post(logout::logout)))
         .route("/bff/bridge", only(post(bridge::bridge)))
         .route("/bff/go", only(get(go::go)))
-        .route("/bff/establish", any(establish::establish))
+        .route("/bff/establish", any(forward_auth::establish::establish))
         .route("/bff/", any(|| async { Problem::NotFound }))
         .route("/bff/{*rest}", any(|| async { Problem::NotFound }));
     let own = layers::own(own, app);
     let all = own
-        .fallback(routed::proxy)
+        .fallback(dispatch::proxy)
         // What a gateway only asks about is judged, and goes to no route.
-        .layer(from_fn_with_state(Arc::clone(app), auth::answer))
+        .layer(from_fn_with_state(Arc::clone(app), forward_auth::decision::answer))
         .with_state(Arc::clone(app));
     layers::all(all, app)
 }

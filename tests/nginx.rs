@@ -35,7 +35,7 @@ use process::Server;
 use shopper::{Shopper, ecom_customer};
 use tandem::clock::Clock;
 use tandem::proxy::STRIPPED;
-use tandem::sandbox::{Fault, Operation, Options, Sandbox, Times, Upstream};
+use tandem_sandbox::{Fault, Operation, Options, Sandbox, Times, Upstream};
 use wire::Line;
 use world::{ORIGIN, Plan, World};
 

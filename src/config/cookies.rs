@@ -1,9 +1,9 @@
 //! Which cookies a site writes, and which it takes.
 
 use super::parse::Origin;
-use super::reader::Section;
+use super::section::Section;
 use super::site::read_origins;
-use crate::session::names::Profile;
+use crate::cookies::profiles::Profile;
 
 /// Which cookies the browser gets.
 #[derive(Clone, Debug)]

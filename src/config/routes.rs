@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Method;
 
 use super::parse::{self, Origin};
-use super::reader::Section;
+use super::section::Section;
 use super::site::read_paths;
 use crate::route::{
     Authorization, Crawlers, Csrf, Kind, PASSING, Route, SetCookies, SlasClient, Table, TokenNeed,

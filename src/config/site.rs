@@ -9,16 +9,16 @@ use secrecy::SecretString;
 use super::cookies::{self, CookieConfig};
 use super::parse::{self, Origin};
 use super::read_networks;
-use super::reader::{Report, Section};
 use super::routes::{self, RouteConfig};
+use super::section::{Report, Section};
+use crate::access_token::Audience;
+use crate::client_ip::TrustedProxies;
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
-use crate::peer::TrustedProxies;
-use crate::session::token::Audience;
 
 /// A site.
 #[derive(Clone, Debug)]
-pub struct Site {
+pub struct SiteConfig {
     /// Its id, which SLAS calls the channel.
     pub id: SiteId,
     /// Host names by which browsers reach it, in lower case.
@@ -135,19 +135,20 @@ pub(super) fn read_all(
     root: &Section<'_>,
     report: &Report<'_>,
     timeout: Duration,
-) -> Option<Vec<Site>> {
+) -> Option<Vec<SiteConfig>> {
     let sections = root.sections("sites");
     if sections.is_empty() {
         report.problem("sites", "at least one [[sites]] entry is needed");
     }
     // First all of them, so that every fault is told.
-    let sites: Vec<Option<Site>> = sections.iter().map(|section| read(section, timeout)).collect();
+    let sites: Vec<Option<SiteConfig>> =
+        sections.iter().map(|section| read(section, timeout)).collect();
     check_together(&sites, report);
     sites.into_iter().collect()
 }
 
 /// Two sites must not answer for the same host and path, nor share cookie names on a host.
-fn check_together(sites: &[Option<Site>], report: &Report<'_>) {
+fn check_together(sites: &[Option<SiteConfig>], report: &Report<'_>) {
     let mut places = HashSet::new();
     let mut unsuffixed = HashSet::new();
     for (index, site) in sites.iter().enumerate() {
@@ -165,7 +166,7 @@ fn check_together(sites: &[Option<Site>], report: &Report<'_>) {
     }
 }
 
-fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
+fn read(section: &Section<'_>, timeout: Duration) -> Option<SiteConfig> {
     let id = section
         .parse("id", |text| SiteId::parse(text).ok_or_else(|| "is not a site id".to_owned()));
     let hosts = read_hosts(section);
@@ -204,7 +205,7 @@ fn read(section: &Section<'_>, timeout: Duration) -> Option<Site> {
         section.problem("cookies.accept_unsealed", why);
     }
     section.finish();
-    Some(Site {
+    Some(SiteConfig {
         id: id?,
         hosts: hosts?,
         path_prefix: path_prefix.unwrap_or_default(),

@@ -1,9 +1,8 @@
 //! Everything a decision depends on.
 
-use super::Speaker;
+use super::Provenance;
 use crate::ids::{AccessToken, DwSignature, DwValue, Dwsid, RefreshToken};
-use crate::session::token::Claims;
-use crate::session::{Customer, CustomerType, DwCompanion, DwCookies};
+use crate::model::{Claims, Customer, CustomerType, DwCompanion, DwCookies};
 
 /// How a site makes a DW session for SLAS tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,15 +49,30 @@ pub enum Intent {
     /// goes on as a guest.
     Api,
     /// B2C Commerce credentials are at hand.
-    SignIn(GuestBasket),
+    Login(GuestBasket),
     /// The shopper leaves.
-    SignOut {
+    Logout {
         /// Every device of the shopper, not only this one.
         all_devices: bool,
     },
 }
 
-/// Whether the guest who signs in has anything in the basket.
+impl Intent {
+    /// The label `flow` in metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Ecom => "ecom",
+            Self::Renew => "renew",
+            Self::Api => "api",
+            Self::Login(_) => "sign_in",
+            Self::Logout { .. } => "sign_out",
+        }
+    }
+}
+
+/// Whether the guest who logs in has items in the basket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GuestBasket {
     /// Nobody said; ask the API.
@@ -87,7 +101,7 @@ pub struct Facts {
     /// The DW session in hand.
     pub dw: Dw,
     /// Who says that the DW session is this browser's.
-    pub dw_by: Speaker,
+    pub dw_provenance: Provenance,
     /// The access token in hand has already made a DW session.
     pub bridged: bool,
     /// Making a DW session failed a moment ago: the Head does not wait for another try.
@@ -104,7 +118,7 @@ impl Facts {
     /// The access token in hand, if it still works.
     pub(super) fn held(&self) -> Option<&HeldAccess> {
         match &self.access {
-            Access::Fresh(held) | Access::Ending(held) => Some(held),
+            Access::Fresh(held) | Access::Expiring(held) => Some(held),
             Access::Expired(_) | Access::None => None,
         }
     }
@@ -114,7 +128,7 @@ impl Facts {
         match &self.access {
             Access::None => None,
             Access::Expired(claims) => Some(&claims.customer),
-            Access::Ending(held) | Access::Fresh(held) => Some(&held.claims.customer),
+            Access::Expiring(held) | Access::Fresh(held) => Some(&held.claims.customer),
         }
     }
 }
@@ -127,7 +141,7 @@ pub enum Access {
     /// Dead, but its signature was good: it still says who the shopper was.
     Expired(Claims),
     /// Valid for less than the early-refresh margin: refresh, but it still works if that fails.
-    Ending(HeldAccess),
+    Expiring(HeldAccess),
     /// Valid.
     Fresh(HeldAccess),
 }
@@ -149,7 +163,7 @@ pub struct HeldRefresh {
     /// The token.
     pub token: RefreshToken,
     /// Who says that it is this browser's.
-    pub by: Speaker,
+    pub provenance: Provenance,
 }
 
 /// The DW session a browser holds.
@@ -165,7 +179,7 @@ pub enum Dw {
         owner: Customer,
     },
     /// Only the platform can tell whether it lives, and perhaps whose it is.
-    Doubtful {
+    Unverified {
         /// Its cookies.
         held: HeldDw,
         /// Its customer, where we know.

@@ -28,7 +28,7 @@ pub(super) const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 /// stream; and of an answer over HTTP/1.1, before the client takes them. Also the longest head of
 /// an answer.
 pub(super) const BUFFER: u32 = 64 << 10;
-/// Places at one upstream at most.
+/// Permits at one upstream at most.
 const MOST_PLACES: usize = 1 << 16;
 
 /// No window is larger (RFC 9113 section 6.9.1).
@@ -36,34 +36,34 @@ const _: () = assert!(STREAMS as u64 * (STREAM_WINDOW as u64) < 1 << 31);
 const _: () = assert!((STREAMS as usize).is_multiple_of(STEP));
 
 /// So many of the places that were configured.
-pub(super) fn places(configured: usize) -> usize {
+pub(super) fn permits(configured: usize) -> usize {
     configured.clamp(1, MOST_PLACES)
 }
 
 /// Connections to one upstream at most: enough for every place, and for an upstream that allows few
 /// streams on one.
-pub(super) fn connections(places: usize) -> usize {
-    connections_of(places, STREAMS).max(places.min(SPARE_CONNECTIONS))
+pub(super) fn connections(permits: usize) -> usize {
+    connections_of(permits, STREAMS).max(permits.min(SPARE_CONNECTIONS))
 }
 
 /// Connections over which requests are spread, so that none has more than `streams` with every
 /// place taken.
-fn connections_of(places: usize, streams: u32) -> usize {
-    places.div_ceil(streams as usize)
+fn connections_of(permits: usize, streams: u32) -> usize {
+    permits.div_ceil(streams as usize)
 }
 
 /// Streams in use on each connection to one upstream.
 pub(super) struct Streams {
     used: Mutex<Vec<usize>>,
-    places: usize,
+    permits: usize,
     allowed: Allowed,
 }
 
 impl Streams {
     /// None in use, for so many places.
-    pub(super) fn new(places: usize) -> Self {
-        let used = Mutex::new(vec![0; connections(places)]);
-        Self { used, places, allowed: Allowed::default() }
+    pub(super) fn new(permits: usize) -> Self {
+        let used = Mutex::new(vec![0; connections(permits)]);
+        Self { used, permits, allowed: Allowed::default() }
     }
 
     /// Where to say how many streams the upstream allows on one connection.
@@ -76,7 +76,7 @@ impl Streams {
     /// alone. `None` if the upstream allows so few that all connections are full.
     pub(super) fn begin(&self) -> Option<usize> {
         let most = self.allowed.streams().clamp(1, STREAMS);
-        let connections = connections_of(self.places, most);
+        let connections = connections_of(self.permits, most);
         let mut all = self.lock();
         let free = all.iter().take(connections).enumerate();
         let free = free.filter(|(_, used)| **used < most as usize);
@@ -112,8 +112,8 @@ mod tests {
         assert!(CONNECTION_WINDOW as usize >= STREAMS as usize * STREAM_WINDOW as usize);
         assert!((64 << 10..=256 << 10).contains(&STREAM_WINDOW));
         for configured in [0, 1, 16, 63, 64, 65, 1000, usize::MAX] {
-            let places = places(configured);
-            assert!(connections(places) * STREAMS as usize >= places, "{configured}");
+            let permits = permits(configured);
+            assert!(connections(permits) * STREAMS as usize >= permits, "{configured}");
         }
     }
 
@@ -147,17 +147,17 @@ mod tests {
     proptest! {
         #[test]
         fn kind_24_no_connection_gets_more_streams_than_it_has_room_for(
-            places in 1_usize..300,
+            permits in 1_usize..300,
             allowed in 3_u8..,
             moves in prop::collection::vec(any::<prop::sample::Index>(), 0..900),
         ) {
-            let streams = Streams::new(places);
+            let streams = Streams::new(permits);
             say(&streams, allowed);
             let most = usize::from(allowed).min(STREAMS as usize);
             let mut under_way = Vec::new();
             for at in moves {
                 // Every third time one ends, which one is chance; the others take a free place.
-                if under_way.len() == places || (!under_way.is_empty() && at.index(3) == 0) {
+                if under_way.len() == permits || (!under_way.is_empty() && at.index(3) == 0) {
                     streams.end(under_way.swap_remove(at.index(under_way.len())));
                 } else {
                     let begun = streams.begin();

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::{BoxError, Service};
 
-use super::bound::Bound;
+use super::concurrency::ConcurrencyLimit;
 use super::settings::Preface;
 use crate::config::UpstreamLimits;
 
@@ -28,33 +28,33 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 #[derive(Clone)]
 pub(super) struct Connector {
     https: HttpsConnector<HttpConnector>,
-    bound: Arc<Bound>,
+    limit: Arc<ConcurrencyLimit>,
 }
 
 impl Service<Uri> for Connector {
-    type Response = Marked;
+    type Response = TrackedStream;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Marked, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TrackedStream, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.https.poll_ready(context)
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let allowed = self.bound.allowed(&to);
+        let allowed = self.limit.allowed(&to);
         let connecting = self.https.call(to);
         Box::pin(async move {
             let stream = connecting.await?;
             let http2 = stream.connected().is_negotiated_h2();
             let preface = allowed.filter(|_| http2).map(Preface::new);
-            Ok(Marked { stream, used: Used::default(), preface })
+            Ok(TrackedStream { stream, used: Used::default(), preface })
         })
     }
 }
 
 /// Which protocols an upstream may choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Speaks {
+pub(super) enum Protocols {
     /// HTTP/2 where TLS agrees on it, else HTTP/1.1.
     Both,
     /// HTTP/1.1, which is what `Upgrade` belongs to.
@@ -64,8 +64,8 @@ pub(super) enum Speaks {
 /// A connector. `None` if the system has no usable TLS roots.
 pub(super) fn connector(
     limits: &UpstreamLimits,
-    speaks: Speaks,
-    bound: &Arc<Bound>,
+    speaks: Protocols,
+    limit: &Arc<ConcurrencyLimit>,
 ) -> Option<Connector> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let mut tcp = HttpConnector::new();
@@ -77,10 +77,10 @@ pub(super) fn connector(
         .ok()?
         .https_or_http();
     let https = match speaks {
-        Speaks::Both => builder.enable_all_versions().wrap_connector(tcp),
-        Speaks::Http1 => builder.enable_http1().wrap_connector(tcp),
+        Protocols::Both => builder.enable_all_versions().wrap_connector(tcp),
+        Protocols::Http1 => builder.enable_http1().wrap_connector(tcp),
     };
-    Some(Connector { https, bound: Arc::clone(bound) })
+    Some(Connector { https, limit: Arc::clone(limit) })
 }
 
 /// Whether a connection has brought an answer. It is in the extensions of every answer.
@@ -104,14 +104,14 @@ impl Used {
 }
 
 /// A connection that knows whether it has been used.
-pub(super) struct Marked {
+pub(super) struct TrackedStream {
     stream: Stream,
     used: Used,
     /// Until the first frame of an HTTP/2 connection has been read.
     preface: Option<Preface>,
 }
 
-impl Marked {
+impl TrackedStream {
     /// Reads a piece small enough to be looked at on its way.
     fn read_preface(
         &mut self,
@@ -128,13 +128,13 @@ impl Marked {
     }
 }
 
-impl Connection for Marked {
+impl Connection for TrackedStream {
     fn connected(&self) -> Connected {
         self.stream.connected().extra(self.used.clone())
     }
 }
 
-impl Read for Marked {
+impl Read for TrackedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -147,7 +147,7 @@ impl Read for Marked {
     }
 }
 
-impl Write for Marked {
+impl Write for TrackedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes};
 use hyper::body::{Body as _, Frame, SizeHint};
 
-use super::headers::may_trail;
+use super::header_names::may_trail;
 
 /// `body`, followed by no field that a server might take for a header that we alone may send; by none
 /// at all unless `passing`.

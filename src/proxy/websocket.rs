@@ -17,9 +17,9 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy, split};
 
-use super::bound::Place;
-use super::headers::tokens;
-use super::progress::Progress;
+use super::concurrency::Permit;
+use super::request_headers::tokens;
+use super::stall::Progress;
 use crate::config::Origin;
 use crate::problem::Problem;
 
@@ -79,7 +79,7 @@ pub(super) fn ask(headers: &mut HeaderMap) {
 pub(super) fn open(
     parts: &Parts,
     mut answer: http::Response<Incoming>,
-    place: Place,
+    permit: Permit,
     idle: Duration,
 ) -> Result<Response, Problem> {
     let browser = parts.extensions.get::<OnUpgrade>().cloned();
@@ -91,7 +91,7 @@ pub(super) fn open(
     tokio::spawn(async move {
         let ended = tunnel(browser, upstream, idle).await;
         tracing::debug!(failed = ended.is_err(), "a WebSocket has ended");
-        drop(place);
+        drop(permit);
     });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

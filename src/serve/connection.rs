@@ -17,9 +17,9 @@ use hyper_util::server::conn::auto::Builder;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
-use super::activity::Activity;
-use super::stream::Socket;
-use crate::config::Server;
+use super::http2_idle::Activity;
+use super::socket::Socket;
+use crate::config::ServerConfig;
 
 /// A peer that opens more streams at a time on one HTTP/2 connection is not a browser.
 const STREAMS: u32 = 250;
@@ -43,7 +43,7 @@ const LONGEST_HEAD: u32 = 64 * 1024;
 #[derive(Clone)]
 pub(super) struct Answering {
     pub(super) routes: Router,
-    pub(super) server: Arc<Server>,
+    pub(super) server: Arc<ServerConfig>,
 }
 
 /// Serves the requests that `peer` sends, until it leaves, nothing moves, or `closing`.
@@ -53,7 +53,7 @@ pub(super) async fn serve(
     answering: Answering,
     closing: CancellationToken,
 ) {
-    let Server { header_read_timeout, idle_timeout, write_timeout, .. } = *answering.server;
+    let ServerConfig { header_read_timeout, idle_timeout, write_timeout, .. } = *answering.server;
     let activity = Activity::default();
     let service = service_fn({
         let activity = activity.clone();

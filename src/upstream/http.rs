@@ -12,7 +12,7 @@ use reqwest::{RequestBuilder, Response};
 use super::breaker::Breaker;
 use crate::clock::{Clock, Timestamp};
 use crate::config::UpstreamLimits;
-use crate::flow::{Cause, Trouble};
+use crate::flow::{Cause, UpstreamFailure};
 use crate::metrics::Metrics;
 
 /// `Retry-After` where an upstream does not say, in seconds.
@@ -29,7 +29,7 @@ pub struct Operation {
 
 /// A whole answer, whatever its status.
 #[derive(Debug)]
-pub struct Reply {
+pub struct BufferedResponse {
     /// The status.
     pub status: StatusCode,
     /// The headers.
@@ -43,25 +43,25 @@ pub struct Reply {
 pub enum CallError {
     /// Too many calls failed; this one was not made.
     #[error("the upstream is given {0:?} to recover")]
-    Resting(Duration),
+    BreakerOpen(Duration),
     /// No connection: nothing was sent, so asking again is safe.
     #[error("no connection to the upstream")]
     Connect(#[source] reqwest::Error),
     /// The answer did not come in time.
     #[error("the upstream took too long")]
-    TimedOut(#[source] reqwest::Error),
+    Timeout(#[source] reqwest::Error),
     /// The connection broke before the answer was whole.
     #[error("the connection to the upstream broke")]
     Broken(#[source] reqwest::Error),
     /// The answer is longer than anything the upstream should say.
     #[error("the upstream's answer is too long")]
-    TooLong,
+    TooLarge,
     /// 429.
     #[error("the upstream asked to slow down")]
     Throttled(Option<u32>),
     /// 412 or 5xx.
     #[error("the upstream answered {0}")]
-    Failed(StatusCode),
+    ServerError(StatusCode),
 }
 
 impl CallError {
@@ -73,24 +73,24 @@ impl CallError {
 
     /// The core's word for it.
     #[must_use]
-    pub fn trouble(&self) -> Trouble {
+    pub fn failure(&self) -> UpstreamFailure {
         let (cause, retry_after) = match self {
             Self::Throttled(after) => (Cause::Throttled, *after),
-            Self::Resting(left) => (Cause::Unavailable, u32::try_from(left.as_secs() + 1).ok()),
+            Self::BreakerOpen(left) => (Cause::Unavailable, u32::try_from(left.as_secs() + 1).ok()),
             _ => (Cause::Unavailable, None),
         };
-        Trouble { cause, retry_after: retry_after.or(Some(RETRY_AFTER_UNKNOWN)) }
+        UpstreamFailure { cause, retry_after: retry_after.or(Some(RETRY_AFTER_UNKNOWN)) }
     }
 
     fn outcome(&self) -> &'static str {
         match self {
-            Self::Resting(_) => "resting",
+            Self::BreakerOpen(_) => "resting",
             Self::Connect(_) => "no_connection",
-            Self::TimedOut(_) => "timed_out",
+            Self::Timeout(_) => "timed_out",
             Self::Broken(_) => "broken",
-            Self::TooLong => "too_long",
+            Self::TooLarge => "too_long",
             Self::Throttled(_) => "throttled",
-            Self::Failed(_) => "failed",
+            Self::ServerError(_) => "failed",
         }
     }
 }
@@ -139,7 +139,7 @@ impl Sender {
         &self,
         operation: Operation,
         request: RequestBuilder,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<BufferedResponse, CallError> {
         let again = request.try_clone();
         let first = self.send_once(operation, request).await;
         match (first, again) {
@@ -154,12 +154,12 @@ impl Sender {
         &self,
         operation: Operation,
         request: RequestBuilder,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<BufferedResponse, CallError> {
         let started = self.clock.monotonic();
         let admitted = self.breaker().admit(started);
         let result = match admitted {
             Ok(()) => self.exchange(request).await,
-            Err(left) => Err(CallError::Resting(left)),
+            Err(left) => Err(CallError::BreakerOpen(left)),
         };
         let now = self.clock.monotonic();
         let took = now.saturating_duration_since(started);
@@ -175,11 +175,11 @@ impl Sender {
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "call"
         );
-        self.judge(operation, &result, now);
+        self.update_breaker(operation, &result, now);
         result
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<Reply, CallError> {
+    async fn exchange(&self, request: RequestBuilder) -> Result<BufferedResponse, CallError> {
         #[expect(clippy::disallowed_methods, reason = "this is the way out")]
         let response = request.send().await.map_err(classify)?;
         let status = response.status();
@@ -188,42 +188,42 @@ impl Sender {
             return Err(CallError::Throttled(after));
         }
         if status.is_server_error() || status == StatusCode::PRECONDITION_FAILED {
-            return Err(CallError::Failed(status));
+            return Err(CallError::ServerError(status));
         }
         let headers = response.headers().clone();
-        Ok(Reply { status, headers, body: self.read(response).await? })
+        Ok(BufferedResponse { status, headers, body: self.read(response).await? })
     }
 
     async fn read(&self, mut response: Response) -> Result<Bytes, CallError> {
         let announced = response.content_length().unwrap_or_default();
         if announced > self.body_limit as u64 {
-            return Err(CallError::TooLong);
+            return Err(CallError::TooLarge);
         }
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(classify)? {
             if body.len() + chunk.len() > self.body_limit {
-                return Err(CallError::TooLong);
+                return Err(CallError::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body.freeze())
     }
 
-    fn judge(
+    fn update_breaker(
         &self,
         operation: Operation,
-        result: &Result<Reply, CallError>,
+        result: &Result<BufferedResponse, CallError>,
         now: std::time::Instant,
     ) {
         let mut breaker = self.breaker();
         match result {
-            Err(CallError::Resting(_)) => {}
+            Err(CallError::BreakerOpen(_)) => {}
             // One refresh token may be throttled by itself; that says nothing about the tenant.
             Err(CallError::Throttled(after)) if operation.name != "refresh" => {
                 let wish = after.unwrap_or(RETRY_AFTER_UNKNOWN);
                 breaker.hold(now, Duration::from_secs(wish.into()));
             }
-            Ok(_) | Err(CallError::TooLong | CallError::Throttled(_)) => breaker.succeeded(),
+            Ok(_) | Err(CallError::TooLarge | CallError::Throttled(_)) => breaker.succeeded(),
             Err(_) => breaker.failed(now),
         }
     }
@@ -246,7 +246,7 @@ fn classify(error: reqwest::Error) -> CallError {
     if error.is_connect() {
         CallError::Connect(error)
     } else if error.is_timeout() {
-        CallError::TimedOut(error)
+        CallError::Timeout(error)
     } else {
         CallError::Broken(error)
     }

@@ -6,11 +6,12 @@ use reqwest::RequestBuilder;
 use serde::Deserialize;
 
 use super::CallContext;
-use super::http::{CallError, Operation, Reply, Sender, secret_header};
+use super::http::{BufferedResponse, CallError, Operation, Sender, secret_header};
 use crate::config::OcapiConfig;
-use crate::flow::{BridgeAnswer, Cause, HeldDw, ProbeAnswer, Trouble};
+use crate::cookies::dw_cookies;
+use crate::flow::{BridgeResponse, Cause, HeldDw, ProbeResponse, UpstreamFailure};
 use crate::ids::{AccessToken, CustomerId, SiteId};
-use crate::session::{Customer, CustomerType, dw};
+use crate::model::{Customer, CustomerType};
 
 /// OCAPI of one site.
 #[derive(Clone)]
@@ -48,7 +49,7 @@ impl Ocapi {
     }
 
     /// `POST /sessions`: a DW session for a SLAS access token. Every call makes another one.
-    pub async fn bridge(&self, access: &AccessToken, context: &CallContext) -> BridgeAnswer {
+    pub async fn bridge(&self, access: &AccessToken, context: &CallContext) -> BridgeResponse {
         let operation = Operation { upstream: "ocapi", name: "sessions" };
         let bearer = format!("Bearer {}", access.expose());
         let request = self
@@ -56,20 +57,20 @@ impl Ocapi {
             .header(AUTHORIZATION, secret_header(&bearer))
             .header(CONTENT_LENGTH, 0);
         match self.sender.send(operation, request).await {
-            Ok(reply) if reply.status.is_success() => match dw::read(&reply.headers) {
-                Some(cookies) => BridgeAnswer::Bridged(cookies),
-                None => BridgeAnswer::Unavailable(odd("sessions", "no single dwsid")),
+            Ok(reply) if reply.status.is_success() => match dw_cookies::read(&reply.headers) {
+                Some(cookies) => BridgeResponse::Bridged(cookies),
+                None => BridgeResponse::Unavailable(odd("sessions", "no single dwsid")),
             },
             Ok(reply) => match Fault::of(&reply) {
-                Fault::Token => BridgeAnswer::TokenRefused,
-                fault => BridgeAnswer::Unavailable(fault.trouble("sessions", reply.status)),
+                Fault::Token => BridgeResponse::TokenRefused,
+                fault => BridgeResponse::Unavailable(fault.failure("sessions", reply.status)),
             },
-            Err(error) => BridgeAnswer::Unavailable(failed("sessions", &error)),
+            Err(error) => BridgeResponse::Unavailable(failed("sessions", &error)),
         }
     }
 
     /// `POST /customers/auth` `{"type":"session"}`: does the DW session live, and whose is it?
-    pub async fn probe(&self, dw: &HeldDw, context: &CallContext) -> ProbeAnswer {
+    pub async fn probe(&self, dw: &HeldDw, context: &CallContext) -> ProbeResponse {
         let operation = Operation { upstream: "ocapi", name: "customers-auth" };
         let request = self
             .post("customers/auth", context)
@@ -78,10 +79,10 @@ impl Ocapi {
         match self.sender.send(operation, request).await {
             Ok(reply) if reply.status.is_success() => owner(&reply),
             Ok(reply) => match Fault::of(&reply) {
-                Fault::Session => ProbeAnswer::Dead,
-                fault => ProbeAnswer::Unavailable(fault.trouble("customers-auth", reply.status)),
+                Fault::Session => ProbeResponse::Dead,
+                fault => ProbeResponse::Unavailable(fault.failure("customers-auth", reply.status)),
             },
-            Err(error) => ProbeAnswer::Unavailable(failed("customers-auth", &error)),
+            Err(error) => ProbeResponse::Unavailable(failed("customers-auth", &error)),
         }
     }
 
@@ -106,12 +107,12 @@ struct CustomerDocument {
     login: Option<String>,
 }
 
-fn owner(reply: &Reply) -> ProbeAnswer {
+fn owner(reply: &BufferedResponse) -> ProbeResponse {
     match serde_json::from_slice::<CustomerDocument>(&reply.body) {
         Ok(CustomerDocument { auth_type: kind, customer_id: id, login }) => {
-            ProbeAnswer::Alive { owner: Customer { kind, id }, login }
+            ProbeResponse::Alive { owner: Customer { kind, id }, login }
         }
-        Err(_) => ProbeAnswer::Unavailable(odd("customers-auth", "no customer document")),
+        Err(_) => ProbeResponse::Unavailable(odd("customers-auth", "no customer document")),
     }
 }
 
@@ -141,7 +142,7 @@ struct FaultBody {
 }
 
 impl Fault {
-    fn of(reply: &Reply) -> Self {
+    fn of(reply: &BufferedResponse) -> Self {
         let document = serde_json::from_slice::<FaultDocument>(&reply.body);
         let kind = document.as_ref().map_or("", |document| document.fault.kind.as_str());
         match (kind, reply.status) {
@@ -156,26 +157,26 @@ impl Fault {
         }
     }
 
-    fn trouble(self, operation: &'static str, status: StatusCode) -> Trouble {
+    fn failure(self, operation: &'static str, status: StatusCode) -> UpstreamFailure {
         let status = status.as_u16();
         tracing::warn!(upstream = "ocapi", operation, status, fault = ?self, "refused");
         match self {
             Self::Settings | Self::Token => {
-                Trouble { cause: Cause::Misconfigured, retry_after: None }
+                UpstreamFailure { cause: Cause::Misconfigured, retry_after: None }
             }
             Self::Passing | Self::Session => {
-                Trouble { cause: Cause::Unavailable, retry_after: Some(5) }
+                UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) }
             }
         }
     }
 }
 
-fn failed(operation: &'static str, error: &CallError) -> Trouble {
+fn failed(operation: &'static str, error: &CallError) -> UpstreamFailure {
     tracing::warn!(upstream = "ocapi", operation, %error, "no answer to use");
-    error.trouble()
+    error.failure()
 }
 
-fn odd(operation: &'static str, what: &'static str) -> Trouble {
+fn odd(operation: &'static str, what: &'static str) -> UpstreamFailure {
     tracing::warn!(upstream = "ocapi", operation, what, "an answer that makes no sense");
-    Trouble { cause: Cause::Unavailable, retry_after: Some(5) }
+    UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) }
 }

@@ -6,9 +6,9 @@ use reqwest::RequestBuilder;
 use serde::Deserialize;
 
 use super::CallContext;
-use super::http::{Operation, Reply, Sender};
+use super::http::{BufferedResponse, Operation, Sender};
 use crate::config::{BasketAction, SlasConfig};
-use crate::flow::BasketAnswer;
+use crate::flow::BasketResponse;
 use crate::ids::{AccessToken, CustomerId, SiteId};
 
 /// SCAPI of one site.
@@ -35,7 +35,7 @@ impl Scapi {
         access: &AccessToken,
         customer: &CustomerId,
         context: &CallContext,
-    ) -> BasketAnswer {
+    ) -> BasketResponse {
         let url = format!(
             "{}/customer/shopper-customers/v1/organizations/{}/customers/{customer}/baskets",
             self.host, self.organization_id
@@ -44,17 +44,17 @@ impl Scapi {
         let name = "customer-baskets";
         match self.call(name, request, access, context).await {
             Some(reply) if reply.status == StatusCode::OK => count(&reply),
-            Some(reply) if reply.status == StatusCode::NOT_FOUND => BasketAnswer::No,
-            _ => BasketAnswer::Failed,
+            Some(reply) if reply.status == StatusCode::NOT_FOUND => BasketResponse::No,
+            _ => BasketResponse::Failed,
         }
     }
 
     /// Moves the guest's basket to the shopper whose token this is (Shopper Baskets).
-    pub async fn transfer(&self, access: &AccessToken, context: &CallContext) -> BasketAnswer {
+    pub async fn transfer(&self, access: &AccessToken, context: &CallContext) -> BasketResponse {
         let (action, query) = match self.action {
             BasketAction::Transfer => ("transfer", ("merge", "true")),
             BasketAction::Merge => ("merge", ("createDestinationBasket", "true")),
-            BasketAction::None => return BasketAnswer::No,
+            BasketAction::None => return BasketResponse::No,
         };
         let url = format!(
             "{}/checkout/shopper-baskets/v1/organizations/{}/baskets/actions/{action}",
@@ -64,13 +64,13 @@ impl Scapi {
         // There is no body, but without this header the API refuses the media type.
         let request = request.header(CONTENT_TYPE, "application/json");
         match self.call("basket-transfer", request, access, context).await {
-            Some(reply) if reply.status == StatusCode::OK => BasketAnswer::Yes,
-            Some(reply) if reply.status == StatusCode::NO_CONTENT => BasketAnswer::No,
+            Some(reply) if reply.status == StatusCode::OK => BasketResponse::Yes,
+            Some(reply) if reply.status == StatusCode::NO_CONTENT => BasketResponse::No,
             // "Source Basket": the guest had none.
             Some(reply) if reply.status == StatusCode::CONFLICT && lacks_source(&reply) => {
-                BasketAnswer::No
+                BasketResponse::No
             }
-            _ => BasketAnswer::Failed,
+            _ => BasketResponse::Failed,
         }
     }
 
@@ -80,7 +80,7 @@ impl Scapi {
         request: RequestBuilder,
         access: &AccessToken,
         context: &CallContext,
-    ) -> Option<Reply> {
+    ) -> Option<BufferedResponse> {
         let request =
             request.bearer_auth(access.expose()).header("correlation-id", &context.correlation_id);
         match self.sender.send(Operation { upstream: "scapi", name }, request).await {
@@ -112,19 +112,19 @@ struct Basket {
     product_items: Vec<serde::de::IgnoredAny>,
 }
 
-fn count(reply: &Reply) -> BasketAnswer {
+fn count(reply: &BufferedResponse) -> BasketResponse {
     match serde_json::from_slice::<Baskets>(&reply.body) {
         Ok(Baskets { baskets })
             if baskets.iter().any(|basket| !basket.product_items.is_empty()) =>
         {
-            BasketAnswer::Yes
+            BasketResponse::Yes
         }
-        Ok(_) => BasketAnswer::No,
-        Err(_) => BasketAnswer::Failed,
+        Ok(_) => BasketResponse::No,
+        Err(_) => BasketResponse::Failed,
     }
 }
 
-fn lacks_source(reply: &Reply) -> bool {
+fn lacks_source(reply: &BufferedResponse) -> bool {
     #[derive(Deserialize)]
     struct Problem {
         title: String,

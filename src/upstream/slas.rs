@@ -11,19 +11,19 @@ use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
-mod calls;
+mod operations;
+mod passthrough;
 mod pkce;
-mod relay;
 mod wire;
 
 use super::CallContext;
-use super::http::{CallError, Operation, Reply, Sender, secret_header};
+use super::http::{BufferedResponse, CallError, Operation, Sender, secret_header};
 use crate::clock::{self, Clock};
 use crate::config::SlasConfig;
-use crate::flow::{Cause, Trouble};
-use crate::session::Grant;
+use crate::flow::{Cause, UpstreamFailure};
+use crate::model::Grant;
+pub use passthrough::{CallCredentials, PassthroughBody, PassthroughCall};
 use pkce::Pkce;
-pub use relay::{Proof, Relay, RelayBody};
 pub use wire::Jwk;
 use wire::Refusal;
 
@@ -166,7 +166,7 @@ impl Slas {
         &self,
         operation: Operation,
         request: RequestBuilder,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<BufferedResponse, CallError> {
         let again = request.try_clone();
         let reply = self.sender.send(operation, request).await?;
         match again {
@@ -181,11 +181,13 @@ impl Slas {
 
 impl SlasError {
     /// What it means where no refusal is the shopper's business.
-    fn trouble(&self) -> Trouble {
+    fn failure(&self) -> UpstreamFailure {
         match self {
-            Self::Call(error) => error.trouble(),
-            Self::Malformed(_) => Trouble { cause: Cause::Unavailable, retry_after: Some(5) },
-            Self::Refused(refusal) => refusal.trouble(),
+            Self::Call(error) => error.failure(),
+            Self::Malformed(_) => {
+                UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) }
+            }
+            Self::Refused(refusal) => refusal.failure(),
         }
     }
 

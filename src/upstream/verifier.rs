@@ -8,9 +8,10 @@
 use jsonwebtoken::DecodingKey;
 use moka::sync::Cache;
 
-use super::keys::Keys;
+use super::jwks::Keys;
+use crate::access_token::{self, Audience};
 use crate::ids::{AccessToken, Tag};
-use crate::session::token::{self, Audience, Claims};
+use crate::model::Claims;
 
 /// Remembered verdicts; about half a kilobyte each.
 const VERDICTS: u64 = 20_000;
@@ -51,10 +52,10 @@ impl Verifier {
             return Known::Verdict(Some(claims));
         }
         if vouched == Some(tag) {
-            let claims = token::read_issued(token, &self.audience).ok();
+            let claims = access_token::read_issued(token, &self.audience).ok();
             return Known::Verdict(claims.inspect(|claims| self.remember(tag, claims)));
         }
-        token::key_id(token).map_or(Known::Verdict(None), Known::Kid)
+        access_token::key_id(token).map_or(Known::Verdict(None), Known::Kid)
     }
 
     fn remember(&self, tag: Tag, claims: &Claims) {
@@ -62,7 +63,7 @@ impl Verifier {
     }
 
     fn check(&self, token: &AccessToken, key: &DecodingKey) -> Option<Claims> {
-        let claims = token::verify(token, key, &self.audience).ok()?;
+        let claims = access_token::verify(token, key, &self.audience).ok()?;
         self.remember(token.tag(), &claims);
         Some(claims)
     }

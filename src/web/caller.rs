@@ -3,17 +3,17 @@
 use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::guard;
-use super::visit::is_navigation;
 use crate::config;
 use crate::problem::Problem;
 use crate::route::{Authorization, Route};
+use crate::web::csrf;
+use crate::web::request_kind::is_navigation;
 
 /// Headers that a page of another origin cannot add without asking first.
 const NOT_FOR_STRANGERS: [&str; 3] = ["authorization", "x-bff", "x-site-id"];
 
 /// Whether this is no browser: those say at least one of these with every call of a script.
-pub(super) fn is_server(headers: &HeaderMap) -> bool {
+pub(crate) fn is_server(headers: &HeaderMap) -> bool {
     !headers.contains_key("sec-fetch-site") && !headers.contains_key(ORIGIN)
 }
 
@@ -21,20 +21,20 @@ pub(super) fn is_server(headers: &HeaderMap) -> bool {
 ///
 /// As [`guard::may_change_state`], but a server has no pages: it is let in where it brings no
 /// cookies that could be misused, or a header that a stranger's page cannot add.
-pub(super) fn may_change_state(
+pub(crate) fn may_change_state(
     method: &Method,
     headers: &HeaderMap,
-    site: &config::Site,
+    site: &config::SiteConfig,
 ) -> Result<(), Problem> {
     if is_server(headers) && (!headers.contains_key(COOKIE) || is_own(headers)) {
         return Ok(());
     }
-    guard::may_change_state(method, headers, site)
+    csrf::may_change_state(method, headers, site)
 }
 
 /// Refuses what a browser asks for without a script: a link, an address that was typed in, a
 /// picture. Some calls of SLAS change state by GET, and a script's `fetch` says what it is.
-pub(super) fn is_no_link(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn is_no_link(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let script = |mode: &str| matches!(mode, "cors" | "same-origin");
     let by_hand = text("sec-fetch-site") == Some("none");
@@ -50,7 +50,7 @@ fn is_own(headers: &HeaderMap) -> bool {
 }
 
 /// Whether `x-site-id`, where it is sent, names this site: it only confirms what host and path say.
-pub(super) fn means_site(headers: &HeaderMap, site: &config::Site) -> Result<(), Problem> {
+pub(crate) fn means_site(headers: &HeaderMap, site: &config::SiteConfig) -> Result<(), Problem> {
     let foreign = |value: &HeaderValue| value.as_bytes() != site.id.as_str().as_bytes();
     if headers.get_all("x-site-id").iter().any(foreign) {
         return Err(Problem::BadRequest("The header x-site-id names another site."));
@@ -60,7 +60,7 @@ pub(super) fn means_site(headers: &HeaderMap, site: &config::Site) -> Result<(),
 
 /// What of a browser's own `Authorization` a page's upstream may have: a staging password, not a
 /// token, unless the operator's rule says otherwise.
-pub(super) fn own_authorization(route: &Route, headers: &HeaderMap) -> Option<HeaderValue> {
+pub(crate) fn own_authorization(route: &Route, headers: &HeaderMap) -> Option<HeaderValue> {
     match route.authorization {
         Authorization::None => None,
         Authorization::Basic => authorization(headers, "Basic"),
@@ -74,7 +74,7 @@ pub(super) fn own_authorization(route: &Route, headers: &HeaderMap) -> Option<He
 }
 
 /// The one `Authorization` of that scheme, marked sensitive.
-pub(super) fn authorization(headers: &HeaderMap, scheme: &str) -> Option<HeaderValue> {
+pub(crate) fn authorization(headers: &HeaderMap, scheme: &str) -> Option<HeaderValue> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     let (named, rest) = value.to_str().ok()?.split_once(' ')?;

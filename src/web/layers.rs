@@ -12,12 +12,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::limit::RequestBodyLimitLayer;
 
-use super::notes::{Notes, RequestId};
-use super::{gateway, guard, places};
 use crate::app::App;
 use crate::clock;
 use crate::problem::{self, Problem};
 use crate::site::Site;
+use crate::web::forward_auth::dialect;
+use crate::web::request_log::{LogFields, RequestId};
+use crate::web::{csrf, site_lookup};
 
 /// Longest path and query, in octets.
 const LONGEST_TARGET: usize = 8 * 1024;
@@ -27,7 +28,7 @@ const LONGEST_HEADER: usize = 16 * 1024;
 const LONGEST_HEAD: usize = 24 * 1024;
 
 /// For our own routes only: what is proxied has its own rules.
-pub(super) fn own(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+pub(crate) fn own(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
     router
         // Our bodies are a login at the longest.
         .layer(RequestBodyLimitLayer::new(app.server.body_limit))
@@ -43,11 +44,11 @@ pub(super) fn own(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> 
 }
 
 /// For every request.
-pub(super) fn all(router: Router, app: &Arc<App>) -> Router {
+pub(crate) fn all(router: Router, app: &Arc<App>) -> Router {
     let before_routing = tower::ServiceBuilder::new()
         // A gateway's question is about another request, and it hears no other words than its own,
         // whatever goes wrong inside.
-        .layer(from_fn_with_state(Arc::clone(app), gateway::interpret))
+        .layer(from_fn_with_state(Arc::clone(app), dialect::interpret))
         // Puts problems into the form the caller wants.
         .layer(from_fn(problem::present))
         // A defect costs one request, not the process. Inside the log, so that it is seen.
@@ -55,7 +56,7 @@ pub(super) fn all(router: Router, app: &Arc<App>) -> Router {
         // What no upstream of ours would take ends here.
         .layer(from_fn(bound_head))
         // Before routing, because the site's path prefix comes off our own routes.
-        .layer(from_fn_with_state(Arc::clone(app), places::find_site));
+        .layer(from_fn_with_state(Arc::clone(app), site_lookup::find_site));
     Router::new()
         .fallback_service(before_routing.service(router))
         // One line per request, whatever happened inside.
@@ -78,7 +79,7 @@ async fn bound_head(request: Request, next: Next) -> Response {
 
 async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = app.clock.monotonic();
-    let notebook = Notes::default();
+    let notebook = LogFields::default();
     let id = RequestId(hex(clock::random::<8>()));
     let method = request.method().clone();
     let own = own_route(request.uri().path());
@@ -86,8 +87,8 @@ async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> R
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     let took = app.clock.monotonic().saturating_duration_since(started);
-    let noted = notebook.read();
-    let route = noted.route.or(own).unwrap_or("none");
+    let fields = notebook.read();
+    let route = fields.route.or(own).unwrap_or("none");
     app.metrics.request(route, response.status());
     tracing::info!(
         request_id = id.0,
@@ -95,10 +96,10 @@ async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> R
         route,
         status = response.status().as_u16(),
         ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        site = noted.site,
-        session = noted.session,
-        outcome = noted.outcome,
-        questions = noted.questions,
+        site = fields.site,
+        session = fields.session,
+        outcome = fields.outcome,
+        upstream_calls = fields.upstream_calls,
         problem = response.extensions().get::<Problem>().map(|problem| problem.code()),
         "request"
     );
@@ -118,7 +119,7 @@ fn own_route(path: &str) -> Option<&'static str> {
         "/bff/bridge" => "bridge",
         "/bff/go" => "go",
         "/bff/establish" => "establish",
-        path if path == gateway::AUTH || path.starts_with("/bff/auth/") => "auth",
+        path if path == dialect::AUTH || path.starts_with("/bff/auth/") => "auth",
         _ => "own",
     })
 }
@@ -138,7 +139,7 @@ async fn check_origin(request: Request, next: Next) -> Response {
     let Some(site) = request.extensions().get::<Arc<Site>>().cloned() else {
         return Problem::UnknownHost.into_response();
     };
-    match guard::may_change_state(request.method(), request.headers(), &site.config) {
+    match csrf::may_change_state(request.method(), request.headers(), &site.config) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }

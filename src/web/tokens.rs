@@ -2,48 +2,50 @@
 
 use axum::response::{IntoResponse as _, Response};
 
-use super::arrival::{Arrival, Travelled};
 use crate::flow::{self, Access, Facts, Intent, TokenChange};
 use crate::ids::AccessToken;
 use crate::problem::Problem;
+use crate::web::request_session::{RequestSession, SessionUpdate};
 
 /// The browser's tokens, renewed if need be; or the answer for a browser that has none.
-pub(super) async fn renewed(
-    arrival: &Arrival,
+pub(crate) async fn renewed(
+    session: &RequestSession,
     facts: Facts,
-) -> Result<Travelled, Result<Response, Problem>> {
-    let travelled = match arrival.travel(facts, Intent::Api).await {
+) -> Result<SessionUpdate, Result<Response, Problem>> {
+    let update = match session.resolve(facts, Intent::Api).await {
         // A call that a login in another tab has overtaken still works; it changes nothing.
-        Err(Problem::LoginConflict) => arrival.finish(flow::unchanged(), None),
-        travelled => travelled,
+        Err(Problem::LoginConflict) => session.commit(flow::unchanged(), None),
+        update => update,
     };
-    let travelled = travelled.map_err(Err)?;
-    let told = if travelled.ending.session_expired {
+    let update = update.map_err(Err)?;
+    let told = if update.decision.session_expired {
         Some(Problem::SessionExpired)
     } else {
-        travelled.ending.outcome.trouble().map(Problem::Upstream)
+        update.decision.outcome.failure().map(Problem::Upstream)
     };
     match told {
-        Some(problem) => Err(Ok(dressed(arrival, &travelled, problem.into_response()))),
-        None => Ok(travelled),
+        Some(problem) => Err(Ok(with_cookies(session, &update, problem.into_response()))),
+        None => Ok(update),
     }
 }
 
 /// The access token of the browser after `travelled`.
-pub(super) fn token_after(arrival: &Arrival, travelled: &Travelled) -> Option<AccessToken> {
-    match (&travelled.ending.tokens, &arrival.access) {
+pub(crate) fn token_after(session: &RequestSession, update: &SessionUpdate) -> Option<AccessToken> {
+    match (&update.decision.tokens, &session.access) {
         (TokenChange::Set(grant), _) => Some(grant.access.clone()),
-        (TokenChange::Keep, Access::Fresh(held) | Access::Ending(held)) => Some(held.token.clone()),
+        (TokenChange::Keep, Access::Fresh(held) | Access::Expiring(held)) => {
+            Some(held.token.clone())
+        }
         _ => None,
     }
 }
 
 /// `response` with the cookies of `travelled`.
-pub(super) fn dressed(
-    arrival: &Arrival,
-    travelled: &Travelled,
+pub(crate) fn with_cookies(
+    session: &RequestSession,
+    update: &SessionUpdate,
     mut response: Response,
 ) -> Response {
-    arrival.dress(travelled, &mut response);
+    session.apply_cookies(update, &mut response);
     response
 }

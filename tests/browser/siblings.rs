@@ -14,8 +14,8 @@ use serde_json::json;
 use tandem::app::App;
 use tandem::clock::Clock;
 use tandem::config::{Config, Layers};
-use tandem::sandbox::{Options, Sandbox};
 use tandem::serve::Bound;
+use tandem_sandbox::{Options, Sandbox};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::chromium::Chromium;

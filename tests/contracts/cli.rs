@@ -94,11 +94,12 @@ fn a_file_that_is_missing_or_no_toml_is_a_fault_of_its_own() {
 fn attack_98_no_command_prints_a_secret() {
     let broken = SITE.replace("client-secret\"", "client-secret");
     let misspelt = SITE.replace("client_secret", "client_secrets").replace("seal_keys", "seal_key");
-    for (name, config) in [("masked", SITE), ("masked-broken", &broken), ("masked-odd", &misspelt)]
+    for (name, config) in
+        [("redacted", SITE), ("redacted-broken", &broken), ("redacted-odd", &misspelt)]
     {
         let path = file(&format!("{name}.toml"), config);
         for command in ["print-config", "check", "serve"] {
-            if name == "masked" && command == "serve" {
+            if name == "redacted" && command == "serve" {
                 continue;
             }
             let output = run(&mut tandem(&[command, "--config", path.to_str().unwrap()]));

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use secrecy::ExposeSecret as _;
-use tandem::config::{Config, Layers, Problem, Problems, masked};
+use tandem::config::{Config, ConfigError, ConfigErrors, Layers, redacted};
 use tandem::route::TokenNeed;
 use toml::{Table, Value};
 
@@ -42,7 +42,7 @@ fn variables(variables: &[(&str, &str)]) -> Vec<(String, String)> {
     variables.iter().map(own).collect()
 }
 
-fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, Problems> {
+fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     Config::from_layers(&Layers::merge("test.toml", text, variables(environment))?)
 }
 
@@ -52,7 +52,7 @@ fn good(text: &str, environment: &[(&str, &str)]) -> Config {
 }
 
 #[track_caller]
-fn problems(text: &str, environment: &[(&str, &str)]) -> Vec<Problem> {
+fn problems(text: &str, environment: &[(&str, &str)]) -> Vec<ConfigError> {
     load(text, environment).map(|_| ()).unwrap_err().0
 }
 
@@ -290,7 +290,7 @@ fn attack_99_what_travels_in_the_clear_is_refused_except_on_loopback() {
         let text = changed(|table| set(table, key, Value::String(origin.to_owned())));
         let named: Vec<String> = match load(&text, &[]) {
             Ok(_) => Vec::new(),
-            Err(Problems(found)) => found.into_iter().map(|problem| problem.key).collect(),
+            Err(ConfigErrors(found)) => found.into_iter().map(|problem| problem.key).collect(),
         };
         assert_eq!(named, if fine { vec![] } else { vec![key.to_owned()] }, "{key} {origin}");
     }
@@ -323,7 +323,7 @@ fn a_secret_is_a_value_or_a_variable_or_a_file() {
                 let secret = config.sites[0].slas.client_secret.as_ref().unwrap();
                 assert_eq!(secret.expose_secret(), expected);
             }
-            (Err(Problems(found)), Err(expected)) => {
+            (Err(ConfigErrors(found)), Err(expected)) => {
                 assert_eq!(found[0].key, "sites.0.slas.client_secret");
                 assert!(found[0].message.contains(expected), "{}", found[0]);
             }
@@ -345,7 +345,7 @@ fn attack_98_neither_the_masked_print_nor_debug_shows_a_secret() {
     let environment = [("TANDEM__COOKIES__SEAL_KEYS", "CANARY-3-of-at-least-32-octets-is-long")];
     for environment in [&environment[..], &[]] {
         let layers = Layers::merge("test.toml", &text, variables(environment)).unwrap();
-        let printed = masked(&layers);
+        let printed = redacted(&layers);
         assert!(printed.contains("client_secret = \"***\""), "{printed}");
         assert!(!printed.contains("CANARY"), "{printed}");
         let config = Config::from_layers(&layers).unwrap();
@@ -359,9 +359,9 @@ fn a_printed_configuration_without_secrets_is_a_configuration() {
         .replace("\"secret-1\"", "{ env = \"CARGO_MANIFEST_DIR\" }")
         .replace("\"a-seal-key-of-at-least-32-octets-\"", "{ env = \"CARGO_MANIFEST_DIR\" }");
     let layers = Layers::merge("test.toml", &pointing, []).unwrap();
-    let printed = masked(&layers);
+    let printed = redacted(&layers);
     let again = Layers::merge("printed.toml", &printed, []).unwrap();
-    assert_eq!(masked(&again), printed);
+    assert_eq!(redacted(&again), printed);
 }
 
 #[test]

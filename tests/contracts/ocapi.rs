@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use tandem::clock::Clock;
-use tandem::flow::{BridgeAnswer, Cause, HeldDw, ProbeAnswer, Trouble};
+use tandem::flow::{BridgeResponse, Cause, HeldDw, ProbeResponse, UpstreamFailure};
 use tandem::ids::{AccessToken, DwValue, Dwsid};
-use tandem::session::CustomerType;
+use tandem::model::CustomerType;
 use tandem::upstream::CallContext;
 use wiremock::ResponseTemplate;
 
@@ -35,11 +35,11 @@ fn held() -> HeldDw {
     }
 }
 
-async fn bridge(world: &World) -> BridgeAnswer {
+async fn bridge(world: &World) -> BridgeResponse {
     world.site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await
 }
 
-async fn probe(world: &World) -> ProbeAnswer {
+async fn probe(world: &World) -> ProbeResponse {
     world.site.ocapi.as_ref().unwrap().probe(&held(), &context()).await
 }
 
@@ -61,7 +61,7 @@ async fn sessions_is_asked_with_the_access_token_and_nothing_else() {
     let world = World::private().await;
     world.answers("POST", SESSIONS, set(&[DWSID])).await;
     let answer = bridge(&world).await;
-    assert!(matches!(answer, BridgeAnswer::Bridged(_)), "{answer:?}");
+    assert!(matches!(answer, BridgeResponse::Bridged(_)), "{answer:?}");
     let sent = World::only(world.sent().await);
     assert_eq!(sent.line(), format!("POST {SESSIONS}"));
     assert_eq!(sent.query(), pairs::<&str, &str>([]));
@@ -109,7 +109,7 @@ async fn customers_auth_is_asked_with_the_dw_session_in_a_cookie() {
     let world = World::private().await;
     world.answers("POST", AUTH, support::json(200, &customer("guest"))).await;
     let answer = probe(&world).await;
-    assert!(matches!(answer, ProbeAnswer::Alive { .. }), "{answer:?}");
+    assert!(matches!(answer, ProbeResponse::Alive { .. }), "{answer:?}");
     let sent = World::only(world.sent().await);
     assert_eq!(sent.line(), format!("POST {AUTH}"));
     assert_eq!(sent.headers(), ["cookie", "correlation-id", "x-dw-client-id"]);
@@ -134,7 +134,7 @@ async fn version_and_client_id_are_those_of_the_configuration() {
         with_settings("ocapi.version = \"v25_6\"\nocapi.client_id = \"ocapi-client\"").await;
     let at = SESSIONS.replace("v24_5", "v25_6");
     world.answers("POST", &at, set(&[DWSID])).await;
-    assert!(matches!(bridge(&world).await, BridgeAnswer::Bridged(_)));
+    assert!(matches!(bridge(&world).await, BridgeResponse::Bridged(_)));
     assert_eq!(World::only(world.sent().await).header("x-dw-client-id"), Some("ocapi-client"));
 }
 
@@ -150,7 +150,7 @@ async fn all_three_variants_of_the_secure_token_are_understood() {
         let mut lines = vec![DWSID, &anonymous];
         lines.extend(line.map(String::as_str));
         world.answers("POST", SESSIONS, set(&lines)).await;
-        let BridgeAnswer::Bridged(cookies) = bridge(&world).await else { panic!("{line:?}") };
+        let BridgeResponse::Bridged(cookies) = bridge(&world).await else { panic!("{line:?}") };
         assert_eq!(cookies.dwsid.expose(), "eXv5R3FZ_-x==");
         let [first, rest @ ..] = &cookies.companions[..] else { panic!("no dwanonymous") };
         assert_eq!((first.name.as_str(), first.max_age), (ANONYMOUS, Some(15_552_000)));
@@ -175,8 +175,8 @@ async fn fault_23_a_success_without_exactly_one_dw_session_is_none() {
     ] {
         let world = World::private().await;
         world.answers("POST", SESSIONS, set(cookies)).await;
-        let expected = Trouble { cause: Cause::Unavailable, retry_after: Some(5) };
-        assert_eq!(bridge(&world).await, BridgeAnswer::Unavailable(expected), "{cookies:?}");
+        let expected = UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) };
+        assert_eq!(bridge(&world).await, BridgeResponse::Unavailable(expected), "{cookies:?}");
     }
 }
 
@@ -190,8 +190,8 @@ async fn attack_77_a_redirect_of_ocapi_is_not_followed() {
         let answer = || status(code).insert_header("location", evil.uri());
         world.answers("POST", SESSIONS, answer()).await;
         world.answers("POST", AUTH, answer()).await;
-        assert!(matches!(bridge(&world).await, BridgeAnswer::Unavailable(_)));
-        assert!(matches!(probe(&world).await, ProbeAnswer::Unavailable(_)));
+        assert!(matches!(bridge(&world).await, BridgeResponse::Unavailable(_)));
+        assert!(matches!(probe(&world).await, ProbeResponse::Unavailable(_)));
     }
 }
 
@@ -200,7 +200,7 @@ async fn fault_6_sessions_is_not_asked_again_after_the_connection_broke() {
     let peer = Peer::start(Manner::Resets).await;
     let site = support::site(&Settings::default(), &peer.url(), &Clock::system());
     let answer = site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await;
-    assert!(matches!(answer, BridgeAnswer::Unavailable(_)), "{answer:?}");
+    assert!(matches!(answer, BridgeResponse::Unavailable(_)), "{answer:?}");
     assert_eq!(peer.calls(), 1, "every call makes another session");
 }
 
@@ -233,17 +233,17 @@ async fn attack_70_a_fault_that_echoes_the_token_does_not_reach_a_log() {
     assert!(!log.to_lowercase().contains("canary"), "{log}");
 }
 
-fn bridged(answer: &BridgeAnswer) -> String {
+fn bridged(answer: &BridgeResponse) -> String {
     match answer {
-        BridgeAnswer::Bridged(cookies) => format!("bridged, {} more", cookies.companions.len()),
-        BridgeAnswer::TokenRefused => "token refused".to_owned(),
-        BridgeAnswer::Unavailable(trouble) => troubled(*trouble),
+        BridgeResponse::Bridged(cookies) => format!("bridged, {} more", cookies.companions.len()),
+        BridgeResponse::TokenRefused => "token refused".to_owned(),
+        BridgeResponse::Unavailable(trouble) => troubled(*trouble),
     }
 }
 
-fn probed(answer: &ProbeAnswer) -> String {
+fn probed(answer: &ProbeResponse) -> String {
     match answer {
-        ProbeAnswer::Alive { owner, login } => {
+        ProbeResponse::Alive { owner, login } => {
             let kind = match owner.kind {
                 CustomerType::Guest => "guest",
                 CustomerType::Registered => "registered",
@@ -251,12 +251,12 @@ fn probed(answer: &ProbeAnswer) -> String {
             let login = if login.is_some() { " with login" } else { "" };
             format!("alive: {kind}{login}")
         }
-        ProbeAnswer::Dead => "dead".to_owned(),
-        ProbeAnswer::Unavailable(trouble) => troubled(*trouble),
+        ProbeResponse::Dead => "dead".to_owned(),
+        ProbeResponse::Unavailable(trouble) => troubled(*trouble),
     }
 }
 
-fn troubled(trouble: Trouble) -> String {
+fn troubled(trouble: UpstreamFailure) -> String {
     let after = trouble.retry_after.map(|after| format!(" {after}s")).unwrap_or_default();
     format!("{:?}{after}", trouble.cause).to_lowercase()
 }

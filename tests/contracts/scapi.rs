@@ -1,7 +1,7 @@
 //! SCAPI: the three basket calls, octet for octet, and what is made of their answers.
 
 use serde_json::{Value, json};
-use tandem::flow::BasketAnswer;
+use tandem::flow::BasketResponse;
 use tandem::ids::{AccessToken, CustomerId};
 use wiremock::ResponseTemplate;
 
@@ -31,12 +31,12 @@ fn settings(site: &'static str) -> Settings {
     Settings { site, ..Settings::default() }
 }
 
-async fn has_items(world: &World) -> BasketAnswer {
+async fn has_items(world: &World) -> BasketResponse {
     let customer = CustomerId::parse("abGuest").unwrap();
     world.site.scapi.has_items(&access(), &customer, &context()).await
 }
 
-async fn transfer(world: &World) -> BasketAnswer {
+async fn transfer(world: &World) -> BasketResponse {
     world.site.scapi.transfer(&access(), &context()).await
 }
 
@@ -47,7 +47,7 @@ async fn the_guests_baskets_are_listed_with_the_guests_token() {
     let world = World::private().await;
     let baskets = json!({"baskets": [{"basketId": "b-1", "productItems": [{"itemId": "i"}]}]});
     world.answers("GET", &baskets_of("abGuest"), support::json(200, &baskets)).await;
-    assert_eq!(has_items(&world).await, BasketAnswer::Yes);
+    assert_eq!(has_items(&world).await, BasketResponse::Yes);
     let sent = World::only(world.sent().await);
     assert_eq!(sent.line(), format!("GET {}", baskets_of("abGuest")));
     assert_eq!(sent.query(), pairs([("siteId", SITE)]));
@@ -59,7 +59,7 @@ async fn the_guests_baskets_are_listed_with_the_guests_token() {
 async fn a_basket_is_transferred_and_merged_with_what_is_there() {
     let world = World::private().await;
     world.answers("POST", &action("transfer"), support::json(200, &json!({"basketId": "b"}))).await;
-    assert_eq!(transfer(&world).await, BasketAnswer::Yes);
+    assert_eq!(transfer(&world).await, BasketResponse::Yes);
     let sent = World::only(world.sent().await);
     assert_eq!(sent.line(), format!("POST {}", action("transfer")));
     assert_eq!(sent.query(), pairs([("siteId", SITE), ("merge", "true")]));
@@ -72,7 +72,7 @@ async fn a_basket_is_transferred_and_merged_with_what_is_there() {
 async fn the_deprecated_merge_makes_a_basket_where_there_is_none() {
     let world = world("basket.action = \"merge\"").await;
     world.answers("POST", &action("merge"), support::json(200, &json!({"basketId": "b"}))).await;
-    assert_eq!(transfer(&world).await, BasketAnswer::Yes);
+    assert_eq!(transfer(&world).await, BasketResponse::Yes);
     let sent = World::only(world.sent().await);
     assert_eq!(sent.line(), format!("POST {}", action("merge")));
     assert_eq!(sent.query(), pairs([("siteId", SITE), ("createDestinationBasket", "true")]));
@@ -84,7 +84,7 @@ async fn the_deprecated_merge_makes_a_basket_where_there_is_none() {
 #[tokio::test]
 async fn a_site_that_moves_no_baskets_makes_no_call() {
     let world = world("basket.action = \"none\"").await;
-    assert_eq!(transfer(&world).await, BasketAnswer::No);
+    assert_eq!(transfer(&world).await, BasketResponse::No);
     assert!(world.sent().await.is_empty());
 }
 
@@ -93,22 +93,22 @@ async fn every_list_of_baskets_has_a_word_of_the_core() {
     let shared = support::shared();
     let list = |baskets: Value| support::json(200, &baskets);
     for (answer, expected) in [
-        (list(json!({"baskets": [], "total": 0})), BasketAnswer::No),
-        (list(json!({"total": 0})), BasketAnswer::No),
-        (list(json!({"baskets": [{"basketId": "b"}]})), BasketAnswer::No),
-        (list(json!({"baskets": [{"productItems": []}]})), BasketAnswer::No),
-        (list(json!({"baskets": [{}, {"productItems": [{}]}]})), BasketAnswer::Yes),
-        (list(json!({"baskets": "x"})), BasketAnswer::Failed),
-        (html(200), BasketAnswer::Failed),
-        (status(204), BasketAnswer::Failed),
-        (redirect("https://evil.test/"), BasketAnswer::Failed),
-        (status(400), BasketAnswer::Failed),
-        (status(401), BasketAnswer::Failed),
-        (html(403), BasketAnswer::Failed),
+        (list(json!({"baskets": [], "total": 0})), BasketResponse::No),
+        (list(json!({"total": 0})), BasketResponse::No),
+        (list(json!({"baskets": [{"basketId": "b"}]})), BasketResponse::No),
+        (list(json!({"baskets": [{"productItems": []}]})), BasketResponse::No),
+        (list(json!({"baskets": [{}, {"productItems": [{}]}]})), BasketResponse::Yes),
+        (list(json!({"baskets": "x"})), BasketResponse::Failed),
+        (html(200), BasketResponse::Failed),
+        (status(204), BasketResponse::Failed),
+        (redirect("https://evil.test/"), BasketResponse::Failed),
+        (status(400), BasketResponse::Failed),
+        (status(401), BasketResponse::Failed),
+        (html(403), BasketResponse::Failed),
         // The platform knows this guest only once there is a basket.
-        (status(404), BasketAnswer::No),
-        (status(429), BasketAnswer::Failed),
-        (status(503).insert_header("sfdc_load_status", "THROTTLE"), BasketAnswer::Failed),
+        (status(404), BasketResponse::No),
+        (status(429), BasketResponse::Failed),
+        (status(503).insert_header("sfdc_load_status", "THROTTLE"), BasketResponse::Failed),
     ] {
         let world = World::sharing(&settings(""), &shared).await;
         world.answers("GET", &baskets_of("abGuest"), answer.clone()).await;
@@ -129,23 +129,23 @@ fn problem(code: u16, title: &str) -> ResponseTemplate {
 async fn fault_27_every_answer_to_a_transfer_or_merge_has_a_word_of_the_core() {
     let shared = support::shared();
     for (answer, expected) in [
-        (support::json(200, &json!({"basketId": "b"})), BasketAnswer::Yes),
+        (support::json(200, &json!({"basketId": "b"})), BasketResponse::Yes),
         // Nobody had a basket.
-        (status(204), BasketAnswer::No),
+        (status(204), BasketResponse::No),
         // The previous customer of this usid had none.
-        (problem(409, "Source Basket"), BasketAnswer::No),
-        (problem(409, "Basket Merge Exception"), BasketAnswer::Failed),
-        (problem(409, "Basket Transfer Exception"), BasketAnswer::Failed),
-        (status(409), BasketAnswer::Failed),
-        (html(409), BasketAnswer::Failed),
-        (problem(404, "Source Basket"), BasketAnswer::Failed),
-        (problem(400, "Bad Request"), BasketAnswer::Failed),
-        (problem(401, "Unauthorized"), BasketAnswer::Failed),
-        (problem(415, "Unsupported Media Type"), BasketAnswer::Failed),
-        (redirect("https://evil.test/"), BasketAnswer::Failed),
-        (status(429), BasketAnswer::Failed),
-        (html(503), BasketAnswer::Failed),
-        (status(504), BasketAnswer::Failed),
+        (problem(409, "Source Basket"), BasketResponse::No),
+        (problem(409, "Basket Merge Exception"), BasketResponse::Failed),
+        (problem(409, "Basket Transfer Exception"), BasketResponse::Failed),
+        (status(409), BasketResponse::Failed),
+        (html(409), BasketResponse::Failed),
+        (problem(404, "Source Basket"), BasketResponse::Failed),
+        (problem(400, "Bad Request"), BasketResponse::Failed),
+        (problem(401, "Unauthorized"), BasketResponse::Failed),
+        (problem(415, "Unsupported Media Type"), BasketResponse::Failed),
+        (redirect("https://evil.test/"), BasketResponse::Failed),
+        (status(429), BasketResponse::Failed),
+        (html(503), BasketResponse::Failed),
+        (status(504), BasketResponse::Failed),
     ] {
         for (setting, name) in [("", "transfer"), ("basket.action = \"merge\"", "merge")] {
             let world = World::sharing(&settings(setting), &shared).await;

@@ -1,11 +1,11 @@
 //! SLAS: what is asked of it, octet for octet, and what is made of its answers.
 
 use tandem::flow::{
-    Access, AdoptAsk, BridgeMode, BridgeTime, Dw, Facts, HeldDw, Intent, Policy, ProbeAnswer,
-    Speaker, Step,
+    Access, AdoptCall, BridgeMode, BridgeTime, Dw, Facts, HeldDw, Intent, Policy, ProbeResponse,
+    Provenance, Step,
 };
 use tandem::ids::{CustomerId, DwSignature, Dwsid, RefreshToken, Usid};
-use tandem::session::{Customer, CustomerType};
+use tandem::model::{Customer, CustomerType};
 use tandem::upstream::slas::Credentials;
 
 use crate::support::{ORGANIZATION, USID};
@@ -34,7 +34,7 @@ pub(crate) fn credentials() -> Credentials {
 }
 
 /// The question the core asks for a browser that holds nothing but a DW session of that kind.
-pub(crate) fn adopt_ask(kind: CustomerType, signature: Option<&str>) -> AdoptAsk {
+pub(crate) fn adopt_ask(kind: CustomerType, signature: Option<&str>) -> AdoptCall {
     let policy =
         Policy { mode: BridgeMode::Classic, time: BridgeTime::Landing, guest_after_logout: true };
     let held = HeldDw { dwsid: Dwsid::parse("dwsid-1==").unwrap(), secure_tokens: Vec::new() };
@@ -44,8 +44,8 @@ pub(crate) fn adopt_ask(kind: CustomerType, signature: Option<&str>) -> AdoptAsk
         refresh: None,
         fallbacks: Vec::new(),
         known: None,
-        dw: Dw::Doubtful { held, owner: None },
-        dw_by: Speaker::Seal,
+        dw: Dw::Unverified { held, owner: None },
+        dw_provenance: Provenance::Seal,
         bridged: false,
         bridge_resting: false,
         signature: signature.map(|text| DwSignature::parse(text).unwrap()),
@@ -57,7 +57,7 @@ pub(crate) fn adopt_ask(kind: CustomerType, signature: Option<&str>) -> AdoptAsk
     let Step::Probe(ask) = tandem::flow::decide(facts, Intent::Head) else {
         panic!("a DW session alone is probed")
     };
-    match ask.hear(ProbeAnswer::Alive { owner, login }) {
+    match ask.resume(ProbeResponse::Alive { owner, login }) {
         Step::Adopt(ask) => ask,
         step => panic!("a living DW session alone is adopted, not {step:?}"),
     }

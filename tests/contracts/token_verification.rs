@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 use tandem::ids::AccessToken;
-use tandem::session::CustomerType;
+use tandem::model::CustomerType;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer};
 

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use cookie::Cookie;
 use http::HeaderValue;
+use tandem::cookies::facts::{self, DW_HARD, DW_IDLE, SiteFacts};
+use tandem::cookies::ownership::Layout;
+use tandem::cookies::profiles::CookieNames;
+use tandem::cookies::request_cookies::RequestCookies;
+use tandem::cookies::sealed_state::{SealedDw, SealedState};
 use tandem::flow::{Access, Dw, Facts, HeldDw};
 use tandem::ids::{AccessToken, SiteId};
-use tandem::session::Customer;
-use tandem::session::judge::{self, DW_HARD, DW_IDLE, Surroundings};
-use tandem::session::memory::{DwMemory, Memory};
-use tandem::session::names::CookieNames;
-use tandem::session::ownership::Layout;
-use tandem::session::read::Presented;
-use tandem::session::token::Claims;
+use tandem::model::{Claims, Customer};
 use tandem::timestamp::Timestamp;
 
 use crate::facts::{NOW, Start};
@@ -58,16 +57,16 @@ impl Jar {
         }
     }
 
-    pub(crate) fn read(&self) -> Presented {
-        Presented::read([self.header().as_bytes()].into_iter(), &names())
+    pub(crate) fn read(&self) -> RequestCookies {
+        RequestCookies::read([self.header().as_bytes()].into_iter(), &names())
     }
 }
 
-/// A browser: its jar, what our memory says about it, and what is known of its access token.
+/// A browser: its jar, what our state says about it, and what is known of its access token.
 #[derive(Clone, Debug)]
 pub(crate) struct Browser {
     pub(crate) jar: Jar,
-    pub(crate) memory: Memory,
+    pub(crate) state: SealedState,
     pub(crate) access: Option<(AccessToken, Claims)>,
 }
 
@@ -76,59 +75,59 @@ impl Browser {
     /// more.
     pub(crate) fn of(start: &Start) -> Self {
         let facts = &start.facts;
-        let (mut jar, mut memory) = (Jar::default(), Memory::default());
+        let (mut jar, mut state) = (Jar::default(), SealedState::default());
         let access = start.valid().map(|held| (held.token.clone(), held.claims.clone()));
         if let Some((token, _)) = &access {
             jar.put("token", token.expose());
-            memory.access = Some(token.tag());
-            memory.bridged = facts.bridged.then(|| token.tag());
+            state.access = Some(token.tag());
+            state.bridged = facts.bridged.then(|| token.tag());
         }
         if let Some(held) = &facts.refresh {
             jar.put(names().refresh(held.kind), held.token.expose());
-            memory.refresh = Some(held.token.tag());
-            memory.refresh_expires_at = Some(now().plus(90_000));
+            state.refresh = Some(held.token.tag());
+            state.refresh_expires_at = Some(now().plus(90_000));
         }
         if facts.dnt_changed {
             jar.put("dw_dnt", "1");
         }
-        memory.bridge_after = facts.bridge_resting.then(|| now().plus(10));
-        memory.dw = remember_dw(&facts.dw, &mut jar);
-        Self { jar, memory, access }
+        state.bridge_after = facts.bridge_resting.then(|| now().plus(10));
+        state.dw = remember_dw(&facts.dw, &mut jar);
+        Self { jar, state, access }
     }
 
     /// What the judge makes of it.
     pub(crate) fn facts(&self, like: &Facts, retired: bool) -> Facts {
         let presented = self.jar.read();
-        let picked = judge::access_token(&presented, &self.memory);
+        let picked = facts::effective_access_token(&presented, &self.state);
         let known = self.access.clone().filter(|(token, _)| picked == Some(token));
-        let access =
-            known.map_or(Access::None, |(token, claims)| judge::access(token, claims, now()));
-        let surroundings = Surroundings {
+        let access = known
+            .map_or(Access::None, |(token, claims)| facts::classify_access(token, claims, now()));
+        let surroundings = SiteFacts {
             signature: like.signature.clone(),
             guest_adoption_retired: retired,
             fronts_ecom: false,
             layout: Layout::default(),
         };
-        judge::facts(&presented, &self.memory, access, like.policy, surroundings, now())
+        facts::derive(&presented, &self.state, access, like.policy, surroundings, now())
     }
 }
 
-fn remember_dw(dw: &Dw, jar: &mut Jar) -> Option<DwMemory> {
+fn remember_dw(dw: &Dw, jar: &mut Jar) -> Option<SealedDw> {
     let held = crate::facts::held_dw();
-    let note = |owner: &Customer, age: i64, idle: i64| DwMemory {
+    let note = |owner: &Customer, age: i64, idle: i64| SealedDw {
         dwsid: held.dwsid.tag(),
         owner: Some(owner.clone()),
-        born: now().plus(-age),
-        used: now().plus(-idle),
+        created_at: now().plus(-age),
+        used_at: now().plus(-idle),
     };
     if *dw != Dw::Absent {
         put_dw(&held, jar);
     }
     match dw {
-        Dw::Absent | Dw::Doubtful { owner: None, .. } => None,
+        Dw::Absent | Dw::Unverified { owner: None, .. } => None,
         Dw::Dead => Some(note(&crate::facts::guest(), DW_HARD, 0)),
         Dw::Live { owner, .. } => Some(note(owner, 100, 100)),
-        Dw::Doubtful { owner: Some(owner), .. } => Some(note(owner, DW_IDLE, DW_IDLE)),
+        Dw::Unverified { owner: Some(owner), .. } => Some(note(owner, DW_IDLE, DW_IDLE)),
     }
 }
 

@@ -5,14 +5,13 @@
 
 use tandem::flow::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
-    Intent, Policy, Speaker,
+    Intent, Policy, Provenance,
 };
 use tandem::ids::{AccessToken, CustomerId, DwSignature, DwValue, Dwsid, RefreshToken, Usid};
-use tandem::session::token::Claims;
-use tandem::session::{Customer, CustomerType};
+use tandem::model::{Claims, Customer, CustomerType};
 use tandem::timestamp::Timestamp;
 
-pub(crate) use tandem::session::CustomerType::{Guest, Registered};
+pub(crate) use tandem::model::CustomerType::{Guest, Registered};
 
 /// The moment of every test.
 pub(crate) const NOW: i64 = 1_700_000_000;
@@ -74,13 +73,13 @@ pub(crate) fn held_access(customer: Customer, left: i64) -> HeldAccess {
 /// The refresh token a browser holds in the cookie of `kind`.
 pub(crate) fn held_refresh(kind: CustomerType) -> HeldRefresh {
     let text = if kind == Guest { "held-guest-refresh" } else { "held-registered-refresh" };
-    HeldRefresh { kind, token: refresh_token(text), by: Speaker::Seal }
+    HeldRefresh { kind, token: refresh_token(text), provenance: Provenance::Seal }
 }
 
 /// A guest's refresh token beside a registered shopper's.
 fn fallback() -> HeldRefresh {
     let token = refresh_token("fallback-guest-refresh");
-    HeldRefresh { kind: Guest, token, by: Speaker::Browser }
+    HeldRefresh { kind: Guest, token, provenance: Provenance::Browser }
 }
 
 pub(crate) fn held_dw() -> HeldDw {
@@ -104,7 +103,7 @@ impl Start {
         match &self.facts.access {
             Access::None => None,
             Access::Expired(claims) => Some(claims),
-            Access::Ending(held) | Access::Fresh(held) => Some(&held.claims),
+            Access::Expiring(held) | Access::Fresh(held) => Some(&held.claims),
         }
     }
 
@@ -112,7 +111,7 @@ impl Start {
     pub(crate) fn valid(&self) -> Option<&HeldAccess> {
         match &self.facts.access {
             Access::None | Access::Expired(_) => None,
-            Access::Ending(held) | Access::Fresh(held) => Some(held),
+            Access::Expiring(held) | Access::Fresh(held) => Some(held),
         }
     }
 
@@ -137,22 +136,22 @@ impl Start {
     }
 
     pub(crate) fn is_sign_in(&self) -> bool {
-        matches!(self.intent, Intent::SignIn(_))
+        matches!(self.intent, Intent::Login(_))
     }
 
     pub(crate) fn is_sign_out(&self) -> bool {
-        matches!(self.intent, Intent::SignOut { .. })
+        matches!(self.intent, Intent::Logout { .. })
     }
 }
 
 pub(crate) const ARRIVALS: [Intent; 4] = [Intent::Head, Intent::Ecom, Intent::Renew, Intent::Api];
 pub(crate) const SIGN_INS: [Intent; 3] = [
-    Intent::SignIn(GuestBasket::Unknown),
-    Intent::SignIn(GuestBasket::Empty),
-    Intent::SignIn(GuestBasket::HasItems),
+    Intent::Login(GuestBasket::Unknown),
+    Intent::Login(GuestBasket::Empty),
+    Intent::Login(GuestBasket::HasItems),
 ];
 pub(crate) const SIGN_OUTS: [Intent; 2] =
-    [Intent::SignOut { all_devices: false }, Intent::SignOut { all_devices: true }];
+    [Intent::Logout { all_devices: false }, Intent::Logout { all_devices: true }];
 pub(crate) const MODES: [BridgeMode; 3] =
     [BridgeMode::Classic, BridgeMode::HybridAuth, BridgeMode::None];
 
@@ -250,7 +249,7 @@ pub(crate) fn nothing(mode: BridgeMode) -> Facts {
         fallbacks: Vec::new(),
         known: None,
         dw: Dw::Absent,
-        dw_by: Speaker::Seal,
+        dw_provenance: Provenance::Seal,
         bridged: false,
         bridge_resting: false,
         signature: None,
@@ -263,7 +262,7 @@ pub(crate) fn accesses() -> Vec<Access> {
     let mut all = vec![Access::None];
     for customer in [guest(), shopper()] {
         all.push(Access::Expired(claims(customer.clone(), EXPIRED)));
-        all.push(Access::Ending(held_access(customer.clone(), ENDING)));
+        all.push(Access::Expiring(held_access(customer.clone(), ENDING)));
         all.push(Access::Fresh(held_access(customer, FRESH)));
     }
     all
@@ -273,8 +272,8 @@ pub(crate) fn expired(customer: Customer) -> Access {
     Access::Expired(claims(customer, EXPIRED))
 }
 
-pub(crate) fn ending(customer: Customer) -> Access {
-    Access::Ending(held_access(customer, ENDING))
+pub(crate) fn decision(customer: Customer) -> Access {
+    Access::Expiring(held_access(customer, ENDING))
 }
 
 pub(crate) fn fresh(customer: Customer) -> Access {
@@ -286,10 +285,10 @@ pub(crate) fn refreshes() -> [Option<HeldRefresh>; 3] {
 }
 
 pub(crate) fn dws() -> Vec<Dw> {
-    let mut all = vec![Dw::Absent, Dw::Dead, Dw::Doubtful { held: held_dw(), owner: None }];
+    let mut all = vec![Dw::Absent, Dw::Dead, Dw::Unverified { held: held_dw(), owner: None }];
     for owner in [guest(), shopper(), other_guest(), other_shopper()] {
         all.push(Dw::Live { held: held_dw(), owner: owner.clone() });
-        all.push(Dw::Doubtful { held: held_dw(), owner: Some(owner) });
+        all.push(Dw::Unverified { held: held_dw(), owner: Some(owner) });
     }
     all
 }

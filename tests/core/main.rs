@@ -4,20 +4,20 @@
 //! [`promises`] holds the promises against each of them, [`heeding`] does the same for what ECOM says by its answers, [`table`] prints the ones a human should
 //! have read, and [`writing`] and [`again`] look at what an ending does to a browser's cookies.
 
-mod again;
-mod answers;
-mod bridging_over;
+mod accept_tokens;
 mod browser;
+mod call_limits;
+mod describe;
 mod facts;
-mod heeding;
-mod limits;
+mod generators;
+mod login_logout;
+mod next_request;
 mod planted;
 mod platform;
 mod promises;
-mod receiving;
-mod signing;
+mod reconcile;
+mod responses;
+mod session_bridge;
+mod set_cookie;
 mod table;
-mod thrown;
 mod walk;
-mod words;
-mod writing;

@@ -4,18 +4,18 @@
 use cookie_store::CookieStore;
 use proptest::prelude::*;
 use proptest::sample::select;
+use tandem::cookies::facts::{self, SiteFacts};
+use tandem::cookies::ownership::{self, Layout, Writers};
+use tandem::cookies::profiles::CookieNames;
+use tandem::cookies::request_cookies::RequestCookies;
+use tandem::cookies::sealed_state::{KeyRing, SealedState};
+use tandem::cookies::set_cookie::{CookieContext, StrayCookies};
 use tandem::flow::{
-    Access, BridgeMode, BridgeTime, DwChange, Ending, GuestBasket, HeldAccess, Intent, Outcome,
+    Access, BridgeMode, BridgeTime, Decision, DwChange, GuestBasket, HeldAccess, Intent, Outcome,
     Policy, TokenChange, decide,
 };
 use tandem::ids::{AccessToken, Dwsid, RefreshToken, Tag};
-use tandem::session::Customer;
-use tandem::session::judge::{self, Surroundings};
-use tandem::session::memory::{KeyRing, Memory};
-use tandem::session::names::CookieNames;
-use tandem::session::ownership::{self, Layout, Writers};
-use tandem::session::read::Presented;
-use tandem::session::write::{Before, Sweep};
+use tandem::model::Customer;
 use tandem::timestamp::Timestamp;
 use url::Url;
 
@@ -76,8 +76,8 @@ struct World {
 
 /// A request as it arrives.
 struct Request {
-    presented: Presented,
-    memory: Memory,
+    presented: RequestCookies,
+    state: SealedState,
     access: Access,
     strays: Vec<String>,
     /// Everything that was presented.
@@ -89,7 +89,7 @@ impl World {
         let mut platform = Platform::new(mode, NOW);
         let account = platform.grant("other-shopper");
         let guest = platform.grant("other-guest");
-        let token = |refresh: &Option<tandem::session::RefreshGrant>| {
+        let token = |refresh: &Option<tandem::model::RefreshGrant>| {
             refresh.as_ref().expect("a refresh token").token.expose().to_owned()
         };
         let planted = [
@@ -129,25 +129,26 @@ impl World {
         let pairs = self.jar.get_request_values(&url);
         let header: Vec<_> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
         let header = header.join("; ");
-        let mut presented = Presented::read([header.as_bytes()].into_iter(), &self.names);
-        let sealed = presented.memory.as_deref().unwrap_or_default();
-        let memory = self.seal.open(&self.names.memory, &site(), sealed);
+        let mut presented = RequestCookies::read([header.as_bytes()].into_iter(), &self.names);
+        let sealed = presented.seal.as_deref().unwrap_or_default();
+        let state = self.seal.open(&self.names.seal, &site(), sealed);
         let tags = tags(&presented);
         let repeated = presented.repeated.clone();
-        let sifted = ownership::sift(&mut presented, &memory, self.layout(), &self.names, |_| true);
+        let sifted =
+            ownership::retain_own(&mut presented, &state, self.layout(), &self.names, |_| true);
         let strays = repeated.into_iter().chain(sifted).collect();
-        let access = self.access(&mut presented, &memory);
-        Request { presented, memory, access, strays, tags }
+        let access = self.access(&mut presented, &state);
+        Request { presented, state, access, strays, tags }
     }
 
-    fn access(&self, presented: &mut Presented, memory: &Memory) -> Access {
-        let token = judge::access_token(presented, memory).cloned();
+    fn access(&self, presented: &mut RequestCookies, state: &SealedState) -> Access {
+        let token = facts::effective_access_token(presented, state).cloned();
         let known = token.and_then(|token| Some((token.clone(), self.platform.verify(&token)?)));
         match known {
             Some((token, claims))
-                if ownership::is_own(&token, &claims, presented, memory, self.writers) =>
+                if ownership::is_own(&token, &claims, presented, state, self.writers) =>
             {
-                judge::access(token, claims, self.now())
+                facts::classify_access(token, claims, self.now())
             }
             _ => {
                 presented.access.clear();
@@ -156,28 +157,28 @@ impl World {
         }
     }
 
-    fn handle(&mut self, intent: Intent, path: &str) -> Ending {
+    fn handle(&mut self, intent: Intent, path: &str) -> Decision {
         let request = self.request(path);
-        let surroundings = Surroundings {
+        let surroundings = SiteFacts {
             signature: None,
             guest_adoption_retired: false,
             fronts_ecom: self.writers != Writers::Others,
             layout: self.layout(),
         };
-        let (presented, memory) = (&request.presented, &request.memory);
+        let (presented, state) = (&request.presented, &request.state);
         let access = request.access.clone();
-        let facts = judge::facts(presented, memory, access, self.policy, surroundings, self.now());
-        let ending = self.platform.answer(decide(facts, intent));
-        self.respond(&request, &ending, path);
-        ending
+        let facts = facts::derive(presented, state, access, self.policy, surroundings, self.now());
+        let decision = self.platform.response(decide(facts, intent));
+        self.respond(&request, &decision, path);
+        decision
     }
 
-    fn respond(&mut self, request: &Request, ending: &Ending, path: &str) {
+    fn respond(&mut self, request: &Request, decision: &Decision, path: &str) {
         let held = match &request.access {
-            Access::Fresh(held) | Access::Ending(held) => Some(held),
+            Access::Fresh(held) | Access::Expiring(held) => Some(held),
             Access::Expired(_) | Access::None => None,
         };
-        let lines = self.lines(request, ending, held, path);
+        let lines = self.lines(request, decision, held, path);
         for line in lines {
             self.receives(&line, SHOP, path);
         }
@@ -186,19 +187,22 @@ impl World {
     fn lines(
         &mut self,
         request: &Request,
-        ending: &Ending,
+        decision: &Decision,
         held: Option<&HeldAccess>,
         path: &str,
     ) -> Vec<String> {
-        let (presented, memory) = (&request.presented, &request.memory);
-        let (names, ends, now) = (&self.names, &request.tags, self.now());
-        let before = Before { names, presented, memory, access: held, ends, now };
-        let mut changes = before.changes(ending, Some(true));
-        before.sweep(&Sweep { names: &request.strays, host: SHOP, path }, &mut changes);
-        if changes.memory != *memory {
+        let (presented, state) = (&request.presented, &request.state);
+        let (names, revoked, now) = (&self.names, &request.tags, self.now());
+        let before = CookieContext { names, presented, state, access: held, revoked, now };
+        let mut changes = before.changes(decision, Some(true));
+        before.delete_strays(
+            &StrayCookies { names: &request.strays, host: SHOP, path },
+            &mut changes,
+        );
+        if changes.state != *state {
             self.nonce = self.nonce.wrapping_add(1);
-            let seal = self.seal.seal(&names.memory, &site(), &changes.memory, [self.nonce; 12]);
-            changes.remember(names, &seal, now);
+            let seal = self.seal.seal(&names.seal, &site(), &changes.state, [self.nonce; 12]);
+            changes.store_state(names, &seal, now);
         }
         let lines = changes.headers(names);
         lines.map(|line| line.to_str().expect("text").to_owned()).collect()
@@ -226,7 +230,7 @@ impl World {
     }
 }
 
-fn tags(presented: &Presented) -> Vec<Tag> {
+fn tags(presented: &RequestCookies) -> Vec<Tag> {
     let refresh = presented.refresh_tokens().map(RefreshToken::tag);
     let access = presented.access.iter().map(AccessToken::tag);
     access.chain(refresh).chain(presented.dwsid.iter().map(Dwsid::tag)).collect()
@@ -237,7 +241,7 @@ fn is_planters(customer: &Customer) -> bool {
 }
 
 /// Promise 13: nobody but the shopper decides who the shopper is. Promise 1: one shopper.
-fn holds(world: &World, ending: Option<&Ending>) -> Result<(), TestCaseError> {
+fn holds(world: &World, decision: Option<&Decision>) -> Result<(), TestCaseError> {
     let (tokens, dw) = world.shopper();
     for customer in tokens.iter().chain(&dw) {
         prop_assert!(!is_planters(customer), "{:?} is the planter's", customer);
@@ -245,23 +249,23 @@ fn holds(world: &World, ending: Option<&Ending>) -> Result<(), TestCaseError> {
     if let (Some(tokens), Some(dw)) = (&tokens, &dw) {
         prop_assert_eq!(tokens, dw, "the two sessions are of two shoppers");
     }
-    let Some(ending) = ending else { return Ok(()) };
-    if let TokenChange::Set(grant) = &ending.tokens {
+    let Some(decision) = decision else { return Ok(()) };
+    if let TokenChange::Set(grant) = &decision.tokens {
         prop_assert!(!is_planters(&grant.claims.customer), "{:?}", grant.claims.customer);
     }
-    if let DwChange::Set { owner, .. } | DwChange::Confirm(owner) = &ending.dw {
+    if let DwChange::Set { owner, .. } | DwChange::Confirm(owner) = &decision.dw {
         prop_assert!(!is_planters(owner), "{owner:?}");
     }
-    let told = ending.session_expired && !matches!(ending.outcome, Outcome::SignedOut { .. });
+    let told = decision.session_expired && !matches!(decision.outcome, Outcome::LoggedOut { .. });
     prop_assert!(!told, "nothing has expired");
     Ok(())
 }
 
 fn happens(world: &mut World, event: &Event) -> Result<(), TestCaseError> {
-    let ending = match event {
+    let decision = match event {
         Event::Visits(intent, path) => Some(world.handle(*intent, path)),
-        Event::LogsIn => Some(world.handle(Intent::SignIn(GuestBasket::Unknown), "/bff/login")),
-        Event::LogsOut => Some(world.handle(Intent::SignOut { all_devices: false }, "/bff/logout")),
+        Event::LogsIn => Some(world.handle(Intent::Login(GuestBasket::Unknown), "/bff/login")),
+        Event::LogsOut => Some(world.handle(Intent::Logout { all_devices: false }, "/bff/logout")),
         Event::IsPlanted(name, scope) => {
             world.is_planted(name, scope);
             None
@@ -275,7 +279,7 @@ fn happens(world: &mut World, event: &Event) -> Result<(), TestCaseError> {
             None
         }
     };
-    holds(world, ending.as_ref())
+    holds(world, decision.as_ref())
 }
 
 fn policies() -> impl Strategy<Value = (BridgeMode, BridgeTime, bool)> {
@@ -365,8 +369,8 @@ fn kind_35_a_dw_session_planted_in_a_fresh_browser_makes_nobody_of_its_owner() {
             let mut world = World::new(mode, BridgeTime::Landing, true, Writers::Tandem);
             world.is_planted("dwsid", "Domain=shop.example; Path=/");
             for intent in [intent, Intent::Head, Intent::Ecom] {
-                let ending = world.handle(intent, "/");
-                holds(&world, Some(&ending)).expect("nobody is signed in");
+                let decision = world.handle(intent, "/");
+                holds(&world, Some(&decision)).expect("nobody is logged in");
             }
             let (tokens, _) = world.shopper();
             assert!(tokens.is_some_and(|shopper| shopper.kind != Registered));

@@ -4,12 +4,11 @@
 use std::collections::HashMap;
 
 use tandem::flow::{
-    AdoptAnswer, BasketAnswer, BridgeAnswer, BridgeMode, DwProof, Ending, GuestAnswer, ProbeAnswer,
-    RefreshAnswer, SignInAnswer, SignOutAnswer, Step,
+    AdoptResponse, BasketResponse, BridgeMode, BridgeResponse, Decision, DwProof, GuestResponse,
+    LoginResponse, LogoutResponse, ProbeResponse, RefreshResponse, Step,
 };
 use tandem::ids::{AccessToken, CustomerId, Dwsid, RefreshToken, Usid};
-use tandem::session::token::Claims;
-use tandem::session::{Customer, CustomerType, DwCookies, Extras, Grant, RefreshGrant};
+use tandem::model::{Claims, Customer, CustomerType, DwCookies, Extras, Grant, RefreshGrant};
 use tandem::timestamp::Timestamp;
 
 use crate::facts::{Guest, Registered};
@@ -85,56 +84,56 @@ impl Platform {
     }
 
     /// Gives every question its answer. Whoever logs in is `shopper`.
-    pub(crate) fn answer(&mut self, mut step: Step) -> Ending {
+    pub(crate) fn response(&mut self, mut step: Step) -> Decision {
         for _ in 0..12 {
             step = match step {
-                Step::Refresh(ask) => {
-                    let answer = self.refresh(&ask.token);
-                    ask.hear(answer)
+                Step::Refresh(call) => {
+                    let response = self.refresh(&call.token);
+                    call.resume(response)
                 }
-                Step::Guest(ask) => ask.hear(GuestAnswer::Granted(self.new_guest())),
-                Step::Probe(ask) => {
-                    let owner = owner_of(ask.dw.dwsid.expose());
+                Step::Guest(call) => call.resume(GuestResponse::Granted(self.new_guest())),
+                Step::Probe(call) => {
+                    let owner = owner_of(call.dw.dwsid.expose());
                     let login = (owner.kind == Registered).then(|| owner.id.to_string());
-                    ask.hear(ProbeAnswer::Alive { owner, login })
+                    call.resume(ProbeResponse::Alive { owner, login })
                 }
-                Step::Adopt(ask) => {
-                    let answer = self.adopt(&ask.proof, ask.kind);
-                    ask.hear(answer)
+                Step::Adopt(call) => {
+                    let response = self.adopt(&call.proof, call.kind);
+                    call.resume(response)
                 }
-                Step::Bridge(ask) => {
-                    let customer = owner_of(ask.access.expose()).id.to_string();
+                Step::Bridge(call) => {
+                    let customer = owner_of(call.access.expose()).id.to_string();
                     let session = self.session_of(&customer);
-                    ask.hear(BridgeAnswer::Bridged(session))
+                    call.resume(BridgeResponse::Bridged(session))
                 }
-                Step::SignIn(ask) => ask.hear(SignInAnswer::Granted(self.grant("shopper"))),
-                Step::PeekBasket(ask) => ask.hear(BasketAnswer::Yes),
-                Step::TransferBasket(ask) => ask.hear(BasketAnswer::Yes),
-                Step::SignOut(ask) => {
-                    self.revoked.push(ask.refresh.expose().to_owned());
-                    ask.hear(SignOutAnswer::Revoked)
+                Step::Login(call) => call.resume(LoginResponse::Granted(self.grant("shopper"))),
+                Step::CheckBasket(call) => call.resume(BasketResponse::Yes),
+                Step::TransferBasket(call) => call.resume(BasketResponse::Yes),
+                Step::Logout(call) => {
+                    self.revoked.push(call.refresh.expose().to_owned());
+                    call.resume(LogoutResponse::Revoked)
                 }
-                Step::Done(ending) => return *ending,
+                Step::Done(decision) => return *decision,
             };
         }
         panic!("no end")
     }
 
-    fn refresh(&mut self, token: &RefreshToken) -> RefreshAnswer {
+    fn refresh(&mut self, token: &RefreshToken) -> RefreshResponse {
         if self.revoked.iter().any(|revoked| revoked == token.expose()) {
-            return RefreshAnswer::Refused;
+            return RefreshResponse::Refused;
         }
         let customer = owner_of(token.expose()).id.to_string();
-        RefreshAnswer::Granted(self.grant(&customer))
+        RefreshResponse::Granted(self.grant(&customer))
     }
 
-    fn adopt(&mut self, proof: &DwProof, kind: CustomerType) -> AdoptAnswer {
+    fn adopt(&mut self, proof: &DwProof, kind: CustomerType) -> AdoptResponse {
         match proof {
             DwProof::Session(dwsid) if owner_of(dwsid.expose()).kind == kind => {
                 let customer = owner_of(dwsid.expose()).id.to_string();
-                AdoptAnswer::Granted(self.grant(&customer))
+                AdoptResponse::Granted(self.grant(&customer))
             }
-            DwProof::Session(_) | DwProof::Signature(_) => AdoptAnswer::Refused,
+            DwProof::Session(_) | DwProof::Signature(_) => AdoptResponse::Refused,
         }
     }
 }

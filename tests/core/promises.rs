@@ -2,13 +2,13 @@
 //! signed out without being told.
 
 use tandem::flow::{
-    BridgeAnswer, BridgeMode, Dw, DwChange, GuestAnswer, Intent, Outcome, ProbeAnswer,
-    RefreshAnswer, TokenChange,
+    BridgeMode, BridgeResponse, Dw, DwChange, GuestResponse, Intent, Outcome, ProbeResponse,
+    RefreshResponse, TokenChange,
 };
-use tandem::session::Customer;
+use tandem::model::Customer;
 
 use crate::facts::{ARRIVALS, Guest, Registered, SIGN_INS, SIGN_OUTS, Start, starts};
-use crate::walk::{Asked, Path, walk_all};
+use crate::walk::{Called, Path, walk_all};
 
 /// What is known about the `dwsid` in the browser.
 #[derive(Debug, PartialEq)]
@@ -25,34 +25,34 @@ enum Whose {
 
 /// What the path has found out about the `dwsid` the browser came with.
 fn found(path: &Path<'_>) -> Whose {
-    let probed = path.asked.iter().find_map(|asked| match asked {
-        Asked::Probe(_, ProbeAnswer::Alive { owner, .. }) => Some(Whose::Of(owner.clone())),
-        Asked::Probe(_, ProbeAnswer::Dead) => Some(Whose::Dead),
+    let probed = path.called.iter().find_map(|called| match called {
+        Called::Probe(_, ProbeResponse::Alive { owner, .. }) => Some(Whose::Of(owner.clone())),
+        Called::Probe(_, ProbeResponse::Dead) => Some(Whose::Dead),
         _ => None,
     });
     probed.unwrap_or_else(|| match &path.start.facts.dw {
         Dw::Absent => Whose::Nobodys,
         Dw::Dead => Whose::Dead,
-        Dw::Live { owner, .. } | Dw::Doubtful { owner: Some(owner), .. } => {
+        Dw::Live { owner, .. } | Dw::Unverified { owner: Some(owner), .. } => {
             Whose::Of(owner.clone())
         }
-        Dw::Doubtful { owner: None, .. } => Whose::Unknown,
+        Dw::Unverified { owner: None, .. } => Whose::Unknown,
     })
 }
 
 /// Whose `dwsid` the browser holds after the ending.
 fn dw_after(path: &Path<'_>) -> Whose {
-    match &path.ending.dw {
+    match &path.decision.dw {
         DwChange::Keep => found(path),
-        DwChange::Doubt => Whose::Unknown,
+        DwChange::Recheck => Whose::Unknown,
         DwChange::Confirm(owner) | DwChange::Set { owner, .. } => Whose::Of(owner.clone()),
-        DwChange::Drop | DwChange::Missing(_) => Whose::Nobodys,
+        DwChange::Drop | DwChange::Failed(_) => Whose::Nobodys,
     }
 }
 
 /// Whom the tokens name after the ending; an expired token still names its shopper.
 fn customer_after(path: &Path<'_>) -> Option<Customer> {
-    match &path.ending.tokens {
+    match &path.decision.tokens {
         TokenChange::Keep => path.start.claims().map(|claims| claims.customer.clone()),
         TokenChange::Set(grant) => Some(grant.claims.customer.clone()),
         TokenChange::Drop => None,
@@ -60,13 +60,13 @@ fn customer_after(path: &Path<'_>) -> Option<Customer> {
 }
 
 fn nothing_changes(path: &Path<'_>) -> bool {
-    path.ending.tokens == TokenChange::Keep && path.ending.dw == DwChange::Keep
+    path.decision.tokens == TokenChange::Keep && path.decision.dw == DwChange::Keep
 }
 
 /// The caller was told that nothing could be done, and nothing was.
 fn left_alone(path: &Path<'_>) -> bool {
     let told = matches!(
-        path.ending.outcome,
+        path.decision.outcome,
         Outcome::Unavailable(_) | Outcome::BadCredentials | Outcome::LoginConflict
     );
     told && nothing_changes(path)
@@ -85,10 +85,11 @@ fn nothing_to_renew(path: &Path<'_>) -> bool {
 
 /// Nobody who could tell would say whose the `dwsid` is.
 fn could_not_be_asked(path: &Path<'_>) -> bool {
-    let silent = matches!(path.asked.last(), Some(Asked::Probe(_, ProbeAnswer::Unavailable(_))));
+    let silent =
+        matches!(path.called.last(), Some(Called::Probe(_, ProbeResponse::Unavailable(_))));
     // A login that failed asks nothing more; the next arrival does.
     let failed =
-        path.start.is_sign_in() && !matches!(path.ending.outcome, Outcome::SignedIn { .. });
+        path.start.is_sign_in() && !matches!(path.decision.outcome, Outcome::LoggedIn { .. });
     // The platform pairs by itself there, or there is nothing to pair.
     let classic = path.start.facts.policy.mode == BridgeMode::Classic;
     silent || failed || !classic
@@ -112,7 +113,7 @@ fn promise_1_the_cookies_name_one_shopper_or_there_is_no_dwsid() {
 fn promise_1_a_dw_session_that_is_set_or_confirmed_is_that_of_the_tokens() {
     for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
         walk_all(starts(intents), |path| {
-            if let DwChange::Set { owner, .. } | DwChange::Confirm(owner) = &path.ending.dw {
+            if let DwChange::Set { owner, .. } | DwChange::Confirm(owner) = &path.decision.dw {
                 assert_eq!(Some(owner), customer_after(path).as_ref(), "{path}");
             }
         });
@@ -123,8 +124,8 @@ fn promise_1_a_dw_session_that_is_set_or_confirmed_is_that_of_the_tokens() {
 fn promise_1_without_tokens_no_dwsid_is_left() {
     for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
         walk_all(starts(intents), |path| {
-            let gone = path.ending.tokens == TokenChange::Drop;
-            assert!(!gone || path.ending.dw == DwChange::Drop, "{path}");
+            let gone = path.decision.tokens == TokenChange::Drop;
+            assert!(!gone || path.decision.dw == DwChange::Drop, "{path}");
         });
     }
 }
@@ -133,12 +134,12 @@ fn promise_1_without_tokens_no_dwsid_is_left() {
 fn promise_1_a_guest_nobody_has_been_before_inherits_no_dwsid() {
     walk_all(starts(&ARRIVALS), |path| {
         let before = path.start.claims().map(|claims| &claims.customer);
-        let new = path.asked.iter().rev().find_map(|asked| match asked {
-            Asked::Guest(_, GuestAnswer::Granted(grant)) => Some(&grant.claims.customer),
+        let new = path.called.iter().rev().find_map(|called| match called {
+            Called::Guest(_, GuestResponse::Granted(grant)) => Some(&grant.claims.customer),
             _ => None,
         });
         let stranger = customer_after(path).as_ref() == new && new.is_some() && new != before;
-        let inherited = matches!(path.ending.dw, DwChange::Keep | DwChange::Confirm(_));
+        let inherited = matches!(path.decision.dw, DwChange::Keep | DwChange::Confirm(_));
         assert!(!stranger || !inherited, "{path}");
     });
 }
@@ -148,7 +149,7 @@ fn ready_for_ecom_means_a_dw_session_of_the_same_shopper() {
     let classic =
         starts(&[Intent::Ecom]).filter(|start| start.facts.policy.mode == BridgeMode::Classic);
     walk_all(classic, |path| {
-        let ready = path.ending.outcome == Outcome::Ready;
+        let ready = path.decision.outcome == Outcome::Ready;
         let paired = customer_after(path).map_or(Whose::Unknown, Whose::Of) == dw_after(path);
         assert!(!ready || paired, "{path}");
     });
@@ -162,21 +163,21 @@ fn is_registered(customer: Option<&Customer>) -> bool {
 fn promise_2_a_registered_shopper_never_silently_becomes_a_guest() {
     for intents in [&ARRIVALS[..], &SIGN_INS] {
         walk_all(starts(intents).filter(Start::is_registered), |path| {
-            let kept = path.ending.tokens == TokenChange::Keep;
+            let kept = path.decision.tokens == TokenChange::Keep;
             let registered = kept || is_registered(customer_after(path).as_ref());
-            assert!(registered || path.ending.session_expired, "{path}");
+            assert!(registered || path.decision.session_expired, "{path}");
         });
     }
 }
 
 #[test]
-fn promise_2_a_shopper_signed_in_at_ecom_is_never_silently_replaced_by_a_guest() {
+fn promise_2_a_shopper_logged_in_at_ecom_is_never_silently_replaced_by_a_guest() {
     walk_all(starts(&ARRIVALS), |path| {
-        let signed_in = matches!(found(path), Whose::Of(owner) if owner.kind == Registered);
-        let replaced = path.ending.dw != DwChange::Keep
+        let logged_in = matches!(found(path), Whose::Of(owner) if owner.kind == Registered);
+        let replaced = path.decision.dw != DwChange::Keep
             && !matches!(dw_after(path), Whose::Of(owner) if owner.kind == Registered)
             && !is_registered(customer_after(path).as_ref());
-        assert!(!signed_in || !replaced || path.ending.session_expired, "{path}");
+        assert!(!logged_in || !replaced || path.decision.session_expired, "{path}");
     });
 }
 
@@ -184,7 +185,7 @@ fn promise_2_a_shopper_signed_in_at_ecom_is_never_silently_replaced_by_a_guest()
 fn promise_2_nobody_is_told_of_an_end_that_was_none() {
     for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
         walk_all(starts(intents), |path| {
-            let told = path.ending.session_expired;
+            let told = path.decision.session_expired;
             let registered = path.start.is_registered()
                 || matches!(found(path), Whose::Of(owner) if owner.kind == Registered);
             let over = !nothing_changes(path) && !is_registered(customer_after(path).as_ref());
@@ -198,10 +199,10 @@ fn refused(path: &Path<'_>) -> bool {
     let dead = path.start.valid().is_none()
         && path.start.claims().is_some_and(|claims| claims.customer.kind == Registered)
         && path.start.refresh_kind() != Some(Registered);
-    let refused = |asked: &Asked<'_>| match asked {
-        Asked::Refresh(_, RefreshAnswer::Refused) => true,
-        Asked::Refresh(ask, RefreshAnswer::Granted(grant)) => {
-            ask.kind == Registered && grant.claims.customer.kind == Guest
+    let refused = |called: &Called<'_>| match called {
+        Called::Refresh(_, RefreshResponse::Refused) => true,
+        Called::Refresh(call, RefreshResponse::Granted(grant)) => {
+            call.kind == Registered && grant.claims.customer.kind == Guest
         }
         _ => false,
     };
@@ -211,7 +212,7 @@ fn refused(path: &Path<'_>) -> bool {
 #[test]
 fn promise_2_where_nothing_was_refused_an_outage_leaves_the_cookies_alone() {
     walk_all(starts(&ARRIVALS), |path| {
-        let outage = matches!(path.ending.outcome, Outcome::Unavailable(_));
+        let outage = matches!(path.decision.outcome, Outcome::Unavailable(_));
         assert!(!outage || refused(path) || nothing_changes(path), "{path}");
     });
 }
@@ -220,7 +221,7 @@ fn promise_2_where_nothing_was_refused_an_outage_leaves_the_cookies_alone() {
 fn promise_2_only_a_refusal_takes_tokens_away() {
     for intents in [&ARRIVALS[..], &SIGN_INS] {
         walk_all(starts(intents), |path| {
-            assert!(path.ending.tokens != TokenChange::Drop || refused(path), "{path}");
+            assert!(path.decision.tokens != TokenChange::Drop || refused(path), "{path}");
         });
     }
 }
@@ -230,11 +231,11 @@ fn promise_2_a_still_valid_access_token_keeps_working_while_the_refresh_is_unava
     let holders =
         starts(&ARRIVALS).filter(|start| start.valid().is_some() && !start.is_outranked());
     walk_all(holders, |path| {
-        let outage =
-            path.any(|asked| matches!(asked, Asked::Refresh(_, RefreshAnswer::Unavailable(_))));
+        let outage = path
+            .any(|called| matches!(called, Called::Refresh(_, RefreshResponse::Unavailable(_))));
         if outage {
-            assert_eq!(path.ending.tokens, TokenChange::Keep, "{path}");
-            assert!(!matches!(path.ending.outcome, Outcome::Unavailable(_)), "{path}");
+            assert_eq!(path.decision.tokens, TokenChange::Keep, "{path}");
+            assert!(!matches!(path.decision.outcome, Outcome::Unavailable(_)), "{path}");
         }
     });
 }
@@ -243,8 +244,8 @@ fn promise_2_a_still_valid_access_token_keeps_working_while_the_refresh_is_unava
 fn promise_2_a_registered_shopper_is_not_served_as_a_guest_while_the_refresh_is_unavailable() {
     let outranked = starts(&ARRIVALS).filter(Start::is_outranked);
     walk_all(outranked, |path| {
-        let outage =
-            path.any(|asked| matches!(asked, Asked::Refresh(_, RefreshAnswer::Unavailable(_))));
+        let outage = path
+            .any(|called| matches!(called, Called::Refresh(_, RefreshResponse::Unavailable(_))));
         assert!(!outage || left_alone(path), "{path}");
     });
 }
@@ -253,13 +254,13 @@ fn promise_2_a_registered_shopper_is_not_served_as_a_guest_while_the_refresh_is_
 fn a_dw_session_comes_from_ocapi_or_where_hybrid_auth_is_on_from_the_last_token_answer() {
     for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS[..1]] {
         walk_all(starts(intents), |path| {
-            let set = match &path.ending.dw {
+            let set = match &path.decision.dw {
                 DwChange::Set { cookies, .. } => Some(cookies),
                 _ => None,
             };
-            let expected = match (path.start.facts.policy.mode, &path.ending.tokens) {
-                (BridgeMode::Classic, _) => path.asked.last().and_then(|asked| match asked {
-                    Asked::Bridge(_, BridgeAnswer::Bridged(cookies)) => Some(cookies),
+            let expected = match (path.start.facts.policy.mode, &path.decision.tokens) {
+                (BridgeMode::Classic, _) => path.called.last().and_then(|called| match called {
+                    Called::Bridge(_, BridgeResponse::Bridged(cookies)) => Some(cookies),
                     _ => None,
                 }),
                 (BridgeMode::HybridAuth, TokenChange::Set(grant)) => grant.dw.as_ref(),

@@ -4,23 +4,24 @@
 use std::fmt::Write as _;
 
 use tandem::flow::{
-    AdoptAnswer, BridgeMode, BridgeTime, Dw, Facts, GuestAnswer, GuestBasket, Intent, RefreshAnswer,
+    AdoptResponse, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, GuestResponse, Intent,
+    RefreshResponse,
 };
-use tandem::session::Customer;
+use tandem::model::Customer;
 
-use crate::answers::Answers;
+use crate::describe;
 use crate::facts::{
-    Guest, Registered, Start, ending, expired, fresh, guest, held_dw, held_refresh, nothing,
+    Guest, Registered, Start, decision, expired, fresh, guest, held_dw, held_refresh, nothing,
     shopper, signature,
 };
-use crate::walk::{Asked, Path, walk};
-use crate::words;
+use crate::responses::Responses;
+use crate::walk::{Called, Path, walk};
 
 #[test]
 fn the_decision_table_is_as_reviewed() {
     let mut table = String::new();
     for (title, intent, facts) in groups() {
-        let _ = writeln!(table, "\n## {title}: {}", words::policy(&facts[0]));
+        let _ = writeln!(table, "\n## {title}: {}", describe::policy(&facts[0]));
         for facts in facts {
             describe(&Start { facts, intent }, &mut table);
         }
@@ -29,29 +30,30 @@ fn the_decision_table_is_as_reviewed() {
 }
 
 fn describe(start: &Start, table: &mut String) {
-    let _ = writeln!(table, "\n{}", words::hands(&start.facts));
-    let answers = match start.facts.policy.mode {
-        BridgeMode::HybridAuth => Answers::typical_of_hybrid_auth(),
-        BridgeMode::Classic | BridgeMode::None => Answers::typical(),
+    let _ = writeln!(table, "\n{}", describe::browser_state(&start.facts));
+    let responses = match start.facts.policy.mode {
+        BridgeMode::HybridAuth => Responses::typical_of_hybrid_auth(),
+        BridgeMode::Classic | BridgeMode::None => Responses::typical(),
     };
-    walk(start, &answers, |path| {
-        if path.asked.iter().all(is_plausible) && is_worth_reading(path) {
-            let (asked, ending) = (words::asked(path.asked), words::ending(path.ending));
-            let _ = writeln!(table, "  {asked:<58} -> {ending}");
+    walk(start, &responses, |path| {
+        if path.called.iter().all(is_plausible) && is_worth_reading(path) {
+            let (called, decision) =
+                (describe::called(path.called), describe::decision(path.decision));
+            let _ = writeln!(table, "  {called:<58} -> {decision}");
         }
     });
 }
 
 /// Answers that do not fit their question are the walk's business, not a reader's.
-fn is_plausible(asked: &Asked<'_>) -> bool {
-    match asked {
-        Asked::Refresh(ask, RefreshAnswer::Granted(grant)) => {
-            grant.claims.customer.kind == ask.kind
+fn is_plausible(called: &Called<'_>) -> bool {
+    match called {
+        Called::Refresh(call, RefreshResponse::Granted(grant)) => {
+            grant.claims.customer.kind == call.kind
         }
-        Asked::Adopt(ask, AdoptAnswer::Granted(grant)) => {
-            Some(&grant.claims.customer) == ask.owner.as_ref()
+        Called::Adopt(call, AdoptResponse::Granted(grant)) => {
+            Some(&grant.claims.customer) == call.owner.as_ref()
         }
-        Asked::Guest(ask, GuestAnswer::UsidTaken) => ask.usid.is_some(),
+        Called::Guest(call, GuestResponse::UsidTaken) => call.usid.is_some(),
         _ => true,
     }
 }
@@ -59,7 +61,7 @@ fn is_plausible(asked: &Asked<'_>) -> bool {
 /// What follows a question is the same wherever in a journey it is asked: in the longer ones only
 /// one thing goes wrong at a time.
 fn is_worth_reading(path: &Path<'_>) -> bool {
-    path.asked.len() <= 2 || path.count(|asked| !words::is_good(asked)) <= 1
+    path.called.len() <= 2 || path.count(|called| !describe::is_success(called)) <= 1
 }
 
 type Group = (&'static str, Intent, Vec<Facts>);
@@ -88,7 +90,7 @@ fn live(owner: Customer) -> Dw {
 }
 
 fn doubtful(owner: Option<Customer>) -> Dw {
-    Dw::Doubtful { held: held_dw(), owner }
+    Dw::Unverified { held: held_dw(), owner }
 }
 
 /// A browser whose tokens are good.
@@ -140,7 +142,7 @@ fn returning() -> Vec<Facts> {
         let dws = [live(customer.clone()), Dw::Absent];
         all.extend(set_dw(&returning, dws));
         all.push(with(&returning, |facts| {
-            facts.access = ending(customer.clone());
+            facts.access = decision(customer.clone());
             facts.dw = live(customer.clone());
         }));
     }
@@ -164,7 +166,7 @@ fn landing() -> Vec<Facts> {
             facts.dw = live(guest());
         }),
         with(&site(), |facts| facts.access = expired(shopper())),
-        with(&site(), |facts| facts.access = ending(guest())),
+        with(&site(), |facts| facts.access = decision(guest())),
     ]
 }
 
@@ -213,7 +215,7 @@ fn sign_ins() -> Vec<Group> {
     let returning = with(&site(), |facts| facts.refresh = Some(held_refresh(Guest)));
     let unknown = vec![with_session.clone(), returning.clone(), site()];
     let again = vec![with_session.clone(), good(BridgeMode::Classic, &shopper())];
-    let basket = Intent::SignIn;
+    let basket = Intent::Login;
     vec![
         ("Login, basket unknown", basket(GuestBasket::Unknown), unknown),
         ("Login, basket empty", basket(GuestBasket::Empty), again),
@@ -233,6 +235,6 @@ fn sign_outs() -> Vec<Group> {
             with(&site, |facts| facts.access = fresh(guest())),
         ]
     };
-    let leaves = Intent::SignOut { all_devices: false };
+    let leaves = Intent::Logout { all_devices: false };
     vec![("Logout", leaves, all(true)), ("Logout", leaves, all(false))]
 }

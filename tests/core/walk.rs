@@ -3,40 +3,40 @@
 use std::rc::Rc;
 
 use tandem::flow::{
-    AdoptAnswer, AdoptAsk, BasketAnswer, BridgeAnswer, BridgeAsk, Ending, GuestAnswer, GuestAsk,
-    PeekBasketAsk, ProbeAnswer, ProbeAsk, RefreshAnswer, RefreshAsk, SignInAnswer, SignInAsk,
-    SignOutAnswer, SignOutAsk, Step, TransferBasketAsk, decide,
+    AdoptCall, AdoptResponse, BasketResponse, BridgeCall, BridgeResponse, CheckBasketCall,
+    Decision, GuestCall, GuestResponse, LoginCall, LoginResponse, LogoutCall, LogoutResponse,
+    ProbeCall, ProbeResponse, RefreshCall, RefreshResponse, Step, TransferBasketCall, decide,
 };
-use tandem::session::Grant;
+use tandem::model::Grant;
 
-use crate::answers::Answers;
 use crate::facts::Start;
+use crate::responses::Responses;
 
 /// No journey is this long; a longer one has no end.
 const ENDLESS: usize = 12;
 
 /// A question as it was asked, and the answer it got.
 #[derive(Clone, Debug)]
-pub(crate) enum Asked<'a> {
-    Refresh(Rc<RefreshAsk>, &'a RefreshAnswer),
-    Guest(Rc<GuestAsk>, &'a GuestAnswer),
-    Probe(Rc<ProbeAsk>, &'a ProbeAnswer),
-    Adopt(Rc<AdoptAsk>, &'a AdoptAnswer),
-    Bridge(Rc<BridgeAsk>, &'a BridgeAnswer),
-    SignIn(Rc<SignInAsk>, &'a SignInAnswer),
-    PeekBasket(Rc<PeekBasketAsk>, &'a BasketAnswer),
-    TransferBasket(Rc<TransferBasketAsk>, &'a BasketAnswer),
-    SignOut(Rc<SignOutAsk>, &'a SignOutAnswer),
+pub(crate) enum Called<'a> {
+    Refresh(Rc<RefreshCall>, &'a RefreshResponse),
+    Guest(Rc<GuestCall>, &'a GuestResponse),
+    Probe(Rc<ProbeCall>, &'a ProbeResponse),
+    Adopt(Rc<AdoptCall>, &'a AdoptResponse),
+    Bridge(Rc<BridgeCall>, &'a BridgeResponse),
+    Login(Rc<LoginCall>, &'a LoginResponse),
+    CheckBasket(Rc<CheckBasketCall>, &'a BasketResponse),
+    TransferBasket(Rc<TransferBasketCall>, &'a BasketResponse),
+    Logout(Rc<LogoutCall>, &'a LogoutResponse),
 }
 
-impl Asked<'_> {
+impl Called<'_> {
     /// The tokens this answer brought, whatever the core made of them.
     pub(crate) fn grant(&self) -> Option<&Grant> {
         match self {
-            Self::Refresh(_, RefreshAnswer::Granted(grant))
-            | Self::Guest(_, GuestAnswer::Granted(grant))
-            | Self::Adopt(_, AdoptAnswer::Granted(grant))
-            | Self::SignIn(_, SignInAnswer::Granted(grant)) => Some(grant),
+            Self::Refresh(_, RefreshResponse::Granted(grant))
+            | Self::Guest(_, GuestResponse::Granted(grant))
+            | Self::Adopt(_, AdoptResponse::Granted(grant))
+            | Self::Login(_, LoginResponse::Granted(grant)) => Some(grant),
             _ => None,
         }
     }
@@ -46,70 +46,75 @@ impl Asked<'_> {
 #[derive(Debug)]
 pub(crate) struct Path<'p> {
     pub(crate) start: &'p Start,
-    pub(crate) asked: &'p [Asked<'p>],
-    pub(crate) ending: &'p Ending,
+    pub(crate) called: &'p [Called<'p>],
+    pub(crate) decision: &'p Decision,
 }
 
 impl Path<'_> {
-    pub(crate) fn count(&self, which: impl Fn(&Asked<'_>) -> bool) -> usize {
-        self.asked.iter().filter(|asked| which(asked)).count()
+    pub(crate) fn count(&self, which: impl Fn(&Called<'_>) -> bool) -> usize {
+        self.called.iter().filter(|called| which(called)).count()
     }
 
-    pub(crate) fn any(&self, which: impl Fn(&Asked<'_>) -> bool) -> bool {
-        self.asked.iter().any(which)
+    pub(crate) fn any(&self, which: impl Fn(&Called<'_>) -> bool) -> bool {
+        self.called.iter().any(which)
     }
 }
 
 /// Gives `$ask` every one of `$answers` and goes on from each.
 macro_rules! follow {
-    ($walk:ident, $kind:ident, $ask:ident, $answers:expr) => {{
-        let ask = Rc::new($ask);
-        for answer in $answers {
-            $walk.asked.push(Asked::$kind(Rc::clone(&ask), answer));
-            $walk.descend(ask.as_ref().clone().hear(answer.clone()));
-            $walk.asked.pop();
+    ($walk:ident, $kind:ident, $call:ident, $responses:expr) => {{
+        let call = Rc::new($call);
+        for response in $responses {
+            $walk.called.push(Called::$kind(Rc::clone(&call), response));
+            $walk.descend(call.as_ref().clone().resume(response.clone()));
+            $walk.called.pop();
         }
     }};
 }
 
 struct Walk<'a, V> {
     start: &'a Start,
-    answers: &'a Answers,
-    asked: Vec<Asked<'a>>,
+    responses: &'a Responses,
+    called: Vec<Called<'a>>,
     visit: V,
 }
 
 impl<V: FnMut(&Path<'_>)> Walk<'_, V> {
     fn descend(&mut self, step: Step) {
-        assert!(self.asked.len() < ENDLESS, "no end: {:?} {:?}", self.start, self.asked);
-        let answers = self.answers;
+        assert!(self.called.len() < ENDLESS, "no end: {:?} {:?}", self.start, self.called);
+        let responses = self.responses;
         match step {
-            Step::Refresh(ask) => follow!(self, Refresh, ask, &answers.refresh),
-            Step::Guest(ask) => follow!(self, Guest, ask, &answers.guest),
-            Step::Probe(ask) => follow!(self, Probe, ask, &answers.probe),
-            Step::Adopt(ask) => follow!(self, Adopt, ask, &answers.adopt),
-            Step::Bridge(ask) => follow!(self, Bridge, ask, &answers.bridge),
-            Step::SignIn(ask) => follow!(self, SignIn, ask, &answers.sign_in),
-            Step::PeekBasket(ask) => follow!(self, PeekBasket, ask, &answers.basket),
-            Step::TransferBasket(ask) => follow!(self, TransferBasket, ask, &answers.basket),
-            Step::SignOut(ask) => follow!(self, SignOut, ask, &answers.sign_out),
-            Step::Done(ending) => {
-                let (start, asked) = (self.start, &self.asked);
-                (self.visit)(&Path { start, asked, ending: &ending });
+            Step::Refresh(call) => follow!(self, Refresh, call, &responses.refresh),
+            Step::Guest(call) => follow!(self, Guest, call, &responses.guest),
+            Step::Probe(call) => follow!(self, Probe, call, &responses.probe),
+            Step::Adopt(call) => follow!(self, Adopt, call, &responses.adopt),
+            Step::Bridge(call) => follow!(self, Bridge, call, &responses.bridge),
+            Step::Login(call) => follow!(self, Login, call, &responses.login),
+            Step::CheckBasket(call) => follow!(self, CheckBasket, call, &responses.basket),
+            Step::TransferBasket(call) => follow!(self, TransferBasket, call, &responses.basket),
+            Step::Logout(call) => follow!(self, Logout, call, &responses.logout),
+            Step::Done(decision) => {
+                let (start, called) = (self.start, &self.called);
+                (self.visit)(&Path { start, called, decision: &decision });
             }
         }
     }
 }
 
 /// Visits every path from `start` under `answers`.
-pub(crate) fn walk(start: &Start, answers: &Answers, visit: impl FnMut(&Path<'_>)) {
+pub(crate) fn walk(start: &Start, responses: &Responses, visit: impl FnMut(&Path<'_>)) {
     let step = decide(start.facts.clone(), start.intent);
-    Walk { start, answers, asked: Vec::new(), visit }.descend(step);
+    Walk { start, responses, called: Vec::new(), visit }.descend(step);
 }
 
 /// Visits every path that goes on with `step`, which came of `start`.
-pub(crate) fn walk_on(start: &Start, step: Step, answers: &Answers, visit: impl FnMut(&Path<'_>)) {
-    Walk { start, answers, asked: Vec::new(), visit }.descend(step);
+pub(crate) fn walk_on(
+    start: &Start,
+    step: Step,
+    responses: &Responses,
+    visit: impl FnMut(&Path<'_>),
+) {
+    Walk { start, responses, called: Vec::new(), visit }.descend(step);
 }
 
 /// Visits every path from every one of `starts` under every answer there is.
@@ -117,10 +122,10 @@ pub(crate) fn walk_all(
     starts: impl Iterator<Item = Start>,
     mut visit: impl FnMut(&Path<'_>),
 ) -> usize {
-    let answers = Answers::every();
+    let responses = Responses::every();
     let mut paths = 0;
     for start in starts {
-        walk(&start, &answers, |path| {
+        walk(&start, &responses, |path| {
             paths += 1;
             visit(path);
         });

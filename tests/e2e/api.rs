@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::json;
-use tandem::sandbox::{Call, Fault, Operation, Upstream};
+use tandem_sandbox::{Call, Fault, Operation, Upstream};
 
 use crate::support::{Asking, Browser, JO, Mode, Setup, World, controller};
 

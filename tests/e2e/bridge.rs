@@ -1,7 +1,7 @@
 //! ECOM first, by its own word: `POST /bff/bridge`.
 
 use serde_json::json;
-use tandem::sandbox::{Fault, Operation, Times};
+use tandem_sandbox::{Fault, Operation, Times};
 
 use crate::support::{Browser, Client, JO, Mode, Setup, World};
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tandem::sandbox::{Fault, Times, Upstream};
+use tandem_sandbox::{Fault, Times, Upstream};
 
 use crate::support::{Browser, JO, Page, Setup, controller};
 

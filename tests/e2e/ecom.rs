@@ -2,7 +2,7 @@
 //! session is over.
 
 use http::Method;
-use tandem::sandbox::{Operation, Upstream};
+use tandem_sandbox::{Operation, Upstream};
 
 use crate::support::{Browser, JO, Mode, Setup, World, controller};
 

@@ -1,7 +1,7 @@
 //! The shopper met ECOM first: a live DW session, and nothing of SLAS yet.
 
 use serde_json::json;
-use tandem::sandbox::Operation;
+use tandem_sandbox::Operation;
 
 use crate::support::{Browser, Client, JO, Setup, World, controller};
 

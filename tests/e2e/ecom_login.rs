@@ -1,6 +1,6 @@
 //! Shoppers sign in, register and sign out on ECOM's own pages, and the Head knows.
 
-use tandem::sandbox::{Fault, Operation, Times};
+use tandem_sandbox::{Fault, Operation, Times};
 
 use crate::support::{Browser, JO, Mode, Page, SAM, Setup, World, controller};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tandem::sandbox::{Fault, Operation, Times, TokenSpec, Upstream};
+use tandem_sandbox::{Fault, Operation, Times, TokenSpec, Upstream};
 
 use crate::support::{Browser, Client, JO, Mode, Setup, Time, World, controller};
 

@@ -1,6 +1,6 @@
 //! `GET /bff/go?to=…`: the pair is repaired, then the browser goes on.
 
-use tandem::sandbox::{Fault, Operation, Times, Upstream};
+use tandem_sandbox::{Fault, Operation, Times, Upstream};
 
 use crate::support::{JO, Mode, Setup, controller};
 

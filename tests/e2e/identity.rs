@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use serde_json::json;
-use tandem::sandbox::{Fault, Operation};
+use tandem_sandbox::{Fault, Operation};
 
 use crate::support::{
     Browser, Client, JO, Mode, Page, SAM, ScriptedHead, Setup, Time, World, controller,

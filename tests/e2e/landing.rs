@@ -1,7 +1,7 @@
 //! Landing: a browser with nothing becomes one guest in both worlds.
 
 use serde_json::json;
-use tandem::sandbox::Operation;
+use tandem_sandbox::Operation;
 
 use crate::support::{Mode, Setup, controller};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tandem::sandbox::{Fault, Operation};
+use tandem_sandbox::{Fault, Operation};
 
 use crate::support::{Browser, JO, Mode, SAM, Setup, World, controller};
 

@@ -1,7 +1,7 @@
 //! Logout: out of both worlds, whatever the upstream says.
 
 use serde_json::json;
-use tandem::sandbox::{Fault, Operation, RefreshState, Times, Upstream};
+use tandem_sandbox::{Fault, Operation, RefreshState, Times, Upstream};
 
 use crate::support::{Browser, JO, Mode, Setup, World, controller};
 

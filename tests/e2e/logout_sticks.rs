@@ -4,7 +4,7 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use tandem::sandbox::{Operation, RefreshState};
+use tandem_sandbox::{Operation, RefreshState};
 
 use crate::support::{Browser, JO, Mode, SAM, Setup, World, controller};
 
@@ -160,7 +160,7 @@ async fn promise_10_a_logout_is_remembered_by_the_browsers_own_seal_after_a_rest
         let (refresh, dwsid, access) =
             (browser.holds("cc-nx"), browser.cookie("dwsid"), browser.holds("token"));
         // SLAS cannot be told, so that its token lives on.
-        world.control().fault(Operation::Logout, tandem::sandbox::Fault::Status(503, None), 9);
+        world.control().fault(Operation::Logout, tandem_sandbox::Fault::Status(503, None), 9);
         browser.posts("/bff/logout").await.expect(200);
         assert_eq!(world.control().refresh(&refresh).expect("a token").state, RefreshState::Live);
         world.restarts(&mut browser);

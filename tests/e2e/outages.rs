@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tandem::sandbox::{Control, Fault, Operation, Times, Upstream};
+use tandem_sandbox::{Control, Fault, Operation, Times, Upstream};
 
 use crate::support::{Browser, JO, Setup, World, controller};
 

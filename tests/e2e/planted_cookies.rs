@@ -1,7 +1,7 @@
 //! Cookies that another host of the domain, an older set-up or an attacker has left in the browser
 //! under our names (promise 13): of everything presented, what our seal vouches for counts.
 
-use tandem::sandbox::{Operation, RefreshState};
+use tandem_sandbox::{Operation, RefreshState};
 
 use crate::support::{Browser, JO, Mode, SAM, Setup, Time, World, controller};
 

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use http::Method;
-use tandem::sandbox::{Operation, Upstream};
+use tandem_sandbox::{Operation, Upstream};
 
 use crate::support::{Browser, Client, JO, Mode, Setup, Time, World, controller};
 

@@ -4,7 +4,7 @@ use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tandem::sandbox::{Fault, Operation, RefreshState};
+use tandem_sandbox::{Fault, Operation, RefreshState};
 
 use crate::support::{Browser, Client, JO, Mode, Page, SAM, Setup, Time, World, controller};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tandem::sandbox::{TokenSignature, TokenSpec};
+use tandem_sandbox::{TokenSignature, TokenSpec};
 
 use crate::support::{Browser, Client, JO, Mode, Setup, Time, World, controller};
 

@@ -1,7 +1,7 @@
 //! `GET /bff/session` tells and changes nothing; `POST /bff/session` makes it so.
 
 use serde_json::json;
-use tandem::sandbox::{Fault, Times, Upstream};
+use tandem_sandbox::{Fault, Times, Upstream};
 
 use crate::support::{JO, Mode, Setup, controller};
 

@@ -5,7 +5,7 @@ mod profiles;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use tandem::sandbox::{Fault, Operation};
+use tandem_sandbox::{Fault, Operation};
 
 use crate::support::{Asking, Browser, Client, JO, Mode, Page, SAM, Setup, controller};
 

@@ -1,6 +1,6 @@
 //! The API proxies and the façade, octet for octet: credentials, framing, and broken bodies.
 
-use tandem::sandbox::{Call, Fault, Operation, Times, Upstream};
+use tandem_sandbox::{Call, Fault, Operation, Times, Upstream};
 
 use crate::support::{HOST, Head, Jar, ORIGIN, World, get, post, request};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use http::header::{COOKIE, HOST};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tandem::sandbox::{CustomerKind, Operation, TokenSignature, TokenSpec};
+use tandem_sandbox::{CustomerKind, Operation, TokenSignature, TokenSpec};
 
 use crate::support::{Answer, Jar, World, get, post};
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tandem::sandbox::{Operation, TokenSpec};
+use tandem_sandbox::{Operation, TokenSpec};
 
 use crate::support::{Answer, Jar, StandIn, World, get};
 

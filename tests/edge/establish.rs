@@ -1,6 +1,6 @@
 //! `GET /bff/establish`: where browsers behind a gateway get their cookies.
 
-use tandem::sandbox::{Fault, Operation, Times, Upstream};
+use tandem_sandbox::{Fault, Operation, Times, Upstream};
 
 use crate::support::{
     BASKETS, CART, GATEWAYS, Gateway, Jar, ORIGIN, PRODUCT, World, establish, get, request,

@@ -1,7 +1,7 @@
 //! `GET /bff/auth` as nginx, Traefik and Envoy ask it, on the wire (attacks 94–97).
 
 use tandem::proxy::STRIPPED;
-use tandem::sandbox::{Fault, Times, Upstream};
+use tandem_sandbox::{Fault, Times, Upstream};
 
 use crate::support::{
     Answer, CART, GATEWAYS, Gateway, Jar, PRODUCT, REPLACED, World, get, tells_nothing,

@@ -1,6 +1,6 @@
 //! What a gateway is told about a request: it may go on, it must be established first, or neither.
 
-use tandem::sandbox::Operation;
+use tandem_sandbox::Operation;
 
 use crate::support::{BASKETS, CART, GATEWAYS, Gateway, ORIGIN, PRODUCT, get, tells_nothing};
 

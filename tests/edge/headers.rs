@@ -1,7 +1,7 @@
 //! What an upstream is told about a request, and what of its answer reaches the browser
 //! (attacks 50, 53 to 58, 66).
 
-use tandem::sandbox::Upstream;
+use tandem_sandbox::Upstream;
 
 use crate::support::{Ask, CART, Head, StandIn, World, get};
 

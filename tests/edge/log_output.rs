@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tandem::clock::Clock;
-use tandem::sandbox::{Options, Sandbox};
+use tandem_sandbox::{Options, Sandbox};
 use tokio::time::timeout;
 
 use crate::support::{Answer, HOST, Line, Output, Server, World, get};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tandem::sandbox::Operation;
+use tandem_sandbox::Operation;
 
 use crate::support::{Head, Jar, StandIn, World, get, post};
 

@@ -1,7 +1,7 @@
 //! The real binary: how it drains, ends, and logs (faults 50–52, attack 91).
 
 use tandem::clock::Clock;
-use tandem::sandbox::{Options, Sandbox};
+use tandem_sandbox::{Options, Sandbox};
 use tokio::time::{Duration, Instant, timeout};
 
 use crate::support::{Answer, Head, Line, Plan, Server, World, get, post};

@@ -1,7 +1,7 @@
 //! Several sites in one process: told apart by host and path, and never mixed up.
 
 use tandem::clock::Clock;
-use tandem::sandbox::{Options, Sandbox};
+use tandem_sandbox::{Options, Sandbox};
 
 use crate::support::{Jar, StandIn, World, get, post, slas};
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, Version};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use tandem::clock::Clock;
-use tandem::sandbox::{Options, Sandbox};
+use tandem_sandbox::{Options, Sandbox};
 
 use crate::support::{Answer, Http2, Line, ORIGIN, Server, TlsHead, World, get, http2_get};
 

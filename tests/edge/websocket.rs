@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tandem::clock::Clock;
-use tandem::sandbox::{Options, Sandbox};
+use tandem_sandbox::{Options, Sandbox};
 
 use crate::support::{Ask, Head, Line, ORIGIN, Server, World, get, stop_time};
 

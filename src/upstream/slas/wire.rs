@@ -10,12 +10,13 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{SlasError, SlasResult};
-use crate::flow::{Cause, Trouble};
+use crate::access_token::{self, Audience};
+use crate::cookies::dw_cookies;
+use crate::flow::{Cause, UpstreamFailure};
 use crate::ids::{AccessToken, IdToken, RefreshToken, Usid, Word};
-use crate::session::token::{self, Audience};
-use crate::session::{Extras, Grant, RefreshGrant, dw};
+use crate::model::{Extras, Grant, RefreshGrant};
 use crate::timestamp::Timestamp;
-use crate::upstream::http::Reply;
+use crate::upstream::http::BufferedResponse;
 
 /// A token of more life than a year is nonsense, in seconds.
 const LONGEST_REFRESH: f64 = 366.0 * 86_400.0;
@@ -36,15 +37,15 @@ struct TokenResponse {
 
 /// The tokens of a 200 answer, or what is wrong with it.
 pub(super) fn grant(
-    reply: &Reply,
+    reply: &BufferedResponse,
     audience: &Audience,
     now: Timestamp,
 ) -> Result<Grant, &'static str> {
     let answer: TokenResponse =
         serde_json::from_slice(&reply.body).map_err(|_| "tokens that are not as specified")?;
     let access = AccessToken::parse(&answer.access_token).ok_or("no usable access token")?;
-    let claims =
-        token::read_issued(&access, audience).map_err(|_| "an access token that is not for us")?;
+    let claims = access_token::read_issued(&access, audience)
+        .map_err(|_| "an access token that is not for us")?;
     if answer.expires_in <= 0 || claims.expires_at <= now {
         return Err("an access token that is already dead");
     }
@@ -53,7 +54,7 @@ pub(super) fn grant(
         id_token: answer.id_token.as_deref().and_then(present).and_then(IdToken::parse),
         encoded_user_id: answer.enc_user_id.as_deref().and_then(present).and_then(Word::parse),
     };
-    Ok(Grant { access, claims, refresh, dw: dw::read(&reply.headers), extras })
+    Ok(Grant { access, claims, refresh, dw: dw_cookies::read(&reply.headers), extras })
 }
 
 fn refresh(answer: &TokenResponse) -> Result<Option<RefreshGrant>, &'static str> {
@@ -76,7 +77,7 @@ pub(super) struct Code {
 }
 
 /// Reads the `Location` of a redirect.
-pub(super) fn code(reply: &Reply) -> SlasResult<Code> {
+pub(super) fn code(reply: &BufferedResponse) -> SlasResult<Code> {
     let query = location_query(reply).ok_or(SlasError::Malformed("a redirect to nowhere"))?;
     let value = |name: &str| {
         let found = query.iter().find(|(key, value)| key == name && !value.is_empty());
@@ -91,7 +92,7 @@ pub(super) fn code(reply: &Reply) -> SlasResult<Code> {
 }
 
 /// The redirect URI may be relative or of a scheme of an app: only the query matters.
-fn location_query(reply: &Reply) -> Option<Vec<(String, String)>> {
+fn location_query(reply: &BufferedResponse) -> Option<Vec<(String, String)>> {
     let location = reply.headers.get(LOCATION)?.to_str().ok()?;
     let base = Url::parse("https://redirect.invalid/").ok()?;
     Some(base.join(location).ok()?.query_pairs().into_owned().collect())
@@ -120,7 +121,7 @@ struct ErrorBody {
 }
 
 impl Refusal {
-    pub(super) fn of(reply: &Reply) -> Self {
+    pub(super) fn of(reply: &BufferedResponse) -> Self {
         let body: ErrorBody = serde_json::from_slice(&reply.body).unwrap_or_default();
         let text = format!("{} {}", body.error_description, body.message);
         Self::new(reply.status, &body.error, &text)
@@ -165,13 +166,13 @@ impl Refusal {
     }
 
     /// What it means where no refusal is the shopper's business.
-    pub(super) fn trouble(&self) -> Trouble {
+    pub(super) fn failure(&self) -> UpstreamFailure {
         let (cause, retry_after) = match self.status {
             StatusCode::CONFLICT => (Cause::Throttled, Some(2)),
             _ if self.is_passing() => (Cause::Unavailable, Some(5)),
             _ => (Cause::Misconfigured, None),
         };
-        Trouble { cause, retry_after }
+        UpstreamFailure { cause, retry_after }
     }
 
     /// SLAS does not know this client or its secret.
@@ -220,7 +221,7 @@ pub struct Jwk {
 }
 
 /// The EC P-256 keys of a key set; others cannot sign what we accept.
-pub(super) fn keys(reply: &Reply) -> SlasResult<Vec<Jwk>> {
+pub(super) fn keys(reply: &BufferedResponse) -> SlasResult<Vec<Jwk>> {
     #[derive(Deserialize)]
     struct KeySet {
         keys: Vec<serde_json::Value>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tandem::config::Problem;
+use tandem::config::ConfigError;
 use toml::Value;
 
 use super::{SITE, changed, good, load, problems, set};
@@ -80,7 +80,7 @@ fn every_misspelt_key_is_named() {
     for key in keys() {
         let misspelt = format!("{key}x");
         let text = changed(|table| set(table, &misspelt, Value::Integer(1)));
-        let expected = Problem {
+        let expected = ConfigError {
             key: misspelt,
             origin: "test.toml".to_owned(),
             message: "is not a key of Tandem".to_owned(),

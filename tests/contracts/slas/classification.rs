@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tandem::flow::{
-    AdoptAnswer, Cause, GuestAnswer, RefreshAnswer, SignInAnswer, SignOutAnswer, Trouble,
+    AdoptResponse, Cause, GuestResponse, LoginResponse, LogoutResponse, RefreshResponse,
+    UpstreamFailure,
 };
 use tandem::ids::AccessToken;
-use tandem::session::{CustomerType, Grant};
+use tandem::model::{CustomerType, Grant};
 use tandem::site::Shared;
 use wiremock::ResponseTemplate;
 
@@ -84,34 +85,34 @@ impl Call {
         let (slas, context) = (&world.site.slas, context());
         match self {
             Refresh => match slas.refresh(&refresh_token(), None, &context).await {
-                RefreshAnswer::Granted(grant) => granted(&grant),
-                RefreshAnswer::Refused => "refused".to_owned(),
-                RefreshAnswer::Unavailable(trouble) => troubled(trouble),
+                RefreshResponse::Granted(grant) => granted(&grant),
+                RefreshResponse::Refused => "refused".to_owned(),
+                RefreshResponse::Unavailable(trouble) => troubled(trouble),
             },
             Guest | Authorize | CodeExchange => match slas.guest(Some(&usid()), &context).await {
-                GuestAnswer::Granted(grant) => granted(&grant),
-                GuestAnswer::UsidTaken => "usid taken".to_owned(),
-                GuestAnswer::Unavailable(trouble) => troubled(trouble),
+                GuestResponse::Granted(grant) => granted(&grant),
+                GuestResponse::UsidTaken => "usid taken".to_owned(),
+                GuestResponse::Unavailable(trouble) => troubled(trouble),
             },
             Login | LoginExchange => {
-                match slas.sign_in(&credentials(), Some(&usid()), &context).await {
-                    SignInAnswer::Granted(grant) => granted(&grant),
-                    SignInAnswer::BadCredentials => "bad password".to_owned(),
-                    SignInAnswer::Conflict => "conflict".to_owned(),
-                    SignInAnswer::Unavailable(trouble) => troubled(trouble),
+                match slas.login(&credentials(), Some(&usid()), &context).await {
+                    LoginResponse::Granted(grant) => granted(&grant),
+                    LoginResponse::BadCredentials => "bad password".to_owned(),
+                    LoginResponse::Conflict => "conflict".to_owned(),
+                    LoginResponse::Unavailable(trouble) => troubled(trouble),
                 }
             }
             Adopt => match slas.adopt(&adopt_ask(CustomerType::Guest, None), &context).await {
-                AdoptAnswer::Granted(grant) => granted(&grant),
-                AdoptAnswer::NotPermitted => "not permitted".to_owned(),
-                AdoptAnswer::Refused => "refused".to_owned(),
-                AdoptAnswer::Unavailable(trouble) => troubled(trouble),
+                AdoptResponse::Granted(grant) => granted(&grant),
+                AdoptResponse::NotPermitted => "not permitted".to_owned(),
+                AdoptResponse::Refused => "refused".to_owned(),
+                AdoptResponse::Unavailable(trouble) => troubled(trouble),
             },
             Logout => {
                 let access = AccessToken::parse("at.at.at").unwrap();
-                match slas.sign_out(&access, &refresh_token(), false, &context).await {
-                    SignOutAnswer::Revoked => "revoked".to_owned(),
-                    SignOutAnswer::Failed => "failed".to_owned(),
+                match slas.logout(&access, &refresh_token(), false, &context).await {
+                    LogoutResponse::Revoked => "revoked".to_owned(),
+                    LogoutResponse::Failed => "failed".to_owned(),
                 }
             }
             Keys => match slas.keys().await {
@@ -130,7 +131,7 @@ fn granted(grant: &Grant) -> String {
     }
 }
 
-fn troubled(trouble: Trouble) -> String {
+fn troubled(trouble: UpstreamFailure) -> String {
     let cause = match trouble.cause {
         Cause::Unavailable => "unavailable",
         Cause::Throttled => "throttled",

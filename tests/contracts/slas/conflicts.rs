@@ -1,6 +1,6 @@
 //! SLAS is busy with the same login, and takes no PKCE challenge a second time.
 
-use tandem::upstream::slas::{Proof, Relay, RelayBody};
+use tandem::upstream::slas::{CallCredentials, PassthroughBody, PassthroughCall};
 
 use super::{credentials, oauth};
 use crate::support::{REDIRECT, Settings, USID, World, context, redirect, status};
@@ -18,7 +18,7 @@ async fn kind_21_after_a_conflict_the_next_try_has_another_challenge() {
         }
         world.answers("POST", &oauth("token"), status(400)).await;
         let slas = &world.site.slas;
-        slas.sign_in(&credentials(), None, &context()).await;
+        slas.login(&credentials(), None, &context()).await;
         if public {
             slas.guest(None, &context()).await;
         }
@@ -57,16 +57,16 @@ async fn kind_21_a_heads_own_challenge_is_not_sent_twice() {
     ] {
         world.answers("POST", &oauth(path), status(409)).await;
         let before = world.sent().await.len();
-        let relay = Relay {
+        let relay = PassthroughCall {
             name: "token",
             method: http::Method::POST,
             path,
             query: &[],
-            body: RelayBody::Form(&pairs),
-            proof: Proof::Client,
+            body: PassthroughBody::Form(&pairs),
+            credentials: CallCredentials::Client,
             private: true,
         };
-        assert_eq!(world.site.slas.relay(&relay, &context()).await.unwrap().status, 409);
+        assert_eq!(world.site.slas.pass_through(&relay, &context()).await.unwrap().status, 409);
         assert_eq!(world.sent().await.len() - before, calls, "{path}");
     }
 }

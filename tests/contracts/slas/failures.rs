@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tandem::clock::Clock;
-use tandem::flow::{Cause, GuestAnswer, RefreshAnswer, SignInAnswer, Trouble};
+use tandem::flow::{Cause, GuestResponse, LoginResponse, RefreshResponse, UpstreamFailure};
 use tandem::ids::RefreshToken;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -23,12 +23,12 @@ fn guest_tokens() -> ResponseTemplate {
     support::json(200, &tokens(&Shopper::guest()))
 }
 
-fn unavailable(retry_after: u32) -> Trouble {
-    Trouble { cause: Cause::Unavailable, retry_after: Some(retry_after) }
+fn unavailable(retry_after: u32) -> UpstreamFailure {
+    UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(retry_after) }
 }
 
-fn throttled(retry_after: u32) -> Trouble {
-    Trouble { cause: Cause::Throttled, retry_after: Some(retry_after) }
+fn throttled(retry_after: u32) -> UpstreamFailure {
+    UpstreamFailure { cause: Cause::Throttled, retry_after: Some(retry_after) }
 }
 
 #[tokio::test]
@@ -45,11 +45,11 @@ async fn attack_77_a_redirect_is_an_answer_and_never_followed() {
             }
             let slas = &world.site.slas;
             let refreshed = slas.refresh(&refresh_token(), None, &context()).await;
-            assert!(matches!(refreshed, RefreshAnswer::Unavailable(_)), "{refreshed:?}");
+            assert!(matches!(refreshed, RefreshResponse::Unavailable(_)), "{refreshed:?}");
             let guest = slas.guest(None, &context()).await;
-            assert!(matches!(guest, GuestAnswer::Unavailable(_)), "{guest:?}");
-            let signed_in = slas.sign_in(&credentials(), None, &context()).await;
-            assert!(matches!(signed_in, SignInAnswer::Unavailable(_)), "{signed_in:?}");
+            assert!(matches!(guest, GuestResponse::Unavailable(_)), "{guest:?}");
+            let signed_in = slas.login(&credentials(), None, &context()).await;
+            assert!(matches!(signed_in, LoginResponse::Unavailable(_)), "{signed_in:?}");
             assert!(slas.keys().await.is_none());
         }
     }
@@ -61,7 +61,7 @@ async fn fault_9_a_conflict_is_tried_once_more_after_a_second() {
     world.answers("POST", &oauth("token"), guest_tokens()).await;
     world.answers_once("POST", &oauth("token"), status(409)).await;
     let (answer, took) = timed(world.site.slas.guest(None, &context())).await;
-    assert!(matches!(answer, GuestAnswer::Granted(_)), "{answer:?}");
+    assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
     assert!(took >= Duration::from_secs(1), "{took:?}");
     assert_eq!(world.sent().await.len(), 2);
 }
@@ -74,9 +74,9 @@ async fn fault_9_a_conflict_that_lasts_is_not_a_storm() {
     let slas = &world.site.slas;
     let (context, credentials) = (context(), credentials());
     let (guest, signed_in) =
-        tokio::join!(slas.guest(None, &context), slas.sign_in(&credentials, None, &context));
-    assert_eq!(guest, GuestAnswer::Unavailable(throttled(2)));
-    assert_eq!(signed_in, SignInAnswer::Conflict);
+        tokio::join!(slas.guest(None, &context), slas.login(&credentials, None, &context));
+    assert_eq!(guest, GuestResponse::Unavailable(throttled(2)));
+    assert_eq!(signed_in, LoginResponse::Conflict);
     assert_eq!(world.sent().await.len(), 4);
 }
 
@@ -88,13 +88,13 @@ async fn fault_6_a_refresh_is_never_sent_twice() {
             let world = World::new(settings.clone()).await;
             world.answers("POST", &oauth("token"), answer).await;
             let answer = world.site.slas.refresh(&refresh_token(), None, &context()).await;
-            assert!(matches!(answer, RefreshAnswer::Unavailable(_)), "{answer:?}");
+            assert!(matches!(answer, RefreshResponse::Unavailable(_)), "{answer:?}");
             assert_eq!(world.sent().await.len(), 1);
         }
         let peer = Peer::start(Manner::Resets).await;
         let site = support::site(&settings, &peer.url(), &Clock::system());
         let answer = site.slas.refresh(&refresh_token(), None, &context()).await;
-        assert_eq!(answer, RefreshAnswer::Unavailable(unavailable(5)));
+        assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)));
         assert_eq!(peer.calls(), 1, "a token that was sent may be spent");
     }
 }
@@ -107,7 +107,7 @@ async fn a_call_that_found_no_connection_is_made_once_more() {
     drop(closed);
     let site = support::site(&Settings::default(), &url, &Clock::system());
     let answer = site.slas.refresh(&refresh_token(), None, &context()).await;
-    assert_eq!(answer, RefreshAnswer::Unavailable(unavailable(5)));
+    assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)));
     let metrics = site.metrics.text();
     let line = "tandem_upstream_calls_total{upstream=\"slas\",operation=\"refresh\",\
                 outcome=\"no_connection\"} 2";
@@ -120,7 +120,7 @@ async fn fault_4_a_call_has_a_deadline() {
     let late = guest_tokens().set_delay(Duration::from_secs(30));
     world.answers("POST", &oauth("token"), late).await;
     let (answer, took) = timed(world.site.slas.guest(None, &context())).await;
-    assert_eq!(answer, GuestAnswer::Unavailable(unavailable(5)));
+    assert_eq!(answer, GuestResponse::Unavailable(unavailable(5)));
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
@@ -132,9 +132,9 @@ async fn fault_5_a_refresh_may_take_longer_than_other_calls_but_not_for_ever() {
     world.answers_once("POST", &oauth("token"), late).await;
     let slas = &world.site.slas;
     let first = slas.refresh(&refresh_token(), None, &context()).await;
-    assert!(matches!(first, RefreshAnswer::Granted(_)), "{first:?}");
+    assert!(matches!(first, RefreshResponse::Granted(_)), "{first:?}");
     let (second, took) = timed(slas.refresh(&refresh_token(), None, &context())).await;
-    assert_eq!(second, RefreshAnswer::Unavailable(unavailable(5)));
+    assert_eq!(second, RefreshResponse::Unavailable(unavailable(5)));
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
@@ -156,7 +156,7 @@ async fn fault_11_an_answer_without_end_is_cut_off_at_the_limit() {
         let settings = Settings { limits, ..Settings::default() };
         let site = support::site(&settings, &peer.url(), &Clock::system());
         let (answer, took) = timed(site.slas.refresh(&refresh_token(), None, &context())).await;
-        assert_eq!(answer, RefreshAnswer::Unavailable(unavailable(5)));
+        assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)));
         assert!(took < Duration::from_secs(5), "{took:?}");
         assert!(site.metrics.text().contains("outcome=\"too_long\"} 1"));
     }
@@ -174,7 +174,7 @@ async fn fault_33_an_answer_that_breaks_off_is_no_answer() {
         let peer = Peer::start(Manner::Says(octets.to_vec())).await;
         let site = support::site(&Settings::default(), &peer.url(), &Clock::system());
         let answer = site.slas.refresh(&refresh_token(), None, &context()).await;
-        assert_eq!(answer, RefreshAnswer::Unavailable(unavailable(5)), "{octets:?}");
+        assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)), "{octets:?}");
         assert_eq!(peer.calls(), 1);
     }
 }
@@ -188,14 +188,16 @@ async fn fault_8_a_throttled_tenant_is_left_alone_for_as_long_as_it_wishes() {
         .await;
     let slas = &world.site.slas;
     let first = slas.guest(None, &context()).await;
-    assert_eq!(first, GuestAnswer::Unavailable(throttled(20)));
+    assert_eq!(first, GuestResponse::Unavailable(throttled(20)));
     world.clock.advance(Duration::from_secs(18));
     let resting = slas.guest(None, &context()).await;
-    assert!(matches!(resting, GuestAnswer::Unavailable(trouble) if trouble.retry_after <= Some(2)));
+    assert!(
+        matches!(resting, GuestResponse::Unavailable(trouble) if trouble.retry_after <= Some(2))
+    );
     assert_eq!(world.sent().await.len(), 1, "nothing was sent while it rests");
     world.clock.advance(Duration::from_secs(2));
     let last = slas.guest(None, &context()).await;
-    assert!(matches!(last, GuestAnswer::Granted(_)), "{last:?}");
+    assert!(matches!(last, GuestResponse::Granted(_)), "{last:?}");
 }
 
 #[tokio::test]
@@ -207,12 +209,12 @@ async fn fault_8_a_throttled_refresh_token_does_not_shut_the_tenant() {
         .await;
     let slas = &world.site.slas;
     let first = slas.refresh(&refresh_token(), None, &context()).await;
-    assert_eq!(first, RefreshAnswer::Unavailable(throttled(20)));
+    assert_eq!(first, RefreshResponse::Unavailable(throttled(20)));
     let other = RefreshToken::parse("another").unwrap();
     let second = slas.refresh(&other, None, &context()).await;
-    assert!(matches!(second, RefreshAnswer::Granted(_)), "{second:?}");
+    assert!(matches!(second, RefreshResponse::Granted(_)), "{second:?}");
     let guest = slas.guest(None, &context()).await;
-    assert!(matches!(guest, GuestAnswer::Granted(_)), "{guest:?}");
+    assert!(matches!(guest, GuestResponse::Granted(_)), "{guest:?}");
 }
 
 #[tokio::test]
@@ -224,7 +226,7 @@ async fn a_retry_after_that_is_missing_or_no_number_of_seconds_is_five() {
             .fold(status(429), |answer, wish| answer.insert_header("retry-after", *wish));
         world.answers("POST", &oauth("token"), answer).await;
         let answer = world.site.slas.guest(None, &context()).await;
-        assert_eq!(answer, GuestAnswer::Unavailable(throttled(5)), "{wish:?}");
+        assert_eq!(answer, GuestResponse::Unavailable(throttled(5)), "{wish:?}");
     }
 }
 
@@ -246,7 +248,7 @@ async fn fault_10_a_row_of_failures_rests_the_tenant_and_one_call_probes() {
     world.answers("POST", &oauth("token"), guest_tokens()).await;
     world.clock.advance(Duration::from_secs(5));
     let answer = slas.guest(None, &context()).await;
-    assert!(matches!(answer, GuestAnswer::Granted(_)), "{answer:?}");
+    assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
 }
 
 #[tokio::test]
@@ -254,8 +256,8 @@ async fn refusals_do_not_rest_the_tenant() {
     let world = World::private().await;
     world.answers("POST", &oauth("login"), status(401)).await;
     for _ in 0..20 {
-        let answer = world.site.slas.sign_in(&credentials(), None, &context()).await;
-        assert_eq!(answer, SignInAnswer::BadCredentials);
+        let answer = world.site.slas.login(&credentials(), None, &context()).await;
+        assert_eq!(answer, LoginResponse::BadCredentials);
     }
     assert_eq!(world.sent().await.len(), 20);
 }
@@ -285,7 +287,7 @@ async fn the_code_of_a_redirect_to_anywhere_is_read_and_nothing_else() {
         world.answers("GET", &oauth("authorize"), redirect(location)).await;
         world.answers("POST", &oauth("token"), guest_tokens()).await;
         let answer = world.site.slas.guest(None, &context()).await;
-        assert!(matches!(answer, GuestAnswer::Granted(_)), "{location} {answer:?}");
+        assert!(matches!(answer, GuestResponse::Granted(_)), "{location} {answer:?}");
         let form = world.sent().await[1].form();
         assert_eq!(form["code"], "code-1");
         assert!(!form.contains_key("usid") && !form.contains_key("state"), "{form:?}");

@@ -4,7 +4,7 @@ use http::{HeaderValue, Method};
 use serde_json::json;
 use tandem::ids::AccessToken;
 use tandem::upstream::http::CallError;
-use tandem::upstream::slas::{Proof, Relay, RelayBody};
+use tandem::upstream::slas::{CallCredentials, PassthroughBody, PassthroughCall};
 
 use super::oauth;
 use crate::support::{self, CLIENT, SECRET, Sent, World, context, pairs, redirect};
@@ -13,25 +13,37 @@ fn form(name: &str, value: &str) -> Vec<(String, String)> {
     vec![(name.to_owned(), value.to_owned())]
 }
 
-fn relay<'a>(path: &'a str, proof: Proof, body: RelayBody<'a>) -> Relay<'a> {
-    Relay { name: "token", method: Method::POST, path, query: &[], body, proof, private: true }
+fn relay<'a>(
+    path: &'a str,
+    credentials: CallCredentials,
+    body: PassthroughBody<'a>,
+) -> PassthroughCall<'a> {
+    PassthroughCall {
+        name: "token",
+        method: Method::POST,
+        path,
+        query: &[],
+        body,
+        credentials,
+        private: true,
+    }
 }
 
-async fn sends(world: &World, relay: &Relay<'_>) -> Sent {
+async fn sends(world: &World, relay: &PassthroughCall<'_>) -> Sent {
     world.answers("POST", &oauth(relay.path), support::json(200, &json!({}))).await;
-    world.site.slas.relay(relay, &context()).await.unwrap();
+    world.site.slas.pass_through(relay, &context()).await.unwrap();
     World::only(world.sent().await)
 }
 
 #[tokio::test]
 async fn the_clients_secret_goes_as_basic_and_only_for_a_private_call() {
     let form = form("grant_type", "client_credentials");
-    let private = relay("token", Proof::Client, RelayBody::Form(&form));
+    let private = relay("token", CallCredentials::Client, PassthroughBody::Form(&form));
     let sent = sends(&World::private().await, &private).await;
     assert_eq!(sent.basic(), format!("{CLIENT}:{SECRET}"));
     assert_eq!(sent.form(), pairs([("grant_type", "client_credentials")]));
     assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
-    let public = Relay { private: false, ..private };
+    let public = PassthroughCall { private: false, ..private };
     let sent = sends(&World::private().await, &public).await;
     assert_eq!(sent.headers(), ["correlation-id"]);
 }
@@ -40,19 +52,19 @@ async fn the_clients_secret_goes_as_basic_and_only_for_a_private_call() {
 async fn a_login_carries_the_shoppers_credentials_and_the_clients_beside_them() {
     let form = form("redirect_uri", "https://shop.test/callback");
     let shopper = HeaderValue::from_static("Basic am86Z2VoZWlt");
-    let login = relay("login", Proof::Shopper(shopper), RelayBody::Form(&form));
+    let login = relay("login", CallCredentials::Shopper(shopper), PassthroughBody::Form(&form));
     let sent = sends(&World::private().await, &login).await;
     assert_eq!(sent.basic(), "jo:geheim");
     assert_eq!(sent.strict_client(), format!("{CLIENT}:{SECRET}"));
-    let sent = sends(&World::private().await, &Relay { private: false, ..login }).await;
+    let sent = sends(&World::private().await, &PassthroughCall { private: false, ..login }).await;
     assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
 }
 
 #[tokio::test]
 async fn an_agents_code_goes_as_bearer_and_the_client_in_a_header_of_its_own() {
     let form = form("grant_type", "client_credentials");
-    let agent = Proof::Agent(HeaderValue::from_static("Bearer code-of-account-manager"));
-    let relay = relay("trusted-agent/token", agent, RelayBody::Form(&form));
+    let agent = CallCredentials::Agent(HeaderValue::from_static("Bearer code-of-account-manager"));
+    let relay = relay("trusted-agent/token", agent, PassthroughBody::Form(&form));
     let sent = sends(&World::private().await, &relay).await;
     assert_eq!(sent.header("authorization"), Some("Bearer code-of-account-manager"));
     assert_eq!(sent.sfdc_client(), format!("{CLIENT}:{SECRET}"));
@@ -60,9 +72,9 @@ async fn an_agents_code_goes_as_bearer_and_the_client_in_a_header_of_its_own() {
 
 #[tokio::test]
 async fn a_shoppers_token_goes_as_bearer_and_json_as_json() {
-    let token = Proof::Token(AccessToken::parse("x.y.z").unwrap());
+    let token = CallCredentials::Token(AccessToken::parse("x.y.z").unwrap());
     let body = json!({"credential": {"id": "1"}});
-    let body = RelayBody::Json(body.as_object().unwrap());
+    let body = PassthroughBody::Json(body.as_object().unwrap());
     let sent = sends(&World::private().await, &relay("otp/verify", token, body)).await;
     assert_eq!(sent.header("authorization"), Some("Bearer x.y.z"));
     assert_eq!(sent.header("content-type"), Some("application/json"));
@@ -74,10 +86,13 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
     let world = World::private().await;
     world.answers("GET", &oauth("authorize"), redirect("https://shop.test/callback?code=x")).await;
     let query = form("hint", "guest");
-    let body = RelayBody::None;
-    let relay =
-        Relay { method: Method::GET, query: &query, ..relay("authorize", Proof::Nobody, body) };
-    let reply = world.site.slas.relay(&relay, &context()).await.unwrap();
+    let body = PassthroughBody::None;
+    let relay = PassthroughCall {
+        method: Method::GET,
+        query: &query,
+        ..relay("authorize", CallCredentials::None, body)
+    };
+    let reply = world.site.slas.pass_through(&relay, &context()).await.unwrap();
     assert_eq!(reply.status, 303);
     let sent = World::only(world.sent().await);
     assert_eq!(sent.query(), pairs([("hint", "guest")]));
@@ -90,8 +105,8 @@ async fn a_slow_down_is_told_with_its_time() {
     let answer = support::json(429, &json!({})).insert_header("retry-after", "7");
     world.answers("POST", &oauth("token"), answer).await;
     let form = form("grant_type", "client_credentials");
-    let relay = relay("token", Proof::Client, RelayBody::Form(&form));
-    let reply = world.site.slas.relay(&relay, &context()).await;
+    let relay = relay("token", CallCredentials::Client, PassthroughBody::Form(&form));
+    let reply = world.site.slas.pass_through(&relay, &context()).await;
     assert!(matches!(reply, Err(CallError::Throttled(Some(7)))), "{reply:?}");
 }
 
@@ -100,10 +115,10 @@ fn credentials_that_are_passed_on_do_not_print() {
     let mut value = HeaderValue::from_static("Basic CANARY");
     value.set_sensitive(true);
     let proofs = [
-        Proof::Shopper(value.clone()),
-        Proof::Agent(value.clone()),
-        Proof::Caller(value),
-        Proof::Token(AccessToken::parse("CANARY").unwrap()),
+        CallCredentials::Shopper(value.clone()),
+        CallCredentials::Agent(value.clone()),
+        CallCredentials::Caller(value),
+        CallCredentials::Token(AccessToken::parse("CANARY").unwrap()),
     ];
     assert!(!format!("{proofs:?}").contains("CANARY"));
 }

@@ -1,9 +1,9 @@
 //! The requests, as the protocol pages give them.
 
 use serde_json::{Value, json};
-use tandem::flow::{AdoptAnswer, GuestAnswer, RefreshAnswer, SignInAnswer, SignOutAnswer};
+use tandem::flow::{AdoptResponse, GuestResponse, LoginResponse, LogoutResponse, RefreshResponse};
 use tandem::ids::{AccessToken, Dwsid};
-use tandem::session::CustomerType;
+use tandem::model::CustomerType;
 use tandem::upstream::CallContext;
 
 use super::{adopt_ask, credentials, oauth, refresh_token, usid};
@@ -35,7 +35,7 @@ async fn a_private_client_gets_a_guest_with_one_call() {
     let world = World::private().await;
     serving_tokens(&world, &Shopper::guest()).await;
     let answer = world.site.slas.guest(None, &context()).await;
-    assert!(matches!(answer, GuestAnswer::Granted(_)), "{answer:?}");
+    assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
     let sent = World::only(world.sent().await);
     assert_eq!(sent.line(), format!("POST {}", oauth("token")));
     assert_eq!(sent.form(), pairs([("grant_type", "client_credentials"), ("channel_id", SITE)]));
@@ -67,7 +67,7 @@ async fn a_public_client_gets_a_guest_by_code_and_proof() {
     let world = World::public().await;
     serving_tokens(&world, &Shopper::guest()).await;
     let answer = world.site.slas.guest(Some(&usid()), &context()).await;
-    assert!(matches!(answer, GuestAnswer::Granted(_)), "{answer:?}");
+    assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
     let [authorize, token]: [Sent; 2] = world.sent().await.try_into().ok().unwrap();
     assert_eq!(authorize.line(), format!("GET {}", oauth("authorize")));
     assert_eq!(authorize.headers(), ["correlation-id"]);
@@ -118,7 +118,7 @@ async fn a_private_client_refreshes_with_its_secret() {
     let world = World::private().await;
     serving_tokens(&world, &Shopper::guest()).await;
     let answer = world.site.slas.refresh(&refresh_token(), None, &context()).await;
-    assert!(matches!(answer, RefreshAnswer::Granted(_)), "{answer:?}");
+    assert!(matches!(answer, RefreshResponse::Granted(_)), "{answer:?}");
     let sent = World::only(world.sent().await);
     assert_eq!(sent.line(), format!("POST {}", oauth("token")));
     assert_eq!(sent.form(), refresh_form());
@@ -132,7 +132,7 @@ async fn a_public_client_refreshes_without_authorization_and_passes_its_dw_sessi
     serving_tokens(&world, &Shopper::registered()).await;
     let dwsid = Dwsid::parse("abc==").unwrap();
     let answer = world.site.slas.refresh(&refresh_token(), Some(&dwsid), &context()).await;
-    assert!(matches!(answer, RefreshAnswer::Granted(_)), "{answer:?}");
+    assert!(matches!(answer, RefreshResponse::Granted(_)), "{answer:?}");
     let sent = World::only(world.sent().await);
     assert_eq!(sent.form(), refresh_form());
     assert_eq!(sent.headers(), ["correlation-id", "sfdc_dwsid"]);
@@ -152,8 +152,8 @@ fn refresh_form() -> std::collections::BTreeMap<String, String> {
 async fn a_login_carries_the_shoppers_credentials_and_shows_the_client_beside_them() {
     let world = World::private().await;
     serving_tokens(&world, &Shopper::registered()).await;
-    let answer = world.site.slas.sign_in(&credentials(), Some(&usid()), &context()).await;
-    assert!(matches!(answer, SignInAnswer::Granted(_)), "{answer:?}");
+    let answer = world.site.slas.login(&credentials(), Some(&usid()), &context()).await;
+    assert!(matches!(answer, LoginResponse::Granted(_)), "{answer:?}");
     let [login, token]: [Sent; 2] = world.sent().await.try_into().ok().unwrap();
     assert_eq!(login.line(), format!("POST {}", oauth("login")));
     assert_eq!(login.headers(), ["authorization", "correlation-id", "x-slas-client-auth"]);
@@ -192,7 +192,7 @@ async fn a_client_that_is_public_or_not_strict_does_not_show_itself_at_login() {
     let lax = Settings { site: "slas.strict_client_auth = false", ..Settings::default() };
     for world in [World::public().await, World::new(lax).await] {
         serving_tokens(&world, &Shopper::registered()).await;
-        world.site.slas.sign_in(&credentials(), None, &context()).await;
+        world.site.slas.login(&credentials(), None, &context()).await;
         let login = &world.sent().await[0];
         assert_eq!(login.headers(), ["authorization", "correlation-id"]);
         assert!(!login.form().contains_key("usid"));
@@ -208,8 +208,8 @@ async fn logout_is_a_get_with_the_refresh_token_in_the_query() {
         world.answers("GET", &oauth("logout"), support::json(200, &nothing)).await;
         let access = AccessToken::parse("at.at.at").unwrap();
         let slas = &world.site.slas;
-        let answer = slas.sign_out(&access, &refresh_token(), all_devices, &context()).await;
-        assert_eq!(answer, SignOutAnswer::Revoked);
+        let answer = slas.logout(&access, &refresh_token(), all_devices, &context()).await;
+        assert_eq!(answer, LogoutResponse::Revoked);
         let sent = World::only(world.sent().await);
         assert_eq!(sent.line(), format!("GET {}", oauth("logout")));
         assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
@@ -231,7 +231,7 @@ async fn a_private_client_bridges_a_dw_session_with_one_call() {
         let world = World::private().await;
         serving_tokens(&world, &Shopper::guest()).await;
         let answer = world.site.slas.adopt(&adopt_ask(kind, signature), &context()).await;
-        assert!(matches!(answer, AdoptAnswer::Granted(_)), "{answer:?}");
+        assert!(matches!(answer, AdoptResponse::Granted(_)), "{answer:?}");
         let sent = World::only(world.sent().await);
         assert_eq!(sent.line(), format!("POST {}", oauth("session-bridge/token")));
         assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
@@ -256,7 +256,7 @@ async fn a_public_client_bridges_a_dw_session_by_code_and_proof() {
         let world = World::public().await;
         serving_tokens(&world, &Shopper::guest()).await;
         let answer = world.site.slas.adopt(&adopt_ask(kind, None), &context()).await;
-        assert!(matches!(answer, AdoptAnswer::Granted(_)), "{answer:?}");
+        assert!(matches!(answer, AdoptResponse::Granted(_)), "{answer:?}");
         let [authorize, token]: [Sent; 2] = world.sent().await.try_into().ok().unwrap();
         assert_eq!(authorize.query()["hint"], hint);
         assert!(!authorize.query().contains_key("usid"));
@@ -298,7 +298,7 @@ async fn what_a_granted_answer_says_reaches_the_core() {
         .append_header("set-cookie", "dwanonymous_abc=x; Max-Age=15552000; Path=/");
     world.answers("POST", &oauth("token"), answer).await;
     let answer = world.site.slas.refresh(&refresh_token(), None, &context()).await;
-    let RefreshAnswer::Granted(grant) = answer else { panic!("{answer:?}") };
+    let RefreshResponse::Granted(grant) = answer else { panic!("{answer:?}") };
     assert_eq!(grant.access.expose(), said["access_token"]);
     let refresh = grant.refresh.unwrap();
     assert_eq!((refresh.token.expose(), refresh.expires_in), ("refresh-2", 2_592_000));

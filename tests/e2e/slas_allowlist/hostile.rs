@@ -1,7 +1,7 @@
 //! Callers who want more of SLAS than the façade offers, and a SLAS that says more than it should.
 
 use serde_json::json;
-use tandem::sandbox::{Fault, Operation};
+use tandem_sandbox::{Fault, Operation};
 
 use super::{basic, begins, signs_in, slas};
 use crate::support::{Client, JO, Setup};
@@ -163,9 +163,9 @@ async fn tokens_that_were_made_for_somebody_else_become_no_cookies() {
     let world = Setup::private().start().await;
     world.lands_no_browser();
     let browser = world.browser();
-    let foreign = tandem::sandbox::TokenSpec {
+    let foreign = tandem_sandbox::TokenSpec {
         tenant: Some("zzzz_001".to_owned()),
-        ..tandem::sandbox::TokenSpec::default()
+        ..tandem_sandbox::TokenSpec::default()
     };
     let token = world.control().mint_token(&foreign);
     for said in [
@@ -186,10 +186,8 @@ async fn nested_tokens_of_a_passkey_become_cookies_and_leave_the_body() {
     let world = Setup::private().start().await;
     let browser = world.browser();
     let shopper = world.control().customer_id_of(JO.0);
-    let spec = tandem::sandbox::TokenSpec {
-        customer_id: shopper,
-        ..tandem::sandbox::TokenSpec::default()
-    };
+    let spec =
+        tandem_sandbox::TokenSpec { customer_id: shopper, ..tandem_sandbox::TokenSpec::default() };
     let token = world.control().mint_token(&spec);
     let said = json!({"success": true, "tokenResponse": {
         "access_token": token, "expires_in": 1800, "usid": "u", "refresh_token": "Qx.Zp",

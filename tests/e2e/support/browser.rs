@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tandem::clock::Clock;
-use tandem::sandbox::Control;
+use tandem_sandbox::Control;
 
 use super::expect::tells_of_the_loss;
 use super::jar::{self, Jar, Kept};

@@ -9,10 +9,10 @@ use tandem::app::App;
 use tandem::clock::Clock;
 use tandem::config::{Config, Layers};
 use tandem::metrics::Metrics;
-use tandem::sandbox::{
+use tandem::serve::Bound;
+use tandem_sandbox::{
     ClientKind, Control, CookieNames, EcomKind, EnforceHttps, Operation, Options, Sandbox, Upstream,
 };
-use tandem::serve::Bound;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::browser::{Browser, Outside};

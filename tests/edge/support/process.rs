@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tandem::clock::random;
-use tandem::sandbox::Sandbox;
+use tandem_sandbox::Sandbox;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};

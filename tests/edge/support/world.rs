@@ -6,8 +6,8 @@ use std::time::Duration;
 use tandem::app::App;
 use tandem::clock::Clock;
 use tandem::config::{Config, Layers};
-use tandem::sandbox::{Control, Operation, Options, Sandbox, Upstream};
 use tandem::serve::Bound;
+use tandem_sandbox::{Control, Operation, Options, Sandbox, Upstream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::ask::{Ask, Jar, get, post};

@@ -1,0 +1,53 @@
+//! Calls that ECOM makes itself. They do not cross the network here, but they are entered in the
+//! ledger and suffer the planned faults as if they did.
+
+use axum::http::Method;
+
+use super::turn::Turn;
+use crate::faults::Fault;
+use crate::ledger::{Call, Operation};
+use crate::options::Options;
+use crate::platform::Platform;
+use crate::state::State;
+
+/// Makes a call, which `work` answers. `None` when it is refused there, or when a fault keeps it
+/// from getting there; a fault that only delays has no effect.
+pub(super) fn call<T>(
+    turn: &mut Turn<'_>,
+    operation: Operation,
+    work: impl FnOnce(&Platform, &mut State) -> Option<T>,
+) -> Option<T> {
+    let (platform, ask) = (turn.platform, turn.ask);
+    let (method, path, success) = route(&platform.options, operation);
+    let call = Call::new(operation, method, &path, platform.now_ms()).made_by_ecom(&ask.headers);
+    let number = turn.state.ledger.enter(call);
+    let (answer, status) = match turn.state.faults.draw(operation) {
+        Some(Fault::Status(status, _) | Fault::Shed(status, _) | Fault::Body(status, _)) => {
+            (None, status)
+        }
+        Some(Fault::Hang | Fault::Reset) => return None,
+        Some(Fault::Delay(_) | Fault::DelayAfter(_) | Fault::ExtraHeader(..)) | None => {
+            let answer = work(platform, turn.state);
+            let status = if answer.is_some() { success } else { 400 };
+            (answer, status)
+        }
+    };
+    turn.state.ledger.answered(number, status, platform.now_ms());
+    answer
+}
+
+/// Method, path, and the status of success.
+fn route(options: &Options, operation: Operation) -> (Method, String, u16) {
+    let (organization, site) = (&options.organization_id, &options.site_id);
+    let slas = |name| format!("/shopper/auth/v1/organizations/{organization}/oauth2/{name}");
+    let baskets = format!("/checkout/shopper-baskets/v1/organizations/{organization}/baskets");
+    match operation {
+        Operation::Authorize => (Method::GET, slas("authorize"), 303),
+        Operation::Login => (Method::POST, slas("login"), 303),
+        Operation::SessionBridge => (Method::POST, slas("session-bridge/token"), 200),
+        Operation::Logout => (Method::GET, slas("logout"), 200),
+        Operation::Sessions => (Method::POST, format!("/s/{site}/dw/shop/v24_5/sessions"), 204),
+        Operation::BasketMerge => (Method::POST, format!("{baskets}/actions/merge"), 200),
+        _ => (Method::POST, slas("token"), 200),
+    }
+}

@@ -1,0 +1,185 @@
+//! The shopper's access token: its claims, and the check that every API makes.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::ids;
+use crate::options::Options;
+use crate::state::{Customer, Identity, State};
+
+/// What a client of a hybrid shop typically holds; it makes most of a token's length.
+const SCOPES: &str = "sfcc.shopper-myaccount.baskets openid offline_access email \
+    sfcc.shopper-standard sfcc.session_bridge sfcc.shopper-baskets-orders.rw \
+    sfcc.shopper-customers.login sfcc.shopper-customers.register sfcc.shopper-products \
+    sfcc.shopper-categories sfcc.shopper-product-search sfcc.shopper-promotions \
+    sfcc.shopper-gift-certificates sfcc.shopper-stores sfcc.shopper-context.rw \
+    sfcc.shopper-myaccount.rw sfcc.shopper-myaccount.addresses.rw \
+    sfcc.shopper-myaccount.orders sfcc.shopper-myaccount.paymentinstruments.rw \
+    sfcc.shopper-myaccount.productlists.rw sfcc.shopper-discovery-search \
+    sfcc.shopper-myaccount sfcc.shopper-myaccount.addresses sfcc.shopper-baskets-orders \
+    sfcc.shopper-myaccount.paymentinstruments sfcc.shopper-myaccount.productlists \
+    sfcc.shopper-customers.update sfcc.shopper-productlists sfcc.pwdless_login \
+    sfcc.shopper-experience sfcc.shopper-seo sfcc.shopper-context \
+    sfcc.shopper-myaccount.emailsubscriptions.rw sfcc.shopper-consents.rw \
+    sfcc.shopper-configurations c_loyalty.balance_r c_loyalty.history_r";
+
+/// The claims of an access token (slas.md 4).
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    pub(crate) aut: String,
+    pub(crate) scp: String,
+    pub(crate) sub: String,
+    pub(crate) ctx: String,
+    pub(crate) iss: String,
+    pub(crate) ist: i64,
+    pub(crate) aud: String,
+    pub(crate) nbf: i64,
+    pub(crate) sty: String,
+    pub(crate) isb: String,
+    pub(crate) exp: i64,
+    pub(crate) iat: i64,
+    pub(crate) jti: String,
+    pub(crate) dnt: String,
+}
+
+/// Why a token is refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Invalid {
+    /// Not a token, not of this tenant, not of one of its clients, or not signed by it.
+    Foreign,
+    Expired,
+    Revoked,
+    /// The shopper's password changed after the token was made.
+    CredentialsChanged,
+}
+
+impl Claims {
+    pub(crate) fn new(
+        options: &Options,
+        client_id: &str,
+        identity: &Identity,
+        customer: Option<&Customer>,
+        now: i64,
+    ) -> Self {
+        let tenant = options.tenant();
+        let life = i64::try_from(options.access_life.as_secs()).unwrap_or(i64::MAX);
+        Self {
+            aut: "GUID".to_owned(),
+            scp: SCOPES.to_owned(),
+            sub: format!("cc-slas::{tenant}::scid:{client_id}::usid:{}", identity.usid),
+            ctx: "slas".to_owned(),
+            iss: format!("slas/prod/{tenant}"),
+            ist: 1,
+            aud: format!("commercecloud/prod/{tenant}"),
+            nbf: now - 30,
+            sty: "User".to_owned(),
+            isb: issuer_subject(options, identity, customer),
+            exp: now.saturating_add(life),
+            iat: now,
+            jti: ids::token_id(),
+            dnt: if identity.do_not_track { "1" } else { "0" }.to_owned(),
+        }
+    }
+
+    pub(crate) fn usid(&self) -> &str {
+        pair(&self.sub, "usid").unwrap_or_default()
+    }
+
+    /// The registered customer, or else the guest.
+    pub(crate) fn customer_id(&self) -> &str {
+        pair(&self.isb, "rcid").or_else(|| pair(&self.isb, "gcid")).unwrap_or_default()
+    }
+
+    /// The guest customer, also of a registered shopper.
+    pub(crate) fn guest_id(&self) -> &str {
+        pair(&self.isb, "gcid").unwrap_or_default()
+    }
+
+    pub(crate) fn customer_type(&self) -> &'static str {
+        if pair(&self.isb, "rcid").is_some() { "registered" } else { "guest" }
+    }
+
+    /// The login id of a registered shopper.
+    pub(crate) fn login(&self) -> Option<&str> {
+        pair(&self.isb, "rcid").and_then(|_| pair(&self.isb, "upn"))
+    }
+
+    /// The signed token.
+    pub(crate) fn sign(&self, state: &State) -> String {
+        let key = state.keys.current();
+        key.sign(&header(key.kid()), self)
+    }
+}
+
+/// The protected header of an access token.
+pub(crate) fn header(kid: &str) -> Value {
+    json!({"ver": "1.0", "kid": kid, "typ": "jwt", "clv": "J2.3.4", "alg": "ES256"})
+}
+
+/// The claims of a token whose signature is ours, expired or not.
+pub(crate) fn open(state: &State, token: &str) -> Option<Claims> {
+    state.keys.of(token)?.open(token)
+}
+
+/// The claims of a token that may be used now.
+pub(crate) fn verify(
+    options: &Options,
+    state: &State,
+    token: &str,
+    now: i64,
+) -> Result<Claims, Invalid> {
+    let claims = open(state, token).filter(|claims| is_ours(options, claims));
+    let claims = claims.ok_or(Invalid::Foreign)?;
+    let customer = state.customers.get(claims.customer_id()).ok_or(Invalid::Foreign)?;
+    if now >= claims.exp || now < claims.nbf {
+        return Err(Invalid::Expired);
+    }
+    if state.revoked.contains(&claims.jti) {
+        return Err(Invalid::Revoked);
+    }
+    if customer.changed_since(claims.iat) {
+        return Err(Invalid::CredentialsChanged);
+    }
+    Ok(claims)
+}
+
+fn is_ours(options: &Options, claims: &Claims) -> bool {
+    let tenant = options.tenant();
+    let clients = [&options.private_client.id, &options.public_client];
+    claims.iss == format!("slas/prod/{tenant}")
+        && claims.aud == format!("commercecloud/prod/{tenant}")
+        && clients.iter().any(|client| pair(&claims.sub, "scid") == Some(client))
+}
+
+fn issuer_subject(options: &Options, identity: &Identity, customer: Option<&Customer>) -> String {
+    let guest = format!("gcid:{}", identity.guest_id);
+    let registered = customer.and_then(|customer| Some((customer, customer.login()?)));
+    let mut pairs = match registered {
+        Some((customer, login)) => vec![
+            "uido:ecom".to_owned(),
+            format!("upn:{}", escaped(login)),
+            format!("uidn:{}", escaped(&customer.name)),
+            guest,
+            format!("rcid:{}", customer.id),
+        ],
+        None => vec![
+            "uido:slas".to_owned(),
+            "upn:Guest".to_owned(),
+            "uidn:Guest User".to_owned(),
+            guest,
+        ],
+    };
+    pairs.extend(identity.bridge.map(|hint| format!("sesb:{hint}")));
+    pairs.push(format!("chid:{}", options.site_id));
+    pairs.join("::")
+}
+
+fn escaped(value: &str) -> String {
+    value.replace(':', "%3A")
+}
+
+/// The value of a key in `key:value` pairs joined with `::`.
+fn pair<'a>(pairs: &'a str, key: &str) -> Option<&'a str> {
+    let mut pairs = pairs.split("::").filter_map(|pair| pair.split_once(':'));
+    pairs.find(|(known, _)| *known == key).map(|(_, value)| value)
+}

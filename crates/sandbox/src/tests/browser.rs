@@ -1,0 +1,98 @@
+//! A visitor of ECOM's pages who keeps the cookies, but is nobody's browser: no redirect is followed.
+
+use std::collections::BTreeMap;
+
+use axum::http::{Method, header};
+
+use super::world::{Answer, LOGIN, PASSWORD, World};
+use crate::DwView;
+
+pub(super) struct Browser<'a> {
+    pub(super) world: &'a World,
+    jar: BTreeMap<String, String>,
+}
+
+impl<'a> Browser<'a> {
+    pub(super) fn of(world: &'a World) -> Self {
+        Self { world, jar: BTreeMap::new() }
+    }
+
+    pub(super) fn cookie(&self, name: &str) -> Option<&str> {
+        self.jar.get(name).map(String::as_str)
+    }
+
+    #[track_caller]
+    pub(super) fn holds(&self, name: &str) -> String {
+        self.cookie(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.names())).to_owned()
+    }
+
+    pub(super) fn names(&self) -> Vec<&str> {
+        let names = self.jar.keys().map(String::as_str);
+        names.filter(|name| !name.starts_with("dwanonymous_")).collect()
+    }
+
+    pub(super) fn keeps(&mut self, name: &str, value: &str) {
+        self.jar.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub(super) fn loses(&mut self, name: &str) {
+        self.jar.remove(name);
+    }
+
+    /// What stands behind the browser's `dwsid`.
+    #[track_caller]
+    pub(super) fn session(&self) -> DwView {
+        self.world.control.dw_session(&self.holds("dwsid")).unwrap()
+    }
+
+    /// The chunks of the access token in order, put together.
+    pub(super) fn access_token(&self, name: &str) -> String {
+        let chunk = |number: u32| match number {
+            1 => self.cookie(name),
+            _ => self.cookie(&format!("{name}_{number}")),
+        };
+        (1..).map_while(chunk).collect()
+    }
+
+    pub(super) async fn visits(&mut self, controller: &str) -> Answer {
+        let answer = self.world.visit(controller, &self.line()).await;
+        self.absorb(&answer);
+        answer
+    }
+
+    /// Sends a form with the token of the page `Login-Show`.
+    pub(super) async fn submits(&mut self, target: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = self.visits("Login-Show").await.expect(200).csrf_token();
+        self.posts(target, &[fields, &[("csrf_token", token.as_str())]].concat()).await
+    }
+
+    pub(super) async fn posts(&mut self, target: &str, fields: &[(&str, &str)]) -> Answer {
+        let call = self.world.page(Method::POST, target).header("cookie", &self.line());
+        let answer = call.form(fields).answer().await;
+        self.absorb(&answer);
+        answer
+    }
+
+    /// Signs the demo shopper in on ECOM's own page.
+    pub(super) async fn signs_in(&mut self) -> Answer {
+        self.submits("Account-Login", &[("loginEmail", LOGIN), ("loginPassword", PASSWORD)]).await
+    }
+
+    fn line(&self) -> String {
+        let pairs = self.jar.iter().map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    fn absorb(&mut self, answer: &Answer) {
+        for line in answer.headers.get_all(header::SET_COOKIE) {
+            let line = line.to_str().unwrap();
+            let (pair, attributes) = line.split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if attributes.contains("Max-Age=0;") {
+                self.jar.remove(name);
+            } else {
+                self.jar.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+}

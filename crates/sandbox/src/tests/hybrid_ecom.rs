@@ -1,0 +1,100 @@
+//! ECOM under Hybrid Auth: the platform keeps tokens and session in step by itself.
+
+use std::time::Duration;
+
+use super::browser::Browser;
+use super::world::{LOGIN, World, world_with};
+use crate::{CookieNames, CustomerKind, EcomKind, Options, RefreshState, Upstream};
+
+fn world() -> World {
+    let (ecom, token_cookies) = (EcomKind::HybridAuth, CookieNames::Suffixed);
+    world_with(Options { hybrid_auth: true, ecom, token_cookies, ..Options::default() })
+}
+
+const GUEST: [&str; 4] = ["cc-at_RefArch", "cc-nx-g_RefArch", "dwsid", "usid_RefArch"];
+const SHOPPER: [&str; 4] = ["cc-at_RefArch", "cc-nx_RefArch", "dwsid", "usid_RefArch"];
+
+/// Whether the tokens speak for the customer of the session.
+fn agrees(browser: &Browser<'_>) -> bool {
+    let isb = super::world::claims(&browser.holds("cc-at_RefArch"))["isb"].to_string();
+    isb.contains(&format!("cid:{}::", browser.session().customer_id))
+}
+
+#[tokio::test]
+async fn a_new_visitor_has_a_session_and_tokens_with_the_first_page() {
+    let world = world();
+    let mut browser = Browser::of(&world);
+    let page = browser.visits("Home-Show").await.expect(200);
+    assert_eq!(browser.names(), GUEST);
+    for name in GUEST.iter().filter(|name| **name != "dwsid") {
+        let line = page.cookie_line(name).unwrap();
+        assert!(line.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"), "{line}");
+    }
+    assert!(browser.holds("cc-at_RefArch").len() > 1199, "one cookie");
+    assert!(agrees(&browser));
+    assert_eq!(browser.visits("Cart-Show").await.expect(200).header("set-cookie"), None);
+    let called =
+        |upstream| world.control.calls().iter().any(|c| c.operation.upstream() == upstream);
+    assert!(!called(Upstream::Slas) && !called(Upstream::Ocapi), "nobody sees it happen");
+}
+
+#[tokio::test]
+async fn a_returning_visitor_is_restored_without_a_redirect() {
+    let world = world();
+    let mut browser = Browser::of(&world);
+    browser.signs_in().await.expect(302);
+    let dwsid = browser.holds("dwsid");
+    world.clock.advance(Duration::from_secs(1800));
+    let page = browser.visits("Account-Show").await.expect(200);
+    assert!(page.text.contains(LOGIN));
+    assert_ne!(browser.holds("dwsid"), dwsid);
+    assert_eq!(browser.session().login.as_deref(), Some(LOGIN));
+    assert!(agrees(&browser));
+}
+
+#[tokio::test]
+async fn a_returning_visitor_whose_token_is_dead_is_a_new_guest_in_both() {
+    let world = world();
+    let mut browser = Browser::of(&world);
+    browser.signs_in().await.expect(302);
+    world.control.revoke_refresh(&browser.holds("cc-nx_RefArch"));
+    world.control.expire_dw(&browser.holds("dwsid"));
+    browser.visits("Account-Show").await.expect(200);
+    assert_eq!(browser.names(), GUEST);
+    assert_eq!(browser.session().customer_type, CustomerKind::Guest);
+    assert!(agrees(&browser));
+}
+
+#[tokio::test]
+async fn login_and_logout_change_session_and_tokens_together() {
+    let world = world();
+    let mut browser = Browser::of(&world);
+    browser.visits("Home-Show").await.expect(200);
+    let (dwsid, usid) = (browser.holds("dwsid"), browser.holds("usid_RefArch"));
+    browser.signs_in().await.expect(302);
+    assert_eq!(browser.names(), SHOPPER);
+    assert_eq!((browser.holds("dwsid"), browser.holds("usid_RefArch")), (dwsid.clone(), usid));
+    assert_eq!(browser.session().login.as_deref(), Some(LOGIN));
+    assert!(agrees(&browser));
+    let refresh = browser.holds("cc-nx_RefArch");
+    browser.visits("Login-Logout").await.expect(302);
+    assert_eq!(browser.names(), GUEST);
+    assert_eq!(browser.holds("dwsid"), dwsid);
+    assert_eq!(world.control.refresh(&refresh).unwrap().state, RefreshState::Revoked);
+    assert!(agrees(&browser));
+}
+
+#[tokio::test]
+async fn a_form_of_another_session_logs_out_of_both() {
+    let world = world();
+    let mut browser = Browser::of(&world);
+    browser.signs_in().await.expect(302);
+    let own = browser.visits("Account-EditProfile").await.csrf_token();
+    let mut other = Browser::of(&world);
+    let foreign = other.visits("Account-EditProfile").await.csrf_token();
+    assert_ne!(own, foreign);
+    let failed = browser.posts("Account-SaveProfile", &[("csrf_token", &foreign)]).await;
+    failed.expect(403);
+    assert_eq!(browser.names(), GUEST);
+    assert!(agrees(&browser));
+}

@@ -1,0 +1,246 @@
+//! What the browser presents + our state of it + the time → the facts a decision needs.
+
+use super::ownership::{self, Layout, Writers};
+use super::profiles::{CookieNames, DWSID};
+use super::request_cookies::{PIECE, RequestCookies, RequestHandoff};
+use super::sealed_state::{SealedDw, SealedState};
+use crate::access_token::{self, Audience};
+use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy, Provenance};
+use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
+use crate::model::{Claims, CustomerType};
+use crate::timestamp::Timestamp;
+
+/// A token with less life than this is refreshed early, in seconds (the margin of the shipped
+/// clients). It still works if the refresh cannot be had.
+pub const EARLY: i64 = 60;
+/// A DW session dies after this long without a controller request, in seconds.
+pub const DW_IDLE: i64 = 30 * 60;
+/// A DW session dies at this age, in seconds.
+pub const DW_HARD: i64 = 6 * 60 * 60;
+/// How old our note of the last ECOM request may get before it is written anew, in seconds: a
+/// note per request would be a `Set-Cookie` per request.
+pub const DW_NOTE: i64 = 5 * 60;
+/// A DW session this close to its hard end is not worth beginning a page in, in seconds.
+const DW_MARGIN: i64 = 60;
+/// A shopper who has not been told within this time that the session expired, in seconds, has
+/// noticed.
+pub const EXPIRED_NOTICE: i64 = 5 * 60;
+
+/// Picks the access token to believe in. Of several, only the one our seal vouches for.
+#[must_use]
+pub fn effective_access_token<'a>(
+    presented: &'a RequestCookies,
+    state: &SealedState,
+) -> Option<&'a AccessToken> {
+    select(&presented.access, state.access, AccessToken::tag)
+}
+
+/// Picks the refresh token: registered before guest.
+#[must_use]
+pub fn effective_refresh_token(
+    presented: &RequestCookies,
+    state: &SealedState,
+    writers: Writers,
+) -> Option<HeldRefresh> {
+    effective_refresh_tokens(presented, state, writers).next()
+}
+
+/// The refresh tokens that count, in that order. Of several under one name only the one that our seal
+/// names does.
+fn effective_refresh_tokens<'p>(
+    presented: &'p RequestCookies,
+    state: &'p SealedState,
+    writers: Writers,
+) -> impl Iterator<Item = HeldRefresh> + 'p {
+    let held = |kind: CustomerType, candidates: &'p [RefreshToken]| {
+        let by = |token: &RefreshToken| match writers {
+            _ if state.refresh == Some(token.tag()) => Provenance::Seal,
+            Writers::OnlyTandem | Writers::Tandem => Provenance::Browser,
+            Writers::Others => Provenance::Ecom,
+        };
+        let picked = select(candidates, state.refresh, RefreshToken::tag);
+        picked.map(|token| HeldRefresh { kind, token: token.clone(), provenance: by(token) })
+    };
+    let registered = held(CustomerType::Registered, &presented.registered_refresh);
+    registered.into_iter().chain(held(CustomerType::Guest, &presented.guest_refresh))
+}
+
+/// The access token that ECOM handed over, if it was issued after the one in hand. Its signature is
+/// still to be checked.
+#[must_use]
+pub fn newer_handoff<'a>(
+    presented: &'a RequestCookies,
+    state: &SealedState,
+    audience: &Audience,
+) -> Option<&'a AccessToken> {
+    let Some(RequestHandoff::Token(handoff)) = &presented.handoff else { return None };
+    let issued = |token| access_token::read_issued(token, audience).map(|claims| claims.issued_at);
+    let at = issued(handoff).ok()?;
+    let ours = effective_access_token(presented, state).and_then(|token| issued(token).ok());
+    ours.is_none_or(|ours| ours < at).then_some(handoff)
+}
+
+/// Of several candidates the one that our seal names; of one, that one.
+fn select<T>(candidates: &[T], ours: Option<Tag>, tag: impl Fn(&T) -> Tag) -> Option<&T> {
+    match candidates {
+        [only] => Some(only),
+        several => several.iter().find(|candidate| Some(tag(candidate)) == ours),
+    }
+}
+
+/// The pair of a `Cookie` header that may go on to an upstream, if it names a credential: only the
+/// one that was judged. Another of the same name may be a sibling host's, and the upstream might
+/// take that one.
+#[must_use]
+pub fn may_forward(
+    pair: (&str, &str),
+    names: &CookieNames,
+    presented: &RequestCookies,
+    state: &SealedState,
+) -> bool {
+    // As generously as the most generous upstream may read it.
+    let (name, value) = (pair.0.trim(), pair.1.trim());
+    if let Some(number) = names.piece_of(name)
+        && (names.in_pieces() || names.access != names.handoff)
+    {
+        let token = effective_access_token(presented, state).filter(|_| names.in_pieces());
+        let piece = token.and_then(|token| token.expose().as_bytes().chunks(PIECE).nth(number - 1));
+        return piece == Some(value.as_bytes());
+    }
+    let chosen = if name == names.access {
+        effective_access_token(presented, state).map(AccessToken::expose)
+    } else if name == names.registered_refresh {
+        select(&presented.registered_refresh, state.refresh, RefreshToken::tag)
+            .map(RefreshToken::expose)
+    } else if name == names.guest_refresh {
+        select(&presented.guest_refresh, state.refresh, RefreshToken::tag).map(RefreshToken::expose)
+    } else if name == DWSID {
+        effective_dwsid(presented, state).map(Dwsid::expose)
+    } else {
+        return true;
+    };
+    chosen == Some(value)
+}
+
+/// Picks the DW session to believe in.
+pub(super) fn effective_dwsid<'a>(
+    presented: &'a RequestCookies,
+    state: &SealedState,
+) -> Option<&'a Dwsid> {
+    select(&presented.dwsid, state.dw.as_ref().map(|dw| dw.dwsid), Dwsid::tag)
+}
+
+/// How long an access token whose claims are believed still lives.
+#[must_use]
+pub fn classify_access(token: AccessToken, claims: Claims, now: Timestamp) -> Access {
+    // A token that never lives much longer than the margin would be refreshed with every request.
+    let early = EARLY.min(claims.expires_at.since(claims.issued_at) / 2).max(0);
+    match claims.expires_at.since(now) {
+        left if left > early => Access::Fresh(HeldAccess { token, claims }),
+        left if left > 0 => Access::Expiring(HeldAccess { token, claims }),
+        _ => Access::Expired(claims),
+    }
+}
+
+/// What is known of the site, beyond its policy.
+#[derive(Clone, Debug, Default)]
+pub struct SiteFacts {
+    /// A signature over its session that ECOM gave the caller.
+    pub signature: Option<DwSignature>,
+    /// The tenant has refused to bridge a guest's plain `dwsid`.
+    pub guest_adoption_retired: bool,
+    /// Every request to ECOM passes through us, so our note of the last one is the truth.
+    pub fronts_ecom: bool,
+    /// Who writes cookies about the shopper.
+    pub layout: Layout,
+}
+
+/// Puts the facts together.
+#[must_use]
+pub fn derive(
+    presented: &RequestCookies,
+    state: &SealedState,
+    access: Access,
+    policy: Policy,
+    surroundings: SiteFacts,
+    now: Timestamp,
+) -> Facts {
+    let held = match &access {
+        Access::Fresh(held) | Access::Expiring(held) => Some(held.token.tag()),
+        Access::Expired(_) | Access::None => None,
+    };
+    let other_dnt = |held: &HeldAccess| {
+        let asked = presented.dnt.filter(|_| state.dnt != presented.dnt);
+        asked.is_some() && held.claims.dnt.is_some() && asked != held.claims.dnt
+    };
+    let dnt_changed = matches!(&access, Access::Fresh(held) if other_dnt(held));
+    let Layout { tokens: writers, dw: dw_writers } = surroundings.layout;
+    let mut refresh = effective_refresh_tokens(presented, state, writers);
+    Facts {
+        policy,
+        bridged: held.is_some() && held == state.bridged,
+        bridge_resting: state.bridge_after.is_some_and(|after| now < after),
+        access,
+        refresh: refresh.next(),
+        fallbacks: refresh.collect(),
+        known: ownership::sealed_customer(presented, state, writers).cloned(),
+        dw: dw(presented, state, surroundings.fronts_ecom, now),
+        dw_provenance: dw_source(presented, state, dw_writers),
+        signature: surroundings.signature,
+        guest_adoption_retired: surroundings.guest_adoption_retired,
+        dnt_changed,
+    }
+}
+
+fn dw(presented: &RequestCookies, state: &SealedState, fronts_ecom: bool, now: Timestamp) -> Dw {
+    let Some(dwsid) = effective_dwsid(presented, state) else { return Dw::Absent };
+    let held = held_dw(dwsid, presented);
+    match &state.dw {
+        // Whoever hands tokens over may have signed somebody in, or out, in the same session.
+        Some(known) if known.dwsid == dwsid.tag() && presented.handoff.is_none() => {
+            match (liveness(known, fronts_ecom, now), known.owner.clone()) {
+                (Liveness::Live, Some(owner)) => Dw::Live { held, owner },
+                (Liveness::Live | Liveness::Unverified, owner) => Dw::Unverified { held, owner },
+                (Liveness::Dead, _) => Dw::Dead,
+            }
+        }
+        _ => Dw::Unverified { held, owner: None },
+    }
+}
+
+fn dw_source(presented: &RequestCookies, state: &SealedState, writers: Writers) -> Provenance {
+    let picked = effective_dwsid(presented, state).map(Dwsid::tag);
+    match writers {
+        _ if state.dw.as_ref().map(|dw| dw.dwsid) == picked => Provenance::Seal,
+        Writers::OnlyTandem | Writers::Tandem => Provenance::Browser,
+        Writers::Others => Provenance::Ecom,
+    }
+}
+
+fn held_dw(dwsid: &Dwsid, presented: &RequestCookies) -> HeldDw {
+    let secure = |(name, _): &&(String, _)| name.starts_with("dwsecuretoken_");
+    HeldDw {
+        dwsid: dwsid.clone(),
+        secure_tokens: presented.dw_companions.iter().filter(secure).cloned().collect(),
+    }
+}
+
+enum Liveness {
+    Live,
+    Unverified,
+    Dead,
+}
+
+fn liveness(known: &SealedDw, fronts_ecom: bool, now: Timestamp) -> Liveness {
+    let (age, idle) = (now.since(known.created_at), now.since(known.used_at));
+    if age >= DW_HARD - DW_MARGIN {
+        Liveness::Dead
+    } else if idle < DW_IDLE - DW_MARGIN {
+        Liveness::Live
+    } else if fronts_ecom && idle >= DW_IDLE + DW_NOTE {
+        // Even a request that our note does not show yet would be too long ago.
+        Liveness::Dead
+    } else {
+        Liveness::Unverified
+    }
+}

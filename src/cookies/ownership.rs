@@ -1,0 +1,150 @@
+//! Which of the presented credentials are this browser's own (promise 13).
+
+use super::profiles::{CookieNames, DWSID};
+use super::request_cookies::RequestCookies;
+use super::sealed_state::SealedState;
+use crate::flow::Provenance;
+use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
+use crate::model::{Claims, Customer};
+
+/// Who writes cookies about the shopper into the browsers of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Writers {
+    /// Only Tandem, now and ever: what the seal does not name has been planted.
+    OnlyTandem,
+    /// Only Tandem, because every response of ECOM and of the Head passes through it; but browsers
+    /// may bring tokens from before it.
+    #[default]
+    Tandem,
+    /// ECOM, a Head or its scripts as well, beside Tandem.
+    Others,
+}
+
+impl Writers {
+    fn is_tandem(self) -> bool {
+        self != Self::Others
+    }
+}
+
+/// Who writes what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Layout {
+    /// The cookies of SLAS tokens.
+    pub tokens: Writers,
+    /// `dwsid` and its companions.
+    pub dw: Writers,
+}
+
+/// Takes out of `presented` what cannot be this browser's own, by what our seal says (promise 13),
+/// and what is no longer `live`; returns the names of the cookies it took something from.
+///
+/// A `Cookie` header does not say which host has set a cookie, so whoever may write for a parent
+/// domain, or an older set-up with another `Path`, can put one beside ours. What our seal names
+/// counts before everything else; the rest counts only where that is not presented.
+pub fn retain_own(
+    presented: &mut RequestCookies,
+    state: &SealedState,
+    layout: Layout,
+    names: &CookieNames,
+    live: impl Fn(Tag) -> bool,
+) -> Vec<String> {
+    let before = counts(presented);
+    let live = |tag: Tag| live(tag) && !state.logged_out.has(tag);
+    presented.access.retain(|token| live(token.tag()));
+    presented.registered_refresh.retain(|token| live(token.tag()));
+    presented.guest_refresh.retain(|token| live(token.tag()));
+    presented.dwsid.retain(|dwsid| live(dwsid.tag()));
+    retain_own_tokens(presented, state, layout.tokens);
+    retain_own_dwsid(presented, state, layout.dw);
+    let names = [&names.access, &names.registered_refresh, &names.guest_refresh, DWSID];
+    let changed = names.into_iter().zip(before.iter().zip(counts(presented)));
+    changed
+        .filter(|(_, (before, after))| *before != after)
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+fn counts(presented: &RequestCookies) -> [usize; 4] {
+    let RequestCookies { access, registered_refresh, guest_refresh, dwsid, .. } = presented;
+    [access.len(), registered_refresh.len(), guest_refresh.len(), dwsid.len()]
+}
+
+/// Without a token that the seal names, others may be ours all the same: two responses that cross
+/// leave the tokens of the one beside the seal of the other.
+fn retain_own_tokens(presented: &mut RequestCookies, state: &SealedState, writers: Writers) {
+    let refresh = |token: &RefreshToken| state.refresh == Some(token.tag());
+    let access = |token: &AccessToken| state.access == Some(token.tag());
+    let is_sealed = presented.refresh_tokens().any(refresh);
+    let foreign = match writers {
+        Writers::OnlyTandem => state.session.is_none(),
+        Writers::Tandem => state.session.is_none() && !state.is_blank(),
+        Writers::Others => false,
+    };
+    if is_sealed || foreign {
+        presented.registered_refresh.retain(refresh);
+        presented.guest_refresh.retain(refresh);
+    }
+    if presented.access.iter().any(access) || foreign {
+        presented.access.retain(access);
+    }
+}
+
+/// A DW session without a seal may be a guest's from before Tandem, where there is no seal at all.
+fn retain_own_dwsid(presented: &mut RequestCookies, state: &SealedState, writers: Writers) {
+    let ours = |dwsid: &Dwsid| state.dw.as_ref().is_some_and(|dw| dw.dwsid == dwsid.tag());
+    let foreign = match writers {
+        Writers::OnlyTandem => true,
+        Writers::Tandem => !state.is_blank(),
+        Writers::Others => false,
+    };
+    if presented.dwsid.iter().any(ours) || foreign {
+        presented.dwsid.retain(ours);
+    }
+}
+
+/// The shopper whom our seal names, as long as the browser presents a token that it names. Where
+/// nothing else can have written tokens, what it says holds without.
+#[must_use]
+pub fn sealed_customer<'m>(
+    presented: &RequestCookies,
+    state: &'m SealedState,
+    writers: Writers,
+) -> Option<&'m Customer> {
+    let refresh = |token: &RefreshToken| state.refresh == Some(token.tag());
+    let access = |token: &AccessToken| state.access == Some(token.tag());
+    let sealed = presented.refresh_tokens().any(refresh) || presented.access.iter().any(access);
+    let session = state.session.as_ref().filter(|_| sealed || writers == Writers::OnlyTandem);
+    session.map(|session| &session.customer)
+}
+
+/// What of `presented` may go to an upstream with a request for which no shopper is looked for:
+/// only what our seal names, where nobody else writes cookies about the shopper.
+pub fn retain_sealed(presented: &mut RequestCookies, state: &SealedState, layout: Layout) {
+    if layout.tokens.is_tandem() {
+        presented.access.retain(|token| state.access == Some(token.tag()));
+        presented.registered_refresh.retain(|token| state.refresh == Some(token.tag()));
+        presented.guest_refresh.retain(|token| state.refresh == Some(token.tag()));
+    }
+    if layout.dw.is_tandem() {
+        presented.dwsid.retain(|it| state.dw.as_ref().is_some_and(|dw| dw.dwsid == it.tag()));
+    }
+}
+
+/// Whether a genuine access token says who the shopper of this browser is.
+#[must_use]
+pub fn is_own(
+    token: &AccessToken,
+    claims: &Claims,
+    presented: &RequestCookies,
+    state: &SealedState,
+    writers: Writers,
+) -> bool {
+    let refresh = |token: &RefreshToken| state.refresh == Some(token.tag());
+    if state.access == Some(token.tag()) {
+        return true;
+    }
+    let replaced = !presented.refresh_tokens().any(refresh);
+    let by = if !writers.is_tandem() && replaced { Provenance::Ecom } else { Provenance::Slas };
+    by.may_identify(&claims.customer, sealed_customer(presented, state, writers))
+        && !state.logged_out.has_session(claims.usid.tag(), claims.issued_at)
+}

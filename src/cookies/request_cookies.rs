@@ -1,0 +1,360 @@
+//! `Cookie` headers → what the browser presents.
+//!
+//! Values are taken raw: nothing is percent-decoded, because `dwsid` and JWTs would not survive
+//! it. A name that comes several times with different values is kept as several *candidates*;
+//! the judge takes the one our seal vouches for, or none. Whatever does not parse is absent.
+
+use memchr::memchr_iter;
+
+use super::preview::MARKER;
+use super::profiles::{self, CookieNames, MOST_PIECES};
+use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
+
+/// More candidates than this for one name are no accident, and are not worth reading. The last ones
+/// are kept: browsers send cookies of longer paths first (RFC 6265 section 5.4), and ours are for `/`.
+const MOST_CANDIDATES: usize = 8;
+/// More ways to join the pieces of a token than this are no accident either.
+const MOST_JOINED: usize = 8;
+/// The longest value that `plugin_slas` puts into one cookie, in characters.
+pub(super) const PIECE: usize = 1199;
+/// Names of companions that are remembered, so that they can be deleted. Our own are few by nature
+/// and all remembered: whoever plants companions must not keep those from being deleted.
+const MOST_COMPANION_NAMES: usize = 16;
+/// More companions than this are no accident either: a DW session has three.
+pub(super) const MOST_COMPANIONS: usize = 8;
+
+/// The cookies of a request that mean something to us.
+#[derive(Clone, Debug, Default)]
+pub struct RequestCookies {
+    /// Access tokens.
+    pub access: Vec<AccessToken>,
+    /// Registered refresh tokens.
+    pub registered_refresh: Vec<RefreshToken>,
+    /// Guest refresh tokens.
+    pub guest_refresh: Vec<RefreshToken>,
+    /// DW sessions.
+    pub dwsid: Vec<Dwsid>,
+    /// Companions of the DW session, with their values.
+    pub dw_companions: Vec<(String, DwValue)>,
+    /// Do-not-track, where the shopper chose.
+    pub dnt: Option<bool>,
+    /// Our sealed state, still closed.
+    pub seal: Option<String>,
+    /// The seal of a registered shopper's tokens, still closed.
+    pub registered_seal: Option<String>,
+    /// Whose preview the shop is shown in, as our marker says.
+    pub preview: Option<String>,
+    /// What ECOM hands over, where that is not the access cookie itself.
+    pub handoff: Option<RequestHandoff>,
+    /// Every name of ours that the browser sent, whatever its value.
+    pub names: Vec<String>,
+    /// Those of them that it sent more than once: at least one of them was set with a `Domain` or a
+    /// `Path` that we do not use, by an older set-up or by another host.
+    pub repeated: Vec<String>,
+}
+
+/// What ECOM leaves for the Head when it has changed who the shopper is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestHandoff {
+    /// The shopper's new access token.
+    Token(AccessToken),
+    /// The word `refresh`: whoever the shopper was, the access token is to be fetched anew.
+    Refresh,
+}
+
+impl RequestCookies {
+    /// Reads the `Cookie` headers of a request (HTTP/2 may send several).
+    pub fn read<'a>(headers: impl Iterator<Item = &'a [u8]>, names: &CookieNames) -> Self {
+        let mut presented = Self::default();
+        let mut pieces = Pieces::default();
+        for header in headers {
+            // A foreign cookie that is no text must not hide the others of its header.
+            let pairs = pairs_in(header).filter_map(|pair| std::str::from_utf8(pair).ok());
+            for (name, value) in pairs.filter_map(pair_of) {
+                presented.take(name, value, names);
+                pieces.take(name, value, names);
+            }
+        }
+        presented.accept_handoff(&pieces, names);
+        presented
+    }
+
+    /// In most profiles the access cookie itself is what ECOM writes into.
+    fn accept_handoff(&mut self, pieces: &Pieces, names: &CookieNames) {
+        let is_access = names.access == names.handoff;
+        if is_access && names.in_pieces() {
+            self.access = pieces.tokens();
+        }
+        match pieces.joined() {
+            Some(RequestHandoff::Token(token)) if is_access => self.access = vec![token],
+            Some(handoff) => {
+                if is_access {
+                    self.access.clear();
+                }
+                self.handoff = Some(handoff);
+            }
+            None => {}
+        }
+    }
+
+    fn take(&mut self, name: &str, value: &str, names: &CookieNames) {
+        if name == names.access {
+            candidate(&mut self.access, AccessToken::parse(value));
+        } else if name == names.registered_refresh {
+            candidate(&mut self.registered_refresh, RefreshToken::parse(value));
+        } else if name == names.guest_refresh {
+            candidate(&mut self.guest_refresh, RefreshToken::parse(value));
+        } else if name == profiles::DWSID {
+            candidate(&mut self.dwsid, Dwsid::parse(value));
+        } else if name == names.seal {
+            only(&mut self.seal, value);
+        } else if name == names.registered_seal {
+            only(&mut self.registered_seal, value);
+        } else if name == MARKER {
+            self.preview = Some(value.to_owned());
+        } else if name == profiles::DO_NOT_TRACK {
+            self.dnt = match value {
+                "1" => Some(true),
+                "0" => Some(false),
+                _ => self.dnt,
+            };
+            return;
+        } else if profiles::is_dw_companion(name) {
+            self.companion(name, value);
+        } else if !names.owns(name) {
+            return;
+        }
+        if self.has(name) {
+            if !self.repeated.iter().any(|known| known == name) {
+                self.repeated.push(name.to_owned());
+            }
+        } else if self.has_room_for(name) {
+            self.names.push(name.to_owned());
+        }
+    }
+
+    fn has_room_for(&self, name: &str) -> bool {
+        let companions = || self.names.iter().filter(|known| profiles::is_dw_companion(known));
+        !profiles::is_dw_companion(name) || companions().count() < MOST_COMPANION_NAMES
+    }
+
+    fn companion(&mut self, name: &str, value: &str) {
+        let known = self.dw_companions.iter().any(|(known, _)| known == name);
+        if !known
+            && self.dw_companions.len() < MOST_COMPANIONS
+            && let Some(value) = DwValue::parse(value)
+        {
+            self.dw_companions.push((name.to_owned(), value));
+        }
+    }
+
+    /// The refresh tokens of both cookies.
+    pub fn refresh_tokens(&self) -> impl Iterator<Item = &RefreshToken> {
+        self.registered_refresh.iter().chain(&self.guest_refresh)
+    }
+
+    /// Forgets every credential, but not the names under which they came.
+    pub fn clear(&mut self) {
+        self.access.clear();
+        self.registered_refresh.clear();
+        self.guest_refresh.clear();
+        self.dwsid.clear();
+        self.dw_companions.clear();
+        self.handoff = None;
+    }
+
+    /// Whether a credential in the cookie `name` counts.
+    #[must_use]
+    pub fn has_effective(&self, name: &str, names: &CookieNames) -> bool {
+        if name == names.registered_refresh {
+            !self.registered_refresh.is_empty()
+        } else if name == names.guest_refresh {
+            !self.guest_refresh.is_empty()
+        } else if name == profiles::DWSID {
+            !self.dwsid.is_empty()
+        } else {
+            name != names.access || !self.access.is_empty()
+        }
+    }
+
+    /// Whether the browser sent a cookie of that name, usable or not.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
+
+    /// Whether the browser holds anything by which a shopper could be known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.access.is_empty()
+            && self.registered_refresh.is_empty()
+            && self.guest_refresh.is_empty()
+            && self.dwsid.is_empty()
+    }
+}
+
+/// The pieces of a handed-over access token.
+///
+/// ECOM cannot write long cookies, so `plugin_slas` cuts tokens at [`PIECE`] characters, with
+/// nothing that says where the last piece is. A piece that is not full is the last one: what
+/// follows is left over from a longer token. A piece that comes twice with different values makes
+/// several tokens possible.
+#[derive(Default)]
+pub(super) struct Pieces([Vec<String>; MOST_PIECES]);
+
+impl Pieces {
+    pub(super) fn take(&mut self, name: &str, value: &str, names: &CookieNames) {
+        if let Some(number) = names.piece_of(name) {
+            candidate(&mut self.0[number - 1], Some(value.to_owned()));
+        }
+    }
+
+    /// What is handed over, where the pieces leave no doubt.
+    pub(super) fn joined(&self) -> Option<RequestHandoff> {
+        if self.0.iter().any(|slot| slot.len() > 1) {
+            return None;
+        }
+        if self.0[0].first().is_some_and(|first| first == "refresh") {
+            return Some(RequestHandoff::Refresh);
+        }
+        self.tokens().pop().map(RequestHandoff::Token)
+    }
+
+    /// Every token that the pieces may come to, as many as are worth reading.
+    pub(super) fn tokens(&self) -> Vec<AccessToken> {
+        let (mut tokens, mut begun) = (Vec::new(), vec![String::new()]);
+        for slot in &self.0 {
+            let longer = begun.iter().flat_map(|head| slot.iter().map(move |piece| (head, piece)));
+            let longer: Vec<_> = longer.take(MOST_JOINED).collect();
+            let (full, last): (Vec<_>, Vec<_>) =
+                longer.into_iter().partition(|(_, piece)| piece.len() == PIECE);
+            let join = |(head, piece): (&String, &String)| format!("{head}{piece}");
+            tokens.extend(last.into_iter().map(join));
+            begun = full.into_iter().map(join).collect();
+        }
+        tokens.extend(begun);
+        // What is cut short, or no JWT at all, is no token.
+        let is_jwt = |text: &String| text.matches('.').count() == 2;
+        tokens
+            .iter()
+            .filter(|text| is_jwt(text))
+            .filter_map(|text| AccessToken::parse(text))
+            .collect()
+    }
+}
+
+/// The pairs of a `Cookie` header, with the spaces around them.
+pub fn pairs_in(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut begins = 0;
+    let ends = memchr_iter(b';', header).chain(std::iter::once(header.len()));
+    ends.map(move |end| &header[std::mem::replace(&mut begins, end + 1)..end])
+}
+
+/// One `name=value` of a `Cookie` header.
+///
+/// Only spaces are trimmed (RFC 6265 section 4.2.1). Whoever trims all that Unicode calls white
+/// space takes a cookie for `__Host-…` whose name a browser sees as another one, and which any
+/// sibling host may set.
+#[must_use]
+pub fn pair_of(text: &str) -> Option<(&str, &str)> {
+    let (name, value) = text.split_once('=')?;
+    Some((name.trim_matches(' '), value.trim_matches(' ')))
+}
+
+/// Two different ones: the host-only prefix makes that impossible for us, so neither.
+fn only(slot: &mut Option<String>, value: &str) {
+    *slot = match slot.take() {
+        Some(first) if first != value => Some(String::new()),
+        _ => Some(value.to_owned()),
+    };
+}
+
+fn candidate<T: PartialEq>(candidates: &mut Vec<T>, found: Option<T>) {
+    if let Some(found) = found
+        && !candidates.contains(&found)
+    {
+        if candidates.len() == MOST_CANDIDATES {
+            candidates.remove(0);
+        }
+        candidates.push(found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::SiteId;
+    use proptest::prelude::*;
+
+    fn names() -> CookieNames {
+        CookieNames::classic(&SiteId::parse("RefArch").unwrap(), false, true)
+    }
+
+    fn read(headers: &[&str]) -> RequestCookies {
+        RequestCookies::read(headers.iter().map(|header| header.as_bytes()), &names())
+    }
+
+    #[test]
+    fn values_are_taken_raw() {
+        let presented = read(&["dwsid=a%3D=-_==; token=x.y.z"]);
+        assert_eq!(presented.dwsid[0].expose(), "a%3D=-_==");
+    }
+
+    #[test]
+    fn a_repeated_name_is_kept_as_candidates_over_several_headers() {
+        let presented = read(&["cc-nx=a; cc-nx=a", "cc-nx=b"]);
+        assert_eq!(presented.registered_refresh.len(), 2);
+    }
+
+    #[test]
+    fn attack_8_tricks_with_the_name_of_the_sealed_cookie_are_not_it() {
+        for header in [
+            "__host-tandem=x",
+            "=__Host-tandem=x",
+            "$Version=1",
+            "a=b;\t__Host-tandem=x",
+            "a=b; \u{2000}__Host-tandem=x",
+            "__Host-tandem\u{a0}=x",
+        ] {
+            assert_eq!(read(&[header]).seal, None, "{header}");
+        }
+    }
+
+    #[test]
+    fn attack_7_two_sealed_cookies_are_neither() {
+        assert_eq!(read(&["__Host-tandem=a", "__Host-tandem=b"]).seal.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn garbage_is_absent_but_its_name_is_remembered() {
+        let long = format!("token={}; cc-nx=a\"b; dwsid=", "x".repeat(5000));
+        let presented = read(&[&long]);
+        assert!(presented.is_empty());
+        assert!(presented.has("token") && presented.has("cc-nx") && presented.has("dwsid"));
+    }
+
+    #[test]
+    fn an_octet_that_is_no_text_hides_only_its_own_cookie() {
+        let header: &[u8] = b"note=caf\xe9; cc-nx=refresh; dwsid=abc==\xff; token=x.y.z";
+        let presented = RequestCookies::read([header].into_iter(), &names());
+        assert_eq!(presented.registered_refresh[0].expose(), "refresh");
+        assert_eq!(presented.access[0].expose(), "x.y.z");
+        assert!(presented.dwsid.is_empty());
+    }
+
+    #[test]
+    fn planted_companions_do_not_hide_that_our_own_cookies_are_there() {
+        let planted: Vec<String> = (0..40).map(|n| format!("dwanonymous_{n}=x")).collect();
+        let presented = read(&[&planted.join("; "), "dwsid=abc==; cc-nx-g=x; usid=y"]);
+        assert!(["dwsid", "cc-nx-g", "usid"].iter().all(|name| presented.has(name)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_can_panic_or_pile_up(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            let presented = RequestCookies::read([bytes.as_slice()].into_iter(), &names());
+            prop_assert!(presented.dw_companions.len() <= MOST_COMPANIONS);
+            prop_assert!(presented.names.len() <= MOST_COMPANION_NAMES + 32);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! `Set-Cookie` headers of ECOM → what they say about the shopper.
+//!
+//! `plugin_slas` and Hybrid Auth sign shoppers in and out by themselves, and tell the Head so by
+//! token cookies. None of these cookies reaches the browser as it is: what is taken over is
+//! written anew, by the same writer and with the same attributes as everything else.
+
+use cookie::Cookie;
+use http::HeaderMap;
+use http::header::SET_COOKIE;
+
+use super::dw_cookies;
+use super::profiles::{CookieNames, DWSID};
+use super::request_cookies::{Pieces, RequestHandoff};
+use crate::ids::RefreshToken;
+use crate::model::{CustomerType, DwCookies};
+use crate::timestamp::Timestamp;
+
+/// What the cookies of an answer say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResponseCookies {
+    /// An access token, or the word that one is to be fetched.
+    pub handoff: Option<RequestHandoff>,
+    /// A refresh token.
+    pub refresh: Option<UpstreamRefresh>,
+    /// Refresh cookies that are to go.
+    pub deleted: Vec<CustomerType>,
+    /// A DW session.
+    pub dw: Option<DwCookies>,
+    /// There is a `dwsid`, but none to go by: it is garbage, or there are two.
+    pub invalid_dwsid: bool,
+}
+
+/// A refresh token as ECOM sets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamRefresh {
+    /// The cookie it came in.
+    pub kind: CustomerType,
+    /// The token.
+    pub token: RefreshToken,
+    /// Seconds its cookie lives; none for the life of the browser session.
+    pub max_age: Option<i64>,
+}
+
+impl ResponseCookies {
+    /// Reads what an answer sets. Whatever does not parse is not offered.
+    #[must_use]
+    pub fn read(headers: &HeaderMap, names: &CookieNames, now: Timestamp) -> Self {
+        let mut cookies = Self { dw: dw_cookies::read(headers), ..Self::default() };
+        let mut pieces = Pieces::default();
+        for cookie in set_cookies(headers, now) {
+            if cookie.name == DWSID {
+                cookies.invalid_dwsid = cookies.dw.is_none() && cookie.is_set();
+            } else if cookie.name == names.guest_refresh {
+                cookies.take(CustomerType::Guest, &cookie);
+            } else if cookie.name == names.registered_refresh {
+                cookies.take(CustomerType::Registered, &cookie);
+            } else if cookie.is_set() {
+                pieces.take(&cookie.name, &cookie.value, names);
+            }
+        }
+        cookies.handoff = pieces.joined();
+        cookies
+    }
+
+    fn take(&mut self, kind: CustomerType, cookie: &ResponseCookie) {
+        match RefreshToken::parse(&cookie.value).filter(|_| cookie.is_set()) {
+            // Registered before guest, as everywhere.
+            Some(token) if kind == CustomerType::Registered || self.refresh.is_none() => {
+                self.refresh = Some(UpstreamRefresh { kind, token, max_age: cookie.max_age });
+            }
+            Some(_) => {}
+            None => self.deleted.push(kind),
+        }
+    }
+}
+
+/// What one cookie comes to.
+struct ResponseCookie {
+    name: String,
+    value: String,
+    max_age: Option<i64>,
+}
+
+impl ResponseCookie {
+    fn is_set(&self) -> bool {
+        self.max_age.is_none_or(|seconds| seconds > 0)
+    }
+}
+
+/// Of several lines for one name the last one counts, as in a browser.
+fn set_cookies(headers: &HeaderMap, now: Timestamp) -> Vec<ResponseCookie> {
+    let mut lines: Vec<ResponseCookie> = Vec::new();
+    for header in headers.get_all(SET_COOKIE) {
+        let Some(cookie) = header.to_str().ok().and_then(|text| Cookie::parse(text).ok()) else {
+            continue;
+        };
+        let (name, value) = (cookie.name().to_owned(), cookie.value().to_owned());
+        lines.retain(|earlier| earlier.name != name);
+        lines.push(ResponseCookie { name, value, max_age: max_age(&cookie, now) });
+    }
+    lines
+}
+
+/// Seconds a cookie lives from now; `Max-Age` before `Expires` (RFC 6265 section 5.3).
+fn max_age(cookie: &Cookie<'_>, now: Timestamp) -> Option<i64> {
+    let until = || cookie.expires_datetime().map(|at| at.unix_timestamp() - now.unix());
+    cookie.max_age().map(cookie::time::Duration::whole_seconds).or_else(until)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cookies::profiles::Profile;
+    use crate::ids::SiteId;
+    use http::HeaderValue;
+
+    const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+
+    fn read(lines: &[String]) -> ResponseCookies {
+        let names = CookieNames::new(Profile::Classic, &SiteId::parse("R_A").unwrap(), true, true);
+        let mut headers = HeaderMap::new();
+        for cookie in lines {
+            headers.append(SET_COOKIE, HeaderValue::from_str(cookie).unwrap());
+        }
+        ResponseCookies::read(&headers, &names, NOW)
+    }
+
+    fn offered(lines: &[&str]) -> ResponseCookies {
+        read(&lines.iter().map(|cookie| (*cookie).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_token_in_pieces_is_joined_and_one_cut_short_is_none() {
+        let token = format!("{}.{}.c2ln", "a".repeat(1500), "b".repeat(800));
+        let piece = |number: usize, text: &str| match number {
+            1 => format!("cc-at_R_A={text}; Path=/; Secure; Max-Age=1800"),
+            _ => format!("cc-at_R_A_{number}={text}; Path=/; Secure; Max-Age=1800"),
+        };
+        let pieces = [piece(1, &token[..1199]), piece(2, &token[1199..])];
+        let Some(RequestHandoff::Token(joined)) = read(&pieces).handoff else { panic!("no token") };
+        assert_eq!(joined.expose(), token);
+        assert_eq!(read(&pieces[..1]).handoff, None);
+        assert_eq!(read(&pieces[1..]).handoff, None);
+        // One left over from a longer token.
+        let stale = [piece(1, "a.b.c"), piece(2, "rest")];
+        let Some(RequestHandoff::Token(short)) = read(&stale).handoff else { panic!("no token") };
+        assert_eq!(short.expose(), "a.b.c");
+    }
+
+    #[test]
+    fn a_sign_out_is_the_word_refresh_and_cookies_that_go() {
+        let cookies = offered(&[
+            "cc-nx_R_A=; Max-Age=0; Path=/",
+            "cc-nx-g_R_A=x; Expires=Thu, 01-Jan-1970 00:00:10 GMT",
+            "cc-at_R_A=refresh; Max-Age=1800",
+        ]);
+        assert_eq!(cookies.handoff, Some(RequestHandoff::Refresh));
+        assert_eq!(cookies.deleted, [CustomerType::Registered, CustomerType::Guest]);
+        assert_eq!(cookies.refresh, None);
+    }
+
+    #[test]
+    fn the_registered_refresh_token_goes_before_the_guests_with_the_life_of_its_cookie() {
+        let cookies = offered(&["cc-nx_R_A=r; Max-Age=600", "cc-nx-g_R_A=g; Max-Age=900"]);
+        let refresh = cookies.refresh.unwrap();
+        assert_eq!((refresh.kind, refresh.max_age), (CustomerType::Registered, Some(600)));
+        assert_eq!(offered(&["cc-nx-g_R_A=g"]).refresh.unwrap().max_age, None);
+        let dated = offered(&["cc-nx_R_A=r; Expires=Fri, 15 Jan 2027 08:10:00 GMT"]);
+        assert_eq!(dated.refresh.unwrap().max_age, Some(600));
+    }
+
+    #[test]
+    fn of_several_lines_for_one_name_the_last_one_counts() {
+        let cookies = offered(&[
+            "cc-nx_R_A=r; Max-Age=600",
+            "cc-at_R_A=a.b.c; Max-Age=600",
+            "cc-nx_R_A=; Max-Age=0",
+            "cc-nx-g_R_A=g; Max-Age=600",
+            "cc-at_R_A=d.e.f; Max-Age=600",
+        ]);
+        assert_eq!(cookies.refresh.unwrap().kind, CustomerType::Guest);
+        assert_eq!(cookies.deleted, [CustomerType::Registered]);
+        let Some(RequestHandoff::Token(token)) = cookies.handoff else { panic!("no token") };
+        assert_eq!(token.expose(), "d.e.f");
+    }
+
+    #[test]
+    fn other_cookies_offer_nothing() {
+        let cookies = offered(&["cc-at=a.b.c", "usid_R_A=x", "dwac_x=y", "cc-at_R_A=; Max-Age=0"]);
+        assert_eq!(cookies, ResponseCookies::default());
+    }
+}

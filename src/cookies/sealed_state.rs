@@ -1,0 +1,386 @@
+//! What Tandem remembers about a browser, sealed into one cookie of its own.
+//!
+//! The cookies of the two worlds do not say which customer a `dwsid` belongs to, when it was born
+//! or which token made it. We do, here, under ChaCha20-Poly1305 with a key ring. Whatever fails
+//! to open (a bit flip, an unknown key, another site's cookie, an older format) is an empty
+//! state, never an error: the next answer seals a new one.
+
+use std::fmt;
+
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use super::facts;
+use super::logged_out::LoggedOut;
+use crate::ids::{SiteId, Tag};
+use crate::model::{Customer, CustomerType};
+use crate::timestamp::Timestamp;
+
+/// Leads every sealed value, so that the format can change under a rolling release.
+const VERSION: u8 = 1;
+const KEY_ID: usize = 4;
+const NONCE: usize = 12;
+/// Our state is under 1,600 bytes sealed; anything far longer is not worth decoding.
+const LONGEST: usize = 3000;
+/// Shortest secret a key may be made from, in octets.
+pub const SHORTEST_SECRET: usize = 32;
+
+/// What is known about a browser beyond its cookies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedState {
+    /// The access token we wrote: one that matches needs no signature check.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Tag>,
+    /// The refresh token we wrote.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<Tag>,
+    /// When that refresh token dies.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub refresh_expires_at: Option<Timestamp>,
+    /// The shopper signed in without "remember me": the refresh cookie ends with the browser.
+    #[serde(rename = "f", default, skip_serializing_if = "std::ops::Not::not")]
+    pub forget_on_close: bool,
+    /// The DW session we wrote or checked.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub dw: Option<SealedDw>,
+    /// The access token that has made a DW session: one token makes one.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub bridged: Option<Tag>,
+    /// When making a DW session may be tried again for the Head, after a failure.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub bridge_after: Option<Timestamp>,
+    /// The do-not-track choice that the access token was asked for with.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub dnt: Option<bool>,
+    /// When a registered session was found dead, until the shopper has been told.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub session_expired_at: Option<Timestamp>,
+    /// The SLAS session that the tokens belong to.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SlasSession>,
+    /// Logged out here: it counts for nothing, on no replica and after no restart.
+    #[serde(rename = "o", default, skip_serializing_if = "LoggedOut::is_empty")]
+    pub logged_out: LoggedOut,
+    /// When cookies that others have set under our names were last deleted.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub strays_deleted_at: Option<Timestamp>,
+}
+
+/// The SLAS session of the tokens that we wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlasSession {
+    /// Its shopper.
+    #[serde(rename = "c")]
+    pub customer: Customer,
+    /// Its `usid`. Two devices of a shopper may have the same.
+    #[serde(rename = "u")]
+    pub usid: Tag,
+    /// The first access token of this shopper in this browser: whatever it has been renewed to since
+    /// is of the same lineage, and a logout ends them all.
+    #[serde(rename = "l")]
+    pub lineage: Tag,
+}
+
+/// What is known about the DW session in `dwsid`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedDw {
+    /// Which `dwsid` this is about.
+    #[serde(rename = "s")]
+    pub dwsid: Tag,
+    /// Whose session it is; `None` where that has to be asked again.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Customer>,
+    /// When it was made, or first seen.
+    #[serde(rename = "b")]
+    pub created_at: Timestamp,
+    /// When ECOM last served a request in it, as far as we saw.
+    #[serde(rename = "u")]
+    pub used_at: Timestamp,
+}
+
+impl SealedState {
+    /// Whether the seal names no session and no logout: all that the browser presents is from
+    /// before Tandem, or from somewhere else.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.session.is_none() && self.sealed_tags().next().is_none() && self.logged_out.is_empty()
+    }
+
+    /// Tags of every credential that the seal names: what we wrote to this browser last.
+    pub fn sealed_tags(&self) -> impl Iterator<Item = Tag> {
+        let dw = self.dw.as_ref().map(|dw| dw.dwsid);
+        let lineage = self.session.as_ref().map(|session| session.lineage);
+        [self.access, self.refresh, dw, lineage].into_iter().flatten()
+    }
+
+    /// What a registered shopper's own seal is to say, beside the one that every response may write:
+    /// a guest's response that crosses a login must not take the login away.
+    #[must_use]
+    pub fn registered_only(&self) -> Option<Self> {
+        let registered = |session: &&SlasSession| session.customer.kind == CustomerType::Registered;
+        let session = self.session.as_ref().filter(registered)?.clone();
+        Some(Self {
+            access: self.access,
+            refresh: Some(self.refresh?),
+            refresh_expires_at: self.refresh_expires_at,
+            forget_on_close: self.forget_on_close,
+            session: Some(session),
+            ..Self::default()
+        })
+    }
+
+    /// This with the registered session of `own`, which another shopper's response has overwritten.
+    #[must_use]
+    pub fn with_registered_session(self, own: Self) -> Self {
+        Self {
+            dw: self.dw,
+            logged_out: self.logged_out,
+            strays_deleted_at: self.strays_deleted_at,
+            ..own
+        }
+    }
+
+    /// What is left of it when the tokens go: what the browser must not forget with them.
+    #[must_use]
+    pub fn without_tokens(&self) -> Self {
+        Self {
+            dw: self.dw.clone(),
+            logged_out: self.logged_out.clone(),
+            strays_deleted_at: self.strays_deleted_at,
+            ..Self::default()
+        }
+    }
+
+    /// Whose the DW session is has become uncertain.
+    pub fn mark_dw_unverified(&mut self) {
+        if let Some(dw) = &mut self.dw {
+            dw.owner = None;
+        }
+    }
+
+    /// ECOM serves a request in the DW session now: that keeps it alive. Written down only now
+    /// and then, because every note is a `Set-Cookie`.
+    pub fn record_dw_use(&mut self, now: Timestamp) {
+        if let Some(dw) = &mut self.dw
+            && now.since(dw.used_at) >= facts::DW_NOTE
+        {
+            dw.used_at = now;
+        }
+    }
+}
+
+/// The keys that seal: the first seals, all of them open, so that keys can be rotated.
+pub struct KeyRing {
+    keys: Vec<Key>,
+    log_key: hmac::Key,
+}
+
+struct Key {
+    id: [u8; KEY_ID],
+    cipher: LessSafeKey,
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "KeyRing({} keys)", self.keys.len())
+    }
+}
+
+impl KeyRing {
+    /// A ring of keys derived from `secrets`, or `None` if there is none or one is shorter than
+    /// [`SHORTEST_SECRET`].
+    #[must_use]
+    pub fn new(secrets: &[impl AsRef<[u8]>]) -> Option<Self> {
+        let first = secrets.first()?.as_ref();
+        if secrets.iter().any(|secret| secret.as_ref().len() < SHORTEST_SECRET) {
+            return None;
+        }
+        let keys = secrets.iter().map(|secret| Key::derive(secret.as_ref())).collect();
+        let log_key = hmac::Key::new(hmac::HMAC_SHA256, &derive::<32>(first, b"log id"));
+        Some(Self { keys, log_key })
+    }
+
+    /// Seals `state` for the cookie `name` of `site`. A nonce must never be used twice.
+    #[must_use]
+    pub fn seal(
+        &self,
+        name: &str,
+        site: &SiteId,
+        state: &SealedState,
+        nonce: [u8; NONCE],
+    ) -> String {
+        let key = &self.keys[0];
+        let mut sealed = serde_json::to_vec(state).unwrap_or_default();
+        // Sealing fails only beyond 256 GiB; an empty value would open as an empty state.
+        if key
+            .cipher
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                context(name, site),
+                &mut sealed,
+            )
+            .is_err()
+        {
+            return String::new();
+        }
+        let mut value = Vec::with_capacity(1 + KEY_ID + NONCE + sealed.len());
+        value.push(VERSION);
+        value.extend_from_slice(&key.id);
+        value.extend_from_slice(&nonce);
+        value.extend_from_slice(&sealed);
+        URL_SAFE_NO_PAD.encode(value)
+    }
+
+    /// Opens what [`seal`](Self::seal) made for the same cookie of the same site; anything else is
+    /// an empty state.
+    #[must_use]
+    pub fn open(&self, name: &str, site: &SiteId, value: &str) -> SealedState {
+        self.try_open(name, site, value).unwrap_or_default()
+    }
+
+    fn try_open(&self, name: &str, site: &SiteId, value: &str) -> Option<SealedState> {
+        if value.len() > LONGEST {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
+        let (head, sealed) = bytes.split_at_checked(1 + KEY_ID + NONCE)?;
+        let (version, id, nonce) = (head[0], &head[1..=KEY_ID], &head[1 + KEY_ID..]);
+        let key = self.keys.iter().find(|key| version == VERSION && key.id == id)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut sealed = sealed.to_vec();
+        let opened = key.cipher.open_in_place(nonce, context(name, site), &mut sealed).ok()?;
+        serde_json::from_slice(opened).ok()
+    }
+
+    /// A keyed hash that tells ids apart in logs without giving them away; the same on every
+    /// replica that has the same first key.
+    #[must_use]
+    pub fn log_id(&self, text: &str) -> String {
+        let tag = hmac::sign(&self.log_key, text.as_bytes());
+        URL_SAFE_NO_PAD.encode(&tag.as_ref()[..6])
+    }
+}
+
+/// What a seal is bound to: the cookie's name and the site, so that one cannot stand in for
+/// another.
+fn context(name: &str, site: &SiteId) -> Aad<Vec<u8>> {
+    Aad::from([name.as_bytes(), b"\0", site.as_str().as_bytes(), &[0, VERSION]].concat())
+}
+
+impl Key {
+    fn derive(secret: &[u8]) -> Self {
+        let key = derive::<32>(secret, b"seal");
+        #[expect(clippy::expect_used, reason = "a ChaCha20 key has 32 octets, and so has this")]
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &key).expect("32 octets");
+        debug_assert_eq!(key.algorithm().key_len(), 32);
+        Self { id: derive::<KEY_ID>(secret, b"key id"), cipher: LessSafeKey::new(key) }
+    }
+}
+
+struct Length(usize);
+
+impl KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+/// HKDF-SHA256 (RFC 5869) of an operator's secret for one purpose.
+fn derive<const N: usize>(secret: &[u8], purpose: &[u8]) -> [u8; N] {
+    let mut key = [0; N];
+    let purpose = [b"tandem ", purpose];
+    let extracted = Salt::new(HKDF_SHA256, b"tandem").extract(secret);
+    #[expect(clippy::expect_used, reason = "HKDF-SHA256 yields up to 8160 octets")]
+    extracted
+        .expand(&purpose, Length(N))
+        .and_then(|expanded| expanded.fill(&mut key))
+        .expect("a short key can be derived");
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{CustomerId, Dwsid};
+
+    fn ring(letters: &str) -> KeyRing {
+        let secrets: Vec<String> = letters.chars().map(|c| c.to_string().repeat(32)).collect();
+        KeyRing::new(&secrets).unwrap()
+    }
+
+    fn site(id: &str) -> SiteId {
+        SiteId::parse(id).unwrap()
+    }
+
+    fn state() -> SealedState {
+        let customer = CustomerId::parse("abkXsYlHdGmKwRlHg3mqYYkewY").unwrap();
+        let tag = Dwsid::parse("x").unwrap().tag();
+        SealedState {
+            access: Some(tag),
+            dw: Some(SealedDw {
+                dwsid: tag,
+                owner: Some(Customer { kind: CustomerType::Guest, id: customer }),
+                created_at: Timestamp::from_unix(1),
+                used_at: Timestamp::from_unix(2),
+            }),
+            ..SealedState::default()
+        }
+    }
+
+    fn sealed() -> String {
+        ring("a").seal("__Host-tandem", &site("A"), &state(), [7; NONCE])
+    }
+
+    #[test]
+    fn what_was_sealed_opens() {
+        assert_eq!(ring("a").open("__Host-tandem", &site("A"), &sealed()), state());
+    }
+
+    #[test]
+    fn attack_1_every_flipped_bit_is_an_empty_memory() {
+        let bytes = URL_SAFE_NO_PAD.decode(sealed()).unwrap();
+        for index in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[index] ^= 1;
+            let value = URL_SAFE_NO_PAD.encode(flipped);
+            assert_eq!(
+                ring("a").open("__Host-tandem", &site("A"), &value),
+                SealedState::default(),
+                "octet {index}"
+            );
+        }
+    }
+
+    #[test]
+    fn attack_2_any_length_and_any_text_is_an_empty_memory() {
+        let long = "A".repeat(5000);
+        for length in 0..64 {
+            assert_eq!(ring("a").open("n", &site("A"), &long[..length]), SealedState::default());
+        }
+        for text in ["%00", "é", "not base64!", long.as_str()] {
+            assert_eq!(ring("a").open("n", &site("A"), text), SealedState::default());
+        }
+    }
+
+    #[test]
+    fn attack_3_a_retired_key_opens_and_an_unknown_one_does_not() {
+        assert_eq!(ring("ba").open("__Host-tandem", &site("A"), &sealed()), state());
+        assert_eq!(ring("b").open("__Host-tandem", &site("A"), &sealed()), SealedState::default());
+    }
+
+    #[test]
+    fn attacks_4_and_5_another_cookie_name_or_site_does_not_open() {
+        assert_eq!(ring("a").open("tandem", &site("A"), &sealed()), SealedState::default());
+        assert_eq!(ring("a").open("__Host-tandem", &site("B"), &sealed()), SealedState::default());
+    }
+
+    #[test]
+    fn a_short_secret_makes_no_ring() {
+        assert!(KeyRing::new(&["short"]).is_none());
+        assert!(KeyRing::new(&[] as &[&str]).is_none());
+    }
+}

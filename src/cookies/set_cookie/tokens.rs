@@ -1,0 +1,151 @@
+//! The cookies of SLAS tokens, by the profile's table.
+
+use super::{CookieChanges, CookieContext};
+use crate::cookies::profiles::{Field, Lifetime, MOST_PIECES};
+use crate::cookies::request_cookies::{PIECE, RequestHandoff};
+use crate::cookies::sealed_state::{SealedState, SlasSession};
+use crate::flow::{HeldAccess, TokenChange};
+use crate::ids::AccessToken;
+use crate::model::{Claims, CustomerType, Extras, Grant};
+use crate::timestamp::Timestamp;
+
+impl CookieContext<'_> {
+    pub(super) fn delete_tokens(
+        &self,
+        change: &TokenChange,
+        logging_out: bool,
+        changes: &mut CookieChanges,
+    ) {
+        if *change == TokenChange::Drop {
+            for entry in self.names.entries() {
+                self.delete(&entry.name, logging_out, changes);
+            }
+            changes.state = changes.state.without_tokens();
+            self.delete(&self.names.registered_seal, logging_out, changes);
+        }
+        let in_use = *change == TokenChange::Keep && self.names.access == self.names.handoff;
+        if !in_use {
+            self.clear_hand_off(changes);
+        }
+    }
+
+    /// What ECOM handed over has been taken over, or is out of date.
+    fn clear_hand_off(&self, changes: &mut CookieChanges) {
+        for number in 1..=MOST_PIECES {
+            let name = self.names.piece(number);
+            if name != self.names.access {
+                self.delete(&name, false, changes);
+            }
+        }
+    }
+
+    pub(super) fn set_tokens(&self, grant: &Grant, logging_out: bool, changes: &mut CookieChanges) {
+        let kind = grant.claims.customer.kind;
+        let state = &mut changes.state;
+        state.forget_on_close &= kind == CustomerType::Registered;
+        state.access = Some(grant.access.tag());
+        state.session = Some(session_of(&grant.access, &grant.claims, state));
+        state.refresh = grant.refresh.as_ref().map(|refresh| refresh.token.tag());
+        state.refresh_expires_at =
+            grant.refresh.as_ref().map(|refresh| self.now.plus(refresh.expires_in));
+        state.dnt = self.presented.dnt;
+        let access_life = grant.claims.expires_at.since(self.now);
+        let kept = |life| (!state.forget_on_close).then_some(life);
+        let refresh_life = match &grant.refresh {
+            Some(refresh) => kept(refresh.expires_in),
+            None => Some(access_life),
+        };
+        let access_life = kept(access_life);
+        for entry in self.names.entries() {
+            let life = if entry.life == Lifetime::Access { access_life } else { refresh_life };
+            match value(entry.field, grant, self.now) {
+                Some(token) if entry.field == Field::Access && self.names.in_pieces() => {
+                    self.set_pieces(&token, life, changes);
+                }
+                Some(value) => changes.set(&entry.name, &value, life),
+                None => self.delete(&entry.name, logging_out, changes),
+            }
+        }
+        if kind == CustomerType::Guest {
+            self.delete(&self.names.registered_seal, logging_out, changes);
+        }
+    }
+
+    /// A token that ECOM handed over, and that is now the one in hand, gets into our own cookies.
+    /// Its refresh token, if there is one, is where it belongs already.
+    pub(super) fn accept_handoff(&self, held: &HeldAccess, changes: &mut CookieChanges) {
+        if self.presented.handoff != Some(RequestHandoff::Token(held.token.clone())) {
+            return;
+        }
+        changes.state.access = Some(held.token.tag());
+        changes.state.session = Some(session_of(&held.token, &held.claims, &changes.state));
+        changes.state.refresh = None;
+        changes.state.dnt = self.presented.dnt;
+        let life = held.claims.expires_at.since(self.now);
+        let (access, claims) = (held.token.clone(), held.claims.clone());
+        let grant = Grant { access, claims, refresh: None, dw: None, extras: Extras::default() };
+        for entry in self.names.entries() {
+            let ours = matches!(entry.field, Field::Access | Field::Usid | Field::CustomerId);
+            if let Some(value) = value(entry.field, &grant, self.now).filter(|_| ours) {
+                changes.set(&entry.name, &value, Some(life));
+            }
+        }
+    }
+
+    /// As many pieces as it takes. A piece left over from a longer token would be read as part of
+    /// this one, so the next one goes whether it is there or not.
+    fn set_pieces(&self, token: &str, life: Option<i64>, changes: &mut CookieChanges) {
+        let mut number = 0;
+        for piece in token.as_bytes().chunks(PIECE) {
+            number += 1;
+            let piece = std::str::from_utf8(piece).unwrap_or_default();
+            changes.set(&self.names.piece(number), piece, life);
+        }
+        for number in number + 1..=MOST_PIECES {
+            let next = token.len().div_ceil(PIECE) + 1 == number;
+            self.delete(&self.names.piece(number), next, changes);
+        }
+    }
+}
+
+/// The seal names the token in hand from now on, where it has not yet: one from before Tandem, or one
+/// that another tab has renewed. The refresh token beside it has still to show whose it is.
+pub(super) fn seal_held_token(held: &HeldAccess, state: &mut SealedState) {
+    if state.access != Some(held.token.tag()) {
+        state.access = Some(held.token.tag());
+        state.session = Some(session_of(&held.token, &held.claims, state));
+    }
+}
+
+/// The session of a token: of the same lineage as before, if it is of the same shopper and session.
+fn session_of(token: &AccessToken, claims: &Claims, before: &SealedState) -> SlasSession {
+    let (customer, usid) = (claims.customer.clone(), claims.usid.tag());
+    let same = |known: &&SlasSession| known.customer == customer && known.usid == usid;
+    let lineage = before.session.as_ref().filter(same).map(|known| known.lineage);
+    SlasSession { customer, usid, lineage: lineage.unwrap_or_else(|| token.tag()) }
+}
+
+/// The text of a cookie after `grant`; none where the grant has nothing for it.
+fn value(field: Field, grant: &Grant, now: Timestamp) -> Option<String> {
+    let claims = &grant.claims;
+    match field {
+        Field::Access => Some(grant.access.expose().to_owned()),
+        Field::AccessExpires => Some(claims.expires_at.unix().to_string()),
+        Field::AccessDoNotTrack => claims.dnt.map(|dnt| if dnt { "1" } else { "0" }.to_owned()),
+        Field::Origin => claims.origin.as_ref().map(ToString::to_string),
+        Field::IdToken => grant.extras.id_token.as_ref().map(|token| token.expose().to_owned()),
+        Field::CustomerType => Some(claims.customer.kind.word().to_owned()),
+        Field::CustomerId => Some(claims.customer.id.to_string()),
+        Field::Refresh(kind) => {
+            let refresh = grant.refresh.as_ref().filter(|_| kind == claims.customer.kind)?;
+            Some(refresh.token.expose().to_owned())
+        }
+        Field::RefreshExpires => {
+            let refresh = grant.refresh.as_ref()?;
+            Some(now.plus(refresh.expires_in).unix().to_string())
+        }
+        Field::EncodedUserId => grant.extras.encoded_user_id.as_ref().map(ToString::to_string),
+        Field::Usid => Some(claims.usid.to_string()),
+        Field::Obsolete => None,
+    }
+}

@@ -1,0 +1,195 @@
+//! The DW side of the pair: keep it, confirm it, replace it, or let it go.
+
+use super::calls::{BridgeCall, ProbeCall};
+use super::state::{FlowState, Goal, Tokens};
+use super::{
+    BridgeMode, BridgeResponse, BridgeTime, Cause, Dw, DwChange, Intent, Outcome, ProbeResponse,
+    Step, UpstreamFailure,
+};
+use crate::model::{Customer, DwCookies};
+
+/// With good tokens in hand, brings the DW session in step with them.
+pub(super) fn align(state: FlowState) -> Step {
+    let Some(customer) = state.customer().cloned() else {
+        return state.decide(DwChange::Keep);
+    };
+    match state.facts.policy.mode {
+        BridgeMode::None => align_without_bridge(state, &customer),
+        BridgeMode::HybridAuth => align_hybrid(state, customer),
+        BridgeMode::Classic => align_classic(state, customer),
+    }
+}
+
+/// As [`align`], when the tokens still work but could not be refreshed.
+pub(super) fn align_without_refresh(state: FlowState, failure: UpstreamFailure) -> Step {
+    match align(state) {
+        // The refresh was the remedy for a missing DW session: say why there is none.
+        Step::Done(mut decision) => {
+            if let Outcome::NoDwSession(reason) = &mut decision.outcome {
+                *reason = failure;
+            }
+            Step::Done(decision)
+        }
+        step => step,
+    }
+}
+
+fn align_without_bridge(state: FlowState, customer: &Customer) -> Step {
+    let gone = is_new(&state) || is_of_other_customer(&state, customer);
+    state.decide(if gone { DwChange::Drop } else { DwChange::Keep })
+}
+
+/// The DW session where there are no good tokens, but perhaps old ones that say who the shopper was.
+pub(super) fn discard_dw(state: FlowState) -> Step {
+    let was = state.facts.customer();
+    let gone = was.is_some_and(|customer| is_of_other_customer(&state, customer));
+    state.decide(if gone { DwChange::Drop } else { DwChange::Keep })
+}
+
+/// The DW session when a state ends early and nothing more can be asked about it.
+pub(super) fn without_call(state: &FlowState) -> DwChange {
+    let Tokens::Renewed(grant) = &state.tokens else {
+        let dropped = matches!(state.tokens, Tokens::Dropped);
+        return if dropped { DwChange::Drop } else { DwChange::Keep };
+    };
+    let owner = grant.claims.customer.clone();
+    match granted_dw(state) {
+        Some(cookies) => DwChange::Set { cookies, owner },
+        None if is_of_other_customer(state, &owner) => DwChange::Drop,
+        None => DwChange::Keep,
+    }
+}
+
+/// The DW session that the platform of a Hybrid Auth tenant set on a token answer.
+fn granted_dw(state: &FlowState) -> Option<DwCookies> {
+    match &state.tokens {
+        Tokens::Renewed(grant) | Tokens::New(grant)
+            if state.facts.policy.mode == BridgeMode::HybridAuth =>
+        {
+            grant.dw.clone()
+        }
+        _ => None,
+    }
+}
+
+fn is_of_other_customer(state: &FlowState, customer: &Customer) -> bool {
+    state.dw_owner().is_some_and(|owner| owner != customer)
+}
+
+/// The platform bridges by itself and says so on token answers.
+fn align_hybrid(state: FlowState, customer: Customer) -> Step {
+    if let Some(cookies) = granted_dw(&state) {
+        return state.decide(DwChange::Set { cookies, owner: customer });
+    }
+    let unusable = state.held_dw().is_none() || is_of_other_customer(&state, &customer);
+    if !is_new(&state) && !unusable {
+        return state.decide(DwChange::Keep);
+    }
+    match state.unused_refresh() {
+        Some(refresh) if !is_new(&state) && state.goal == Goal::EnsureSession(Intent::Ecom) => {
+            state.refresh(refresh)
+        }
+        _ => state.decide(DwChange::Drop),
+    }
+}
+
+fn align_classic(state: FlowState, customer: Customer) -> Step {
+    match &state.dw {
+        Dw::Live { owner, .. } if *owner == customer && !is_new(&state) => {
+            let change = if state.confirmed { DwChange::Confirm(customer) } else { DwChange::Keep };
+            state.decide(change)
+        }
+        Dw::Unverified { owner: Some(owner), .. }
+            if *owner == customer && !is_new(&state) && !is_needed(&state) =>
+        {
+            state.decide(DwChange::Keep)
+        }
+        Dw::Unverified { held, owner }
+            if !is_new(&state) && owner.as_ref().is_none_or(|owner| *owner == customer) =>
+        {
+            let dw = held.clone();
+            Step::Probe(ProbeCall { dw, state: Box::new(state) })
+        }
+        _ if is_needed(&state) => bridge(state, customer),
+        _ => state.decide(DwChange::Drop),
+    }
+}
+
+/// The shopper is somebody the browser has not been until now: no old DW session is theirs.
+fn is_new(state: &FlowState) -> bool {
+    matches!(state.tokens, Tokens::New(_))
+}
+
+fn is_needed(state: &FlowState) -> bool {
+    let api = state.goal == Goal::EnsureSession(Intent::Api);
+    let landing = state.facts.policy.time == BridgeTime::Landing && !api;
+    let resting = state.facts.bridge_resting && !is_new(state);
+    state.goal == Goal::EnsureSession(Intent::Ecom) || (landing && !resting)
+}
+
+/// One access token makes at most one DW session. Where that one is lost, a refreshed token makes
+/// the next.
+fn bridge(state: FlowState, owner: Customer) -> Step {
+    let spent = state.facts.bridged && matches!(state.tokens, Tokens::Kept(_));
+    match (state.access().cloned(), state.unused_refresh()) {
+        (Some(access), _) if !spent => {
+            Step::Bridge(BridgeCall { access, owner, state: Box::new(state) })
+        }
+        (_, Some(refresh)) => state.refresh(refresh),
+        _ => without_dw(state, UpstreamFailure { cause: Cause::Unavailable, retry_after: None }),
+    }
+}
+
+pub(super) fn bridged(state: FlowState, owner: Customer, response: BridgeResponse) -> Step {
+    let arriving = matches!(state.goal, Goal::EnsureSession(_));
+    match (response, state.unused_refresh()) {
+        (BridgeResponse::Bridged(cookies), _) => state.decide(DwChange::Set { cookies, owner }),
+        (BridgeResponse::TokenRefused, Some(refresh)) if arriving && !is_new(&state) => {
+            mark_access_used(state).refresh(refresh)
+        }
+        // Even a token fresh from SLAS is refused: OCAPI does not know our client.
+        (BridgeResponse::TokenRefused, _) => {
+            without_dw(state, UpstreamFailure { cause: Cause::Misconfigured, retry_after: None })
+        }
+        (BridgeResponse::Unavailable(failure), _) => without_dw(state, failure),
+    }
+}
+
+/// OCAPI has just refused the access token: it is not shown there again. It may still be good for
+/// everything else.
+fn mark_access_used(mut state: FlowState) -> FlowState {
+    state.facts.bridged = true;
+    state
+}
+
+/// The shopper keeps the SLAS session; a `dwsid` that is not theirs must not survive.
+fn without_dw(state: FlowState, failure: UpstreamFailure) -> Step {
+    if state.goal == Goal::EnsureSession(Intent::Ecom) {
+        state.decide_with(Outcome::NoDwSession(failure), DwChange::Failed(failure))
+    } else {
+        state.decide(DwChange::Failed(failure))
+    }
+}
+
+/// OCAPI has spoken about the DW session that came with good tokens.
+pub(super) fn probed(mut state: FlowState, response: ProbeResponse) -> Step {
+    match response {
+        ProbeResponse::Alive { owner, .. } => {
+            let held = state.held_dw().cloned();
+            state.dw = held.map_or(Dw::Absent, |held| Dw::Live { held, owner });
+            state.confirmed = true;
+            align(state)
+        }
+        ProbeResponse::Unavailable(failure) if failure.cause != Cause::Misconfigured => {
+            if state.goal == Goal::EnsureSession(Intent::Ecom) {
+                state.decide_with(Outcome::NoDwSession(failure), DwChange::Keep)
+            } else {
+                state.decide(DwChange::Keep)
+            }
+        }
+        ProbeResponse::Dead | ProbeResponse::Unavailable(_) => {
+            state.dw = Dw::Dead;
+            align(state)
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Landing and returning: from whatever the browser holds to good SLAS tokens.
+
+use super::calls::{AdoptCall, DwProof, ProbeCall};
+use super::state::{FlowState, Goal, Tokens};
+use super::{
+    Access, AdoptResponse, BridgeMode, Cause, Dw, DwChange, Facts, GuestResponse, Intent, Outcome,
+    ProbeResponse, Provenance, RefreshResponse, Step, UpstreamFailure, dw_session, guest_usid,
+};
+use crate::model::{Customer, CustomerType};
+
+/// The `login_id` by which SLAS knows a guest.
+const GUEST_LOGIN: &str = "guest";
+
+pub(super) fn begin(facts: Facts, intent: Intent) -> Step {
+    let state = FlowState::new(facts, Goal::EnsureSession(intent));
+    let usable = match &state.facts.access {
+        Access::Fresh(_) => !state.is_superseded_by_registered() && !state.has_other_dnt(),
+        Access::Expiring(_) => state.facts.refresh.is_none(),
+        Access::Expired(_) | Access::None => false,
+    };
+    if usable {
+        return dw_session::align(state);
+    }
+    match state.unused_refresh() {
+        Some(refresh) => state.refresh(refresh),
+        None => without_refresh(state),
+    }
+}
+
+fn without_refresh(state: FlowState) -> Step {
+    match &state.facts.access {
+        Access::Expired(claims) if claims.customer.kind == CustomerType::Registered => {
+            expire_session(state, CustomerType::Registered)
+        }
+        Access::Fresh(_) => dw_session::align(state),
+        _ if state.goal == Goal::EnsureSession(Intent::Api) => dw_session::discard_dw(state),
+        Access::Expired(claims) => {
+            let usid = guest_usid(claims);
+            state.request_guest(usid)
+        }
+        _ if state.only_renews() => state.decide(DwChange::Keep),
+        _ => match state.held_dw().cloned() {
+            Some(dw) if state.facts.policy.mode == BridgeMode::Classic => {
+                Step::Probe(ProbeCall { dw, state: Box::new(state) })
+            }
+            _ => state.request_guest(None),
+        },
+    }
+}
+
+/// The session is over: its tokens go, and a registered shopper is told.
+fn expire_session(mut state: FlowState, kind: CustomerType) -> Step {
+    state.tokens = Tokens::Dropped;
+    state.session_expired |= kind == CustomerType::Registered;
+    if state.goal == Goal::EnsureSession(Intent::Api) {
+        return state.decide(DwChange::Drop);
+    }
+    if state.facts.fallbacks.is_empty() {
+        state.request_guest(None)
+    } else {
+        let next = state.facts.fallbacks.remove(0);
+        state.refresh(next)
+    }
+}
+
+pub(super) fn refreshed(
+    mut state: FlowState,
+    kind: CustomerType,
+    response: RefreshResponse,
+) -> Step {
+    match response {
+        // A registered shopper never silently becomes a guest, not even by the upstream's doing.
+        RefreshResponse::Granted(grant)
+            if kind == CustomerType::Registered
+                && grant.claims.customer.kind == CustomerType::Guest =>
+        {
+            expire_session(state, kind)
+        }
+        RefreshResponse::Granted(grant) => {
+            // What stood in for the refused token may be a registered shopper's after all.
+            state.session_expired &= grant.claims.customer.kind == CustomerType::Guest;
+            state.tokens = Tokens::Renewed(grant);
+            dw_session::align(state)
+        }
+        RefreshResponse::Refused => expire_session(state, kind),
+        RefreshResponse::Unavailable(failure)
+            if state.access().is_some() && !state.is_superseded_by_registered() =>
+        {
+            dw_session::align_without_refresh(state, failure)
+        }
+        RefreshResponse::Unavailable(failure) => unavailable(state, failure),
+    }
+}
+
+/// Nothing can be said now, so nothing changes: not even where a registered session is known to be
+/// over, for the guest's own token may still be good.
+fn unavailable(mut state: FlowState, failure: UpstreamFailure) -> Step {
+    if state.tokens == Tokens::Dropped {
+        state.tokens = Tokens::Kept(None);
+        state.session_expired = false;
+    }
+    state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
+}
+
+pub(super) fn guest(mut state: FlowState, sent_usid: bool, response: GuestResponse) -> Step {
+    match response {
+        GuestResponse::Granted(grant) if grant.claims.customer.kind == CustomerType::Guest => {
+            let same = state.facts.customer() == Some(&grant.claims.customer);
+            state.tokens =
+                if sent_usid && same { Tokens::Renewed(grant) } else { Tokens::New(grant) };
+            dw_session::align(state)
+        }
+        // A usid that has become a registered shopper's is no guest's any more, and a shopper who
+        // has just left must not come back.
+        GuestResponse::UsidTaken | GuestResponse::Granted(_) if sent_usid => {
+            state.request_guest(None)
+        }
+        GuestResponse::UsidTaken | GuestResponse::Granted(_) => {
+            without_guest(state, UpstreamFailure { cause: Cause::Unavailable, retry_after: None })
+        }
+        GuestResponse::Unavailable(failure) => without_guest(state, failure),
+    }
+}
+
+fn without_guest(state: FlowState, failure: UpstreamFailure) -> Step {
+    match (state.goal, &state.tokens) {
+        (Goal::Logout { .. }, _) => state.decide(DwChange::Drop),
+        (_, Tokens::Dropped) => state.decide_with(Outcome::Unavailable(failure), DwChange::Drop),
+        _ => state.decide_with(Outcome::Unavailable(failure), DwChange::Keep),
+    }
+}
+
+/// The browser holds nothing but a DW session: the shopper met ECOM first.
+pub(super) fn probed(mut state: FlowState, response: ProbeResponse) -> Step {
+    match response {
+        // Where every page of ECOM passes through us, only we write a registered shopper's session
+        // into the browser: without our seal beside it, somebody else has.
+        ProbeResponse::Alive { owner, .. } if is_planted(&state, &owner) => {
+            state.dw = Dw::Dead;
+            state.request_guest(None)
+        }
+        ProbeResponse::Alive { owner, login } => {
+            if let Some(held) = state.held_dw().cloned() {
+                state.dw = Dw::Live { held, owner: owner.clone() };
+            }
+            adopt(state, owner, login)
+        }
+        ProbeResponse::Unavailable(failure) if failure.cause != Cause::Misconfigured => {
+            state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
+        }
+        ProbeResponse::Dead => {
+            state.dw = Dw::Dead;
+            state.request_guest(None)
+        }
+        // Where OCAPI is not allowed to tell, waiting would not help.
+        ProbeResponse::Unavailable(_) => state.request_guest(None),
+    }
+}
+
+fn is_planted(state: &FlowState, owner: &Customer) -> bool {
+    owner.kind == CustomerType::Registered
+        && state.facts.dw_provenance == Provenance::Browser
+        && state.facts.signature.is_none()
+}
+
+/// Where no tokens can be had for the DW session, a new guest with a new one takes its place; it
+/// stays until there is such a guest.
+fn adopt(state: FlowState, owner: Customer, login: Option<String>) -> Step {
+    let signature = state.facts.signature.clone();
+    let login = match owner.kind {
+        CustomerType::Guest if signature.is_none() && state.facts.guest_adoption_retired => None,
+        CustomerType::Guest => Some(GUEST_LOGIN.to_owned()),
+        CustomerType::Registered => login,
+    };
+    if let (Some(login), Some(dw)) = (login, state.held_dw().cloned()) {
+        let proof = signature.map_or(DwProof::Session(dw.dwsid), DwProof::Signature);
+        let (kind, owner) = (owner.kind, Some(owner));
+        return Step::Adopt(AdoptCall { proof, kind, owner, login, state: Box::new(state) });
+    }
+    state.request_guest(None)
+}
+
+pub(super) fn adopted(
+    mut state: FlowState,
+    owner: Option<&Customer>,
+    response: AdoptResponse,
+) -> Step {
+    let guest = owner.is_some_and(|owner| owner.kind == CustomerType::Guest);
+    match response {
+        AdoptResponse::Granted(grant) if Some(&grant.claims.customer) == owner => {
+            state.confirmed = true;
+            state.tokens = Tokens::Renewed(grant);
+            dw_session::align(state)
+        }
+        // Tokens of a guest nobody has been before are as good as any; the DW session is not. But
+        // a signature that speaks of another session than the browser's may be anybody's.
+        AdoptResponse::Granted(grant)
+            if state.facts.signature.is_none()
+                && guest
+                && grant.claims.customer.kind == CustomerType::Guest =>
+        {
+            state.tokens = Tokens::New(grant);
+            dw_session::align(state)
+        }
+        AdoptResponse::Granted(_) => state.request_guest(None),
+        AdoptResponse::Refused | AdoptResponse::NotPermitted => {
+            let plain_guest = guest && state.facts.signature.is_none();
+            state.guest_adoption_refused |= plain_guest;
+            state.request_guest(None)
+        }
+        AdoptResponse::Unavailable(failure) => {
+            state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Logout: end the session at SLAS, clear both worlds here whatever the upstream says, and begin
+//! a guest session where the site wants one.
+
+use super::calls::LogoutCall;
+use super::state::{FlowState, Goal, Tokens};
+use super::{
+    Decision, DwChange, Facts, LogoutResponse, Outcome, RefreshResponse, Step, TokenChange,
+};
+use crate::ids::{AccessToken, RefreshToken};
+use crate::model::CustomerType;
+
+pub(super) fn begin(facts: Facts, all_devices: bool) -> Step {
+    // SLAS logout is for registered shoppers only; a guest has nothing there to revoke.
+    let revoked = !is_registered(&facts);
+    let state = FlowState::new(facts, Goal::Logout { all_devices, revoked });
+    if revoked {
+        return clear(state);
+    }
+    match (state.access().cloned(), state.unused_refresh()) {
+        (Some(access), Some(refresh)) if !state.is_superseded_by_registered() => {
+            revoke(state, access, refresh.token)
+        }
+        // SLAS wants a valid access token of the same session for its logout.
+        (_, Some(refresh)) => state.refresh(refresh),
+        (_, None) => clear(state),
+    }
+}
+
+/// Signed out here without a question to anybody.
+#[must_use]
+pub fn logged_out_locally() -> Decision {
+    Decision {
+        outcome: Outcome::LoggedOut { revoked: false },
+        tokens: TokenChange::Drop,
+        dw: DwChange::Drop,
+        session_expired: false,
+        guest_adoption_refused: false,
+    }
+}
+
+fn is_registered(facts: &Facts) -> bool {
+    let registered = CustomerType::Registered;
+    facts.customer().is_some_and(|customer| customer.kind == registered)
+        || facts.refresh.as_ref().is_some_and(|refresh| refresh.kind == registered)
+}
+
+fn revoke(state: FlowState, access: AccessToken, refresh: RefreshToken) -> Step {
+    let all_devices = matches!(state.goal, Goal::Logout { all_devices: true, .. });
+    Step::Logout(LogoutCall { access, refresh, all_devices, state: Box::new(state) })
+}
+
+pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step {
+    match response {
+        RefreshResponse::Granted(grant)
+            if grant.claims.customer.kind == CustomerType::Registered =>
+        {
+            let renewed = grant.refresh.as_ref().map(|refresh| refresh.token.clone());
+            let presented = state.facts.refresh.as_ref().map(|held| held.token.clone());
+            match renewed.or(presented) {
+                Some(refresh) => revoke(state, grant.access, refresh),
+                None => clear(state),
+            }
+        }
+        RefreshResponse::Refused => {
+            set_revoked(&mut state, true);
+            clear(state)
+        }
+        // A guest's tokens do not end a registered session.
+        RefreshResponse::Granted(_) | RefreshResponse::Unavailable(_) => clear(state),
+    }
+}
+
+pub(super) fn logged_out(mut state: FlowState, response: LogoutResponse) -> Step {
+    set_revoked(&mut state, response == LogoutResponse::Revoked);
+    clear(state)
+}
+
+fn set_revoked(state: &mut FlowState, now: bool) {
+    if let Goal::Logout { revoked, .. } = &mut state.goal {
+        *revoked = now;
+    }
+}
+
+fn clear(mut state: FlowState) -> Step {
+    state.tokens = Tokens::Dropped;
+    if state.facts.policy.guest_after_logout {
+        state.request_guest(None)
+    } else {
+        state.decide(DwChange::Drop)
+    }
+}

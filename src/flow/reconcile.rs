@@ -1,0 +1,352 @@
+//! What a response of ECOM, or of a Head, said about the shopper, and what follows from it.
+//!
+//! ECOM hands a shopper over together with the DW session it responds in. A Head has no part in
+//! that session: it hands over tokens only, and a DW session of another customer goes.
+//!
+//! Shoppers sign in, register and sign out on ECOM's own pages too. Where the platform or a
+//! cartridge response so with tokens, these are taken over; where it response nothing, the DW session is
+//! asked whose it is now, but only after a page that could have changed it.
+
+use super::calls::{AdoptCall, DwProof, ProbeCall};
+use super::state::{FlowState, Goal, Tokens};
+use super::{
+    AdoptResponse, BridgeMode, Dw, DwChange, Facts, HeldDw, HeldRefresh, Outcome, ProbeResponse,
+    Provenance, RefreshResponse, Step, logout,
+};
+use crate::model::{Customer, CustomerType, DwCookies, Grant};
+
+/// What a response response about the shopper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageResponse {
+    /// Who has responded: [`Provenance::Ecom`] or [`Provenance::Head`].
+    pub by: Provenance,
+    /// It deletes the cookie of the refresh token in hand.
+    pub deletes_refresh: bool,
+    /// Tokens it hands over.
+    pub handed: Option<Handoff>,
+    /// A DW session other than the one it was asked in.
+    pub dw: Option<DwCookies>,
+    /// What the page is for.
+    pub page: EcomPage,
+}
+
+/// How ECOM hands over who the shopper is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handoff {
+    /// By an access token, and perhaps a refresh token.
+    Grant(Box<Grant>),
+    /// By a refresh token alone, or by the word that the shopper's own is to be used.
+    Refresh(Option<HeldRefresh>),
+    /// By an access token whose signature cannot be checked.
+    Unverifiable,
+    /// By taking the refresh token away.
+    LoggedOut,
+}
+
+/// What a page of ECOM is for, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EcomPage {
+    /// Anything else.
+    Ordinary,
+    /// Shoppers sign in or register there.
+    Login,
+    /// Shoppers sign out there.
+    Logout,
+}
+
+/// Goes on from what the browser holds after the request that ECOM answered.
+#[must_use]
+pub fn reconcile(facts: Facts, response: PageResponse) -> Step {
+    let PageResponse { by, deletes_refresh, handed, dw, page } = response;
+    let state = begin(facts, Goal::Reconcile { page, by, deletes_refresh }, dw);
+    match handed {
+        Some(Handoff::Grant(grant)) if !is_older(&state.facts, &grant) => {
+            accept_or_verify(state, grant)
+        }
+        Some(Handoff::Refresh(Some(offered))) if is_downgrade(&state.facts, &offered, page) => {
+            by_page(state, page)
+        }
+        Some(Handoff::Unverifiable)
+            if state.facts.policy.mode == BridgeMode::HybridAuth && by != Provenance::Head =>
+        {
+            // Session and tokens have changed together, and we cannot say whose they are.
+            state.decide_with(Outcome::Ready, DwChange::Drop)
+        }
+        Some(Handoff::LoggedOut) => logged_out(state),
+        Some(Handoff::Refresh(refresh)) => refresh_handed(state, refresh),
+        Some(Handoff::Grant(_) | Handoff::Unverifiable) | None => by_page(state, page),
+    }
+}
+
+fn begin(facts: Facts, goal: Goal, dw: Option<DwCookies>) -> FlowState {
+    let mut state = FlowState::new(facts, goal);
+    if let Some(cookies) = dw {
+        state.dw = Dw::Unverified { held: HeldDw::of(&cookies), owner: None };
+        state.response_dw = Some(cookies);
+    }
+    state
+}
+
+fn is_on(state: &FlowState, wanted: EcomPage) -> bool {
+    matches!(state.goal, Goal::Reconcile { page, .. } if page == wanted)
+}
+
+fn is_by_head(state: &FlowState) -> bool {
+    matches!(state.goal, Goal::Reconcile { by: Provenance::Head, .. })
+}
+
+/// Whether the shopper wanted to leave: on a page for that, or by a Head that takes its refresh
+/// token away.
+fn is_logout(state: &FlowState) -> bool {
+    let head =
+        matches!(state.goal, Goal::Reconcile { by: Provenance::Head, deletes_refresh: true, .. });
+    head || is_on(state, EcomPage::Logout)
+}
+
+/// Of two tokens the newer one is right: ECOM may have answered late.
+fn is_older(facts: &Facts, grant: &Grant) -> bool {
+    let issued = facts.held().map(|held| held.claims.issued_at);
+    issued.is_some_and(|issued| grant.claims.issued_at < issued)
+}
+
+/// A guest's refresh token beside a registered shopper's: not by that does a shopper sign out.
+fn is_downgrade(facts: &Facts, offered: &HeldRefresh, page: EcomPage) -> bool {
+    let registered = CustomerType::Registered;
+    let held = facts.refresh.as_ref().is_some_and(|held| held.kind == registered);
+    held && offered.kind == CustomerType::Guest && page != EcomPage::Logout
+}
+
+/// ECOM makes guests of registered shoppers whenever it cannot renew their tokens, even by an
+/// outage. Whether the shopper's session is over, their own refresh token response.
+fn accept_or_verify(mut state: FlowState, grant: Box<Grant>) -> Step {
+    let guest = grant.claims.customer.kind == CustomerType::Guest;
+    let leaves = is_on(&state, EcomPage::Logout);
+    match state.unused_refresh() {
+        Some(own) if guest && !leaves && own.kind == CustomerType::Registered => {
+            state.guest_grant = Some(grant);
+            state.refresh(own)
+        }
+        _ => accept(state, grant),
+    }
+}
+
+/// The shopper's own refresh token has spoken about a guest's tokens that were handed over.
+fn after_guest_grant_check(
+    mut state: FlowState,
+    guest_grant: Box<Grant>,
+    response: RefreshResponse,
+) -> Step {
+    // Whatever session ECOM answered in, it is a guest's. A Head answers in none.
+    let own_stays = state.response_dw.is_some() || is_by_head(&state);
+    let dw = if own_stays { DwChange::Keep } else { DwChange::Drop };
+    match response {
+        RefreshResponse::Granted(grant) if is_registered(&grant.claims.customer) => {
+            let head = is_by_head(&state).then(|| own_dw(&state, &grant.claims.customer));
+            state.tokens = Tokens::Renewed(grant);
+            state.decide(head.unwrap_or(dw))
+        }
+        RefreshResponse::Granted(_) | RefreshResponse::Refused => accept(state, guest_grant),
+        RefreshResponse::Unavailable(_) => state.decide(dw),
+    }
+}
+
+/// The shopper is who the response response.
+fn accept(mut state: FlowState, grant: Box<Grant>) -> Step {
+    let customer = grant.claims.customer.clone();
+    let was_registered = state.customer().is_some_and(is_registered);
+    // Nobody silently becomes a guest, not even by ECOM's doing.
+    let lost = was_registered && !is_registered(&customer);
+    state.session_expired = lost && !is_logout(&state);
+    state.tokens = Tokens::New(grant);
+    let unproven = is_by_head(&state) && state.facts.policy.mode == BridgeMode::Classic;
+    if unproven && state.response_dw.is_some() {
+        return probe_owner(state);
+    }
+    let dw = dw_from_response(&state, customer);
+    decide_accepted(state, dw)
+}
+
+fn decide_accepted(state: FlowState, dw: DwChange) -> Step {
+    let before = state.facts.held().map(|held| &held.claims.customer);
+    let now = state.customer();
+    let registered = |customer: Option<&Customer>| customer.is_some_and(is_registered);
+    let outcome = match (registered(before), registered(now)) {
+        (_, true) if before != now => Outcome::LoggedIn { basket_lost: false },
+        (true, false) => Outcome::LoggedOut { revoked: true },
+        _ => Outcome::Ready,
+    };
+    state.decide_with(outcome, dw)
+}
+
+/// The DW session after a response that response that the shopper is `owner`.
+fn dw_from_response(state: &FlowState, owner: Customer) -> DwChange {
+    match (&state.response_dw, state.held_dw()) {
+        (Some(cookies), _) => DwChange::Set { cookies: cookies.clone(), owner },
+        // A Head does not know whose session that is.
+        (None, _) if is_by_head(state) => own_dw(state, &owner),
+        (None, Some(_)) => DwChange::Confirm(owner),
+        (None, None) => DwChange::Keep,
+    }
+}
+
+/// The DW session that the browser had: it stays only if it is `owner`'s, or if its shopper has not
+/// changed.
+fn own_dw(state: &FlowState, owner: &Customer) -> DwChange {
+    let stays = match &state.facts.dw {
+        Dw::Live { owner: whose, .. } | Dw::Unverified { owner: Some(whose), .. } => whose == owner,
+        Dw::Unverified { owner: None, .. } | Dw::Absent | Dw::Dead => {
+            state.facts.customer() == Some(owner)
+        }
+    };
+    if stays { DwChange::Keep } else { DwChange::Drop }
+}
+
+/// The shopper has left on a page of ECOM's, or by a Head.
+fn logged_out(mut state: FlowState) -> Step {
+    state.session_expired = !is_logout(&state) && state.customer().is_some_and(is_registered);
+    drop_session(state)
+}
+
+fn drop_session(mut state: FlowState) -> Step {
+    state.tokens = Tokens::Dropped;
+    state.decide_with(Outcome::LoggedOut { revoked: true }, DwChange::Drop)
+}
+
+fn refresh_handed(mut state: FlowState, offered: Option<HeldRefresh>) -> Step {
+    state.refresh_from_page = offered.is_some();
+    state.facts.refresh = offered.or(state.facts.refresh);
+    match state.unused_refresh() {
+        Some(refresh) => state.refresh(refresh),
+        None => expired(state),
+    }
+}
+
+/// The refresh token in hand was refused: the session is over, whoever found it out.
+fn expired(mut state: FlowState) -> Step {
+    state.session_expired =
+        !is_on(&state, EcomPage::Logout) && state.customer().is_some_and(is_registered);
+    drop_session(state)
+}
+
+pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step {
+    if let Some(guest_grant) = state.guest_grant.take() {
+        return after_guest_grant_check(state, guest_grant, response);
+    }
+    let dw = if is_by_head(&state) { DwChange::Keep } else { DwChange::Recheck };
+    match response {
+        RefreshResponse::Granted(grant) => accept(state, grant),
+        // What was handed over is worth nothing; ours may still be good.
+        RefreshResponse::Refused if state.refresh_from_page => state.decide(dw),
+        RefreshResponse::Refused => expired(state),
+        RefreshResponse::Unavailable(failure) => {
+            state.decide_with(Outcome::Unavailable(failure), dw)
+        }
+    }
+}
+
+/// Nothing was handed over: what the page is for response what may have happened.
+fn by_page(state: FlowState, page: EcomPage) -> Step {
+    let classic = state.facts.policy.mode == BridgeMode::Classic;
+    let hybrid = state.facts.policy.mode == BridgeMode::HybridAuth;
+    let signed_in = state.facts.customer().is_some_and(is_registered);
+    let offered = state.response_dw.is_some();
+    match page {
+        _ if is_by_head(&state) => state.decide(DwChange::Keep),
+        EcomPage::Logout if signed_in => {
+            let mut facts = state.facts;
+            facts.policy.guest_after_logout = false;
+            logout::begin(facts, false)
+        }
+        // The platform keeps its sessions in step with the token cookies by itself.
+        EcomPage::Ordinary | EcomPage::Login if hybrid && offered => {
+            let owner = state.customer().cloned();
+            let change = owner.map_or(DwChange::Keep, |owner| dw_from_response(&state, owner));
+            state.decide(change)
+        }
+        EcomPage::Login if classic => probe_owner(state),
+        EcomPage::Ordinary if classic && offered => probe_owner(state),
+        _ => state.decide(DwChange::Keep),
+    }
+}
+
+fn probe_owner(state: FlowState) -> Step {
+    match state.held_dw().cloned() {
+        Some(dw) => Step::Probe(ProbeCall { dw, state: Box::new(state) }),
+        None => state.decide(DwChange::Keep),
+    }
+}
+
+pub(super) fn probed(state: FlowState, response: ProbeResponse) -> Step {
+    if is_by_head(&state) {
+        return probed_for_head(state, response);
+    }
+    let ProbeResponse::Alive { owner, login } = response else {
+        return without_owner(state);
+    };
+    if state.customer() == Some(&owner) {
+        let dw = dw_from_response(&state, owner);
+        return state.decide(dw);
+    }
+    let may_sign_in = is_on(&state, EcomPage::Login);
+    match (login, state.held_dw().cloned()) {
+        (Some(login), Some(dw)) if may_sign_in && is_registered(&owner) => {
+            let (proof, kind) = (DwProof::Session(dw.dwsid), owner.kind);
+            let state = Box::new(state);
+            Step::Adopt(AdoptCall { proof, kind, owner: Some(owner), login, state })
+        }
+        _ if is_registered(&owner) && may_sign_in => drop_guest_tokens(state, owner),
+        // Somebody else's session in the place of ours is none of the shopper's, nor is ours any
+        // more if its customer has changed.
+        _ if state.response_dw.is_some() => state.decide(DwChange::Keep),
+        _ => state.decide(DwChange::Drop),
+    }
+}
+
+/// A Head has set a DW session beside tokens: it is taken only if it is of the same shopper.
+fn probed_for_head(state: FlowState, response: ProbeResponse) -> Step {
+    let Some(shopper) = state.customer().cloned() else {
+        return state.decide(DwChange::Keep);
+    };
+    let change = match response {
+        ProbeResponse::Alive { owner, .. } if owner == shopper => dw_from_response(&state, shopper),
+        _ => own_dw(&state, &shopper),
+    };
+    decide_accepted(state, change)
+}
+
+/// Whose the session is now, nobody could say: it is asked again before it is next relied on.
+fn without_owner(state: FlowState) -> Step {
+    let dw = if state.response_dw.is_some() { DwChange::Keep } else { DwChange::Recheck };
+    state.decide(dw)
+}
+
+pub(super) fn adopted(
+    mut state: FlowState,
+    owner: Option<Customer>,
+    response: AdoptResponse,
+) -> Step {
+    let Some(owner) = owner else { return without_owner(state) };
+    match response {
+        AdoptResponse::Granted(grant) if grant.claims.customer == owner => {
+            state.tokens = Tokens::New(grant);
+            let dw = dw_from_response(&state, owner);
+            state.decide_with(Outcome::LoggedIn { basket_lost: false }, dw)
+        }
+        AdoptResponse::Granted(_)
+        | AdoptResponse::Refused
+        | AdoptResponse::NotPermitted
+        | AdoptResponse::Unavailable(_) => drop_guest_tokens(state, owner),
+    }
+}
+
+/// The shopper has signed in on ECOM, but there are no tokens to go with it: the guest's go, so
+/// that the cookies name one shopper, and the next page tries again.
+fn drop_guest_tokens(mut state: FlowState, owner: Customer) -> Step {
+    state.tokens = Tokens::Dropped;
+    let dw = dw_from_response(&state, owner);
+    state.decide_with(Outcome::Ready, dw)
+}
+
+fn is_registered(customer: &Customer) -> bool {
+    customer.kind == CustomerType::Registered
+}

@@ -1,0 +1,238 @@
+//! The state of an unfinished state.
+
+use super::{
+    BridgeMode, Decision, Dw, DwChange, EcomPage, Facts, GuestBasket, GuestCall, HeldAccess,
+    HeldDw, HeldRefresh, Intent, Outcome, Provenance, RefreshCall, RefreshResponse, Step,
+    TokenChange,
+};
+use crate::ids::{AccessToken, Usid};
+use crate::model::{Customer, CustomerType, DwCookies, Grant};
+
+/// What has been found out so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "five findings that do not exclude each other")]
+pub(super) struct FlowState {
+    pub(super) facts: Facts,
+    pub(super) goal: Goal,
+    /// The tokens the browser will hold if the state ended now.
+    pub(super) tokens: Tokens,
+    /// The DW session in the browser, as far as is known by now.
+    pub(super) dw: Dw,
+    /// A DW session that ECOM has set in place of the one in the browser.
+    pub(super) response_dw: Option<DwCookies>,
+    /// The refresh token is one that ECOM handed over, not the browser's own.
+    pub(super) refresh_from_page: bool,
+    /// A guest's tokens that ECOM handed over to a registered shopper.
+    pub(super) guest_grant: Option<Box<Grant>>,
+    /// The platform itself has confirmed that `dw` lives.
+    pub(super) confirmed: bool,
+    /// A refresh has been tried on this state; there is no second one.
+    pub(super) refreshed: bool,
+    pub(super) session_expired: bool,
+    pub(super) guest_adoption_refused: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    EnsureSession(Intent),
+    Reconcile {
+        /// What the page is for.
+        page: EcomPage,
+        /// Who has responded.
+        by: Provenance,
+        /// The response deletes the refresh token in hand.
+        deletes_refresh: bool,
+    },
+    SessionBridge,
+    Login {
+        basket: GuestBasket,
+        basket_lost: bool,
+    },
+    Logout {
+        all_devices: bool,
+        revoked: bool,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Tokens {
+    /// Those of the request, if any.
+    Kept(Option<HeldAccess>),
+    /// Fresh ones of the same session.
+    Renewed(Box<Grant>),
+    /// Those of a shopper the browser has not been until now.
+    New(Box<Grant>),
+    /// Dead.
+    Dropped,
+}
+
+impl FlowState {
+    pub(super) fn new(mut facts: Facts, goal: Goal) -> Self {
+        if !is_of_session(&facts) {
+            facts.refresh = None;
+        }
+        let held = facts.held().cloned();
+        Self {
+            tokens: Tokens::Kept(held),
+            dw: facts.dw.clone(),
+            response_dw: None,
+            refresh_from_page: false,
+            guest_grant: None,
+            confirmed: false,
+            refreshed: false,
+            session_expired: false,
+            guest_adoption_refused: false,
+            facts,
+            goal,
+        }
+    }
+
+    /// Who the tokens say the shopper is.
+    pub(super) fn customer(&self) -> Option<&Customer> {
+        match &self.tokens {
+            Tokens::Kept(held) => held.as_ref().map(|held| &held.claims.customer),
+            Tokens::Renewed(grant) | Tokens::New(grant) => Some(&grant.claims.customer),
+            Tokens::Dropped => None,
+        }
+    }
+
+    pub(super) fn access(&self) -> Option<&AccessToken> {
+        match &self.tokens {
+            Tokens::Kept(held) => held.as_ref().map(|held| &held.token),
+            Tokens::Renewed(grant) | Tokens::New(grant) => Some(&grant.access),
+            Tokens::Dropped => None,
+        }
+    }
+
+    /// The refresh token, unless this state has already used it.
+    pub(super) fn unused_refresh(&self) -> Option<HeldRefresh> {
+        if self.refreshed { None } else { self.facts.refresh.clone() }
+    }
+
+    pub(super) fn held_dw(&self) -> Option<&HeldDw> {
+        match &self.dw {
+            Dw::Live { held, .. } | Dw::Unverified { held, .. } => Some(held),
+            Dw::Absent | Dw::Dead => None,
+        }
+    }
+
+    /// Whose the DW session is, where that is known and it may still live.
+    pub(super) fn dw_owner(&self) -> Option<&Customer> {
+        match &self.dw {
+            Dw::Live { owner, .. } => Some(owner),
+            Dw::Unverified { owner, .. } => owner.as_ref(),
+            Dw::Absent | Dw::Dead => None,
+        }
+    }
+
+    /// A registered refresh token beside a guest's access token: somebody else (ECOM) has signed
+    /// the shopper in, and the registered one wins.
+    pub(super) fn is_superseded_by_registered(&self) -> bool {
+        let guest = self.customer().is_some_and(|customer| customer.kind == CustomerType::Guest);
+        let refresh = self.facts.refresh.as_ref();
+        guest && refresh.is_some_and(|refresh| refresh.kind == CustomerType::Registered)
+    }
+
+    /// The token is good, but speaks of another do-not-track choice than the shopper's, and can be
+    /// exchanged for one that does not.
+    pub(super) fn has_other_dnt(&self) -> bool {
+        self.facts.dnt_changed && self.facts.refresh.is_some()
+    }
+
+    /// Whether anything in hand is a registered shopper's.
+    pub(super) fn is_registered(&self) -> bool {
+        let refresh = self.facts.refresh.as_ref();
+        self.facts.customer().is_some_and(is_registered)
+            || refresh.is_some_and(|held| held.kind == CustomerType::Registered)
+    }
+
+    /// Whether this is a call, which begins no session.
+    pub(super) fn only_renews(&self) -> bool {
+        matches!(self.goal, Goal::EnsureSession(Intent::Renew | Intent::Api))
+    }
+
+    pub(super) fn refresh(mut self, held: HeldRefresh) -> Step {
+        self.refreshed = true;
+        let hybrid = self.facts.policy.mode == BridgeMode::HybridAuth;
+        let dwsid = self.held_dw().filter(|_| hybrid).map(|dw| dw.dwsid.clone());
+        let spent = self.access().map(AccessToken::tag);
+        let HeldRefresh { kind, token, provenance } = held;
+        Step::Refresh(RefreshCall { token, kind, provenance, dwsid, spent, state: Box::new(self) })
+    }
+
+    /// What came of a refresh token. One that brings another shopper than our seal names, and that
+    /// nobody but the browser speaks for, has been planted: it is as good as refused.
+    pub(super) fn unless_foreign(
+        &self,
+        by: Provenance,
+        response: RefreshResponse,
+    ) -> RefreshResponse {
+        match response {
+            RefreshResponse::Granted(grant)
+                if !by.may_identify(&grant.claims.customer, self.facts.known.as_ref()) =>
+            {
+                RefreshResponse::Refused
+            }
+            response => response,
+        }
+    }
+
+    pub(super) fn request_guest(self, usid: Option<Usid>) -> Step {
+        Step::Guest(GuestCall { usid, state: Box::new(self) })
+    }
+
+    /// Ends with what the goal promised.
+    pub(super) fn decide(self, dw: DwChange) -> Step {
+        let outcome = match self.goal {
+            // Whoever has signed in on ECOM is signed in.
+            Goal::SessionBridge if self.customer().is_some_and(is_registered) => {
+                Outcome::LoggedIn { basket_lost: false }
+            }
+            Goal::EnsureSession(_) | Goal::Reconcile { .. } | Goal::SessionBridge => Outcome::Ready,
+            Goal::Login { basket_lost, .. } => Outcome::LoggedIn { basket_lost },
+            Goal::Logout { revoked, .. } => Outcome::LoggedOut { revoked },
+        };
+        self.decide_with(outcome, dw)
+    }
+
+    pub(super) fn decide_with(self, outcome: Outcome, dw: DwChange) -> Step {
+        let session_expired = self.session_expired || self.loses_registered_dw(&dw);
+        let tokens = match self.tokens {
+            Tokens::Kept(_) => TokenChange::Keep,
+            Tokens::Renewed(grant) | Tokens::New(grant) => TokenChange::Set(grant),
+            Tokens::Dropped => TokenChange::Drop,
+        };
+        Step::Done(Box::new(Decision {
+            outcome,
+            tokens,
+            dw,
+            session_expired,
+            guest_adoption_refused: self.guest_adoption_refused,
+        }))
+    }
+
+    /// Whether `change` takes a registered shopper's DW session away and leaves a guest, which
+    /// must not happen silently.
+    fn loses_registered_dw(&self, change: &DwChange) -> bool {
+        let stays = matches!(change, DwChange::Keep | DwChange::Confirm(_) | DwChange::Recheck);
+        // What anybody may have set was never the shopper's.
+        matches!(self.goal, Goal::EnsureSession(_))
+            && !stays
+            && self.facts.dw_provenance != Provenance::Browser
+            && self.dw_owner().is_some_and(is_registered)
+            && !self.customer().is_some_and(is_registered)
+    }
+}
+
+fn is_registered(customer: &Customer) -> bool {
+    customer.kind == CustomerType::Registered
+}
+
+/// A guest's refresh token beside a registered shopper's access token belongs to somebody else:
+/// using it would sign the shopper out.
+fn is_of_session(facts: &Facts) -> bool {
+    let registered =
+        facts.customer().is_some_and(|customer| customer.kind == CustomerType::Registered);
+    let guest = |refresh: &HeldRefresh| refresh.kind == CustomerType::Guest;
+    !(registered && facts.refresh.as_ref().is_some_and(guest))
+}

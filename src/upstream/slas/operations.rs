@@ -1,0 +1,329 @@
+//! The SLAS operations, one per question of the core.
+
+use super::{
+    CallContext, Credentials, Jwk, Operation, Pkce, Refusal, Slas, SlasError, SlasResult,
+    base64_pair, secret_header, wire,
+};
+use crate::flow::{
+    AdoptCall, AdoptResponse, DwProof, GuestResponse, LoginResponse, LogoutResponse,
+    RefreshResponse,
+};
+use crate::ids::{AccessToken, Dwsid, RefreshToken, Usid};
+use crate::model::{CustomerType, Grant};
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use secrecy::ExposeSecret as _;
+
+type Form = Vec<(&'static str, String)>;
+
+impl Slas {
+    /// `POST /token` `refresh_token`. `dwsid` is passed on for Hybrid Auth tenants.
+    pub async fn refresh(
+        &self,
+        token: &RefreshToken,
+        dwsid: Option<&Dwsid>,
+        context: &CallContext,
+    ) -> RefreshResponse {
+        let mut form = self.form("refresh_token");
+        form.push(("refresh_token", token.expose().to_owned()));
+        form.push(("client_id", self.config.client_id.clone()));
+        with_dnt(&mut form, context);
+        let mut request = self.as_client(self.post("token", context)).form(&form);
+        if let Some(dwsid) = dwsid {
+            request = request.header("sfdc_dwsid", secret_header(dwsid.expose()));
+        }
+        let request = request.timeout(self.refresh_timeout);
+        // No second try on 409 or anything else: the token of a public client may be spent.
+        let result = self.exchange_refresh(request).await;
+        result.map_or_else(|error| refresh_refused(&error), granted(RefreshResponse::Granted))
+    }
+
+    async fn exchange_refresh(&self, request: reqwest::RequestBuilder) -> SlasResult<Grant> {
+        let operation = Operation { upstream: "slas", name: "refresh" };
+        let reply = self.sender.send(operation, request).await?;
+        if reply.status != StatusCode::OK {
+            return Err(SlasError::Refused(Refusal::of(&reply)));
+        }
+        let grant = wire::grant(&reply, &self.config.audience, self.clock.now());
+        match grant.map_err(SlasError::Malformed)? {
+            // Without it the shopper would be gone when the access token is.
+            Grant { refresh: None, .. } => Err(SlasError::Malformed("no refresh token")),
+            grant => Ok(grant),
+        }
+    }
+
+    /// Guest tokens: one call for a private client, two for a public one.
+    pub async fn guest(&self, usid: Option<&Usid>, context: &CallContext) -> GuestResponse {
+        let result = if self.is_public() {
+            self.guest_by_code(usid, context).await
+        } else {
+            self.guest_by_secret(usid, context).await
+        };
+        match result {
+            Ok(grant) if grant.claims.customer.kind == CustomerType::Guest => {
+                GuestResponse::Granted(Box::new(grant))
+            }
+            Ok(_) => GuestResponse::Unavailable(SlasError::Malformed("no guest").failure()),
+            Err(SlasError::Refused(refusal))
+                if refusal.status == StatusCode::BAD_REQUEST && refusal.is_about_usid() =>
+            {
+                GuestResponse::UsidTaken
+            }
+            Err(error) => {
+                error.warn("guest");
+                GuestResponse::Unavailable(error.failure())
+            }
+        }
+    }
+
+    async fn guest_by_secret(
+        &self,
+        usid: Option<&Usid>,
+        context: &CallContext,
+    ) -> SlasResult<Grant> {
+        let mut form = self.form("client_credentials");
+        with_usid(&mut form, usid);
+        with_dnt(&mut form, context);
+        let request = self.as_client(self.post("token", context)).form(&form);
+        self.tokens("guest", request).await
+    }
+
+    async fn guest_by_code(&self, usid: Option<&Usid>, context: &CallContext) -> SlasResult<Grant> {
+        let (code, pkce) = self.authorize("guest", usid, context).await?;
+        self.exchange_code("guest", code, pkce, context).await
+    }
+
+    /// `GET /authorize` of a public client, called by us instead of the browser: the redirect is
+    /// the answer.
+    async fn authorize(
+        &self,
+        hint: &'static str,
+        usid: Option<&Usid>,
+        context: &CallContext,
+    ) -> SlasResult<(wire::Code, Pkce)> {
+        let config = &self.config;
+        let mut query: Form = vec![
+            ("redirect_uri", config.redirect_uri.clone()),
+            ("response_type", "code".to_owned()),
+            ("client_id", config.client_id.clone()),
+            ("channel_id", config.audience.channel.clone()),
+            ("hint", hint.to_owned()),
+        ];
+        with_usid(&mut query, usid);
+        let request = |pkce: &Pkce| {
+            let challenge = [("code_challenge", &pkce.challenge)];
+            self.get("authorize", context).query(&query).query(&challenge)
+        };
+        self.code("authorize", request).await
+    }
+
+    /// `POST /token` `authorization_code_pkce`. A private client needs the verifier as well.
+    async fn exchange_code(
+        &self,
+        name: &'static str,
+        code: wire::Code,
+        pkce: Pkce,
+        context: &CallContext,
+    ) -> SlasResult<Grant> {
+        let mut form = self.form("authorization_code_pkce");
+        form.push(("code", code.code));
+        form.push(("code_verifier", pkce.verifier));
+        form.push(("client_id", self.config.client_id.clone()));
+        form.push(("redirect_uri", self.config.redirect_uri.clone()));
+        // The usid that came back wins over the one sent.
+        with_usid(&mut form, code.usid.as_ref());
+        with_dnt(&mut form, context);
+        let request = self.as_client(self.post("token", context)).form(&form);
+        self.tokens(name, request).await
+    }
+
+    /// `POST /login` with the shopper's credentials, then the code's exchange.
+    pub async fn login(
+        &self,
+        credentials: &Credentials,
+        usid: Option<&Usid>,
+        context: &CallContext,
+    ) -> LoginResponse {
+        let (code, pkce) = match self.login_code(credentials, usid, context).await {
+            Ok(code) => code,
+            Err(error) => return login_refused(&error),
+        };
+        match self.exchange_code("login", code, pkce, context).await {
+            Ok(grant) => LoginResponse::Granted(Box::new(grant)),
+            Err(error) => {
+                error.warn("login");
+                LoginResponse::Unavailable(error.failure())
+            }
+        }
+    }
+
+    async fn login_code(
+        &self,
+        credentials: &Credentials,
+        usid: Option<&Usid>,
+        context: &CallContext,
+    ) -> SlasResult<(wire::Code, Pkce)> {
+        let config = &self.config;
+        let mut form: Form = vec![
+            ("client_id", config.client_id.clone()),
+            ("channel_id", config.audience.channel.clone()),
+            ("redirect_uri", config.redirect_uri.clone()),
+            ("response_type", "code".to_owned()),
+        ];
+        with_usid(&mut form, usid);
+        // Here `Authorization` is the shopper's, so the client shows itself by another header.
+        let pair = base64_pair(&credentials.username, credentials.password.expose_secret());
+        let basic = secret_header(&format!("Basic {pair}"));
+        let request = |pkce: &Pkce| {
+            let mut form = form.clone();
+            form.push(("code_challenge", pkce.challenge.clone()));
+            let request = self.as_strict_client(self.post("login", context)).form(&form);
+            request.header(AUTHORIZATION, basic.clone())
+        };
+        self.code("login", request).await
+    }
+
+    /// `GET /logout`. The refresh token is a query parameter there, by specification.
+    pub async fn logout(
+        &self,
+        access: &AccessToken,
+        refresh: &RefreshToken,
+        all_devices: bool,
+        context: &CallContext,
+    ) -> LogoutResponse {
+        let mut query: Form = vec![
+            ("client_id", self.config.client_id.clone()),
+            ("channel_id", self.config.audience.channel.clone()),
+            ("refresh_token", refresh.expose().to_owned()),
+        ];
+        if all_devices {
+            query.push(("hint", "all-sessions".to_owned()));
+        }
+        let bearer = secret_header(&format!("Bearer {}", access.expose()));
+        let request = self.get("logout", context).query(&query).header(AUTHORIZATION, bearer);
+        let operation = Operation { upstream: "slas", name: "logout" };
+        match self.sender.send(operation, request).await {
+            // 400 and 401: there is nothing left to revoke.
+            Ok(reply) if reply.status.is_success() || reply.status.is_client_error() => {
+                LogoutResponse::Revoked
+            }
+            Ok(_) => LogoutResponse::Failed,
+            Err(error) => {
+                SlasError::Call(error).warn("logout");
+                LogoutResponse::Failed
+            }
+        }
+    }
+
+    /// `POST /session-bridge/token`: SLAS tokens for a DW session.
+    pub async fn adopt(&self, call: &AdoptCall, context: &CallContext) -> AdoptResponse {
+        match self.bridge_session(call, context).await {
+            Ok(grant) => AdoptResponse::Granted(Box::new(grant)),
+            Err(SlasError::Refused(refusal)) if refusal.is_about_scope() => {
+                SlasError::Refused(refusal).warn("session-bridge");
+                AdoptResponse::NotPermitted
+            }
+            Err(SlasError::Refused(refusal))
+                if refusal.is_for_good() && !refusal.is_about_client() =>
+            {
+                tracing::info!(status = refusal.status.as_u16(), "the tenant refuses to adopt");
+                AdoptResponse::Refused
+            }
+            Err(SlasError::Refused(refusal)) if refusal.is_for_good() => {
+                SlasError::Refused(refusal).warn("session-bridge");
+                AdoptResponse::Refused
+            }
+            Err(error) => {
+                error.warn("session-bridge");
+                AdoptResponse::Unavailable(error.failure())
+            }
+        }
+    }
+
+    async fn bridge_session(&self, call: &AdoptCall, context: &CallContext) -> SlasResult<Grant> {
+        let guest = call.kind == CustomerType::Guest;
+        let mut form = if self.is_public() {
+            let hint = if guest { "sb-guest" } else { "sb-user" };
+            let (code, pkce) = self.authorize(hint, None, context).await?;
+            let mut form = self.form("session_bridge");
+            form.push(("code", code.code));
+            form.push(("code_verifier", pkce.verifier));
+            with_usid(&mut form, code.usid.as_ref());
+            form
+        } else {
+            self.form("client_credentials")
+        };
+        form.push(("client_id", self.config.client_id.clone()));
+        form.push(("login_id", call.login.clone()));
+        form.push(match (&call.proof, guest) {
+            (DwProof::Signature(signature), true) => ("dwsgst", signature.expose().to_owned()),
+            (DwProof::Signature(signature), false) => ("dwsrst", signature.expose().to_owned()),
+            (DwProof::Session(dwsid), _) => ("dwsid", dwsid.expose().to_owned()),
+        });
+        with_dnt(&mut form, context);
+        let request = self.as_client(self.post("session-bridge/token", context)).form(&form);
+        self.tokens("session-bridge", request).await
+    }
+
+    /// `GET /jwks`: the tenant's signing keys. `None` when there is no usable answer.
+    pub async fn keys(&self) -> Option<Vec<Jwk>> {
+        let operation = Operation { upstream: "slas", name: "jwks" };
+        let request = self.sender.http.get(format!("{}/jwks", self.base));
+        let reply = self.sender.send(operation, request).await.map_err(SlasError::Call);
+        match reply.and_then(|reply| wire::keys(&reply)) {
+            Ok(keys) if !keys.is_empty() => Some(keys),
+            Ok(_) => None,
+            Err(error) => {
+                error.warn("jwks");
+                None
+            }
+        }
+    }
+
+    fn form(&self, grant_type: &str) -> Form {
+        let channel = self.config.audience.channel.clone();
+        vec![("grant_type", grant_type.to_owned()), ("channel_id", channel)]
+    }
+}
+
+fn with_usid(form: &mut Form, usid: Option<&Usid>) {
+    if let Some(usid) = usid {
+        form.push(("usid", usid.as_str().to_owned()));
+    }
+}
+
+fn with_dnt(form: &mut Form, context: &CallContext) {
+    if let Some(dnt) = context.dnt {
+        form.push(("dnt", dnt.to_string()));
+    }
+}
+
+fn granted<Answer>(answer: fn(Box<Grant>) -> Answer) -> impl FnOnce(Grant) -> Answer {
+    move |grant| answer(Box::new(grant))
+}
+
+fn refresh_refused(error: &SlasError) -> RefreshResponse {
+    match error {
+        SlasError::Refused(refusal) if refusal.ends_refresh_token() => RefreshResponse::Refused,
+        _ => {
+            error.warn("refresh");
+            RefreshResponse::Unavailable(error.failure())
+        }
+    }
+}
+
+fn login_refused(error: &SlasError) -> LoginResponse {
+    match error {
+        SlasError::Refused(refusal) if refusal.status == StatusCode::CONFLICT => {
+            LoginResponse::Conflict
+        }
+        // A client that SLAS does not know looks the same here; its guests fail loudly enough.
+        SlasError::Refused(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
+            LoginResponse::BadCredentials
+        }
+        _ => {
+            error.warn("login");
+            LoginResponse::Unavailable(error.failure())
+        }
+    }
+}

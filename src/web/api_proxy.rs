@@ -1,0 +1,184 @@
+//! The Commerce APIs and the instance's OCAPI, with the shopper's token from the cookie.
+//!
+//! Path and query go on octet for octet, once they are known to be those of the own organisation
+//! and site. The body is streamed; only a short one is kept, to be sent once more if the API no
+//! longer accepts a token that seemed good.
+
+mod crawler;
+mod replay_body;
+mod request;
+mod response;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::FromRequestParts as _;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use http::header::{HeaderValue, UPGRADE};
+use http::request::Parts;
+
+use crate::allowlist::commerce_apis::{self, Shop};
+use crate::app::App;
+use crate::client_ip::ClientAddress;
+use crate::flow::{self, TokenChange};
+use crate::ids::AccessToken;
+use crate::model::CustomerType;
+use crate::problem::Problem;
+use crate::revocations::Reason;
+use crate::route::{Kind, Route, TokenNeed};
+use crate::site::Site;
+use crate::web::caller;
+use crate::web::request_kind::{is_crawler, is_reading};
+use crate::web::request_session::RequestSession;
+use crate::web::slas_proxy::{no_access_token, refused};
+use crate::web::tokens::{renewed, token_after, with_cookies};
+use replay_body::ReplayBody;
+use request::dwsid;
+pub(crate) use request::foreign_cookies;
+pub(crate) use response::keep_for_one_browser;
+
+/// A call on its way to an API.
+struct ApiCall {
+    app: Arc<App>,
+    site: Arc<Site>,
+    route: Arc<Route>,
+    /// Path and query as the API gets them.
+    target: String,
+    parts: Parts,
+}
+
+/// Answers a call of an API at `path`, below the route's own.
+pub(crate) async fn call(
+    app: Arc<App>,
+    site: Arc<Site>,
+    route: Arc<Route>,
+    path: &str,
+    mut parts: Parts,
+    body: Body,
+) -> Result<Response, Problem> {
+    check(&site, &route, path, &parts)?;
+    // There are no WebSockets behind this.
+    parts.headers.remove(UPGRADE);
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let call = ApiCall { app, site, route, target: format!("/{path}{query}"), parts };
+    if is_crawler(&call.parts.headers, &call.app.crawlers) {
+        return match call.route.token {
+            // The guest that crawlers share has not signed in either.
+            TokenNeed::Registered => Err(Problem::LoginRequired),
+            _ => call.for_crawler().await,
+        };
+    }
+    if let Some(bearer) = bearer_of_a_front(&call.site, &call.parts) {
+        let upload = ReplayBody::streamed(body);
+        return Ok(call.forwarded(upload, Some(&bearer), None).await);
+    }
+    if call.route.token == TokenNeed::None {
+        return Ok(call.forwarded(ReplayBody::streamed(body), None, None).await);
+    }
+    call.for_shopper(body).await
+}
+
+/// The rules that need nothing but the request's own line and headers.
+pub(crate) fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Result<(), Problem> {
+    let (path, query, method) = (format!("/{path}"), parts.uri.query(), &parts.method);
+    let (config, id) = (&site.config, site.config.id.as_str());
+    let checked = match (route.kind, &config.ocapi) {
+        (Kind::Ocapi, Some(ocapi)) => {
+            let shop = Shop { site: id, version: &ocapi.version, client_id: &ocapi.client_id };
+            commerce_apis::ocapi(method, &path, query, &shop)
+        }
+        (Kind::Ocapi, None) => return Err(Problem::NotFound),
+        _ => commerce_apis::scapi(method, &path, query, &config.slas.organization_id, id),
+    };
+    checked.map_err(refused)?;
+    caller::means_site(&parts.headers, config)
+}
+
+/// The token of a server that renders pages, where the operator trusts it to have one.
+pub(crate) fn bearer_of_a_front(site: &Site, parts: &Parts) -> Option<HeaderValue> {
+    let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
+    let trusted = client.is_some_and(|ip| site.config.bearer_from.is_trusted(ip));
+    let bearer = caller::authorization(&parts.headers, "Bearer");
+    bearer.filter(|_| trusted && caller::is_server(&parts.headers))
+}
+
+impl ApiCall {
+    async fn for_shopper(mut self, body: Body) -> Result<Response, Problem> {
+        let app = Arc::clone(&self.app);
+        let session = RequestSession::from_request_parts(&mut self.parts, &app).await?;
+        // Before anything is renewed: a body that never comes must not cost a refresh token.
+        let upload = ReplayBody::read(body, &self.parts, self.route.timeout).await?;
+        let first = match renewed(&session, session.facts(None)).await {
+            Ok(first) => first,
+            Err(answer) => return answer,
+        };
+        let token = token_after(&session, &first);
+        if token.is_none() && self.route.kind == Kind::Scapi {
+            return Ok(with_cookies(&session, &first, no_access_token()));
+        }
+        let customer = first.customer(&session);
+        let registered = customer.is_some_and(|it| it.kind == CustomerType::Registered);
+        if self.route.token == TokenNeed::Registered && !registered {
+            return Ok(with_cookies(&session, &first, Problem::LoginRequired.into_response()));
+        }
+        let again = upload.again();
+        let dwsid = dwsid(&session, &first);
+        let bearer = token.as_ref().and_then(bearer);
+        let response = self.forwarded(upload, bearer.as_ref(), dwsid.as_ref()).await;
+        if response.status() != StatusCode::UNAUTHORIZED || token.is_none() {
+            return Ok(with_cookies(&session, &first, response));
+        }
+        let (response, says_changed) =
+            match response::unauthorized(response, self.route.timeout).await {
+                Ok(read) => read,
+                Err(problem) => return Ok(with_cookies(&session, &first, problem.into_response())),
+            };
+        if says_changed {
+            return signed_out(&session);
+        }
+        match again {
+            // A token made a moment ago that is not accepted will not get better.
+            Some(again) if first.decision.tokens == TokenChange::Keep => {
+                self.once_more(&session, again, response).await
+            }
+            _ => Ok(with_cookies(&session, &first, response)),
+        }
+    }
+
+    /// Renews the token that the API refuses, and sends the call once more.
+    async fn once_more(
+        &self,
+        session: &RequestSession,
+        upload: ReplayBody,
+        refusal: Response,
+    ) -> Result<Response, Problem> {
+        let second = match renewed(session, session.facts_to_renew()).await {
+            Ok(second) => second,
+            Err(answer) => return answer,
+        };
+        let TokenChange::Set(grant) = &second.decision.tokens else {
+            return Ok(with_cookies(session, &second, refusal));
+        };
+        let (bearer, dwsid) = (bearer(&grant.access), dwsid(session, &second));
+        let response = self.forwarded(upload, bearer.as_ref(), dwsid.as_ref()).await;
+        Ok(with_cookies(session, &second, response))
+    }
+
+    fn reads(&self) -> bool {
+        is_reading(&self.parts.method)
+    }
+}
+
+/// The password was changed elsewhere: every token of before is dead, and so is this session.
+fn signed_out(session: &RequestSession) -> Result<Response, Problem> {
+    session.revoke_presented(Reason::LoggedOut);
+    let update = session.commit(flow::logged_out_locally(), None)?;
+    Ok(with_cookies(session, &update, Problem::SessionExpired.into_response()))
+}
+
+pub(crate) fn bearer(token: &AccessToken) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

@@ -1,0 +1,47 @@
+//! `GET /bff/go?to=/cart`: repair the pair, then go on. By this an ECOM that Tandem does not front
+//! sends a returning visitor through us, and the Head links to such an ECOM.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::flow::Intent;
+use crate::problem::Problem;
+use crate::web::csrf::local_path;
+use crate::web::request_kind::{is_navigation, is_passive};
+use crate::web::request_session::RequestSession;
+
+#[derive(Deserialize)]
+pub(crate) struct Target {
+    to: String,
+}
+
+/// Sends the browser on with both credentials in step.
+pub(crate) async fn go(
+    State(app): State<Arc<App>>,
+    session: RequestSession,
+    headers: HeaderMap,
+    target: Result<Query<Target>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let target =
+        target.as_ref().ok().and_then(|Query(target)| local_path(&target.to)).unwrap_or("/");
+    let location = HeaderValue::from_str(target)
+        .map_err(|_| Problem::BadRequest("The target is not a path of this site."))?;
+    let mut response = (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response();
+    // Links are followed by people. An image or a script that points here, on whatever site, is not.
+    if is_passive(&headers, &app.crawlers) || !is_navigation(&headers) {
+        return Ok(response);
+    }
+    let update = session.resolve(session.facts(None), Intent::Ecom).await?;
+    if let Some(failure) = update.decision.outcome.failure() {
+        response = Problem::Upstream(failure).into_response();
+    }
+    session.apply_cookies(&update, &mut response);
+    Ok(response)
+}

@@ -1,0 +1,120 @@
+//! `POST /bff/login`: B2C Commerce credentials, as JSON or as a form.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use crate::flow::{GuestBasket, Intent, Outcome};
+use crate::problem::Problem;
+use crate::revocations::Reason;
+use crate::upstream::slas::Credentials;
+use crate::web::bff::body;
+use crate::web::bff::session_view::SessionView;
+use crate::web::csrf::local_path;
+use crate::web::request_session::RequestSession;
+
+/// Longest login or password, in octets.
+const LONGEST: usize = 1024;
+
+#[derive(Deserialize)]
+struct LoginRequest {
+    username: String,
+    password: SecretString,
+    #[serde(default)]
+    remember_me: Option<Flag>,
+    /// Whether the page knows that the guest's basket is `empty` or has `items`.
+    #[serde(default)]
+    basket: Option<Basket>,
+    #[serde(default)]
+    return_to: Option<String>,
+}
+
+/// A tick box: a boolean in JSON, a word in a form.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum Flag {
+    Boolean(bool),
+    Word(Word),
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    On,
+    True,
+    #[serde(alias = "off")]
+    False,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Basket {
+    Empty,
+    Items,
+}
+
+/// Guest → registered, in both worlds.
+pub(crate) async fn login(
+    session: RequestSession,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let (request, form) = parse(&headers, &body)?;
+    let remember = match request.remember_me {
+        Some(Flag::Boolean(wish)) => wish,
+        Some(Flag::Word(word)) => !matches!(word, Word::False),
+        // An unticked box is absent from a form.
+        None => !form && session.site.config.session.remember_me,
+    };
+    let basket = match request.basket {
+        None => GuestBasket::Unknown,
+        Some(Basket::Empty) => GuestBasket::Empty,
+        Some(Basket::Items) => GuestBasket::HasItems,
+    };
+    let credentials = Credentials { username: request.username, password: request.password };
+    let intent = Intent::Login(basket);
+    let update = session
+        .resolve_login(session.facts(None), intent, Some(credentials), Some(remember))
+        .await?;
+    let mut response = match update.decision.outcome {
+        Outcome::LoggedIn { .. } => {
+            session.revoke_presented(Reason::Superseded);
+            signed_in(&SessionView::of(&session, Some(&update)), request.return_to.as_deref(), form)
+        }
+        Outcome::LoginConflict => Problem::LoginConflict.into_response(),
+        Outcome::Unavailable(failure) | Outcome::NoDwSession(failure) => {
+            Problem::Upstream(failure).into_response()
+        }
+        Outcome::BadCredentials
+        | Outcome::NotBridged { .. }
+        | Outcome::Ready
+        | Outcome::LoggedOut { .. } => Problem::BadCredentials.into_response(),
+    };
+    session.apply_cookies(&update, &mut response);
+    Ok(response)
+}
+
+fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(LoginRequest, bool), Problem> {
+    let (request, form): (Option<LoginRequest>, bool) = body::read(headers, body)?;
+    let request = request
+        .ok_or(Problem::BadRequest("The body must have username and password, each once."))?;
+    let length = request.password.expose_secret().len();
+    let odd = |length: usize| length == 0 || length > LONGEST;
+    // `Authorization: Basic` ends the login at the first colon (RFC 7617 section 2).
+    if odd(request.username.len()) || odd(length) || request.username.contains(':') {
+        return Err(Problem::BadRequest("Login or password is empty, too long, or has a colon."));
+    }
+    Ok((request, form))
+}
+
+fn signed_in(view: &SessionView, return_to: Option<&str>, form: bool) -> Response {
+    let target = return_to.and_then(local_path).or(form.then_some("/"));
+    match target.map(HeaderValue::from_str) {
+        Some(Ok(target)) if form => (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response(),
+        _ => Json(view).into_response(),
+    }
+}

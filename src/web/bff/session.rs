@@ -1,0 +1,71 @@
+//! `GET /bff/session`: who the shopper is. `POST /bff/session`: make it so.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::flow::{Intent, Outcome};
+use crate::ids::DwSignature;
+use crate::problem::Problem;
+use crate::web::bff::session_view::SessionView;
+use crate::web::request_kind::is_passive;
+use crate::web::request_session::{LocalSession, RequestSession, SessionUpdate};
+
+/// What the browser may know. Never a token, never an upstream call, and it slides nothing.
+pub(crate) async fn show(LocalSession(session): LocalSession) -> Response {
+    Json(SessionView::of(&session, None)).into_response()
+}
+
+/// A signature over its session that ECOM gave the page, where there is one.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Signed {
+    dwsgst: Option<String>,
+    dwsrst: Option<String>,
+}
+
+/// Landing or returning, the bridge by the site's policy; answers as [`show`].
+pub(crate) async fn make(
+    State(app): State<Arc<App>>,
+    session: RequestSession,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    if is_passive(&headers, &app.crawlers) {
+        return Ok(Json(SessionView::of(&session, None)).into_response());
+    }
+    let signature = signature(&body)?;
+    let facts = session.facts(signature);
+    let update = session.resolve(facts, Intent::Head).await?;
+    let mut response = answer(&session, &update);
+    session.apply_cookies(&update, &mut response);
+    Ok(response)
+}
+
+fn signature(body: &[u8]) -> Result<Option<DwSignature>, Problem> {
+    if body.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let signed: Signed = serde_json::from_slice(body)
+        .map_err(|_| Problem::BadRequest("The body is not JSON with dwsgst or dwsrst."))?;
+    let Some(text) = signed.dwsgst.or(signed.dwsrst) else { return Ok(None) };
+    let signature = DwSignature::parse(&text);
+    signature.map(Some).ok_or(Problem::BadRequest("The signature is not one."))
+}
+
+fn answer(session: &RequestSession, update: &SessionUpdate) -> Response {
+    match update.decision.outcome {
+        Outcome::Unavailable(failure) | Outcome::NoDwSession(failure) => {
+            Problem::Upstream(failure).into_response()
+        }
+        // The caller is told; the cookies on this answer are already the new guest's.
+        _ if update.decision.session_expired => Problem::SessionExpired.into_response(),
+        _ => Json(SessionView::of(session, Some(update))).into_response(),
+    }
+}

@@ -1,0 +1,83 @@
+//! What a page may know about its shopper. Never a token.
+
+use serde::Serialize;
+
+use crate::cookies::facts;
+use crate::cookies::sealed_state::SealedState;
+use crate::flow::{Access, Dw, DwChange, TokenChange};
+use crate::model::{Claims, CustomerType};
+use crate::site::Site;
+use crate::web::request_session::{RequestSession, SessionUpdate};
+
+/// Who the shopper is, and how long that holds.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SessionView {
+    customer_type: &'static str,
+    customer_id: Option<String>,
+    usid: Option<String>,
+    login_id: Option<String>,
+    /// Seconds.
+    access_expires_in: Option<i64>,
+    /// Seconds.
+    refresh_expires_in: Option<i64>,
+    dw_session: &'static str,
+    dnt: Option<bool>,
+    session_expired: bool,
+}
+
+impl SessionView {
+    /// The shopper of `arrival` after `travelled`, or now.
+    pub(crate) fn of(session: &RequestSession, update: Option<&SessionUpdate>) -> Self {
+        let granted = update.and_then(|update| match &update.decision.tokens {
+            TokenChange::Set(grant) => Some(Some(&grant.claims)),
+            TokenChange::Drop => Some(None),
+            TokenChange::Keep => None,
+        });
+        let held = match &session.access {
+            Access::Fresh(held) | Access::Expiring(held) => Some(&held.claims),
+            Access::Expired(_) | Access::None => None,
+        };
+        let state = update.map_or(&session.state, |update| &update.changes.state);
+        let dw = match update.map(|update| &update.decision.dw) {
+            Some(DwChange::Set { .. } | DwChange::Confirm(_)) => "live",
+            Some(DwChange::Drop | DwChange::Failed(_)) => "none",
+            Some(DwChange::Keep | DwChange::Recheck) | None => match session.facts(None).dw {
+                Dw::Absent => "none",
+                Dw::Live { .. } => "live",
+                Dw::Unverified { .. } => "unknown",
+                Dw::Dead => "expired",
+            },
+        };
+        let dnt = session.presented.dnt;
+        Self::new(granted.unwrap_or(held), state, dw, dnt, &session.site)
+    }
+
+    fn new(
+        claims: Option<&Claims>,
+        state: &SealedState,
+        dw_session: &'static str,
+        dnt: Option<bool>,
+        site: &Site,
+    ) -> Self {
+        let now = site.clock.now();
+        let expired = state.session_expired_at;
+        Self {
+            customer_type: match claims.map(|claims| claims.customer.kind) {
+                None => "none",
+                Some(CustomerType::Guest) => "guest",
+                Some(CustomerType::Registered) => "registered",
+            },
+            customer_id: claims.map(|claims| claims.customer.id.to_string()),
+            usid: claims.map(|claims| claims.usid.to_string()),
+            login_id: claims.and_then(|claims| claims.login_id.clone()),
+            access_expires_in: claims.map(|claims| claims.expires_at.since(now)),
+            refresh_expires_in: state
+                .refresh_expires_at
+                .map(|at| at.since(now))
+                .filter(|left| claims.is_some() && *left > 0),
+            dw_session,
+            dnt: dnt.or(claims.and_then(|claims| claims.dnt)),
+            session_expired: expired.is_some_and(|at| now.since(at) < facts::EXPIRED_NOTICE),
+        }
+    }
+}

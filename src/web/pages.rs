@@ -1,0 +1,288 @@
+//! One request on its way through to an upstream, and its answer on the way back.
+//!
+//! The request that goes on already carries the new cookies, so a page is rendered once, in the
+//! right session; the browser gets the same cookies on the answer.
+
+mod ecom;
+mod ecom_response;
+pub(super) mod file;
+mod head;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{AUTHORIZATION, COOKIE, LOCATION, REFERER};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use crate::app::App;
+use crate::client_ip::ClientAddress;
+use crate::config::Origin;
+use crate::cookies::profiles::{DWSID, is_dw_companion};
+use crate::cookies::request_cookies::pair_of;
+use crate::cookies::set_cookie::CookieChanges;
+use crate::flow::Intent;
+use crate::model::CustomerType;
+use crate::problem::Problem;
+use crate::proxy::{CookieFilter, Outgoing};
+use crate::route::{Kind, Route, SetCookies, TokenNeed, readings};
+use crate::site::Site;
+use crate::web::api_proxy::foreign_cookies;
+use crate::web::caller::own_authorization;
+use crate::web::csrf::local_path;
+use crate::web::request_kind::RequestKind;
+use crate::web::request_log::RequestId;
+use crate::web::request_session::{RequestSession, SessionUpdate, forwardable_unverified};
+
+/// One request on its way through.
+pub(crate) struct ProxiedRequest {
+    pub(crate) app: Arc<App>,
+    pub(crate) session: RequestSession,
+    pub(crate) route: Arc<Route>,
+    pub(crate) parts: Parts,
+}
+
+impl ProxiedRequest {
+    /// Whether a new visitor's request begins a session.
+    pub(crate) fn may_create_session(&self, kind: RequestKind) -> bool {
+        kind == RequestKind::Document && self.route.token != TokenNeed::Optional
+    }
+
+    /// What must be in step before a request of the Head or for ECOM goes on: a document has what
+    /// its route asks for, a call renews what there is. ECOM never gets half of a pair.
+    pub(crate) fn intent(&self, kind: RequestKind) -> Intent {
+        match (self.route.bridge, self.may_create_session(kind)) {
+            (true, _) if self.route.kind == Kind::Ecom => Intent::Ecom,
+            (true, true) => Intent::Ecom,
+            (false, true) => Intent::Head,
+            (_, false) => Intent::Renew,
+        }
+    }
+
+    /// The answer for whoever brings nothing, where nothing is begun.
+    pub(crate) async fn without_session(&self, kind: RequestKind, body: Body) -> Response {
+        if self.route.token == TokenNeed::Registered {
+            return self.redirect_to_login(kind);
+        }
+        self.without_session_cookies(self.forward(body, None).await)
+    }
+
+    /// A registered shopper never silently becomes a guest: a call is refused before it could be
+    /// made as somebody else, and a page that needs the shopper is left for the login page. Other
+    /// pages are shown to the guest, and `GET /bff/session` tells.
+    pub(crate) fn expired_response(
+        &self,
+        kind: RequestKind,
+        update: &SessionUpdate,
+    ) -> Option<Response> {
+        match kind {
+            _ if !update.decision.session_expired => self.login_required_response(kind, update),
+            RequestKind::Document if self.is_protected() => self.login_page(true),
+            RequestKind::Document => None,
+            RequestKind::Call | RequestKind::Passive => {
+                Some(Problem::SessionExpired.into_response())
+            }
+        }
+    }
+
+    /// What is for registered shoppers only is left for the login page, or refused.
+    fn login_required_response(
+        &self,
+        kind: RequestKind,
+        update: &SessionUpdate,
+    ) -> Option<Response> {
+        let customer = update.customer(&self.session);
+        let registered = customer.is_some_and(|it| it.kind == CustomerType::Registered);
+        if self.route.token != TokenNeed::Registered || registered {
+            return None;
+        }
+        Some(self.redirect_to_login(kind))
+    }
+
+    /// The way to the login page, or the word that a call gets in its place.
+    pub(crate) fn redirect_to_login(&self, kind: RequestKind) -> Response {
+        let page = if kind == RequestKind::Document { self.login_page(false) } else { None };
+        page.unwrap_or_else(|| Problem::LoginRequired.into_response())
+    }
+
+    /// The path of our own page that this request comes from; `/` where there is none.
+    pub(crate) fn referring_path(&self) -> &str {
+        let origin = self.session.site.config.public_origin.as_str();
+        let referer = self.parts.headers.get(REFERER).and_then(|referer| referer.to_str().ok());
+        let path = referer.and_then(|referer| referer.strip_prefix(origin)).and_then(local_path);
+        path.unwrap_or("/")
+    }
+
+    fn is_protected(&self) -> bool {
+        let path = below_prefix(&self.session.site, self.parts.uri.path());
+        let protected = &self.session.site.config.session.protected_paths;
+        let needs_login = |reading: &str| {
+            protected.iter().any(|prefix| readings::is_below(reading, prefix.trim_end_matches('/')))
+        };
+        self.route.token == TokenNeed::Registered || readings::any(path, needs_login)
+    }
+
+    /// Where a shopper is sent whose registered session has expired: once, because the new guest
+    /// who comes back has nothing left that could expire.
+    fn login_page(&self, expired: bool) -> Option<Response> {
+        let page = self.session.site.config.session.login_page.as_deref()?;
+        let wanted = self.parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        if expired {
+            query.append_pair("error", "session_expired");
+        }
+        let query = query.append_pair("return_to", local_path(wanted).unwrap_or("/")).finish();
+        let location = HeaderValue::from_str(&format!("{page}?{query}")).ok()?;
+        Some((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
+    }
+
+    /// The answer with our cookies in place of the upstream's.
+    pub(crate) fn with_cookies(&self, mut response: Response, update: &SessionUpdate) -> Response {
+        let ours = update.changes.cookies.iter().any(|write| write.name() == DWSID);
+        let past = self.session.is_superseded(&update.decision);
+        filter(&self.session.site, &self.route, ours || past, &mut response);
+        self.session.apply_cookies(update, &mut response);
+        response
+    }
+
+    /// The answer without any cookie about the shopper.
+    pub(crate) fn without_session_cookies(&self, mut response: Response) -> Response {
+        filter(&self.session.site, &self.route, true, &mut response);
+        response
+    }
+
+    /// A page that cannot be had is an answer too: it carries the cookies that were made for it,
+    /// or a rotated refresh token would be lost.
+    pub(crate) async fn forward(&self, body: Body, changes: Option<&CookieChanges>) -> Response {
+        let cookies = self.cookies(changes);
+        let site = &self.session.site;
+        let response =
+            send_upstream(&self.app, site, &self.route, &self.parts, body, cookies).await;
+        response.unwrap_or_else(IntoResponse::into_response)
+    }
+
+    /// The request's cookies after `changes`: of several candidates for a credential only the one
+    /// that was judged, and nothing of our own state.
+    pub(crate) fn cookies(&self, changes: Option<&CookieChanges>) -> Option<HeaderValue> {
+        if self.session.is_late() {
+            return foreign_cookies(&self.session.site, &self.parts.headers);
+        }
+        let unchanged = CookieChanges::default();
+        let names = &self.session.site.names;
+        let judged = self.session.judged(&self.parts.headers.get_all(COOKIE));
+        let mut forwarded =
+            changes.unwrap_or(&unchanged).request_header(judged.into_iter(), names)?;
+        if self.route.kind == Kind::Ecom {
+            guard(&mut forwarded, &names.guard);
+        }
+        HeaderValue::from_bytes(&forwarded).ok()
+    }
+}
+
+/// By its guard `plugin_slas` knows that a DW session needs no bridge. Without it the cartridge, if
+/// there is one, would make another; the one in the browser may have run out while the session has
+/// been in use.
+fn guard(cookies: &mut Vec<u8>, name: &str) {
+    let has = |wanted: &str| {
+        let mut pairs = cookies.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        pairs
+            .any(|pair| pair.strip_prefix(wanted.as_bytes()).is_some_and(|it| it.starts_with(b"=")))
+    };
+    if has(DWSID) && !has(name) {
+        cookies.extend_from_slice(format!("; {name}=1").as_bytes());
+    }
+}
+
+/// Sends a request to the upstream of `route`.
+pub(crate) async fn send_upstream(
+    app: &App,
+    site: &Site,
+    route: &Route,
+    parts: &Parts,
+    body: Body,
+    cookies: Option<HeaderValue>,
+) -> Result<Response, Problem> {
+    let id = parts.extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
+    let origin = origin(site, route.kind).ok_or(Problem::NotFound)?;
+    let told = address_header(site, route.kind);
+    let mut set = client_address(told, parts);
+    set.extend(own_authorization(route, &parts.headers).map(|value| (AUTHORIZATION, value)));
+    let outgoing = Outgoing {
+        to: origin,
+        public_origin: &site.config.public_origin,
+        allowed_origins: &site.config.cors_origins,
+        parts,
+        target: None,
+        body,
+        cookies,
+        set,
+        remove: told.map(std::slice::from_ref).unwrap_or_default(),
+        timeout: route.timeout,
+        request_id: id,
+    };
+    app.proxy.forward(outgoing).await
+}
+
+/// The header by which upstreams of this kind are told the shopper's address. They believe it, so a
+/// browser's own never goes on.
+pub(crate) fn address_header(site: &Site, kind: Kind) -> Option<&HeaderName> {
+    let is_instance = matches!(kind, Kind::Ecom | Kind::Ocapi);
+    site.config.client_ip_header.as_ref().filter(|_| is_instance)
+}
+
+/// The shopper's address under that name, if both are known.
+pub(crate) fn client_address(name: Option<&HeaderName>, parts: &Parts) -> HeaderMap {
+    let address = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
+    let value = address.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok());
+    name.cloned().zip(value).into_iter().collect()
+}
+
+/// Where the upstream of a kind is reached, if the site has it.
+pub(crate) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
+    let config = &site.config;
+    match kind {
+        Kind::Head => config.routes.head.as_ref(),
+        Kind::Ecom => config.routes.ecom.as_ref(),
+        Kind::Scapi | Kind::Slas(_) => Some(&config.slas.base_url),
+        Kind::Ocapi => config.ocapi.as_ref().map(|ocapi| &ocapi.base_url),
+    }
+}
+
+/// What of a path the site's own routes and lists speak of.
+pub(crate) fn below_prefix<'p>(site: &Site, path: &'p str) -> &'p str {
+    let below = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
+    if below.is_empty() { "/" } else { below }
+}
+
+/// The request's cookies, of several candidates only the one we believe in, without our own state;
+/// to ECOM, without the tokens too. ECOM would use them up where its own session is dead, and what
+/// it gets for them does not reach the browser.
+pub(crate) fn passthrough_cookies(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
+    let token = |pair: &&[u8]| {
+        let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
+        kind == Kind::Ecom && pair.is_some_and(|(name, _)| site.names.owns(name.trim()))
+    };
+    let pairs = forwardable_unverified(site, &parts.headers.get_all(COOKIE)).into_iter();
+    let kept = pairs.filter(|pair| !token(pair));
+    HeaderValue::from_bytes(&CookieChanges::default().request_header(kept, &site.names)?).ok()
+}
+
+/// Only we write cookies about the shopper. ECOM and heads that fetch tokens by themselves have
+/// their say by them, which has been read by now; the companions of a `dwsid` pass where they
+/// belong to the one in the browser.
+pub(crate) fn filter(site: &Site, route: &Route, companions_too: bool, response: &mut Response) {
+    if route.cookies == SetCookies::Passed {
+        return;
+    }
+    let names = &site.names;
+    let about_shopper =
+        |name: &str| names.owns(name) || name == DWSID || (companions_too && is_dw_companion(name));
+    let filter = CookieFilter {
+        public_origin: &site.config.public_origin,
+        seal: &names.seal,
+        absorbed: &|name| !names.is_seal(name.as_bytes()) && about_shopper(name),
+        refused: &about_shopper,
+    };
+    filter.apply(response.headers_mut(), &site.metrics);
+}

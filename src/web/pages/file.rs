@@ -1,0 +1,90 @@
+//! What is asked for as a file: whose cookies go with it, and which caches may keep the answer.
+//!
+//! Shared caches take a path that ends like a file for one. If a Head shows a page there all the
+//! same (`/account/x.css` as `/account`), it must be nobody's page, or one that no cache keeps.
+
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+
+use crate::route::Route;
+use crate::site::Site;
+use crate::web::api_proxy::{foreign_cookies, keep_for_one_browser};
+use crate::web::pages::passthrough_cookies;
+use crate::web::request_kind::is_file;
+use crate::web::request_session::SHARED_CACHES;
+
+/// Frameworks fetch the data of a page, which is the shopper's, by paths that end like this.
+const DATA: &str = ".json";
+
+/// Whether a path is that of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum File {
+    /// A page, or a call.
+    No,
+    /// The same, but a cache may take its ending for a file's: in capitals, behind a parameter or an
+    /// encoded slash, or at ECOM.
+    Alike,
+    /// By its ending; it may be the data of a page.
+    Data,
+    /// By its ending, wherever it is.
+    Decision,
+    /// By its folder, where the operator keeps files and nothing else.
+    Folder,
+}
+
+impl File {
+    pub(crate) fn of(site: &Site, route: &Route, path: &str) -> Self {
+        let suffixes = &site.config.routes.asset_suffixes;
+        if route.is_files {
+            Self::Folder
+        } else if is_file(path, route, suffixes) {
+            if path.ends_with(DATA) { Self::Data } else { Self::Decision }
+        } else if suffixes.iter().any(|suffix| ends_with(path, suffix)) {
+            Self::Alike
+        } else {
+            Self::No
+        }
+    }
+
+    /// The cookies of a request for which no shopper is looked for. What only ends like a file may be
+    /// a page, and shall be nobody's.
+    pub(crate) fn cookies(self, site: &Site, route: &Route, parts: &Parts) -> Option<HeaderValue> {
+        match self {
+            Self::Decision => foreign_cookies(site, &parts.headers),
+            Self::No | Self::Alike | Self::Data | Self::Folder => {
+                passthrough_cookies(site, route.kind, parts)
+            }
+        }
+    }
+
+    /// Keeps an answer from shared caches if it was made for one shopper, or is no file: a page, or
+    /// one that sets cookies.
+    pub(crate) fn keep_private(self, of_shopper: bool, response: &mut Response) {
+        if self == Self::No {
+            return;
+        }
+        let page = response.status().is_success() && is_page(response.headers());
+        let headers = response.headers_mut();
+        if page || headers.contains_key(SET_COOKIE) {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+            for name in SHARED_CACHES {
+                headers.remove(name);
+            }
+        } else if of_shopper {
+            keep_for_one_browser(headers);
+        }
+    }
+}
+
+fn ends_with(path: &str, suffix: &str) -> bool {
+    let end = path.len().checked_sub(suffix.len()).and_then(|at| path.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+}
+
+fn is_page(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    ["text/html", "application/xhtml+xml"].iter().any(|page| essence.eq_ignore_ascii_case(page))
+}

@@ -1,0 +1,94 @@
+//! To the Head; and to pages of ECOM that need no DW session, which go the same way.
+
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::flow::{self, Intent, Outcome, TokenChange};
+use crate::problem::Problem;
+use crate::route::{Kind, TokenNeed};
+use crate::web::pages::{ProxiedRequest, filter};
+use crate::web::request_kind::{RequestKind, is_reading};
+use crate::web::request_session::SessionUpdate;
+
+impl ProxiedRequest {
+    pub(crate) async fn serve_head(
+        &self,
+        kind: RequestKind,
+        body: Body,
+    ) -> Result<Response, Problem> {
+        let intent = self.intent(kind);
+        if self.session.is_late() {
+            return Ok(self.serve_head_after_logout(kind, body).await);
+        }
+        if intent == Intent::Renew && self.session.presented.is_empty() {
+            return Ok(self.without_session(kind, body).await);
+        }
+        let update = match self.session.resolve(self.session.facts(None), intent).await {
+            // A call that a login in another tab has overtaken still works; it changes nothing.
+            Err(Problem::LoginConflict) if self.route.token != TokenNeed::Registered => {
+                return Ok(self.without_session_cookies(self.forward(body, None).await));
+            }
+            update => update?,
+        };
+        if let Some(failure) = update.decision.outcome.failure()
+            && intent != Intent::Renew
+        {
+            return Ok(self.with_cookies(Problem::Upstream(failure).into_response(), &update));
+        }
+        if let Some(told) = self.expired_response(kind, &update) {
+            return Ok(self.with_cookies(told, &update));
+        }
+        let form = self.route.kind == Kind::Ecom && !is_reading(&self.parts.method);
+        if form && self.was_replaced(&update) {
+            return Ok(self.with_cookies(self.redirect_to_form(), &update));
+        }
+        let response = self.forward(body, Some(&update.changes)).await;
+        self.after_head(response, update).await
+    }
+
+    /// A request from before a logout is answered without a session. A sign-in at the Head is heard all
+    /// the same: the browser may never have had the answer to its logout.
+    async fn serve_head_after_logout(&self, kind: RequestKind, body: Body) -> Response {
+        if self.route.token == TokenNeed::Registered {
+            return self.redirect_to_login(kind);
+        }
+        let response = self.forward(body, None).await;
+        let Ok(before) = self.session.commit(flow::unchanged(), None) else {
+            return self.without_session_cookies(response);
+        };
+        let said = self.observe(&before, &response);
+        match self.reconcile(&said, before).await {
+            Ok(update) if self.is_new_login(&update) => self.with_cookies(response, &update),
+            _ => self.without_session_cookies(response),
+        }
+    }
+
+    fn is_new_login(&self, update: &SessionUpdate) -> bool {
+        match (&update.decision.outcome, &update.decision.tokens) {
+            (Outcome::LoggedIn { .. }, TokenChange::Set(grant)) => {
+                self.session.is_after_logout(&grant.claims)
+            }
+            _ => false,
+        }
+    }
+
+    /// A Head may fetch tokens by itself, on its server, and tell so by the same cookies as ECOM.
+    async fn after_head(
+        &self,
+        mut response: Response,
+        sent: SessionUpdate,
+    ) -> Result<Response, Problem> {
+        let said = self.observe(&sent, &response);
+        match self.reconcile(&said, sent).await {
+            Ok(update) => {
+                // The companions of another DW session are written with it, or not at all.
+                if said.other_dw.is_some() {
+                    filter(&self.session.site, &self.route, true, &mut response);
+                }
+                Ok(self.with_cookies(response, &update))
+            }
+            // What has been done stands: saying "try again" would have it done twice.
+            Err(_) => Ok(self.without_session_cookies(response)),
+        }
+    }
+}

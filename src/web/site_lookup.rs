@@ -1,0 +1,98 @@
+//! Which site a request is for.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::Uri;
+use http::header::HOST;
+use http::uri::{Authority, PathAndQuery, Scheme};
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::route::path::{EncodedSlash, is_plain};
+use crate::route::readings;
+use crate::site::Site;
+use crate::web::dispatch;
+use crate::web::request_log::LogFields;
+
+/// Layer: finds the site by host and path, and takes a site's path prefix off our own routes.
+///
+/// The prefix stays in the path of everything that is proxied, so that the Head sees what the
+/// browser sent.
+pub(crate) async fn find_site(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(host) = host(&request) else {
+        return Problem::BadRequest("The request names no host, or two.").into_response();
+    };
+    if !is_of_the_web(request.uri()) {
+        return Problem::BadRequest("The address is not one of http or https.").into_response();
+    }
+    let Some(site) = app.site(&host, request.uri().path()).cloned() else {
+        return Problem::UnknownHost.into_response();
+    };
+    if may_be_anothers(&app, &host, &site, request.uri().path()) {
+        return dispatch::CONFUSING.into_response();
+    }
+    if let Some(log_fields) = request.extensions().get::<LogFields>() {
+        log_fields.with(|fields| fields.site = Some(site.config.id.to_string()));
+    }
+    if let Some(own) = own_route(request.uri(), &site.config.path_prefix) {
+        *request.uri_mut() = own;
+    }
+    request.extensions_mut().insert(site);
+    next.run(request).await
+}
+
+/// An address in absolute form names a scheme (RFC 9112 section 3.2.2).
+fn is_of_the_web(uri: &Uri) -> bool {
+    uri.scheme().is_none_or(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS)
+}
+
+/// Whether an upstream may read `path` as one of another site below this one: its shopper, and what
+/// protects its paths, would be the wrong ones. Where several sites share a host, most share a Head.
+fn may_be_anothers(app: &App, host: &Authority, site: &Site, path: &str) -> bool {
+    if !is_plain(path.as_bytes(), EncodedSlash::Part) {
+        // It reaches no upstream at all.
+        return false;
+    }
+    let own = site.config.path_prefix.as_str();
+    app.sites_at(host).any(|other| {
+        let prefix = other.config.path_prefix.as_str();
+        !readings::is_below(own, prefix)
+            && readings::any(path, |reading| readings::is_below(reading, prefix))
+    })
+}
+
+/// The host a request names, once: `:authority` in HTTP/2, `Host` in HTTP/1.
+pub(crate) fn host(request: &Request) -> Option<Authority> {
+    let mut named = request.headers().get_all(HOST).iter();
+    let header = match (named.next(), named.next()) {
+        (Some(host), None) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
+        (None, _) => None,
+        (Some(_), Some(_)) => return None,
+    };
+    match (request.uri().authority(), header) {
+        (Some(authority), Some(header)) if *authority != header => None,
+        (Some(authority), _) => Some(authority.clone()),
+        (None, header) => header,
+    }
+}
+
+/// `/de/bff/session` → `/bff/session` for a site that lives under `/de`.
+fn own_route(uri: &Uri, prefix: &str) -> Option<Uri> {
+    if prefix.is_empty() {
+        return None;
+    }
+    let rest = uri.path_and_query()?.as_str().strip_prefix(prefix)?;
+    if !rest.starts_with("/bff/") {
+        return None;
+    }
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(rest).ok()?);
+    Uri::from_parts(parts).ok()
+}

@@ -1,0 +1,86 @@
+//! Tokens that pass through become the browser's, or leave it.
+
+use axum::response::Response;
+use serde_json::Value;
+
+use crate::allowlist::redact;
+use crate::flow::{self, Cause, Facts, Intent, Outcome, UpstreamFailure};
+use crate::model::{CustomerType, Grant};
+use crate::problem::Problem;
+use crate::revocations::Reason;
+use crate::upstream::http::BufferedResponse;
+use crate::web::request_session::SessionUpdate;
+use crate::web::slas_proxy::request::Message;
+use crate::web::slas_proxy::{SlasProxyCall, response};
+use crate::web::tokens::with_cookies;
+
+impl SlasProxyCall {
+    /// Tokens become cookies, and leave the body where scripts must not see them.
+    pub(crate) async fn keep(&self, reply: &BufferedResponse) -> Result<Response, Problem> {
+        const NONSENSE: UpstreamFailure =
+            UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
+        let mut said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let tokens = match redact::tokens(&said) {
+            Some(tokens) => tokens,
+            // A passkey that does not fit is no fault of SLAS.
+            None if said["success"] == false => {
+                return Ok(response::without_tokens(self.call.operation, reply));
+            }
+            None => return Err(Problem::Upstream(NONSENSE)),
+        };
+        let reply = BufferedResponse {
+            status: reply.status,
+            headers: reply.headers.clone(),
+            body: tokens.to_string().into(),
+        };
+        let grant = self.session.site.slas.parse_grant(&reply).map_err(Problem::Upstream)?;
+        if is_demotion(&self.session.facts(None), &grant) {
+            // Heads become guests whenever a refresh fails, even by an outage: a shopper whose
+            // session still lives stays signed in.
+            let renewed = self.renew(None).await?;
+            if renewed.status() != http::StatusCode::UNAUTHORIZED {
+                return Ok(renewed);
+            }
+        }
+        let update = self.receive(grant)?;
+        if !self.session.site.names.tokens_are_readable() {
+            redact::strip(&mut said);
+        }
+        let response = response::json(reply.status, &said, &reply.headers);
+        Ok(with_cookies(&self.session, &update, response))
+    }
+
+    /// What the browser holds from now on.
+    pub(crate) fn receive(&self, grant: Grant) -> Result<SessionUpdate, Problem> {
+        let decision = flow::accept_tokens(self.session.facts(None), Box::new(grant));
+        self.session.site.metrics.journey("receive", decision.label());
+        let signed_in = matches!(decision.outcome, Outcome::LoggedIn { .. });
+        let update = self.session.commit(decision, None)?;
+        if signed_in {
+            self.session.revoke_presented(Reason::Superseded);
+        }
+        Ok(update)
+    }
+
+    /// Signs out here, whatever SLAS says; no guest follows, because heads begin their own.
+    pub(crate) async fn leave(&mut self, message: &Message) -> Result<Response, Problem> {
+        let all_devices = message.get("hint") == Some("all-sessions");
+        self.session.revoke_presented(Reason::LoggedOut);
+        self.session.await_refresh().await;
+        self.session.revoke_presented(Reason::LoggedOut);
+        let mut facts = self.session.facts(None);
+        facts.policy.guest_after_logout = false;
+        let journey = self.session.resolve(facts, Intent::Logout { all_devices });
+        let update = tokio::time::timeout(self.app.server.request_timeout / 2, journey)
+            .await
+            .unwrap_or_else(|_| self.session.commit(flow::logged_out_locally(), None))?;
+        Ok(with_cookies(&self.session, &update, response::signed_out()))
+    }
+}
+
+/// A guest's tokens for a browser that holds a registered shopper's refresh token.
+fn is_demotion(facts: &Facts, grant: &Grant) -> bool {
+    let registered = CustomerType::Registered;
+    grant.claims.customer.kind == CustomerType::Guest
+        && facts.refresh.as_ref().is_some_and(|held| held.kind == registered)
+}

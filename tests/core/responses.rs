@@ -1,0 +1,215 @@
+//! Every answer a question can get.
+
+use tandem::flow::{
+    AdoptResponse, BasketResponse, BridgeResponse, Cause, GuestResponse, LoginResponse,
+    LogoutResponse, ProbeResponse, RefreshResponse, UpstreamFailure,
+};
+use tandem::ids::{DwValue, Dwsid};
+use tandem::model::{Customer, DwCompanion, DwCookies, Extras, Grant, RefreshGrant};
+
+use crate::facts::{self, FRESH, Guest, Registered};
+
+/// The answers to walk with.
+#[derive(Debug)]
+pub(crate) struct Responses {
+    pub(crate) refresh: Vec<RefreshResponse>,
+    pub(crate) guest: Vec<GuestResponse>,
+    pub(crate) probe: Vec<ProbeResponse>,
+    pub(crate) adopt: Vec<AdoptResponse>,
+    pub(crate) bridge: Vec<BridgeResponse>,
+    pub(crate) login: Vec<LoginResponse>,
+    pub(crate) basket: Vec<BasketResponse>,
+    pub(crate) logout: Vec<LogoutResponse>,
+}
+
+impl Responses {
+    /// Every answer that differs in anything the core may look at, sensible or not.
+    pub(crate) fn every() -> Self {
+        let (guest, shopper) = (facts::guest(), facts::shopper());
+        Self {
+            refresh: with_troubles(
+                vec![
+                    RefreshResponse::Granted(granted("refreshed", guest.clone())),
+                    RefreshResponse::Granted(granted("refreshed", shopper.clone())),
+                    RefreshResponse::Granted(granted("refreshed", facts::other_guest())),
+                    RefreshResponse::Granted(granted("refreshed", facts::other_shopper())),
+                    RefreshResponse::Granted(without_refresh(granted("short", guest.clone()))),
+                    RefreshResponse::Granted(without_refresh(granted("short", shopper.clone()))),
+                    RefreshResponse::Granted(with_dw(granted("paired", guest.clone()))),
+                    RefreshResponse::Granted(with_dw(granted("paired", shopper.clone()))),
+                    RefreshResponse::Refused,
+                ],
+                RefreshResponse::Unavailable,
+            ),
+            guest: with_troubles(
+                vec![
+                    GuestResponse::Granted(granted("new", guest.clone())),
+                    GuestResponse::Granted(granted("new", facts::other_guest())),
+                    GuestResponse::Granted(with_dw(granted("new-paired", facts::other_guest()))),
+                    GuestResponse::Granted(granted("new", shopper.clone())),
+                    GuestResponse::UsidTaken,
+                ],
+                GuestResponse::Unavailable,
+            ),
+            probe: with_troubles(
+                vec![
+                    alive(guest.clone(), None),
+                    alive(facts::other_guest(), None),
+                    alive(shopper.clone(), Some("jo")),
+                    alive(shopper.clone(), None),
+                    alive(facts::other_shopper(), Some("al")),
+                    ProbeResponse::Dead,
+                ],
+                ProbeResponse::Unavailable,
+            ),
+            adopt: with_troubles(
+                vec![
+                    AdoptResponse::Granted(granted("adopted", guest.clone())),
+                    AdoptResponse::Granted(granted("adopted", facts::other_guest())),
+                    AdoptResponse::Granted(granted("adopted", shopper.clone())),
+                    AdoptResponse::Granted(granted("adopted", facts::other_shopper())),
+                    AdoptResponse::Refused,
+                    AdoptResponse::NotPermitted,
+                ],
+                AdoptResponse::Unavailable,
+            ),
+            bridge: with_troubles(
+                vec![BridgeResponse::Bridged(dw_cookies("bridged")), BridgeResponse::TokenRefused],
+                BridgeResponse::Unavailable,
+            ),
+            login: with_troubles(
+                vec![
+                    LoginResponse::Granted(granted("logged-in", shopper.clone())),
+                    LoginResponse::Granted(with_dw(granted("logged-in-paired", shopper))),
+                    LoginResponse::Granted(granted("logged-in", facts::other_shopper())),
+                    LoginResponse::Granted(granted("logged-in", guest)),
+                    LoginResponse::BadCredentials,
+                    LoginResponse::Conflict,
+                ],
+                LoginResponse::Unavailable,
+            ),
+            basket: vec![BasketResponse::Yes, BasketResponse::No, BasketResponse::Failed],
+            logout: vec![LogoutResponse::Revoked, LogoutResponse::Failed],
+        }
+    }
+
+    /// Of [`every`](Self::every) answer, one of each kind, for a reader.
+    pub(crate) fn typical() -> Self {
+        let mut responses = Self::every();
+        responses.refresh.retain(|response| match response {
+            RefreshResponse::Granted(grant) => is_plain(grant),
+            RefreshResponse::Refused => true,
+            RefreshResponse::Unavailable(failure) => is_outage(*failure),
+        });
+        responses.guest.retain(|response| match response {
+            GuestResponse::Granted(grant) => {
+                is_plain(grant) && grant.claims.customer == facts::guest()
+            }
+            GuestResponse::UsidTaken => true,
+            GuestResponse::Unavailable(failure) => is_outage(*failure),
+        });
+        responses.probe.retain(|response| match response {
+            ProbeResponse::Alive { owner, login } => {
+                is_one_of_two(owner) && login.is_some() == (owner.kind == Registered)
+            }
+            ProbeResponse::Dead => true,
+            ProbeResponse::Unavailable(failure) => failure.cause != Cause::Throttled,
+        });
+        responses.adopt.retain(|response| match response {
+            AdoptResponse::Granted(grant) => is_plain(grant),
+            AdoptResponse::Refused => true,
+            // The same as a refusal, but for the word.
+            AdoptResponse::NotPermitted => false,
+            AdoptResponse::Unavailable(failure) => is_outage(*failure),
+        });
+        responses.bridge.retain(|response| match response {
+            BridgeResponse::Unavailable(failure) => is_outage(*failure),
+            BridgeResponse::Bridged(_) | BridgeResponse::TokenRefused => true,
+        });
+        responses.login.retain(|response| match response {
+            LoginResponse::Granted(grant) => {
+                is_plain(grant) && grant.claims.customer.kind == Registered
+            }
+            LoginResponse::BadCredentials | LoginResponse::Conflict => true,
+            LoginResponse::Unavailable(failure) => is_outage(*failure),
+        });
+        responses
+    }
+
+    /// As [`typical`](Self::typical), for a tenant whose token answers bring a DW session.
+    pub(crate) fn typical_of_hybrid_auth() -> Self {
+        let (every, mut responses) = (Self::every(), Self::typical());
+        let paired = every.refresh.into_iter().filter(
+            |response| matches!(response, RefreshResponse::Granted(grant) if grant.dw.is_some()),
+        );
+        responses.refresh.splice(..0, paired);
+        responses
+    }
+}
+
+fn is_plain(grant: &Grant) -> bool {
+    grant.dw.is_none() && grant.refresh.is_some() && is_one_of_two(&grant.claims.customer)
+}
+
+fn is_one_of_two(customer: &Customer) -> bool {
+    [facts::guest(), facts::shopper()].contains(customer)
+}
+
+fn is_outage(failure: UpstreamFailure) -> bool {
+    failure.cause == Cause::Unavailable
+}
+
+fn with_troubles<T>(mut responses: Vec<T>, unavailable: impl Fn(UpstreamFailure) -> T) -> Vec<T> {
+    responses.extend(TROUBLES.map(unavailable));
+    responses
+}
+
+/// One trouble of every cause.
+pub(crate) const TROUBLES: [UpstreamFailure; 3] = [
+    UpstreamFailure { cause: Cause::Unavailable, retry_after: None },
+    UpstreamFailure { cause: Cause::Throttled, retry_after: Some(7) },
+    UpstreamFailure { cause: Cause::Misconfigured, retry_after: None },
+];
+
+fn alive(owner: Customer, login: Option<&str>) -> ProbeResponse {
+    ProbeResponse::Alive { owner, login: login.map(str::to_owned) }
+}
+
+/// The tokens that question `how` brings for `customer`.
+pub(crate) fn granted(how: &str, customer: Customer) -> Box<Grant> {
+    let refresh = facts::refresh_token(&format!("{how}-refresh-{}", customer.id));
+    let days = if customer.kind == Guest { 30 } else { 90 };
+    Box::new(Grant {
+        access: facts::access_token(&format!("{how}.{}.x", customer.id)),
+        claims: facts::claims(customer, FRESH),
+        refresh: Some(RefreshGrant { token: refresh, expires_in: days * 24 * 60 * 60 }),
+        dw: None,
+        extras: Extras::default(),
+    })
+}
+
+pub(crate) fn without_refresh(mut grant: Box<Grant>) -> Box<Grant> {
+    grant.refresh = None;
+    grant
+}
+
+pub(crate) fn with_dw(mut grant: Box<Grant>) -> Box<Grant> {
+    grant.dw = Some(dw_cookies("granted"));
+    grant
+}
+
+/// A DW session as the platform hands it out: the session, a secret companion, a readable one.
+pub(crate) fn dw_cookies(how: &str) -> DwCookies {
+    let companion = |name: &str, value: &str, max_age| DwCompanion {
+        name: name.to_owned(),
+        value: DwValue::parse(value),
+        max_age,
+    };
+    DwCookies {
+        dwsid: Dwsid::parse(&format!("{how}-dwsid")).expect("a dwsid"),
+        companions: vec![
+            companion("dwsecuretoken_0", &format!("{how}-secure"), None),
+            companion("dwanonymous_0", "anonymous", Some(180 * 24 * 60 * 60)),
+        ],
+    }
+}
