@@ -4,8 +4,10 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /src
 # Dependencies first: they change less often than the code, and stay in this layer.
 COPY Cargo.toml Cargo.lock ./
-# The simulator is no part of the image. Cargo only wants the manifest of every workspace member.
+# The simulator and the test helpers are no part of the image. Cargo only wants the manifest of
+# every workspace member.
 COPY crates/sandbox/Cargo.toml crates/sandbox/Cargo.toml
+COPY crates/testkit/Cargo.toml crates/testkit/Cargo.toml
 RUN mkdir -p src benches && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
  && for bench in decide footprint streaming load logouts; do echo 'fn main() {}' > benches/$bench.rs; done \
  && cargo build --locked --release --no-default-features \
