@@ -89,7 +89,7 @@ impl Warm {
         let verdict = facts::effective_access_token(&presented, &state)
             .and_then(|token| Some((token.clone(), self.verdicts.get(&token.tag())?)));
         let access = verdict.map_or(flow::Access::None, |(token, claims)| {
-            facts::classify_access(token, claims, NOW)
+            flow::Access::classify(token, claims, NOW)
         });
         let facts = facts::derive(&presented, &state, access, POLICY, SiteFacts::default(), NOW);
         flow::decide(facts, Intent::Head)

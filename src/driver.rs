@@ -53,13 +53,7 @@ pub async fn drive(site: Arc<Site>, step: Step, flow_context: FlowContext) -> Fl
 
 /// A journey whose task died: nothing is known, so nothing changes.
 fn after_panic() -> Decision {
-    Decision {
-        outcome: Outcome::Unavailable(unavailable()),
-        tokens: crate::flow::TokenChange::Keep,
-        dw: crate::flow::DwChange::Keep,
-        session_expired: false,
-        guest_adoption_refused: false,
-    }
+    Decision::unchanged(Outcome::Unavailable(unavailable()))
 }
 
 fn unavailable() -> UpstreamFailure {
@@ -162,10 +156,10 @@ async fn exchange(
     // The exchange itself may take longer; its value then waits for the next request.
     let (source, response) =
         tokio::time::timeout(site.patience, joined).await.unwrap_or((Source::Leader, None));
-    site.metrics.refresh(match source {
-        Source::Leader => "asked",
-        Source::Shared => "joined",
-        Source::Cached => "remembered",
+    site.metrics.token_refresh(match source {
+        Source::Leader => "leader",
+        Source::Shared => "shared",
+        Source::Cached => "cached",
     });
     response.unwrap_or(RefreshResponse::Unavailable(unavailable()))
 }

@@ -13,6 +13,7 @@ mod accept_tokens;
 mod calls;
 mod decision;
 mod dw_session;
+mod ecom_page;
 mod ensure_session;
 mod facts;
 mod login;
@@ -23,19 +24,19 @@ mod responses;
 mod session_bridge;
 mod state;
 
-pub use accept_tokens::{accept_tokens, unchanged};
+pub use accept_tokens::accept_tokens;
 pub use calls::{
     AdoptCall, BridgeCall, CheckBasketCall, DwProof, GuestCall, LoginCall, LogoutCall, ProbeCall,
     RefreshCall, TransferBasketCall,
 };
 pub use decision::{Decision, DwChange, Outcome, TokenChange};
+pub use ecom_page::{EcomPage, Handoff, PageAccess, PageCookies, PageResponse};
 pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
     Intent, Policy,
 };
-pub use logout::logged_out_locally;
 pub use provenance::Provenance;
-pub use reconcile::{EcomPage, Handoff, PageResponse, reconcile};
+pub use reconcile::reconcile;
 pub use responses::{
     AdoptResponse, BasketResponse, BridgeResponse, Cause, GuestResponse, LoginResponse,
     LogoutResponse, ProbeResponse, RefreshResponse, UpstreamFailure,

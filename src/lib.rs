@@ -19,6 +19,7 @@ pub mod driver;
 mod expiring_map;
 pub mod flow;
 pub mod ids;
+pub mod lifetimes;
 pub mod metrics;
 pub mod model;
 pub mod problem;

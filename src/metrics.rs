@@ -1,7 +1,10 @@
-//! What `/metrics` shows. Labels are words from fixed sets, never anything a client sent.
+//! The metrics of `/metrics`. A label has values from a fixed set, never one that a client sent.
+//!
+//! Names and values are an interface; `docs/operations.md` lists them.
 
 use std::time::Duration;
 
+use http::StatusCode;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -13,25 +16,20 @@ use prometheus_client::registry::Registry;
 /// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
-    requests: Family<RequestLabels, Counter>,
-    calls: Family<CallLabels, Counter>,
-    call_seconds: Family<UpstreamLabels, Histogram>,
-    journeys: Family<JourneyLabels, Counter>,
-    refreshes: Family<RefreshLabels, Counter>,
-    cookies_filtered: Family<ReasonLabels, Counter>,
-    remembered_bytes: Family<KindLabels, Gauge>,
-    remembered_limit_bytes: Family<KindLabels, Gauge>,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct KindLabels {
-    kind: &'static str,
+    http_requests: Family<RequestLabels, Counter>,
+    upstream_calls: Family<CallLabels, Counter>,
+    upstream_call_duration: Family<UpstreamLabels, Histogram>,
+    flows: Family<FlowLabels, Counter>,
+    token_refreshes: Family<RefreshLabels, Counter>,
+    upstream_cookies_filtered: Family<CookieLabels, Counter>,
+    cache_bytes: Family<CacheLabels, Gauge>,
+    cache_limit_bytes: Family<CacheLabels, Gauge>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RequestLabels {
     route: &'static str,
-    status: &'static str,
+    status_class: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -47,120 +45,132 @@ struct UpstreamLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct JourneyLabels {
-    intent: &'static str,
+struct FlowLabels {
+    flow: &'static str,
     outcome: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RefreshLabels {
-    answer: &'static str,
+    source: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ReasonLabels {
+struct CookieLabels {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CacheLabels {
+    cache: &'static str,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("tandem");
-        let metrics = Self {
-            requests: Family::default(),
-            calls: Family::default(),
-            call_seconds: Family::new_with_constructor(|| {
-                Histogram::new(exponential_buckets(0.005, 2.0, 12))
-            }),
-            journeys: Family::default(),
-            refreshes: Family::default(),
-            cookies_filtered: Family::default(),
-            remembered_bytes: Family::default(),
-            remembered_limit_bytes: Family::default(),
-            registry: Registry::default(),
+        let durations = || Histogram::new(exponential_buckets(0.005, 2.0, 12));
+        let mut metrics = Self {
+            registry: Registry::with_prefix("tandem"),
+            http_requests: Family::default(),
+            upstream_calls: Family::default(),
+            upstream_call_duration: Family::new_with_constructor(durations),
+            flows: Family::default(),
+            token_refreshes: Family::default(),
+            upstream_cookies_filtered: Family::default(),
+            cache_bytes: Family::default(),
+            cache_limit_bytes: Family::default(),
         };
-        registry.register("requests", "Requests answered", metrics.requests.clone());
-        registry.register("upstream_calls", "Calls to SLAS, OCAPI, SCAPI", metrics.calls.clone());
-        registry.register(
-            "upstream_call_seconds",
-            "Duration of calls to SLAS, OCAPI, SCAPI",
-            metrics.call_seconds.clone(),
-        );
-        registry.register("journeys", "Decisions about a shopper", metrics.journeys.clone());
-        registry.register(
-            "refreshes",
-            "Refreshes asked for, by where the answer came from",
-            metrics.refreshes.clone(),
-        );
-        registry.register(
-            "cookies_filtered",
-            "Cookies of upstreams that did not pass, or not as they were",
-            metrics.cookies_filtered.clone(),
-        );
-        registry.register(
-            "remembered_bytes",
-            "Memory taken by what is remembered between requests",
-            metrics.remembered_bytes.clone(),
-        );
-        registry.register(
-            "remembered_limit_bytes",
-            "The most that may be taken",
-            metrics.remembered_limit_bytes.clone(),
-        );
-        registry.register(
-            "log_lines_lost",
-            "Log lines that were not written, because the output was blocked or broken",
-            crate::telemetry::lost_lines(),
-        );
-        Self { registry, ..metrics }
+        metrics.register();
+        metrics
     }
 }
 
 impl Metrics {
+    /// The encoder appends `_total` to the name of a counter.
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("http_requests", "HTTP requests answered", self.http_requests.clone());
+        registry.register(
+            "upstream_calls",
+            "Calls to SLAS, OCAPI and SCAPI",
+            self.upstream_calls.clone(),
+        );
+        registry.register(
+            "upstream_call_duration_seconds",
+            "Duration of calls to SLAS, OCAPI and SCAPI",
+            self.upstream_call_duration.clone(),
+        );
+        registry.register("flows", "Decisions about a shopper's session", self.flows.clone());
+        registry.register(
+            "token_refreshes",
+            "Refreshes of SLAS tokens, by where the response came from",
+            self.token_refreshes.clone(),
+        );
+        registry.register(
+            "upstream_cookies_filtered",
+            "Upstream Set-Cookie lines removed or changed",
+            self.upstream_cookies_filtered.clone(),
+        );
+        registry.register("cache_bytes", "Memory used by a cache", self.cache_bytes.clone());
+        registry.register(
+            "cache_limit_bytes",
+            "Memory that a cache may use",
+            self.cache_limit_bytes.clone(),
+        );
+        registry.register(
+            "log_lines_dropped",
+            "Log lines not written because the output was blocked or failed",
+            crate::telemetry::dropped_lines(),
+        );
+    }
+
     /// Counts a request.
-    pub fn request(&self, route: &'static str, status: http::StatusCode) {
-        let status = match status.as_u16() {
+    pub fn http_request(&self, route: &'static str, status: StatusCode) {
+        let status_class = match status.as_u16() {
             100..=199 => "1xx",
             200..=299 => "2xx",
             300..=399 => "3xx",
             400..=499 => "4xx",
             _ => "5xx",
         };
-        self.requests.get_or_create(&RequestLabels { route, status }).inc();
+        self.http_requests.get_or_create(&RequestLabels { route, status_class }).inc();
     }
 
-    /// Counts a call to an upstream.
-    pub fn call(
+    /// Counts and times a call to an upstream.
+    pub fn upstream_call(
         &self,
         upstream: &'static str,
         operation: &'static str,
         outcome: &'static str,
-        took: Duration,
+        duration: Duration,
     ) {
-        self.calls.get_or_create(&CallLabels { upstream, operation, outcome }).inc();
-        self.call_seconds.get_or_create(&UpstreamLabels { upstream }).observe(took.as_secs_f64());
+        let labels = CallLabels { upstream, operation, outcome };
+        self.upstream_calls.get_or_create(&labels).inc();
+        let histogram = self.upstream_call_duration.get_or_create(&UpstreamLabels { upstream });
+        histogram.observe(duration.as_secs_f64());
     }
 
-    /// Counts a finished journey.
-    pub fn journey(&self, intent: &'static str, outcome: &'static str) {
-        self.journeys.get_or_create(&JourneyLabels { intent, outcome }).inc();
+    /// Counts a flow that has ended with a decision.
+    pub fn flow(&self, flow: &'static str, outcome: &'static str) {
+        self.flows.get_or_create(&FlowLabels { flow, outcome }).inc();
     }
 
-    /// Counts a refresh: `asked` SLAS, `joined` one under way, or `remembered` its answer.
-    pub fn refresh(&self, answer: &'static str) {
-        self.refreshes.get_or_create(&RefreshLabels { answer }).inc();
+    /// Counts a refresh: by the `leader` that called SLAS, `shared` with a call in progress, or
+    /// `cached`.
+    pub fn token_refresh(&self, source: &'static str) {
+        self.token_refreshes.get_or_create(&RefreshLabels { source }).inc();
     }
 
-    /// Counts a cookie of an upstream that did not pass as it was.
-    pub fn cookie_filtered(&self, reason: &'static str) {
-        self.cookies_filtered.get_or_create(&ReasonLabels { reason }).inc();
+    /// Counts a `Set-Cookie` line of an upstream that was removed or changed.
+    pub fn upstream_cookie_filtered(&self, reason: &'static str) {
+        self.upstream_cookies_filtered.get_or_create(&CookieLabels { reason }).inc();
     }
 
-    /// The gauge of what is remembered of one kind, to whose `limit` in bytes one more site adds.
+    /// The gauge of the bytes in `cache`. Adds the `limit` of one more site to those of the others.
     #[must_use]
-    pub fn remembered(&self, kind: &'static str, limit: usize) -> Gauge {
+    pub fn cache(&self, cache: &'static str, limit: usize) -> Gauge {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.remembered_limit_bytes.get_or_create(&KindLabels { kind }).inc_by(limit);
-        self.remembered_bytes.get_or_create(&KindLabels { kind }).clone()
+        self.cache_limit_bytes.get_or_create(&CacheLabels { cache }).inc_by(limit);
+        self.cache_bytes.get_or_create(&CacheLabels { cache }).clone()
     }
 
     /// Everything in the OpenMetrics text format.

@@ -121,9 +121,9 @@ impl Site {
         let keys = Keys::new(key_slas, clock.clone());
         let ocapi = config.ocapi.clone();
         let metrics = &shared.metrics;
-        let answers = metrics.remembered("upstream_answers", 3 * single_flight::LIMIT);
-        let exchanges = metrics.remembered("refresh_exchanges", refresh_limit::LIMIT);
-        let revocations = metrics.remembered("revocations", 2 * revocations::LIMIT);
+        let responses = metrics.cache("upstream_responses", 3 * single_flight::LIMIT);
+        let exchanges = metrics.cache("refresh_limits", refresh_limit::LIMIT);
+        let revocations = metrics.cache("revocations", 2 * revocations::LIMIT);
         Self {
             names: names(&config),
             preview_parents: preview_parents(&config),
@@ -134,10 +134,10 @@ impl Site {
             }),
             scapi: Scapi::new(shared.sender(), &config.slas, config.id.clone(), config.basket),
             verifier: Verifier::new(keys, config.slas.audience.clone()),
-            refreshes: SingleFlight::new(clock.clone(), RefreshResponse::heap_bytes, &answers),
+            refreshes: SingleFlight::new(clock.clone(), RefreshResponse::heap_bytes, &responses),
             exchanges: Arc::new(RefreshLimit::new(&exchanges)),
-            bridges: SingleFlight::new(clock.clone(), BridgeResponse::heap_bytes, &answers),
-            crawlers: SingleFlight::new(clock.clone(), GuestResponse::heap_bytes, &answers),
+            bridges: SingleFlight::new(clock.clone(), BridgeResponse::heap_bytes, &responses),
+            crawlers: SingleFlight::new(clock.clone(), GuestResponse::heap_bytes, &responses),
             revocations: Revocations::new(&revocations),
             layout: layout(&config, shared.behind_gateway),
             patience: shared.limits.timeout,

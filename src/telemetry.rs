@@ -1,5 +1,5 @@
-//! Logs: one JSON object per line, on standard output. The line `request` is an interface; the
-//! README documents its fields.
+//! Logs: one JSON object per line, on standard output. The line `request` is an interface;
+//! `docs/operations.md` lists its fields.
 //!
 //! Logging never decides whether a request is answered: see `telemetry::queue`.
 
@@ -21,12 +21,12 @@ use queue::Queue;
 /// For the last lines to be written when the process ends.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-static LOST: LazyLock<Counter> = LazyLock::new(Counter::default);
+static DROPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
 
 /// Counts the lines that were not written, because the output was blocked or broken.
 #[must_use]
-pub fn lost_lines() -> Counter {
-    LOST.clone()
+pub fn dropped_lines() -> Counter {
+    DROPPED.clone()
 }
 
 /// The log of the process. When it is dropped the last lines are written, within a second.
@@ -44,7 +44,7 @@ impl Drop for Log {
 /// Sends everything that passes `filter` to standard output. Does nothing if logs already go
 /// somewhere (tests).
 pub fn start(filter: &str) -> Log {
-    let queue = Queue::new(lost_lines());
+    let queue = Queue::new(dropped_lines());
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let started = tracing_subscriber::fmt()
         .json()
@@ -74,7 +74,7 @@ fn standard_output() -> Box<dyn Write + Send> {
 }
 
 fn report(lines: u64) {
-    tracing::warn!(lines, "log lines were lost");
+    tracing::warn!(lines, "log lines dropped");
 }
 
 /// In place of a message on standard error, which may be blocked. What was formatted into a message

@@ -1,18 +1,18 @@
 'use strict';
 
 /**
- * TandemBridge: says whose DW session this is, signed, so that Tandem can get SLAS tokens for it.
+ * TandemBridge: signs the DW session, so that Tandem can obtain SLAS tokens for its shopper.
  *
  * For an ECOM that Tandem does not front. Put this file into the `controllers` folder of a storefront
- * cartridge (SFRA). `TandemBridge-Signature` answers JSON for a script of a page, `TandemBridge-Go`
- * a page that sends itself on to Tandem. A signature lives about ten minutes and is a credential:
- * it is never cached, logged, or put into an address.
+ * cartridge (SFRA). `TandemBridge-Signature` returns JSON for a script of a page, `TandemBridge-Go`
+ * a page that submits itself to Tandem. A signature is a credential and lives about ten minutes:
+ * it is never cached, logged, or put into a URL.
  */
 var server = require('server');
 
 /**
- * What `POST /bff/bridge` takes: `dwsgst` of a guest, `dwsrst` with the login of a registered shopper.
- * A registered session can be signed from release 25.4 on.
+ * The fields of `POST /bff/bridge`: `dwsgst` of a guest, `dwsrst` and the login of a registered shopper.
+ * A registered session can be signed since release 25.4.
  * @returns {Object} the fields
  */
 function claim() {
@@ -35,7 +35,7 @@ server.get('Go', server.middleware.https, function (req, res, next) {
     res.setHttpHeader('Cache-Control', 'private, no-store');
     res.render('tandem/bridge', {
         fields: claim(),
-        // The origin where browsers reach Tandem, from a site preference of yours.
+        // The origin where browsers reach Tandem, from a custom site preference.
         action: require('dw/system/Site').current.getCustomPreferenceValue('tandemOrigin') + '/bff/bridge',
         returnTo: req.querystring.to || '/'
     });

@@ -7,24 +7,9 @@ use super::sealed_state::{SealedDw, SealedState};
 use crate::access_token::{self, Audience};
 use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy, Provenance};
 use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};
-use crate::model::{Claims, CustomerType};
+use crate::lifetimes::{DW_IDLE, DW_MARGIN, DW_MAX_AGE, DW_USE_RECORD};
+use crate::model::CustomerType;
 use crate::timestamp::Timestamp;
-
-/// A token with less life than this is refreshed early, in seconds (the margin of the shipped
-/// clients). It still works if the refresh cannot be had.
-pub const EARLY: i64 = 60;
-/// A DW session dies after this long without a controller request, in seconds.
-pub const DW_IDLE: i64 = 30 * 60;
-/// A DW session dies at this age, in seconds.
-pub const DW_HARD: i64 = 6 * 60 * 60;
-/// How old our note of the last ECOM request may get before it is written anew, in seconds: a
-/// note per request would be a `Set-Cookie` per request.
-pub const DW_NOTE: i64 = 5 * 60;
-/// A DW session this close to its hard end is not worth beginning a page in, in seconds.
-const DW_MARGIN: i64 = 60;
-/// A shopper who has not been told within this time that the session expired, in seconds, has
-/// noticed.
-pub const EXPIRED_NOTICE: i64 = 5 * 60;
 
 /// Picks the access token to believe in. Of several, only the one our seal vouches for.
 #[must_use]
@@ -130,18 +115,6 @@ pub(super) fn effective_dwsid<'a>(
     select(&presented.dwsid, state.dw.as_ref().map(|dw| dw.dwsid), Dwsid::tag)
 }
 
-/// How long an access token whose claims are believed still lives.
-#[must_use]
-pub fn classify_access(token: AccessToken, claims: Claims, now: Timestamp) -> Access {
-    // A token that never lives much longer than the margin would be refreshed with every request.
-    let early = EARLY.min(claims.expires_at.since(claims.issued_at) / 2).max(0);
-    match claims.expires_at.since(now) {
-        left if left > early => Access::Fresh(HeldAccess { token, claims }),
-        left if left > 0 => Access::Expiring(HeldAccess { token, claims }),
-        _ => Access::Expired(claims),
-    }
-}
-
 /// What is known of the site, beyond its policy.
 #[derive(Clone, Debug, Default)]
 pub struct SiteFacts {
@@ -233,11 +206,11 @@ enum Liveness {
 
 fn liveness(known: &SealedDw, fronts_ecom: bool, now: Timestamp) -> Liveness {
     let (age, idle) = (now.since(known.created_at), now.since(known.used_at));
-    if age >= DW_HARD - DW_MARGIN {
+    if age >= DW_MAX_AGE - DW_MARGIN {
         Liveness::Dead
     } else if idle < DW_IDLE - DW_MARGIN {
         Liveness::Live
-    } else if fronts_ecom && idle >= DW_IDLE + DW_NOTE {
+    } else if fronts_ecom && idle >= DW_IDLE + DW_USE_RECORD {
         // Even a request that our note does not show yet would be too long ago.
         Liveness::Dead
     } else {

@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_told_by_the_whole_name_and_not_by_splitting_it() {
+    fn attack_6_pieces_are_told_by_the_whole_name_and_not_by_splitting_it() {
         let suffixed = names(Profile::PluginSlas, true);
         assert_eq!(suffixed.piece(1), "cc-at_LOE_USA");
         assert_eq!(suffixed.piece(2), "cc-at_LOE_USA_2");

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_in_pieces_is_joined_and_one_cut_short_is_none() {
+    fn attack_6_a_token_in_pieces_is_joined_and_one_cut_short_is_none() {
         let token = format!("{}.{}.c2ln", "a".repeat(1500), "b".repeat(800));
         let piece = |number: usize, text: &str| match number {
             1 => format!("cc-at_R_A={text}; Path=/; Secure; Max-Age=1800"),

@@ -14,9 +14,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::facts;
 use super::logged_out::LoggedOut;
 use crate::ids::{SiteId, Tag};
+use crate::lifetimes::DW_USE_RECORD;
 use crate::model::{Customer, CustomerType};
 use crate::timestamp::Timestamp;
 
@@ -166,7 +166,7 @@ impl SealedState {
     /// and then, because every note is a `Set-Cookie`.
     pub fn record_dw_use(&mut self, now: Timestamp) {
         if let Some(dw) = &mut self.dw
-            && now.since(dw.used_at) >= facts::DW_NOTE
+            && now.since(dw.used_at) >= DW_USE_RECORD
         {
             dw.used_at = now;
         }
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_3_a_retired_key_opens_and_an_unknown_one_does_not() {
+    fn attack_3_and_fault_56_a_retired_key_opens_and_an_unknown_one_does_not() {
         assert_eq!(ring("ba").open("__Host-tandem", &site("A"), &sealed()), state());
         assert_eq!(ring("b").open("__Host-tandem", &site("A"), &sealed()), SealedState::default());
     }

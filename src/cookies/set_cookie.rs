@@ -23,6 +23,7 @@ use super::response_cookies::UpstreamRefresh;
 use super::sealed_state::{SealedDw, SealedState};
 use crate::flow::{Cause, Decision, DwChange, HeldAccess, Outcome, TokenChange};
 use crate::ids::{AccessToken, Dwsid, Tag};
+use crate::lifetimes::DW_IDLE;
 use crate::model::{Customer, DwCookies};
 use crate::timestamp::Timestamp;
 
@@ -134,7 +135,7 @@ impl CookieContext<'_> {
         match &decision.dw {
             DwChange::Keep | DwChange::Drop => {}
             DwChange::Recheck => changes.state.mark_dw_unverified(),
-            DwChange::Confirm(owner) => self.confirm(owner, &mut changes.state),
+            DwChange::Confirm(owner) => self.confirm(owner.as_ref(), &mut changes.state),
             DwChange::Set { cookies, owner } => {
                 self.write_dw(cookies, changes);
                 changes.state.bridged = match &decision.tokens {
@@ -146,7 +147,7 @@ impl CookieContext<'_> {
                 changes.state.bridge_after = None;
                 changes.state.dw = Some(SealedDw {
                     dwsid: cookies.tag(),
-                    owner: Some(owner.clone()),
+                    owner: owner.clone(),
                     created_at: self.now,
                     used_at: self.now,
                 });
@@ -172,7 +173,7 @@ impl CookieContext<'_> {
         }
         changes.set(DWSID, cookies.dwsid.expose(), None);
         if self.names.profile == Profile::PluginSlas {
-            changes.set(&self.names.guard, "1", Some(facts::DW_IDLE));
+            changes.set(&self.names.guard, "1", Some(DW_IDLE));
         }
     }
 
@@ -181,14 +182,14 @@ impl CookieContext<'_> {
         facts::effective_dwsid(self.presented, self.state).map(Dwsid::tag)
     }
 
-    fn confirm(&self, owner: &Customer, state: &mut SealedState) {
+    fn confirm(&self, owner: Option<&Customer>, state: &mut SealedState) {
         let Some(dwsid) = self.dwsid() else { return };
         let known = state.dw.take().filter(|known| known.dwsid == dwsid);
         state.dw = Some(SealedDw {
             dwsid,
-            owner: Some(owner.clone()),
+            owner: owner.cloned(),
             created_at: known.map_or(self.now, |known| known.created_at),
-            used_at: self.now.plus(CONFIRMED_FOR - facts::DW_IDLE),
+            used_at: self.now.plus(CONFIRMED_FOR - DW_IDLE),
         });
     }
 

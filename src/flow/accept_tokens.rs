@@ -7,18 +7,6 @@ use super::state::{FlowState, Goal};
 use super::{BridgeMode, Decision, DwChange, Facts, Intent, Outcome, TokenChange};
 use crate::model::{CustomerType, Grant};
 
-/// Nothing becomes of the browser's state.
-#[must_use]
-pub fn unchanged() -> Decision {
-    Decision {
-        outcome: Outcome::Ready,
-        tokens: TokenChange::Keep,
-        dw: DwChange::Keep,
-        session_expired: false,
-        guest_adoption_refused: false,
-    }
-}
-
 /// What becomes of the browser's state when `grant` takes the place of its tokens.
 #[must_use]
 pub fn accept_tokens(facts: Facts, grant: Box<Grant>) -> Decision {
@@ -28,7 +16,7 @@ pub fn accept_tokens(facts: Facts, grant: Box<Grant>) -> Decision {
     let state = FlowState::new(facts, Goal::EnsureSession(Intent::Api));
     let strange = changed || state.dw_owner().is_some_and(|owner| owner != shopper);
     let dw = match grant.dw.clone().filter(|_| hybrid) {
-        Some(cookies) => DwChange::Set { cookies, owner: shopper.clone() },
+        Some(cookies) => DwChange::Set { cookies, owner: Some(shopper.clone()) },
         None if strange => DwChange::Drop,
         None => DwChange::Keep,
     };

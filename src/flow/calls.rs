@@ -1,13 +1,13 @@
 //! The questions: each carries the unfinished state and goes on with its own kind of answer.
 
-use super::state::{FlowState, Goal};
+use super::state::FlowState;
 use super::{
     AdoptResponse, BasketResponse, BridgeResponse, GuestResponse, HeldDw, LoginResponse,
     LogoutResponse, ProbeResponse, Provenance, RefreshResponse, Step, dw_session, ensure_session,
     login, logout, reconcile, session_bridge,
 };
 use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Tag, Usid};
-use crate::model::{Customer, CustomerType};
+use crate::model::{Customer, CustomerType, Grant};
 
 /// [`Step::Refresh`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,27 +23,49 @@ pub struct RefreshCall {
     /// The access token in hand, which no longer does: an earlier exchange that brought this very
     /// one is no answer.
     pub spent: Option<Tag>,
+    pub(super) purpose: RefreshPurpose,
     pub(super) state: Box<FlowState>,
+}
+
+/// Why a refresh token is exchanged: it decides which part of the flow the response resumes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum RefreshPurpose {
+    /// To give the request good tokens.
+    EnsureSession,
+    /// To find the guest whose basket a login carries over.
+    Login,
+    /// To get the access token that a SLAS logout needs.
+    Logout,
+    /// A page named the refresh token that the browser holds.
+    OwnToken,
+    /// A page set this refresh token; the one that the browser holds may still be good.
+    PageToken,
+    /// A page handed a guest's tokens to a registered shopper, whose own refresh token decides.
+    VerifyGuestGrant(Box<Grant>),
 }
 
 impl RefreshCall {
     /// Whether the new tokens are wanted only to end their session with.
     #[must_use]
     pub fn is_for_logout(&self) -> bool {
-        matches!(self.state.goal, Goal::Logout { .. })
+        self.purpose == RefreshPurpose::Logout
     }
 
     /// Goes on with the answer.
     #[must_use]
     pub fn resume(self, response: RefreshResponse) -> Step {
         let response = self.state.unless_foreign(self.provenance, response);
-        match self.state.goal {
-            Goal::EnsureSession(_) | Goal::SessionBridge => {
+        match self.purpose {
+            RefreshPurpose::EnsureSession => {
                 ensure_session::refreshed(*self.state, self.kind, response)
             }
-            Goal::Reconcile { .. } => reconcile::refreshed(*self.state, response),
-            Goal::Login { .. } => login::refreshed(*self.state, response),
-            Goal::Logout { .. } => logout::refreshed(*self.state, response),
+            RefreshPurpose::Login => login::refreshed(*self.state, response),
+            RefreshPurpose::Logout => logout::refreshed(*self.state, response),
+            RefreshPurpose::OwnToken => reconcile::own_refreshed(*self.state, response),
+            RefreshPurpose::PageToken => reconcile::page_token_refreshed(*self.state, response),
+            RefreshPurpose::VerifyGuestGrant(grant) => {
+                reconcile::after_guest_grant_check(*self.state, grant, response)
+            }
         }
     }
 }
@@ -69,19 +91,29 @@ impl GuestCall {
 pub struct ProbeCall {
     /// The session in question.
     pub dw: HeldDw,
+    pub(super) purpose: ProbePurpose,
     pub(super) state: Box<FlowState>,
+}
+
+/// Why a DW session is looked up: it decides which part of the flow the response resumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProbePurpose {
+    /// The browser holds nothing else: its owner is the shopper.
+    Adopt,
+    /// To learn whether it belongs to the shopper of the tokens.
+    Align,
+    /// To learn what a page of ECOM, or a Head, did to it.
+    Reconcile,
 }
 
 impl ProbeCall {
     /// Goes on with the answer.
     #[must_use]
     pub fn resume(self, response: ProbeResponse) -> Step {
-        if matches!(self.state.goal, Goal::Reconcile { .. }) {
-            reconcile::probed(*self.state, response)
-        } else if self.state.customer().is_some() {
-            dw_session::probed(*self.state, response)
-        } else {
-            ensure_session::probed(*self.state, response)
+        match self.purpose {
+            ProbePurpose::Adopt => ensure_session::probed(*self.state, response),
+            ProbePurpose::Align => dw_session::probed(*self.state, response),
+            ProbePurpose::Reconcile => reconcile::probed(*self.state, response),
         }
     }
 }
@@ -97,7 +129,19 @@ pub struct AdoptCall {
     pub owner: Option<Customer>,
     /// The owner's login; `guest` for a guest.
     pub login: String,
+    pub(super) purpose: AdoptPurpose,
     pub(super) state: Box<FlowState>,
+}
+
+/// Why tokens are requested for a DW session: it decides which part of the flow the response resumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AdoptPurpose {
+    /// The browser holds nothing else.
+    EnsureSession,
+    /// The shopper logged in on a page of ECOM.
+    Reconcile,
+    /// A page of ECOM vouches for its session.
+    SessionBridge,
 }
 
 /// By what a DW session is shown to SLAS.
@@ -113,10 +157,14 @@ impl AdoptCall {
     /// Goes on with the answer.
     #[must_use]
     pub fn resume(self, response: AdoptResponse) -> Step {
-        match self.state.goal {
-            Goal::Reconcile { .. } => reconcile::adopted(*self.state, self.owner, response),
-            Goal::SessionBridge => session_bridge::adopted(*self.state, self.kind, response),
-            _ => ensure_session::adopted(*self.state, self.owner.as_ref(), response),
+        match self.purpose {
+            AdoptPurpose::EnsureSession => {
+                ensure_session::adopted(*self.state, self.owner.as_ref(), response)
+            }
+            AdoptPurpose::Reconcile => reconcile::adopted(*self.state, self.owner, response),
+            AdoptPurpose::SessionBridge => {
+                session_bridge::adopted(*self.state, self.kind, response)
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How a state may end.
 
 use super::UpstreamFailure;
-use crate::ids::Tag;
+use crate::ids::{Dwsid, Tag};
 use crate::model::{Customer, DwCookies, Grant};
 
 /// How a state ended: what to tell the caller, and what the browser shall hold from now on.
@@ -20,14 +20,49 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Nothing changes in the browser.
+    #[must_use]
+    pub fn unchanged(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            tokens: TokenChange::Keep,
+            dw: DwChange::Keep,
+            session_expired: false,
+            guest_adoption_refused: false,
+        }
+    }
+
+    /// Logged out here, without a call to SLAS.
+    #[must_use]
+    pub fn logged_out_locally() -> Self {
+        Self {
+            tokens: TokenChange::Drop,
+            dw: DwChange::Drop,
+            ..Self::unchanged(Outcome::LoggedOut { revoked: false })
+        }
+    }
+
+    /// The decision that has the effect of `earlier` and then of this one, whose facts were those
+    /// after `earlier`.
+    #[must_use]
+    pub fn following(self, earlier: Self) -> Self {
+        Self {
+            outcome: self.outcome,
+            tokens: if self.tokens == TokenChange::Keep { earlier.tokens } else { self.tokens },
+            dw: earlier.dw.then(self.dw),
+            session_expired: self.session_expired || earlier.session_expired,
+            guest_adoption_refused: self.guest_adoption_refused || earlier.guest_adoption_refused,
+        }
+    }
+
     /// The label `outcome` in metrics, and the field of that name in the request log.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self.outcome {
-            Outcome::Ready if self.session_expired => "expired",
+            Outcome::Ready if self.session_expired => "session_expired",
             Outcome::Ready => "ready",
-            Outcome::LoggedIn { .. } => "signed_in",
-            Outcome::LoggedOut { .. } => "signed_out",
+            Outcome::LoggedIn { .. } => "logged_in",
+            Outcome::LoggedOut { .. } => "logged_out",
             Outcome::NotBridged { .. } => "not_bridged",
             Outcome::BadCredentials => "bad_credentials",
             Outcome::LoginConflict => "login_conflict",
@@ -117,19 +152,61 @@ pub enum TokenChange {
 pub enum DwChange {
     /// Nothing.
     Keep,
-    /// The browser keeps it, but whose it is has become uncertain: it is to be asked.
+    /// The browser keeps it, but its owner is unknown from now on, and the platform is asked again.
     Recheck,
-    /// The browser keeps it; we now know that it lives, and whose it is.
-    Confirm(Customer),
+    /// The browser keeps it, and the seal names it from now on, with its owner. `None`: the platform is
+    /// asked again who owns it.
+    Confirm(Option<Customer>),
     /// It is replaced.
     Set {
         /// The new session.
         cookies: DwCookies,
-        /// Whose it is.
-        owner: Customer,
+        /// Whose it is, where that is known: it is asked again otherwise.
+        owner: Option<Customer>,
     },
     /// It goes.
     Drop,
     /// It goes, and the new one that should replace it could not be made.
     Failed(UpstreamFailure),
+}
+
+impl DwChange {
+    /// One change that has the effect of this one and then of `next`. A session that was made by the
+    /// first still has to reach the browser.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        match (self, next) {
+            // A session that is dropped cannot be confirmed or questioned any more.
+            (first, Self::Keep)
+            | (first @ (Self::Drop | Self::Failed(_)), Self::Confirm(_) | Self::Recheck) => first,
+            (Self::Set { cookies, .. }, Self::Confirm(owner)) => Self::Set { cookies, owner },
+            (Self::Set { cookies, .. }, Self::Recheck) => Self::Set { cookies, owner: None },
+            // The seal still names it.
+            (Self::Confirm(_), Self::Recheck) => Self::Confirm(None),
+            (_, next) => next,
+        }
+    }
+
+    /// Whether a form that was rendered in one of the `presented` sessions would be sent in another
+    /// one, or in none.
+    #[must_use]
+    pub fn replaces(&self, presented: &[Dwsid]) -> bool {
+        match self {
+            // A Hybrid Auth tenant sets the session that it keeps on every token response.
+            Self::Set { cookies, .. } => presented.iter().all(|dwsid| *dwsid != cookies.dwsid),
+            Self::Drop | Self::Failed(_) => true,
+            Self::Keep | Self::Recheck | Self::Confirm(_) => false,
+        }
+    }
+
+    /// Whether the session `other`, which ECOM set on a response, is taken over or is to be forgotten
+    /// with the browser's own. If not, ECOM served the response in a session that is not the shopper's.
+    #[must_use]
+    pub fn accounts_for(&self, other: &Dwsid) -> bool {
+        match self {
+            Self::Set { cookies, .. } => cookies.dwsid == *other,
+            Self::Drop => true,
+            Self::Keep | Self::Recheck | Self::Confirm(_) | Self::Failed(_) => false,
+        }
+    }
 }

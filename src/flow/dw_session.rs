@@ -1,6 +1,6 @@
 //! The DW side of the pair: keep it, confirm it, replace it, or let it go.
 
-use super::calls::{BridgeCall, ProbeCall};
+use super::calls::{BridgeCall, ProbeCall, ProbePurpose, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
 use super::{
     BridgeMode, BridgeResponse, BridgeTime, Cause, Dw, DwChange, Intent, Outcome, ProbeResponse,
@@ -54,7 +54,7 @@ pub(super) fn without_call(state: &FlowState) -> DwChange {
     };
     let owner = grant.claims.customer.clone();
     match granted_dw(state) {
-        Some(cookies) => DwChange::Set { cookies, owner },
+        Some(cookies) => DwChange::Set { cookies, owner: Some(owner) },
         None if is_of_other_customer(state, &owner) => DwChange::Drop,
         None => DwChange::Keep,
     }
@@ -79,7 +79,7 @@ fn is_of_other_customer(state: &FlowState, customer: &Customer) -> bool {
 /// The platform bridges by itself and says so on token answers.
 fn align_hybrid(state: FlowState, customer: Customer) -> Step {
     if let Some(cookies) = granted_dw(&state) {
-        return state.decide(DwChange::Set { cookies, owner: customer });
+        return state.decide(DwChange::Set { cookies, owner: Some(customer) });
     }
     let unusable = state.held_dw().is_none() || is_of_other_customer(&state, &customer);
     if !is_new(&state) && !unusable {
@@ -87,7 +87,7 @@ fn align_hybrid(state: FlowState, customer: Customer) -> Step {
     }
     match state.unused_refresh() {
         Some(refresh) if !is_new(&state) && state.goal == Goal::EnsureSession(Intent::Ecom) => {
-            state.refresh(refresh)
+            state.refresh(refresh, RefreshPurpose::EnsureSession)
         }
         _ => state.decide(DwChange::Drop),
     }
@@ -96,7 +96,8 @@ fn align_hybrid(state: FlowState, customer: Customer) -> Step {
 fn align_classic(state: FlowState, customer: Customer) -> Step {
     match &state.dw {
         Dw::Live { owner, .. } if *owner == customer && !is_new(&state) => {
-            let change = if state.confirmed { DwChange::Confirm(customer) } else { DwChange::Keep };
+            let change =
+                if state.confirmed { DwChange::Confirm(Some(customer)) } else { DwChange::Keep };
             state.decide(change)
         }
         Dw::Unverified { owner: Some(owner), .. }
@@ -108,7 +109,7 @@ fn align_classic(state: FlowState, customer: Customer) -> Step {
             if !is_new(&state) && owner.as_ref().is_none_or(|owner| *owner == customer) =>
         {
             let dw = held.clone();
-            Step::Probe(ProbeCall { dw, state: Box::new(state) })
+            Step::Probe(ProbeCall { dw, purpose: ProbePurpose::Align, state: Box::new(state) })
         }
         _ if is_needed(&state) => bridge(state, customer),
         _ => state.decide(DwChange::Drop),
@@ -135,7 +136,7 @@ fn bridge(state: FlowState, owner: Customer) -> Step {
         (Some(access), _) if !spent => {
             Step::Bridge(BridgeCall { access, owner, state: Box::new(state) })
         }
-        (_, Some(refresh)) => state.refresh(refresh),
+        (_, Some(refresh)) => state.refresh(refresh, RefreshPurpose::EnsureSession),
         _ => without_dw(state, UpstreamFailure { cause: Cause::Unavailable, retry_after: None }),
     }
 }
@@ -143,9 +144,11 @@ fn bridge(state: FlowState, owner: Customer) -> Step {
 pub(super) fn bridged(state: FlowState, owner: Customer, response: BridgeResponse) -> Step {
     let arriving = matches!(state.goal, Goal::EnsureSession(_));
     match (response, state.unused_refresh()) {
-        (BridgeResponse::Bridged(cookies), _) => state.decide(DwChange::Set { cookies, owner }),
+        (BridgeResponse::Bridged(cookies), _) => {
+            state.decide(DwChange::Set { cookies, owner: Some(owner) })
+        }
         (BridgeResponse::TokenRefused, Some(refresh)) if arriving && !is_new(&state) => {
-            mark_access_used(state).refresh(refresh)
+            mark_access_used(state).refresh(refresh, RefreshPurpose::EnsureSession)
         }
         // Even a token fresh from SLAS is refused: OCAPI does not know our client.
         (BridgeResponse::TokenRefused, _) => {

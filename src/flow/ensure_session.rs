@@ -1,6 +1,6 @@
 //! Landing and returning: from whatever the browser holds to good SLAS tokens.
 
-use super::calls::{AdoptCall, DwProof, ProbeCall};
+use super::calls::{AdoptCall, AdoptPurpose, DwProof, ProbeCall, ProbePurpose, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
 use super::{
     Access, AdoptResponse, BridgeMode, Cause, Dw, DwChange, Facts, GuestResponse, Intent, Outcome,
@@ -22,7 +22,7 @@ pub(super) fn begin(facts: Facts, intent: Intent) -> Step {
         return dw_session::align(state);
     }
     match state.unused_refresh() {
-        Some(refresh) => state.refresh(refresh),
+        Some(refresh) => state.refresh(refresh, RefreshPurpose::EnsureSession),
         None => without_refresh(state),
     }
 }
@@ -41,7 +41,7 @@ fn without_refresh(state: FlowState) -> Step {
         _ if state.only_renews() => state.decide(DwChange::Keep),
         _ => match state.held_dw().cloned() {
             Some(dw) if state.facts.policy.mode == BridgeMode::Classic => {
-                Step::Probe(ProbeCall { dw, state: Box::new(state) })
+                Step::Probe(ProbeCall { dw, purpose: ProbePurpose::Adopt, state: Box::new(state) })
             }
             _ => state.request_guest(None),
         },
@@ -59,7 +59,7 @@ fn expire_session(mut state: FlowState, kind: CustomerType) -> Step {
         state.request_guest(None)
     } else {
         let next = state.facts.fallbacks.remove(0);
-        state.refresh(next)
+        state.refresh(next, RefreshPurpose::EnsureSession)
     }
 }
 
@@ -123,7 +123,7 @@ pub(super) fn guest(mut state: FlowState, sent_usid: bool, response: GuestRespon
 }
 
 fn without_guest(state: FlowState, failure: UpstreamFailure) -> Step {
-    match (state.goal, &state.tokens) {
+    match (&state.goal, &state.tokens) {
         (Goal::Logout { .. }, _) => state.decide(DwChange::Drop),
         (_, Tokens::Dropped) => state.decide_with(Outcome::Unavailable(failure), DwChange::Drop),
         _ => state.decide_with(Outcome::Unavailable(failure), DwChange::Keep),
@@ -175,7 +175,14 @@ fn adopt(state: FlowState, owner: Customer, login: Option<String>) -> Step {
     if let (Some(login), Some(dw)) = (login, state.held_dw().cloned()) {
         let proof = signature.map_or(DwProof::Session(dw.dwsid), DwProof::Signature);
         let (kind, owner) = (owner.kind, Some(owner));
-        return Step::Adopt(AdoptCall { proof, kind, owner, login, state: Box::new(state) });
+        return Step::Adopt(AdoptCall {
+            proof,
+            kind,
+            owner,
+            login,
+            purpose: AdoptPurpose::EnsureSession,
+            state: Box::new(state),
+        });
     }
     state.request_guest(None)
 }

@@ -1,8 +1,10 @@
 //! Everything a decision depends on.
 
-use super::Provenance;
+use super::{Decision, DwChange, Provenance, TokenChange};
 use crate::ids::{AccessToken, DwSignature, DwValue, Dwsid, RefreshToken};
+use crate::lifetimes::EARLY_REFRESH;
 use crate::model::{Claims, Customer, CustomerType, DwCompanion, DwCookies};
+use crate::timestamp::Timestamp;
 
 /// How a site makes a DW session for SLAS tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,8 +68,8 @@ impl Intent {
             Self::Ecom => "ecom",
             Self::Renew => "renew",
             Self::Api => "api",
-            Self::Login(_) => "sign_in",
-            Self::Logout { .. } => "sign_out",
+            Self::Login(_) => "login",
+            Self::Logout { .. } => "logout",
         }
     }
 }
@@ -115,20 +117,70 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The access token in hand, if it still works.
+    /// The access token in hand, if it is still valid.
     pub(super) fn held(&self) -> Option<&HeldAccess> {
-        match &self.access {
-            Access::Fresh(held) | Access::Expiring(held) => Some(held),
-            Access::Expired(_) | Access::None => None,
+        self.access.held()
+    }
+
+    /// The shopper whom the access token names, valid or expired.
+    pub(super) fn customer(&self) -> Option<&Customer> {
+        self.access.claims().map(|claims| &claims.customer)
+    }
+
+    /// The facts of the browser once the cookies of `decision` have reached it. The exhaustive walk
+    /// holds this against the facts that are read back from those cookies.
+    #[must_use]
+    pub fn after(self, decision: &Decision, now: Timestamp) -> Self {
+        let facts = self.after_tokens(&decision.tokens, &decision.dw, now);
+        let new_dw = matches!(decision.dw, DwChange::Set { .. });
+        let sealed = new_dw || matches!(decision.dw, DwChange::Confirm(_));
+        let dw = facts.dw.after(&decision.dw);
+        Self {
+            dw_provenance: if sealed || dw == Dw::Absent {
+                Provenance::Seal
+            } else {
+                facts.dw_provenance
+            },
+            dw,
+            bridged: facts.bridged || (new_dw && facts.access.held().is_some()),
+            bridge_resting: match decision.dw {
+                DwChange::Failed(_) => true,
+                _ => facts.bridge_resting && !new_dw,
+            },
+            guest_adoption_retired: facts.guest_adoption_retired || decision.guest_adoption_refused,
+            ..facts
         }
     }
 
-    /// Who the access token says the shopper is, or was.
-    pub(super) fn customer(&self) -> Option<&Customer> {
-        match &self.access {
-            Access::None => None,
-            Access::Expired(claims) => Some(&claims.customer),
-            Access::Expiring(held) | Access::Fresh(held) => Some(&held.claims.customer),
+    fn after_tokens(self, change: &TokenChange, dw: &DwChange, now: Timestamp) -> Self {
+        match change {
+            TokenChange::Keep => {
+                let known = self.held().map(|held| held.claims.customer.clone()).or(self.known);
+                Self { known, ..self }
+            }
+            TokenChange::Set(grant) => Self {
+                access: Access::classify(grant.access.clone(), grant.claims.clone(), now),
+                refresh: grant.refresh.as_ref().map(|refresh| HeldRefresh {
+                    kind: grant.claims.customer.kind,
+                    token: refresh.token.clone(),
+                    provenance: Provenance::Seal,
+                }),
+                fallbacks: Vec::new(),
+                known: Some(grant.claims.customer.clone()),
+                bridged: false,
+                dnt_changed: false,
+                ..self
+            },
+            TokenChange::Drop => Self {
+                access: Access::None,
+                refresh: None,
+                fallbacks: Vec::new(),
+                known: None,
+                bridged: false,
+                bridge_resting: matches!(dw, DwChange::Failed(_)),
+                dnt_changed: false,
+                ..self
+            },
         }
     }
 }
@@ -144,6 +196,41 @@ pub enum Access {
     Expiring(HeldAccess),
     /// Valid.
     Fresh(HeldAccess),
+}
+
+impl Access {
+    /// Classifies an access token, whose signature was checked, by the time it is still valid.
+    #[must_use]
+    pub fn classify(token: AccessToken, claims: Claims, now: Timestamp) -> Self {
+        // A token that is never valid for much longer than the margin would be refreshed with every
+        // request.
+        let half = claims.expires_at.since(claims.issued_at) / 2;
+        let early = EARLY_REFRESH.min(half).max(0);
+        match claims.expires_at.since(now) {
+            left if left > early => Self::Fresh(HeldAccess { token, claims }),
+            left if left > 0 => Self::Expiring(HeldAccess { token, claims }),
+            _ => Self::Expired(claims),
+        }
+    }
+
+    /// The token, if it is still valid.
+    #[must_use]
+    pub fn held(&self) -> Option<&HeldAccess> {
+        match self {
+            Self::Fresh(held) | Self::Expiring(held) => Some(held),
+            Self::Expired(_) | Self::None => None,
+        }
+    }
+
+    /// What the token says, valid or expired.
+    #[must_use]
+    pub fn claims(&self) -> Option<&Claims> {
+        match self {
+            Self::Fresh(held) | Self::Expiring(held) => Some(&held.claims),
+            Self::Expired(claims) => Some(claims),
+            Self::None => None,
+        }
+    }
 }
 
 /// A valid access token and what it says.
@@ -187,6 +274,34 @@ pub enum Dw {
     },
     /// By our own clock it is dead.
     Dead,
+}
+
+impl Dw {
+    /// The DW session of the browser after `change`.
+    #[must_use]
+    pub fn after(self, change: &DwChange) -> Self {
+        match (change, self) {
+            (DwChange::Keep, before) => before,
+            (DwChange::Set { cookies, owner: Some(owner) }, _) => {
+                Self::Live { held: HeldDw::of(cookies), owner: owner.clone() }
+            }
+            (DwChange::Set { cookies, owner: None }, _) => {
+                Self::Unverified { held: HeldDw::of(cookies), owner: None }
+            }
+            (
+                DwChange::Confirm(Some(owner)),
+                Self::Live { held, .. } | Self::Unverified { held, .. },
+            ) => Self::Live { held, owner: owner.clone() },
+            (
+                DwChange::Confirm(None) | DwChange::Recheck,
+                Self::Live { held, .. } | Self::Unverified { held, .. },
+            ) => Self::Unverified { held, owner: None },
+            (DwChange::Confirm(_) | DwChange::Recheck, before @ (Self::Absent | Self::Dead)) => {
+                before
+            }
+            (DwChange::Drop | DwChange::Failed(_), _) => Self::Absent,
+        }
+    }
 }
 
 /// The cookies of a DW session as the browser presents them.

@@ -4,7 +4,7 @@
 //! basket; between login and transfer no other token call is made, because that would break the
 //! chain by which the platform finds the guest's basket.
 
-use super::calls::{CheckBasketCall, LoginCall, TransferBasketCall};
+use super::calls::{CheckBasketCall, LoginCall, RefreshPurpose, TransferBasketCall};
 use super::state::{FlowState, Goal, Tokens};
 use super::{
     BasketResponse, Cause, DwChange, Facts, GuestBasket, LoginResponse, Outcome, RefreshResponse,
@@ -18,7 +18,7 @@ pub(super) fn begin(facts: Facts, basket: GuestBasket) -> Step {
     match state.unused_refresh() {
         // Without a live guest token there is neither usid nor basket to carry over.
         Some(refresh) if state.access().is_none() && refresh.kind == CustomerType::Guest => {
-            state.refresh(refresh)
+            state.refresh(refresh, RefreshPurpose::Login)
         }
         _ => check_basket(state),
     }
@@ -41,7 +41,7 @@ pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step
 }
 
 fn check_basket(state: FlowState) -> Step {
-    match (state.goal, guest(&state)) {
+    match (&state.goal, guest(&state)) {
         (Goal::Login { basket: GuestBasket::Unknown, .. }, Some((access, customer))) => {
             Step::CheckBasket(CheckBasketCall { access, customer, state: Box::new(state) })
         }
@@ -85,7 +85,7 @@ pub(super) fn logged_in(mut state: FlowState, response: LoginResponse) -> Step {
 }
 
 fn transfer(state: FlowState) -> Step {
-    match (state.goal, state.access().cloned()) {
+    match (&state.goal, state.access().cloned()) {
         (Goal::Login { basket: GuestBasket::HasItems, .. }, Some(access)) => {
             Step::TransferBasket(TransferBasketCall { access, state: Box::new(state) })
         }

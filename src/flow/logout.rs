@@ -1,11 +1,9 @@
 //! Logout: end the session at SLAS, clear both worlds here whatever the upstream says, and begin
 //! a guest session where the site wants one.
 
-use super::calls::LogoutCall;
+use super::calls::{LogoutCall, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
-use super::{
-    Decision, DwChange, Facts, LogoutResponse, Outcome, RefreshResponse, Step, TokenChange,
-};
+use super::{DwChange, Facts, LogoutResponse, RefreshResponse, Step};
 use crate::ids::{AccessToken, RefreshToken};
 use crate::model::CustomerType;
 
@@ -21,20 +19,8 @@ pub(super) fn begin(facts: Facts, all_devices: bool) -> Step {
             revoke(state, access, refresh.token)
         }
         // SLAS wants a valid access token of the same session for its logout.
-        (_, Some(refresh)) => state.refresh(refresh),
+        (_, Some(refresh)) => state.refresh(refresh, RefreshPurpose::Logout),
         (_, None) => clear(state),
-    }
-}
-
-/// Signed out here without a question to anybody.
-#[must_use]
-pub fn logged_out_locally() -> Decision {
-    Decision {
-        outcome: Outcome::LoggedOut { revoked: false },
-        tokens: TokenChange::Drop,
-        dw: DwChange::Drop,
-        session_expired: false,
-        guest_adoption_refused: false,
     }
 }
 

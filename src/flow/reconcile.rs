@@ -1,65 +1,26 @@
-//! What a response of ECOM, or of a Head, said about the shopper, and what follows from it.
+//! What follows from what a response of ECOM, or of a Head, states about the shopper.
 //!
-//! ECOM hands a shopper over together with the DW session it responds in. A Head has no part in
-//! that session: it hands over tokens only, and a DW session of another customer goes.
+//! ECOM hands a shopper over together with the DW session of its response. A Head has no part in
+//! that session: it hands over tokens only, and a DW session of another customer is dropped.
 //!
-//! Shoppers sign in, register and sign out on ECOM's own pages too. Where the platform or a
-//! cartridge response so with tokens, these are taken over; where it response nothing, the DW session is
-//! asked whose it is now, but only after a page that could have changed it.
+//! Shoppers log in, register and log out on ECOM's own pages too. Where the platform or a cartridge
+//! sets tokens, these are taken over. Where it sets none, the platform is asked who owns the DW
+//! session, but only after a page that could have changed it.
 
-use super::calls::{AdoptCall, DwProof, ProbeCall};
+use super::calls::{AdoptCall, AdoptPurpose, DwProof, ProbeCall, ProbePurpose, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
 use super::{
-    AdoptResponse, BridgeMode, Dw, DwChange, Facts, HeldDw, HeldRefresh, Outcome, ProbeResponse,
-    Provenance, RefreshResponse, Step, logout,
+    AdoptResponse, BridgeMode, Dw, DwChange, EcomPage, Facts, Handoff, HeldDw, HeldRefresh,
+    Outcome, PageResponse, ProbeResponse, Provenance, RefreshResponse, Step, logout,
 };
 use crate::model::{Customer, CustomerType, DwCookies, Grant};
-
-/// What a response response about the shopper.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageResponse {
-    /// Who has responded: [`Provenance::Ecom`] or [`Provenance::Head`].
-    pub by: Provenance,
-    /// It deletes the cookie of the refresh token in hand.
-    pub deletes_refresh: bool,
-    /// Tokens it hands over.
-    pub handed: Option<Handoff>,
-    /// A DW session other than the one it was asked in.
-    pub dw: Option<DwCookies>,
-    /// What the page is for.
-    pub page: EcomPage,
-}
-
-/// How ECOM hands over who the shopper is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Handoff {
-    /// By an access token, and perhaps a refresh token.
-    Grant(Box<Grant>),
-    /// By a refresh token alone, or by the word that the shopper's own is to be used.
-    Refresh(Option<HeldRefresh>),
-    /// By an access token whose signature cannot be checked.
-    Unverifiable,
-    /// By taking the refresh token away.
-    LoggedOut,
-}
-
-/// What a page of ECOM is for, as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EcomPage {
-    /// Anything else.
-    Ordinary,
-    /// Shoppers sign in or register there.
-    Login,
-    /// Shoppers sign out there.
-    Logout,
-}
 
 /// Goes on from what the browser holds after the request that ECOM answered.
 #[must_use]
 pub fn reconcile(facts: Facts, response: PageResponse) -> Step {
-    let PageResponse { by, deletes_refresh, handed, dw, page } = response;
-    let state = begin(facts, Goal::Reconcile { page, by, deletes_refresh }, dw);
-    match handed {
+    let PageResponse { by, deletes_refresh, handoff, dw, page } = response;
+    let state = begin(facts, page, by, deletes_refresh, dw);
+    match handoff {
         Some(Handoff::Grant(grant)) if !is_older(&state.facts, &grant) => {
             accept_or_verify(state, grant)
         }
@@ -78,13 +39,28 @@ pub fn reconcile(facts: Facts, response: PageResponse) -> Step {
     }
 }
 
-fn begin(facts: Facts, goal: Goal, dw: Option<DwCookies>) -> FlowState {
+fn begin(
+    facts: Facts,
+    page: EcomPage,
+    by: Provenance,
+    deletes_refresh: bool,
+    response_dw: Option<DwCookies>,
+) -> FlowState {
+    let unverified = response_dw
+        .as_ref()
+        .map(|cookies| Dw::Unverified { held: HeldDw::of(cookies), owner: None });
+    let goal = Goal::Reconcile { page, by, deletes_refresh, response_dw };
     let mut state = FlowState::new(facts, goal);
-    if let Some(cookies) = dw {
-        state.dw = Dw::Unverified { held: HeldDw::of(&cookies), owner: None };
-        state.response_dw = Some(cookies);
-    }
+    state.dw = unverified.unwrap_or(state.dw);
     state
+}
+
+/// The DW session that the response set in place of the browser's.
+fn response_dw(state: &FlowState) -> Option<&DwCookies> {
+    match &state.goal {
+        Goal::Reconcile { response_dw, .. } => response_dw.as_ref(),
+        _ => None,
+    }
 }
 
 fn is_on(state: &FlowState, wanted: EcomPage) -> bool {
@@ -118,26 +94,25 @@ fn is_downgrade(facts: &Facts, offered: &HeldRefresh, page: EcomPage) -> bool {
 
 /// ECOM makes guests of registered shoppers whenever it cannot renew their tokens, even by an
 /// outage. Whether the shopper's session is over, their own refresh token response.
-fn accept_or_verify(mut state: FlowState, grant: Box<Grant>) -> Step {
+fn accept_or_verify(state: FlowState, grant: Box<Grant>) -> Step {
     let guest = grant.claims.customer.kind == CustomerType::Guest;
     let leaves = is_on(&state, EcomPage::Logout);
     match state.unused_refresh() {
         Some(own) if guest && !leaves && own.kind == CustomerType::Registered => {
-            state.guest_grant = Some(grant);
-            state.refresh(own)
+            state.refresh(own, RefreshPurpose::VerifyGuestGrant(grant))
         }
         _ => accept(state, grant),
     }
 }
 
 /// The shopper's own refresh token has spoken about a guest's tokens that were handed over.
-fn after_guest_grant_check(
+pub(super) fn after_guest_grant_check(
     mut state: FlowState,
     guest_grant: Box<Grant>,
     response: RefreshResponse,
 ) -> Step {
     // Whatever session ECOM answered in, it is a guest's. A Head answers in none.
-    let own_stays = state.response_dw.is_some() || is_by_head(&state);
+    let own_stays = response_dw(&state).is_some() || is_by_head(&state);
     let dw = if own_stays { DwChange::Keep } else { DwChange::Drop };
     match response {
         RefreshResponse::Granted(grant) if is_registered(&grant.claims.customer) => {
@@ -159,7 +134,7 @@ fn accept(mut state: FlowState, grant: Box<Grant>) -> Step {
     state.session_expired = lost && !is_logout(&state);
     state.tokens = Tokens::New(grant);
     let unproven = is_by_head(&state) && state.facts.policy.mode == BridgeMode::Classic;
-    if unproven && state.response_dw.is_some() {
+    if unproven && response_dw(&state).is_some() {
         return probe_owner(state);
     }
     let dw = dw_from_response(&state, customer);
@@ -180,11 +155,11 @@ fn decide_accepted(state: FlowState, dw: DwChange) -> Step {
 
 /// The DW session after a response that response that the shopper is `owner`.
 fn dw_from_response(state: &FlowState, owner: Customer) -> DwChange {
-    match (&state.response_dw, state.held_dw()) {
-        (Some(cookies), _) => DwChange::Set { cookies: cookies.clone(), owner },
+    match (response_dw(state), state.held_dw()) {
+        (Some(cookies), _) => DwChange::Set { cookies: cookies.clone(), owner: Some(owner) },
         // A Head does not know whose session that is.
         (None, _) if is_by_head(state) => own_dw(state, &owner),
-        (None, Some(_)) => DwChange::Confirm(owner),
+        (None, Some(_)) => DwChange::Confirm(Some(owner)),
         (None, None) => DwChange::Keep,
     }
 }
@@ -212,11 +187,12 @@ fn drop_session(mut state: FlowState) -> Step {
     state.decide_with(Outcome::LoggedOut { revoked: true }, DwChange::Drop)
 }
 
-fn refresh_handed(mut state: FlowState, offered: Option<HeldRefresh>) -> Step {
-    state.refresh_from_page = offered.is_some();
-    state.facts.refresh = offered.or(state.facts.refresh);
+fn refresh_handed(mut state: FlowState, page_token: Option<HeldRefresh>) -> Step {
+    let purpose =
+        if page_token.is_some() { RefreshPurpose::PageToken } else { RefreshPurpose::OwnToken };
+    state.facts.refresh = page_token.or(state.facts.refresh);
     match state.unused_refresh() {
-        Some(refresh) => state.refresh(refresh),
+        Some(refresh) => state.refresh(refresh, purpose),
         None => expired(state),
     }
 }
@@ -228,15 +204,11 @@ fn expired(mut state: FlowState) -> Step {
     drop_session(state)
 }
 
-pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step {
-    if let Some(guest_grant) = state.guest_grant.take() {
-        return after_guest_grant_check(state, guest_grant, response);
-    }
-    let dw = if is_by_head(&state) { DwChange::Keep } else { DwChange::Recheck };
+/// The refresh token that the page named was the browser's own.
+pub(super) fn own_refreshed(state: FlowState, response: RefreshResponse) -> Step {
+    let dw = unchanged_dw(&state);
     match response {
         RefreshResponse::Granted(grant) => accept(state, grant),
-        // What was handed over is worth nothing; ours may still be good.
-        RefreshResponse::Refused if state.refresh_from_page => state.decide(dw),
         RefreshResponse::Refused => expired(state),
         RefreshResponse::Unavailable(failure) => {
             state.decide_with(Outcome::Unavailable(failure), dw)
@@ -244,12 +216,29 @@ pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step
     }
 }
 
+/// The refresh token was one that the page set. If SLAS refuses it, the browser's own may still be
+/// good.
+pub(super) fn page_token_refreshed(state: FlowState, response: RefreshResponse) -> Step {
+    match response {
+        RefreshResponse::Refused => {
+            let dw = unchanged_dw(&state);
+            state.decide(dw)
+        }
+        response => own_refreshed(state, response),
+    }
+}
+
+/// The browser keeps its DW session; ECOM may have changed whose it is, a Head cannot.
+fn unchanged_dw(state: &FlowState) -> DwChange {
+    if is_by_head(state) { DwChange::Keep } else { DwChange::Recheck }
+}
+
 /// Nothing was handed over: what the page is for response what may have happened.
 fn by_page(state: FlowState, page: EcomPage) -> Step {
     let classic = state.facts.policy.mode == BridgeMode::Classic;
     let hybrid = state.facts.policy.mode == BridgeMode::HybridAuth;
     let signed_in = state.facts.customer().is_some_and(is_registered);
-    let offered = state.response_dw.is_some();
+    let offered = response_dw(&state).is_some();
     match page {
         _ if is_by_head(&state) => state.decide(DwChange::Keep),
         EcomPage::Logout if signed_in => {
@@ -271,7 +260,9 @@ fn by_page(state: FlowState, page: EcomPage) -> Step {
 
 fn probe_owner(state: FlowState) -> Step {
     match state.held_dw().cloned() {
-        Some(dw) => Step::Probe(ProbeCall { dw, state: Box::new(state) }),
+        Some(dw) => {
+            Step::Probe(ProbeCall { dw, purpose: ProbePurpose::Reconcile, state: Box::new(state) })
+        }
         None => state.decide(DwChange::Keep),
     }
 }
@@ -292,12 +283,19 @@ pub(super) fn probed(state: FlowState, response: ProbeResponse) -> Step {
         (Some(login), Some(dw)) if may_sign_in && is_registered(&owner) => {
             let (proof, kind) = (DwProof::Session(dw.dwsid), owner.kind);
             let state = Box::new(state);
-            Step::Adopt(AdoptCall { proof, kind, owner: Some(owner), login, state })
+            Step::Adopt(AdoptCall {
+                proof,
+                kind,
+                owner: Some(owner),
+                login,
+                purpose: AdoptPurpose::Reconcile,
+                state,
+            })
         }
         _ if is_registered(&owner) && may_sign_in => drop_guest_tokens(state, owner),
         // Somebody else's session in the place of ours is none of the shopper's, nor is ours any
         // more if its customer has changed.
-        _ if state.response_dw.is_some() => state.decide(DwChange::Keep),
+        _ if response_dw(&state).is_some() => state.decide(DwChange::Keep),
         _ => state.decide(DwChange::Drop),
     }
 }
@@ -316,7 +314,7 @@ fn probed_for_head(state: FlowState, response: ProbeResponse) -> Step {
 
 /// Whose the session is now, nobody could say: it is asked again before it is next relied on.
 fn without_owner(state: FlowState) -> Step {
-    let dw = if state.response_dw.is_some() { DwChange::Keep } else { DwChange::Recheck };
+    let dw = if response_dw(&state).is_some() { DwChange::Keep } else { DwChange::Recheck };
     state.decide(dw)
 }
 

@@ -1,6 +1,6 @@
 //! ECOM first, and by its own word: tokens for a DW session that a page of ECOM vouches for.
 
-use super::calls::{AdoptCall, DwProof};
+use super::calls::{AdoptCall, AdoptPurpose, DwProof};
 use super::state::{FlowState, Goal, Tokens};
 use super::{
     AdoptResponse, Cause, Dw, DwChange, Facts, Outcome, Step, UpstreamFailure, dw_session,
@@ -31,7 +31,14 @@ pub fn session_bridge(facts: Facts, claim: DwClaim) -> Step {
         // ECOM has not heard yet that the shopper has signed in. The Head's tokens stay.
         return state.decide_with(Outcome::Ready, DwChange::Keep);
     }
-    Step::Adopt(AdoptCall { proof, kind, owner: None, login, state: Box::new(state) })
+    Step::Adopt(AdoptCall {
+        proof,
+        kind,
+        owner: None,
+        login,
+        purpose: AdoptPurpose::SessionBridge,
+        state: Box::new(state),
+    })
 }
 
 pub(super) fn adopted(mut state: FlowState, kind: CustomerType, response: AdoptResponse) -> Step {

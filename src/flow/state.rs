@@ -1,5 +1,6 @@
-//! The state of an unfinished state.
+//! The state of a flow between two calls.
 
+use super::calls::RefreshPurpose;
 use super::{
     BridgeMode, Decision, Dw, DwChange, EcomPage, Facts, GuestBasket, GuestCall, HeldAccess,
     HeldDw, HeldRefresh, Intent, Outcome, Provenance, RefreshCall, RefreshResponse, Step,
@@ -10,7 +11,7 @@ use crate::model::{Customer, CustomerType, DwCookies, Grant};
 
 /// What has been found out so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "five findings that do not exclude each other")]
+#[expect(clippy::struct_excessive_bools, reason = "four findings that do not exclude each other")]
 pub(super) struct FlowState {
     pub(super) facts: Facts,
     pub(super) goal: Goal,
@@ -18,12 +19,6 @@ pub(super) struct FlowState {
     pub(super) tokens: Tokens,
     /// The DW session in the browser, as far as is known by now.
     pub(super) dw: Dw,
-    /// A DW session that ECOM has set in place of the one in the browser.
-    pub(super) response_dw: Option<DwCookies>,
-    /// The refresh token is one that ECOM handed over, not the browser's own.
-    pub(super) refresh_from_page: bool,
-    /// A guest's tokens that ECOM handed over to a registered shopper.
-    pub(super) guest_grant: Option<Box<Grant>>,
     /// The platform itself has confirmed that `dw` lives.
     pub(super) confirmed: bool,
     /// A refresh has been tried on this state; there is no second one.
@@ -32,7 +27,7 @@ pub(super) struct FlowState {
     pub(super) guest_adoption_refused: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Goal {
     EnsureSession(Intent),
     Reconcile {
@@ -42,6 +37,8 @@ pub(super) enum Goal {
         by: Provenance,
         /// The response deletes the refresh token in hand.
         deletes_refresh: bool,
+        /// A DW session that the response sets in place of the one in the browser.
+        response_dw: Option<DwCookies>,
     },
     SessionBridge,
     Login {
@@ -75,9 +72,6 @@ impl FlowState {
         Self {
             tokens: Tokens::Kept(held),
             dw: facts.dw.clone(),
-            response_dw: None,
-            refresh_from_page: false,
-            guest_grant: None,
             confirmed: false,
             refreshed: false,
             session_expired: false,
@@ -151,13 +145,14 @@ impl FlowState {
         matches!(self.goal, Goal::EnsureSession(Intent::Renew | Intent::Api))
     }
 
-    pub(super) fn refresh(mut self, held: HeldRefresh) -> Step {
+    pub(super) fn refresh(mut self, held: HeldRefresh, purpose: RefreshPurpose) -> Step {
         self.refreshed = true;
         let hybrid = self.facts.policy.mode == BridgeMode::HybridAuth;
         let dwsid = self.held_dw().filter(|_| hybrid).map(|dw| dw.dwsid.clone());
         let spent = self.access().map(AccessToken::tag);
         let HeldRefresh { kind, token, provenance } = held;
-        Step::Refresh(RefreshCall { token, kind, provenance, dwsid, spent, state: Box::new(self) })
+        let state = Box::new(self);
+        Step::Refresh(RefreshCall { token, kind, provenance, dwsid, spent, purpose, state })
     }
 
     /// What came of a refresh token. One that brings another shopper than our seal names, and that
@@ -183,14 +178,14 @@ impl FlowState {
 
     /// Ends with what the goal promised.
     pub(super) fn decide(self, dw: DwChange) -> Step {
-        let outcome = match self.goal {
+        let outcome = match &self.goal {
             // Whoever has signed in on ECOM is signed in.
             Goal::SessionBridge if self.customer().is_some_and(is_registered) => {
                 Outcome::LoggedIn { basket_lost: false }
             }
             Goal::EnsureSession(_) | Goal::Reconcile { .. } | Goal::SessionBridge => Outcome::Ready,
-            Goal::Login { basket_lost, .. } => Outcome::LoggedIn { basket_lost },
-            Goal::Logout { revoked, .. } => Outcome::LoggedOut { revoked },
+            Goal::Login { basket_lost, .. } => Outcome::LoggedIn { basket_lost: *basket_lost },
+            Goal::Logout { revoked, .. } => Outcome::LoggedOut { revoked: *revoked },
         };
         self.decide_with(outcome, dw)
     }

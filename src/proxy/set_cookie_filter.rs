@@ -57,7 +57,7 @@ impl Fault {
             Self::Control => "control_character",
             Self::Nameless => "no_name",
             Self::Seal => "sealed_name",
-            Self::Refused => "refused_name",
+            Self::Refused => "reserved_name",
             Self::Domain => "foreign_domain",
         }
     }
@@ -81,7 +81,7 @@ impl CookieFilter<'_> {
                 if at < MOST_LINES { self.judge(line.as_bytes()) } else { Err(Fault::Many) };
             if let Err(fault) | Ok((_, Some(fault))) = &judged {
                 tracing::warn!(reason = fault.word(), "a cookie of an upstream was filtered");
-                metrics.cookie_filtered(fault.word());
+                metrics.upstream_cookie_filtered(fault.word());
             }
             match judged {
                 Ok((Cow::Borrowed(_), _)) => {

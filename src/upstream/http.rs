@@ -84,13 +84,13 @@ impl CallError {
 
     fn outcome(&self) -> &'static str {
         match self {
-            Self::BreakerOpen(_) => "resting",
-            Self::Connect(_) => "no_connection",
-            Self::Timeout(_) => "timed_out",
-            Self::Broken(_) => "broken",
-            Self::TooLarge => "too_long",
+            Self::BreakerOpen(_) => "breaker_open",
+            Self::Connect(_) => "connect_failed",
+            Self::Timeout(_) => "timeout",
+            Self::Broken(_) => "connection_broken",
+            Self::TooLarge => "response_too_large",
             Self::Throttled(_) => "throttled",
-            Self::ServerError(_) => "failed",
+            Self::ServerError(_) => "server_error",
         }
     }
 }
@@ -167,13 +167,13 @@ impl Sender {
             Ok(reply) => outcome(reply.status),
             Err(error) => error.outcome(),
         };
-        self.metrics.call(operation.upstream, operation.name, outcome, took);
+        self.metrics.upstream_call(operation.upstream, operation.name, outcome, took);
         tracing::debug!(
             upstream = operation.upstream,
             operation = operation.name,
             outcome,
-            ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            "call"
+            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "upstream call"
         );
         self.update_breaker(operation, &result, now);
         result
@@ -255,8 +255,8 @@ fn classify(error: reqwest::Error) -> CallError {
 fn outcome(status: StatusCode) -> &'static str {
     match status.as_u16() {
         200..=399 => "ok",
-        400..=499 => "refused",
-        _ => "odd",
+        400..=499 => "rejected",
+        _ => "invalid_status",
     }
 }
 

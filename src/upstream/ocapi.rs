@@ -71,7 +71,7 @@ impl Ocapi {
 
     /// `POST /customers/auth` `{"type":"session"}`: does the DW session live, and whose is it?
     pub async fn probe(&self, dw: &HeldDw, context: &CallContext) -> ProbeResponse {
-        let operation = Operation { upstream: "ocapi", name: "customers-auth" };
+        let operation = Operation { upstream: "ocapi", name: "customers_auth" };
         let request = self
             .post("customers/auth", context)
             .header(COOKIE, secret_header(&self.cookies(dw)))
@@ -80,9 +80,9 @@ impl Ocapi {
             Ok(reply) if reply.status.is_success() => owner(&reply),
             Ok(reply) => match Fault::of(&reply) {
                 Fault::Session => ProbeResponse::Dead,
-                fault => ProbeResponse::Unavailable(fault.failure("customers-auth", reply.status)),
+                fault => ProbeResponse::Unavailable(fault.failure("customers_auth", reply.status)),
             },
-            Err(error) => ProbeResponse::Unavailable(failed("customers-auth", &error)),
+            Err(error) => ProbeResponse::Unavailable(failed("customers_auth", &error)),
         }
     }
 
@@ -112,7 +112,7 @@ fn owner(reply: &BufferedResponse) -> ProbeResponse {
         Ok(CustomerDocument { auth_type: kind, customer_id: id, login }) => {
             ProbeResponse::Alive { owner: Customer { kind, id }, login }
         }
-        Err(_) => ProbeResponse::Unavailable(odd("customers-auth", "no customer document")),
+        Err(_) => ProbeResponse::Unavailable(odd("customers_auth", "no customer document")),
     }
 }
 

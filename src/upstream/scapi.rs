@@ -41,7 +41,7 @@ impl Scapi {
             self.host, self.organization_id
         );
         let request = self.sender.http.get(url).query(&[("siteId", self.site.as_str())]);
-        let name = "customer-baskets";
+        let name = "customer_baskets";
         match self.call(name, request, access, context).await {
             Some(reply) if reply.status == StatusCode::OK => count(&reply),
             Some(reply) if reply.status == StatusCode::NOT_FOUND => BasketResponse::No,
@@ -63,7 +63,7 @@ impl Scapi {
         let request = self.sender.http.post(url).query(&[("siteId", self.site.as_str()), query]);
         // There is no body, but without this header the API refuses the media type.
         let request = request.header(CONTENT_TYPE, "application/json");
-        match self.call("basket-transfer", request, access, context).await {
+        match self.call("basket_transfer", request, access, context).await {
             Some(reply) if reply.status == StatusCode::OK => BasketResponse::Yes,
             Some(reply) if reply.status == StatusCode::NO_CONTENT => BasketResponse::No,
             // "Source Basket": the guest had none.

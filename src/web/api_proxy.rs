@@ -21,7 +21,7 @@ use http::request::Parts;
 use crate::allowlist::commerce_apis::{self, Shop};
 use crate::app::App;
 use crate::client_ip::ClientAddress;
-use crate::flow::{self, TokenChange};
+use crate::flow::{Decision, TokenChange};
 use crate::ids::AccessToken;
 use crate::model::CustomerType;
 use crate::problem::Problem;
@@ -173,7 +173,7 @@ impl ApiCall {
 /// The password was changed elsewhere: every token of before is dead, and so is this session.
 fn signed_out(session: &RequestSession) -> Result<Response, Problem> {
     session.revoke_presented(Reason::LoggedOut);
-    let update = session.commit(flow::logged_out_locally(), None)?;
+    let update = session.commit(Decision::logged_out_locally(), None)?;
     Ok(with_cookies(session, &update, Problem::SessionExpired.into_response()))
 }
 

@@ -89,16 +89,17 @@ async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> R
     let took = app.clock.monotonic().saturating_duration_since(started);
     let fields = notebook.read();
     let route = fields.route.or(own).unwrap_or("none");
-    app.metrics.request(route, response.status());
+    app.metrics.http_request(route, response.status());
     tracing::info!(
         request_id = id.0,
         method = method_word(&method),
         route,
         status = response.status().as_u16(),
-        ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         site = fields.site,
         session = fields.session,
         outcome = fields.outcome,
+        operation = fields.operation,
         upstream_calls = fields.upstream_calls,
         problem = response.extensions().get::<Problem>().map(|problem| problem.code()),
         "request"
@@ -120,7 +121,7 @@ fn own_route(path: &str) -> Option<&'static str> {
         "/bff/go" => "go",
         "/bff/establish" => "establish",
         path if path == dialect::AUTH || path.starts_with("/bff/auth/") => "auth",
-        _ => "own",
+        _ => "bff_unknown",
     })
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Fields {
     /// A keyed hash of the usid.
     pub(crate) session: Option<String>,
     pub(crate) outcome: Option<&'static str>,
+    /// Of the SLAS proxy.
+    pub(crate) operation: Option<&'static str>,
     pub(crate) upstream_calls: u32,
 }
 

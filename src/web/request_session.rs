@@ -25,7 +25,7 @@ use crate::cookies::request_cookies::{RequestCookies, RequestHandoff};
 use crate::cookies::sealed_state::SealedState;
 use crate::cookies::set_cookie::CookieChanges;
 use crate::driver::{FlowContext, FlowResult, drive};
-use crate::flow::{self, Access, Decision, Dw, Facts, HeldAccess, Intent, TokenChange};
+use crate::flow::{self, Access, Decision, Dw, Facts, HeldAccess, Intent, Outcome, TokenChange};
 use crate::ids::{DwSignature, Dwsid, Tag};
 use crate::model::{Claims, Customer};
 use crate::problem::Problem;
@@ -256,7 +256,7 @@ impl RequestSession {
         let step = flow::decide(facts, intent);
         let leaving = matches!(intent, Intent::Logout { .. });
         if self.is_late() && !leaving && !matches!(intent, Intent::Login(_)) {
-            return Ok(flow::unchanged());
+            return Ok(Decision::unchanged(Outcome::Ready));
         }
         if self.superseded && !leaving && !matches!(step, flow::Step::Done(_)) {
             return Err(Problem::LoginConflict);
@@ -284,7 +284,7 @@ impl RequestSession {
     /// For metrics and the log.
     fn record(&self, intent: &'static str, decision: &Decision, upstream_calls: u32) {
         let outcome = decision.label();
-        self.site.metrics.journey(intent, outcome);
+        self.site.metrics.flow(intent, outcome);
         self.log_fields.with(|fields| {
             fields.outcome = Some(outcome);
             fields.upstream_calls += upstream_calls;

@@ -68,7 +68,7 @@ pub(crate) async fn call(
     let call = slas_operations::call(&parts.method, &format!("/{path}"), organization);
     let call = call.map_err(refused)?;
     if let Some(log_fields) = parts.extensions.get::<LogFields>() {
-        log_fields.with(|fields| fields.outcome = Some(call.operation.as_str()));
+        log_fields.with(|fields| fields.operation = Some(call.operation.as_str()));
     }
     caller::means_site(&parts.headers, &site.config)?;
     if call.operation.changes_state() {

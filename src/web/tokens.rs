@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse as _, Response};
 
-use crate::flow::{self, Access, Facts, Intent, TokenChange};
+use crate::flow::{Access, Decision, Facts, Intent, Outcome, TokenChange};
 use crate::ids::AccessToken;
 use crate::problem::Problem;
 use crate::web::request_session::{RequestSession, SessionUpdate};
@@ -14,7 +14,7 @@ pub(crate) async fn renewed(
 ) -> Result<SessionUpdate, Result<Response, Problem>> {
     let update = match session.resolve(facts, Intent::Api).await {
         // A call that a login in another tab has overtaken still works; it changes nothing.
-        Err(Problem::LoginConflict) => session.commit(flow::unchanged(), None),
+        Err(Problem::LoginConflict) => session.commit(Decision::unchanged(Outcome::Ready), None),
         update => update,
     };
     let update = update.map_err(Err)?;

@@ -24,7 +24,7 @@ const NEARLY: Duration = Duration::from_secs(36_000 - 40);
 const REST: Duration = Duration::from_secs(61);
 
 /// Tandem before a platform that hides a canary in every secret place, and one browser.
-struct Visit {
+pub(crate) struct Visit {
     platform: MockServer,
     clock: Clock,
     public: SocketAddr,
@@ -69,7 +69,7 @@ fn refusal(code: u16) -> ResponseTemplate {
 }
 
 impl Visit {
-    async fn begin(settings: &Settings) -> Self {
+    pub(crate) async fn begin(settings: &Settings) -> Self {
         let platform = MockServer::start().await;
         let clock = Clock::system();
         let config = support::config(settings, &platform.uri());
@@ -92,7 +92,7 @@ impl Visit {
         }
     }
 
-    async fn all_goes_well(&self) {
+    pub(crate) async fn all_goes_well(&self) {
         self.platform.reset().await;
         let code = "https://shop.test/callback?usid=CANARY-USID&code=CANARY-CODE";
         let guest = self.living(Shopper::guest());
@@ -129,11 +129,11 @@ impl Visit {
         Mock::given(method(verb)).and(path(at)).respond_with(response).mount(&self.platform).await;
     }
 
-    async fn opens(&mut self, at: &str) -> u16 {
+    pub(crate) async fn opens(&mut self, at: &str) -> u16 {
         self.sends(self.request("GET", at).header("accept", "text/html")).await
     }
 
-    async fn posts(&mut self, at: &str, body: &Value) -> u16 {
+    pub(crate) async fn posts(&mut self, at: &str, body: &Value) -> u16 {
         let request = self.request("POST", at).header("x-bff", "1");
         let request = request.header("content-type", "application/json");
         self.sends(request.body(body.to_string())).await
@@ -186,7 +186,7 @@ impl Visit {
     fn left_nothing_behind(&self, captured: &CapturedLog, metrics: &str) {
         let log = captured.text();
         assert!(log.contains("\"message\":\"request\""), "the log was captured: {log}");
-        assert!(metrics.contains("tandem_requests_total"), "the metrics were read: {metrics}");
+        assert!(metrics.contains("tandem_http_requests_total"), "the metrics were read: {metrics}");
         for (name, text) in [("log", log.as_str()), ("metrics", metrics)] {
             // Whatever the case: texts are lowered before they are compared.
             let line = text.lines().find(|line| line.to_lowercase().contains("canary"));
@@ -201,7 +201,7 @@ impl Visit {
     }
 }
 
-const CLIENTS: [Settings; 2] = [
+pub(crate) const CLIENTS: [Settings; 2] = [
     Settings { public_client: false, site: "", limits: "" },
     Settings { public_client: true, site: "", limits: "" },
 ];
@@ -228,7 +228,7 @@ async fn attack_70_a_visit_that_goes_well_leaves_no_secret_behind() {
 }
 
 #[tokio::test]
-async fn attack_70_a_visit_on_which_everything_fails_leaves_no_secret_behind() {
+async fn promise_8_and_attack_70_a_visit_on_which_everything_fails_leaves_no_secret_behind() {
     let captured = CapturedLog::start();
     let slow = Settings {
         limits: "[upstream]\ntimeout_ms = 60\nrefresh_timeout_ms = 60",

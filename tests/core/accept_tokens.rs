@@ -3,7 +3,9 @@
 use tandem::flow::{BridgeMode, Dw, DwChange, Outcome, TokenChange, accept_tokens};
 use tandem::model::Customer;
 
-use crate::facts::{ARRIVALS, Registered, guest, other_guest, other_shopper, shopper, starts};
+use crate::facts::{
+    ENSURE_SESSION, Registered, guest, other_guest, other_shopper, shopper, starts,
+};
 use crate::responses::{dw_cookies, granted};
 
 fn everybody() -> [Customer; 4] {
@@ -12,7 +14,7 @@ fn everybody() -> [Customer; 4] {
 
 #[test]
 fn promise_1_the_dw_session_stays_only_if_it_is_the_new_tokens_own() {
-    for start in starts(&ARRIVALS[..1]) {
+    for start in starts(&ENSURE_SESSION[..1]) {
         for customer in everybody() {
             let decision =
                 accept_tokens(start.facts.clone(), granted("received", customer.clone()));
@@ -33,7 +35,7 @@ fn promise_1_the_dw_session_stays_only_if_it_is_the_new_tokens_own() {
 
 #[test]
 fn somebody_new_who_is_registered_has_logged_in_and_nobody_else_has() {
-    for start in starts(&ARRIVALS[..1]) {
+    for start in starts(&ENSURE_SESSION[..1]) {
         for customer in everybody() {
             let decision =
                 accept_tokens(start.facts.clone(), granted("received", customer.clone()));
@@ -49,12 +51,13 @@ fn somebody_new_who_is_registered_has_logged_in_and_nobody_else_has() {
 
 #[test]
 fn a_dw_session_of_the_platform_is_taken_over_where_the_platform_makes_them() {
-    for start in starts(&ARRIVALS[..1]) {
+    for start in starts(&ENSURE_SESSION[..1]) {
         let mut grant = granted("received", shopper());
         grant.dw = Some(dw_cookies("with-tokens"));
         let decision = accept_tokens(start.facts.clone(), grant);
         let hybrid = start.facts.policy.mode == BridgeMode::HybridAuth;
-        let set = matches!(&decision.dw, DwChange::Set { owner, .. } if *owner == shopper());
+        let set =
+            matches!(&decision.dw, DwChange::Set { owner: Some(owner), .. } if *owner == shopper());
         assert_eq!(set, hybrid, "{start:?}");
     }
 }

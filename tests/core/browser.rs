@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use cookie::Cookie;
 use http::HeaderValue;
-use tandem::cookies::facts::{self, DW_HARD, DW_IDLE, SiteFacts};
+use tandem::cookies::facts::{self, SiteFacts};
 use tandem::cookies::ownership::Layout;
 use tandem::cookies::profiles::CookieNames;
 use tandem::cookies::request_cookies::RequestCookies;
-use tandem::cookies::sealed_state::{SealedDw, SealedState};
-use tandem::flow::{Access, Dw, Facts, HeldDw};
+use tandem::cookies::sealed_state::{SealedDw, SealedState, SlasSession};
+use tandem::cookies::set_cookie::CookieContext;
+use tandem::flow::{Access, Decision, Dw, Facts, HeldAccess, HeldDw, TokenChange};
 use tandem::ids::{AccessToken, SiteId};
+use tandem::lifetimes::{DW_IDLE, DW_MAX_AGE};
 use tandem::model::{Claims, Customer};
 use tandem::timestamp::Timestamp;
 
@@ -81,6 +83,11 @@ impl Browser {
             jar.put("token", token.expose());
             state.access = Some(token.tag());
             state.bridged = facts.bridged.then(|| token.tag());
+            state.session = start.valid().map(|held| SlasSession {
+                customer: held.claims.customer.clone(),
+                usid: held.claims.usid.tag(),
+                lineage: token.tag(),
+            });
         }
         if let Some(held) = &facts.refresh {
             jar.put(names().refresh(held.kind), held.token.expose());
@@ -95,13 +102,40 @@ impl Browser {
         Self { jar, state, access }
     }
 
-    /// What the judge makes of it.
+    /// This browser once the cookies of `decision` have reached it.
+    pub(crate) fn after(&self, decision: &Decision) -> Self {
+        let names = names();
+        let presented = self.jar.read();
+        let held = self.access.clone().map(|(token, claims)| HeldAccess { token, claims });
+        let context = CookieContext {
+            names: &names,
+            presented: &presented,
+            state: &self.state,
+            access: held.as_ref(),
+            revoked: &[],
+            now: now(),
+        };
+        let changes = context.changes(decision, Some(true));
+        let mut next = self.clone();
+        next.jar.take(changes.headers(&names));
+        next.state = changes.state;
+        match &decision.tokens {
+            TokenChange::Keep => {}
+            TokenChange::Set(grant) => {
+                next.access = Some((grant.access.clone(), grant.claims.clone()));
+            }
+            TokenChange::Drop => next.access = None,
+        }
+        next
+    }
+
+    /// The facts that are read from its cookies.
     pub(crate) fn facts(&self, like: &Facts, retired: bool) -> Facts {
         let presented = self.jar.read();
         let picked = facts::effective_access_token(&presented, &self.state);
         let known = self.access.clone().filter(|(token, _)| picked == Some(token));
-        let access = known
-            .map_or(Access::None, |(token, claims)| facts::classify_access(token, claims, now()));
+        let access =
+            known.map_or(Access::None, |(token, claims)| Access::classify(token, claims, now()));
         let surroundings = SiteFacts {
             signature: like.signature.clone(),
             guest_adoption_retired: retired,
@@ -125,7 +159,7 @@ fn remember_dw(dw: &Dw, jar: &mut Jar) -> Option<SealedDw> {
     }
     match dw {
         Dw::Absent | Dw::Unverified { owner: None, .. } => None,
-        Dw::Dead => Some(note(&crate::facts::guest(), DW_HARD, 0)),
+        Dw::Dead => Some(note(&crate::facts::guest(), DW_MAX_AGE, 0)),
         Dw::Live { owner, .. } => Some(note(owner, 100, 100)),
         Dw::Unverified { owner: Some(owner), .. } => Some(note(owner, DW_IDLE, DW_IDLE)),
     }

@@ -7,7 +7,7 @@ use tandem::flow::{DwChange, HeldRefresh, RefreshCall, RefreshResponse, TokenCha
 use tandem::ids::AccessToken;
 use tandem::model::Customer;
 
-use crate::facts::{ARRIVALS, Guest, MODES, Registered, SIGN_INS, SIGN_OUTS, Start};
+use crate::facts::{ENSURE_SESSION, Guest, LOGINS, LOGOUTS, MODES, Registered, Start};
 use crate::facts::{held_dw, indifferent, starts};
 use crate::responses::Responses;
 use crate::walk::{Called, Path, walk, walk_all};
@@ -20,17 +20,17 @@ fn longest(intents: &[Intent]) -> usize {
 
 #[test]
 fn every_arrival_ends_within_five_questions() {
-    assert_eq!(longest(&ARRIVALS), 5);
+    assert_eq!(longest(&ENSURE_SESSION), 5);
 }
 
 #[test]
 fn every_login_ends_within_five_questions() {
-    assert_eq!(longest(&SIGN_INS), 5);
+    assert_eq!(longest(&LOGINS), 5);
 }
 
 #[test]
 fn every_logout_ends_within_four_questions() {
-    assert_eq!(longest(&SIGN_OUTS), 4);
+    assert_eq!(longest(&LOGOUTS), 4);
 }
 
 /// What [`starts`] leaves out really is left out for nothing.
@@ -43,7 +43,7 @@ fn what_is_said_not_to_matter_does_not_matter() {
         });
         decisions
     };
-    for intents in [&ARRIVALS[..2], &SIGN_INS[..1], &SIGN_OUTS[..1]] {
+    for intents in [&ENSURE_SESSION[..2], &LOGINS[..1], &LOGOUTS[..1]] {
         for start in starts(intents) {
             assert_eq!(decisions(&start), decisions(&indifferent(&start)), "{start:?}");
         }
@@ -69,7 +69,7 @@ fn allowance(called: &Called<'_>) -> (usize, u8) {
 
 #[test]
 fn no_journey_asks_the_same_more_often_than_promised() {
-    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
             let mut counts = [0_u8; 10];
             let fallbacks = u8::try_from(path.start.facts.fallbacks.len()).expect("a few");
@@ -96,7 +96,7 @@ fn is_refused(call: &RefreshCall, response: &RefreshResponse) -> bool {
 
 #[test]
 fn promise_3_a_journey_presents_each_refresh_token_once_and_another_only_after_a_refusal() {
-    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
             let facts = &path.start.facts;
             let mut held = facts.refresh.iter().chain(&facts.fallbacks);
@@ -119,7 +119,7 @@ fn promise_3_a_journey_presents_each_refresh_token_once_and_another_only_after_a
 
 #[test]
 fn hybrid_auth_and_none_never_call_ocapi() {
-    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         let without_ocapi =
             starts(intents).filter(|start| start.facts.policy.mode != BridgeMode::Classic);
         walk_all(without_ocapi, |path| {
@@ -141,7 +141,7 @@ fn bridged_tokens(path: &Path<'_>) -> Vec<AccessToken> {
 
 #[test]
 fn promise_4_one_access_token_makes_at_most_one_dw_session() {
-    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
             let tokens = bridged_tokens(path);
             let spent = path.start.valid().filter(|_| path.start.facts.bridged);
@@ -153,7 +153,7 @@ fn promise_4_one_access_token_makes_at_most_one_dw_session() {
 
 #[test]
 fn promise_4_no_bridge_while_the_dw_session_lives_and_is_the_same_customers() {
-    walk_all(starts(&ARRIVALS), |path| {
+    walk_all(starts(&ENSURE_SESSION), |path| {
         let mut living = known_to_live(path.start);
         let mut customer = path.start.valid().map(|held| held.claims.customer.clone());
         for called in path.called {
@@ -188,7 +188,7 @@ fn known_to_live(start: &Start) -> Option<Customer> {
 #[test]
 fn promise_5_a_warm_request_asks_nothing_and_changes_nothing() {
     let mut warm = 0;
-    for start in starts(&ARRIVALS).filter(is_warm) {
+    for start in starts(&ENSURE_SESSION).filter(is_warm) {
         let Step::Done(decision) = decide(start.facts.clone(), start.intent) else {
             panic!("a warm request asked something: {start:?}");
         };
@@ -241,7 +241,7 @@ fn promise_5_the_head_asks_nothing_where_it_does_not_wait_for_a_dw_session() {
 #[test]
 fn a_fresh_access_token_is_refreshed_only_for_a_better_one_or_for_a_dw_session() {
     for mode in MODES {
-        let fresh = starts(&ARRIVALS).filter(|start| {
+        let fresh = starts(&ENSURE_SESSION).filter(|start| {
             matches!(start.facts.access, Access::Fresh(_)) && start.facts.policy.mode == mode
         });
         walk_all(fresh, |path| {
@@ -265,7 +265,7 @@ fn a_fresh_access_token_is_refreshed_only_for_a_better_one_or_for_a_dw_session()
 
 #[test]
 fn a_guest_refresh_token_never_stands_in_for_a_registered_shopper() {
-    for intents in [&ARRIVALS[..], &SIGN_OUTS] {
+    for intents in [&ENSURE_SESSION[..], &LOGOUTS] {
         walk_all(starts(intents), |path| {
             let registered =
                 path.start.claims().is_some_and(|claims| claims.customer.kind == Registered);
@@ -285,7 +285,7 @@ fn a_guest_refresh_token_never_stands_in_for_a_registered_shopper() {
 
 #[test]
 fn only_the_dw_session_that_the_browser_presents_is_asked_about() {
-    walk_all(starts(&ARRIVALS), |path| {
+    walk_all(starts(&ENSURE_SESSION), |path| {
         for called in path.called {
             match called {
                 Called::Probe(call, _) => assert_eq!(call.dw, held_dw(), "{path}"),
@@ -303,7 +303,7 @@ fn only_the_dw_session_that_the_browser_presents_is_asked_about() {
 
 #[test]
 fn a_registered_refresh_token_beside_a_guests_tokens_is_used_at_once() {
-    for start in starts(&ARRIVALS).filter(Start::is_outranked) {
+    for start in starts(&ENSURE_SESSION).filter(Start::is_outranked) {
         let Step::Refresh(call) = decide(start.facts.clone(), start.intent) else {
             panic!("the guest goes on: {start:?}");
         };
@@ -321,7 +321,7 @@ fn a_call_of_an_api_makes_no_dw_session_and_no_tokens_for_one() {
 
 #[test]
 fn another_do_not_track_choice_exchanges_a_good_token_once() {
-    let changed = starts(&ARRIVALS).filter(|start| {
+    let changed = starts(&ENSURE_SESSION).filter(|start| {
         let anothers = start.is_registered() && start.refresh_kind() == Some(Guest);
         start.facts.dnt_changed && !anothers
     });

@@ -232,9 +232,10 @@ fn dw(change: &DwChange) -> String {
     let id = |customer: &Customer| customer.id.to_string();
     match change {
         DwChange::Keep => "keep dw".to_owned(),
-        DwChange::Recheck => "keep dw, recheck".to_owned(),
-        DwChange::Confirm(owner) => format!("dw {} confirmed", id(owner)),
-        DwChange::Set { owner, .. } => format!("dw {} new", id(owner)),
+        DwChange::Recheck | DwChange::Confirm(None) => "keep dw, recheck".to_owned(),
+        DwChange::Confirm(Some(owner)) => format!("dw {} confirmed", id(owner)),
+        DwChange::Set { owner: Some(owner), .. } => format!("dw {} new", id(owner)),
+        DwChange::Set { owner: None, .. } => "dw new, recheck".to_owned(),
         DwChange::Drop => "drop dw".to_owned(),
         DwChange::Failed(_) => "drop dw, try later".to_owned(),
     }

@@ -131,26 +131,27 @@ impl Start {
             && self.refresh_kind() == Some(Registered)
     }
 
-    pub(crate) fn is_arrival(&self) -> bool {
+    pub(crate) fn is_ensure_session(&self) -> bool {
         matches!(self.intent, Intent::Head | Intent::Ecom | Intent::Renew | Intent::Api)
     }
 
-    pub(crate) fn is_sign_in(&self) -> bool {
+    pub(crate) fn is_login(&self) -> bool {
         matches!(self.intent, Intent::Login(_))
     }
 
-    pub(crate) fn is_sign_out(&self) -> bool {
+    pub(crate) fn is_logout(&self) -> bool {
         matches!(self.intent, Intent::Logout { .. })
     }
 }
 
-pub(crate) const ARRIVALS: [Intent; 4] = [Intent::Head, Intent::Ecom, Intent::Renew, Intent::Api];
-pub(crate) const SIGN_INS: [Intent; 3] = [
+pub(crate) const ENSURE_SESSION: [Intent; 4] =
+    [Intent::Head, Intent::Ecom, Intent::Renew, Intent::Api];
+pub(crate) const LOGINS: [Intent; 3] = [
     Intent::Login(GuestBasket::Unknown),
     Intent::Login(GuestBasket::Empty),
     Intent::Login(GuestBasket::HasItems),
 ];
-pub(crate) const SIGN_OUTS: [Intent; 2] =
+pub(crate) const LOGOUTS: [Intent; 2] =
     [Intent::Logout { all_devices: false }, Intent::Logout { all_devices: true }];
 pub(crate) const MODES: [BridgeMode; 3] =
     [BridgeMode::Classic, BridgeMode::HybridAuth, BridgeMode::None];
@@ -194,11 +195,11 @@ fn vary<T>(all: Vec<Start>, values: &[T], set: impl Fn(&mut Facts, &T)) -> Vec<S
 fn is_plain(start: &Start) -> bool {
     let facts = &start.facts;
     let may_adopt = may_adopt(start);
-    (start.is_sign_out() || facts.policy.guest_after_logout)
+    (start.is_logout() || facts.policy.guest_after_logout)
         && (may_adopt || (facts.signature.is_none() && !facts.guest_adoption_retired))
         && (may_be_spent(start) || !facts.bridged)
         && (may_fall_back(start) || facts.fallbacks.is_empty())
-        && (start.is_arrival() || !facts.bridge_resting)
+        && (start.is_ensure_session() || !facts.bridge_resting)
         && (may_change_dnt(start) || !facts.dnt_changed)
 }
 
@@ -209,25 +210,25 @@ fn may_adopt(start: &Start) -> bool {
 
 /// Only a registered shopper's refresh token can be refused in favour of another one.
 fn may_fall_back(start: &Start) -> bool {
-    start.is_arrival() && start.valid().is_none() && start.refresh_kind() == Some(Registered)
+    start.is_ensure_session() && start.valid().is_none() && start.refresh_kind() == Some(Registered)
 }
 
 /// Only a good token that can be exchanged is exchanged for the sake of do-not-track.
 fn may_change_dnt(start: &Start) -> bool {
     let fresh = matches!(start.facts.access, Access::Fresh(_));
-    start.is_arrival() && fresh && start.facts.refresh.is_some()
+    start.is_ensure_session() && fresh && start.facts.refresh.is_some()
 }
 
 /// Only an arrival can need another DW session for the token it came with; whoever signs in or
 /// out gets new tokens.
 fn may_be_spent(start: &Start) -> bool {
-    start.is_arrival() && start.valid().is_some()
+    start.is_ensure_session() && start.valid().is_some()
 }
 
 /// The same start with everything changed that is said not to matter to it.
 pub(crate) fn indifferent(start: &Start) -> Start {
     let mut twin = start.clone();
-    if !start.is_sign_out() {
+    if !start.is_logout() {
         twin.facts.policy.guest_after_logout = false;
     }
     if !may_adopt(start) {
@@ -235,7 +236,7 @@ pub(crate) fn indifferent(start: &Start) -> Start {
         twin.facts.guest_adoption_retired = true;
     }
     twin.facts.bridged |= !may_be_spent(start);
-    twin.facts.bridge_resting |= !start.is_arrival();
+    twin.facts.bridge_resting |= !start.is_ensure_session();
     twin.facts.dnt_changed |= !may_change_dnt(start);
     twin
 }

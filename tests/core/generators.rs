@@ -125,8 +125,10 @@ fn dw() -> impl Strategy<Value = DwChange> {
         Just(DwChange::Keep),
         Just(DwChange::Drop),
         select(TROUBLES.to_vec()).prop_map(DwChange::Failed),
-        customer().prop_map(DwChange::Confirm),
-        (cookies, customer()).prop_map(|(cookies, owner)| DwChange::Set { cookies, owner }),
+        option::of(customer()).prop_map(DwChange::Confirm),
+        Just(DwChange::Recheck),
+        (cookies, option::of(customer()))
+            .prop_map(|(cookies, owner)| DwChange::Set { cookies, owner }),
     ]
 }
 

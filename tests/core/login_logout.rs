@@ -6,7 +6,7 @@ use tandem::flow::{
 };
 use tandem::ids::{AccessToken, Usid};
 
-use crate::facts::{ARRIVALS, Guest, Registered, SIGN_INS, SIGN_OUTS, Start, starts};
+use crate::facts::{ENSURE_SESSION, Guest, LOGINS, LOGOUTS, Registered, Start, starts};
 use crate::walk::{Called, Path, walk_all};
 
 fn logs_in(called: &Called<'_>) -> bool {
@@ -30,7 +30,7 @@ fn vouched(path: &Path<'_>) -> Vec<Usid> {
 
 #[test]
 fn attack_a_usid_is_sent_only_when_a_verified_guest_token_carried_it() {
-    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
             let sent = path.called.iter().filter_map(|called| match called {
                 Called::Guest(call, _) => call.usid.as_ref(),
@@ -45,11 +45,14 @@ fn attack_a_usid_is_sent_only_when_a_verified_guest_token_carried_it() {
 
 #[test]
 fn the_guest_dwsid_never_survives_a_login() {
-    walk_all(starts(&SIGN_INS), |path| {
+    walk_all(starts(&LOGINS), |path| {
         let gone = match &path.decision.dw {
-            DwChange::Set { owner, .. } => owner.kind == Registered,
+            DwChange::Set { owner: Some(owner), .. } => owner.kind == Registered,
             DwChange::Drop | DwChange::Failed(_) => true,
-            DwChange::Keep | DwChange::Recheck | DwChange::Confirm(_) => false,
+            DwChange::Set { owner: None, .. }
+            | DwChange::Keep
+            | DwChange::Recheck
+            | DwChange::Confirm(_) => false,
         };
         assert!(!is_logged_in(path) || gone, "{path}");
     });
@@ -57,7 +60,7 @@ fn the_guest_dwsid_never_survives_a_login() {
 
 #[test]
 fn a_login_ends_with_the_registered_tokens_that_slas_gave_for_it() {
-    walk_all(starts(&SIGN_INS), |path| {
+    walk_all(starts(&LOGINS), |path| {
         let granted = path.called.iter().find_map(|called| match called {
             Called::Login(_, LoginResponse::Granted(grant)) => Some(grant),
             _ => None,
@@ -72,7 +75,7 @@ fn a_login_ends_with_the_registered_tokens_that_slas_gave_for_it() {
 
 #[test]
 fn a_refused_login_leaves_the_session_untouched() {
-    walk_all(starts(&SIGN_INS), |path| {
+    walk_all(starts(&LOGINS), |path| {
         let refused =
             matches!(path.decision.outcome, Outcome::BadCredentials | Outcome::LoginConflict);
         let refreshed = path.any(|called| {
@@ -89,7 +92,7 @@ fn a_refused_login_leaves_the_session_untouched() {
 
 #[test]
 fn the_guest_basket_moves_only_when_it_has_items_or_nobody_knows() {
-    walk_all(starts(&SIGN_INS), |path| {
+    walk_all(starts(&LOGINS), |path| {
         let peeked = path.called.iter().find_map(|called| match called {
             Called::CheckBasket(_, response) => Some(**response),
             _ => None,
@@ -110,7 +113,7 @@ fn the_guest_basket_moves_only_when_it_has_items_or_nobody_knows() {
 
 #[test]
 fn a_basket_left_behind_is_told_and_fails_no_login() {
-    walk_all(starts(&SIGN_INS), |path| {
+    walk_all(starts(&LOGINS), |path| {
         let lost =
             path.any(|called| matches!(called, Called::TransferBasket(_, BasketResponse::Failed)));
         let told = path.decision.outcome == Outcome::LoggedIn { basket_lost: true };
@@ -120,7 +123,7 @@ fn a_basket_left_behind_is_told_and_fails_no_login() {
 
 #[test]
 fn between_login_and_transfer_no_token_call_breaks_the_chain_to_the_guests_basket() {
-    walk_all(starts(&SIGN_INS), |path| {
+    walk_all(starts(&LOGINS), |path| {
         let Some(at) = path.called.iter().position(logs_in) else { return };
         let after = &path.called[at + 1..];
         let moved = matches!(after, [Called::TransferBasket(..), ..]);
@@ -131,7 +134,7 @@ fn between_login_and_transfer_no_token_call_breaks_the_chain_to_the_guests_baske
 
 #[test]
 fn the_password_is_presented_once_even_if_everything_else_fails() {
-    walk_all(starts(&SIGN_INS), |path| {
+    walk_all(starts(&LOGINS), |path| {
         let stuck = path.called.len() == 1
             && path.any(|called| {
                 matches!(called, Called::Refresh(_, RefreshResponse::Unavailable(_)))
@@ -142,7 +145,7 @@ fn the_password_is_presented_once_even_if_everything_else_fails() {
 
 #[test]
 fn promise_10_a_logout_always_ends_with_the_registered_tokens_and_the_dw_session_gone() {
-    walk_all(starts(&SIGN_OUTS), |path| {
+    walk_all(starts(&LOGOUTS), |path| {
         assert!(matches!(path.decision.outcome, Outcome::LoggedOut { .. }), "{path}");
         match &path.decision.tokens {
             TokenChange::Keep => panic!("the tokens stay: {path}"),
@@ -156,7 +159,7 @@ fn promise_10_a_logout_always_ends_with_the_registered_tokens_and_the_dw_session
 
 #[test]
 fn promise_10_a_new_guest_after_logout_is_really_new() {
-    walk_all(starts(&SIGN_OUTS), |path| {
+    walk_all(starts(&LOGOUTS), |path| {
         let guests = path.called.iter().filter_map(|called| match called {
             Called::Guest(call, _) => Some(call.usid.is_none()),
             _ => None,
@@ -168,7 +171,7 @@ fn promise_10_a_new_guest_after_logout_is_really_new() {
 
 #[test]
 fn slas_logout_is_asked_with_both_tokens_of_the_registered_session_and_only_with_them() {
-    walk_all(starts(&SIGN_OUTS), |path| {
+    walk_all(starts(&LOGOUTS), |path| {
         for called in path.called {
             let Called::Logout(call, _) = called else { continue };
             let Intent::Logout { all_devices } = path.start.intent else { unreachable!() };
@@ -190,7 +193,7 @@ fn registered_access<'p>(path: &'p Path<'_>) -> impl Iterator<Item = &'p AccessT
 
 #[test]
 fn a_guest_who_leaves_costs_no_call_to_end_a_session() {
-    let guests = starts(&SIGN_OUTS).filter(|start: &Start| !start.is_registered());
+    let guests = starts(&LOGOUTS).filter(|start: &Start| !start.is_registered());
     walk_all(guests, |path| {
         assert!(
             !path.any(|called| matches!(called, Called::Logout(..) | Called::Refresh(..))),
@@ -202,7 +205,7 @@ fn a_guest_who_leaves_costs_no_call_to_end_a_session() {
 
 #[test]
 fn revoked_is_said_only_when_slas_said_so_or_there_was_nothing_to_revoke() {
-    walk_all(starts(&SIGN_OUTS).filter(Start::is_registered), |path| {
+    walk_all(starts(&LOGOUTS).filter(Start::is_registered), |path| {
         let gone = path.any(|called| {
             matches!(
                 called,
@@ -216,7 +219,7 @@ fn revoked_is_said_only_when_slas_said_so_or_there_was_nothing_to_revoke() {
 
 #[test]
 fn the_guests_basket_is_looked_at_by_the_guest_and_moved_by_the_shopper() {
-    walk_all(starts(&SIGN_INS), |path| {
+    walk_all(starts(&LOGINS), |path| {
         let granted = |access: &AccessToken, kind| {
             path.called
                 .iter()

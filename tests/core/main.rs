@@ -5,6 +5,7 @@
 //! have read, and [`writing`] and [`again`] look at what an ending does to a browser's cookies.
 
 mod accept_tokens;
+mod after;
 mod browser;
 mod call_limits;
 mod describe;

@@ -148,7 +148,7 @@ impl World {
             Some((token, claims))
                 if ownership::is_own(&token, &claims, presented, state, self.writers) =>
             {
-                facts::classify_access(token, claims, self.now())
+                Access::classify(token, claims, self.now())
             }
             _ => {
                 presented.access.clear();
@@ -253,7 +253,8 @@ fn holds(world: &World, decision: Option<&Decision>) -> Result<(), TestCaseError
     if let TokenChange::Set(grant) = &decision.tokens {
         prop_assert!(!is_planters(&grant.claims.customer), "{:?}", grant.claims.customer);
     }
-    if let DwChange::Set { owner, .. } | DwChange::Confirm(owner) = &decision.dw {
+    if let DwChange::Set { owner: Some(owner), .. } | DwChange::Confirm(Some(owner)) = &decision.dw
+    {
         prop_assert!(!is_planters(owner), "{owner:?}");
     }
     let told = decision.session_expired && !matches!(decision.outcome, Outcome::LoggedOut { .. });

@@ -7,7 +7,7 @@ use tandem::flow::{
 };
 use tandem::model::Customer;
 
-use crate::facts::{ARRIVALS, Guest, Registered, SIGN_INS, SIGN_OUTS, Start, starts};
+use crate::facts::{ENSURE_SESSION, Guest, LOGINS, LOGOUTS, Registered, Start, starts};
 use crate::walk::{Called, Path, walk_all};
 
 /// What is known about the `dwsid` in the browser.
@@ -44,8 +44,12 @@ fn found(path: &Path<'_>) -> Whose {
 fn dw_after(path: &Path<'_>) -> Whose {
     match &path.decision.dw {
         DwChange::Keep => found(path),
-        DwChange::Recheck => Whose::Unknown,
-        DwChange::Confirm(owner) | DwChange::Set { owner, .. } => Whose::Of(owner.clone()),
+        DwChange::Recheck | DwChange::Confirm(None) | DwChange::Set { owner: None, .. } => {
+            Whose::Unknown
+        }
+        DwChange::Confirm(Some(owner)) | DwChange::Set { owner: Some(owner), .. } => {
+            Whose::Of(owner.clone())
+        }
         DwChange::Drop | DwChange::Failed(_) => Whose::Nobodys,
     }
 }
@@ -89,7 +93,7 @@ fn could_not_be_asked(path: &Path<'_>) -> bool {
         matches!(path.called.last(), Some(Called::Probe(_, ProbeResponse::Unavailable(_))));
     // A login that failed asks nothing more; the next arrival does.
     let failed =
-        path.start.is_sign_in() && !matches!(path.decision.outcome, Outcome::LoggedIn { .. });
+        path.start.is_login() && !matches!(path.decision.outcome, Outcome::LoggedIn { .. });
     // The platform pairs by itself there, or there is nothing to pair.
     let classic = path.start.facts.policy.mode == BridgeMode::Classic;
     silent || failed || !classic
@@ -97,7 +101,7 @@ fn could_not_be_asked(path: &Path<'_>) -> bool {
 
 #[test]
 fn promise_1_the_cookies_name_one_shopper_or_there_is_no_dwsid() {
-    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
             let paired = match dw_after(path) {
                 Whose::Nobodys | Whose::Dead => true,
@@ -111,9 +115,11 @@ fn promise_1_the_cookies_name_one_shopper_or_there_is_no_dwsid() {
 
 #[test]
 fn promise_1_a_dw_session_that_is_set_or_confirmed_is_that_of_the_tokens() {
-    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
-            if let DwChange::Set { owner, .. } | DwChange::Confirm(owner) = &path.decision.dw {
+            if let DwChange::Set { owner: Some(owner), .. } | DwChange::Confirm(Some(owner)) =
+                &path.decision.dw
+            {
                 assert_eq!(Some(owner), customer_after(path).as_ref(), "{path}");
             }
         });
@@ -122,7 +128,7 @@ fn promise_1_a_dw_session_that_is_set_or_confirmed_is_that_of_the_tokens() {
 
 #[test]
 fn promise_1_without_tokens_no_dwsid_is_left() {
-    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
             let gone = path.decision.tokens == TokenChange::Drop;
             assert!(!gone || path.decision.dw == DwChange::Drop, "{path}");
@@ -132,7 +138,7 @@ fn promise_1_without_tokens_no_dwsid_is_left() {
 
 #[test]
 fn promise_1_a_guest_nobody_has_been_before_inherits_no_dwsid() {
-    walk_all(starts(&ARRIVALS), |path| {
+    walk_all(starts(&ENSURE_SESSION), |path| {
         let before = path.start.claims().map(|claims| &claims.customer);
         let new = path.called.iter().rev().find_map(|called| match called {
             Called::Guest(_, GuestResponse::Granted(grant)) => Some(&grant.claims.customer),
@@ -161,7 +167,7 @@ fn is_registered(customer: Option<&Customer>) -> bool {
 
 #[test]
 fn promise_2_a_registered_shopper_never_silently_becomes_a_guest() {
-    for intents in [&ARRIVALS[..], &SIGN_INS] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS] {
         walk_all(starts(intents).filter(Start::is_registered), |path| {
             let kept = path.decision.tokens == TokenChange::Keep;
             let registered = kept || is_registered(customer_after(path).as_ref());
@@ -172,7 +178,7 @@ fn promise_2_a_registered_shopper_never_silently_becomes_a_guest() {
 
 #[test]
 fn promise_2_a_shopper_logged_in_at_ecom_is_never_silently_replaced_by_a_guest() {
-    walk_all(starts(&ARRIVALS), |path| {
+    walk_all(starts(&ENSURE_SESSION), |path| {
         let logged_in = matches!(found(path), Whose::Of(owner) if owner.kind == Registered);
         let replaced = path.decision.dw != DwChange::Keep
             && !matches!(dw_after(path), Whose::Of(owner) if owner.kind == Registered)
@@ -183,7 +189,7 @@ fn promise_2_a_shopper_logged_in_at_ecom_is_never_silently_replaced_by_a_guest()
 
 #[test]
 fn promise_2_nobody_is_told_of_an_end_that_was_none() {
-    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
             let told = path.decision.session_expired;
             let registered = path.start.is_registered()
@@ -211,7 +217,7 @@ fn refused(path: &Path<'_>) -> bool {
 
 #[test]
 fn promise_2_where_nothing_was_refused_an_outage_leaves_the_cookies_alone() {
-    walk_all(starts(&ARRIVALS), |path| {
+    walk_all(starts(&ENSURE_SESSION), |path| {
         let outage = matches!(path.decision.outcome, Outcome::Unavailable(_));
         assert!(!outage || refused(path) || nothing_changes(path), "{path}");
     });
@@ -219,7 +225,7 @@ fn promise_2_where_nothing_was_refused_an_outage_leaves_the_cookies_alone() {
 
 #[test]
 fn promise_2_only_a_refusal_takes_tokens_away() {
-    for intents in [&ARRIVALS[..], &SIGN_INS] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS] {
         walk_all(starts(intents), |path| {
             assert!(path.decision.tokens != TokenChange::Drop || refused(path), "{path}");
         });
@@ -229,7 +235,7 @@ fn promise_2_only_a_refusal_takes_tokens_away() {
 #[test]
 fn promise_2_a_still_valid_access_token_keeps_working_while_the_refresh_is_unavailable() {
     let holders =
-        starts(&ARRIVALS).filter(|start| start.valid().is_some() && !start.is_outranked());
+        starts(&ENSURE_SESSION).filter(|start| start.valid().is_some() && !start.is_outranked());
     walk_all(holders, |path| {
         let outage = path
             .any(|called| matches!(called, Called::Refresh(_, RefreshResponse::Unavailable(_))));
@@ -242,7 +248,7 @@ fn promise_2_a_still_valid_access_token_keeps_working_while_the_refresh_is_unava
 
 #[test]
 fn promise_2_a_registered_shopper_is_not_served_as_a_guest_while_the_refresh_is_unavailable() {
-    let outranked = starts(&ARRIVALS).filter(Start::is_outranked);
+    let outranked = starts(&ENSURE_SESSION).filter(Start::is_outranked);
     walk_all(outranked, |path| {
         let outage = path
             .any(|called| matches!(called, Called::Refresh(_, RefreshResponse::Unavailable(_))));
@@ -252,7 +258,7 @@ fn promise_2_a_registered_shopper_is_not_served_as_a_guest_while_the_refresh_is_
 
 #[test]
 fn a_dw_session_comes_from_ocapi_or_where_hybrid_auth_is_on_from_the_last_token_answer() {
-    for intents in [&ARRIVALS[..], &SIGN_INS, &SIGN_OUTS[..1]] {
+    for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS[..1]] {
         walk_all(starts(intents), |path| {
             let set = match &path.decision.dw {
                 DwChange::Set { cookies, .. } => Some(cookies),

@@ -17,7 +17,7 @@ use crate::facts::{
 use crate::responses::{Responses, dw_cookies, granted, without_refresh};
 use crate::walk::{Called, Path, walk_on};
 
-const PAGES: [EcomPage; 3] = [EcomPage::Ordinary, EcomPage::Login, EcomPage::Logout];
+pub(crate) const PAGES: [EcomPage; 3] = [EcomPage::Ordinary, EcomPage::Login, EcomPage::Logout];
 
 /// A shopper in whose session ECOM has just answered.
 fn in_step(mode: BridgeMode, customer: &Customer) -> Start {
@@ -35,7 +35,7 @@ fn handed(customer: Customer, later: i64) -> Handoff {
     Handoff::Grant(grant)
 }
 
-fn hand_overs() -> Vec<(&'static str, Option<Handoff>)> {
+pub(crate) fn handoffs() -> Vec<(&'static str, Option<Handoff>)> {
     let alone = |over: Handoff| match over {
         Handoff::Grant(grant) => Handoff::Grant(without_refresh(grant)),
         other => other,
@@ -73,7 +73,7 @@ fn head_cases() -> Vec<Case> {
     for mode in MODES {
         for customer in [guest(), shopper()] {
             for dw_before in dws() {
-                for (word, handed) in hand_overs() {
+                for (word, handoff) in handoffs() {
                     for (dw, deletes_refresh) in [
                         (None, false),
                         (None, true),
@@ -83,8 +83,8 @@ fn head_cases() -> Vec<Case> {
                         let mut start = in_step(mode, &customer);
                         start.facts.dw = dw_before.clone();
                         let (by, page) = (Provenance::Head, EcomPage::Ordinary);
-                        let handed = handed.clone();
-                        let response = PageResponse { by, deletes_refresh, handed, dw, page };
+                        let handoff = handoff.clone();
+                        let response = PageResponse { by, deletes_refresh, handoff, dw, page };
                         cases.push(Case { start, response, word });
                     }
                 }
@@ -99,13 +99,13 @@ fn ecom_cases() -> Vec<Case> {
     for mode in [BridgeMode::Classic, BridgeMode::HybridAuth] {
         for customer in [guest(), shopper()] {
             for page in PAGES {
-                for (word, handed) in hand_overs() {
+                for (word, handoff) in handoffs() {
                     for dw in [None, Some(dw_cookies("offered"))] {
                         let start = in_step(mode, &customer);
-                        let handed = handed.clone();
+                        let handoff = handoff.clone();
                         let by = Provenance::Ecom;
                         let response =
-                            PageResponse { by, deletes_refresh: false, handed, dw, page };
+                            PageResponse { by, deletes_refresh: false, handoff, dw, page };
                         cases.push(Case { start, response, word });
                     }
                 }
@@ -169,8 +169,14 @@ fn promise_1_the_cookies_name_one_shopper_after_whatever_ecom_has_said() {
             // Another session than ours, and nothing taken over from it: the page is put right.
             DwChange::Keep if case.response.dw.is_some() => None,
             DwChange::Keep => said_of_ours(path).or(Some(before.clone())),
-            DwChange::Confirm(owner) | DwChange::Set { owner, .. } => Some(owner.clone()),
-            DwChange::Drop | DwChange::Failed(_) | DwChange::Recheck => None,
+            DwChange::Confirm(Some(owner)) | DwChange::Set { owner: Some(owner), .. } => {
+                Some(owner.clone())
+            }
+            DwChange::Set { owner: None, .. }
+            | DwChange::Confirm(None)
+            | DwChange::Drop
+            | DwChange::Failed(_)
+            | DwChange::Recheck => None,
         };
         // What was split before and has not been touched is put right by the next page.
         let untouched =
@@ -195,13 +201,16 @@ fn promise_19_a_head_never_confirms_a_dw_session_and_sets_one_only_if_it_is_the_
         let classic = case.start.facts.policy.mode == BridgeMode::Classic;
         match &path.decision.dw {
             DwChange::Keep | DwChange::Drop => {}
-            DwChange::Set { cookies, owner } => {
+            DwChange::Set { cookies, owner: Some(owner) } => {
                 assert_eq!(case.response.dw.as_ref(), Some(cookies), "{path}");
                 let shopper = granted_to(path).map(|grant| grant.claims.customer);
                 assert_eq!(shopper.as_ref(), Some(owner), "{path}");
                 assert!(!classic || said_of_ours(path).as_ref() == Some(owner), "{path}");
             }
-            DwChange::Confirm(_) | DwChange::Recheck | DwChange::Failed(_) => {
+            DwChange::Set { owner: None, .. }
+            | DwChange::Confirm(_)
+            | DwChange::Recheck
+            | DwChange::Failed(_) => {
                 panic!("{} by a Head: {path}", case.word)
             }
         }
@@ -225,7 +234,7 @@ fn promise_19_another_shopper_by_a_head_keeps_no_dw_session() {
 #[test]
 fn kind_36_a_head_that_takes_the_refresh_token_away_tells_of_no_expiry() {
     walk_cases(head_cases(), |case, path| {
-        let left = case.response.handed == Some(Handoff::LoggedOut);
+        let left = case.response.handoff == Some(Handoff::LoggedOut);
         if case.response.deletes_refresh && (left || granted_to(path).is_some()) {
             assert!(!path.decision.session_expired, "{} {path}", case.word);
         }
@@ -274,7 +283,7 @@ fn promise_2_nobody_silently_becomes_a_guest_by_ecoms_doing() {
 #[test]
 fn of_two_tokens_the_newer_one_wins() {
     walk_every(|case, path| {
-        if let Some(Handoff::Grant(grant)) = &case.response.handed {
+        if let Some(Handoff::Grant(grant)) = &case.response.handoff {
             let older = case.word.starts_with("older");
             let taken = granted_to(path).is_some_and(|set| set.access == grant.access);
             // A registered shopper's own refresh token is heard first.
@@ -286,11 +295,11 @@ fn of_two_tokens_the_newer_one_wins() {
 #[test]
 fn promise_10_a_logout_on_ecom_ends_both_worlds_whatever_slas_says() {
     walk_cases(ecom_cases(), |case, path| {
-        let silent = case.response.handed.is_none();
-        let silent = silent || case.response.handed == Some(Handoff::Unverifiable);
+        let silent = case.response.handoff.is_none();
+        let silent = silent || case.response.handoff == Some(Handoff::Unverifiable);
         let hybrid = case.start.facts.policy.mode == BridgeMode::HybridAuth;
-        let unreadable = hybrid && case.response.handed == Some(Handoff::Unverifiable);
-        let left = case.response.handed == Some(Handoff::LoggedOut)
+        let unreadable = hybrid && case.response.handoff == Some(Handoff::Unverifiable);
+        let left = case.response.handoff == Some(Handoff::LoggedOut)
             || (silent
                 && !unreadable
                 && case.response.page == EcomPage::Logout
@@ -311,7 +320,7 @@ fn an_answer_of_ecom_begins_no_session_and_costs_at_most_two_questions() {
         let begun = path.any(|called| matches!(called, Called::Guest(..) | Called::Bridge(..)));
         assert!(!begun && path.called.len() <= 2, "{} {path}", case.word);
         let ordinary = case.response.page == EcomPage::Ordinary;
-        if ordinary && case.response.handed.is_none() && case.response.dw.is_none() {
+        if ordinary && case.response.handoff.is_none() && case.response.dw.is_none() {
             assert!(path.called.is_empty(), "{path}");
         }
     });
@@ -320,7 +329,7 @@ fn an_answer_of_ecom_begins_no_session_and_costs_at_most_two_questions() {
 #[test]
 fn attack_13_somebody_elses_session_is_taken_for_the_shoppers_only_where_shoppers_sign_in() {
     walk_every(|case, path| {
-        if case.response.handed.is_none() && case.response.page != EcomPage::Login {
+        if case.response.handoff.is_none() && case.response.page != EcomPage::Login {
             assert_eq!(granted_to(path), None, "{path}");
         }
     });

@@ -63,10 +63,13 @@ fn promise_1_the_dw_session_in_the_browser_is_kept_only_if_it_is_the_same_shoppe
     walk_every(|_, path| {
         let TokenChange::Set(grant) = &path.decision.tokens else { return };
         match &path.decision.dw {
-            DwChange::Set { owner, .. } | DwChange::Confirm(owner) => {
+            DwChange::Set { owner: Some(owner), .. } | DwChange::Confirm(Some(owner)) => {
                 assert_eq!(*owner, grant.claims.customer, "{path}");
             }
             DwChange::Drop | DwChange::Failed(_) => {}
+            DwChange::Set { owner: None, .. } | DwChange::Confirm(None) => {
+                panic!("whose is it? {path}")
+            }
             // OCAPI could not be asked just now.
             DwChange::Keep | DwChange::Recheck => {
                 assert!(path.any(|called| matches!(called, Called::Probe(..))), "{path}");

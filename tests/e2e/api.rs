@@ -112,7 +112,7 @@ async fn a_browser_without_tokens_is_told_so_and_nothing_begins() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_is_renewed_once_and_the_call_sent_once_more() {
+async fn fault_47_a_token_that_is_refused_is_renewed_once_and_the_call_sent_once_more() {
     for scenario in Scenario::clients() {
         let (world, browser) = landed(&scenario).await;
         world.control().revoke_access(&browser.holds("token"));
@@ -123,7 +123,7 @@ async fn a_token_that_is_refused_is_renewed_once_and_the_call_sent_once_more() {
 }
 
 #[tokio::test]
-async fn a_call_is_never_sent_a_third_time() {
+async fn fault_47_a_call_is_never_sent_a_third_time() {
     let (world, browser) = landed(&Scenario::private()).await;
     let refusal = Fault::Body(401, r#"{"detail":"The access token is invalid."}"#.to_owned());
     world.control().fault(Operation::ScapiOther, refusal, 10);
@@ -132,7 +132,7 @@ async fn a_call_is_never_sent_a_third_time() {
 }
 
 #[tokio::test]
-async fn a_long_body_is_streamed_and_not_sent_twice() {
+async fn fault_47_a_long_body_is_streamed_and_not_sent_twice() {
     let (world, browser) = landed(&Scenario::private()).await;
     world.control().revoke_access(&browser.holds("token"));
     let long = json!({"c_note": "x".repeat(70_000)});
@@ -181,7 +181,7 @@ async fn promise_2_an_outage_of_slas_leaves_the_cookies_and_says_when_to_come_ba
 }
 
 #[tokio::test]
-async fn load_shedding_passes_through_and_is_not_answered_with_more_load() {
+async fn fault_46_load_shedding_passes_through_and_is_not_answered_with_more_load() {
     let (world, browser) = landed(&Scenario::private()).await;
     for status in [429, 503] {
         world.control().fault(Operation::ScapiOther, Fault::Status(status, Some(7)), 1);

@@ -171,7 +171,8 @@ async fn promise_4_one_access_token_never_makes_two_dw_sessions() {
 }
 
 #[tokio::test]
-async fn promise_1_the_return_from_a_payment_page_leaves_the_session_the_browser_holds_back() {
+async fn promises_1_and_14_the_return_from_a_payment_page_leaves_the_session_the_browser_holds_back()
+ {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         // The form comes from another site, so the browser sends no cookie with it.

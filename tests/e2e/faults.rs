@@ -46,7 +46,7 @@ async fn fault_6_a_guest_of_a_public_client_becomes_a_new_guest_without_a_word()
 }
 
 #[tokio::test]
-async fn fault_7_a_refused_token_is_not_asked_for_again_for_half_a_minute() {
+async fn fault_7_and_attack_84_a_refused_token_is_not_asked_for_again_for_half_a_minute() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.jo().await;

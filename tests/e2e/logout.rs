@@ -44,7 +44,7 @@ async fn a_site_may_leave_the_browser_empty_after_a_logout() {
 }
 
 #[tokio::test]
-async fn promise_10_local_state_goes_whatever_the_upstream_says() {
+async fn promise_10_and_fault_29_local_state_goes_whatever_the_upstream_says() {
     let faults = [Fault::Status(500, None), Fault::Status(401, None), Fault::Reset];
     for (scenario, fault) in Scenario::all().into_iter().zip(faults.iter().cycle()) {
         let world = scenario.clone().with_short_timeouts().start().await;

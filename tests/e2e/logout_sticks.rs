@@ -178,12 +178,12 @@ fn impostor(world: &World, number: usize) -> Browser {
 }
 
 #[tokio::test]
-async fn kind_22_logouts_of_made_up_sessions_are_not_remembered_and_cost_no_call() {
+async fn promise_16_and_kind_22_logouts_of_made_up_sessions_are_not_remembered_and_cost_no_call() {
     let scenario = Scenario::public().with_site("session.after_logout", "none");
     let world = scenario.start().await;
     let browser = world.jo().await;
     let before = browser.late();
-    let before_them = world.metric(r#"tandem_remembered_bytes{kind="revocations"}"#);
+    let before_them = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
     world.calls();
     for batch in 0..50 {
         let leaving = (0..40).map(|number| impostor(&world, batch * 40 + number));
@@ -195,7 +195,7 @@ async fn kind_22_logouts_of_made_up_sessions_are_not_remembered_and_cost_no_call
         }
     }
     assert_eq!(world.calls(), [""; 0]);
-    let after_them = world.metric(r#"tandem_remembered_bytes{kind="revocations"}"#);
+    let after_them = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
     assert!(after_them <= before_them, "nothing is remembered of them");
     browser.logs_out().await.expect(200);
     world.minutes_pass(3);

@@ -110,7 +110,7 @@ async fn promise_2_fault_62_a_warm_shopper_notices_nothing_while_slas_and_ocapi_
 }
 
 #[tokio::test]
-async fn fault_62_files_and_pages_for_crawlers_are_served_while_everything_is_down() {
+async fn faults_62_and_63_files_and_pages_for_crawlers_are_served_while_everything_is_down() {
     let world = Scenario::private().start().await;
     world.lands_no_browser();
     breaks(world.control(), &Fault::Status(503, None));

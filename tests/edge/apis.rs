@@ -229,7 +229,8 @@ async fn an_upgrade_is_for_nobody_here() {
 }
 
 #[tokio::test]
-async fn attacks_19_to_23_a_foreign_page_neither_writes_nor_begins_nor_ends_a_session() {
+async fn promise_14_and_attacks_19_to_23_a_foreign_page_neither_writes_nor_begins_nor_ends_a_session()
+ {
     let (world, jar) = guest().await;
     let logout = TOKEN.replace("oauth2/token", "oauth2/logout?channel_id=RefArch");
     for headers in [

@@ -166,7 +166,7 @@ async fn attacks_66_and_67_what_ecom_sets_in_our_names_is_absorbed_and_believed_
         }
     }
     let metrics = world.metrics().await;
-    assert!(metrics.contains("odd_dwsid"), "{metrics}");
+    assert!(metrics.contains("invalid_dwsid"), "{metrics}");
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ async fn attacks_32_and_34_only_paths_of_this_site_are_gone_back_to() {
 }
 
 #[tokio::test]
-async fn attack_24_an_image_of_another_site_that_points_here_begins_nothing() {
+async fn promise_14_and_attack_24_an_image_of_another_site_that_points_here_begins_nothing() {
     let world = shop().await;
     let jar = world.guest_cookies().await;
     world.minutes_pass(40);

@@ -205,9 +205,9 @@ async fn attack_66_cookies_of_an_upstream_that_would_be_ours_or_everybodys_are_f
     }
     let metrics = world.metrics().await;
     for line in [
-        "tandem_cookies_filtered_total{reason=\"sealed_name\"} 2",
-        "tandem_cookies_filtered_total{reason=\"no_name\"} 2",
-        "tandem_cookies_filtered_total{reason=\"foreign_domain\"} 4",
+        "tandem_upstream_cookies_filtered_total{reason=\"sealed_name\"} 2",
+        "tandem_upstream_cookies_filtered_total{reason=\"no_name\"} 2",
+        "tandem_upstream_cookies_filtered_total{reason=\"foreign_domain\"} 4",
     ] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }

@@ -42,7 +42,8 @@ async fn admin(server: &Server, path: &str) -> RawResponse {
 /// Log lines that were lost, by `/metrics`.
 async fn lost(server: &Server) -> usize {
     let metrics = admin(server, "/metrics").await.expect(200).text();
-    let count = metrics.lines().find_map(|line| line.strip_prefix("tandem_log_lines_lost_total "));
+    let count =
+        metrics.lines().find_map(|line| line.strip_prefix("tandem_log_lines_dropped_total "));
     count.expect("a count").parse().expect("a number")
 }
 
@@ -68,7 +69,7 @@ async fn kind_19_output_that_is_broken_closed_or_full_costs_no_answer() {
 }
 
 #[tokio::test]
-async fn kind_19_output_that_nobody_reads_costs_no_answer_and_keeps_no_process() {
+async fn kind_19_and_fault_61_output_that_nobody_reads_costs_no_answer_and_keeps_no_process() {
     let (mut server, _sandbox) = server(Output::Unread).await;
     answers(&server, MANY).await;
     assert_eq!(admin(&server, "/livez").await.status, 200);
@@ -97,6 +98,6 @@ async fn kind_19_output_that_is_read_again_says_how_much_was_lost() {
     let of = |message: &'static str| lines.iter().filter(move |line| line["message"] == message);
     assert_eq!(of("request").count() + lost, sent);
     assert_eq!((of("serving").count(), of("draining").count()), (1, 1));
-    let said = of("log lines were lost").map(|line| line["lines"].as_u64().expect("a number"));
+    let said = of("log lines dropped").map(|line| line["lines"].as_u64().expect("a number"));
     assert_eq!(said.sum::<u64>(), lost as u64);
 }

@@ -87,7 +87,7 @@ async fn prompt<T>(what: &str, work: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn kind_24_a_fourth_client_is_served_while_three_read_nothing() {
+async fn promise_16_and_kind_24_a_fourth_client_is_served_while_three_read_nothing() {
     for protocols in [&["h2", "http/1.1"][..], &["http/1.1"]] {
         let shop = Shop::before(TlsHead::speaking(protocols).await).await;
         let stalled = shop.stalled(3).await;

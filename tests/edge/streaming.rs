@@ -82,7 +82,7 @@ async fn taken(from: &mut Connection, most: usize) -> usize {
 }
 
 #[tokio::test]
-async fn an_answer_is_read_no_faster_than_the_browser_reads() {
+async fn fault_44_an_answer_is_read_no_faster_than_the_browser_reads() {
     const LENGTH: usize = 200 << 20;
     let (world, head) = with_head("").await;
     let _connection = world.begin(&get("/large").own_page()).await;
@@ -172,7 +172,7 @@ async fn kept(world: &World, head: &Head) -> Connection {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_closes_under_a_request_costs_a_reading_one_nothing() {
+async fn fault_31_a_kept_connection_that_closes_under_a_request_costs_a_reading_one_nothing() {
     let (world, head) = with_head("").await;
     for killed in [true, false] {
         let mut upstream = kept(&world, &head).await;
@@ -191,7 +191,7 @@ async fn a_kept_connection_that_closes_under_a_request_costs_a_reading_one_nothi
 }
 
 #[tokio::test]
-async fn what_may_have_been_done_is_not_asked_for_twice() {
+async fn fault_31_what_may_have_been_done_is_not_asked_for_twice() {
     let (world, head) = with_head("").await;
     let requests: [RawRequest; 2] =
         [post("/second").own_page(), post("/second").own_page().body("x")];

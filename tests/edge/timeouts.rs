@@ -32,7 +32,7 @@ async fn is_free(world: &World, head: &Head) -> bool {
 }
 
 #[tokio::test]
-async fn attack_85_an_answer_that_stands_still_is_cut_off_and_gives_its_place_back() {
+async fn attack_85_and_fault_35_an_answer_that_stands_still_is_cut_off_and_gives_its_place_back() {
     let time = stop_time();
     for begun in
         ["content-length: 100\r\n\r\nhalf", "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"]

@@ -110,7 +110,7 @@ async fn a_websocket_goes_by_http_1_1_even_to_who_would_rather_speak_http_2() {
 }
 
 #[tokio::test]
-async fn an_upstream_nobody_vouches_for_is_told_nothing() {
+async fn attack_78_an_upstream_nobody_vouches_for_is_told_nothing() {
     let (known, head) = (TlsHead::speaking(&["h2"]).await, TlsHead::speaking(&["h2"]).await);
     let sandbox = start_platform(Options::default(), &Clock::system()).await;
     let scenario = Scenario::default().with_head(head.origin());

@@ -84,7 +84,7 @@ async fn an_upload_may_take_longer_than_an_answer_as_long_as_it_moves() {
 }
 
 #[tokio::test]
-async fn attack_85_an_upload_that_stops_moving_ends() {
+async fn attack_85_and_fault_43_an_upload_that_stops_moving_ends() {
     let (world, head) = with_head("proxy_timeout_ms = 200").await;
     let mut connection =
         world.begin(&post("/upload").own_page().header("content-length", "8")).await;
@@ -115,7 +115,7 @@ async fn trailers_of_an_upload_reach_the_head() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_answered_early_gets_that_answer() {
+async fn fault_43_an_upload_that_is_answered_early_gets_that_answer() {
     let refusal =
         "HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbig";
     for closes in [false, true] {
@@ -140,7 +140,7 @@ async fn an_upload_that_is_answered_early_gets_that_answer() {
 }
 
 #[tokio::test]
-async fn an_upload_that_breaks_off_is_no_whole_body_for_the_head() {
+async fn fault_43_an_upload_that_breaks_off_is_no_whole_body_for_the_head() {
     for framing in [("content-length", "100"), ("transfer-encoding", "chunked")] {
         let (world, head) = with_head("").await;
         let mut connection = world.connect().await;

@@ -193,7 +193,7 @@ async fn a_websocket_in_which_nothing_moves_is_closed() {
 }
 
 #[tokio::test]
-async fn fault_50_a_websocket_may_go_on_until_the_drain_ends_and_no_longer() {
+async fn faults_50_and_53_a_websocket_may_go_on_until_the_drain_ends_and_no_longer() {
     let head = Head::bind().await;
     let sandbox = start_platform(Options::default(), &Clock::system()).await;
     let lines = "drain_delay_ms = 0\ndrain_timeout_ms = 500";

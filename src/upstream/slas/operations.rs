@@ -220,7 +220,7 @@ impl Slas {
         match self.bridge_session(call, context).await {
             Ok(grant) => AdoptResponse::Granted(Box::new(grant)),
             Err(SlasError::Refused(refusal)) if refusal.is_about_scope() => {
-                SlasError::Refused(refusal).warn("session-bridge");
+                SlasError::Refused(refusal).warn("session_bridge");
                 AdoptResponse::NotPermitted
             }
             Err(SlasError::Refused(refusal))
@@ -230,11 +230,11 @@ impl Slas {
                 AdoptResponse::Refused
             }
             Err(SlasError::Refused(refusal)) if refusal.is_for_good() => {
-                SlasError::Refused(refusal).warn("session-bridge");
+                SlasError::Refused(refusal).warn("session_bridge");
                 AdoptResponse::Refused
             }
             Err(error) => {
-                error.warn("session-bridge");
+                error.warn("session_bridge");
                 AdoptResponse::Unavailable(error.failure())
             }
         }
@@ -262,7 +262,7 @@ impl Slas {
         });
         with_dnt(&mut form, context);
         let request = self.as_client(self.post("session-bridge/token", context)).form(&form);
-        self.tokens("session-bridge", request).await
+        self.tokens("session_bridge", request).await
     }
 
     /// `GET /jwks`: the tenant's signing keys. `None` when there is no usable answer.

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::flow::{Intent, logged_out_locally};
+use crate::flow::{Decision, Intent};
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::web::bff::session_view::SessionView;
@@ -43,7 +43,7 @@ pub(crate) async fn logout(
         session.resolve(session.facts(None), intent),
     )
     .await
-    .unwrap_or_else(|_| session.commit(logged_out_locally(), None))?;
+    .unwrap_or_else(|_| session.commit(Decision::logged_out_locally(), None))?;
     let mut response = answer(&SessionView::of(&session, Some(&update)), return_to);
     session.apply_cookies(&update, &mut response);
     Ok(response)

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::cookies::facts;
 use crate::cookies::sealed_state::SealedState;
-use crate::flow::{Access, Dw, DwChange, TokenChange};
+use crate::flow::{Access, Dw, TokenChange};
+use crate::lifetimes::EXPIRED_NOTICE;
 use crate::model::{Claims, CustomerType};
 use crate::site::Site;
 use crate::web::request_session::{RequestSession, SessionUpdate};
@@ -38,15 +38,12 @@ impl SessionView {
             Access::Expired(_) | Access::None => None,
         };
         let state = update.map_or(&session.state, |update| &update.changes.state);
-        let dw = match update.map(|update| &update.decision.dw) {
-            Some(DwChange::Set { .. } | DwChange::Confirm(_)) => "live",
-            Some(DwChange::Drop | DwChange::Failed(_)) => "none",
-            Some(DwChange::Keep | DwChange::Recheck) | None => match session.facts(None).dw {
-                Dw::Absent => "none",
-                Dw::Live { .. } => "live",
-                Dw::Unverified { .. } => "unknown",
-                Dw::Dead => "expired",
-            },
+        let dw = session.facts(None).dw;
+        let dw = match update.map_or(dw.clone(), |update| dw.after(&update.decision.dw)) {
+            Dw::Absent => "none",
+            Dw::Live { .. } => "live",
+            Dw::Unverified { .. } => "unknown",
+            Dw::Dead => "expired",
         };
         let dnt = session.presented.dnt;
         Self::new(granted.unwrap_or(held), state, dw, dnt, &session.site)
@@ -77,7 +74,7 @@ impl SessionView {
                 .filter(|left| claims.is_some() && *left > 0),
             dw_session,
             dnt: dnt.or(claims.and_then(|claims| claims.dnt)),
-            session_expired: expired.is_some_and(|at| now.since(at) < facts::EXPIRED_NOTICE),
+            session_expired: expired.is_some_and(|at| now.since(at) < EXPIRED_NOTICE),
         }
     }
 }

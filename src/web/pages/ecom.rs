@@ -138,13 +138,12 @@ impl ProxiedRequest {
         let DwChange::Set { owner, .. } = &update.decision.dw else {
             return self.with_cookies(swapped, update);
         };
-        match owner.kind {
-            CustomerType::Guest => self.with_cookies(swapped, update),
-            CustomerType::Registered => {
-                let failure = UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
-                self.with_cookies(Problem::Upstream(failure).into_response(), update)
-            }
+        let owner = owner.as_ref().or_else(|| update.customer(&self.session));
+        if owner.is_some_and(|owner| owner.kind == CustomerType::Registered) {
+            let failure = UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
+            return self.with_cookies(Problem::Upstream(failure).into_response(), update);
         }
+        self.with_cookies(swapped, update)
     }
 
     /// Whether the DW session the form was rendered in is no more. Where there was none, the form
@@ -153,14 +152,7 @@ impl ProxiedRequest {
         if !self.session.presented.has(DWSID) && self.session.state.dw.is_none() {
             return false;
         }
-        match &update.decision.dw {
-            // A Hybrid Auth tenant says on every token answer which session it keeps.
-            DwChange::Set { cookies, .. } => {
-                self.session.presented.dwsid.iter().all(|dwsid| *dwsid != cookies.dwsid)
-            }
-            DwChange::Drop | DwChange::Failed(_) => true,
-            DwChange::Keep | DwChange::Recheck | DwChange::Confirm(_) => false,
-        }
+        update.decision.dw.replaces(&self.session.presented.dwsid)
     }
 
     /// The `dwsid` that went along.

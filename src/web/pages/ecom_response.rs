@@ -1,198 +1,148 @@
-//! What an upstream's answer says about the shopper, and what the browser is to know of it.
+//! Reads what the cookies of a page's response state about the shopper, and reconciles the browser
+//! with it. What follows from which cookies is decided in `flow`.
 
 use axum::response::Response;
 use http::StatusCode;
 
 use crate::cookies::request_cookies::RequestHandoff;
-use crate::cookies::response_cookies::{ResponseCookies, UpstreamRefresh};
+use crate::cookies::response_cookies::ResponseCookies;
 use crate::flow::{
-    Decision, DwChange, EcomPage, Handoff, HeldRefresh, Outcome, PageResponse, Provenance,
+    Decision, EcomPage, Handoff, Outcome, PageAccess, PageCookies, PageResponse, Provenance,
     TokenChange,
 };
 use crate::ids::AccessToken;
-use crate::model::{DwCookies, Extras, Grant, RefreshGrant};
+use crate::model::{DwCookies, RefreshGrant};
 use crate::problem::Problem;
 use crate::route::Kind;
 use crate::web::pages::{ProxiedRequest, below_prefix};
 use crate::web::request_session::SessionUpdate;
 
-/// A refresh token whose cookie ends with the browser is remembered for so long, in seconds.
-const UNTIL_CLOSED: i64 = 24 * 60 * 60;
+/// How long a refresh token counts whose cookie ends with the browser session, in seconds.
+const BROWSER_SESSION: i64 = 24 * 60 * 60;
 
-/// An answer, read.
+/// What the cookies of a response state.
 pub(crate) struct PageObservation {
-    offer: ResponseCookies,
+    cookies: ResponseCookies,
     page: EcomPage,
-    /// A DW session other than the one ECOM was asked in.
+    /// A DW session other than the one that the request was sent in.
     pub(crate) other_dw: Option<DwCookies>,
 }
 
 impl ProxiedRequest {
+    /// Reads the cookies of a response to a request that was sent with those of `update`.
     pub(crate) fn observe(&self, update: &SessionUpdate, response: &Response) -> PageObservation {
-        let names = &self.session.site.names;
-        let offer = ResponseCookies::read(response.headers(), names, self.session.site.clock.now());
-        if offer.invalid_dwsid {
-            tracing::warn!("an upstream sets a dwsid that is none, or two of them");
-            self.session.site.metrics.cookie_filtered("odd_dwsid");
+        let site = &self.session.site;
+        let cookies = ResponseCookies::read(response.headers(), &site.names, site.clock.now());
+        if cookies.invalid_dwsid {
+            tracing::warn!("upstream set an invalid or repeated dwsid");
+            site.metrics.upstream_cookie_filtered("invalid_dwsid");
         }
         let is_other =
             |dw: &DwCookies| self.sent_dwsid(update).is_none_or(|sent| sent != dw.dwsid.expose());
-        let other_dw = offer.dw.clone().filter(is_other);
-        PageObservation { page: self.page(response.status()), other_dw, offer }
+        let other_dw = cookies.dw.clone().filter(is_other);
+        PageObservation { page: self.page(response.status()), other_dw, cookies }
     }
 
-    /// Takes over what ECOM has said about the shopper; `before` as it is if that is nothing.
+    /// Applies what the response states about the shopper; `before` unchanged if that is nothing.
     pub(crate) async fn reconcile(
         &self,
-        said: &PageObservation,
+        observed: &PageObservation,
         before: SessionUpdate,
     ) -> Result<SessionUpdate, Problem> {
-        let handed = self.handoff(&said.offer, &before.decision).await;
-        let asks = said.page != EcomPage::Ordinary
-            || (said.other_dw.is_some() && self.adopts_other_sessions());
-        if handed.is_none() && !asks {
+        let response = self.page_response(observed, &before.decision).await;
+        if response.is_irrelevant(self.adopts_other_sessions()) {
             return Ok(before);
         }
-        let closes = said.offer.refresh.as_ref().is_some_and(|refresh| refresh.max_age.is_none());
-        let on_trial = matches!(handed, Some(Handoff::Refresh(Some(_))));
-        let says = PageResponse {
-            by: self.speaker(),
-            deletes_refresh: said
-                .deletes(self.session.facts_after(&before.decision).refresh.as_ref()),
-            handed,
-            dw: said.other_dw.clone(),
-            page: said.page,
-        };
-        let mut update = self.session.reconcile(&before.decision, says, Some(!closes)).await?;
-        if let (Outcome::Unavailable(_), Some(offered)) =
-            (&update.decision.outcome, said.offer.refresh.as_ref().filter(|_| on_trial))
+        let page_refresh = observed.cookies.refresh.as_ref();
+        let page_token = matches!(response.handoff, Some(Handoff::Refresh(Some(_))));
+        let remember = page_refresh.is_none_or(|refresh| refresh.max_age.is_some());
+        let mut update = self.session.reconcile(&before.decision, response, Some(remember)).await?;
+        if let (Outcome::Unavailable(_), Some(refresh)) =
+            (&update.decision.outcome, page_refresh.filter(|_| page_token))
         {
-            self.session.defer_refresh_token(offered, &mut update);
+            self.session.defer_refresh_token(refresh, &mut update);
         }
         Ok(update)
     }
 
-    /// Who responds to the request.
-    fn speaker(&self) -> Provenance {
-        if self.route.kind == Kind::Ecom { Provenance::Ecom } else { Provenance::Head }
+    async fn page_response(&self, observed: &PageObservation, before: &Decision) -> PageResponse {
+        let held = self.session.facts_after(before).refresh;
+        let cookies = self.page_cookies(&observed.cookies).await;
+        PageResponse {
+            by: cookies.by,
+            deletes_refresh: cookies.deletes(held.as_ref()),
+            handoff: cookies.handoff(held.as_ref(), self.refresh_expires_in(before)),
+            dw: observed.other_dw.clone(),
+            page: observed.page,
+        }
     }
 
-    /// A Hybrid Auth platform keeps its sessions in step by itself; other sites' operators decide.
+    /// The cookies with the access token's signature verified: it comes from another system.
+    async fn page_cookies(&self, cookies: &ResponseCookies) -> PageCookies {
+        PageCookies {
+            by: if self.route.kind == Kind::Ecom { Provenance::Ecom } else { Provenance::Head },
+            access: match &cookies.handoff {
+                Some(RequestHandoff::Token(token)) => self.verify(token).await,
+                Some(RequestHandoff::Refresh) => PageAccess::Refresh,
+                None => PageAccess::None,
+            },
+            refresh: cookies.refresh.as_ref().map(|refresh| {
+                let expires_in = refresh.max_age.unwrap_or(BROWSER_SESSION);
+                (refresh.kind, RefreshGrant { token: refresh.token.clone(), expires_in })
+            }),
+            deleted: cookies.deleted.clone(),
+        }
+    }
+
+    async fn verify(&self, token: &AccessToken) -> PageAccess {
+        let site = &self.session.site;
+        match site.verifier.verify(token, None).await {
+            Some(claims) if claims.expires_at > site.clock.now() => {
+                PageAccess::Verified(token.clone(), claims)
+            }
+            Some(_) => PageAccess::Unverifiable,
+            None => {
+                tracing::warn!("upstream set an invalid access token");
+                PageAccess::Unverifiable
+            }
+        }
+    }
+
+    /// A Hybrid Auth platform keeps its sessions consistent without help; the operators of other
+    /// sites decide.
     fn adopts_other_sessions(&self) -> bool {
         let config = &self.session.site.config;
-        self.route.kind == Kind::Ecom && (config.ecom.adopt_other || config.ocapi.is_none())
+        config.ecom.adopt_other || config.ocapi.is_none()
     }
 
-    /// What a page is for goes by its controller or its path. A page that failed did nothing.
+    /// What the page is for. A page that failed did nothing.
     fn page(&self, status: StatusCode) -> EcomPage {
         let config = &self.session.site.config.ecom;
-        let path = below_prefix(&self.session.site, self.parts.uri.path());
-        let controller = path.rsplit('/').next().unwrap_or_default();
-        let named = |names: &[String]| names.iter().any(|name| name == controller || name == path);
         let failed = status.is_client_error() || status.is_server_error();
         if failed || self.route.kind != Kind::Ecom {
-            EcomPage::Ordinary
-        } else if named(&config.sign_out) {
-            EcomPage::Logout
-        } else if named(&config.sign_in) {
-            EcomPage::Login
-        } else {
-            EcomPage::Ordinary
+            return EcomPage::Ordinary;
         }
+        let path = below_prefix(&self.session.site, self.parts.uri.path());
+        EcomPage::at(path, &config.sign_in, &config.sign_out)
     }
 
-    async fn handoff(&self, offer: &ResponseCookies, before: &Decision) -> Option<Handoff> {
-        let held = self.session.facts_after(before).refresh;
-        let forgotten = |held: &HeldRefresh| offer.deleted.contains(&held.kind);
-        let offered = offer.refresh.as_ref().map(|offered| held_refresh(offered, self.speaker()));
-        match (&offer.handoff, held) {
-            (Some(RequestHandoff::Token(token)), held) => {
-                let held = held.filter(|held| !forgotten(held));
-                match self.grant(token, offer.refresh.as_ref(), held, before).await {
-                    Some(grant) => Some(Handoff::Grant(Box::new(grant))),
-                    None if offered.is_some() => Some(Handoff::Refresh(offered)),
-                    None => Some(Handoff::Unverifiable),
-                }
-            }
-            (Some(RequestHandoff::Refresh), _) if offered.is_some() => {
-                Some(Handoff::Refresh(offered))
-            }
-            (Some(RequestHandoff::Refresh), Some(held)) if !forgotten(&held) => {
-                Some(Handoff::Refresh(None))
-            }
-            (Some(RequestHandoff::Refresh), _) => Some(Handoff::LoggedOut),
-            (None, held) if is_other_token(offered.as_ref(), held.as_ref()) => {
-                Some(Handoff::Refresh(offered))
-            }
-            (None, Some(held)) if offered.is_none() && forgotten(&held) => Some(Handoff::LoggedOut),
-            (None, _) => None,
-        }
-    }
-
-    /// The tokens, once the signature is checked: they come from another system.
-    async fn grant(
-        &self,
-        token: &AccessToken,
-        offered: Option<&UpstreamRefresh>,
-        held: Option<HeldRefresh>,
-        before: &Decision,
-    ) -> Option<Grant> {
-        let site = &self.session.site;
-        let claims = site.verifier.verify(token, None).await;
-        if claims.is_none() {
-            tracing::warn!("an upstream hands over an access token that is not one of ours");
-        }
-        let claims = claims.filter(|claims| claims.expires_at > site.clock.now())?;
-        let kind = claims.customer.kind;
-        let offered = offered.filter(|offered| offered.kind == kind).map(|offered| RefreshGrant {
-            token: offered.token.clone(),
-            expires_in: offered.max_age.unwrap_or(UNTIL_CLOSED),
-        });
-        let kept = held
-            .filter(|held| held.kind == kind)
-            .map(|held| RefreshGrant { token: held.token, expires_in: self.life_left(before) });
-        let (access, refresh) = (token.clone(), offered.or(kept));
-        Some(Grant { access, claims, refresh, dw: None, extras: Extras::default() })
-    }
-
-    /// Seconds that the refresh token in hand still lives.
-    fn life_left(&self, before: &Decision) -> i64 {
+    /// For how many seconds the refresh token in hand is valid.
+    fn refresh_expires_in(&self, before: &Decision) -> i64 {
         let now = self.session.site.clock.now();
-        let remembered = self.session.state.refresh_expires_at.map(|at| at.since(now));
+        let sealed = self.session.state.refresh_expires_at.map(|at| at.since(now));
         match &before.tokens {
             TokenChange::Set(grant) => grant.refresh.as_ref().map(|refresh| refresh.expires_in),
-            TokenChange::Keep | TokenChange::Drop => remembered,
+            TokenChange::Keep | TokenChange::Drop => sealed,
         }
-        .filter(|life| *life > 0)
-        .unwrap_or(UNTIL_CLOSED)
+        .filter(|seconds| *seconds > 0)
+        .unwrap_or(BROWSER_SESSION)
     }
 }
 
 impl PageObservation {
-    /// Whether the response deletes the refresh token in hand.
-    fn deletes(&self, held: Option<&HeldRefresh>) -> bool {
-        held.is_some_and(|held| self.offer.deleted.contains(&held.kind))
-    }
-
-    /// Whether ECOM has served the answer in a session that is not the shopper's after all.
+    /// Whether ECOM served the response in a session that is not the shopper's.
     pub(crate) fn is_other_session(&self, update: &SessionUpdate) -> bool {
-        let taken = |other: &DwCookies| match &update.decision.dw {
-            DwChange::Set { cookies, .. } => cookies.dwsid == other.dwsid,
-            DwChange::Drop => true,
-            _ => false,
-        };
-        self.other_dw.as_ref().is_some_and(|other| !taken(other))
+        let dw = &update.decision.dw;
+        self.other_dw.as_ref().is_some_and(|other| !dw.accounts_for(&other.dwsid))
     }
-}
-
-fn held_refresh(offered: &UpstreamRefresh, provenance: Provenance) -> HeldRefresh {
-    HeldRefresh { kind: offered.kind, token: offered.token.clone(), provenance }
-}
-
-/// Whether a refresh token is handed over that is not the one in hand.
-fn is_other_token(offered: Option<&HeldRefresh>, held: Option<&HeldRefresh>) -> bool {
-    let same = |offered: &HeldRefresh, held: &HeldRefresh| {
-        (offered.kind, &offered.token) == (held.kind, &held.token)
-    };
-    offered.is_some_and(|offered| held.is_none_or(|held| !same(offered, held)))
 }

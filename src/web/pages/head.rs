@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::flow::{self, Intent, Outcome, TokenChange};
+use crate::flow::{Decision, Intent, Outcome, TokenChange};
 use crate::problem::Problem;
 use crate::route::{Kind, TokenNeed};
 use crate::web::pages::{ProxiedRequest, filter};
@@ -53,7 +53,7 @@ impl ProxiedRequest {
             return self.redirect_to_login(kind);
         }
         let response = self.forward(body, None).await;
-        let Ok(before) = self.session.commit(flow::unchanged(), None) else {
+        let Ok(before) = self.session.commit(Decision::unchanged(Outcome::Ready), None) else {
             return self.without_session_cookies(response);
         };
         let said = self.observe(&before, &response);

@@ -72,7 +72,7 @@ impl RequestSession {
         let vouched = self.state.access == Some(token.tag());
         let hashed = self.site.seal.log_id(claims.usid.as_str());
         self.log_fields.with(|fields| fields.session = Some(hashed));
-        self.access = match facts::classify_access(token, claims, self.site.clock.now()) {
+        self.access = match Access::classify(token, claims, self.site.clock.now()) {
             // By an expired token a guest is found again: only by one that we wrote here.
             Access::Expired(claims) if !vouched && claims.customer.kind == CustomerType::Guest => {
                 Access::None

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use crate::cookies::facts;
-use crate::flow::{self, Access, Intent};
+use crate::flow::{self, Access, Decision, Intent, Outcome};
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
 /// Longest `Set-Cookie` that every gateway relays, in octets.
@@ -19,7 +19,7 @@ impl RequestSession {
     /// As [`travel`](Self::travel), but only where nobody has to be asked.
     pub(crate) fn resolve_locally(&self, intent: Intent) -> Option<SessionUpdate> {
         if self.is_late() {
-            return self.commit(flow::unchanged(), None).ok();
+            return self.commit(Decision::unchanged(Outcome::Ready), None).ok();
         }
         let flow::Step::Done(decision) = flow::decide(self.facts(None), intent) else {
             return None;

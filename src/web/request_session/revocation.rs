@@ -46,7 +46,7 @@ impl RequestSession {
             };
             *candidates = vec![refresh.token];
         }
-        self.access = facts::classify_access(grant.access, grant.claims, self.site.clock.now());
+        self.access = Access::classify(grant.access, grant.claims, self.site.clock.now());
     }
 
     /// Revokes the session of this request, and what a refresh of it has just brought.

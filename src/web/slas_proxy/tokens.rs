@@ -4,7 +4,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use crate::allowlist::redact;
-use crate::flow::{self, Cause, Facts, Intent, Outcome, UpstreamFailure};
+use crate::flow::{self, Cause, Decision, Facts, Intent, Outcome, UpstreamFailure};
 use crate::model::{CustomerType, Grant};
 use crate::problem::Problem;
 use crate::revocations::Reason;
@@ -53,7 +53,7 @@ impl SlasProxyCall {
     /// What the browser holds from now on.
     pub(crate) fn receive(&self, grant: Grant) -> Result<SessionUpdate, Problem> {
         let decision = flow::accept_tokens(self.session.facts(None), Box::new(grant));
-        self.session.site.metrics.journey("receive", decision.label());
+        self.session.site.metrics.flow("accept_tokens", decision.label());
         let signed_in = matches!(decision.outcome, Outcome::LoggedIn { .. });
         let update = self.session.commit(decision, None)?;
         if signed_in {
@@ -73,7 +73,7 @@ impl SlasProxyCall {
         let journey = self.session.resolve(facts, Intent::Logout { all_devices });
         let update = tokio::time::timeout(self.app.server.request_timeout / 2, journey)
             .await
-            .unwrap_or_else(|_| self.session.commit(flow::logged_out_locally(), None))?;
+            .unwrap_or_else(|_| self.session.commit(Decision::logged_out_locally(), None))?;
         Ok(with_cookies(&self.session, &update, response::signed_out()))
     }
 }

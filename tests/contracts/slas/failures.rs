@@ -111,7 +111,7 @@ async fn a_call_that_found_no_connection_is_made_once_more() {
     assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)));
     let metrics = site.metrics.text();
     let line = "tandem_upstream_calls_total{upstream=\"slas\",operation=\"refresh\",\
-                outcome=\"no_connection\"} 2";
+                outcome=\"connect_failed\"} 2";
     assert!(metrics.contains(line), "{metrics}");
 }
 
@@ -161,7 +161,7 @@ async fn fault_11_an_answer_without_end_is_cut_off_at_the_limit() {
         let (answer, took) = timed(site.slas.refresh(&refresh_token(), None, &context())).await;
         assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)));
         assert!(took < Duration::from_secs(5), "{took:?}");
-        assert!(site.metrics.text().contains("outcome=\"too_long\"} 1"));
+        assert!(site.metrics.text().contains("outcome=\"response_too_large\"} 1"));
     }
 }
 

@@ -1,0 +1,171 @@
+//! What a page of ECOM, or of a Head, is for, and what the cookies of its response hand over.
+
+use super::{HeldRefresh, Provenance};
+use crate::ids::AccessToken;
+use crate::model::{Claims, CustomerType, DwCookies, Extras, Grant, RefreshGrant};
+
+/// What a page of ECOM is for, as far as it matters for the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EcomPage {
+    /// Anything else.
+    Ordinary,
+    /// Shoppers log in or register there.
+    Login,
+    /// Shoppers log out there.
+    Logout,
+}
+
+impl EcomPage {
+    /// The page at `path`, by its controller (the last segment) or its whole path, both as the
+    /// operator lists them. Of a page that is on both lists, the logout counts.
+    #[must_use]
+    pub fn at(path: &str, login: &[String], logout: &[String]) -> Self {
+        let controller = path.rsplit('/').next().unwrap_or_default();
+        let named = |names: &[String]| names.iter().any(|name| name == controller || name == path);
+        if named(logout) {
+            Self::Logout
+        } else if named(login) {
+            Self::Login
+        } else {
+            Self::Ordinary
+        }
+    }
+}
+
+/// What a response states about the shopper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageResponse {
+    /// Who responded: [`Provenance::Ecom`] or [`Provenance::Head`].
+    pub by: Provenance,
+    /// It deletes the cookie of the refresh token in hand.
+    pub deletes_refresh: bool,
+    /// Tokens it hands over.
+    pub handoff: Option<Handoff>,
+    /// A DW session other than the one of the request.
+    pub dw: Option<DwCookies>,
+    /// What the page is for.
+    pub page: EcomPage,
+}
+
+impl PageResponse {
+    /// Whether nothing follows from it: it hands nothing over, the page cannot have changed the
+    /// shopper, and a DW session of its own does not count on this site.
+    #[must_use]
+    pub fn is_irrelevant(&self, adopts_other_sessions: bool) -> bool {
+        let other_dw = self.dw.is_some() && adopts_other_sessions && self.by != Provenance::Head;
+        self.handoff.is_none() && self.page == EcomPage::Ordinary && !other_dw
+    }
+}
+
+/// How a page hands over who the shopper is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handoff {
+    /// By an access token, and perhaps a refresh token.
+    Grant(Box<Grant>),
+    /// By a refresh token alone; none: by stating that the one in hand is to be used.
+    Refresh(Option<HeldRefresh>),
+    /// By an access token whose signature cannot be verified.
+    Unverifiable,
+    /// By deleting the refresh token.
+    LoggedOut,
+}
+
+/// The access token among the cookies of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageAccess {
+    /// None.
+    None,
+    /// The value `refresh`: the access token is to be obtained anew.
+    Refresh,
+    /// A token of this site with a valid signature.
+    Verified(AccessToken, Claims),
+    /// Any other token.
+    Unverifiable,
+}
+
+/// The cookies of a response that state who the shopper is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageCookies {
+    /// Who responded.
+    pub by: Provenance,
+    /// The access token.
+    pub access: PageAccess,
+    /// The refresh token: its cookie, itself, and for how many seconds it is kept.
+    pub refresh: Option<(CustomerType, RefreshGrant)>,
+    /// The refresh cookies that are deleted.
+    pub deleted: Vec<CustomerType>,
+}
+
+impl PageCookies {
+    /// Whether the response deletes the refresh token in hand.
+    #[must_use]
+    pub fn deletes(&self, held: Option<&HeldRefresh>) -> bool {
+        held.is_some_and(|held| self.deleted.contains(&held.kind))
+    }
+
+    /// What the cookies hand over to a browser that holds the refresh token `held` for
+    /// `held_expires_in` seconds more.
+    #[must_use]
+    pub fn handoff(&self, held: Option<&HeldRefresh>, held_expires_in: i64) -> Option<Handoff> {
+        let kept = held.filter(|_| !self.deletes(held));
+        let page_token = self.page_token();
+        match (&self.access, page_token) {
+            (PageAccess::Verified(token, claims), _) => {
+                let grant = self.grant(token, claims, kept, held_expires_in);
+                Some(Handoff::Grant(Box::new(grant)))
+            }
+            (PageAccess::Unverifiable | PageAccess::Refresh, Some(token)) => {
+                Some(Handoff::Refresh(Some(token)))
+            }
+            (PageAccess::Unverifiable, None) => Some(Handoff::Unverifiable),
+            (PageAccess::Refresh, None) if kept.is_some() => Some(Handoff::Refresh(None)),
+            (PageAccess::Refresh, None) => Some(Handoff::LoggedOut),
+            (PageAccess::None, token) => self.handoff_by_refresh(token, held),
+        }
+    }
+
+    /// Without an access token: another refresh token, or the deletion of the one in hand.
+    fn handoff_by_refresh(
+        &self,
+        page_token: Option<HeldRefresh>,
+        held: Option<&HeldRefresh>,
+    ) -> Option<Handoff> {
+        match page_token {
+            Some(token) if !held.is_some_and(|held| is_same(&token, held)) => {
+                Some(Handoff::Refresh(Some(token)))
+            }
+            None if self.deletes(held) => Some(Handoff::LoggedOut),
+            _ => None,
+        }
+    }
+
+    fn page_token(&self) -> Option<HeldRefresh> {
+        self.refresh.as_ref().map(|(kind, refresh)| HeldRefresh {
+            kind: *kind,
+            token: refresh.token.clone(),
+            provenance: self.by,
+        })
+    }
+
+    /// The tokens handed over. A refresh token of the other kind is not the same shopper's.
+    fn grant(
+        &self,
+        token: &AccessToken,
+        claims: &Claims,
+        kept: Option<&HeldRefresh>,
+        kept_expires_in: i64,
+    ) -> Grant {
+        let kind = claims.customer.kind;
+        let own = self.refresh.as_ref().filter(|(of, _)| *of == kind);
+        let kept = kept.filter(|held| held.kind == kind);
+        let refresh = own.map(|(_, refresh)| refresh.clone()).or_else(|| {
+            kept.map(|held| RefreshGrant { token: held.token.clone(), expires_in: kept_expires_in })
+        });
+        let (access, claims) = (token.clone(), claims.clone());
+        Grant { access, claims, refresh, dw: None, extras: Extras::default() }
+    }
+}
+
+fn is_same(one: &HeldRefresh, other: &HeldRefresh) -> bool {
+    (one.kind, &one.token) == (other.kind, &other.token)
+}
