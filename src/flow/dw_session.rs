@@ -35,8 +35,8 @@ pub(super) fn align_without_refresh(state: FlowState, failure: UpstreamFailure) 
 }
 
 fn align_without_bridge(state: FlowState, customer: &Customer) -> Step {
-    let stale = is_new(&state) || is_of_other_customer(&state, customer);
-    state.decide(if stale { DwChange::Drop } else { DwChange::Keep })
+    let dropped = is_new(&state) || is_of_other_customer(&state, customer);
+    state.decide(if dropped { DwChange::Drop } else { DwChange::Keep })
 }
 
 /// Decides on the DW session without valid tokens: it is dropped if an expired token names another

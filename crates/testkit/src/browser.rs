@@ -80,7 +80,7 @@ impl Browser {
     /// A script of the page fetches something.
     #[track_caller]
     pub fn calls(&self, path: &str) -> PendingRequest {
-        PendingRequest::new(self, Method::GET, path).from_script()
+        PendingRequest::new(self, Method::GET, path).scripted()
     }
 
     /// A script of the page posts JSON.
@@ -92,7 +92,7 @@ impl Browser {
     /// A script of the page posts nothing.
     #[track_caller]
     pub fn posts(&self, path: &str) -> PendingRequest {
-        let request = PendingRequest::new(self, Method::POST, path).from_script();
+        let request = PendingRequest::new(self, Method::POST, path).scripted();
         request.header("origin", &self.environment.origin)
     }
 

@@ -42,7 +42,7 @@ impl PendingRequest {
             .header("sec-fetch-dest", "document")
     }
 
-    pub(crate) fn from_script(self) -> Self {
+    pub(crate) fn scripted(self) -> Self {
         self.header("accept", "*/*")
             .header("sec-fetch-mode", "cors")
             .header("sec-fetch-dest", "empty")
