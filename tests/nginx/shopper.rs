@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use testkit::{Connection, Cookies, JO, ORIGIN, RawRequest, RawResponse, get, post};
 
 /// More redirects than this in a row are a loop.
@@ -75,8 +75,8 @@ impl Shopper {
 
     /// Jo logs in.
     pub(crate) async fn logs_in(&mut self) {
-        let login = json!({"username": JO.0, "password": JO.1}).to_string();
-        self.posts("/bff/login", &login).await.expect(200);
+        let login = post("/bff/login").own_page().header("origin", ORIGIN).credentials(JO);
+        self.sends(login).await.expect(200);
     }
 
     /// What `/bff/session` tells.

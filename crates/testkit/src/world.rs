@@ -153,6 +153,15 @@ impl World {
         browser
     }
 
+    /// A browser that has visited only ECOM and is a guest there, its `dwsid` and its customer.
+    pub fn ecom_visitor(&self) -> (Browser, String, String) {
+        let dwsid = self.control().new_ecom_visitor();
+        let guest = self.control().dw_session(&dwsid).expect("a session").customer_id;
+        let browser = self.browser();
+        browser.is_given("dwsid", &dwsid);
+        (browser, dwsid, guest)
+    }
+
     async fn visit_ecom(&self, browser: &Browser) {
         if self.scenario.mode != Mode::None {
             browser.visits(&controller("Home-Show")).await.expect(200);
