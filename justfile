@@ -36,4 +36,4 @@ bench name:
 
 # The documentation of the code, private items included
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items

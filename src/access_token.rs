@@ -1,8 +1,8 @@
-//! What a SLAS access token says.
+//! Reads and verifies SLAS access tokens.
 //!
-//! Claims are read by key, never by position (pwa-kit clients broke on variants that carry agent
-//! or session-bridge pairs). The claims of a token that came out of a cookie are believed only
-//! after [`verify`]; those of a token fresh from the token endpoint need only [`read_issued`].
+//! Claims are read by key, never by position (pwa-kit clients broke on tokens with additional agent
+//! or session-bridge pairs). The claims of a token from a cookie are trusted only after [`verify`];
+//! a token that the token endpoint just returned needs only [`read_issued`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ use crate::ids::{AccessToken, CustomerId, Usid, Word};
 use crate::model::{Claims, Customer, CustomerType};
 use crate::timestamp::Timestamp;
 
-/// The tenant, client and channel a token must have been made for.
+/// The tenant, client and channel that a token must have been issued for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audience {
     /// The organisation without its `f_ecom_`: `zzte_053`.
@@ -24,17 +24,17 @@ pub struct Audience {
     pub channel: String,
 }
 
-/// Why a token is no session here.
+/// Why a token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not three base64url parts with a JSON header and payload of the expected kind.
+    /// Not three base64url parts with a JSON header and payload of the expected form.
     #[error("the access token is malformed")]
     Malformed,
-    /// Signed with anything but ES256, or the signature is wrong.
-    #[error("the access token's signature is not valid")]
+    /// Not signed with ES256, or the signature is invalid.
+    #[error("the access token has an invalid signature")]
     Forged,
-    /// Made for another tenant, SLAS client or site.
-    #[error("the access token was made for somebody else")]
+    /// Issued for another tenant, SLAS client or site.
+    #[error("the access token was issued for another tenant, client or site")]
     Foreign,
 }
 
@@ -42,8 +42,8 @@ pub enum TokenError {
 ///
 /// # Errors
 ///
-/// [`TokenError::Forged`] for any algorithm but ES256: the algorithm comes from the configuration
-/// of the platform, never from the token. A `jku` is not looked at.
+/// [`TokenError::Forged`] for any algorithm but ES256: the platform determines the algorithm, never
+/// the token. A `jku` is ignored.
 pub fn key_id(token: &AccessToken) -> Result<String, TokenError> {
     let header = jsonwebtoken::decode_header(token.expose()).map_err(|_| TokenError::Malformed)?;
     if header.alg != Algorithm::ES256 {
@@ -52,9 +52,9 @@ pub fn key_id(token: &AccessToken) -> Result<String, TokenError> {
     header.kid.ok_or(TokenError::Malformed)
 }
 
-/// Checks the ES256 signature and the audience of a token that came from outside.
+/// Checks the ES256 signature and the audience of a token from a request.
 ///
-/// The expiry is *not* checked: an expired token still says who its shopper was.
+/// The expiry is *not* checked: an expired token still identifies its shopper.
 pub fn verify(
     token: &AccessToken,
     key: &DecodingKey,
@@ -71,7 +71,7 @@ pub fn verify(
     payload.into_claims(audience)
 }
 
-/// Reads a token that SLAS itself just handed us over TLS, or that our own seal vouches for.
+/// Reads a token that SLAS just returned over TLS, or that our sealed cookie confirms.
 pub fn read_issued(token: &AccessToken, audience: &Audience) -> Result<Claims, TokenError> {
     let mut parts = token.expose().split('.');
     let (Some(_), Some(payload), Some(_), None) =
@@ -119,7 +119,7 @@ impl Payload {
     }
 }
 
-/// SLAS writes do-not-track as `0`/`1` in tokens and as `true`/`false` in answers.
+/// SLAS writes do-not-track as `0`/`1` in tokens and as `true`/`false` in responses.
 fn parse_dnt(text: &str) -> Option<bool> {
     match text {
         "1" | "true" => Some(true),
@@ -130,9 +130,9 @@ fn parse_dnt(text: &str) -> Option<bool> {
 
 /// `key:value` pairs joined with `::`, as in `sub` and `isb`.
 ///
-/// In `sub` the tenant has `cc-slas::zzte_053`: a key without a value followed by a value without
-/// a key. Such a pair is read as one, and so is a key with an empty value, whose own colon
-/// runs into the separator: its value then begins with a colon and counts as empty.
+/// In `sub` the tenant has `cc-slas::zzte_053`: a key without a value followed by a value without a
+/// key. The two are read as one pair. The colon of a key with an empty value runs into the
+/// separator: its value then begins with a colon and counts as empty.
 struct Pairs<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Pairs<'a> {
@@ -192,7 +192,7 @@ mod tests {
     const ISS: &str = "slas/prod/zzte_053";
 
     #[test]
-    fn a_guest_is_known_by_gcid() {
+    fn a_guest_is_identified_by_gcid() {
         let claims =
             issued("uido:slas::upn:Guest::uidn:Guest User::gcid:abG::chid:RefArch", SUB, ISS)
                 .unwrap();
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_read_by_key_whatever_else_stands_between_them() {
+    fn pairs_are_read_by_key_whatever_other_pairs_there_are() {
         let isb = "agent:a@b::taob:x::uido:ecom::upn:jo@example.com::uidn:Jo%3A B\
                    ::gcid:abG::rcid:abR::chid:RefArch";
         let claims = issued(isb, SUB, ISS).unwrap();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn another_tenant_client_or_site_is_no_session_here() {
+    fn a_token_of_another_tenant_client_or_site_is_rejected() {
         let guest = "gcid:abG::chid:RefArch";
         for (isb, sub, iss) in [
             (guest, "cc-slas::aaaa_001::scid:client-1::usid:u-1", ISS),
@@ -233,7 +233,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_in_the_pairs_can_panic(text in "\\PC{0,200}") {
+        fn no_text_in_the_pairs_causes_a_panic(text in "\\PC{0,200}") {
             let _ = issued(&text, &text, &text);
         }
     }

@@ -1,5 +1,5 @@
-//! The admin listener: `/livez`, `/readyz`, `/metrics`. Separate, so that no route of the public
-//! one can lead here.
+//! The admin listener: `/livez`, `/readyz`, `/metrics`. Separate, so that no public route leads to
+//! them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 
-/// What the admin routes look at.
+/// The state of the admin routes.
 #[derive(Clone)]
 pub struct Admin {
     /// Metrics.
@@ -31,7 +31,7 @@ pub fn router(admin: Admin) -> Router {
         .with_state(admin)
 }
 
-/// Does not depend on SLAS: a platform that is down must not take every replica out of service.
+/// Does not depend on SLAS: an outage of the platform must not take every replica out of service.
 async fn readyz(State(admin): State<Admin>) -> Response {
     if admin.draining.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response()

@@ -1,4 +1,4 @@
-//! Everything built once.
+//! Everything that is built once and shared by all requests.
 
 use std::sync::Arc;
 
@@ -14,23 +14,23 @@ use crate::site::{Shared, Site};
 pub struct App {
     /// The sites, longest path prefix first.
     pub sites: Vec<Arc<Site>>,
-    /// Carries requests to the Head and to ECOM.
+    /// Forwards requests to the upstreams.
     pub proxy: Proxy,
-    /// Time.
+    /// The source of time.
     pub clock: Clock,
     /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// User agents that get no session, in lower case.
+    /// Parts of the user agents of crawlers, in lower case.
     pub crawlers: Vec<String>,
     /// Limits of the public listener.
     pub server: config::ServerConfig,
-    /// Who may ask about requests that do not come through us.
+    /// Forward-auth: the gateway whose auth subrequests are answered.
     pub gateway: config::ForwardAuthConfig,
 }
 
 impl App {
     /// Builds the application. `None` if the keys of `config` are unusable, which loading it rules
-    /// out, or TLS cannot be set up.
+    /// out, or if TLS cannot be set up.
     #[must_use]
     pub fn new(config: Config, clock: Clock) -> Option<Arc<Self>> {
         let shared = Shared::new(&config, clock.clone())?;
@@ -49,7 +49,7 @@ impl App {
         }))
     }
 
-    /// The site that answers for `host` and `path`.
+    /// The site of a request to `host` and `path`.
     #[must_use]
     pub fn site(&self, host: &Authority, path: &str) -> Option<&Arc<Site>> {
         self.sites_at(host).find(|site| {
@@ -58,9 +58,9 @@ impl App {
         })
     }
 
-    /// The sites that answer for `host`, longest path prefix first.
+    /// The sites at `host`, longest path prefix first.
     pub fn sites_at(&self, host: &Authority) -> impl Iterator<Item = &Arc<Site>> {
-        // Some proxies write the port although it is the scheme's own.
+        // Some proxies append the port although it is the default of the scheme.
         let host = host.as_str();
         let host = host.strip_suffix(":443").or(host.strip_suffix(":80")).unwrap_or(host);
         self.sites.iter().filter(move |site| {

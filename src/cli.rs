@@ -13,11 +13,11 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, ConfigErrors, Layers, redacted};
 use crate::{serve, telemetry};
 
-/// Exit code for a configuration that is wrong.
+/// Exit code for an invalid configuration, or for a missing command.
 const BAD_CONFIG: u8 = 2;
 
-/// For what is still under way when everything has been said.
-const LAST_WORK: Duration = Duration::from_secs(1);
+/// How long the runtime waits for blocking work when the command has ended.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Keeps SLAS tokens and the DW session of a B2C Commerce shopper in step.
 #[derive(Debug, Parser)]
@@ -31,11 +31,11 @@ struct Arguments {
 enum Command {
     /// Serve the sites of a configuration file.
     Serve(File),
-    /// Check a configuration file, offline: every problem with its key and file.
+    /// Check a configuration file, offline: every error with its key and file.
     Check(File),
-    /// Print what defaults, file and environment come to, secrets redacted.
+    /// Print the effective configuration of defaults, file and environment, with secrets redacted.
     PrintConfig(File),
-    /// Run against a simulated platform on loopback; needs no account. The default.
+    /// Run Tandem against a simulated platform on loopback, without an account. The default.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxOptions),
 }
@@ -47,7 +47,7 @@ struct File {
     config: PathBuf,
 }
 
-/// Runs what the arguments of the process ask for.
+/// Runs the command in the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
         None => run_sandbox(sandbox::SandboxOptions::default()),
         #[cfg(not(feature = "sandbox"))]
         None => {
-            complain("say what to do: `tandem serve --config FILE` (or --help)");
+            eprint("missing command; try `tandem serve --config FILE` or `tandem --help`");
             ExitCode::from(BAD_CONFIG)
         }
     }
@@ -69,67 +69,73 @@ pub fn main() -> ExitCode {
 fn serve(file: &Path) -> ExitCode {
     let config = match Config::load(file) {
         Ok(config) => config,
-        Err(problems) => return report(&problems),
+        Err(errors) => return report(&errors),
     };
     let _log = telemetry::start(&config.log_filter);
-    within_runtime(serve::run(config))
+    run_in_runtime(serve::run(config))
 }
 
 fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
-        Ok(config) => say(&format!("{} is fine: {} site(s).", file.display(), config.sites.len())),
-        Err(problems) => report(&problems),
+        Ok(config) => {
+            let (file, sites) = (file.display(), config.sites.len());
+            print(&format!(
+                "{file} is valid ({sites} {})",
+                if sites == 1 { "site" } else { "sites" }
+            ))
+        }
+        Err(errors) => report(&errors),
     }
 }
 
 fn print_config(file: &Path) -> ExitCode {
     match Layers::load(file) {
-        Ok(layers) => say(redacted(&layers).trim_end()),
-        Err(problems) => report(&problems),
+        Ok(layers) => print(redacted(&layers).trim_end()),
+        Err(errors) => report(&errors),
     }
 }
 
 #[cfg(feature = "sandbox")]
 fn run_sandbox(options: sandbox::SandboxOptions) -> ExitCode {
-    within_runtime(sandbox::run(options))
+    run_in_runtime(sandbox::run(options))
 }
 
-fn within_runtime(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
+fn run_in_runtime(work: impl Future<Output = std::io::Result<()>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(&format!("cannot start: {error}"));
+            eprint(&format!("fatal: cannot start the runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    let worked = runtime.block_on(work);
-    // A name that is being looked up in a thread of its own does not keep the process.
-    runtime.shutdown_timeout(LAST_WORK);
-    match worked {
+    let result = runtime.block_on(work);
+    // A DNS lookup in its own thread must not delay the end of the process.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("cannot go on: {error}"));
+            eprint(&format!("fatal: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn report(problems: &ConfigErrors) -> ExitCode {
-    complain(&problems.to_string());
+fn report(errors: &ConfigErrors) -> ExitCode {
+    eprint(&errors.to_string());
     ExitCode::from(BAD_CONFIG)
 }
 
-/// To standard output. A reader that has seen enough is no failure; a disk that is full is one.
-fn say(text: &str) -> ExitCode {
+/// Writes to standard output. A reader that closed the pipe is no failure, a full disk is one.
+fn print(text: &str) -> ExitCode {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            complain(&format!("cannot write to standard output: {error}"));
+            eprint(&format!("fatal: cannot write to standard output: {error}"));
             ExitCode::FAILURE
         }
         _ => ExitCode::SUCCESS,
     }
 }
 
-fn complain(text: &str) {
+fn eprint(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

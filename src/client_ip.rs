@@ -1,8 +1,8 @@
-//! Whom a request comes from: the TCP peer, or whoever trusted proxies in between say it is.
+//! The client's IP address: the TCP peer, or `X-Forwarded-For` from trusted proxies.
 //!
-//! Of all forwarding headers only `X-Forwarded-For` is read, and only what trusted proxies have
-//! written into it, from the right. `Forwarded` (RFC 7239) is neither read nor sent: two headers
-//! that say the same can disagree, and the platform reads neither of them but the first.
+//! Of all forwarding headers only `X-Forwarded-For` is read, from the right, and only the entries that
+//! trusted proxies have added. `Forwarded` (RFC 7239) is neither read nor sent: two headers with the
+//! same meaning can disagree, and the platform reads only `X-Forwarded-For`.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -10,51 +10,51 @@ use std::net::{IpAddr, SocketAddr};
 use http::HeaderMap;
 use ipnet::IpNet;
 
-/// A chain of more proxies than this is nobody's set-up; what is left of it is not read.
+/// Entries of a chain that are read, at most. No deployment has more proxies.
 const LONGEST_CHAIN: usize = 16;
 
-/// Networks of proxies that are believed: about the client's address, or about a request.
+/// Networks of trusted proxies, or of gateways that may send auth subrequests.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// These networks; none at all means that every TCP peer is a client.
+    /// Without any network, every TCP peer is a client.
     #[must_use]
     pub fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
     }
 
-    /// Whether there are none.
+    /// Whether there is no network.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether `address` is a proxy of ours.
+    /// Whether `address` is in one of the networks.
     #[must_use]
     pub fn is_trusted(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Whom a request from `peer` with `headers` comes from.
+    /// The client that sent a request with `headers` through `peer`.
     #[must_use]
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let peer = peer.to_canonical();
         let mut chain = vec![peer];
-        let mut hops = headers
+        let mut entries = headers
             .get_all("x-forwarded-for")
             .iter()
             .rev()
             .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
         while chain.len() < LONGEST_CHAIN
             && chain.last().is_some_and(|last| self.is_trusted(*last))
-            && let Some(hop) = hops.next().and_then(address)
+            && let Some(address) = entries.next().and_then(address)
         {
-            chain.push(hop);
+            chain.push(address);
         }
         chain.reverse();
-        ClientAddress { trusted_peer: self.is_trusted(peer), chain }
+        ClientAddress { chain }
     }
 }
 
@@ -68,16 +68,15 @@ fn address(entry: &[u8]) -> Option<IpAddr> {
         .map(|address| address.to_canonical())
 }
 
-/// Whom a request comes from. It is in the extensions of every request.
+/// The client of a request. It is in the extensions of every request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientAddress {
-    /// The client first, the TCP peer last, all of them believed. Never empty.
+    /// The client first, the TCP peer last; all but the client are trusted proxies. Never empty.
     chain: Vec<IpAddr>,
-    trusted_peer: bool,
 }
 
 impl ClientAddress {
-    /// The address of the client: the right-most that is not one of our proxies.
+    /// The address of the client: the rightmost that is not a trusted proxy.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         self.chain.first().copied()
@@ -89,13 +88,7 @@ impl ClientAddress {
         self.chain.last().copied()
     }
 
-    /// Whether the TCP peer itself is one of our proxies.
-    #[must_use]
-    pub fn is_from_trusted_proxy(&self) -> bool {
-        self.trusted_peer
-    }
-
-    /// The `X-Forwarded-For` for an upstream: the client, then the believed hops, then the peer.
+    /// The `X-Forwarded-For` for an upstream: the client, then the trusted proxies up to the peer.
     #[must_use]
     pub fn forwarded_for(&self) -> String {
         let mut text = String::new();
@@ -129,29 +122,27 @@ mod tests {
     }
 
     #[test]
-    fn attack_53_an_untrusted_peer_is_the_client_whatever_it_says() {
+    fn attack_53_an_untrusted_peer_is_the_client_whatever_its_headers() {
         for lines in [&[][..], &["6.6.6.6"], &["6.6.6.6, 10.0.0.1"], &["10.0.0.9"], &["garbage"]] {
             let client = seen("203.0.113.7", lines);
             assert_eq!(client.forwarded_for(), "203.0.113.7");
-            assert!(!client.is_from_trusted_proxy());
         }
     }
 
     #[test]
-    fn attack_54_the_right_most_untrusted_hop_of_a_trusted_chain_wins() {
+    fn attack_54_the_rightmost_untrusted_address_of_a_trusted_chain_is_the_client() {
         let forged = "6.6.6.6, 203.0.113.7, 10.0.0.2";
         let client = seen("10.0.0.1", &[forged]);
         assert_eq!(client.ip(), Some("203.0.113.7".parse().unwrap()));
         assert_eq!(client.forwarded_for(), "203.0.113.7, 10.0.0.2, 10.0.0.1");
-        assert!(client.is_from_trusted_proxy());
-        // The same in several lines, and with a forged "trusted" hop to the left of the client.
+        // The same in several lines, and with a forged "trusted" proxy to the left of the client.
         assert_eq!(chain("10.0.0.1", &["6.6.6.6", "203.0.113.7,10.0.0.2"]), client.forwarded_for());
         let planted = chain("10.0.0.1", &["10.9.9.9, 203.0.113.7, 10.0.0.2"]);
         assert_eq!(planted, client.forwarded_for());
     }
 
     #[test]
-    fn what_is_no_address_ends_the_chain() {
+    fn an_entry_that_is_no_address_ends_the_chain() {
         for entry in ["unknown", "", "_hidden", "1.2.3", "evil.test", "\u{e9}"] {
             let line = format!("203.0.113.7, {entry}, 10.0.0.2");
             assert_eq!(chain("10.0.0.1", &[&line]), "10.0.0.2, 10.0.0.1", "{entry}");
@@ -159,13 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_nothing_but_ours_begins_at_its_left() {
+    fn a_chain_of_trusted_proxies_only_begins_at_its_left() {
         assert_eq!(chain("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3, 10.0.0.2, 10.0.0.1");
         assert_eq!(chain("10.0.0.1", &[]), "10.0.0.1");
     }
 
     #[test]
-    fn ports_brackets_and_mapped_addresses_are_understood() {
+    fn ports_brackets_and_mapped_addresses_are_parsed() {
         assert_eq!(chain("10.0.0.1", &["203.0.113.7:4711"]), "203.0.113.7, 10.0.0.1");
         assert_eq!(chain("fd00::1", &["[2001:db8::7]:4711"]), "2001:db8::7, fd00::1");
         assert_eq!(chain("fd00::1", &["[2001:db8::7]"]), "2001:db8::7, fd00::1");
@@ -173,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_chain_is_not_followed() {
-        let endless = vec!["10.0.0.3"; 5000].join(",");
-        let hops = chain("10.0.0.1", &[&endless]).split(", ").count();
-        assert_eq!(hops, LONGEST_CHAIN);
+    fn only_the_first_entries_of_a_long_chain_are_read() {
+        let long = vec!["10.0.0.3"; 5000].join(",");
+        let entries = chain("10.0.0.1", &[&long]).split(", ").count();
+        assert_eq!(entries, LONGEST_CHAIN);
     }
 }

@@ -1,7 +1,7 @@
-//! The only doors to time and chance.
+//! The only source of time and randomness.
 //!
-//! The pure core (`flow`, `session`) never looks at a clock: it is handed [`Timestamp`]s. The shell
-//! reads them here, so that a test (and the sandbox's inspector) can move time instead of waiting.
+//! The pure core (`flow`, `cookies`) reads no clock: it is given [`Timestamp`]s. All other modules read
+//! time here, so that a test (and the sandbox's inspector) can move it instead of waiting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,36 +11,36 @@ use aws_lc_rs::rand;
 
 pub use crate::timestamp::Timestamp;
 
-/// Wall time and monotonic time, both movable in tests.
+/// Wall-clock time and monotonic time, which tests can move.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     moved_ms: Arc<AtomicI64>,
 }
 
 impl Clock {
-    /// The system's time.
+    /// The clock of the system.
     #[must_use]
     pub fn system() -> Self {
         Self::default()
     }
 
-    /// Wall time: for token lifetimes and everything else that is compared with the outside.
+    /// Wall-clock time: for token lifetimes and all other times that other systems see.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    #[expect(clippy::disallowed_methods, reason = "this is the source of time")]
     pub fn now(&self) -> Timestamp {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let millis = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
         Timestamp::from_unix(millis.saturating_add(self.moved()) / 1000)
     }
 
-    /// Monotonic time: for deadlines and memories, which a jump of the wall clock must not touch.
+    /// Monotonic time: for deadlines and caches, which a jump of the wall clock must not affect.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    #[expect(clippy::disallowed_methods, reason = "this is the source of time")]
     pub fn monotonic(&self) -> Instant {
         Instant::now() + Duration::from_millis(u64::try_from(self.moved()).unwrap_or_default())
     }
 
-    /// Moves every clone of this clock forward.
+    /// Moves this clock and all its clones forward.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.moved_ms.fetch_add(by, Ordering::SeqCst);
@@ -55,8 +55,8 @@ impl Clock {
 ///
 /// # Panics
 ///
-/// When the system has no randomness to give: going on with a guessable PKCE verifier or nonce
-/// would be worse than failing this one request.
+/// If the system provides no randomness: a guessable PKCE verifier or nonce would be worse than the
+/// failure of this one request.
 #[must_use]
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

@@ -1,21 +1,22 @@
 //! A map whose entries expire, bounded in bytes.
 //!
-//! No timer and no walk: an insertion removes a few of the entries that have expired, and where
-//! there is no room left, those with the shortest time to live. The entry that is inserted is never
-//! the one that gives way, so that nobody can fill the map and keep others out of it.
+//! There is no timer and no full scan: an insertion removes a few expired entries and, if the map is
+//! full, those that expire first. It never removes the entry it inserts, so a client that fills the
+//! map cannot keep other entries out.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use prometheus_client::metrics::gauge::Gauge;
 
-/// Expired entries that one insertion removes: more than the one it adds.
+/// Expired entries that one insertion removes, at most: more than the one it adds.
 const REMOVED_AT_ONCE: usize = 8;
-/// What an entry costs beside its own value: two keys, two places in the tables, in bytes.
+/// Bytes of an entry besides its value: two keys and the slots of both tables.
 const OVERHEAD: usize = 144;
 
-/// Keys and values, each until its time.
+/// Keys and values, each of which expires.
 #[derive(Debug)]
 pub(crate) struct ExpiringMap<Key, Value> {
     entries: HashMap<Key, Entry<Value>>,
@@ -33,8 +34,8 @@ struct Entry<Value> {
 }
 
 impl<Key: Clone + Eq + Hash + Ord, Value> ExpiringMap<Key, Value> {
-    /// An empty map of at most `limit` bytes. `gauge` shows the bytes in use, together with those
-    /// of other maps that share it.
+    /// An empty map of at most `limit` bytes. `gauge` shows the bytes in use; maps may share a gauge,
+    /// which then shows their sum.
     pub(crate) fn new(limit: usize, gauge: Gauge) -> Self {
         let (entries, by_expiry) = (HashMap::new(), BTreeSet::new());
         Self { entries, by_expiry, bytes: 0, limit, gauge }
@@ -45,8 +46,8 @@ impl<Key: Clone + Eq + Hash + Ord, Value> ExpiringMap<Key, Value> {
         self.entries.get(key).filter(|entry| now < entry.until).map(|entry| &entry.value)
     }
 
-    /// Puts `value` in the place of `key` until a moment. `bytes` is what the value holds on the
-    /// heap.
+    /// Stores `value` under `key` until the time `until`. `bytes` is what the value holds on the
+    /// heap. A value larger than the map is not stored.
     pub(crate) fn insert(
         &mut self,
         key: Key,
@@ -102,6 +103,22 @@ impl<Key, Value> Drop for ExpiringMap<Key, Value> {
     }
 }
 
+/// An [`ExpiringMap`] that threads share.
+#[derive(Debug)]
+pub(crate) struct SharedMap<Key, Value>(Mutex<ExpiringMap<Key, Value>>);
+
+impl<Key: Clone + Eq + Hash + Ord, Value> SharedMap<Key, Value> {
+    /// An empty map of at most `limit` bytes. `gauge` shows the bytes in use.
+    pub(crate) fn new(limit: usize, gauge: &Gauge) -> Self {
+        Self(Mutex::new(ExpiringMap::new(limit, gauge.clone())))
+    }
+
+    /// The map, even if another thread panicked while it held the lock.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ExpiringMap<Key, Value>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 fn as_gauge(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
@@ -122,17 +139,17 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_counts_until_its_time_and_no_longer() {
+    fn an_entry_is_returned_until_it_expires() {
         let (mut map, _, now) = map(10);
         map.insert(1, 10, 0, now + LIFE, now);
         assert_eq!(map.get(&1, now + LIFE / 2), Some(&10));
         assert_eq!(map.get(&1, now + LIFE), None);
         map.insert(1, 11, 0, now + 2 * LIFE, now);
-        assert_eq!(map.get(&1, now + LIFE), Some(&11), "the newer value lives by its own time");
+        assert_eq!(map.get(&1, now + LIFE), Some(&11), "the newer value has its own expiry");
     }
 
     #[test]
-    fn what_has_expired_does_not_pile_up() {
+    fn expired_entries_do_not_accumulate() {
         let (mut map, gauge, now) = map(1_000_000);
         for second in 0..10_000 {
             let now = now + Duration::from_secs(second);
@@ -144,14 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn kind_22_a_full_map_gives_up_the_shortest_time_left_and_never_the_newest() {
+    fn kind_22_a_full_map_removes_what_expires_first_and_never_the_newest_entry() {
         let (mut map, gauge, now) = map(3);
-        for (key, lives) in [(1, 3), (2, 1), (3, 2)] {
-            map.insert(key, key, 0, now + lives * LIFE, now);
+        for (key, lifetimes) in [(1, 3), (2, 1), (3, 2)] {
+            map.insert(key, key, 0, now + lifetimes * LIFE, now);
         }
         map.insert(4, 4, 0, now + LIFE / 2, now);
-        assert_eq!(map.get(&2, now), None, "the shortest time left");
-        assert_eq!(map.get(&4, now), Some(&4), "the newest, however short it lives");
+        assert_eq!(map.get(&2, now), None, "it expires first");
+        assert_eq!(map.get(&4, now), Some(&4), "the newest, although it expires first");
         assert_eq!(map.get(&1, now), Some(&1));
         map.insert(5, 5, usize::MAX / 2, now + LIFE, now);
         assert_eq!(map.get(&5, now), None, "larger than the whole map");

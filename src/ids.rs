@@ -1,8 +1,8 @@
-//! Identifiers and secrets as types: parsed at the door, correct inside.
+//! Identifiers and secrets as types, checked when they are parsed.
 //!
-//! Everything here can be written into a cookie as it stands: its text consists of the octets
-//! that RFC 6265 section 4.1.1 allows in a cookie value, so that no value from a browser or an
-//! upstream can smuggle a `;` and with it an attribute. Secrets do not print.
+//! All of them are valid cookie values: their text consists of the characters that RFC 6265 section
+//! 4.1.1 allows there, so no value from a browser or an upstream can inject a `;` and with it an
+//! attribute. Secrets do not print.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -13,11 +13,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Whether `text` consists of RFC 6265 cookie octets only.
+/// Whether `text` consists only of the characters that a cookie value may have (RFC 6265).
 #[must_use]
 pub fn is_cookie_text(text: &str) -> bool {
-    // To the end, without a branch: many octets are then looked at in one step, and what comes
-    // here is nearly always a good token of two kilobytes.
+    // To the end, without a branch: the compiler can then check many bytes in one step, and nearly
+    // every text is a valid token of two kilobytes.
     text.bytes().fold(true, |all, byte| {
         all & matches!(byte, 0x21 | 0x23..=0x2B | 0x2D..=0x3A | 0x3C..=0x5B | 0x5D..=0x7E)
     })
@@ -34,13 +34,13 @@ macro_rules! identifier {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes the text if it is not empty, not too long, and plain cookie octets.
+            /// Accepts a text that is not empty, not too long, and valid in a cookie.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 fits(text, $longest).then(|| Self(text.into()))
             }
 
-            /// The identifier as it goes over the wire.
+            /// The identifier as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -76,19 +76,19 @@ macro_rules! secret {
         pub struct $name(Arc<Secret>);
 
         impl $name {
-            /// Takes the text if it is not empty, not too long, and plain cookie octets.
+            /// Accepts a text that is not empty, not too long, and valid in a cookie.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 fits(text, $longest).then(|| Self(Arc::new(Secret::new(text))))
             }
 
-            /// The secret itself, to be sent to its upstream or to its owner and nowhere else.
+            /// The secret itself, to be sent only to its upstream or to its owner.
             #[must_use]
             pub fn expose(&self) -> &str {
                 self.0.text.expose_secret()
             }
 
-            /// A fingerprint by which this secret can be recognised but not rebuilt.
+            /// A fingerprint, which identifies the secret but does not reveal it.
             #[must_use]
             pub fn tag(&self) -> Tag {
                 *self.0.tag.get_or_init(|| Tag::of(self.expose()))
@@ -111,8 +111,8 @@ macro_rules! secret {
     };
 }
 
-/// A secret and, once somebody has asked for it, its fingerprint: a warm request asks for that of
-/// its access token several times, and hashing two kilobytes is most of what it costs.
+/// A secret and its fingerprint, which is computed at its first use: a warm request uses that of its
+/// access token several times, and hashing two kilobytes is most of its cost.
 struct Secret {
     text: SecretString,
     tag: OnceLock<Tag>,
@@ -125,37 +125,38 @@ impl Secret {
 }
 
 identifier! {
-    /// The B2C Commerce site, which SLAS calls the channel. At most 100 octets (SLAS `OpenAPI`).
+    /// The B2C Commerce site, which SLAS calls the channel. At most 100 bytes (SLAS `OpenAPI`).
     SiteId, longest 100
 }
 identifier! {
-    /// The SLAS shopper session id, a UUID v4 in practice. At most 128 octets (SLAS `/login`).
+    /// The SLAS shopper session id, a UUID v4 in practice. At most 128 bytes (SLAS `/login`).
     Usid, longest 128
 }
 identifier! {
-    /// A B2C Commerce customer id, 26 octets in practice: `gcid` of a guest, `rcid` of a
+    /// A B2C Commerce customer id, 26 bytes in practice: `gcid` of a guest, `rcid` of a
     /// registered shopper.
     CustomerId, longest 128
 }
 identifier! {
-    /// A word of SLAS that goes into a cookie as it is, such as an identity provider's name.
+    /// Any other value of SLAS that is written into a cookie, such as an identity provider's name.
     Word, longest 128
 }
 secret! {
-    /// An `OpenID` token that SLAS gives beside its own. Name and value of one cookie fit 4096
-    /// octets, hence the bound.
+    /// An `OpenID` token, which SLAS returns with its own tokens. Name and value of a cookie may have
+    /// 4096 bytes together, hence the limit.
     IdToken, longest 4000
 }
 secret! {
-    /// A SLAS access token (JWT). Name and value of one cookie fit 4096 octets, hence the bound.
+    /// A SLAS access token (JWT). Name and value of a cookie may have 4096 bytes together, hence the
+    /// limit.
     AccessToken, longest 4000
 }
 secret! {
-    /// A SLAS refresh token. SLAS accepts at most 256 octets in a request.
+    /// A SLAS refresh token. SLAS accepts at most 256 bytes in a request.
     RefreshToken, longest 256
 }
 secret! {
-    /// The value of a `dwsid` cookie: 88 octets in practice.
+    /// The value of a `dwsid` cookie: 88 bytes in practice.
     Dwsid, longest 512
 }
 secret! {
@@ -175,7 +176,7 @@ impl Usid {
     }
 }
 
-/// The first 128 bits of a secret's SHA-256: enough to recognise it, useless for rebuilding it.
+/// The first 128 bits of a secret's SHA-256: they identify the secret but do not reveal it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag([u8; 16]);
 
@@ -213,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_that_is_not_plain_cookie_octets_never_becomes_one() {
+    fn a_value_that_is_invalid_in_a_cookie_is_rejected() {
         for hostile in ["", "a;b", "a b", "a,b", "a\"b", "a\\b", "a\r\nb", "é", "a\0"] {
             assert!(Usid::parse(hostile).is_none(), "{hostile:?}");
             assert!(Dwsid::parse(hostile).is_none(), "{hostile:?}");

@@ -2,9 +2,9 @@
 //! shopper in step.
 //!
 //! A request meets the modules roughly in this order: `serve` accepts it, `web` routes it,
-//! `cookies` reads its cookies into facts, `flow` decides, `drive` asks `upstream` what the
-//! decision needs, `cookies::set_cookie` turns the outcome into cookies, and `proxy` carries the
-//! request on. `ARCHITECTURE.md` tells who may use whom.
+//! `cookies` reads its cookies into facts, `flow` decides, `driver` makes the calls to `upstream`
+//! that the decision needs, `cookies::set_cookie` turns the decision into cookies, and `proxy`
+//! forwards the request. `ARCHITECTURE.md` lists which module may use which.
 
 pub mod access_token;
 pub mod admin;
@@ -18,6 +18,7 @@ pub mod cookies;
 pub mod driver;
 mod expiring_map;
 pub mod flow;
+mod header_values;
 pub mod ids;
 pub mod lifetimes;
 pub mod metrics;

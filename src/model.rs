@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::timestamp::Timestamp;
 
-/// Whether a shopper has signed in.
+/// Whether a shopper has logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CustomerType {
     /// An anonymous shopper.
     Guest,
-    /// A shopper who has signed in.
+    /// A shopper who has logged in.
     Registered,
 }
 
-/// The shopper both worlds must agree on.
+/// The shopper, who must be the same in SLAS and in the DW session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Customer {
     /// Guest or registered.
@@ -27,13 +27,39 @@ pub struct Customer {
 }
 
 impl CustomerType {
-    /// As SLAS and the heads write it.
+    /// As SLAS and the Heads write it.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Guest => "guest",
             Self::Registered => "registered",
         }
+    }
+
+    /// Whether it is an anonymous shopper.
+    #[must_use]
+    pub fn is_guest(self) -> bool {
+        self == Self::Guest
+    }
+
+    /// Whether it is a shopper who has logged in.
+    #[must_use]
+    pub fn is_registered(self) -> bool {
+        self == Self::Registered
+    }
+}
+
+impl Customer {
+    /// Whether it is an anonymous shopper.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        self.kind.is_guest()
+    }
+
+    /// Whether it is a shopper who has logged in.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        self.kind.is_registered()
     }
 }
 
@@ -50,28 +76,28 @@ pub struct Claims {
     pub issued_at: Timestamp,
     /// `exp`.
     pub expires_at: Timestamp,
-    /// Do-not-track, where the token says.
+    /// Do-not-track, if the token states it.
     pub dnt: Option<bool>,
-    /// Who vouched for the shopper (`uido`): `slas`, `ecom`, or an identity provider.
+    /// Who identified the shopper (`uido`): `slas`, `ecom`, or an identity provider.
     pub origin: Option<Word>,
 }
 
-/// SLAS tokens fresh from the token endpoint.
+/// SLAS tokens as the token endpoint returned them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The access token.
     pub access: AccessToken,
-    /// What the access token says.
+    /// The claims of the access token.
     pub claims: Claims,
-    /// The refresh token, where the grant has one.
+    /// The refresh token, if there is one.
     pub refresh: Option<RefreshGrant>,
-    /// The DW session that a Hybrid Auth tenant sets on token answers.
+    /// The DW session that a Hybrid Auth tenant sets on token responses.
     pub dw: Option<DwCookies>,
-    /// What some heads want beside.
+    /// Further values for some Heads.
     pub extras: Extras,
 }
 
-/// What a token answer says beyond the tokens.
+/// Further values of a token response, for some Heads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extras {
     /// The `OpenID` token.
@@ -88,24 +114,24 @@ impl Grant {
         refresh.into_iter().chain([self.access.tag()]).collect()
     }
 
-    /// The bytes it holds on the heap, near enough.
+    /// The bytes it holds on the heap, approximately.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let refresh = self.refresh.as_ref().map_or(0, |refresh| refresh.token.expose().len());
         let id_token = self.extras.id_token.as_ref().map_or(0, |token| token.expose().len());
         let dw = self.dw.as_ref().map_or(0, DwCookies::heap_bytes);
-        // Ids, the login, and what each allocation costs.
+        // Ids, the login, and the overhead of each allocation.
         let claims = 512;
         size_of::<Self>() + self.access.expose().len() + refresh + id_token + dw + claims
     }
 }
 
-/// A refresh token and the seconds it still lives.
+/// A refresh token and its lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshGrant {
     /// The token.
     pub token: RefreshToken,
-    /// Seconds until it dies, as SLAS said.
+    /// Seconds until it expires, according to SLAS.
     pub expires_in: i64,
 }
 
@@ -114,7 +140,7 @@ pub struct RefreshGrant {
 pub struct DwCookies {
     /// The session itself.
     pub dwsid: Dwsid,
-    /// `dwsecuretoken_…`, `dwanonymous_…` and the like, in the order they came.
+    /// `dwsecuretoken_…`, `dwanonymous_…` and the like, in the order of the response.
     pub companions: Vec<DwCompanion>,
 }
 
@@ -125,7 +151,7 @@ impl DwCookies {
         self.dwsid.tag()
     }
 
-    /// The bytes it holds on the heap, near enough.
+    /// The bytes it holds on the heap, approximately.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let length = |value: &DwValue| value.expose().len();
@@ -142,8 +168,8 @@ impl DwCookies {
 pub struct DwCompanion {
     /// Its whole name, hash included.
     pub name: String,
-    /// Its value; none asks the browser to forget it (the platform's `""` with an epoch expiry).
+    /// Its value; `None` deletes it in the browser (the platform sends `""` and an expiry of 1970).
     pub value: Option<DwValue>,
-    /// Seconds it lives; none for the life of the browser session.
+    /// Its lifetime in seconds; `None` until the browser is closed.
     pub max_age: Option<i64>,
 }

@@ -1,8 +1,8 @@
-//! Everything that can go wrong for a caller, and the one place where it becomes HTTP.
+//! Every error that a caller can get, and the one place that turns it into HTTP.
 //!
 //! `application/problem+json` (RFC 9457) with a stable `code`; for documents a small HTML page.
-//! Nothing internal and nothing a client sent is in either. A problem travels to
-//! [`present`] in the response's extensions, where the request decides the form.
+//! Neither contains internal details or anything that a client sent. A problem is passed to
+//! [`present`] in the response's extensions; the request determines the format.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -14,58 +14,59 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::flow::{Cause, UpstreamFailure};
+use crate::header_values::{PRIVATE_NO_STORE, first_text};
 
-/// Seconds after which asking again may help, where nobody said.
+/// Default of `Retry-After`, in seconds.
 const RETRY: u32 = 5;
 
-const AGAIN: &str = r#"<a href="">Try again</a> &middot; "#;
+const TRY_AGAIN: &str = r#"<a href="">Try again</a> &middot; "#;
 
-/// What went wrong.
+/// An error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// The request makes no sense; the text says what.
+    /// The request is invalid; the text says why.
     BadRequest(&'static str),
     /// No site has this host.
     UnknownHost,
-    /// A state-changing request that does not come from our own pages.
+    /// A state-changing request that does not come from a page of this shop.
     CsrfRejected,
-    /// The route exists, but not with this method.
+    /// The route does not accept this method.
     MethodNotAllowed,
-    /// The route exists, but not for this caller.
+    /// The route does not accept this caller.
     Refused,
-    /// Nothing is there.
+    /// There is no such route.
     NotFound,
-    /// The body is longer than our routes take.
+    /// The body is longer than our routes accept.
     PayloadTooLarge,
-    /// Path and query are longer than any of ours.
+    /// Path and query are too long.
     TargetTooLong,
-    /// The headers are longer than the platform would take.
+    /// The headers are longer than the platform would accept.
     HeadersTooLong,
     /// Wrong login or password.
     BadCredentials,
-    /// SLAS does not take ECOM's word for its session.
+    /// SLAS rejects ECOM's signature of its session.
     SignatureRefused,
-    /// Our SLAS client may not bridge sessions.
+    /// The SLAS client lacks the scope to bridge sessions.
     ScopeMissing,
-    /// The same login is being used, or the session changed, at this very moment.
+    /// The same login is in use, or the session changed during the request.
     LoginConflict,
-    /// The registered session is over.
+    /// The registered session has expired.
     SessionExpired,
-    /// The session must be renewed before this call, which cannot be done on the way.
+    /// The session must be renewed before this call, which cannot do it.
     RenewalNeeded,
-    /// Only a shopper who has signed in may have this.
+    /// Only a registered shopper may have this.
     LoginRequired,
-    /// An upstream of ours fails, throttles, or refuses us.
+    /// SLAS, OCAPI or SCAPI fails, throttles, or rejects our client.
     Upstream(UpstreamFailure),
     /// The Head or ECOM cannot be reached.
     Unreachable,
-    /// The Head or ECOM takes too long.
+    /// The Head or ECOM does not respond in time.
     TooSlow,
-    /// The Head or ECOM has as many requests of ours as it may have.
+    /// The Head or ECOM already has `proxy_concurrency` requests.
     Busy,
-    /// We took too long ourselves.
+    /// One of our own routes did not respond in time.
     TimedOut,
-    /// A defect of ours.
+    /// A defect in Tandem.
     Internal,
 }
 
@@ -77,7 +78,7 @@ struct Parts {
 }
 
 impl Problem {
-    #[expect(clippy::too_many_lines, reason = "one list of everything that can go wrong")]
+    #[expect(clippy::too_many_lines, reason = "one list of all errors")]
     fn parts(self) -> Parts {
         let (status, code, title, retry_after) = match self {
             Self::BadRequest(title) => (StatusCode::BAD_REQUEST, "bad_request", title, None),
@@ -145,7 +146,7 @@ impl Problem {
             Self::SessionExpired => (
                 StatusCode::UNAUTHORIZED,
                 "session_expired",
-                "The session has expired. Please sign in again.",
+                "The session has expired. Please log in again.",
                 None,
             ),
             Self::RenewalNeeded => (
@@ -155,7 +156,7 @@ impl Problem {
                 None,
             ),
             Self::LoginRequired => {
-                (StatusCode::UNAUTHORIZED, "login_required", "Please sign in.", None)
+                (StatusCode::UNAUTHORIZED, "login_required", "Please log in.", None)
             }
             Self::Upstream(failure) => return Parts::of_failure(failure),
             Self::Unreachable => (
@@ -167,7 +168,7 @@ impl Problem {
             Self::TooSlow => (
                 StatusCode::GATEWAY_TIMEOUT,
                 "upstream_unavailable",
-                "The shop takes too long to answer.",
+                "The shop did not respond in time.",
                 Some(RETRY),
             ),
             Self::Busy => (
@@ -179,7 +180,7 @@ impl Problem {
             Self::TimedOut => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "upstream_unavailable",
-                "This took too long. Please try again.",
+                "The request timed out. Please try again.",
                 Some(RETRY),
             ),
             Self::Internal => (
@@ -192,21 +193,21 @@ impl Problem {
         Parts { status, code, title, retry_after }
     }
 
-    /// The stable word for it.
+    /// Its stable code.
     #[must_use]
     pub fn code(self) -> &'static str {
         self.parts().code
     }
 
-    /// `again`: asking for the same address once more makes sense.
-    fn page(self, again: bool) -> Response {
+    /// The HTML page; `retry` offers to load the same address again.
+    fn page(self, retry: bool) -> Response {
         let Parts { status, code, title, retry_after } = self.parts();
-        // Only our own fixed texts are put into the page.
+        // All of these are fixed texts of ours.
         let page = include_str!("problem.html")
             .replace("{{status}}", status.as_str())
             .replace("{{title}}", title)
             .replace("{{code}}", code)
-            .replace("{{again}}", if again { AGAIN } else { "" });
+            .replace("{{again}}", if retry { TRY_AGAIN } else { "" });
         let html = HeaderValue::from_static("text/html; charset=utf-8");
         respond(status, html, page, retry_after)
     }
@@ -225,14 +226,12 @@ impl Parts {
                 "upstream_throttled",
                 "The shop is very busy right now. Please try again in a moment.",
             ),
-            Cause::Misconfigured => (
-                StatusCode::BAD_GATEWAY,
-                "misconfigured",
-                "The shop is not set up correctly. Its operators have been told.",
-            ),
+            Cause::Misconfigured => {
+                (StatusCode::BAD_GATEWAY, "misconfigured", "The shop is misconfigured.")
+            }
         };
-        let waits = failure.cause != Cause::Misconfigured;
-        let retry_after = failure.retry_after.or(waits.then_some(RETRY));
+        let may_recover = failure.cause != Cause::Misconfigured;
+        let retry_after = failure.retry_after.or(may_recover.then_some(RETRY));
         Self { status, code, title, retry_after }
     }
 }
@@ -259,7 +258,7 @@ fn respond(
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(CACHE_CONTROL, PRIVATE_NO_STORE);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(seconds) = retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
@@ -267,27 +266,24 @@ fn respond(
     response
 }
 
-/// Whether the caller is a person looking at a page: by `Sec-Fetch-Mode`, then by `Accept`.
+/// Whether the caller is a browser that loads a page: by `Sec-Fetch-Mode`, then by `Accept`.
 #[must_use]
 pub fn wants_page(headers: &HeaderMap) -> bool {
     match headers.get("sec-fetch-mode") {
         Some(mode) => mode == "navigate",
-        None => headers
-            .get(ACCEPT)
-            .and_then(|accept| accept.to_str().ok())
-            .is_some_and(|accept| accept.contains("text/html")),
+        None => first_text(headers, ACCEPT).is_some_and(|accept| accept.contains("text/html")),
     }
 }
 
-/// Layer: gives a problem the form the caller wants, and keeps the headers it already has.
+/// Layer: gives a problem the format that the caller wants, and keeps the headers it already has.
 pub async fn present(request: Request, next: Next) -> Response {
     let page = wants_page(request.headers());
-    let again = request.method().is_safe();
+    let retry = request.method().is_safe();
     let response = next.run(request).await;
     match response.extensions().get::<Problem>().copied() {
         Some(problem) if page => {
             let (mut parts, _) = response.into_parts();
-            let (page, body) = problem.page(again).into_parts();
+            let (page, body) = problem.page(retry).into_parts();
             parts.headers.remove(CONTENT_LENGTH);
             for (name, value) in &page.headers {
                 parts.headers.insert(name, value.clone());
@@ -302,14 +298,14 @@ pub async fn present(request: Request, next: Next) -> Response {
 mod tests {
     use super::*;
 
-    async fn page(again: bool) -> String {
-        let body = Problem::TimedOut.page(again).into_body();
+    async fn page(retry: bool) -> String {
+        let body = Problem::TimedOut.page(retry).into_body();
         let bytes = axum::body::to_bytes(body, 10_000).await.unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
     #[tokio::test]
-    async fn a_page_offers_to_try_again_only_what_can_be_asked_for_again() {
+    async fn a_page_offers_to_try_again_only_after_a_safe_method() {
         assert!(page(true).await.contains("Try again"));
         let posted = page(false).await;
         assert!(!posted.contains("Try again<") && !posted.contains("{{"), "{posted}");

@@ -1,93 +1,90 @@
-//! Credentials whose time is over although the browser may still send them.
+//! Credentials that login and logout have revoked, although the browser may still send them.
 //!
-//! A request that was under way while the shopper logged out must not bring the session back with
-//! its `Set-Cookie`, and a guest's refresh that was under way during a login must not turn the
-//! shopper into a guest again. So login and logout revoke what they replace: single credentials by
-//! fingerprint, and by a logout the whole SLAS session, whatever tokens of it are still about.
+//! A request in progress during a logout must not restore the session with its `Set-Cookie`, and a
+//! guest's refresh in progress during a login must not turn the shopper into a guest again. So login
+//! and logout revoke what they replace: single credentials by fingerprint, and a logout also the whole
+//! SLAS session, with all tokens that were issued in it.
 //!
-//! Only what is known to have been issued is remembered: what our seal vouches for, or what SLAS or
-//! a signature has confirmed in the request. A client that makes credentials up fills nothing.
+//! Only credentials that are known to have been issued are stored: those that our sealed cookie
+//! contains, or that SLAS or a signature has confirmed in the request. A client that invents
+//! credentials uses no memory.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::expiring_map::ExpiringMap;
+use crate::expiring_map::SharedMap;
 use crate::ids::Tag;
 use crate::model::Claims;
 use crate::timestamp::Timestamp;
 
-/// A DW session, which nobody can end before its time, is dead after six hours; an access token
-/// dies sooner, and the refresh token has been revoked.
+/// A DW session, which cannot be ended early, expires after six hours; an access token expires sooner,
+/// and the refresh token has been revoked.
 const LOGGED_OUT: Duration = Duration::from_secs(6 * 60 * 60);
-/// No response that a guest's request has led to comes later than this after the login.
+/// No response to a request that a guest sent before the login arrives later than this.
 const SUPERSEDED: Duration = Duration::from_secs(10 * 60);
-/// Most that the revoked credentials, and again the ended sessions, of one site may take, in bytes.
+/// Bytes for the revoked credentials of one site, and as many for its ended sessions, at most.
 pub const LIMIT: usize = 32 * 1024 * 1024;
 
 /// Why a credential is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The shopper has logged out: it counts as absent.
+    /// The shopper has logged out: the credential counts as absent.
     LoggedOut,
-    /// The guest has logged in: it still works, but changes nothing in the browser.
+    /// The guest has logged in: the credential still works, but changes nothing in the browser.
     Superseded,
 }
 
 /// The revoked credentials of one site.
-pub struct Revocations(Mutex<Maps>);
-
-struct Maps {
-    credentials: ExpiringMap<Tag, (Reason, Instant)>,
-    /// By `usid`: tokens issued up to that moment have ended, at the other one.
-    sessions: ExpiringMap<Tag, (Timestamp, Instant)>,
+pub struct Revocations {
+    credentials: SharedMap<Tag, (Reason, Instant)>,
+    /// By `usid`: the issue time up to which its tokens have ended, and when they ended.
+    sessions: SharedMap<Tag, (Timestamp, Instant)>,
 }
 
 impl Revocations {
     /// Nothing is revoked. `gauge` shows the bytes in use.
     #[must_use]
     pub fn new(gauge: &Gauge) -> Self {
-        let credentials = ExpiringMap::new(LIMIT, gauge.clone());
-        let sessions = ExpiringMap::new(LIMIT, gauge.clone());
-        Self(Mutex::new(Maps { credentials, sessions }))
+        let (credentials, sessions) = (SharedMap::new(LIMIT, gauge), SharedMap::new(LIMIT, gauge));
+        Self { credentials, sessions }
     }
 
-    /// Revokes `tags` at the moment `now`. What has been logged out stays so.
+    /// Revokes `tags`. A credential that has been logged out stays logged out.
     pub fn revoke(&self, tags: impl IntoIterator<Item = Tag>, reason: Reason, now: Instant) {
-        let mut maps = self.lock();
+        let mut credentials = self.credentials.lock();
         for tag in tags {
-            let known = maps.credentials.get(&tag, now).map(|(known, _)| *known);
+            let known = credentials.get(&tag, now).map(|(known, _)| *known);
             if known == Some(Reason::LoggedOut) && reason == Reason::Superseded {
                 continue;
             }
-            maps.credentials.insert(tag, (reason, now), 0, now + life(reason), now);
+            credentials.insert(tag, (reason, now), 0, now + life(reason), now);
         }
     }
 
-    /// Ends the SLAS session `usid`: every token of it that was issued up to `issued`.
+    /// Ends the SLAS session `usid`, with every token that was issued up to `issued`.
     pub fn end_session(&self, usid: Tag, issued: Timestamp, now: Instant) {
-        let mut maps = self.lock();
-        let known = maps.sessions.get(&usid, now).map(|(known, _)| *known);
+        let mut sessions = self.sessions.lock();
+        let known = sessions.get(&usid, now).map(|(known, _)| *known);
         let issued = known.map_or(issued, |known| known.max(issued));
-        maps.sessions.insert(usid, (issued, now), 0, now + LOGGED_OUT, now);
+        sessions.insert(usid, (issued, now), 0, now + LOGGED_OUT, now);
     }
 
     /// Why and since when `tag` is revoked, if it is.
     #[must_use]
     pub fn find(&self, tag: Tag, now: Instant) -> Option<(Reason, Instant)> {
-        self.lock().credentials.get(&tag, now).copied()
+        self.credentials.lock().get(&tag, now).copied()
     }
 
-    /// Since when the SLAS session `usid` is over for a token issued at `issued`.
+    /// When the SLAS session `usid` ended for a token issued at `issued`, if it has.
     #[must_use]
     pub fn session_ended(&self, usid: Tag, issued: Timestamp, now: Instant) -> Option<Instant> {
-        let maps = self.lock();
-        let (last, at) = maps.sessions.get(&usid, now)?;
+        let sessions = self.sessions.lock();
+        let (last, at) = sessions.get(&usid, now)?;
         (issued <= *last).then_some(*at)
     }
 
-    /// Whether the SLAS session of a token is over.
+    /// Whether the SLAS session of a token has ended.
     #[must_use]
     pub fn has_ended(&self, claims: &Claims, now: Instant) -> bool {
         self.session_ended(claims.usid.tag(), claims.issued_at, now).is_some()
@@ -96,14 +93,9 @@ impl Revocations {
     /// Whether any of `tags` was revoked at or after `since`.
     #[must_use]
     pub fn any_since(&self, tags: &[Tag], since: Instant, now: Instant) -> bool {
-        let maps = self.lock();
-        let revoked =
-            |tag: &Tag| maps.credentials.get(tag, now).is_some_and(|(_, at)| *at >= since);
+        let credentials = self.credentials.lock();
+        let revoked = |tag: &Tag| credentials.get(tag, now).is_some_and(|(_, at)| *at >= since);
         tags.iter().any(revoked)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Maps> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_credential_is_remembered_for_as_long_as_it_matters() {
+    fn a_revocation_lasts_as_long_as_the_credential_could_be_used() {
         let (revocations, now) = revocations();
         let [guest, shopper] = ["g", "s"].map(|text| RefreshToken::parse(text).unwrap().tag());
         let reason = |tag, now| revocations.find(tag, now).map(|(reason, _)| reason);
@@ -151,7 +143,7 @@ mod tests {
         assert!(ended(1) && ended(100));
         assert!(!ended(101), "a login after the logout may have the same usid");
         revocations.end_session(usid, at(50), now);
-        assert!(ended(100), "what was ended stays so");
+        assert!(ended(100), "an earlier time does not restore tokens");
         assert!(revocations.session_ended(usid, at(1), now + LOGGED_OUT).is_none());
     }
 }

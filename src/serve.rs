@@ -1,4 +1,4 @@
-//! Listeners, the timers that `axum::serve` lacks, and a drain that loses no request.
+//! Listeners, the timeouts that `axum::serve` lacks, and a drain that loses no request.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,13 +19,14 @@ use crate::admin::{self, Admin};
 use crate::app::App;
 use crate::config::Config;
 use crate::web;
-use connection::Answering;
+use connection::Endpoint;
 use socket::Socket;
 
-/// `TcpListener::bind` queues 128 connections; a burst of 200 then waits a second for SYN again.
+/// `TcpListener::bind` queues 128 connections: of a burst of 200, the rest would wait a second until
+/// SYN is sent again.
 const BACKLOG: u32 = 4096;
-/// For connections that have been cut off to notice.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Time for connections to end after they have been cancelled.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A server whose listeners are bound.
 pub struct Bound {
@@ -41,24 +42,24 @@ impl Bound {
         Ok(Self { app, public, admin: bind(admin)? })
     }
 
-    /// Where browsers reach it.
+    /// The address for browsers.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.public.local_addr()
     }
 
-    /// Where probes and scrapers reach it.
+    /// The address for probes and scrapers.
     pub fn admin_address(&self) -> io::Result<SocketAddr> {
         self.admin.local_addr()
     }
 
-    /// Serves until `stop` is cancelled, then drains: `/readyz` says no, requests are still taken
-    /// for the drain delay, those under way and `WebSocket` tunnels may go on for the drain timeout, and
-    /// what is left then is cut off.
+    /// Serves until `stop` is cancelled, then drains: `/readyz` fails, requests are still accepted
+    /// for the drain delay, those in progress and `WebSocket` tunnels may continue for the drain
+    /// timeout, and what is left then is cancelled.
     pub async fn run(self, stop: CancellationToken) {
-        let server = Arc::new(self.app.server.clone());
-        let [draining, closing, cut, finished] = [(); 4].map(|()| CancellationToken::new());
+        let config = Arc::new(self.app.server.clone());
+        let [draining, closing, cancelled, finished] = [(); 4].map(|()| CancellationToken::new());
         let admin = Admin { metrics: Arc::clone(&self.app.metrics), draining: draining.clone() };
-        let admin = Answering { routes: admin::router(admin), server: Arc::clone(&server) };
+        let admin = Endpoint { routes: admin::router(admin), config: Arc::clone(&config) };
         tokio::spawn({
             let finished = finished.clone();
             async move {
@@ -66,21 +67,21 @@ impl Bound {
             }
         });
         let tracker = TaskTracker::new();
-        let public = Answering { routes: web::router(&self.app), server: Arc::clone(&server) };
-        let accepting = accept(self.public, public, &tracker, &closing, &cut);
+        let public = Endpoint { routes: web::router(&self.app), config: Arc::clone(&config) };
+        let accepting = accept(self.public, public, &tracker, &closing, &cancelled);
         let closer = async {
             stop.cancelled().await;
             draining.cancel();
             tracing::info!("draining");
-            tokio::time::sleep(server.drain_delay).await;
+            tokio::time::sleep(config.drain_delay).await;
             closing.cancel();
         };
         tokio::join!(accepting, closer);
         tracker.close();
-        if tokio::time::timeout(server.drain_timeout, tracker.wait()).await.is_err() {
-            tracing::warn!(connections = tracker.len(), "cut off at the end of the drain");
-            cut.cancel();
-            let _ = tokio::time::timeout(LAST_WORDS, tracker.wait()).await;
+        if tokio::time::timeout(config.drain_timeout, tracker.wait()).await.is_err() {
+            tracing::warn!(connections = tracker.len(), "drain timeout; connections closed");
+            cancelled.cancel();
+            let _ = tokio::time::timeout(CANCEL_TIMEOUT, tracker.wait()).await;
         }
         finished.cancel();
     }
@@ -93,52 +94,52 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Takes connections until `closing`, no more at a time than there are slots.
+/// Accepts connections until `closing`, at most `connection_limit` at a time.
 async fn accept(
     listener: TcpListener,
-    answering: Answering,
+    endpoint: Endpoint,
     tracker: &TaskTracker,
     closing: &CancellationToken,
-    cut: &CancellationToken,
+    cancelled: &CancellationToken,
 ) {
-    let server = Arc::clone(&answering.server);
-    let slots = Arc::new(Semaphore::new(server.connection_limit));
+    let config = Arc::clone(&endpoint.config);
+    let permits = Arc::new(Semaphore::new(config.connection_limit));
     loop {
-        let slot = tokio::select! {
-            slot = Arc::clone(&slots).acquire_owned() => slot,
+        let permit = tokio::select! {
+            permit = Arc::clone(&permits).acquire_owned() => permit,
             () = closing.cancelled() => return,
         };
-        let Ok(slot) = slot else { return };
+        let Ok(permit) = permit else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = closing.cancelled() => return,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let limit = server.write_timeout;
-                // Children, because a token is locked whenever one of its waiters is polled.
-                let (closing, cut) = (closing.child_token(), cut.child_token());
-                let socket = Socket::new(stream, limit, cut, slot, tracker.token());
-                let answering = answering.clone();
-                // The tracker waits for the socket, which an upgrade may take out of this task.
-                tokio::spawn(connection::serve(socket, peer.ip(), answering, closing));
+                let limit = config.write_timeout;
+                // Child tokens, because polling a waiter locks its token: connections must not share one.
+                let (closing, cancelled) = (closing.child_token(), cancelled.child_token());
+                let socket = Socket::new(stream, limit, cancelled, permit, tracker.token());
+                let endpoint = endpoint.clone();
+                // The tracker waits for the socket, because an upgrade takes it out of this task.
+                tokio::spawn(connection::serve(socket, peer.ip(), endpoint, closing));
             }
             Err(error) => {
-                // Out of descriptors, most likely: going round at once would only burn the CPU.
-                tracing::error!(%error, "cannot accept");
+                // Probably no file descriptor is left: an immediate retry would only use CPU time.
+                tracing::error!(%error, "accept failed");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
     }
 }
 
-/// Serves `config` until the process is told to stop.
+/// Serves `config` until SIGTERM or SIGINT.
 pub async fn run(config: Config) -> io::Result<()> {
     let admin = config.admin_listen;
     let app = App::new(config, crate::clock::Clock::system())
-        .ok_or_else(|| io::Error::other("the system has no usable TLS roots"))?;
+        .ok_or_else(|| io::Error::other("the system has no usable TLS root certificates"))?;
     let bound = Bound::new(app, admin)?;
-    // Whoever reads that we are serving may tell us to stop.
+    // Before the log line: a supervisor that reads it may send SIGTERM at once.
     let stop = stopped();
     tracing::info!(public = %bound.address()?, admin = %bound.admin_address()?, "serving");
     bound.run(stop).await;
@@ -149,12 +150,12 @@ pub async fn run(config: Config) -> io::Result<()> {
 ///
 /// # Panics
 ///
-/// Outside a runtime, and when the system refuses to report signals: a process that cannot be told
-/// to stop must not start.
+/// Outside a runtime, and if signal handlers cannot be installed: a process that cannot be stopped
+/// must not start.
 #[must_use]
 pub fn stopped() -> CancellationToken {
     #[expect(clippy::expect_used, reason = "see `# Panics`")]
-    let mut signals = Signals::new().expect("the system reports signals");
+    let mut signals = Signals::new().expect("signal handlers can be installed");
     let token = CancellationToken::new();
     tokio::spawn({
         let token = token.clone();

@@ -1,4 +1,4 @@
-//! One site at work: its configuration, its clients, and what it remembers between requests.
+//! One site at run time: its configuration, its upstream clients, its caches and revocations.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,62 +22,62 @@ use crate::upstream::single_flight::{self, SingleFlight};
 use crate::upstream::slas::Slas;
 use crate::upstream::verifier::Verifier;
 
-/// A tenant that refuses to bridge a guest's plain `dwsid` is asked again after this time: the
-/// feature has been retired platform-wide, so it hardly ever comes back.
+/// When a tenant has refused to bridge a guest's plain `dwsid`, the next attempt is made after this
+/// time. The platform has retired this feature, so it rarely comes back.
 const ADOPTION_RETIRED: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// A site.
 pub struct Site {
-    /// What the operator decided.
+    /// Its configuration.
     pub config: config::SiteConfig,
-    /// Its cookies.
+    /// The names of its cookies.
     pub names: CookieNames,
-    /// Whose frames the shop may be shown in.
+    /// Origins whose pages may show the shop in a frame.
     pub preview_parents: Vec<String>,
-    /// The keys of our own cookie.
+    /// The keys of the sealed cookie.
     pub seal: Arc<KeyRing>,
     /// SLAS.
     pub slas: Slas,
-    /// OCAPI, where the site has it.
+    /// OCAPI, if the site uses it.
     pub ocapi: Option<Ocapi>,
     /// SCAPI.
     pub scapi: Scapi,
-    /// Checks access tokens.
+    /// Verifies access tokens.
     pub verifier: Verifier,
-    /// Refreshes under way and their answers, by refresh token.
+    /// Refreshes in progress and their recent responses, by refresh token.
     pub refreshes: SingleFlight<Tag, RefreshResponse>,
-    /// How often a refresh token has been exchanged.
+    /// How often each refresh token has been exchanged.
     pub exchanges: Arc<RefreshLimit>,
-    /// Bridges under way and their answers, by access token.
+    /// Bridge calls in progress and their recent responses, by access token.
     pub bridges: SingleFlight<Tag, BridgeResponse>,
-    /// The one guest whom all crawlers share.
+    /// The guest that all crawlers share.
     pub crawlers: SingleFlight<(), GuestResponse>,
-    /// Credentials that login and logout have replaced.
+    /// Credentials that login and logout have revoked.
     pub revocations: Revocations,
-    /// Who writes cookies about the shopper into browsers.
+    /// Which systems write session cookies into browsers.
     pub layout: Layout,
-    /// How long a browser waits for a call.
+    /// How long a request waits for an upstream call.
     pub patience: Duration,
-    /// Time.
+    /// The source of time.
     pub clock: Clock,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     adoption_refused: Mutex<Option<Instant>>,
 }
 
-/// What sites share.
+/// What all sites share.
 pub struct Shared {
-    /// Time.
+    /// The source of time.
     pub clock: Clock,
     /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// The keys of our own cookie.
+    /// The keys of the sealed cookie.
     pub seal: Arc<KeyRing>,
-    /// The client all calls leave by.
+    /// The HTTP client for all upstream calls.
     pub http: reqwest::Client,
-    /// Limits of calls.
+    /// Limits of upstream calls.
     pub limits: UpstreamLimits,
-    /// A gateway sends requests to the upstreams by itself, and passes their answers on unseen.
+    /// Whether a gateway proxies requests itself, so that Tandem does not see the responses.
     pub behind_gateway: bool,
 }
 
@@ -106,7 +106,7 @@ impl Shared {
 }
 
 impl Site {
-    /// Puts a site to work.
+    /// Builds a site from its configuration.
     #[must_use]
     pub fn new(config: config::SiteConfig, shared: &Shared) -> Self {
         let clock = shared.clock.clone();
@@ -116,7 +116,7 @@ impl Site {
             config.slas.clone(),
             shared.limits.refresh_timeout,
         );
-        // Keys travel by a sender of their own: a busy token endpoint must not shut them out.
+        // Keys have a sender of their own: an open breaker of the token endpoint must not block them.
         let key_slas = slas.with_sender(shared.sender());
         let keys = Keys::new(key_slas, clock.clone());
         let ocapi = config.ocapi.clone();
@@ -149,13 +149,13 @@ impl Site {
         }
     }
 
-    /// Whom tokens must have been made for.
+    /// The tenant, client and channel that tokens must have been issued for.
     #[must_use]
     pub fn audience(&self) -> &Audience {
         &self.config.slas.audience
     }
 
-    /// Whether the tenant is known to refuse bridging a guest's plain `dwsid`.
+    /// Whether the tenant has recently refused to bridge a guest's plain `dwsid`.
     #[must_use]
     pub fn guest_adoption_retired(&self) -> bool {
         let refused = *self.adoption_refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,23 +163,23 @@ impl Site {
         refused.is_some_and(|at| now.saturating_duration_since(at) < ADOPTION_RETIRED)
     }
 
-    /// The tenant has just refused.
+    /// Records that the tenant has just refused.
     pub fn retire_guest_adoption(&self) {
         let now = self.clock.monotonic();
         *self.adoption_refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 }
 
-/// Only where the Head and ECOM, if there is one, answer through us does nobody else write cookies
-/// about the shopper. Scripts may write tokens that they can read, but no `dwsid`.
+/// Tandem is the only writer of session cookies if all responses of the Head and of ECOM pass through
+/// it. Scripts may write tokens that they can read, but no `dwsid`.
 fn layout(config: &config::SiteConfig, behind_gateway: bool) -> Layout {
     let ecom_is_beside = config.policy.mode != BridgeMode::None && config.routes.ecom.is_none();
     let tandem = if config.cookies.accept_unsealed { Writers::Tandem } else { Writers::OnlyTandem };
     let dw = if behind_gateway || ecom_is_beside { Writers::Others } else { tandem };
-    Layout { tokens: if config.cookies.open { Writers::Others } else { dw }, dw }
+    Layout { tokens: if config.cookies.readable_tokens { Writers::Others } else { dw }, dw }
 }
 
-/// Without `Secure`, a browser keeps no cookie in a frame of another site.
+/// None without https: in a frame of another site, a browser stores only `Secure` cookies.
 fn preview_parents(config: &config::SiteConfig) -> Vec<String> {
     let parents = config.cookies.preview_parents.iter();
     let secure = config.public_origin.is_https();
@@ -190,5 +190,5 @@ fn names(config: &config::SiteConfig) -> CookieNames {
     let cookies = &config.cookies;
     let secure = config.public_origin.is_https();
     let names = CookieNames::new(cookies.profile, &config.id, cookies.suffix, secure);
-    if cookies.open { names.with_readable_tokens() } else { names }
+    if cookies.readable_tokens { names.with_readable_tokens() } else { names }
 }

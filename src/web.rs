@@ -8,12 +8,13 @@ use axum::routing::{MethodRouter, any, get, post};
 
 mod api_proxy;
 mod bff;
-mod caller;
 mod csrf;
 mod dispatch;
 mod forward_auth;
+mod headers;
 mod layers;
 mod pages;
+mod redirect;
 mod request_kind;
 mod request_log;
 mod request_session;

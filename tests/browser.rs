@@ -30,7 +30,7 @@ async fn adds_to_the_cart(visitor: &Visitor) {
 
 async fn logs_in(visitor: &Visitor) {
     visitor.clicks("[data-who] summary").await;
-    visitor.clicks("[data-sign-in]").await;
+    visitor.clicks("[data-log-in]").await;
     visitor.types("#username", JO.0).await;
     visitor.types("#password", JO.1).await;
     visitor.clicks("[data-login] [type=submit]").await;
@@ -111,7 +111,7 @@ async fn an_expired_credential_leaves_the_shopper_registered() {
             visitor.sees("[data-verdict]", "REPAIR DUE").await;
             visitor.clicks("[data-visit=ecom]").await;
             let shown = format!("says you are {NAME} (registered)");
-            visitor.sees("[data-frame-said=ecom]", &shown).await;
+            visitor.sees("[data-frame-status=ecom]", &shown).await;
             visitor.sees("[data-verdict]", "AGREE").await;
             visitor.goes(&controller("Account-Show")).await;
             visitor.sees(".content", JO.0).await;
@@ -129,9 +129,9 @@ async fn promise_2_a_shopper_whose_session_expires_is_told_and_a_guest() {
         let customer = crosses_to_the_classic_pages(&visitor, "registered").await;
         the_inspector_agrees(&visitor).await;
         visitor.clicks("[data-break=revoke-refresh]").await;
-        visitor.sees("[data-said]", "The refresh token is revoked.").await;
+        visitor.sees("[data-message]", "The refresh token is revoked.").await;
         visitor.clicks("[data-break=expire-access]").await;
-        visitor.sees("[data-verdict]", "SIGN-IN DUE").await;
+        visitor.sees("[data-verdict]", "LOGIN DUE").await;
         visitor.goes("/").await;
         visitor.sees("[data-notice]", "session").await;
         visitor.sees("[data-who-name]", "Guest").await;
@@ -150,16 +150,16 @@ async fn promise_10_a_logout_leaves_a_guest_on_both_sides() {
         visitor.goes("/").await;
         visitor.sees("[data-who-name]", NAME).await;
         visitor.clicks("[data-who] summary").await;
-        visitor.clicks("[data-who] [data-sign-out]").await;
+        visitor.clicks("[data-who] [data-log-out]").await;
         visitor.sees("[data-who-name]", "Guest").await;
         assert_ne!(crosses_to_the_classic_pages(&visitor, "guest").await, customer);
         visitor.goes(&controller("Account-Show")).await;
-        visitor.sees(".content .notice", "You are not signed in here.").await;
+        visitor.sees(".content .notice", "You are not logged in here.").await;
         // The same from the classic pages.
         visitor.goes("/").await;
         logs_in(&visitor).await;
         crosses_to_the_classic_pages(&visitor, "registered").await;
-        visitor.clicks(".ecom-hello [data-sign-out]").await;
+        visitor.clicks(".ecom-hello [data-log-out]").await;
         visitor.sees("#ecom-customer", "Guest").await;
         visitor.sees("[data-twin-badge]", "Same shopper").await;
         assert_eq!(visitor.session("customer_type").await, "guest");

@@ -1,4 +1,4 @@
-//! `tandem sandbox`: the simulator and Tandem before it, on loopback, in one process.
+//! `tandem sandbox`: the simulator and Tandem in front of it, on loopback, in one process.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
 use tandem_sandbox::{ClientKind, EcomKind, Options, Sandbox};
 
-use super::say;
+use super::print;
 use crate::app::App;
 use crate::clock::{self, Clock};
 use crate::config::{Config, Layers};
@@ -16,43 +16,43 @@ use crate::telemetry;
 
 const CONFIG: &str = include_str!("../../config/sandbox.toml");
 
-/// What the sandbox shows.
+/// The options of `tandem sandbox`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct SandboxOptions {
-    /// Where browsers reach it.
+    /// The port for browsers.
     #[arg(long, default_value_t = 8080)]
     pub(super) port: u16,
-    /// The kind of SLAS client Tandem is.
+    /// Tandem's kind of SLAS client.
     #[arg(long, value_enum, default_value_t = Client::Private)]
     pub(super) client: Client,
-    /// How a DW session is made for SLAS tokens.
+    /// How SLAS tokens get a DW session.
     #[arg(long, value_enum, default_value_t = Mode::Classic)]
     pub(super) mode: Mode,
-    /// When it is made.
+    /// When they get it.
     #[arg(long, value_enum, default_value_t = Time::Landing)]
     pub(super) time: Time,
-    /// What ECOM does about SLAS by itself.
+    /// How ECOM uses SLAS.
     #[arg(long, value_enum, default_value_t = Ecom::Plain)]
     pub(super) ecom: Ecom,
 }
 
-/// What ECOM does about SLAS by itself.
+/// How ECOM uses SLAS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Ecom {
-    /// Nothing.
+    /// Not at all.
     Plain,
-    /// What the cartridge `plugin_slas` does: token cookies, and a redirect for who returns.
+    /// With the cartridge `plugin_slas`: token cookies, and a redirect for returning shoppers.
     PluginSlas,
-    /// What the platform does under Hybrid Auth; goes with that mode.
+    /// Under Hybrid Auth; use it with that mode.
     HybridAuth,
 }
 
 /// The kind of SLAS client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Client {
-    /// With a secret; its refresh tokens stay.
+    /// With a secret; its refresh tokens do not rotate.
     Private,
-    /// Without; its refresh tokens rotate.
+    /// Without a secret; its refresh tokens rotate.
     Public,
 }
 
@@ -61,7 +61,7 @@ pub(super) enum Client {
 pub(super) enum Mode {
     /// OCAPI `/sessions`.
     Classic,
-    /// The platform sets `dwsid` on token answers.
+    /// The platform sets `dwsid` on token responses.
     HybridAuth,
     /// No DW session, and no controller pages.
     None,
@@ -72,7 +72,7 @@ pub(super) enum Mode {
 pub(super) enum Time {
     /// With the tokens.
     Landing,
-    /// Before ECOM.
+    /// Before an ECOM page.
     OnDemand,
 }
 
@@ -88,7 +88,7 @@ impl Default for SandboxOptions {
     }
 }
 
-/// The clock of Tandem as the simulator takes it, so that both move together.
+/// Tandem's clock as the simulator's clock, so that both systems have the same time.
 impl From<Clock> for tandem_sandbox::Clock {
     fn from(clock: Clock) -> Self {
         let monotonic = clock.clone();
@@ -96,7 +96,7 @@ impl From<Clock> for tandem_sandbox::Clock {
     }
 }
 
-/// Runs until the process is told to stop.
+/// Runs until the process receives a signal to stop.
 pub(super) async fn run(options: SandboxOptions) -> io::Result<()> {
     let clock = Clock::system();
     let simulated = simulated(&options);
@@ -106,15 +106,15 @@ pub(super) async fn run(options: SandboxOptions) -> io::Result<()> {
     let _log = telemetry::start(&config.log_filter);
     let admin = config.admin_listen;
     let app = App::new(config, clock).ok_or_else(|| io::Error::other("no usable TLS roots"))?;
-    let bound = Bound::new(app, admin).map_err(|error| taken(&options, &error))?;
+    let bound = Bound::new(app, admin).map_err(|error| port_error(&options, &error))?;
     let stop = stopped();
-    let _ = say(&welcome(options.port, &simulated));
+    let _ = print(&welcome(options.port, &simulated));
     bound.run(stop).await;
     drop(sandbox);
     Ok(())
 }
 
-/// The platform of that set-up. ECOM is the same SLAS client as Tandem, as it has to be.
+/// The platform of these options. ECOM must be the same SLAS client as Tandem.
 fn simulated(options: &SandboxOptions) -> Options {
     Options {
         redirect_uri: format!("http://127.0.0.1:{}/callback", options.port),
@@ -135,7 +135,7 @@ fn simulated(options: &SandboxOptions) -> Options {
 fn layers(options: &SandboxOptions, simulated: &Options, sandbox: &Sandbox) -> io::Result<Layers> {
     let port = options.port;
     let site = |key: &str, value: String| (format!("TANDEM__SITES__REFARCH__{key}"), value);
-    let word = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
+    let name = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
         value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     };
     let client_id = match options.client {
@@ -153,8 +153,8 @@ fn layers(options: &SandboxOptions, simulated: &Options, sandbox: &Sandbox) -> i
         site("SLAS__REDIRECT_URI", simulated.redirect_uri.clone()),
         site("OCAPI__BASE_URL", format!("http://{}", sandbox.instance())),
         site("ROUTES__HEAD", format!("http://{}", sandbox.head())),
-        site("BRIDGE__MODE", word(&|| options.mode.to_possible_value())),
-        site("BRIDGE__TIME", word(&|| options.time.to_possible_value())),
+        site("BRIDGE__MODE", name(&|| options.mode.to_possible_value())),
+        site("BRIDGE__TIME", name(&|| options.time.to_possible_value())),
     ];
     if options.mode != Mode::None {
         overrides.push(site("ROUTES__ECOM", format!("http://{}", sandbox.instance())));
@@ -165,7 +165,7 @@ fn layers(options: &SandboxOptions, simulated: &Options, sandbox: &Sandbox) -> i
     Layers::merge("config/sandbox.toml", CONFIG, overrides).map_err(io::Error::other)
 }
 
-fn taken(options: &SandboxOptions, error: &io::Error) -> io::Error {
+fn port_error(options: &SandboxOptions, error: &io::Error) -> io::Error {
     let port = options.port;
     io::Error::other(format!("port {port}: {error} (try `tandem sandbox --port {}`)", port + 1))
 }
@@ -173,13 +173,13 @@ fn taken(options: &SandboxOptions, error: &io::Error) -> io::Error {
 fn welcome(port: u16, simulated: &Options) -> String {
     let shopper = simulated.shoppers.first();
     let account = shopper.map_or_else(String::new, |shopper| {
-        format!("\n  Sign in as  {}  with  {}\n", shopper.login, shopper.password)
+        format!("\n  Log in as  {}  with  {}\n", shopper.login, shopper.password)
     });
     format!(
-        "\n  Tandem sandbox: a shop in two worlds, simulated on this machine\n\
+        "\n  Tandem sandbox: a shop with a simulated platform, on this machine\n\
          \n    Shop        http://127.0.0.1:{port}/\
          \n    Inspector   http://127.0.0.1:{port}/inspector\n{account}\
-         \n  Ctrl-C ends it.\n"
+         \n  Press Ctrl-C to stop.\n"
     )
 }
 
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_simulated_ecom_is_what_was_asked_for_and_the_same_client_as_tandem() {
+    fn the_simulated_ecom_has_the_requested_kind_and_tandems_client() {
         let kinds = [
             (Ecom::Plain, EcomKind::Plain),
             (Ecom::PluginSlas, EcomKind::PluginSlas),

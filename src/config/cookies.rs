@@ -1,53 +1,61 @@
-//! Which cookies a site writes, and which it takes.
+//! Which cookies a site writes, and which it accepts.
 
 use super::parse::Origin;
-use super::section::Section;
-use super::site::read_origins;
+use super::section::{Section, read_fields};
 use crate::cookies::profiles::Profile;
 
-/// Which cookies the browser gets.
+/// Which cookies a site writes, and which it accepts.
 #[derive(Clone, Debug)]
 pub struct CookieConfig {
-    /// For whose eyes.
+    /// Their names and attributes.
     pub profile: Profile,
-    /// Whether their names carry the site id.
+    /// Whether their names end in the site id.
     pub suffix: bool,
     /// Whether scripts may read the tokens.
-    pub open: bool,
-    /// Whether tokens count that a browser brings without a sealed cookie of ours.
+    pub readable_tokens: bool,
+    /// Whether tokens are accepted that a browser presents without our sealed cookie.
     pub accept_unsealed: bool,
     /// Origins whose pages may show the shop in a frame.
     pub preview_parents: Vec<Origin>,
 }
 
+const PROFILES: [(&str, Profile); 4] = [
+    ("classic", Profile::Classic),
+    ("pwa-kit", Profile::PwaKit),
+    ("storefront-next", Profile::StorefrontNext),
+    ("plugin-slas", Profile::PluginSlas),
+];
+
 pub(super) fn read(section: &Section<'_>) -> Option<CookieConfig> {
-    let profile = section.choice(
-        "profile",
-        &[
-            ("classic", Profile::Classic),
-            ("pwa-kit", Profile::PwaKit),
-            ("storefront-next", Profile::StorefrontNext),
-            ("plugin-slas", Profile::PluginSlas),
-        ],
-    );
-    let suffix = section.boolean("suffix");
-    let open = section.boolean("readable_tokens");
-    if open == Some(true) && profile.is_some_and(|profile| profile != Profile::PluginSlas) {
-        section.problem("readable_tokens", "must be false: only profile \"plugin-slas\" needs it");
-    }
-    let accept_unsealed = section.boolean("accept_unsealed");
-    if open == Some(true) && accept_unsealed == Some(false) {
-        section.problem("accept_unsealed", "must be true: with readable_tokens, scripts write too");
-    }
-    let preview_parents = read_origins(section, "preview_parents");
-    section.finish();
-    let profile = profile?;
-    let suffix = suffix? || profile.always_suffixed();
-    Some(CookieConfig {
-        profile,
-        suffix,
-        open: open?,
-        accept_unsealed: accept_unsealed?,
-        preview_parents,
+    read_fields!(CookieConfig {
+        profile: section.choice("profile", &PROFILES),
+        suffix: read_suffix(section, profile),
+        readable_tokens: read_readable_tokens(section, profile),
+        accept_unsealed: read_accept_unsealed(section, readable_tokens),
+        preview_parents: Some(section.origins("preview_parents")),
     })
+}
+
+fn read_suffix(section: &Section<'_>, profile: Option<Profile>) -> Option<bool> {
+    let suffix = section.boolean("suffix")?;
+    Some(suffix || profile.is_some_and(Profile::always_suffixed))
+}
+
+fn read_readable_tokens(section: &Section<'_>, profile: Option<Profile>) -> Option<bool> {
+    let readable = section.boolean("readable_tokens")?;
+    if readable && profile.is_some_and(|profile| profile != Profile::PluginSlas) {
+        section.error("readable_tokens", "must be false: only profile \"plugin-slas\" needs it");
+    }
+    Some(readable)
+}
+
+fn read_accept_unsealed(section: &Section<'_>, readable_tokens: Option<bool>) -> Option<bool> {
+    let accept = section.boolean("accept_unsealed")?;
+    if readable_tokens == Some(true) && !accept {
+        section.error(
+            "accept_unsealed",
+            "must be true: with readable_tokens, scripts write tokens too",
+        );
+    }
+    Some(accept)
 }

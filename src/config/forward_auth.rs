@@ -1,47 +1,52 @@
-//! The gateway in front that asks us about every request instead of sending it through us.
+//! Forward-auth: a gateway that proxies requests itself and sends an auth subrequest for each.
 
-use super::section::Section;
+use super::section::{Section, read_fields};
 use crate::client_ip::TrustedProxies;
 
-/// How a gateway asks about a request, and which answers it understands.
+/// The format of a gateway's auth subrequests, and the responses that it understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
-    /// nginx, `auth_request`: the question is in `X-Original-Method` and `X-Original-URI`; it hears
-    /// 2xx, 401 and 403, and takes anything else for a fault.
+    /// nginx, `auth_request`: the request is in `X-Original-Method` and `X-Original-URI`. It
+    /// understands 2xx, 401 and 403; any other status is an error.
     Nginx,
-    /// Traefik, `forwardAuth`: the question is in `X-Forwarded-Method`, `-Host` and `-Uri`; 2xx
-    /// allows, and every other answer goes to the browser.
+    /// Traefik, `forwardAuth`: the request is in `X-Forwarded-Method`, `-Host` and `-Uri`. 2xx
+    /// allows it; any other response is passed to the browser.
     Traefik,
-    /// Envoy, `ext_authz` over HTTP: the question is the request itself, below `/bff/auth`; 200
-    /// allows, and every other answer goes to the browser.
+    /// Envoy, `ext_authz` over HTTP: the subrequest is the request itself, below `/bff/auth`. 200
+    /// allows it; any other response is passed to the browser.
     Envoy,
 }
 
-/// Who may ask, and how.
+/// Which gateways may send auth subrequests, and in which format.
 #[derive(Clone, Debug, Default)]
 pub struct ForwardAuthConfig {
-    /// None: nobody asks.
+    /// `None`: there is no gateway.
     pub dialect: Option<Dialect>,
     /// The networks of the gateways.
     pub peers: TrustedProxies,
 }
 
+const DIALECTS: [(&str, Option<Dialect>); 4] = [
+    ("none", None),
+    ("nginx", Some(Dialect::Nginx)),
+    ("traefik", Some(Dialect::Traefik)),
+    ("envoy", Some(Dialect::Envoy)),
+];
+
 pub(super) fn read(section: &Section<'_>) -> Option<ForwardAuthConfig> {
-    let dialect = section.choice(
-        "dialect",
-        &[
-            ("none", None),
-            ("nginx", Some(Dialect::Nginx)),
-            ("traefik", Some(Dialect::Traefik)),
-            ("envoy", Some(Dialect::Envoy)),
-        ],
-    );
-    let peers = super::read_networks(section, "peers");
-    if dialect.is_some_and(|dialect| dialect.is_some())
-        && peers.as_ref().is_some_and(TrustedProxies::is_empty)
-    {
-        section.problem("peers", "must name the gateway's networks: nobody else may ask");
+    read_fields!(ForwardAuthConfig {
+        dialect: section.choice("dialect", &DIALECTS),
+        peers: read_peers(section, dialect.flatten()),
+    })
+}
+
+fn read_peers(section: &Section<'_>, dialect: Option<Dialect>) -> Option<TrustedProxies> {
+    let peers = section.networks("peers")?;
+    if dialect.is_some() && peers.is_empty() {
+        section.error(
+            "peers",
+            "must name the gateway's networks: no other client may send auth subrequests",
+        );
     }
-    section.finish();
-    Some(ForwardAuthConfig { dialect: dialect?, peers: peers? })
+    Some(peers)
 }

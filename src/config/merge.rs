@@ -1,4 +1,4 @@
-//! Defaults, file and environment, merged into one table that remembers where each key came from.
+//! Defaults, file and environment, merged into one table that records where each key comes from.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,9 +15,9 @@ const PREFIX: &str = "TANDEM__";
 pub struct Layers {
     pub(super) table: Table,
     origins: BTreeMap<String, String>,
-    /// The file an absent key should have been in.
+    /// The file that an absent key should be in.
     file: String,
-    /// Variables that have no place in the table.
+    /// Variables that name no key of the table.
     pub(super) strays: Vec<ConfigError>,
 }
 
@@ -54,11 +54,11 @@ impl Layers {
         for (variable, value) in variables {
             layers.set_variable(&variable, value);
         }
-        layers.give_sites_their_defaults();
+        layers.copy_defaults_into_sites();
         Ok(layers)
     }
 
-    /// Where the dotted `key` was set; the file it belongs in if it was not.
+    /// Where the dotted `key` was set; the file that it belongs in if it was not.
     pub(super) fn origin(&self, key: &str) -> &str {
         let mut key = key;
         loop {
@@ -75,7 +75,7 @@ impl Layers {
     fn set_variable(&mut self, variable: &str, value: String) {
         let path = variable.strip_prefix(PREFIX).unwrap_or(variable).to_lowercase();
         let origin = format!("environment {variable}");
-        match place(&mut self.table, &path) {
+        match entry(&mut self.table, &path) {
             Some((table, name, key)) => {
                 table.insert(name, Value::String(value));
                 self.origins.insert(key, origin);
@@ -88,7 +88,7 @@ impl Layers {
         }
     }
 
-    fn give_sites_their_defaults(&mut self) {
+    fn copy_defaults_into_sites(&mut self) {
         let defaults = match self.table.get("site") {
             Some(Value::Table(defaults)) => defaults.clone(),
             _ => Table::new(),
@@ -102,34 +102,35 @@ impl Layers {
     }
 }
 
-/// The variables of this process that are ours.
+/// The variables of this process that begin with the prefix.
 #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
 fn variables() -> Result<Vec<(String, String)>, ConfigErrors> {
-    let ours = std::env::vars_os().filter_map(|(name, value)| {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
         let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
         Some((name, value))
     });
-    ours.map(|(name, value)| match value.into_string() {
-        Ok(value) => Ok((name, value)),
-        Err(_) => Err(ConfigErrors(vec![ConfigError {
-            key: name[PREFIX.len()..].to_lowercase().replace("__", "."),
-            origin: format!("environment {name}"),
-            message: "is not UTF-8".to_owned(),
-        }])),
-    })
-    .collect()
+    variables
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(ConfigErrors(vec![ConfigError {
+                key: name[PREFIX.len()..].to_lowercase().replace("__", "."),
+                origin: format!("environment {name}"),
+                message: "is not UTF-8".to_owned(),
+            }])),
+        })
+        .collect()
 }
 
-/// The line itself may hold a secret, so only its number is told.
+/// The line itself may hold a secret, so only its number is printed.
 fn not_toml(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map_or(1, |before| before.matches('\n').count() + 1);
     format!("is not TOML: line {line}: {}", error.message().trim_end())
 }
 
-/// The table in which a variable's key stands, its name there, and its dotted path. A list is
-/// entered by the id of one of its sites.
-fn place<'t>(mut table: &'t mut Table, path: &str) -> Option<(&'t mut Table, String, String)> {
+/// The table that a variable's key belongs in, its name there, and its dotted path. An entry of the
+/// list of sites is selected by its id.
+fn entry<'t>(mut table: &'t mut Table, path: &str) -> Option<(&'t mut Table, String, String)> {
     let mut key = String::new();
     let (parents, last) = path.rsplit_once("__").unwrap_or(("", path));
     let mut parents = parents.split("__").filter(|_| !parents.is_empty());
@@ -152,7 +153,7 @@ fn place<'t>(mut table: &'t mut Table, path: &str) -> Option<(&'t mut Table, Str
     Some((table, last.to_owned(), key))
 }
 
-/// Whether a variable's segment names the site: its id, with `_` for everything odd.
+/// Whether a segment of a variable names the site: its id, with `_` for all but letters and digits.
 fn is_site(site: &Value, segment: &str) -> bool {
     let id = site.get("id").and_then(Value::as_str).unwrap_or_default();
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
@@ -187,7 +188,7 @@ fn overlay(
     }
 }
 
-/// Gives `table`, which is at `to`, what it lacks of `defaults`, which are at `from`.
+/// Copies into `table`, which is at `to`, the keys of `defaults` (at `from`) that it lacks.
 fn underlay(
     table: &mut Table,
     defaults: &Table,

@@ -1,9 +1,14 @@
-//! Texts of the configuration → values that cannot be wrong.
+//! Texts of the configuration → checked values.
 
-use http::{HeaderName, Uri};
+use std::net::{IpAddr, SocketAddr};
+
+use http::uri::Authority;
+use http::{HeaderName, Method, Uri};
+use ipnet::IpNet;
 use url::Url;
 
 use crate::ids::SiteId;
+use crate::route::PASSING;
 
 /// Scheme, host and port, nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,18 +19,18 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Takes `http://` or `https://`, a host, perhaps a port, and at most one trailing slash.
+    /// Accepts `http://` or `https://`, a host, an optional port, and at most one trailing slash.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || "must be an origin, like https://www.shop.example".to_owned();
-        let url = Url::parse(text).map_err(|_| wrong())?;
+        let error = || "must be an origin, like https://www.shop.example".to_owned();
+        let url = Url::parse(text).map_err(|_| error())?;
         let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         let anonymous = url.username().is_empty() && url.password().is_none();
         if !matches!(url.scheme(), "http" | "https") || !plain || !anonymous {
-            return Err(wrong());
+            return Err(error());
         }
         let text = url.origin().ascii_serialization();
-        let uri: Uri = text.parse().map_err(|_| wrong())?;
-        let authority = uri.authority().ok_or_else(wrong)?.to_string();
+        let uri: Uri = text.parse().map_err(|_| error())?;
+        let authority = uri.authority().ok_or_else(error)?.to_string();
         Ok(Self { https: url.scheme() == "https", authority, text })
     }
 
@@ -57,15 +62,42 @@ impl Origin {
         self.https
     }
 
-    /// Whether the host is a loopback address, or a name that always leads to one (RFC 6761 section
-    /// 6.3).
+    /// Whether the host is a loopback address, or a name that always resolves to one (RFC 6761
+    /// section 6.3).
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = self.host();
         host == "localhost"
             || host.ends_with(".localhost")
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "must be an IP address and a port, like 127.0.0.1:8080".to_owned())
+}
+
+pub(super) fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().map(IpNet::from).ok())
+}
+
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    tracing_subscriber::EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| format!("is not a log filter: {error}"))
+}
+
+pub(super) fn site_id(text: &str) -> Result<SiteId, String> {
+    SiteId::parse(text).ok_or_else(|| "is not a site id".to_owned())
+}
+
+/// A host with an optional port, in lower case.
+pub(super) fn host(text: &str) -> Option<String> {
+    (!text.is_empty() && text.parse::<Authority>().is_ok()).then(|| text.to_ascii_lowercase())
+}
+
+pub(super) fn method(text: &str) -> Option<Method> {
+    Method::from_bytes(text.as_bytes()).ok().filter(|method| PASSING.contains(method))
 }
 
 pub(super) fn path(text: &str) -> Result<String, String> {
@@ -85,11 +117,11 @@ pub(super) fn public_origin(text: &str) -> Result<Origin, String> {
     if origin.is_https() || origin.is_loopback() {
         Ok(origin)
     } else {
-        Err("must be https, except on loopback: cookies would travel in the clear".to_owned())
+        Err("must be https, except on loopback: cookies would be sent unencrypted".to_owned())
     }
 }
 
-/// Secrets and tokens go there.
+/// An origin that secrets and tokens are sent to.
 pub(super) fn upstream(text: &str) -> Result<Origin, String> {
     let origin = Origin::parse(text)?;
     if origin.is_https() || origin.is_loopback() {
@@ -115,12 +147,11 @@ pub(super) fn organization(text: &str) -> Result<String, String> {
     }
 }
 
-/// Ids as they stand in paths of ECOM. `-` would be the whole instance.
-pub(super) fn ecom_sites(ids: &[String]) -> Option<Vec<SiteId>> {
+/// The id of another site, as in paths of ECOM. `-` would mean the whole instance.
+pub(super) fn ecom_site(id: &str) -> Option<SiteId> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    let named =
-        |id: &&String| id.bytes().all(plain) && id.bytes().any(|byte| byte.is_ascii_alphanumeric());
-    ids.iter().map(|id| Some(id).filter(named).and_then(|id| SiteId::parse(id))).collect()
+    let named = id.bytes().all(plain) && id.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    if named { SiteId::parse(id) } else { None }
 }
 
 pub(super) fn client_id(text: &str) -> Result<String, String> {

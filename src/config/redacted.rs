@@ -1,43 +1,43 @@
-//! `tandem print-config`: what the layers came to, without a secret in it.
+//! `tandem print-config`: the merged layers, without any secret.
 
 use toml::{Table, Value};
 
 use super::Layers;
 
-/// A key that has one of these in its name holds a secret; so does one that should have been
-/// `client_secret` or `seal_keys` but was misspelt.
+/// A key whose name contains one of these may hold a secret: also `client_secret` or `seal_keys`
+/// when they are misspelt.
 const SECRET_WORDS: [&str; 4] = ["secret", "key", "password", "token"];
 
-/// The merged configuration as TOML; a secret given in plain shows as `"***"`, one that points to
-/// a variable or file shows where it points.
+/// The merged configuration as TOML. A secret that is written out is replaced by `"***"`; one that
+/// points to a variable or file stays as it is.
 #[must_use]
 pub fn redacted(layers: &Layers) -> String {
     let mut table = layers.table.clone();
-    // The defaults of sites have gone into each site.
+    // Every site has its own copy of the defaults.
     table.remove("site");
-    mask_table(&mut table);
+    redact_table(&mut table);
     toml::to_string(&table).unwrap_or_default()
 }
 
-fn mask_table(table: &mut Table) {
+fn redact_table(table: &mut Table) {
     for (name, value) in table.iter_mut() {
         let secret = SECRET_WORDS.iter().any(|word| name.to_lowercase().contains(word));
-        if secret { mask_secret(value) } else { mask(value) }
+        if secret { redact_secret(value) } else { redact(value) }
     }
 }
 
-fn mask(value: &mut Value) {
+fn redact(value: &mut Value) {
     match value {
-        Value::Table(table) => mask_table(table),
-        Value::Array(items) => items.iter_mut().for_each(mask),
+        Value::Table(table) => redact_table(table),
+        Value::Array(items) => items.iter_mut().for_each(redact),
         _ => {}
     }
 }
 
-fn mask_secret(value: &mut Value) {
+fn redact_secret(value: &mut Value) {
     match value {
         Value::Table(table) if table.len() == 1 && is_pointer(table) => {}
-        Value::Array(items) => items.iter_mut().for_each(mask_secret),
+        Value::Array(items) => items.iter_mut().for_each(redact_secret),
         other => *other = Value::String("***".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! One connection from its first octet to its last, in bounded time wherever nothing moves.
+//! Serves one connection, with a timeout wherever it can stall.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -21,55 +21,55 @@ use super::http2_idle::Activity;
 use super::socket::Socket;
 use crate::config::ServerConfig;
 
-/// A peer that opens more streams at a time on one HTTP/2 connection is not a browser.
+/// Concurrent streams of one HTTP/2 connection, at most. No browser opens more.
 const STREAMS: u32 = 250;
-/// What a client may send on one HTTP/2 stream before the upstream takes any of it, in octets. With
-/// half of it a client whose TCP gathers small segments (Nagle's algorithm) gets no further than one
-/// window for each delayed acknowledgement: measured, 1.6 MB/s on loopback.
+/// Bytes that a client may send on one HTTP/2 stream before the upstream reads any of them. With half
+/// as many, a client whose TCP gathers small segments (Nagle's algorithm) sends only one window per
+/// delayed acknowledgement: measured, 1.6 MB/s on loopback.
 const STREAM_WINDOW: u32 = 128 * 1024;
-/// What a client may send on all streams of a connection: room for every one of them, so that an
-/// upload that its upstream does not read holds up no other request (RFC 9113 section 5.2.1).
+/// Bytes that a client may send on all streams of a connection: a window for each of them, so that an
+/// upload that its upstream does not read blocks no other request (RFC 9113 section 5.2.1).
 const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
-/// The largest window there is (RFC 9113 section 6.9.1).
+/// The largest window that HTTP/2 allows (RFC 9113 section 6.9.1).
 const _: () = assert!(STREAMS as u64 * (STREAM_WINDOW as u64) < 1 << 31);
-/// What is written ahead to one HTTP/2 stream whose client does not read yet, in octets.
+/// Bytes that are buffered for one HTTP/2 stream whose client does not read.
 const WRITTEN_AHEAD: usize = 64 * 1024;
 
-/// A request head longer than this, in octets, is not read at all. What is read and still too long
-/// is refused with a reason in `web::layers`.
+/// Longest request head that is read, in bytes. `web::layers` rejects shorter ones that are still too
+/// long, with a reason.
 const LONGEST_HEAD: u32 = 64 * 1024;
 
-/// How requests of all connections are answered.
+/// The routes and settings of one listener.
 #[derive(Clone)]
-pub(super) struct Answering {
+pub(super) struct Endpoint {
     pub(super) routes: Router,
-    pub(super) server: Arc<ServerConfig>,
+    pub(super) config: Arc<ServerConfig>,
 }
 
-/// Serves the requests that `peer` sends, until it leaves, nothing moves, or `closing`.
+/// Serves the requests of `peer` until it closes the connection, a timeout ends, or `closing`.
 pub(super) async fn serve(
     socket: Socket,
     peer: IpAddr,
-    answering: Answering,
+    endpoint: Endpoint,
     closing: CancellationToken,
 ) {
-    let ServerConfig { header_read_timeout, idle_timeout, write_timeout, .. } = *answering.server;
+    let ServerConfig { header_read_timeout, idle_timeout, write_timeout, .. } = *endpoint.config;
     let activity = Activity::default();
     let service = service_fn({
         let activity = activity.clone();
         move |request| {
             activity.begin();
-            answer(request, peer, answering.clone(), activity.clone())
+            respond(request, peer, endpoint.clone(), activity.clone())
         }
     });
     let builder = builder(header_read_timeout);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
     let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = activity.silence(header_read_timeout) => return,
-        () = activity.standstill(write_timeout) => return,
-        () = activity.idleness(idle_timeout) => {
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = activity.no_request(header_read_timeout) => return,
+        () = activity.all_stalled(write_timeout) => return,
+        () = activity.idle(idle_timeout) => {
             connection.as_mut().graceful_shutdown();
             tokio::time::timeout(write_timeout, connection).await.unwrap_or(Ok(()))
         }
@@ -78,8 +78,8 @@ pub(super) async fn serve(
             connection.await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection");
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection failed");
     }
 }
 
@@ -103,18 +103,18 @@ fn builder(header_read_timeout: Duration) -> Builder<TokioExecutor> {
     builder
 }
 
-async fn answer(
+async fn respond(
     mut request: Request<Incoming>,
     peer: IpAddr,
-    mut answering: Answering,
+    mut endpoint: Endpoint,
     activity: Activity,
 ) -> Result<Response, Infallible> {
-    let client = answering.server.trusted_proxies.client(peer, request.headers());
+    let client = endpoint.config.trusted_proxies.client(peer, request.headers());
     request.extensions_mut().insert(client);
     let running = (request.version() == Version::HTTP_2).then(|| activity.request());
     let upgrade = running.is_none() && request.headers().contains_key(UPGRADE);
-    let mut response = answering.routes.call(request.map(Body::new)).await?;
-    // What follows a refused upgrade on this connection may be the words of another protocol.
+    let mut response = endpoint.routes.call(request.map(Body::new)).await?;
+    // After a rejected upgrade the client may already be sending another protocol.
     if upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

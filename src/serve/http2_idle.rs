@@ -1,8 +1,7 @@
-//! What happens on one HTTP/2 connection, so that one on which nothing happens can be ended, and an
-//! answer that its client does not read as well.
+//! Finds HTTP/2 connections without requests, and responses that their client does not read.
 //!
-//! HTTP/1.1 needs none of it: hyper bounds the time between requests, and the socket tells when
-//! nobody reads. Over HTTP/2 the socket stays writable while a stream's window is shut.
+//! HTTP/1.1 does not need this: hyper limits the time between requests, and the socket is not writable
+//! while the client does not read. Over HTTP/2 it stays writable while a stream's window is closed.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,59 +15,59 @@ use axum::body::{Body, Bytes};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::watch;
 
-/// Requests and answers of one connection; clones count together.
+/// The requests and responses of one connection; clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Activity(Arc<Counts>);
 
 #[derive(Default)]
 struct Counts {
-    /// Whether there has been a request at all, over whatever protocol.
+    /// Whether there has been a request, over either protocol.
     begun: AtomicBool,
-    /// Requests not answered to the end.
+    /// Requests whose response is not complete.
     running: watch::Sender<usize>,
-    /// Of these, those whose answer has begun.
-    answers: Mutex<HashMap<usize, Shared>>,
-    /// The next key of `answers`.
+    /// Responses of these requests that have begun.
+    responses: Mutex<HashMap<usize, Shared>>,
+    /// The next key of `responses`.
     next: AtomicUsize,
 }
 
-/// An answer, shared between its stream and who sees to it that it moves.
-type Shared = Arc<Mutex<Taken>>;
+/// A response, shared between its stream and the timeout.
+type Shared = Arc<Mutex<Progress>>;
 
-/// How much of an answer has been taken.
-struct Taken {
-    /// `None` once it has not moved for too long.
+/// Whether the client reads a response.
+struct Progress {
+    /// `None` after the timeout.
     body: Option<Body>,
-    /// Whether there is a piece that the client does not take.
+    /// Whether a frame waits for the client.
     waiting: bool,
-    /// Whether a piece has been asked for since this was last looked at.
-    moved: bool,
+    /// Whether a frame has been polled since the last check.
+    polled: bool,
 }
 
 impl Activity {
-    /// A request has come.
+    /// Records the first request.
     pub(super) fn begin(&self) {
         self.0.begun.store(true, Ordering::Relaxed);
     }
 
-    /// A request over HTTP/2 has come. It runs until what this returns, or the body made by it, is
+    /// Counts a request over HTTP/2 as running until the returned value, or the body made from it, is
     /// dropped.
     pub(super) fn request(&self) -> Running {
         self.0.running.send_modify(|running| *running += 1);
         Running(self.clone())
     }
 
-    /// Returns when no request has come within `limit`. hyper's own timer starts only when it knows
-    /// the protocol, so that whoever sends nothing would be waited for for ever.
-    pub(super) async fn silence(&self, limit: Duration) {
+    /// Returns if there is no request within `limit`. hyper's own timer starts only when the protocol
+    /// is known, so a client that sends nothing would have no timeout.
+    pub(super) async fn no_request(&self, limit: Duration) {
         tokio::time::sleep(limit).await;
         if self.0.begun.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Returns when after the first request none has been running for `limit`.
-    pub(super) async fn idleness(&self, limit: Duration) {
+    /// Returns when, after the first request, none has been running for `limit`.
+    pub(super) async fn idle(&self, limit: Duration) {
         let mut running = self.0.running.subscribe();
         let _ = running.changed().await;
         loop {
@@ -79,12 +78,12 @@ impl Activity {
         }
     }
 
-    /// Ends every answer of which the client has taken nothing for `limit`, and returns when that
-    /// is everything that runs; this is noticed within twice that time.
+    /// Ends every response of which the client has read nothing for `limit`, and returns when all
+    /// running requests have ended that way. A stalled response ends within twice the limit.
     ///
-    /// An answer that ends gives back what it holds of its upstream, whatever else the connection
-    /// carries. Its stream fails when the client reads on.
-    pub(super) async fn standstill(&self, limit: Duration) {
+    /// It then releases its upstream, whatever else the connection carries. Its stream fails when the
+    /// client reads again.
+    pub(super) async fn all_stalled(&self, limit: Duration) {
         loop {
             tokio::time::sleep(limit).await;
             let running = *self.0.running.borrow();
@@ -94,14 +93,14 @@ impl Activity {
         }
     }
 
-    /// How many answers have ended because they do not move, now or before.
+    /// Ends stalled responses; returns how many have been ended so far.
     fn end_unread(&self) -> usize {
-        let answers: Vec<Shared> = self.answers().values().cloned().collect();
-        answers.iter().filter(|answer| lock(answer).end_if_unread()).count()
+        let responses: Vec<Shared> = self.responses().values().cloned().collect();
+        responses.iter().filter(|response| lock(response).end_if_unread()).count()
     }
 
-    fn answers(&self) -> MutexGuard<'_, HashMap<usize, Shared>> {
-        lock(&self.0.answers)
+    fn responses(&self) -> MutexGuard<'_, HashMap<usize, Shared>> {
+        lock(&self.0.responses)
     }
 }
 
@@ -109,28 +108,28 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Taken {
-    /// Whether it has ended because it does not move.
+impl Progress {
+    /// Ends it if it has stalled since the last check; whether it has been ended.
     fn end_if_unread(&mut self) -> bool {
-        let moved = std::mem::take(&mut self.moved);
-        if self.waiting && !moved {
+        let polled = std::mem::take(&mut self.polled);
+        if self.waiting && !polled {
             self.body = None;
         }
         self.body.is_none()
     }
 }
 
-/// A request that has not been answered to the end.
+/// A request whose response is not complete.
 pub(super) struct Running(Activity);
 
 impl Running {
-    /// The answer's body, which ends the request.
+    /// The response body, which ends the request when it is dropped.
     pub(super) fn body(self, body: Body) -> Body {
-        let taken = Taken { body: Some(body), waiting: false, moved: true };
-        let taken = Arc::new(Mutex::new(taken));
+        let progress = Progress { body: Some(body), waiting: false, polled: true };
+        let progress = Arc::new(Mutex::new(progress));
         let key = self.0.0.next.fetch_add(1, Ordering::Relaxed);
-        self.0.answers().insert(key, Arc::clone(&taken));
-        Body::new(Answer { taken, key, running: self })
+        self.0.responses().insert(key, Arc::clone(&progress));
+        Body::new(TrackedBody { progress, key, running: self })
     }
 }
 
@@ -140,19 +139,19 @@ impl Drop for Running {
     }
 }
 
-struct Answer {
-    taken: Shared,
+struct TrackedBody {
+    progress: Shared,
     key: usize,
     running: Running,
 }
 
-impl Drop for Answer {
+impl Drop for TrackedBody {
     fn drop(&mut self) {
-        self.running.0.answers().remove(&self.key);
+        self.running.0.responses().remove(&self.key);
     }
 }
 
-impl hyper::body::Body for Answer {
+impl hyper::body::Body for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -160,24 +159,27 @@ impl hyper::body::Body for Answer {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let mut taken = lock(&self.taken);
-        taken.moved = true;
-        taken.waiting = false;
-        let Some(body) = &mut taken.body else {
-            let error = io::Error::new(io::ErrorKind::TimedOut, "the client does not read");
+        let mut progress = lock(&self.progress);
+        progress.polled = true;
+        progress.waiting = false;
+        let Some(body) = &mut progress.body else {
+            let error = io::Error::new(
+                io::ErrorKind::TimedOut,
+                "response stalled: the client does not read",
+            );
             return Poll::Ready(Some(Err(axum::Error::new(error))));
         };
         let frame = ready!(Pin::new(body).poll_frame(context));
-        // Nothing more is asked for until the client has room for this piece.
-        taken.waiting = true;
+        // The next poll comes when the client has room for this frame.
+        progress.waiting = true;
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        lock(&self.taken).body.as_ref().is_some_and(Body::is_end_stream)
+        lock(&self.progress).body.as_ref().is_some_and(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        lock(&self.taken).body.as_ref().map(Body::size_hint).unwrap_or_default()
+        lock(&self.progress).body.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 }

@@ -1,7 +1,7 @@
-//! The socket of one connection, with what must end when the connection does.
+//! The socket of one connection, with its write timeout and everything that must end with it.
 //!
-//! After an upgrade hyper gives the socket away, so the place of the connection and the limit on a
-//! client that does not read travel with the socket itself.
+//! After an upgrade hyper hands over the socket, so the connection's permit and its write timeout
+//! belong to the socket itself.
 
 use std::io;
 use std::pin::Pin;
@@ -15,42 +15,42 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// A socket whose writes must move.
+/// A socket with a write timeout.
 pub(super) struct Socket {
     stream: TcpStream,
     limit: Duration,
-    /// Ends a write that does not move; counts only while one is waiting.
+    /// Ends a stalled write; runs only while a write waits.
     timer: Pin<Box<Sleep>>,
     waiting: bool,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    _slot: OwnedSemaphorePermit,
+    cancelled: Pin<Box<WaitForCancellationFutureOwned>>,
+    _permit: OwnedSemaphorePermit,
     _tracked: TaskTrackerToken,
 }
 
 impl Socket {
-    /// `stream`, which fails when a write does not move for `limit`, and once `cut` is cancelled.
-    /// It holds `slot` and `tracked` until it is closed.
+    /// `stream`, which fails when a write stalls for `limit`, and when `cancelled` is. It holds
+    /// `permit` and `tracked` until it is closed.
     pub(super) fn new(
         stream: TcpStream,
         limit: Duration,
-        cut: CancellationToken,
-        slot: OwnedSemaphorePermit,
+        cancelled: CancellationToken,
+        permit: OwnedSemaphorePermit,
         tracked: TaskTrackerToken,
     ) -> Self {
-        // An answer is one write, and what it waits for is us.
+        // A response is one write: Nagle's algorithm would only delay it.
         let _ = stream.set_nodelay(true);
         Self {
             stream,
             limit,
             timer: Box::pin(tokio::time::sleep(limit)),
             waiting: false,
-            cut: Box::pin(cut.cancelled_owned()),
-            _slot: slot,
+            cancelled: Box::pin(cancelled.cancelled_owned()),
+            _permit: permit,
             _tracked: tracked,
         }
     }
 
-    /// `written`, or an error if it has been pending for too long.
+    /// `written`, or a timeout if it has been pending for too long.
     fn in_time<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -79,8 +79,8 @@ impl AsyncRead for Socket {
         if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, buffer) {
             return Poll::Ready(read);
         }
-        // Only who waits need be woken.
-        ready!(self.cut.as_mut().poll(context));
+        // Registers the waker only while a read is pending.
+        ready!(self.cancelled.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
     }
 }

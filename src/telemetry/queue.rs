@@ -1,8 +1,8 @@
-//! Lines on their way to an output that may be slow, blocked or broken.
+//! A bounded queue of log lines for an output that may be slow, blocked or broken.
 //!
-//! Whoever logs copies a line into a bounded buffer and goes on; one thread writes. It holds no
-//! lock while it writes, and nothing else uses its output. What finds no room or cannot be written
-//! is dropped and counted.
+//! A caller that logs copies its line into the buffer and returns; one thread writes. The thread holds
+//! no lock while it writes, and nothing else uses its output. Lines that do not fit or cannot be
+//! written are dropped and counted.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Write};
@@ -16,66 +16,66 @@ use tracing_subscriber::fmt::MakeWriter;
 #[cfg(test)]
 mod tests;
 
-/// Octets that wait to be written, at most: some thousand lines. The thread holds as many again.
+/// Bytes in the queue, at most: some thousand lines. The thread holds up to as many again.
 const CAPACITY: usize = 1 << 20;
-/// From the first line that waits until it is written: lines of this time share one write.
+/// Time from the first queued line until it is written: lines of this time share one write.
 const GATHER: Duration = Duration::from_millis(10);
-/// Before an output that says it is not ready is tried again.
+/// Time between attempts to write to an output that is not ready.
 const RETRY: Duration = Duration::from_millis(20);
 
 thread_local! {
-    /// Whether this is the thread that writes. What it logs itself, a line for each write at most,
-    /// says how many lines were lost and is not lost.
+    /// Whether this is the thread that writes. It logs how many lines were dropped, at most one line
+    /// per write; that line is never dropped.
     static WRITES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The lines; clones share them.
+/// The queue; clones share it.
 #[derive(Clone)]
 pub(super) struct Queue(Arc<Shared>);
 
 struct Shared {
-    waiting: Mutex<Waiting>,
+    pending: Mutex<Pending>,
     changed: Condvar,
     capacity: usize,
-    lost: Counter,
+    dropped: Counter,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct Pending {
     lines: Vec<u8>,
     closing: bool,
     closed: bool,
 }
 
 impl Queue {
-    /// An empty one that counts the lines it loses in `lost`.
-    pub(super) fn new(lost: Counter) -> Self {
-        Self::with_capacity(CAPACITY, lost)
+    /// An empty queue that counts dropped lines in `dropped`.
+    pub(super) fn new(dropped: Counter) -> Self {
+        Self::with_capacity(CAPACITY, dropped)
     }
 
-    fn with_capacity(capacity: usize, lost: Counter) -> Self {
-        let (waiting, changed) = (Mutex::default(), Condvar::new());
-        Self(Arc::new(Shared { waiting, changed, capacity, lost }))
+    fn with_capacity(capacity: usize, dropped: Counter) -> Self {
+        let (pending, changed) = (Mutex::default(), Condvar::new());
+        Self(Arc::new(Shared { pending, changed, capacity, dropped }))
     }
 
-    /// Takes one whole line, or counts it as lost. Never waits for the output.
+    /// Queues one whole line, or counts it as dropped. Never waits for the output.
     fn push(&self, line: &[u8]) {
-        let mut waiting = self.lock();
-        let full = waiting.lines.len() + line.len() > self.0.capacity && !WRITES.get();
-        if waiting.closed || full {
-            self.0.lost.inc();
+        let mut pending = self.lock();
+        let full = pending.lines.len() + line.len() > self.0.capacity && !WRITES.get();
+        if pending.closed || full {
+            self.0.dropped.inc();
             return;
         }
-        let first = waiting.lines.is_empty();
-        waiting.lines.extend_from_slice(line);
-        drop(waiting);
+        let first = pending.lines.is_empty();
+        pending.lines.extend_from_slice(line);
+        drop(pending);
         if first {
             self.0.changed.notify_all();
         }
     }
 
-    /// Writes to `output`, in a thread of its own, until [`close`](Self::close). When lines have been
-    /// lost and it works again, `report` hears how many.
+    /// Writes to `output`, in a thread, until [`close`](Self::close). When the output works again after
+    /// lines were dropped, calls `report` with their number.
     pub(super) fn write_to(
         &self,
         output: impl Write + Send + 'static,
@@ -86,13 +86,13 @@ impl Queue {
         thread::Builder::new().name("log".to_owned()).spawn(work).map(drop)
     }
 
-    /// Takes no more lines, and waits until all are written, but not longer than `limit`.
+    /// Accepts no more lines, and waits until all are written, at most for `limit`.
     pub(super) fn close(&self, limit: Duration) {
-        let mut waiting = self.lock();
-        waiting.closing = true;
+        let mut pending = self.lock();
+        pending.closing = true;
         self.0.changed.notify_all();
-        let open = |waiting: &mut Waiting| !waiting.closed;
-        drop(self.0.changed.wait_timeout_while(waiting, limit, open));
+        let open = |pending: &mut Pending| !pending.closed;
+        drop(self.0.changed.wait_timeout_while(pending, limit, open));
     }
 
     fn write(&self, output: impl Write, report: impl Fn(u64)) {
@@ -100,41 +100,41 @@ impl Queue {
         let mut output = Output { output, torn: false };
         let (mut lines, mut reported) = (Vec::new(), 0);
         while self.next(&mut lines) {
-            let lost = output.write(&lines);
+            let dropped = output.write(&lines);
             lines.clear();
-            let before = self.0.lost.inc_by(lost);
-            if lost == 0 && before > reported {
+            let before = self.0.dropped.inc_by(dropped);
+            if dropped == 0 && before > reported {
                 report(before - reported);
                 reported = before;
             }
         }
     }
 
-    /// Waits for lines and takes them all; false once there are none and there will be none.
+    /// Waits for lines and takes them all; `false` when the queue is closed and empty.
     fn next(&self, lines: &mut Vec<u8>) -> bool {
-        let empty = |waiting: &mut Waiting| waiting.lines.is_empty() && !waiting.closing;
-        let open = |waiting: &mut Waiting| !waiting.closing;
+        let empty = |pending: &mut Pending| pending.lines.is_empty() && !pending.closing;
+        let open = |pending: &mut Pending| !pending.closing;
         let changed = &self.0.changed;
-        let waiting =
+        let pending =
             changed.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
-        let gathered = changed.wait_timeout_while(waiting, GATHER, open);
-        let mut waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
-        std::mem::swap(&mut waiting.lines, lines);
-        waiting.closed = lines.is_empty();
-        let closed = waiting.closed;
-        drop(waiting);
+        let gathered = changed.wait_timeout_while(pending, GATHER, open);
+        let mut pending = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        std::mem::swap(&mut pending.lines, lines);
+        pending.closed = lines.is_empty();
+        let closed = pending.closed;
+        drop(pending);
         if closed {
             changed.notify_all();
         }
         !closed
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.0.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// An event is formatted in full and then written at once, so that one write is one line.
+/// The subscriber formats an event in full and writes it at once, so one write is one line.
 impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
@@ -156,12 +156,12 @@ impl MakeWriter<'_> for Queue {
 
 struct Output<W> {
     output: W,
-    /// Whether the last line that was written lacks its end.
+    /// Whether the last written line is incomplete.
     torn: bool,
 }
 
 impl<W: Write> Output<W> {
-    /// Writes whole lines; how many were lost.
+    /// Writes whole lines; returns how many were dropped.
     fn write(&mut self, lines: &[u8]) -> u64 {
         if self.torn {
             self.torn = self.write_all(b"\n") > 0;
@@ -172,17 +172,17 @@ impl<W: Write> Output<W> {
         memchr::memchr_iter(b'\n', left).count() as u64
     }
 
-    /// How many octets were left when writing failed.
-    fn write_all(&mut self, mut octets: &[u8]) -> usize {
-        while !octets.is_empty() {
-            match self.output.write(octets) {
+    /// Writes `bytes`; returns how many were left when writing failed.
+    fn write_all(&mut self, mut bytes: &[u8]) -> usize {
+        while !bytes.is_empty() {
+            match self.output.write(bytes) {
                 Ok(0) => break,
-                Ok(written) => octets = &octets[written..],
+                Ok(written) => bytes = &bytes[written..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY),
                 Err(_) => break,
             }
         }
-        octets.len()
+        bytes.len()
     }
 }

@@ -22,21 +22,21 @@ use crate::allowlist::commerce_apis::{self, Shop};
 use crate::app::App;
 use crate::client_ip::ClientAddress;
 use crate::flow::{Decision, TokenChange};
-use crate::ids::AccessToken;
-use crate::model::CustomerType;
+use crate::header_values::bearer;
+use crate::model::Customer;
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::route::{Kind, Route, TokenNeed};
 use crate::site::Site;
-use crate::web::caller;
+use crate::web::csrf;
+use crate::web::headers::authorization;
 use crate::web::request_kind::{is_crawler, is_reading};
 use crate::web::request_session::RequestSession;
+use crate::web::site_lookup::check_site_id;
 use crate::web::slas_proxy::{no_access_token, refused};
 use crate::web::tokens::{renewed, token_after, with_cookies};
 use replay_body::ReplayBody;
 use request::dwsid;
-pub(crate) use request::foreign_cookies;
-pub(crate) use response::keep_for_one_browser;
 
 /// A call on its way to an API.
 struct ApiCall {
@@ -86,21 +86,21 @@ pub(crate) fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Re
     let checked = match (route.kind, &config.ocapi) {
         (Kind::Ocapi, Some(ocapi)) => {
             let shop = Shop { site: id, version: &ocapi.version, client_id: &ocapi.client_id };
-            commerce_apis::ocapi(method, &path, query, &shop)
+            commerce_apis::check_ocapi(method, &path, query, &shop)
         }
         (Kind::Ocapi, None) => return Err(Problem::NotFound),
-        _ => commerce_apis::scapi(method, &path, query, &config.slas.organization_id, id),
+        _ => commerce_apis::check_scapi(method, &path, query, &config.slas.organization_id, id),
     };
     checked.map_err(refused)?;
-    caller::means_site(&parts.headers, config)
+    check_site_id(&parts.headers, config)
 }
 
 /// The token of a server that renders pages, where the operator trusts it to have one.
 pub(crate) fn bearer_of_a_front(site: &Site, parts: &Parts) -> Option<HeaderValue> {
     let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
     let trusted = client.is_some_and(|ip| site.config.bearer_from.is_trusted(ip));
-    let bearer = caller::authorization(&parts.headers, "Bearer");
-    bearer.filter(|_| trusted && caller::is_server(&parts.headers))
+    let bearer = authorization(&parts.headers, "Bearer");
+    bearer.filter(|_| trusted && csrf::is_server(&parts.headers))
 }
 
 impl ApiCall {
@@ -118,13 +118,13 @@ impl ApiCall {
             return Ok(with_cookies(&session, &first, no_access_token()));
         }
         let customer = first.customer(&session);
-        let registered = customer.is_some_and(|it| it.kind == CustomerType::Registered);
+        let registered = customer.is_some_and(Customer::is_registered);
         if self.route.token == TokenNeed::Registered && !registered {
             return Ok(with_cookies(&session, &first, Problem::LoginRequired.into_response()));
         }
         let again = upload.again();
         let dwsid = dwsid(&session, &first);
-        let bearer = token.as_ref().and_then(bearer);
+        let bearer = token.as_ref().map(bearer);
         let response = self.forwarded(upload, bearer.as_ref(), dwsid.as_ref()).await;
         if response.status() != StatusCode::UNAUTHORIZED || token.is_none() {
             return Ok(with_cookies(&session, &first, response));
@@ -161,7 +161,7 @@ impl ApiCall {
             return Ok(with_cookies(session, &second, refusal));
         };
         let (bearer, dwsid) = (bearer(&grant.access), dwsid(session, &second));
-        let response = self.forwarded(upload, bearer.as_ref(), dwsid.as_ref()).await;
+        let response = self.forwarded(upload, Some(&bearer), dwsid.as_ref()).await;
         Ok(with_cookies(session, &second, response))
     }
 
@@ -175,10 +175,4 @@ fn signed_out(session: &RequestSession) -> Result<Response, Problem> {
     session.revoke_presented(Reason::LoggedOut);
     let update = session.commit(Decision::logged_out_locally(), None)?;
     Ok(with_cookies(session, &update, Problem::SessionExpired.into_response()))
-}
-
-pub(crate) fn bearer(token: &AccessToken) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }

@@ -1,13 +1,44 @@
-//! May this request change state, and may that path be redirected to? Pure rules.
+//! May this request change state? Pure rules.
 
-use http::header::ORIGIN;
+use http::header::{COOKIE, ORIGIN, SEC_WEBSOCKET_KEY};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 
-use crate::config;
+use crate::config::SiteConfig;
+use crate::header_values::{Occurrence, first_text, occurrence};
 use crate::problem::Problem;
+use crate::proxy::websocket;
+use crate::route::{Csrf, Kind, Route};
+use crate::web::request_kind::is_navigation;
 
-/// Longest path we redirect to, in octets.
-const LONGEST_PATH: usize = 2048;
+/// Headers that a page of another origin cannot add without a preflight.
+const NOT_CROSS_ORIGIN: [&str; 3] = ["authorization", "x-bff", "x-site-id"];
+
+/// Whether a request may change state on `route`, or open a WebSocket there.
+pub(crate) fn check_route(route: &Route, site: &SiteConfig, parts: &Parts) -> Result<(), Problem> {
+    let (method, headers) = (&parts.method, &parts.headers);
+    match (route.csrf, route.kind) {
+        (Csrf::SameOrigin, Kind::Head | Kind::Ecom) => may_change_state(method, headers, site)?,
+        (Csrf::SameOrigin, Kind::Slas(_) | Kind::Scapi | Kind::Ocapi) => {
+            call_may_change_state(method, headers, site)?;
+        }
+        (Csrf::Upstream, _) => {}
+    }
+    if websocket::is_handshake(parts) { check_websocket(headers, site) } else { Ok(()) }
+}
+
+/// The same for a WebSocket whose connection is the gateway's: of its handshake, `Connection` and
+/// `Upgrade` do not reach us.
+pub(crate) fn check_gateway_websocket(
+    headers: &HeaderMap,
+    site: &SiteConfig,
+) -> Result<(), Problem> {
+    if headers.contains_key(SEC_WEBSOCKET_KEY) { check_websocket(headers, site) } else { Ok(()) }
+}
+
+fn check_websocket(headers: &HeaderMap, site: &SiteConfig) -> Result<(), Problem> {
+    websocket::check_origin(headers, &site.public_origin, &site.cors_origins)
+}
 
 /// Whether a request with `headers` may change state at `site`.
 ///
@@ -17,14 +48,14 @@ const LONGEST_PATH: usize = 2048;
 pub(crate) fn may_change_state(
     method: &Method,
     headers: &HeaderMap,
-    site: &config::SiteConfig,
+    site: &SiteConfig,
 ) -> Result<(), Problem> {
     if method.is_safe() {
         return Ok(());
     }
-    let origin = one(headers, ORIGIN)?;
+    let origin = text(headers, ORIGIN)?;
     let listed = |origin: &str| site.cors_origins.iter().any(|known| known.as_str() == origin);
-    let relation = one(headers, HeaderName::from_static("sec-fetch-site"))?;
+    let relation = text(headers, HeaderName::from_static("sec-fetch-site"))?;
     let allowed = match (relation, origin) {
         (Some("same-origin" | "none"), _) => true,
         (Some(_), Some(origin)) => listed(origin),
@@ -35,107 +66,96 @@ pub(crate) fn may_change_state(
     if allowed { Ok(()) } else { Err(Problem::CsrfRejected) }
 }
 
-/// The header's value; a header that comes twice has no one value, and no browser sends it so.
-fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| Problem::CsrfRejected),
-        (Some(_), Some(_)) => Err(Problem::CsrfRejected),
+/// The text of a header that occurs at most once. No browser repeats one of these.
+fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
+    match occurrence(headers, name) {
+        Occurrence::Absent => Ok(None),
+        Occurrence::Once(value) => value.to_str().map(Some).map_err(|_| Problem::CsrfRejected),
+        Occurrence::Repeated => Err(Problem::CsrfRejected),
     }
 }
 
-/// The path of this site that `text` names, if it is one: it cannot lead to another origin, to our
-/// own routes, or into a header.
-pub(crate) fn local_path(text: &str) -> Option<&str> {
-    let harmless = text.len() <= LONGEST_PATH
-        && text.starts_with('/')
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let path = text.split(['?', '#']).next().unwrap_or_default();
-    let plain = decoded(path)?;
-    // What a careless decoder, a browser or an upstream may yet make of it.
-    let confusing = plain.contains("//")
-        || plain.contains('\\')
-        || plain.bytes().any(|byte| byte <= b' ' || byte == 0x7F)
-        || plain.split('/').any(|segment| {
-            let name = segment.split(';').next().unwrap_or_default();
-            name == ".." || name == "."
-        });
-    let own = plain.split('/').any(|segment| segment.eq_ignore_ascii_case("bff"));
-    (harmless && !confusing && !own && !path.starts_with("/;")).then_some(text)
+/// Whether a call of SLAS or an API may change state at `site`.
+///
+/// As [`may_change_state`], but a server has no pages: its call is accepted without cookies that
+/// another site could misuse, or with a header that a page of another origin cannot add.
+fn call_may_change_state(
+    method: &Method,
+    headers: &HeaderMap,
+    site: &SiteConfig,
+) -> Result<(), Problem> {
+    let has_own_header = || NOT_CROSS_ORIGIN.iter().any(|name| headers.contains_key(*name));
+    if is_server(headers) && (!headers.contains_key(COOKIE) || has_own_header()) {
+        return Ok(());
+    }
+    may_change_state(method, headers, site)
 }
 
-/// Percent-decodes until nothing changes; a path that takes more than three rounds is a trick.
-fn decoded(path: &str) -> Option<String> {
-    let mut text = path.to_owned();
-    for _ in 0..3 {
-        let once = percent_encoding::percent_decode_str(&text).decode_utf8().ok()?.into_owned();
-        if once == text {
-            return Some(text);
-        }
-        text = once;
+/// Whether an operation of SLAS that changes state may be called. Some are called by GET, so the
+/// method counts for nothing, and a link must not log a shopper out.
+pub(crate) fn check_slas_call(
+    method: &Method,
+    headers: &HeaderMap,
+    site: &SiteConfig,
+) -> Result<(), Problem> {
+    call_may_change_state(&Method::POST, headers, site)?;
+    if method.is_safe() && !is_script(headers) {
+        return Err(Problem::CsrfRejected);
     }
-    None
+    Ok(())
+}
+
+/// Whether the caller is not a browser: browsers send at least one of these with every call of a
+/// script.
+pub(crate) fn is_server(headers: &HeaderMap) -> bool {
+    !headers.contains_key("sec-fetch-site") && !headers.contains_key(ORIGIN)
+}
+
+/// Whether a request may come from a script: not from a link, a typed address or a picture.
+fn is_script(headers: &HeaderMap) -> bool {
+    let typed = first_text(headers, "sec-fetch-site") == Some("none");
+    let mode = first_text(headers, "sec-fetch-mode");
+    let fetched = mode.is_none_or(|mode| matches!(mode, "cors" | "same-origin"));
+    fetched && !typed && !is_navigation(headers)
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
-    use proptest::prelude::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+            .collect()
+    }
 
     #[test]
-    fn attacks_32_to_35_only_paths_of_this_site_are_redirected_to() {
-        for hostile in [
-            "//evil.test",
-            "///evil.test",
-            "/\\evil.test",
-            "\\/\\/evil.test",
-            "/%09/evil.test",
-            "/%0a/evil.test",
-            "/%2F%2Fevil.test",
-            "/.//evil.test",
-            "/./\\evil.test",
-            "https:evil.test",
-            "https://shop.test@evil.test",
-            "https://evil.test#shop.test",
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "／／evil.test",
-            "/;@evil.test",
-            "/%252F%252Fevil.test",
-            "/%25252F%25252Fevil.test",
-            "/%2525252F/evil.test",
-            "/a/%2e%2e/b",
-            "/a/..;/b",
-            "/bff/logout",
-            "/de/bff/login?return_to=/",
-            "/%62ff/logout",
-            "/a%0d%0aSet-Cookie:%20x=1",
-            "/a b",
-            "",
-            "cart",
-            "/%ff",
+    fn a_browser_is_never_taken_for_a_server() {
+        assert!(is_server(&headers(&[("cookie", "a=b"), ("sec-fetch-mode", "cors")])));
+        assert!(!is_server(&headers(&[("sec-fetch-site", "cross-site")])));
+        assert!(!is_server(&headers(&[("origin", "null")])));
+    }
+
+    #[test]
+    fn a_link_or_a_typed_address_is_no_script() {
+        for script in [
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors")][..],
+            &[("sec-fetch-site", "same-site"), ("sec-fetch-mode", "same-origin")],
+            &[("sec-fetch-mode", "cors"), ("accept", "*/*")],
+            &[("authorization", "Bearer x")],
         ] {
-            assert_eq!(local_path(hostile), None, "{hostile}");
+            assert!(is_script(&headers(script)), "{script:?}");
         }
-        assert_eq!(local_path(&format!("/{}", "a".repeat(10_000))), None);
-    }
-
-    #[test]
-    fn ordinary_paths_pass_as_they_are() {
-        for path in ["/", "/cart", "/s/RefArch/search?q=caf%C3%A9&x=//y", "/p/100%25-wool", "/a#b"]
-        {
-            assert_eq!(local_path(path), Some(path));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_passes_stays_on_this_origin(text in "\\PC{0,60}") {
-            if let Some(path) = local_path(&text) {
-                let base = url::Url::parse("https://shop.test/x").unwrap();
-                prop_assert_eq!(base.join(path).unwrap().origin(), base.origin());
-            }
+        for link in [
+            &[("sec-fetch-site", "none"), ("sec-fetch-mode", "cors")][..],
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "navigate")],
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "no-cors")],
+            &[("accept", "text/html,*/*;q=0.8")],
+        ] {
+            assert!(!is_script(&headers(link)), "{link:?}");
         }
     }
 }

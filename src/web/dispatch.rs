@@ -11,21 +11,17 @@ use http::request::Parts;
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::proxy::websocket;
 use crate::route::path::{EncodedSlash, is_plain};
-use crate::route::{Crawlers, Csrf, Kind, Route, TokenNeed, instance, readings};
+use crate::route::{Crawlers, Kind, Route, TokenNeed, instance, readings};
 use crate::site::Site;
-use crate::web::api_proxy::{self, foreign_cookies};
-use crate::web::csrf::may_change_state;
+use crate::web::api_proxy;
 use crate::web::pages::file::File;
 use crate::web::pages::{ProxiedRequest, below_prefix, filter, send_upstream};
 use crate::web::request_kind::{KindRules, RequestKind, classify, is_crawler, is_passive};
 use crate::web::request_log::LogFields;
-use crate::web::request_session::RequestSession;
-use crate::web::{caller, slas_proxy};
-
-pub(crate) const CONFUSING: Problem =
-    Problem::BadRequest("The path can be read in more than one way.");
+use crate::web::request_session::{RequestSession, foreign_cookies};
+use crate::web::site_lookup::AMBIGUOUS_PATH;
+use crate::web::{csrf, slas_proxy};
 
 /// Sends a request where its path leads.
 pub(crate) async fn proxy(
@@ -66,7 +62,7 @@ pub(crate) fn check(app: &App, site: &Site, route: &Route, parts: &Parts) -> Res
     if !route.methods.contains(&parts.method) {
         return Err(Problem::MethodNotAllowed);
     }
-    check_origin(site, route, parts)?;
+    csrf::check_route(route, &site.config, parts)?;
     check_presence(app, route, parts)?;
     if route.crawlers == Crawlers::Refused && is_crawler(&parts.headers, &app.crawlers) {
         return Err(Problem::Refused);
@@ -88,30 +84,16 @@ fn check_presence(app: &App, route: &Route, parts: &Parts) -> Result<(), Problem
     Ok(())
 }
 
-fn check_origin(site: &Site, route: &Route, parts: &Parts) -> Result<(), Problem> {
-    let config = &site.config;
-    let is_page = matches!(route.kind, Kind::Head | Kind::Ecom);
-    match route.csrf {
-        Csrf::SameOrigin if is_page => may_change_state(&parts.method, &parts.headers, config)?,
-        Csrf::SameOrigin => caller::may_change_state(&parts.method, &parts.headers, config)?,
-        Csrf::Upstream => {}
-    }
-    if websocket::is_wanted(parts) {
-        websocket::check_origin(&parts.headers, &config.public_origin, &config.cors_origins)?;
-    }
-    Ok(())
-}
-
 /// The route for a path, which is read below the site's prefix and must read alike everywhere, as
 /// strict as for any other spelling of it.
 pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
     if !is_plain(path.as_bytes(), EncodedSlash::Part) || !readings::are_bounded(path) {
-        return Err(CONFUSING);
+        return Err(AMBIGUOUS_PATH);
     }
     let below = below_prefix(site, path);
     let route = site.config.routes.table.strictest(below).ok_or(Problem::NotFound)?;
     if route.kind != Kind::Head && !is_plain(path.as_bytes(), EncodedSlash::Refused) {
-        return Err(CONFUSING);
+        return Err(AMBIGUOUS_PATH);
     }
     let is_own = |id: &str| {
         let mut ids = std::iter::once(&site.config.id).chain(&site.config.ecom.sites);

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -17,6 +17,7 @@ use crate::clock;
 use crate::problem::{self, Problem};
 use crate::site::Site;
 use crate::web::forward_auth::dialect;
+use crate::web::headers::no_store;
 use crate::web::request_log::{LogFields, RequestId};
 use crate::web::{csrf, site_lookup};
 
@@ -179,7 +180,7 @@ async fn keep_private(request: Request, next: Next) -> Response {
         };
     }
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    no_store(headers);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.append(VARY, HeaderValue::from_static("Cookie"));
     response

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, COOKIE, LOCATION, REFERER};
+use http::header::{AUTHORIZATION, COOKIE, REFERER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::app::App;
 use crate::client_ip::ClientAddress;
@@ -23,16 +23,17 @@ use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::pair_of;
 use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::Intent;
-use crate::model::CustomerType;
+use crate::header_values::first_text;
+use crate::model::Customer;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed, readings};
 use crate::site::Site;
-use crate::web::api_proxy::foreign_cookies;
-use crate::web::caller::own_authorization;
-use crate::web::csrf::local_path;
+use crate::web::headers::{own_authorization, path_and_query, see_other};
+use crate::web::redirect::local_path;
 use crate::web::request_kind::RequestKind;
 use crate::web::request_log::RequestId;
+use crate::web::request_session::foreign_cookies;
 use crate::web::request_session::{RequestSession, SessionUpdate, forwardable_unverified};
 
 /// One request on its way through.
@@ -93,7 +94,7 @@ impl ProxiedRequest {
         update: &SessionUpdate,
     ) -> Option<Response> {
         let customer = update.customer(&self.session);
-        let registered = customer.is_some_and(|it| it.kind == CustomerType::Registered);
+        let registered = customer.is_some_and(Customer::is_registered);
         if self.route.token != TokenNeed::Registered || registered {
             return None;
         }
@@ -109,7 +110,7 @@ impl ProxiedRequest {
     /// The path of our own page that this request comes from; `/` where there is none.
     pub(crate) fn referring_path(&self) -> &str {
         let origin = self.session.site.config.public_origin.as_str();
-        let referer = self.parts.headers.get(REFERER).and_then(|referer| referer.to_str().ok());
+        let referer = first_text(&self.parts.headers, REFERER);
         let path = referer.and_then(|referer| referer.strip_prefix(origin)).and_then(local_path);
         path.unwrap_or("/")
     }
@@ -127,14 +128,14 @@ impl ProxiedRequest {
     /// who comes back has nothing left that could expire.
     fn login_page(&self, expired: bool) -> Option<Response> {
         let page = self.session.site.config.session.login_page.as_deref()?;
-        let wanted = self.parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         if expired {
             query.append_pair("error", "session_expired");
         }
-        let query = query.append_pair("return_to", local_path(wanted).unwrap_or("/")).finish();
-        let location = HeaderValue::from_str(&format!("{page}?{query}")).ok()?;
-        Some((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
+        let query = query
+            .append_pair("return_to", local_path(path_and_query(&self.parts.uri)).unwrap_or("/"))
+            .finish();
+        Some(see_other(&format!("{page}?{query}")))
     }
 
     /// The answer with our cookies in place of the upstream's.
@@ -170,7 +171,7 @@ impl ProxiedRequest {
         }
         let unchanged = CookieChanges::default();
         let names = &self.session.site.names;
-        let judged = self.session.judged(&self.parts.headers.get_all(COOKIE));
+        let judged = self.session.forwardable(&self.parts.headers.get_all(COOKIE));
         let mut forwarded =
             changes.unwrap_or(&unchanged).request_header(judged.into_iter(), names)?;
         if self.route.kind == Kind::Ecom {
@@ -203,7 +204,6 @@ pub(crate) async fn send_upstream(
     body: Body,
     cookies: Option<HeaderValue>,
 ) -> Result<Response, Problem> {
-    let id = parts.extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
     let origin = origin(site, route.kind).ok_or(Problem::NotFound)?;
     let told = address_header(site, route.kind);
     let mut set = client_address(told, parts);
@@ -219,7 +219,7 @@ pub(crate) async fn send_upstream(
         set,
         remove: told.map(std::slice::from_ref).unwrap_or_default(),
         timeout: route.timeout,
-        request_id: id,
+        request_id: RequestId::of(parts),
     };
     app.proxy.forward(outgoing).await
 }
@@ -282,7 +282,7 @@ pub(crate) fn filter(site: &Site, route: &Route, companions_too: bool, response:
         public_origin: &site.config.public_origin,
         seal: &names.seal,
         absorbed: &|name| !names.is_seal(name.as_bytes()) && about_shopper(name),
-        refused: &about_shopper,
+        reserved: &about_shopper,
     };
     filter.apply(response.headers_mut(), &site.metrics);
 }

@@ -4,6 +4,7 @@ use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, Method};
 
 use crate::cookies::preview;
+use crate::header_values::first_text;
 use crate::route::{Kind, Route, TokenNeed};
 
 /// How a request must be treated.
@@ -75,14 +76,14 @@ pub(crate) fn is_passive(headers: &HeaderMap, crawlers: &[String]) -> bool {
 
 fn is_prefetch(headers: &HeaderMap) -> bool {
     ["sec-purpose", "purpose", "x-moz"].iter().any(|name| {
-        let purpose = headers.get(*name).and_then(|value| value.to_str().ok());
+        let purpose = first_text(headers, *name);
         purpose.is_some_and(|purpose| purpose.contains("prefetch") || purpose.contains("preview"))
     })
 }
 
 /// Whether the user agent is a known crawler. That only ever takes rights away.
 pub(crate) fn is_crawler(headers: &HeaderMap, crawlers: &[String]) -> bool {
-    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let agent = first_text(headers, USER_AGENT);
     agent.is_some_and(|agent| {
         let agent = agent.to_ascii_lowercase();
         crawlers.iter().any(|crawler| agent.contains(crawler.as_str()))
@@ -91,7 +92,7 @@ pub(crate) fn is_crawler(headers: &HeaderMap, crawlers: &[String]) -> bool {
 
 /// Whether a person follows a link or opens an address.
 pub(crate) fn is_navigation(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: &str| first_text(headers, name);
     match text("sec-fetch-mode") {
         Some(mode) => {
             // A frame on another site gets no cookies from the browser, nor keeps any.

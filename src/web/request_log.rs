@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::request::Parts;
+
 /// Filled in by whoever learns something; read when the answer is ready.
 #[derive(Clone, Debug, Default)]
 pub struct LogFields(Arc<Mutex<Fields>>);
@@ -32,3 +34,10 @@ impl LogFields {
 /// The id by which a request is found in our log and, as `correlation-id`, in the platform's.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
+
+impl RequestId {
+    /// The id of a request.
+    pub(crate) fn of(parts: &Parts) -> &str {
+        parts.extensions.get::<Self>().map(|id| id.0.as_str()).unwrap_or_default()
+    }
+}

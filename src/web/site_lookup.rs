@@ -5,17 +5,21 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::Uri;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::app::App;
+use crate::config::SiteConfig;
+use crate::header_values::{Occurrence, occurrence};
 use crate::problem::Problem;
 use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::readings;
 use crate::site::Site;
-use crate::web::dispatch;
 use crate::web::request_log::LogFields;
+
+pub(crate) const AMBIGUOUS_PATH: Problem =
+    Problem::BadRequest("The path can be read in more than one way.");
 
 /// Layer: finds the site by host and path, and takes a site's path prefix off our own routes.
 ///
@@ -36,7 +40,7 @@ pub(crate) async fn find_site(
         return Problem::UnknownHost.into_response();
     };
     if may_be_anothers(&app, &host, &site, request.uri().path()) {
-        return dispatch::CONFUSING.into_response();
+        return AMBIGUOUS_PATH.into_response();
     }
     if let Some(log_fields) = request.extensions().get::<LogFields>() {
         log_fields.with(|fields| fields.site = Some(site.config.id.to_string()));
@@ -70,17 +74,25 @@ fn may_be_anothers(app: &App, host: &Authority, site: &Site, path: &str) -> bool
 
 /// The host a request names, once: `:authority` in HTTP/2, `Host` in HTTP/1.
 pub(crate) fn host(request: &Request) -> Option<Authority> {
-    let mut named = request.headers().get_all(HOST).iter();
-    let header = match (named.next(), named.next()) {
-        (Some(host), None) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
-        (None, _) => None,
-        (Some(_), Some(_)) => return None,
+    let header = match occurrence(request.headers(), HOST) {
+        Occurrence::Once(host) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
+        Occurrence::Absent => None,
+        Occurrence::Repeated => return None,
     };
     match (request.uri().authority(), header) {
         (Some(authority), Some(header)) if *authority != header => None,
         (Some(authority), _) => Some(authority.clone()),
         (None, header) => header,
     }
+}
+
+/// Checks `x-site-id`, which only confirms the site that host and path name.
+pub(crate) fn check_site_id(headers: &HeaderMap, site: &SiteConfig) -> Result<(), Problem> {
+    let foreign = |value: &HeaderValue| value.as_bytes() != site.id.as_str().as_bytes();
+    if headers.get_all("x-site-id").iter().any(foreign) {
+        return Err(Problem::BadRequest("The header x-site-id names another site."));
+    }
+    Ok(())
 }
 
 /// `/de/bff/session` → `/bff/session` for a site that lives under `/de`.

@@ -22,21 +22,24 @@ use axum::extract::FromRequestParts as _;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, REFERRER_POLICY};
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, StatusCode};
 use hyper::body::Body as _;
 
 use crate::allowlist::Refusal;
 use crate::allowlist::slas_operations::{self, Call, Credential, Operation};
 use crate::app::App;
+use crate::header_values::PRIVATE_NO_STORE;
 use crate::problem::Problem;
 use crate::route::{Kind, Route, SlasClient};
 use crate::site::Site;
 use crate::upstream::http::BufferedResponse;
 use crate::upstream::slas::{CallCredentials, PassthroughCall};
-use crate::web::caller;
+use crate::web::csrf;
+use crate::web::headers::{authorization, no_store};
 use crate::web::request_kind::{is_crawler, is_navigation, is_reading};
 use crate::web::request_log::LogFields;
 use crate::web::request_session::RequestSession;
+use crate::web::site_lookup::check_site_id;
 use crate::web::slas_proxy::request::Message;
 use crate::web::tokens::{renewed, token_after, with_cookies};
 
@@ -65,18 +68,14 @@ pub(crate) async fn call(
     body: Body,
 ) -> Result<Response, Problem> {
     let organization = &site.config.slas.organization_id;
-    let call = slas_operations::call(&parts.method, &format!("/{path}"), organization);
+    let call = slas_operations::find(&parts.method, &format!("/{path}"), organization);
     let call = call.map_err(refused)?;
     if let Some(log_fields) = parts.extensions.get::<LogFields>() {
         log_fields.with(|fields| fields.operation = Some(call.operation.as_str()));
     }
-    caller::means_site(&parts.headers, &site.config)?;
+    check_site_id(&parts.headers, &site.config)?;
     if call.operation.changes_state() {
-        // Whatever its method: a link must not sign anybody out.
-        caller::may_change_state(&Method::POST, &parts.headers, &site.config)?;
-        if parts.method.is_safe() {
-            caller::is_no_link(&parts.headers)?;
-        }
+        csrf::check_slas_call(&parts.method, &parts.headers, &site.config)?;
     }
     if is_crawler(&parts.headers, &app.crawlers) {
         return Err(Problem::Refused);
@@ -88,11 +87,10 @@ pub(crate) async fn call(
     }
     let body = read(body, app.server.request_timeout).await?;
     let session = RequestSession::from_request_parts(&mut parts, &app).await?;
-    let server = caller::is_server(&parts.headers) && session.presented.names.is_empty();
+    let server = csrf::is_server(&parts.headers) && session.presented.names.is_empty();
     let facade = SlasProxyCall { app, session, call, private, server, parts };
     let mut response = facade.answer(&body).await?;
-    let no_store = HeaderValue::from_static("private, no-store");
-    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    no_store(response.headers_mut());
     Ok(response)
 }
 
@@ -109,7 +107,7 @@ pub(crate) fn is_callback(site: &Site, route: &Route, parts: &Parts) -> bool {
 /// There is nothing to see there, and nobody may keep it: the address carries a code.
 pub(crate) fn callback() -> Response {
     let headers = [
-        (CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+        (CACHE_CONTROL, PRIVATE_NO_STORE),
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (StatusCode::OK, headers).into_response()
@@ -145,7 +143,7 @@ impl SlasProxyCall {
         if self.server {
             return Ok(response::whole(operation, &reply));
         }
-        if reply.status == StatusCode::OK && operation.brings_tokens() {
+        if reply.status == StatusCode::OK && operation.returns_tokens() {
             return self.keep(&reply).await;
         }
         Ok(response::without_tokens(operation, &reply))
@@ -189,11 +187,11 @@ impl SlasProxyCall {
     /// Whose credentials the call carries, where they are not in a cookie.
     fn credentials(&self) -> Result<CallCredentials, Problem> {
         let given = |scheme: &str, why: &'static str| {
-            caller::authorization(&self.parts.headers, scheme).ok_or(Problem::BadRequest(why))
+            authorization(&self.parts.headers, scheme).ok_or(Problem::BadRequest(why))
         };
         Ok(match self.call.operation.credential() {
             Credential::Client => CallCredentials::Client,
-            Credential::Nobody => CallCredentials::None,
+            Credential::None => CallCredentials::None,
             Credential::Shopper => CallCredentials::Shopper(given(
                 "Basic",
                 "Login and password belong into one header.",

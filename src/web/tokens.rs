@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse as _, Response};
 
-use crate::flow::{Access, Decision, Facts, Intent, Outcome, TokenChange};
+use crate::flow::{Decision, Facts, Intent, Outcome, TokenChange};
 use crate::ids::AccessToken;
 use crate::problem::Problem;
 use crate::web::request_session::{RequestSession, SessionUpdate};
@@ -33,10 +33,8 @@ pub(crate) async fn renewed(
 pub(crate) fn token_after(session: &RequestSession, update: &SessionUpdate) -> Option<AccessToken> {
     match (&update.decision.tokens, &session.access) {
         (TokenChange::Set(grant), _) => Some(grant.access.clone()),
-        (TokenChange::Keep, Access::Fresh(held) | Access::Expiring(held)) => {
-            Some(held.token.clone())
-        }
-        _ => None,
+        (TokenChange::Keep, access) => access.held().map(|held| held.token.clone()),
+        (TokenChange::Drop, _) => None,
     }
 }
 

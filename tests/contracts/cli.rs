@@ -40,8 +40,19 @@ fn check_of_a_good_file_says_so() {
     let path = file("check-good.toml", &shop().text());
     let output = run(&mut tandem(&["check", "--config", path.to_str().unwrap()]));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stdout), format!("{} is fine: 1 site(s).\n", path.display()));
+    assert_eq!(text(&output.stdout), format!("{} is valid (1 site)\n", path.display()));
     assert_eq!(text(&output.stderr), "");
+}
+
+#[cfg(not(feature = "sandbox"))]
+#[test]
+fn without_a_command_the_program_names_one_and_exits_with_2() {
+    let output = run(&mut tandem(&[]));
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(&output.stderr),
+        "missing command; try `tandem serve --config FILE` or `tandem --help`\n"
+    );
 }
 
 #[test]
@@ -171,8 +182,9 @@ fn serve_on_a_port_that_is_taken_says_so_and_exits_with_1() {
     let mut child = tandem(&["serve", "--config", path.to_str().unwrap()]);
     // Were the port shared, this would serve for ever.
     let mut child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let code = wait(&mut child);
-    assert_eq!(code, Some(1));
+    assert_eq!(wait(&mut child), Some(1));
+    let output = child.wait_with_output().unwrap();
+    assert!(text(&output.stderr).starts_with("fatal: Address already in use"), "{output:?}");
 }
 
 #[test]

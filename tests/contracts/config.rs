@@ -135,7 +135,7 @@ fn a_default_of_all_sites_may_come_from_the_environment() {
     let is_file = |path: &str| site.routes.table.find(path).unwrap().token == TokenNeed::None;
     assert!(is_file("/a/x") && is_file("/b/x") && !is_file("/c/x"));
     let short = SITE.replace("[\"a-seal", "[\"\", \"a-seal");
-    assert_eq!(problems(&short, &[])[0].message, "a key must have at least 32 octets");
+    assert_eq!(problems(&short, &[])[0].message, "a key must have at least 32 bytes");
     let [problem] = &problems(SITE, &[("TANDEM__SITE__BRIDGE__TIME", "later")])[..] else {
         panic!("one fault")
     };

@@ -36,7 +36,7 @@ async fn a_shopper_logged_in_on_ecom_replaces_the_guest_of_the_head() {
         let browser = world.browser();
         browser.visits("/").await.expect(200);
         let dwsid = browser.holds("dwsid");
-        assert!(world.control().sign_in_on_ecom(&dwsid, JO.0));
+        assert!(world.control().log_in_on_ecom(&dwsid, JO.0));
         let signed = world.control().sign_dw_session(&dwsid).unwrap();
         world.calls();
         let body = json!({"dwsrst": signed, "login_id": JO.0});
@@ -51,7 +51,7 @@ async fn a_shopper_logged_in_on_ecom_replaces_the_guest_of_the_head() {
 async fn a_form_rendered_by_ecom_redirects_to_a_page() {
     let world = Scenario::private().start().await;
     let (browser, dwsid, _) = world.ecom_visitor();
-    assert!(world.control().sign_in_on_ecom(&dwsid, JO.0));
+    assert!(world.control().log_in_on_ecom(&dwsid, JO.0));
     let fields = [("dwsid", &*dwsid), ("login_id", JO.0), ("return_to", "/cart")];
     let page = browser.posts_form("/login", "/bff/bridge", &fields).await.expect(303);
     assert_eq!(page.location(), "/cart");

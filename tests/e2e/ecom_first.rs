@@ -92,7 +92,7 @@ async fn promise_2_a_login_on_an_unfronted_ecom_counts_on_the_head() {
     for scenario in Scenario::clients().map(Scenario::without_fronting_ecom) {
         let world = scenario.clone().start().await;
         let (browser, dwsid, _) = world.ecom_visitor();
-        assert!(world.control().sign_in_on_ecom(&dwsid, JO.0));
+        assert!(world.control().log_in_on_ecom(&dwsid, JO.0));
         browser.visits("/").await.expect(200);
         world.has_called(&adoption(&scenario));
         browser.is_registered(JO.0, true);

@@ -164,7 +164,7 @@ async fn fault_20_at_landing_a_dead_ocapi_delays_one_page_only() {
             browser.visits("/").await.expect(200);
         }
         world.has_called(&[]);
-        world.control().heal();
+        world.control().clear_faults();
         world.seconds_pass(31);
         browser.visits("/").await.expect(200);
         world.has_called(&["ocapi.sessions"]);
@@ -233,7 +233,7 @@ async fn fault_23_a_bridge_without_exactly_one_dwsid_sets_nothing() {
             assert!(!browser.names().iter().any(|name| name.starts_with("dw")), "{fault:?}");
             let page = browser.visits(&controller("Home-Show")).await;
             page.expect_problem(503, "upstream_unavailable");
-            world.control().heal();
+            world.control().clear_faults();
             world.minutes_pass(1);
             browser.visits(&controller("Home-Show")).await.expect(200);
             browser.is_guest(true);
@@ -267,7 +267,7 @@ async fn fault_48_cached_keys_need_no_key_document() {
     world.minutes_pass(25 * 60);
     let spec = TokenSpec { customer_id: Some(shopper.clone()), ..TokenSpec::default() };
     let late = world.browser();
-    late.is_given("token", &world.control().mint_token(&spec)).visits("/").await.expect(200);
+    late.is_given("token", &world.control().forge_token(&spec)).visits("/").await.expect(200);
     assert_eq!(late.token().unwrap().customer_id, shopper);
 }
 

@@ -58,7 +58,7 @@ async fn fault_21_without_a_dw_session_there_is_no_redirect_to_ecom() {
         let page = browser.visits(&to("/cart")).await;
         page.expect_problem(503, "upstream_unavailable");
         browser.is_guest(false);
-        world.control().heal();
+        world.control().clear_faults();
         world.minutes_pass(1);
         browser.visits(&to("/cart")).await.expect(303);
         browser.is_guest(true);

@@ -190,7 +190,7 @@ async fn kind_36_a_dw_session_of_the_head_counts_for_its_own_shopper() {
         world.minutes_pass(1);
         let (mut lines, jo) = logged_in_by_the_head(&world, "", JO).await;
         let dwsid = world.control().new_ecom_visitor();
-        assert!(world.control().sign_in_on_ecom(&dwsid, whose.0));
+        assert!(world.control().log_in_on_ecom(&dwsid, whose.0));
         lines.push(format!("dwsid={dwsid}; Path=/; Secure; HttpOnly"));
         head.sets(lines);
         browser.posts("/head/login").await.expect(200);

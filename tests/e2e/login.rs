@@ -166,7 +166,7 @@ async fn a_usid_that_slas_changes_at_login_replaces_the_old_one() {
         let browser = world.guest().await;
         browser.puts_into_basket("bell-brass").await.expect(200);
         let before = browser.usid();
-        world.control().move_usid_at_next_login();
+        world.control().change_usid_at_next_login();
         browser.logs_in(JO).await.expect(200);
         browser.is_registered(JO.0, true);
         assert_ne!(browser.usid(), before);

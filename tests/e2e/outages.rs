@@ -51,7 +51,7 @@ async fn promise_2_fault_4_an_unavailable_refresh_is_503_and_keeps_cookies() {
             }
             assert_eq!(browser.cookies(), before, "{scenario}, {fault:?}");
             assert_eq!(world.count(Operation::EcomPage), 0, "no silent guest on ECOM");
-            world.control().heal();
+            world.control().clear_faults();
             world.minutes_pass(2);
             // A hanging call may still be under way: the browser retries after `Retry-After`.
             let mut tries = 0;
@@ -139,7 +139,7 @@ async fn fault_62_the_recovery_is_no_stampede() {
         }
         let calls = world.calls();
         assert!(calls.len() <= 5, "the breaker opens: {calls:?}");
-        world.control().heal();
+        world.control().clear_faults();
         world.seconds_pass(6);
         for browser in &browsers {
             browser.visits("/").await.expect(200);
@@ -165,7 +165,7 @@ async fn fault_10_a_failing_slas_gets_one_probe_at_a_time() {
         }
         assert_eq!(world.calls().len(), 1, "the probe");
         warm.visits("/").await.expect(200);
-        world.control().heal();
+        world.control().clear_faults();
         world.seconds_pass(6);
         world.browser().visits("/").await.expect(200);
     }

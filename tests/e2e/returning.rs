@@ -324,7 +324,7 @@ async fn tokens_that_are_not_genuine_are_no_session() {
     for spec in forged {
         let spec = TokenSpec { customer_id: Some(honest.holds("cid")), ..spec };
         let thief = world.browser();
-        thief.is_given("token", &world.control().mint_token(&spec)).visits("/").await.expect(200);
+        thief.is_given("token", &world.control().forge_token(&spec)).visits("/").await.expect(200);
         assert_ne!(thief.is_guest(true), honest.holds("cid"), "{spec:?}");
     }
 }

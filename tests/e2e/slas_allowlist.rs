@@ -213,7 +213,7 @@ async fn promise_2_an_outage_logs_no_shopper_out_if_the_head_gives_up() {
         // The SDK now creates a guest session.
         sdk_guest(&browser, scenario.client).await.expect(503);
         assert!(browser.cookie("cc-nx").is_some(), "{scenario}: still logged in");
-        world.control().heal();
+        world.control().clear_faults();
         world.minutes_pass(2);
         sdk_guest(&browser, scenario.client).await.expect(200);
         browser.is_registered(JO.0, false);
@@ -231,7 +231,7 @@ async fn promise_2_an_outage_is_not_reported_as_a_missing_token() {
         let user = slas(scenario.client, "userinfo?channel_id=RefArch");
         browser.calls(&user).await.expect_problem(503, "upstream_unavailable");
         assert!(browser.cookie("cc-nx").is_some(), "{scenario}: still logged in");
-        world.control().heal();
+        world.control().clear_faults();
         world.control().revoke_refresh(&browser.holds("cc-nx"));
         world.minutes_pass(2);
         browser.calls(&user).await.expect_problem(401, "session_expired");

@@ -154,7 +154,7 @@ async fn attack_16_a_forged_token_is_no_session() {
         TokenSpec { client_id: Some("another-client".to_owned()), ..spec.clone() },
         TokenSpec { expires_in: Some(-10), ..spec.clone() },
     ];
-    let tokens = forged.iter().map(|spec| world.control().mint_token(spec));
+    let tokens = forged.iter().map(|spec| world.control().forge_token(spec));
     let odd = ["x".repeat(4000), "a.b.c".to_owned(), "....".to_owned(), "e30.e30.".to_owned()];
     for token in tokens.chain(odd) {
         let jar = Cookies::of(&[("token", &token)]);
@@ -172,7 +172,7 @@ async fn attack_16_a_forged_token_is_no_session() {
         assert_eq!(world.send(bearer).await.expect(200).json()["customer_type"], "none");
     }
     assert!(world.count(Operation::Jwks) <= 1, "a forged token has fetched keys");
-    let good = world.control().mint_token(&spec);
+    let good = world.control().forge_token(&spec);
     let response =
         world.send(post("/bff/session").own_page().cookies(&Cookies::of(&[("token", &good)])));
     assert_eq!(response.await.expect(200).json()["customer_type"], "registered", "for comparison");
@@ -187,7 +187,7 @@ async fn attack_17_a_thousand_unknown_keys_cost_one_fetch_a_minute() {
     let spec = TokenSpec { signature: TokenSignature::UnknownKey, ..TokenSpec::default() };
     let mut connection = world.connect().await;
     for _ in 0..1000 {
-        let jar = Cookies::of(&[("token", &world.control().mint_token(&spec))]);
+        let jar = Cookies::of(&[("token", &world.control().forge_token(&spec))]);
         connection.write(get("/api/products").own_page().cookies(&jar).bytes()).await;
         assert_eq!(connection.response("GET").await.status, 200);
     }

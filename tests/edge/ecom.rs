@@ -32,7 +32,7 @@ impl<'a> Shopper<'a> {
 
     /// The browser's access token is replaced by an expired one of the same shopper.
     fn access_token_expires(&mut self) {
-        let expired = self.world.control().mint_token(&TokenSpec {
+        let expired = self.world.control().forge_token(&TokenSpec {
             customer_id: Some(self.customer.clone()),
             usid: Some(self.jar.value("usid").to_owned()),
             expires_in: Some(-1),

@@ -154,7 +154,7 @@ async fn an_outage_is_an_error_page_and_changes_nothing() {
     let response = world.send(get(&establish("/cart")).document().cookies(&jar)).await;
     response.expect_problem_page(503, "upstream_unavailable").expect_no_cookies();
     assert!(response.header("retry-after").is_some());
-    world.control().heal();
+    world.control().clear_faults();
     world.minutes_pass(1);
     assert_eq!(follow_establish(&world, "/cart", &mut jar.clone()).await, 2);
 }

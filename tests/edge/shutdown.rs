@@ -117,7 +117,7 @@ async fn fault_50_requests_are_cut_off_at_the_end_of_the_drain() {
     assert!(under_way.is_closed().await);
     let (code, log) = server.ends().await;
     assert_eq!(code, Some(0));
-    let cut = log.iter().filter(|line| line.contains("cut off at the end of the drain"));
+    let cut = log.iter().filter(|line| line.contains("drain timeout; connections closed"));
     let cut: Vec<serde_json::Value> =
         cut.map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(cut.len(), 1, "{log:#?}");

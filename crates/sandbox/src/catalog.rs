@@ -1,4 +1,4 @@
-//! The six things that the demo shop sells.
+//! The six products of the demo shop.
 
 /// A product of the demo shop.
 pub(super) struct Product {
@@ -10,13 +10,13 @@ pub(super) struct Product {
     pub(super) hue: u16,
 }
 
-/// Everything on the shelves.
+/// All products.
 pub(super) const PRODUCTS: [Product; 6] = [
     Product {
         id: "tandem-bordeaux",
         name: "Bordeaux tandem",
         cents: 249_900,
-        blurb: "Two saddles, one rhythm: steel frame, belt drive, luggage for a week.",
+        blurb: "Two saddles, one rhythm: steel frame, belt drive, bags for a week.",
         hue: 345,
     },
     Product {
@@ -56,12 +56,12 @@ pub(super) const PRODUCTS: [Product; 6] = [
     },
 ];
 
-/// The product of that id.
+/// The product with this id.
 pub(super) fn find(id: &str) -> Option<&'static Product> {
     PRODUCTS.iter().find(|product| product.id == id)
 }
 
-/// An amount of cents as the number that JSON documents carry.
+/// An amount of cents as the decimal number of the JSON documents.
 pub(super) fn amount(cents: u32) -> f64 {
     f64::from(cents) / 100.0
 }

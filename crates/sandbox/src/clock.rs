@@ -1,12 +1,10 @@
-//! The time of the simulated platform, which the caller of [`Sandbox::start`] hands in.
-//!
-//! [`Sandbox::start`]: crate::Sandbox::start
+//! The time of the simulated platform, passed to [`Sandbox::start`](crate::Sandbox::start).
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Wall time and monotonic time. A test hands in functions of a clock that it can move.
+/// Wall time and monotonic time, read from two functions. A test passes a clock that it can move.
 #[derive(Clone)]
 pub struct Clock {
     now: Arc<dyn Fn() -> i64 + Send + Sync>,
@@ -14,7 +12,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that reads wall time, in Unix seconds, and monotonic time from these functions.
+    /// A clock that reads wall time (Unix seconds) and monotonic time from these functions.
     pub fn new(
         now: impl Fn() -> i64 + Send + Sync + 'static,
         monotonic: impl Fn() -> Instant + Send + Sync + 'static,

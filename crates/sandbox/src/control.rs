@@ -1,83 +1,83 @@
-//! The handle by which tests look inside the simulator and break things.
+//! The handle with which tests inspect the simulator and cause faults.
 
-mod mint;
+mod forge_tokens;
 mod views;
 
-pub use self::mint::{TokenSignature, TokenSpec};
-pub use self::views::{BasketLine, CustomerKind, DwView, RefreshState, RefreshView};
+pub use self::forge_tokens::{TokenSignature, TokenSpec};
+pub use self::views::{BasketItem, CustomerKind, DwView, RefreshState, RefreshView};
 
+use super::call_log::{Call, Operation};
 use super::faults::{Fault, Target, Times};
-use super::ledger::{Call, Operation};
 use super::platform::Shared;
-use super::slas::{access, bridge};
+use super::slas::{access_token, bridge};
 use super::state::Grant;
 
-/// A cheap clone of the simulator's insides.
+/// A handle on a running simulator; cheap to clone.
 #[derive(Clone)]
 pub struct Control {
     platform: Shared,
 }
 
-/// What was called.
+/// Which calls arrived.
 impl Control {
     pub(super) fn new(platform: Shared) -> Self {
         Self { platform }
     }
 
-    /// Every call that arrived and was not forgotten, oldest first.
+    /// Every call since the start or [`Control::forget_calls`], oldest first.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.platform.state().ledger.calls().cloned().collect()
+        self.platform.state().call_log.calls().cloned().collect()
     }
 
-    /// How often an operation was called since the start or [`Control::forget_calls`], by whomever:
-    /// ECOM makes calls of its own, which [`Call::by_ecom`] tells apart.
+    /// How often an operation was called since the start or [`Control::forget_calls`]. This
+    /// includes calls that ECOM made itself ([`Call::by_ecom`]).
     #[must_use]
     pub fn count(&self, operation: Operation) -> usize {
-        self.platform.state().ledger.count(operation)
+        self.platform.state().call_log.count(operation)
     }
 
-    /// Empties the ledger. What is known about refresh tokens stays.
+    /// Empties the call log. The counts per refresh token stay.
     pub fn forget_calls(&self) {
-        self.platform.state().ledger.forget();
+        self.platform.state().call_log.clear();
     }
 
-    /// How often the most-used refresh token was presented, granted or not.
+    /// How often the most used refresh token was sent, successfully or not.
     #[must_use]
     pub fn max_exchanges_of_one_refresh_token(&self) -> usize {
         self.platform.state().grants.all().map(Grant::attempts).max().unwrap_or_default()
     }
 
-    /// The same within any 60 seconds, where the platform allows 3.
+    /// The same within any 60 seconds, in which the platform allows 3.
     #[must_use]
     pub fn max_exchanges_within_a_minute(&self) -> usize {
         self.platform.state().grants.all().map(Grant::busiest_minute).max().unwrap_or_default()
     }
 }
 
-/// What goes wrong.
+/// Faults and revocations.
 impl Control {
-    /// Plans a fault. Of several that fit a call, the oldest one that is still due strikes.
+    /// Plans a fault. If several match a call, the oldest one applies.
     pub fn fault(&self, target: impl Into<Target>, fault: Fault, times: impl Into<Times>) {
         self.platform.state().faults.plan(target.into(), fault, times.into());
     }
 
-    /// Ends all faults, also those set in the inspector.
-    pub fn heal(&self) {
-        self.platform.state().faults.heal();
+    /// Removes all faults, including those set in the inspector.
+    pub fn clear_faults(&self) {
+        self.platform.state().faults.clear();
     }
 
-    /// The announced signing key takes over.
+    /// Makes the announced signing key the current one.
     pub fn rotate_keys(&self) {
         self.platform.state().keys.rotate();
     }
 
-    /// The next login answers with a usid other than the one it was sent, as SLAS may.
-    pub fn move_usid_at_next_login(&self) {
-        self.platform.state().usid_moves = true;
+    /// Makes the next login return another usid than it received, as SLAS may.
+    pub fn change_usid_at_next_login(&self) {
+        self.platform.state().changes_usid_at_login = true;
     }
 
-    /// Ends a DW session as its idle time-out would.
+    /// Ends a DW session as its idle timeout would.
     pub fn expire_dw(&self, dwsid: &str) {
         self.platform.state().sessions.expire(dwsid);
     }
@@ -87,15 +87,16 @@ impl Control {
         self.platform.state().grants.revoke(token);
     }
 
-    /// Revokes an access token; a token that is not ours is left alone.
+    /// Revokes an access token that the simulator signed; ignores others.
     pub fn revoke_access(&self, token: &str) {
         let mut state = self.platform.state();
-        if let Some(claims) = access::open(&state, token) {
+        if let Some(claims) = access_token::open(&state, token) {
             state.revoked.insert(claims.jti);
         }
     }
 
-    /// Changes a shopper's password: older access tokens are refused, refresh tokens are revoked.
+    /// Changes a shopper's password, which invalidates older access tokens and revokes refresh
+    /// tokens.
     pub fn change_password(&self, login: &str, password: &str) {
         let now = self.platform.now();
         let mut state = self.platform.state();
@@ -106,16 +107,16 @@ impl Control {
     }
 }
 
-/// What is there.
+/// The state of the platform.
 impl Control {
-    /// What stands behind a `dwsid`.
+    /// The DW session of a `dwsid`.
     #[must_use]
     pub fn dw_session(&self, dwsid: &str) -> Option<DwView> {
         let state = self.platform.state();
         DwView::of(&state, state.sessions.get(dwsid)?, self.platform.now())
     }
 
-    /// What stands behind a refresh token.
+    /// The grant of a refresh token.
     #[must_use]
     pub fn refresh(&self, token: &str) -> Option<RefreshView> {
         let state = self.platform.state();
@@ -124,50 +125,49 @@ impl Control {
 
     /// The basket of a customer; empty without one.
     #[must_use]
-    pub fn basket_of(&self, customer_id: &str) -> Vec<BasketLine> {
+    pub fn basket_of(&self, customer_id: &str) -> Vec<BasketItem> {
         let state = self.platform.state();
         let customer = state.customers.get(customer_id);
         let basket = customer.and_then(|customer| customer.basket.as_ref());
-        basket.map_or_else(Vec::new, |basket| basket.lines.iter().map(BasketLine::of).collect())
+        basket.map_or_else(Vec::new, |basket| basket.items.iter().map(BasketItem::of).collect())
     }
 
-    /// The customer id of a shopper with an account.
+    /// The customer id of a registered shopper.
     #[must_use]
     pub fn customer_id_of(&self, login: &str) -> Option<String> {
         self.platform.state().customers.by_login(login).map(|customer| customer.id.clone())
     }
 }
 
-/// What happens on ECOM without us, and what only the platform can make.
+/// Changes on ECOM that a proxy does not see, and tokens that only the platform can sign.
 impl Control {
-    /// Opens a guest's DW session, as a visitor's first page on ECOM would, and returns its
-    /// `dwsid`.
+    /// Opens a guest's DW session, as a visitor's first ECOM page does, and returns its `dwsid`.
     #[must_use]
     pub fn new_ecom_visitor(&self) -> String {
         let now = self.platform.now();
         self.platform.state().open_guest_session(now)
     }
 
-    /// Signs a shopper in on ECOM. False when the session is dead or the login unknown.
+    /// Logs a shopper in on ECOM. False when the session has expired or the login id is unknown.
     #[must_use]
-    pub fn sign_in_on_ecom(&self, dwsid: &str, login: &str) -> bool {
+    pub fn log_in_on_ecom(&self, dwsid: &str, login: &str) -> bool {
         let now = self.platform.now();
         let state = &mut *self.platform.state();
         let customer = state.customers.by_login(login).map(|customer| customer.id.clone());
         let session = state.sessions.live(dwsid, now);
-        customer.zip(session).map(|(id, session)| session.hand_to(&id)).is_some()
+        customer.zip(session).map(|(id, session)| session.assign_to(&id)).is_some()
     }
 
-    /// A live DW session signed by the instance: `dwsgst` of a guest, `dwsrst` of a registered
-    /// shopper, good for ten minutes.
+    /// A live DW session signed by the instance: `dwsgst` for a guest, `dwsrst` for a registered
+    /// shopper, valid for ten minutes.
     #[must_use]
     pub fn sign_dw_session(&self, dwsid: &str) -> Option<String> {
         bridge::sign(&self.platform, &mut self.platform.state(), dwsid)
     }
 
-    /// An access token made to measure, for hostile tests.
+    /// An access token with these properties, for tests of token verification.
     #[must_use]
-    pub fn mint_token(&self, spec: &TokenSpec) -> String {
-        mint::mint(&self.platform, &mut self.platform.state(), spec)
+    pub fn forge_token(&self, spec: &TokenSpec) -> String {
+        forge_tokens::forge(&self.platform, &mut self.platform.state(), spec)
     }
 }

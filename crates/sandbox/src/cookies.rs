@@ -12,7 +12,7 @@ pub(super) fn open_session(headers: &mut HeaderMap, options: &Options, dwsid: &s
     anonymous(headers, options, guest);
 }
 
-/// The same as `plugin_slas` sets them again: it lets scripts read `dwsid`.
+/// The same cookies as `plugin_slas` sets them: scripts can read `dwsid`.
 pub(super) fn readable_session(
     headers: &mut HeaderMap,
     options: &Options,
@@ -28,7 +28,7 @@ fn anonymous(headers: &mut HeaderMap, options: &Options, guest: &str) {
     set(headers, format!("dwanonymous_{hash}={guest}; Max-Age=15552000; Path=/"));
 }
 
-/// The secure token of a session, as the site's "Enforce HTTPS" switch has it.
+/// The cookie of a session's secure token, depending on the site's "Enforce HTTPS" switch.
 pub(super) fn secure_token(headers: &mut HeaderMap, options: &Options, value: &str) {
     let name = secure_token_name(options);
     match options.enforce_https {
@@ -40,12 +40,12 @@ pub(super) fn secure_token(headers: &mut HeaderMap, options: &Options, value: &s
     }
 }
 
-/// The name of the secure token's cookie on this site.
+/// The name of the secure token cookie of this site.
 pub(super) fn secure_token_name(options: &Options) -> String {
     format!("dwsecuretoken_{}", ids::site_hash(&options.site_id))
 }
 
-/// Adds a `Set-Cookie` line of its own.
+/// Appends one `Set-Cookie` header.
 pub(super) fn set(headers: &mut HeaderMap, line: String) {
     let value: Result<HeaderValue, InvalidHeaderValue> = line.try_into();
     if let Ok(value) = value {

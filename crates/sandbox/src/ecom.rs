@@ -1,61 +1,78 @@
-//! Simulated ECOM: controllers in the manner of SFRA, which know a shopper by the `dwsid` alone.
+//! Simulated ECOM: controllers in the style of SFRA, which identify a shopper by the `dwsid` alone.
 
 mod account;
-mod backstage;
-mod content;
+mod controller_context;
 mod hybrid;
-mod plugin;
+mod pages;
+mod plugin_slas;
 mod profile;
+mod server_calls;
 mod signature;
 mod token_cookies;
-mod turn;
 
-use axum::Router;
-use axum::http::{Method, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use axum::{Json, Router};
+use serde_json::Value;
 
-use self::content::Content;
-use self::turn::{Reply, Turn};
-use super::ask::{Ask, Calls};
-use super::html::{escape, fill};
-use super::ids;
+use self::controller_context::ControllerContext;
+use self::pages::PageContent;
 use super::options::EcomKind;
 use super::platform::{Platform, Shared};
+use super::request::{Endpoint, Request};
 
-const TEMPLATE: &str = include_str!("pages/ecom.html");
+/// The longest name that an account keeps, in characters.
+const NAME_LIMIT: usize = 60;
 
-/// What a controller answers: it never fails, it makes a page.
-type Answered = Result<Response, StatusCode>;
+/// What the route returns. A controller never fails: it returns a page.
+type HandlerResult = Result<Response, StatusCode>;
+
+/// The response of a controller.
+enum ControllerResponse {
+    Page(PageContent),
+    /// A redirect to another controller.
+    RedirectTo(&'static str),
+    /// A redirect to the URL of the request.
+    RedirectToSelf,
+    Json(Value),
+}
+
+impl From<PageContent> for ControllerResponse {
+    fn from(content: PageContent) -> Self {
+        Self::Page(content)
+    }
+}
 
 /// The one route of all controllers.
 pub(super) fn router() -> Router<Shared> {
-    Router::new().route("/on/demandware.store/{site}/{locale}/{controller}", any(Calls(controller)))
+    Router::new()
+        .route("/on/demandware.store/{site}/{locale}/{controller}", any(Endpoint(run_controller)))
 }
 
-fn controller(platform: &Platform, ask: &Ask) -> Answered {
-    if ask.path("site") != format!("Sites-{}-Site", platform.options.site_id) {
+fn run_controller(platform: &Platform, request: &Request) -> HandlerResult {
+    if request.path("site") != format!("Sites-{}-Site", platform.options.site_id) {
         return Err(StatusCode::NOT_FOUND);
     }
     let mut state = platform.state();
-    let mut turn = Turn::begin(platform, &mut state, ask);
-    let reply = on_session(&mut turn).unwrap_or_else(|| reply(&mut turn));
-    Ok(turn.answer(reply))
+    let mut context = ControllerContext::resume(platform, &mut state, request);
+    let response = on_session(&mut context).unwrap_or_else(|| dispatch(&mut context));
+    Ok(respond(context, response))
 }
 
-/// What happens before the controller, and may take its place.
-fn on_session(turn: &mut Turn<'_>) -> Option<Reply> {
-    match turn.platform.options.ecom {
+/// The hook that runs before the controller and may respond instead of it.
+fn on_session(context: &mut ControllerContext<'_>) -> Option<ControllerResponse> {
+    match context.platform.options.ecom {
         EcomKind::Plain => None,
-        EcomKind::PluginSlas => plugin::on_session(turn),
+        EcomKind::PluginSlas => plugin_slas::on_session(context),
         EcomKind::HybridAuth => {
-            hybrid::on_session(turn);
+            hybrid::on_session(context);
             None
         }
     }
 }
 
-/// The one method of controllers that take a single one.
+/// The only method of a controller, if it accepts one alone.
 fn only_method(controller: &str) -> Option<Method> {
     match controller {
         "Account-SaveProfile" | "Account-Login" | "Account-SubmitRegistration" => {
@@ -66,44 +83,39 @@ fn only_method(controller: &str) -> Option<Method> {
     }
 }
 
-fn reply(turn: &mut Turn<'_>) -> Reply {
-    let controller = turn.ask.path("controller");
-    if only_method(controller).is_some_and(|method| method != turn.ask.method) {
-        return content::wrong_method().into();
+fn dispatch(context: &mut ControllerContext<'_>) -> ControllerResponse {
+    let controller = context.request.path("controller");
+    if only_method(controller).is_some_and(|method| method != context.request.method) {
+        return pages::wrong_method().into();
     }
     match controller {
-        "Home-Show" => content::home().into(),
-        "Cart-Show" => content::cart(turn.customer()).into(),
-        "Account-Show" => content::account(turn.customer()).into(),
-        "Account-EditProfile" => profile::form(turn).into(),
-        "Account-SaveProfile" => profile::save(turn).into(),
-        "Login-Show" => account::show(turn),
-        "Account-Login" => account::log_in(turn),
-        "Account-SubmitRegistration" => account::register(turn),
-        "Login-Logout" => account::log_out(turn),
-        "TandemBridge-Signature" => signature::show(turn),
-        _ => content::unknown().into(),
+        "Home-Show" => pages::home().into(),
+        "Cart-Show" => pages::cart(context.customer()).into(),
+        "Account-Show" => pages::account(context.customer()).into(),
+        "Account-EditProfile" => profile::form(context).into(),
+        "Account-SaveProfile" => profile::save(context).into(),
+        "Login-Show" => account::show(context),
+        "Account-Login" => account::log_in(context),
+        "Account-SubmitRegistration" => account::register(context),
+        "Login-Logout" => account::log_out(context),
+        "TandemBridge-Signature" => signature::show(context),
+        _ => pages::not_found().into(),
     }
 }
 
-fn page(turn: &Turn<'_>, content: &Content) -> Response {
-    let (id, kind, name) = turn.customer().map_or(("", "guest", "Guest"), |customer| {
-        let name = if customer.name.is_empty() { "Guest" } else { &customer.name };
-        (customer.id.as_str(), customer.kind(), name)
-    });
-    let fingerprint = ids::sha256(&turn.dwsid);
-    let page = fill(
-        TEMPLATE,
-        &[
-            ("title", &escape(content.title)),
-            ("customer_type", kind),
-            ("customer_id", &escape(id)),
-            ("customer_name", &escape(name)),
-            ("session_short", &escape(&fingerprint[..8])),
-            ("base", &escape(&turn.path_to(""))),
-            ("content", &content.html),
-        ],
-    );
-    let no_store = [(header::CACHE_CONTROL, "no-cache, no-store, must-revalidate")];
-    (content.status, no_store, Html(page)).into_response()
+/// The HTTP response, with the cookies that this request sets.
+fn respond(context: ControllerContext<'_>, response: ControllerResponse) -> Response {
+    let found = |location: String| (StatusCode::FOUND, [(header::LOCATION, location)]);
+    let mut response = match response {
+        ControllerResponse::Page(page) => pages::render(&context, &page),
+        ControllerResponse::RedirectTo(controller) => {
+            found(context.path_to(controller)).into_response()
+        }
+        ControllerResponse::RedirectToSelf => found(context.request.target.clone()).into_response(),
+        ControllerResponse::Json(document) => Json(document).into_response(),
+    };
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(no_store);
+    response.headers_mut().extend(context.set_cookies);
+    response
 }

@@ -1,33 +1,32 @@
-//! Faults on demand: what can go wrong with a call, and which calls it goes wrong for.
+//! Planned faults: what fails, for which calls, and how often.
 
 use std::time::Duration;
 
-use super::ledger::{Operation, Upstream};
+use super::call_log::{Operation, Upstream};
 
-/// What goes wrong with a call.
+/// A fault of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The call is processed after this time, even if the caller has left.
+    /// Process the call after this delay, even if the client has disconnected.
     Delay(Duration),
-    /// The call is processed at once and answered after this time.
+    /// Process the call immediately and respond after this delay.
     DelayAfter(Duration),
-    /// The call is not processed but answered with this status and, if given, `Retry-After` in
-    /// seconds.
+    /// Respond with this status, without processing, and with `Retry-After` in seconds if given.
     Status(u16, Option<u64>),
-    /// The platform sheds load: the call is answered with this status, the headers `sfdc_load` and
-    /// `sfdc_load_status`, and, if given, `Retry-After` in seconds. Baskets and orders are exempt.
+    /// Shed load: respond with this status, the headers `sfdc_load` and `sfdc_load_status`, and
+    /// `Retry-After` in seconds if given. Baskets and orders are exempt.
     Shed(u16, Option<u64>),
-    /// The call is not processed but answered with this status and body.
+    /// Respond with this status and body, without processing.
     Body(u16, String),
-    /// The call is processed and answered with one more header line of this name and value.
+    /// Process the call and add a header with this name and value to the response.
     ExtraHeader(&'static str, String),
-    /// The call is neither processed nor answered.
+    /// Neither process the call nor respond.
     Hang,
-    /// The call is processed and the connection closed: the answer is lost.
+    /// Process the call and close the connection: the response is lost.
     Reset,
 }
 
-/// Which calls a fault is for.
+/// The calls that a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// All calls to one system.
@@ -48,12 +47,12 @@ impl From<Operation> for Target {
     }
 }
 
-/// For how many calls a fault lasts.
+/// How many calls a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
-    /// The next so many calls that it is for.
+    /// This many calls.
     Next(usize),
-    /// Until healed.
+    /// All calls until the fault is removed.
     Always,
 }
 
@@ -63,7 +62,7 @@ impl From<usize> for Times {
     }
 }
 
-/// The faults that are planned, oldest first.
+/// The planned faults, oldest first.
 #[derive(Default)]
 pub(super) struct Faults {
     planned: Vec<Planned>,
@@ -80,17 +79,17 @@ impl Faults {
         self.planned.push(Planned { target, fault, times });
     }
 
-    /// The fault for a call of that operation: the oldest one that is still due.
-    pub(super) fn draw(&mut self, operation: Operation) -> Option<Fault> {
+    /// The fault for a call of this operation: the oldest one that matches.
+    pub(super) fn next(&mut self, operation: Operation) -> Option<Fault> {
         self.planned.retain(|planned| planned.times != Times::Next(0));
-        let due = self.planned.iter_mut().find(|planned| planned.is_for(operation))?;
-        if let Times::Next(left) = &mut due.times {
+        let planned = self.planned.iter_mut().find(|planned| planned.matches(operation))?;
+        if let Times::Next(left) = &mut planned.times {
             *left -= 1;
         }
-        Some(due.fault.clone())
+        Some(planned.fault.clone())
     }
 
-    /// The lasting fault of a whole system, if any.
+    /// The permanent fault of a whole system, if any.
     pub(super) fn of(&self, upstream: Upstream) -> Option<&Fault> {
         let whole = |planned: &&Planned| {
             planned.target == Target::Upstream(upstream) && planned.times == Times::Always
@@ -98,21 +97,21 @@ impl Faults {
         self.planned.iter().find(whole).map(|planned| &planned.fault)
     }
 
-    pub(super) fn heal(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.planned.clear();
     }
 
-    /// Ends the faults that hold for a whole system.
-    pub(super) fn heal_upstream(&mut self, upstream: Upstream) {
+    /// Removes the faults of a whole system.
+    pub(super) fn clear_upstream(&mut self, upstream: Upstream) {
         self.planned.retain(|planned| planned.target != Target::Upstream(upstream));
     }
 }
 
 impl Planned {
-    fn is_for(&self, operation: Operation) -> bool {
+    fn matches(&self, operation: Operation) -> bool {
         match self.target {
             Target::Upstream(upstream) => operation.upstream() == upstream,
-            Target::Operation(wanted) => operation == wanted,
+            Target::Operation(target) => operation == target,
         }
     }
 }

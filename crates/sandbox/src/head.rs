@@ -1,4 +1,4 @@
-//! The demo Head: static pages, and a small JSON interface that knows the shopper by the access
+//! The demo Head: static pages, and a small JSON API that identifies the shopper by the access
 //! token in the `token` cookie.
 
 mod basket;
@@ -9,29 +9,26 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::ask::{Ask, Calls};
 use super::catalog::{self, PRODUCTS};
-use super::inspector;
-use super::ledger::Operation;
 use super::platform::Shared;
-use super::watch;
+use super::request::{Endpoint, Request};
 
 const NOT_FOUND: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
     <title>Not found</title><link rel=\"stylesheet\" href=\"/assets/app.css\">\
     <main><h1>Nothing here</h1><p><a href=\"/\">Back to the shop</a></p></main></html>";
 
-/// A refusal of the JSON interface: the status and a word.
-pub(super) struct Refusal(pub(super) StatusCode, pub(super) &'static str);
+/// An error of the JSON API: its status and code.
+pub(super) struct HeadError(pub(super) StatusCode, pub(super) &'static str);
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HeadError {
     fn into_response(self) -> Response {
         (self.0, Json(json!({"code": self.1}))).into_response()
     }
 }
 
-/// Everything the Head serves.
-pub(super) fn router(platform: &Shared) -> Router {
-    let routes = Router::new()
+/// The routes of the Head.
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
         .route("/", page(include_str!("pages/head.html")))
         .route("/login", page(include_str!("pages/login.html")))
         .route("/cart", page(include_str!("pages/cart.html")))
@@ -40,11 +37,9 @@ pub(super) fn router(platform: &Shared) -> Router {
         .route("/assets/app.js", asset("text/javascript", include_str!("pages/app.js")))
         .route("/assets/inspector.js", asset("text/javascript", include_str!("pages/inspector.js")))
         .route("/api/products", get(|| async { products() }))
-        .route("/api/me", get(Calls(basket::me)))
-        .route("/api/basket/items", post(Calls(basket::add)))
-        .nest("/inspector", inspector::router())
-        .fallback(|| async { (StatusCode::NOT_FOUND, Html(NOT_FOUND)) });
-    watch::watched(routes, platform, Operation::HeadPage)
+        .route("/api/me", get(Endpoint(basket::me)))
+        .route("/api/basket/items", post(Endpoint(basket::add)))
+        .fallback(|| async { (StatusCode::NOT_FOUND, Html(NOT_FOUND)) })
 }
 
 fn page(html: &'static str) -> MethodRouter<Shared> {
@@ -72,10 +67,10 @@ fn products() -> Response {
     Json(Value::Array(shelf.collect())).into_response()
 }
 
-/// Whether a state-changing request comes from the shop's own pages, or from no browser at all.
-pub(super) fn check_same_site(ask: &Ask) -> Result<(), Refusal> {
-    match ask.header("sec-fetch-site") {
+/// Rejects a state-changing request that a browser sent from another site.
+pub(super) fn check_same_site(request: &Request) -> Result<(), HeadError> {
+    match request.header("sec-fetch-site") {
         None | Some("same-origin" | "none") => Ok(()),
-        Some(_) => Err(Refusal(StatusCode::FORBIDDEN, "csrf_rejected")),
+        Some(_) => Err(HeadError(StatusCode::FORBIDDEN, "csrf_rejected")),
     }
 }

@@ -1,6 +1,6 @@
-//! HTML by hand: escaping, and a template filler that expands each marker once.
+//! HTML escaping, and a template function that expands each marker once.
 
-/// The text with everything escaped that could end a text node or a quoted attribute.
+/// Escapes every character that could end a text node or a quoted attribute.
 pub(super) fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, letter| {
         match letter {
@@ -15,8 +15,8 @@ pub(super) fn escape(text: &str) -> String {
     })
 }
 
-/// The template with every `{{name}}` replaced. One pass: a value that looks like a marker stays as
-/// it is, so a shopper's name cannot pull in another value.
+/// Replaces every `{{name}}` in the template. Values are not expanded again, so a shopper's name
+/// that looks like a marker stays text.
 pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut page = String::with_capacity(template.len() * 2);
     let mut rest = template;

@@ -1,4 +1,4 @@
-//! Identifiers and opaque values in the shapes the platform gives them.
+//! Identifiers and opaque values in the formats of the platform.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
@@ -21,7 +21,7 @@ pub(super) fn uuid() -> String {
     )
 }
 
-/// Whether the text is spelt like a UUID.
+/// Whether the text has the format of a UUID.
 pub(super) fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.char_indices().all(|(at, letter)| match at {
@@ -30,7 +30,7 @@ pub(super) fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// A customer id: 26 letters and digits, of which the first two are given.
+/// A customer id: 26 letters and digits that begin with this prefix.
 pub(super) fn customer_id(prefix: &str) -> String {
     const LETTERS: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     let letters = random::<24>().map(|byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()]));
@@ -62,7 +62,7 @@ pub(super) fn token_id() -> String {
     format!("C2C{}", u128::from_be_bytes(random()))
 }
 
-/// The 32 hexadecimal digits that tell the cookies of one site from those of another.
+/// The 32 hexadecimal digits that distinguish the cookies of different sites.
 pub(super) fn site_hash(site: &str) -> String {
     hex(&digest(&SHA256, site.as_bytes()).as_ref()[..16])
 }

@@ -1,5 +1,5 @@
-//! The inspector behind the Head's page of that name: it shows what both worlds hold, and breaks
-//! things so that one sees them repaired. It tells no token and no cookie value.
+//! The API of the inspector page: it shows the SLAS tokens and the DW session, and expires, revokes
+//! and fails things on request. It never returns a token or a cookie value.
 
 mod requests;
 mod view;
@@ -13,44 +13,47 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
-use super::ask::{Ask, Calls};
+use super::call_log::Upstream;
 use super::cookies;
 use super::faults::{Fault, Times};
-use super::head::{Refusal, check_same_site};
-use super::ledger::Upstream;
+use super::head::{HeadError, check_same_site};
 use super::platform::{Platform, Shared};
-use super::slas::access;
+use super::request::{Endpoint, Request};
+use super::slas::access_token;
 
-/// How much later a slow system answers.
+/// The delay of a slow system.
 const SLOW: Duration = Duration::from_millis(2500);
 
-/// The names under which a refresh token may be in the browser.
+/// The cookies that can hold a refresh token, with the customer type.
 const REFRESH_COOKIES: [(&str, &str); 2] = [("cc-nx", "registered"), ("cc-nx-g", "guest")];
 
-type Answered = Result<Response, Refusal>;
+type HandlerResult = Result<Response, HeadError>;
 
 /// The routes under `/inspector`.
 pub(super) fn router() -> Router<Shared> {
     Router::new()
-        .route("/state", get(Calls(|platform, ask| Ok::<_, Refusal>(state(platform, ask)))))
-        .route("/expire-access", post(Calls(expire_access)))
-        .route("/expire-dw", post(Calls(expire_dw)))
-        .route("/revoke-refresh", post(Calls(revoke_refresh)))
-        .route("/fault", post(Calls(fault)))
+        .route(
+            "/state",
+            get(Endpoint(|platform, request| Ok::<_, HeadError>(state(platform, request)))),
+        )
+        .route("/expire-access", post(Endpoint(expire_access)))
+        .route("/expire-dw", post(Endpoint(expire_dw)))
+        .route("/revoke-refresh", post(Endpoint(revoke_refresh)))
+        .route("/fault", post(Endpoint(fault)))
 }
 
-fn state(platform: &Platform, ask: &Ask) -> Response {
-    let seen = view::of(platform, &platform.state(), ask);
-    ([(header::CACHE_CONTROL, "no-store")], Json(seen)).into_response()
+fn state(platform: &Platform, request: &Request) -> Response {
+    let document = view::of(platform, &platform.state(), request);
+    ([(header::CACHE_CONTROL, "no-store")], Json(document)).into_response()
 }
 
-/// Hands the browser its own access token again, only expired.
-fn expire_access(platform: &Platform, ask: &Ask) -> Answered {
-    check_same_site(ask)?;
+/// Replaces the browser's access token with an expired copy.
+fn expire_access(platform: &Platform, request: &Request) -> HandlerResult {
+    check_same_site(request)?;
     let state = platform.state();
-    let mut response = done();
-    let token = ask.cookie("token").unwrap_or_default();
-    if let Some(mut claims) = access::open(&state, &token) {
+    let mut response = no_content();
+    let token = request.cookie("token").unwrap_or_default();
+    if let Some(mut claims) = access_token::open(&state, &token) {
         claims.exp = platform.now() - 1;
         let expired = claims.sign(&state);
         let line = format!("token={expired}; Path=/; HttpOnly; SameSite=Lax");
@@ -59,25 +62,25 @@ fn expire_access(platform: &Platform, ask: &Ask) -> Answered {
     Ok(response)
 }
 
-fn expire_dw(platform: &Platform, ask: &Ask) -> Answered {
-    check_same_site(ask)?;
-    if let Some(dwsid) = ask.cookie("dwsid") {
+fn expire_dw(platform: &Platform, request: &Request) -> HandlerResult {
+    check_same_site(request)?;
+    if let Some(dwsid) = request.cookie("dwsid") {
         platform.state().sessions.expire(&dwsid);
     }
-    Ok(done())
+    Ok(no_content())
 }
 
-fn revoke_refresh(platform: &Platform, ask: &Ask) -> Answered {
-    check_same_site(ask)?;
+fn revoke_refresh(platform: &Platform, request: &Request) -> HandlerResult {
+    check_same_site(request)?;
     let mut state = platform.state();
-    for token in REFRESH_COOKIES.iter().filter_map(|(name, _)| ask.cookie(name)) {
+    for token in REFRESH_COOKIES.iter().filter_map(|(name, _)| request.cookie(name)) {
         state.grants.revoke(&token);
     }
-    Ok(done())
+    Ok(no_content())
 }
 
 #[derive(Deserialize)]
-struct Wanted {
+struct FaultRequest {
     upstream: Upstream,
     kind: Kind,
 }
@@ -90,23 +93,23 @@ enum Kind {
     None,
 }
 
-fn fault(platform: &Platform, ask: &Ask) -> Answered {
-    check_same_site(ask)?;
-    let wanted: Option<Wanted> = ask.json();
-    // A Head that fails could not show the button that heals it.
-    let wanted = wanted.filter(|wanted| wanted.upstream != Upstream::Head);
-    let Wanted { upstream, kind } =
-        wanted.ok_or(Refusal(StatusCode::BAD_REQUEST, "bad_request"))?;
+fn fault(platform: &Platform, request: &Request) -> HandlerResult {
+    check_same_site(request)?;
+    let body: Option<FaultRequest> = request.json();
+    // A failing Head could not show the button that removes the fault.
+    let body = body.filter(|body| body.upstream != Upstream::Head);
+    let FaultRequest { upstream, kind } =
+        body.ok_or(HeadError(StatusCode::BAD_REQUEST, "bad_request"))?;
     let mut state = platform.state();
-    state.faults.heal_upstream(upstream);
+    state.faults.clear_upstream(upstream);
     match kind {
         Kind::Slow => state.faults.plan(upstream.into(), Fault::Delay(SLOW), Times::Always),
         Kind::Fail => state.faults.plan(upstream.into(), Fault::Status(503, None), Times::Always),
         Kind::None => {}
     }
-    Ok(done())
+    Ok(no_content())
 }
 
-fn done() -> Response {
+fn no_content() -> Response {
     (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response()
 }

@@ -1,5 +1,5 @@
-//! ES256 signatures in compact form, made and checked by hand: the headers of SLAS carry members
-//! that no library writes, and hostile tests need tokens that no library would sign.
+//! ES256 signatures in compact form, without a JWT library: SLAS headers have members that no
+//! library writes, and tests need invalid tokens that no library signs.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{

@@ -1,11 +1,12 @@
-//! An embedded, stateful simulator of the platform: SLAS, a little of SCAPI and OCAPI, an SFRA-like
-//! ECOM and a demo Head.
+//! A stateful simulator of the platform: SLAS, parts of SCAPI and OCAPI, an ECOM in the style of
+//! SFRA, and a demo Head.
 //!
-//! It is what `tandem sandbox` shows to a newcomer who has no account, and it is the oracle of the
-//! integration tests: as strict as the real platform about grants, fields and headers, and with a
-//! ledger of every call. It shares no wire type with the clients it judges, so it can disagree.
+//! `tandem sandbox` runs it for users without an account. The end-to-end tests use it as an
+//! independent oracle: it is as strict as the real platform about grants, fields and headers, and
+//! it logs every call. It shares no wire type with the clients under test, so both must agree on
+//! the protocol.
 
-mod ask;
+mod call_log;
 mod catalog;
 mod clock;
 mod control;
@@ -17,17 +18,17 @@ mod html;
 mod ids;
 mod inspector;
 mod jws;
-mod ledger;
 mod ocapi;
 mod options;
 mod platform;
+mod recorder;
+mod request;
 mod scapi;
 mod server;
 mod slas;
 mod state;
 #[cfg(test)]
 mod tests;
-mod watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -36,21 +37,21 @@ use std::sync::Arc;
 use axum::Router;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use self::call_log::{Call, Operation, Upstream};
 pub use self::clock::Clock;
 pub use self::control::{
-    BasketLine, Control, CustomerKind, DwView, RefreshState, RefreshView, TokenSignature, TokenSpec,
+    BasketItem, Control, CustomerKind, DwView, RefreshState, RefreshView, TokenSignature, TokenSpec,
 };
 pub use self::faults::{Fault, Target, Times};
-pub use self::ledger::{Call, Operation, Upstream};
 pub use self::options::{
     ClientKind, CookieNames, EcomKind, EnforceHttps, Options, Ports, PrivateClient, Remember,
     Shopper,
 };
 
 use self::platform::{Platform, Shared};
-use self::server::Listening;
+use self::server::BoundListener;
 
-/// A running simulator on three loopback listeners. They stop when this value is dropped.
+/// A running simulator with three loopback listeners. Dropping the value stops them.
 pub struct Sandbox {
     api: SocketAddr,
     instance: SocketAddr,
@@ -64,13 +65,13 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When a listener cannot be bound, mostly because a fixed port is taken.
+    /// When a listener cannot be bound, usually because a fixed port is in use.
     pub async fn start(options: Options, clock: impl Into<Clock>) -> io::Result<Self> {
         let ports = options.ports;
         let platform: Shared = Arc::new(Platform::new(options, clock.into()));
-        let api = Listening::bind(ports.api)?;
-        let instance = Listening::bind(ports.instance)?;
-        let head = Listening::bind(ports.head)?;
+        let api = BoundListener::bind(ports.api)?;
+        let instance = BoundListener::bind(ports.instance)?;
+        let head = BoundListener::bind(ports.head)?;
         let stop = CancellationToken::new();
         let started = Self {
             api: api.address(),
@@ -81,30 +82,30 @@ impl Sandbox {
         };
         api.serve(api_host(&platform), &stop);
         instance.serve(instance_host(&platform), &stop);
-        head.serve(head::router(&platform), &stop);
+        head.serve(head_host(&platform), &stop);
         tokio::task::yield_now().await;
         Ok(started)
     }
 
-    /// Where SLAS and SCAPI answer (the short code host).
+    /// The address of SLAS and SCAPI (the short code host).
     #[must_use]
     pub fn api(&self) -> SocketAddr {
         self.api
     }
 
-    /// Where OCAPI and the ECOM controllers answer (the instance host).
+    /// The address of OCAPI and the ECOM controllers (the instance host).
     #[must_use]
     pub fn instance(&self) -> SocketAddr {
         self.instance
     }
 
-    /// Where the demo Head and the inspector answer.
+    /// The address of the demo Head and the inspector.
     #[must_use]
     pub fn head(&self) -> SocketAddr {
         self.head
     }
 
-    /// The handle by which tests look inside and break things.
+    /// The handle with which tests inspect the platform and cause faults.
     #[must_use]
     pub fn control(&self) -> &Control {
         &self.control
@@ -112,9 +113,18 @@ impl Sandbox {
 }
 
 fn api_host(platform: &Shared) -> Router {
-    watch::watched(slas::router(platform).merge(scapi::router()), platform, Operation::ScapiOther)
+    recorder::recorded(
+        slas::router(platform).merge(scapi::router()),
+        platform,
+        Operation::ScapiOther,
+    )
 }
 
 fn instance_host(platform: &Shared) -> Router {
-    watch::watched(ocapi::router().merge(ecom::router()), platform, Operation::EcomPage)
+    recorder::recorded(ocapi::router().merge(ecom::router()), platform, Operation::EcomPage)
+}
+
+fn head_host(platform: &Shared) -> Router {
+    let routes = head::router().nest("/inspector", inspector::router());
+    recorder::recorded(routes, platform, Operation::HeadPage)
 }

@@ -1,5 +1,5 @@
-//! Simulated OCAPI: the two resources by which SLAS tokens and DW sessions become one another, and a
-//! little of the shop.
+//! Simulated OCAPI: the two resources that convert between SLAS tokens and DW sessions, and a small
+//! part of the shop API.
 
 mod auth;
 mod fault;
@@ -11,12 +11,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{any, get, post};
 
-use self::fault::Refusal;
-use super::ask::{Ask, Calls};
+use self::fault::OcapiFault;
 use super::platform::{Platform, Shared};
+use super::request::{Endpoint, Request};
 
-/// What an OCAPI handler answers.
-type Answered = Result<Response, Refusal>;
+/// The result of an OCAPI handler.
+type HandlerResult = Result<Response, OcapiFault>;
 
 /// The only version that this instance serves.
 const VERSION: &str = "v24_5";
@@ -24,27 +24,29 @@ const VERSION: &str = "v24_5";
 /// All OCAPI routes.
 pub(super) fn router() -> Router<Shared> {
     let shop = Router::new()
-        .route("/sessions", post(Calls(sessions::open)))
-        .route("/customers/auth", post(Calls(auth::authenticate)).delete(Calls(auth::leave)))
-        .route("/products/{product}", get(Calls(shop::product)))
-        .route("/baskets", post(Calls(shop::create_basket)))
-        .route("/baskets/{basket}", get(Calls(shop::get_basket)))
-        .route("/baskets/{basket}/items", post(Calls(shop::add_items)))
-        .route("/{*resource}", any(Calls(unknown)));
+        .route("/sessions", post(Endpoint(sessions::open)))
+        .route(
+            "/customers/auth",
+            post(Endpoint(auth::authenticate)).delete(Endpoint(auth::invalidate_token)),
+        )
+        .route("/products/{product}", get(Endpoint(shop::product)))
+        .route("/baskets", post(Endpoint(shop::create_basket)))
+        .route("/baskets/{basket}", get(Endpoint(shop::get_basket)))
+        .route("/baskets/{basket}/items", post(Endpoint(shop::add_items)))
+        .route("/{*resource}", any(Endpoint(unknown)));
     Router::new().nest("/s/{site}/dw/shop/{version}", shop)
 }
 
-fn unknown(platform: &Platform, ask: &Ask) -> Answered {
-    check_place(platform, ask)?;
+fn unknown(platform: &Platform, request: &Request) -> HandlerResult {
+    check_access(platform, request)?;
     let message = "The resource path is unknown.";
-    Err(Refusal::new(StatusCode::NOT_FOUND, "ResourcePathNotFoundException", message))
+    Err(OcapiFault::new(StatusCode::NOT_FOUND, "ResourcePathNotFoundException", message))
 }
 
-/// What every call must get right: site, version, no browser's `Origin`, and a tenant whose OCAPI
-/// is open at all.
-fn check_place(platform: &Platform, ask: &Ask) -> Result<(), Refusal> {
-    let version = ask.path("version");
-    let site = ask.path("site");
+/// Checks version, site and `Origin`, and that Hybrid Auth has not closed OCAPI.
+fn check_access(platform: &Platform, request: &Request) -> Result<(), OcapiFault> {
+    let version = request.path("version");
+    let site = request.path("site");
     let (status, kind, message) = match () {
         () if !is_version(version) => {
             (StatusCode::BAD_REQUEST, "InvalidVersionException", "The version is malformed.")
@@ -60,7 +62,7 @@ fn check_place(platform: &Platform, ask: &Ask) -> Result<(), Refusal> {
         () if site != platform.options.site_id => {
             (StatusCode::NOT_FOUND, "UnknownSiteException", "The site is unknown.")
         }
-        () if ask.headers.contains_key("origin") => (
+        () if request.headers.contains_key("origin") => (
             StatusCode::UNAUTHORIZED,
             "UnauthorizedOriginException",
             "The origin is not allowed for this client.",
@@ -72,7 +74,7 @@ fn check_place(platform: &Platform, ask: &Ask) -> Result<(), Refusal> {
         ),
         () => return Ok(()),
     };
-    Err(Refusal::new(status, kind, message))
+    Err(OcapiFault::new(status, kind, message))
 }
 
 /// `v{YY}_{N}`.

@@ -1,8 +1,8 @@
-//! How the simulated tenant is set up: ids, clients, shoppers, switches and lifetimes.
+//! The configuration of the simulated tenant: ids, clients, shoppers, switches and lifetimes.
 
 use std::time::Duration;
 
-/// The set-up of a simulated tenant. `Options::default()` is what the README describes.
+/// The configuration of a simulated tenant.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The organization in every API path, `f_ecom_{tenant}`.
@@ -15,31 +15,32 @@ pub struct Options {
     pub public_client: String,
     /// The one redirect URI registered for both clients.
     pub redirect_uri: String,
-    /// Whether `/login` and `/authorize` demand `x-slas-client-auth` of the private client.
+    /// Whether `/login` and `/authorize` require `x-slas-client-auth` from the private client.
     pub strict_client_auth: bool,
-    /// Whether the platform bridges by itself: token answers set `dwsid`, OCAPI is closed.
+    /// Whether Hybrid Auth is on: token responses set `dwsid`, and OCAPI is closed.
     pub hybrid_auth: bool,
-    /// What ECOM does about SLAS by itself.
+    /// How ECOM uses SLAS.
     pub ecom: EcomKind,
-    /// The SLAS client that ECOM is: its cartridge, or the platform under Hybrid Auth.
+    /// The SLAS client of ECOM: of its cartridge, or of the platform under Hybrid Auth.
     pub ecom_client: ClientKind,
     /// How ECOM names the token cookies that it sets and reads.
     pub token_cookies: CookieNames,
     /// When `plugin_slas` keeps a registered shopper's refresh token in the browser.
     pub remember: Remember,
-    /// Whether a plain guest `dwsid` may still be bridged (stopped by the platform in 2024).
+    /// Whether the session bridge accepts an unsigned guest `dwsid` (the platform stopped this in
+    /// 2024).
     pub guest_dwsid_bridge: bool,
-    /// The site's "Enforce HTTPS" switch, which decides about `dwsecuretoken`.
+    /// The site's "Enforce HTTPS" switch, which controls `dwsecuretoken`.
     pub enforce_https: EnforceHttps,
-    /// Life of an access token.
+    /// Lifetime of an access token.
     pub access_life: Duration,
-    /// Life of a guest's refresh token.
+    /// Lifetime of a guest's refresh token.
     pub guest_refresh_life: Duration,
-    /// Life of a registered shopper's refresh token.
+    /// Lifetime of a registered shopper's refresh token.
     pub registered_refresh_life: Duration,
     /// Ports to listen on; 0 means any free one.
     pub ports: Ports,
-    /// The shoppers who have an account.
+    /// The registered shoppers.
     pub shoppers: Vec<Shopper>,
 }
 
@@ -79,29 +80,28 @@ impl Options {
     }
 }
 
-/// What ECOM does about SLAS by itself.
+/// How ECOM uses SLAS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EcomKind {
-    /// Nothing: its pages know the DW session alone.
+    /// Not at all: its pages know only the DW session.
     Plain,
-    /// What the cartridge `plugin_slas` does: tokens for new sessions, a redirect for returning
+    /// With the cartridge `plugin_slas`: tokens for new sessions, a redirect for returning
     /// shoppers, and tokens at its own login and logout.
     PluginSlas,
-    /// What the platform does under Hybrid Auth, so together with `hybrid_auth`: session and token
-    /// cookies change together.
+    /// Under Hybrid Auth (set `hybrid_auth` too): session and token cookies change together.
     HybridAuth,
 }
 
 /// One of the two registered SLAS clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientKind {
-    /// The one with a secret; its refresh tokens stay.
+    /// With a secret; its refresh tokens do not rotate.
     Private,
-    /// The one without; its refresh tokens rotate.
+    /// Without a secret; its refresh tokens rotate.
     Public,
 }
 
-/// How token cookies are named.
+/// The names of the token cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookieNames {
     /// `cc-at`, and `cc-at_2` for its second chunk.
@@ -137,12 +137,12 @@ impl Default for PrivateClient {
     }
 }
 
-/// A shopper with an account.
+/// A registered shopper.
 #[derive(Clone, Debug)]
 pub struct Shopper {
-    /// What is typed into the login form.
+    /// The login id.
     pub login: String,
-    /// The password, in clear: these accounts exist only inside the simulator.
+    /// The password in plain text; these accounts exist only in the simulator.
     pub password: String,
     /// The display name.
     pub name: String,
@@ -167,15 +167,15 @@ pub struct Ports {
     pub head: u16,
 }
 
-/// The "Enforce HTTPS" switch of the site, and how `POST /sessions` words the absence of a secure
-/// token (both wordings are in the field).
+/// The "Enforce HTTPS" switch of the site, and how `POST /sessions` shows that there is no secure
+/// token (tenants in production show both forms).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnforceHttps {
-    /// Off: `dwsecuretoken_*` carries a value, and a session is proven by both cookies.
+    /// Off: `dwsecuretoken_*` has a value, and OCAPI requires both cookies.
     Off,
-    /// On: no `dwsecuretoken_*` header at all.
+    /// On: `dwsecuretoken_*` is not set.
     Silent,
-    /// On: `dwsecuretoken_*=""` with an expiry in 1970, as OCAPI 19.3 answered.
+    /// On: `dwsecuretoken_*=""` with an expiry in 1970, as in OCAPI 19.3.
     Deletes,
 }
 

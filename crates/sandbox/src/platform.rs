@@ -1,4 +1,4 @@
-//! What all simulated hosts share: the set-up, the clock, the keys and the one locked state.
+//! What all simulated hosts share: options, clock and state.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -25,7 +25,7 @@ impl Platform {
         Self { options, clock, origin, state }
     }
 
-    /// The state, locked. A test that panicked while holding it must not spoil the others.
+    /// The locked state. A panic in one request must not fail later ones.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -35,7 +35,7 @@ impl Platform {
         self.clock.now()
     }
 
-    /// Unix milliseconds on a scale that never runs backwards, for the inspector's waterfall.
+    /// Unix milliseconds that never run backwards, for the call log.
     pub(super) fn now_ms(&self) -> i64 {
         let (started_ms, started) = self.origin;
         let passed = self.clock.monotonic().saturating_duration_since(started).as_millis();

@@ -1,4 +1,4 @@
-//! The accept loop of one simulated host, in which a fault can cut a single connection.
+//! The accept loop of one simulated host. A fault can close a single connection.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,25 +15,25 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// The connection a request came on; cutting it closes the socket without an answer.
+/// The connection of a request. Cutting it closes the socket without a response.
 #[derive(Clone)]
-pub(super) struct Line(CancellationToken);
+pub(super) struct Connection(CancellationToken);
 
-impl Line {
+impl Connection {
     pub(super) fn cut(&self) {
         self.0.cancel();
     }
 }
 
 /// A bound listener that does not accept yet.
-pub(super) struct Listening {
+pub(super) struct BoundListener {
     listener: TcpListener,
     address: SocketAddr,
 }
 
-impl Listening {
-    /// Binds a loopback port; 0 means any free one. The backlog is deep, because tests come in
-    /// crowds and a full backlog costs each of them a second.
+impl BoundListener {
+    /// Binds a loopback port; 0 means any free one. The backlog is long, because many tests connect
+    /// at once and a full backlog delays each of them by a second.
     pub(super) fn bind(port: u16) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
@@ -47,7 +47,7 @@ impl Listening {
         self.address
     }
 
-    /// Accepts and serves until told to stop, which also closes the open connections.
+    /// Accepts and serves until `stop` is cancelled, which also closes open connections.
     pub(super) fn serve(self, router: Router, stop: &CancellationToken) {
         let stop = stop.clone();
         tokio::spawn(async move {
@@ -60,25 +60,25 @@ async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) 
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(converse(stream, router.clone(), stop.child_token()));
+                tokio::spawn(serve_connection(stream, router.clone(), stop.child_token()));
             }
-            // Mostly a lack of file handles, which passes when a connection closes.
+            // Usually no file handle is free until a connection closes.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-async fn converse(stream: TcpStream, router: Router, line: CancellationToken) {
+async fn serve_connection(stream: TcpStream, router: Router, cut: CancellationToken) {
     let _ = stream.set_nodelay(true);
-    let marked = Line(line.clone());
+    let connection = Connection(cut.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(marked.clone());
+        request.extensions_mut().insert(connection.clone());
         let router = router.clone();
         async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|e| match e {})) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());
-    let conversation = builder.serve_connection(TokioIo::new(stream), service);
-    // An error here is the caller's connection breaking: nobody is left to tell.
-    let _ = line.run_until_cancelled(conversation).await;
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    // An error means that the client's connection broke; no response is possible.
+    let _ = cut.run_until_cancelled(serving).await;
 }

@@ -1,38 +1,38 @@
-//! Everything the simulated platform remembers.
+//! The state of the simulated platform.
 
 mod customers;
 mod grants;
+mod keys;
 mod sessions;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-pub(super) use self::customers::{Basket, Customer, Customers, Line, Merge};
-pub(super) use self::grants::{Code, Exchange, Grant, GrantState, Grants, Identity, Purpose};
-pub(super) use self::sessions::{DwSession, DwSessions, Life};
-pub(super) use super::options::ClientKind as Client;
+pub(super) use self::customers::{Basket, Customer, Customers, LineItem, MergeMode};
+pub(super) use self::grants::{Code, ExchangeLimit, Grant, GrantState, Grants, Identity, Purpose};
+pub(super) use self::sessions::{DwSession, DwSessions};
 
+use self::keys::KeyRing;
+use super::call_log::CallLog;
 use super::faults::Faults;
 use super::jws::SigningKey;
-use super::ledger::Ledger;
 use super::options::Options;
-use super::slas::keys::KeyRing;
 
-/// The whole memory of the platform, behind one lock.
+/// All state of the platform, behind one lock.
 pub(super) struct State {
     pub(super) customers: Customers,
     pub(super) grants: Grants,
     pub(super) sessions: DwSessions,
     pub(super) keys: KeyRing,
-    /// The key of the instance: signed DW sessions and OCAPI tokens.
+    /// The key of the instance, which signs DW sessions and OCAPI tokens.
     pub(super) instance_key: SigningKey,
-    /// Ids (`jti`) of access tokens that are revoked.
+    /// The ids (`jti`) of revoked access tokens, and revoked OCAPI tokens.
     pub(super) revoked: HashSet<String>,
-    /// When each login id last signed in.
+    /// The time of the last login per login id.
     pub(super) logins: HashMap<String, Instant>,
-    /// Whether the next login answers with a usid other than the one it was sent.
-    pub(super) usid_moves: bool,
-    pub(super) ledger: Ledger,
+    /// Whether the next login returns another usid than it received.
+    pub(super) changes_usid_at_login: bool,
+    pub(super) call_log: CallLog,
     pub(super) faults: Faults,
 }
 
@@ -46,13 +46,13 @@ impl State {
             instance_key: SigningKey::generate(),
             revoked: HashSet::new(),
             logins: HashMap::new(),
-            usid_moves: false,
-            ledger: Ledger::default(),
+            changes_usid_at_login: false,
+            call_log: CallLog::default(),
             faults: Faults::default(),
         }
     }
 
-    /// Opens a DW session for a new guest, as a controller does for a visitor without one.
+    /// Opens a DW session for a new guest, as a controller does for a visitor without a session.
     pub(super) fn open_guest_session(&mut self, now: i64) -> String {
         let guest = self.customers.new_guest();
         self.sessions.open(&guest, now)

@@ -1,12 +1,13 @@
-//! The strictness that others rely on: each test is named for the promise it keeps.
+//! The rules of the platform that the end-to-end tests rely on.
 
 mod apis;
 mod baskets;
 mod browser;
+mod clock;
 mod controllers;
-mod ecom_sign_in;
+mod ecom_login;
 mod faults;
-mod front;
+mod head;
 mod hybrid_ecom;
 mod login;
 mod ocapi;

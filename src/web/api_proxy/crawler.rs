@@ -6,12 +6,13 @@ use axum::body::Body;
 use axum::response::Response;
 
 use crate::flow::GuestResponse;
+use crate::header_values::bearer;
 use crate::ids::AccessToken;
 use crate::problem::Problem;
 use crate::route::Crawlers;
 use crate::upstream::CallContext;
+use crate::web::api_proxy::ApiCall;
 use crate::web::api_proxy::replay_body::ReplayBody;
-use crate::web::api_proxy::{ApiCall, bearer};
 use crate::web::request_log::RequestId;
 
 /// How long a failed try counts.
@@ -29,14 +30,13 @@ impl ApiCall {
             Crawlers::SharedGuest => Some(self.shared_token().await?),
             Crawlers::WithoutSession | Crawlers::Refused => None,
         };
-        let bearer = token.as_ref().and_then(bearer);
+        let bearer = token.as_ref().map(bearer);
         let nothing = ReplayBody::streamed(Body::empty());
         Ok(self.forwarded(nothing, bearer.as_ref(), None).await)
     }
 
     async fn shared_token(&self) -> Result<AccessToken, Problem> {
-        let id = self.parts.extensions.get::<RequestId>();
-        let correlation_id = id.map(|id| id.0.clone()).unwrap_or_default();
+        let correlation_id = RequestId::of(&self.parts).to_owned();
         let context = CallContext { correlation_id, dnt: Some(true), client: None };
         let site = std::sync::Arc::clone(&self.site);
         let begin = move || async move { site.slas.guest(None, &context).await };
@@ -48,7 +48,7 @@ impl ApiCall {
             }
             GuestResponse::UsidTaken | GuestResponse::Unavailable(_) => FAILURE,
         };
-        let shared = self.site.crawlers.join((), |_| true, begin, keep);
+        let shared = self.site.crawlers.join((), begin, keep);
         match shared.await.1 {
             Some(GuestResponse::Granted(grant)) => Ok(grant.access),
             Some(GuestResponse::Unavailable(failure)) => Err(Problem::Upstream(failure)),

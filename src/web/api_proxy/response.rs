@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, SET_COOKIE};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, SET_COOKIE};
 use serde::Deserialize;
 
 use crate::problem::Problem;
-use crate::web::request_session::SHARED_CACHES;
+use crate::web::headers::no_shared_store;
 
 /// Longest refusal that is looked into, in octets.
 const LONGEST_REFUSAL: usize = 64 * 1024;
@@ -60,38 +60,13 @@ pub(crate) fn make_private(headers: &mut HeaderMap) {
     for name in cross_origin {
         headers.remove(name);
     }
-    keep_for_one_browser(headers);
-}
-
-/// Keeps an answer from shared caches; a browser's own may do what the upstream says.
-pub(crate) fn keep_for_one_browser(headers: &mut HeaderMap) {
-    for name in SHARED_CACHES {
-        headers.remove(name);
-    }
-    let lines: Vec<&str> =
-        headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok()).collect();
-    let private = private(&lines.join(","));
-    headers.insert(CACHE_CONTROL, private);
-}
-
-/// `Cache-Control` for one browser's cache only.
-fn private(said: &str) -> HeaderValue {
-    let shared = ["public", "private", "s-maxage", "proxy-revalidate"];
-    let name = |directive: &str| {
-        let name = directive.split('=').next().unwrap_or_default();
-        name.trim().to_ascii_lowercase()
-    };
-    let own = said
-        .split(',')
-        .map(str::trim)
-        .filter(|directive| !directive.is_empty() && !shared.contains(&name(directive).as_str()));
-    let all: Vec<&str> = std::iter::once("private").chain(own).collect();
-    HeaderValue::from_str(&all.join(", "))
-        .unwrap_or_else(|_| HeaderValue::from_static("private, no-store"))
+    no_shared_store(headers);
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[tokio::test]
@@ -109,17 +84,5 @@ mod tests {
         let long = Body::from(text + &" ".repeat(LONGEST_REFUSAL));
         let said = unauthorized(Response::new(long), PATIENCE).await;
         assert!(matches!(said, Err(Problem::Unreachable)));
-    }
-
-    #[test]
-    fn what_was_made_for_one_shopper_is_kept_by_one_browser_only() {
-        for (said, kept) in [
-            ("", "private"),
-            ("public, max-age=300, s-maxage=600", "private, max-age=300"),
-            ("no-store", "private, no-store"),
-            ("Public,no-cache", "private, no-cache"),
-        ] {
-            assert_eq!(private(said), kept, "{said}");
-        }
     }
 }

@@ -1,12 +1,50 @@
 //! Bodies of our own routes: a JSON object, or a form with each field once.
 
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
+use crate::header_values::has_media_type;
 use crate::problem::Problem;
+use crate::web::bff::session_view::SessionView;
+use crate::web::headers::see_other;
+use crate::web::redirect::local_path;
 
-/// What a body says, if it says what is wanted; and whether it is a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// By a script.
+    Json,
+    /// By a plain HTML form.
+    Form,
+}
+
+impl Format {
+    /// The format that the request's headers name, if they name one of these.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        if has_media_type(headers, "application/json") {
+            Some(Self::Json)
+        } else if has_media_type(headers, FORM) {
+            Some(Self::Form)
+        } else {
+            None
+        }
+    }
+
+    /// The response to a request that succeeded: the session for a script, a redirect to the page
+    /// `return_to` for a form.
+    pub(crate) fn respond(self, view: &SessionView, return_to: Option<&str>) -> Response {
+        match self {
+            Self::Json => Json(view).into_response(),
+            Self::Form => see_other(return_to.and_then(local_path).unwrap_or("/")),
+        }
+    }
+}
+
+/// The fields of a body, if they are those wanted; and its format.
 ///
 /// # Errors
 ///
@@ -14,18 +52,18 @@ use crate::problem::Problem;
 pub(crate) fn read<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<(Option<T>, bool), Problem> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
+) -> Result<(Option<T>, Format), Problem> {
+    let format = Format::of(headers);
+    let format = format.ok_or(Problem::BadRequest("The body must be JSON or a form."))?;
+    let fields = match format {
         // A list would be read as an object's fields in their order.
-        "application/json" if body.trim_ascii_start().starts_with(b"{") => {
-            Ok((serde_json::from_slice(body).ok(), false))
+        Format::Json if body.trim_ascii_start().starts_with(b"{") => {
+            serde_json::from_slice(body).ok()
         }
-        "application/json" => Ok((None, false)),
-        "application/x-www-form-urlencoded" => Ok((from_form(body), true)),
-        _ => Err(Problem::BadRequest("The body must be JSON or a form.")),
-    }
+        Format::Json => None,
+        Format::Form => from_form(body),
+    };
+    Ok((fields, format))
 }
 
 fn from_form<T: DeserializeOwned>(body: &[u8]) -> Option<T> {

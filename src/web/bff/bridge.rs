@@ -1,10 +1,8 @@
 //! `POST /bff/bridge`: the shopper met ECOM first, and a page of ECOM vouches for the DW session.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
-use http::header::LOCATION;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
@@ -15,7 +13,6 @@ use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::web::bff::body;
 use crate::web::bff::session_view::SessionView;
-use crate::web::csrf::local_path;
 use crate::web::request_session::RequestSession;
 
 /// The longest login of SLAS, in octets.
@@ -42,7 +39,7 @@ pub(crate) async fn bridge(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let (request, form): (Option<BridgeRequest>, bool) = body::read(&headers, &body)?;
+    let (request, format): (Option<BridgeRequest>, _) = body::read(&headers, &body)?;
     let request = request.ok_or(Problem::BadRequest(
         "The body must have dwsgst, or dwsrst or dwsid with login_id, each once.",
     ))?;
@@ -65,7 +62,10 @@ pub(crate) async fn bridge(
         Outcome::Unavailable(failure) => Problem::Upstream(failure).into_response(),
         Outcome::NotBridged { scope: true } => Problem::ScopeMissing.into_response(),
         Outcome::NotBridged { scope: false } => Problem::SignatureRefused.into_response(),
-        _ => answer(&SessionView::of(&session, Some(&update)), &request, form),
+        _ => {
+            let view = SessionView::of(&session, Some(&update));
+            format.respond(&view, request.return_to.as_deref())
+        }
     };
     session.apply_cookies(&update, &mut response);
     if matches!(update.decision.outcome, Outcome::LoggedIn { .. }) {
@@ -102,12 +102,4 @@ fn claim(request: &BridgeRequest) -> Result<DwClaim, Problem> {
 
 fn is_login(login: &str) -> bool {
     !login.is_empty() && login.len() <= LONGEST_LOGIN && !login.chars().any(char::is_control)
-}
-
-fn answer(view: &SessionView, request: &BridgeRequest, form: bool) -> Response {
-    let target = request.return_to.as_deref().and_then(local_path).unwrap_or("/");
-    match HeaderValue::from_str(target) {
-        Ok(target) if form => (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response(),
-        _ => Json(view).into_response(),
-    }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use http::header::LOCATION;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::HeaderMap;
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::flow::Intent;
 use crate::problem::Problem;
-use crate::web::csrf::local_path;
+use crate::web::headers::see_other;
+use crate::web::redirect::local_path;
 use crate::web::request_kind::{is_navigation, is_passive};
 use crate::web::request_session::RequestSession;
 
@@ -31,9 +31,7 @@ pub(crate) async fn go(
 ) -> Result<Response, Problem> {
     let target =
         target.as_ref().ok().and_then(|Query(target)| local_path(&target.to)).unwrap_or("/");
-    let location = HeaderValue::from_str(target)
-        .map_err(|_| Problem::BadRequest("The target is not a path of this site."))?;
-    let mut response = (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response();
+    let mut response = see_other(target);
     // Links are followed by people. An image or a script that points here, on whatever site, is not.
     if is_passive(&headers, &app.crawlers) || !is_navigation(&headers) {
         return Ok(response);

@@ -1,10 +1,8 @@
 //! `POST /bff/login`: B2C Commerce credentials, as JSON or as a form.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
-use http::header::LOCATION;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
@@ -12,9 +10,8 @@ use crate::flow::{GuestBasket, Intent, Outcome};
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::upstream::slas::Credentials;
-use crate::web::bff::body;
+use crate::web::bff::body::{self, Format};
 use crate::web::bff::session_view::SessionView;
-use crate::web::csrf::local_path;
 use crate::web::request_session::RequestSession;
 
 /// Longest login or password, in octets.
@@ -63,12 +60,12 @@ pub(crate) async fn login(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let (request, form) = parse(&headers, &body)?;
+    let (request, format) = parse(&headers, &body)?;
     let remember = match request.remember_me {
         Some(Flag::Boolean(wish)) => wish,
         Some(Flag::Word(word)) => !matches!(word, Word::False),
         // An unticked box is absent from a form.
-        None => !form && session.site.config.session.remember_me,
+        None => format == Format::Json && session.site.config.session.remember_me,
     };
     let basket = match request.basket {
         None => GuestBasket::Unknown,
@@ -83,7 +80,8 @@ pub(crate) async fn login(
     let mut response = match update.decision.outcome {
         Outcome::LoggedIn { .. } => {
             session.revoke_presented(Reason::Superseded);
-            signed_in(&SessionView::of(&session, Some(&update)), request.return_to.as_deref(), form)
+            let view = SessionView::of(&session, Some(&update));
+            format.respond(&view, request.return_to.as_deref())
         }
         Outcome::LoginConflict => Problem::LoginConflict.into_response(),
         Outcome::Unavailable(failure) | Outcome::NoDwSession(failure) => {
@@ -98,8 +96,8 @@ pub(crate) async fn login(
     Ok(response)
 }
 
-fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(LoginRequest, bool), Problem> {
-    let (request, form): (Option<LoginRequest>, bool) = body::read(headers, body)?;
+fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(LoginRequest, Format), Problem> {
+    let (request, format): (Option<LoginRequest>, _) = body::read(headers, body)?;
     let request = request
         .ok_or(Problem::BadRequest("The body must have username and password, each once."))?;
     let length = request.password.expose_secret().len();
@@ -108,13 +106,5 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(LoginRequest, bool), Probl
     if odd(request.username.len()) || odd(length) || request.username.contains(':') {
         return Err(Problem::BadRequest("Login or password is empty, too long, or has a colon."));
     }
-    Ok((request, form))
-}
-
-fn signed_in(view: &SessionView, return_to: Option<&str>, form: bool) -> Response {
-    let target = return_to.and_then(local_path).or(form.then_some("/"));
-    match target.map(HeaderValue::from_str) {
-        Some(Ok(target)) if form => (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response(),
-        _ => Json(view).into_response(),
-    }
+    Ok((request, format))
 }

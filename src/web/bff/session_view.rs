@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::cookies::sealed_state::SealedState;
-use crate::flow::{Access, Dw, TokenChange};
+use crate::flow::{Dw, TokenChange};
 use crate::lifetimes::EXPIRED_NOTICE;
-use crate::model::{Claims, CustomerType};
+use crate::model::Claims;
 use crate::site::Site;
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
@@ -33,10 +33,7 @@ impl SessionView {
             TokenChange::Drop => Some(None),
             TokenChange::Keep => None,
         });
-        let held = match &session.access {
-            Access::Fresh(held) | Access::Expiring(held) => Some(&held.claims),
-            Access::Expired(_) | Access::None => None,
-        };
+        let held = session.held().map(|held| &held.claims);
         let state = update.map_or(&session.state, |update| &update.changes.state);
         let dw = session.facts(None).dw;
         let dw = match update.map_or(dw.clone(), |update| dw.after(&update.decision.dw)) {
@@ -59,11 +56,7 @@ impl SessionView {
         let now = site.clock.now();
         let expired = state.session_expired_at;
         Self {
-            customer_type: match claims.map(|claims| claims.customer.kind) {
-                None => "none",
-                Some(CustomerType::Guest) => "guest",
-                Some(CustomerType::Registered) => "registered",
-            },
+            customer_type: claims.map_or("none", |claims| claims.customer.kind.as_str()),
             customer_id: claims.map(|claims| claims.customer.id.to_string()),
             usid: claims.map(|claims| claims.usid.to_string()),
             login_id: claims.and_then(|claims| claims.login_id.clone()),

@@ -10,26 +10,26 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{LOCATION, SEC_WEBSOCKET_KEY, SET_COOKIE};
+use http::HeaderValue;
+use http::header::{LOCATION, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 
 use crate::app::App;
 use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::{HeldAccess, Intent, TokenChange};
-use crate::model::CustomerType;
+use crate::header_values::first_text;
 use crate::problem::Problem;
-use crate::proxy::websocket;
 use crate::route::{Kind, Route, TokenNeed};
 use crate::site::Site;
-use crate::web::csrf::{local_path, may_change_state};
 use crate::web::forward_auth::dialect::{AUTH, Allowed, AuthSubrequest, establish_path};
 pub(crate) use crate::web::forward_auth::headers::AuthHeaders;
 use crate::web::forward_auth::route::{Place, place};
+use crate::web::headers::{path_and_query, see_other};
 use crate::web::pages::ProxiedRequest;
+use crate::web::redirect::local_path;
 use crate::web::request_kind::{RequestKind, is_crawler, is_navigation, is_reading};
 use crate::web::request_session::{LocalSession, SessionUpdate};
-use crate::web::{api_proxy, dispatch, slas_proxy};
+use crate::web::{api_proxy, csrf, dispatch, slas_proxy};
 
 /// In the query of a page for a browser that keeps no cookies: it gets the page without a session.
 pub(crate) const WITHOUT_SESSION: &str = "bff-without-session=1";
@@ -100,11 +100,7 @@ pub(crate) fn classify(app: &App, site: &Site, parts: &Parts) -> Result<Classifi
         Place::Routed(route) => route,
     };
     dispatch::check(app, site, &route, parts)?;
-    // `Upgrade` is for the gateway's own connection; of the handshake this is what comes here.
-    if parts.headers.contains_key(SEC_WEBSOCKET_KEY) {
-        let config = &site.config;
-        websocket::check_origin(&parts.headers, &config.public_origin, &config.cors_origins)?;
-    }
+    csrf::check_gateway_websocket(&parts.headers, &site.config)?;
     match route.kind {
         Kind::Slas(_) => return Ok(Classified::Passes(AuthHeaders::to_ourselves(&parts.headers))),
         Kind::Head if slas_proxy::is_callback(site, &route, parts) => {
@@ -192,10 +188,9 @@ impl ProxiedRequest {
 
     /// A call is never made as somebody else than the shopper who has signed in.
     fn may_speak_for(&self, held: &HeldAccess) -> bool {
-        let registered = |kind| kind == CustomerType::Registered;
         let refresh = self.session.facts(None).refresh;
-        registered(held.claims.customer.kind)
-            || !(refresh.is_some_and(|refresh| registered(refresh.kind))
+        held.claims.customer.is_registered()
+            || !(refresh.is_some_and(|refresh| refresh.kind.is_registered())
                 || self.route.token == TokenNeed::Registered)
     }
 
@@ -231,14 +226,13 @@ impl ProxiedRequest {
         let (method, headers) = (&self.parts.method, &self.parts.headers);
         if is_reading(method) {
             let own = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
-            let target = self.parts.uri.path_and_query().map_or("/", |target| target.as_str());
-            return match (kind, local_path(target)) {
+            return match (kind, local_path(path_and_query(&self.parts.uri))) {
                 (RequestKind::Document, None) => Some(home(&self.session.site)),
                 (kind, Some(path)) if own || kind == RequestKind::Document => Some(path.to_owned()),
                 _ => None,
             };
         }
-        let ours = may_change_state(method, headers, &self.session.site.config).is_ok();
+        let ours = csrf::may_change_state(method, headers, &self.session.site.config).is_ok();
         (ours && is_navigation(headers)).then(|| self.referring_path().to_owned())
     }
 }
@@ -248,16 +242,9 @@ pub(crate) fn home(site: &Site) -> String {
     format!("{}/", site.config.path_prefix)
 }
 
-pub(crate) fn see_other(path: &str) -> Response {
-    match HeaderValue::from_str(path) {
-        Ok(path) => (StatusCode::SEE_OTHER, [(LOCATION, path)]).into_response(),
-        Err(_) => Problem::BadRequest("The target is not a path of this site.").into_response(),
-    }
-}
-
 /// A gateway may take a path for one of ours, at the address where it knows us.
 fn absolute(mut response: Response, site: &Site) -> Response {
-    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let location = first_text(response.headers(), LOCATION);
     if let Some(path) = location.filter(|location| location.starts_with('/')) {
         let whole = format!("{}{path}", site.config.public_origin.as_str());
         if let Ok(whole) = HeaderValue::from_str(&whole) {

@@ -12,21 +12,21 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, HOST};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, StatusCode, Uri};
+use http::{StatusCode, Uri};
 
 use crate::app::App;
 use crate::client_ip::ClientAddress;
 use crate::config::Dialect;
+use crate::header_values::PRIVATE_NO_STORE;
 use crate::problem::Problem;
 use crate::web::forward_auth::original_request::{self, Original, one};
+use crate::web::headers::no_store;
 use crate::web::site_lookup;
 
 /// Where a gateway asks.
 pub(crate) const AUTH: &str = "/bff/auth";
 /// Where a browser goes for what cannot be had on the way.
 pub(crate) const ESTABLISH: &str = "/bff/establish";
-
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// In the extensions of a request that a gateway asks about: it goes nowhere.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +141,7 @@ fn translate(dialect: Dialect, mut answer: Response) -> Response {
         }
         (Dialect::Traefik | Dialect::Envoy, false) => {}
     }
-    answer.headers_mut().insert(CACHE_CONTROL, PRIVATE);
+    no_store(answer.headers_mut());
     answer
 }
 
@@ -151,7 +151,7 @@ fn denied_to_nginx(status: StatusCode) -> Response {
     let mendable =
         status == StatusCode::UNAUTHORIZED || status.is_redirection() || status.is_server_error();
     let status = if mendable { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
-    (status, [(CACHE_CONTROL, PRIVATE)]).into_response()
+    (status, [(CACHE_CONTROL, PRIVATE_NO_STORE)]).into_response()
 }
 
 #[cfg(test)]

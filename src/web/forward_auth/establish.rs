@@ -17,12 +17,13 @@ use crate::flow::Intent;
 use crate::problem::Problem;
 use crate::route::Kind;
 use crate::site::Site;
-use crate::web::csrf::local_path;
 use crate::web::forward_auth::decision::{
-    AuthDecision, Classified, WITHOUT_SESSION, classify, home, see_other,
+    AuthDecision, Classified, WITHOUT_SESSION, classify, home,
 };
 use crate::web::forward_auth::dialect::establish_path;
+use crate::web::headers::{path_and_query, see_other};
 use crate::web::pages::ProxiedRequest;
+use crate::web::redirect::local_path;
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::RequestSession;
 
@@ -82,14 +83,10 @@ impl Wish {
 /// A form cannot be sent again by a redirect.
 fn back(parts: &Parts) -> Response {
     if is_reading(&parts.method) {
-        see_other(target(parts))
+        see_other(path_and_query(&parts.uri))
     } else {
         Problem::LoginConflict.into_response()
     }
-}
-
-fn target(parts: &Parts) -> &str {
-    parts.uri.path_and_query().map_or("/", |target| target.as_str())
 }
 
 impl ProxiedRequest {
@@ -106,7 +103,7 @@ impl ProxiedRequest {
             return Ok(self.with_cookies(told, &update));
         }
         let prefix = &self.session.site.config.path_prefix;
-        let again = format!("{}&again=1", establish_path(prefix, target(&self.parts)));
+        let again = format!("{}&again=1", establish_path(prefix, path_and_query(&self.parts.uri)));
         Ok(self.with_cookies(see_other(&again), &update))
     }
 
@@ -116,7 +113,7 @@ impl ProxiedRequest {
         if !self.session.presented.is_empty() {
             return Err(Problem::LoginConflict);
         }
-        let target = target(&self.parts);
+        let target = path_and_query(&self.parts.uri);
         let sign = if target.contains('?') { '&' } else { '?' };
         Ok(see_other(&format!("{target}{sign}{WITHOUT_SESSION}")))
     }

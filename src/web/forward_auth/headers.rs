@@ -8,13 +8,14 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cookies::set_cookie::CookieChanges;
+use crate::header_values::bearer;
 use crate::route::{Kind, Route};
 use crate::site::Site;
-use crate::web::api_proxy::{bearer, foreign_cookies};
-use crate::web::caller::own_authorization;
 use crate::web::dispatch;
+use crate::web::headers::own_authorization;
 use crate::web::pages::ProxiedRequest;
 use crate::web::pages::file::File;
+use crate::web::request_session::foreign_cookies;
 
 /// For the APIs: the DW session that the token belongs to.
 const SFDC_DWSID: HeaderName = HeaderName::from_static("sfdc_dwsid");
@@ -105,14 +106,14 @@ impl AuthHeaders {
     fn identify(&mut self, request: &ProxiedRequest) {
         let Some(held) = request.session.held() else { return };
         let customer = &held.claims.customer;
-        self.set_text(CUSTOMER_TYPE, customer.kind.word());
+        self.set_text(CUSTOMER_TYPE, customer.kind.as_str());
         self.set_text(CUSTOMER_ID, customer.id.as_str());
         self.set_text(USID, held.claims.usid.as_str());
     }
 
     fn authorize(&mut self, request: &ProxiedRequest) {
         let Some(held) = request.session.held() else { return };
-        self.set_if(AUTHORIZATION, bearer(&held.token));
+        self.set(AUTHORIZATION, bearer(&held.token));
         if let Some(dwsid) = request.session.dwsid_of(&held.claims.customer) {
             self.set_text(SFDC_DWSID, dwsid.expose());
         }

@@ -3,6 +3,7 @@
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
+use crate::header_values::single;
 use crate::problem::Problem;
 use crate::web::forward_auth::dialect::AUTH;
 
@@ -47,11 +48,7 @@ impl Original {
 
 /// The header's one value.
 pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h HeaderValue, Problem> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => Ok(value),
-        _ => Err(UNCLEAR),
-    }
+    single(headers, name).ok_or(UNCLEAR)
 }
 
 /// A gateway asks with GET, or with the method of the request itself.

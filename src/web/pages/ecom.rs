@@ -6,9 +6,10 @@ use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::cookies::profiles::DWSID;
-use crate::flow::{Cause, DwChange, Intent, UpstreamFailure};
+use crate::flow::{DwChange, Intent, UpstreamFailure};
 use crate::model::CustomerType;
 use crate::problem::{Problem, wants_page};
+use crate::web::headers::{path_and_query, see_other};
 use crate::web::pages::{ProxiedRequest, filter};
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::SessionUpdate;
@@ -90,8 +91,7 @@ impl ProxiedRequest {
     }
 
     fn redirect_to_self(&self) -> Response {
-        let address = self.parts.uri.path_and_query().map_or("/", |address| address.as_str());
-        let location = HeaderValue::from_str(address);
+        let location = HeaderValue::from_str(path_and_query(&self.parts.uri));
         let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
         (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location)]).into_response()
     }
@@ -140,8 +140,10 @@ impl ProxiedRequest {
         };
         let owner = owner.as_ref().or_else(|| update.customer(&self.session));
         if owner.is_some_and(|owner| owner.kind == CustomerType::Registered) {
-            let failure = UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
-            return self.with_cookies(Problem::Upstream(failure).into_response(), update);
+            return self.with_cookies(
+                Problem::Upstream(UpstreamFailure::UNAVAILABLE).into_response(),
+                update,
+            );
         }
         self.with_cookies(swapped, update)
     }
@@ -168,9 +170,7 @@ impl ProxiedRequest {
         if !wants_page(&self.parts.headers) {
             return Problem::SessionExpired.into_response();
         }
-        let location = HeaderValue::from_str(self.referring_path());
-        let location = location.unwrap_or_else(|_| HeaderValue::from_static("/"));
-        (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+        see_other(self.referring_path())
     }
 }
 

@@ -4,16 +4,17 @@
 //! same (`/account/x.css` as `/account`), it must be nobody's page, or one that no cache keeps.
 
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use http::header::SET_COOKIE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
+use crate::header_values::has_media_type;
 use crate::route::Route;
 use crate::site::Site;
-use crate::web::api_proxy::{foreign_cookies, keep_for_one_browser};
+use crate::web::headers::{no_shared_store, no_store};
 use crate::web::pages::passthrough_cookies;
 use crate::web::request_kind::is_file;
-use crate::web::request_session::SHARED_CACHES;
+use crate::web::request_session::foreign_cookies;
 
 /// Frameworks fetch the data of a page, which is the shopper's, by paths that end like this.
 const DATA: &str = ".json";
@@ -29,7 +30,7 @@ pub(crate) enum File {
     /// By its ending; it may be the data of a page.
     Data,
     /// By its ending, wherever it is.
-    Decision,
+    Suffix,
     /// By its folder, where the operator keeps files and nothing else.
     Folder,
 }
@@ -40,7 +41,7 @@ impl File {
         if route.is_files {
             Self::Folder
         } else if is_file(path, route, suffixes) {
-            if path.ends_with(DATA) { Self::Data } else { Self::Decision }
+            if path.ends_with(DATA) { Self::Data } else { Self::Suffix }
         } else if suffixes.iter().any(|suffix| ends_with(path, suffix)) {
             Self::Alike
         } else {
@@ -52,7 +53,7 @@ impl File {
     /// a page, and shall be nobody's.
     pub(crate) fn cookies(self, site: &Site, route: &Route, parts: &Parts) -> Option<HeaderValue> {
         match self {
-            Self::Decision => foreign_cookies(site, &parts.headers),
+            Self::Suffix => foreign_cookies(site, &parts.headers),
             Self::No | Self::Alike | Self::Data | Self::Folder => {
                 passthrough_cookies(site, route.kind, parts)
             }
@@ -68,12 +69,9 @@ impl File {
         let page = response.status().is_success() && is_page(response.headers());
         let headers = response.headers_mut();
         if page || headers.contains_key(SET_COOKIE) {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-            for name in SHARED_CACHES {
-                headers.remove(name);
-            }
+            no_store(headers);
         } else if of_shopper {
-            keep_for_one_browser(headers);
+            no_shared_store(headers);
         }
     }
 }
@@ -84,7 +82,5 @@ fn ends_with(path: &str, suffix: &str) -> bool {
 }
 
 fn is_page(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    ["text/html", "application/xhtml+xml"].iter().any(|page| essence.eq_ignore_ascii_case(page))
+    ["text/html", "application/xhtml+xml"].iter().any(|page| has_media_type(headers, page))
 }

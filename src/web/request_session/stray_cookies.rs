@@ -1,13 +1,15 @@
-//! Cookies under our names that others have set, as far as a request shows them.
+//! Cookies with our names that other hosts or applications have set, as a request shows them.
 
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
 
-/// Cookies under our names that others have set.
+use crate::header_values::first_text;
+
+/// Cookies with our names that other hosts or applications have set.
 #[derive(Default)]
 pub(crate) struct Strays {
-    /// Those that came more than once, or with a value that is not this browser's own.
+    /// Names that occur more than once, or with a value that does not belong to this browser.
     pub(crate) names: Vec<String>,
     pub(crate) host: String,
     pub(crate) path: String,
@@ -16,13 +18,13 @@ pub(crate) struct Strays {
 impl Strays {
     pub(crate) fn of(parts: &Parts, names: Vec<String>) -> Self {
         let authority = parts.uri.authority().map(Authority::as_str);
-        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = first_text(&parts.headers, HOST);
         let host = authority.or(host).and_then(|host| host.parse::<Authority>().ok());
         let host = host.map(|host| host.host().to_owned()).unwrap_or_default();
         Self { names, host, path: parts.uri.path().to_owned() }
     }
 
-    /// Of these names something did not count.
+    /// Adds the names of cookies that did not count.
     pub(crate) fn add(&mut self, names: Vec<String>) {
         for name in names {
             if !self.names.contains(&name) {

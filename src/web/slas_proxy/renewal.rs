@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse as _, Response};
 
 use crate::driver;
-use crate::flow::{Access, Intent, Outcome, RefreshResponse, TokenChange};
+use crate::flow::{Intent, Outcome, RefreshResponse, TokenChange};
 use crate::ids::RefreshToken;
 use crate::problem::Problem;
 use crate::web::slas_proxy::{SlasProxyCall, response};
@@ -29,10 +29,10 @@ impl SlasProxyCall {
         let response = match (&update.decision.tokens, &update.decision.outcome) {
             (TokenChange::Set(grant), _) => response::tokens(grant, &self.session),
             (_, Outcome::Unavailable(failure)) => Problem::Upstream(*failure).into_response(),
-            (TokenChange::Keep, _) => match &self.session.access {
+            (TokenChange::Keep, _) => match self.session.access.held() {
                 // It cannot be renewed now, but it still works.
-                Access::Fresh(held) | Access::Expiring(held) => response::held(held, &self.session),
-                Access::Expired(_) | Access::None => response::invalid_refresh_token(),
+                Some(held) => response::held(held, &self.session),
+                None => response::invalid_refresh_token(),
             },
             (TokenChange::Drop, _) => response::invalid_refresh_token(),
         };

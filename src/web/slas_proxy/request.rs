@@ -1,14 +1,14 @@
 //! What a call says, judged.
 
-use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
+use crate::allowlist::pairs;
 use crate::allowlist::slas_operations::{Form, Operation};
 use crate::allowlist::slas_parameters::{
-    self, Parameters, ShopperValues, SiteValues, validate, validate_json,
+    Parameters, ShopperValues, SiteValues, validate, validate_json,
 };
 use crate::flow::Access;
-use crate::model::CustomerType;
+use crate::header_values::has_media_type;
 use crate::problem::Problem;
 use crate::upstream::slas::PassthroughBody;
 use crate::web::slas_proxy::{SlasProxyCall, refused};
@@ -62,7 +62,7 @@ impl SlasProxyCall {
         };
         let operation = self.call.operation;
         let query = self.parts.uri.query().unwrap_or_default();
-        let query = slas_parameters::pairs(query.as_bytes()).ok_or(TOO_LONG)?;
+        let query = pairs(query.as_bytes()).ok_or(TOO_LONG)?;
         let hint = query.iter().find(|(name, _)| name == "hint").map(|(_, hint)| hint.as_str());
         let begins_guest = operation == Operation::Token || hint == Some("guest");
         let own =
@@ -78,7 +78,7 @@ impl SlasProxyCall {
                 if form == Form::Body && !body.is_empty() {
                     self.is_of_type("application/x-www-form-urlencoded")?;
                 }
-                let pairs = slas_parameters::pairs(body).ok_or(TOO_LONG)?;
+                let pairs = pairs(body).ok_or(TOO_LONG)?;
                 let said =
                     validate(operation, &query, &pairs, &site_values, &own).map_err(refused)?;
                 Ok(Message::Pairs(form, said))
@@ -95,13 +95,11 @@ impl SlasProxyCall {
             Access::Expired(claims) => claims,
             _ => return None,
         };
-        (claims.customer.kind == CustomerType::Guest).then(|| claims.usid.as_str())
+        claims.customer.is_guest().then(|| claims.usid.as_str())
     }
 
     fn is_of_type(&self, wanted: &str) -> Result<(), Problem> {
-        let kind = self.parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let essence = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if essence.eq_ignore_ascii_case(wanted) {
+        if has_media_type(&self.parts.headers, wanted) {
             Ok(())
         } else {
             Err(Problem::BadRequest("The body is not of the type that SLAS takes."))

@@ -4,8 +4,8 @@ use axum::response::Response;
 use serde_json::Value;
 
 use crate::allowlist::redact;
-use crate::flow::{self, Cause, Decision, Facts, Intent, Outcome, UpstreamFailure};
-use crate::model::{CustomerType, Grant};
+use crate::flow::{self, Decision, Facts, Intent, Outcome, UpstreamFailure};
+use crate::model::Grant;
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::upstream::http::BufferedResponse;
@@ -17,16 +17,14 @@ use crate::web::tokens::with_cookies;
 impl SlasProxyCall {
     /// Tokens become cookies, and leave the body where scripts must not see them.
     pub(crate) async fn keep(&self, reply: &BufferedResponse) -> Result<Response, Problem> {
-        const NONSENSE: UpstreamFailure =
-            UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
         let mut said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-        let tokens = match redact::tokens(&said) {
+        let tokens = match redact::find_tokens(&said) {
             Some(tokens) => tokens,
             // A passkey that does not fit is no fault of SLAS.
             None if said["success"] == false => {
                 return Ok(response::without_tokens(self.call.operation, reply));
             }
-            None => return Err(Problem::Upstream(NONSENSE)),
+            None => return Err(Problem::Upstream(UpstreamFailure::UNAVAILABLE)),
         };
         let reply = BufferedResponse {
             status: reply.status,
@@ -80,7 +78,6 @@ impl SlasProxyCall {
 
 /// A guest's tokens for a browser that holds a registered shopper's refresh token.
 fn is_demotion(facts: &Facts, grant: &Grant) -> bool {
-    let registered = CustomerType::Registered;
-    grant.claims.customer.kind == CustomerType::Guest
-        && facts.refresh.as_ref().is_some_and(|held| held.kind == registered)
+    grant.claims.customer.is_guest()
+        && facts.refresh.as_ref().is_some_and(|held| held.kind.is_registered())
 }

@@ -35,6 +35,31 @@ fn kind_21_a_rule_says_what_goes_on_of_a_browsers_own_authorization() {
 }
 
 #[test]
+fn every_error_of_a_rule_is_reported_and_hides_no_other() {
+    let rules = format!(
+        "{SITE}\nasset_suffixes = 1\n[[sites.routes.rules]]\npath = \"x\"\nto = \"nowhere\"\n\
+         csrf = \"maybe\"\nbridge = 1\ntimeout_ms = 0\nmethods = [\"TRACE\"]\nmethod = \"GET\"\n"
+    );
+    let errors = problems(&rules, &[]);
+    let keys = errors.iter().map(|error| error.key.trim_start_matches("sites.0.routes."));
+    let mut keys: Vec<&str> = keys.collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "asset_suffixes",
+            "rules.0.bridge",
+            "rules.0.csrf",
+            "rules.0.method",
+            "rules.0.methods",
+            "rules.0.path",
+            "rules.0.timeout_ms",
+            "rules.0.to",
+        ]
+    );
+}
+
+#[test]
 fn kind_37_further_sites_of_ecom_are_site_ids() {
     let sites = |list: &str| with(&format!("[sites.ecom]\nsites = {list}\n"));
     let config = good(&sites("[\"RefArchB2B\", \"Ref-Arch_2\"]"), &[]);

@@ -167,7 +167,7 @@ async fn tokens_of_another_tenant_become_no_cookies() {
     world.lands_no_browser();
     let browser = world.browser();
     let foreign = TokenSpec { tenant: Some("zzzz_001".to_owned()), ..TokenSpec::default() };
-    let token = world.control().mint_token(&foreign);
+    let token = world.control().forge_token(&foreign);
     for body in [
         json!({"access_token": token, "expires_in": 1800}).to_string(),
         json!({"access_token": "x", "expires_in": 1800}).to_string(),
@@ -187,7 +187,7 @@ async fn nested_tokens_of_a_passkey_become_cookies_and_leave_the_body() {
     let browser = world.browser();
     let shopper = world.control().customer_id_of(JO.0);
     let spec = TokenSpec { customer_id: shopper, ..TokenSpec::default() };
-    let token = world.control().mint_token(&spec);
+    let token = world.control().forge_token(&spec);
     let body = json!({"success": true, "tokenResponse": {
         "access_token": token, "expires_in": 1800, "usid": "u", "refresh_token": "Qx.Zp",
         "refresh_token_expires_in": 7_776_000,

@@ -1,6 +1,6 @@
-//! What tests may know of the platform's memory.
+//! What tests can see of the platform's state.
 
-use crate::state::{DwSession, Grant, GrantState, Life, Line, State};
+use crate::state::{DwSession, Grant, GrantState, LineItem, State};
 
 /// Guest or registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,10 +11,10 @@ pub enum CustomerKind {
     Registered,
 }
 
-/// What stands behind a `dwsid`.
+/// The DW session of a `dwsid`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DwView {
-    /// Whom ECOM takes the visitor for.
+    /// The customer that ECOM serves.
     pub customer_id: String,
     /// Guest or registered.
     pub customer_type: CustomerKind,
@@ -30,12 +30,12 @@ impl DwView {
         let login = customer.login().map(ToOwned::to_owned);
         let customer_type =
             if login.is_some() { CustomerKind::Registered } else { CustomerKind::Guest };
-        let live = session.life(now) == Life::Live;
+        let live = session.is_live(now);
         Some(Self { customer_id: customer.id.clone(), customer_type, login, live })
     }
 }
 
-/// Where a refresh token stands.
+/// The state of a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshState {
     /// It can be exchanged.
@@ -44,22 +44,22 @@ pub enum RefreshState {
     Used,
     /// It was revoked.
     Revoked,
-    /// Its life is over.
+    /// It has expired.
     Expired,
 }
 
-/// What stands behind a refresh token.
+/// The grant of a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshView {
-    /// Whether it is still good.
+    /// Whether it can still be exchanged.
     pub state: RefreshState,
-    /// The customer it speaks for.
+    /// The customer it was issued for.
     pub customer_id: String,
     /// The usid it belongs to.
     pub usid: String,
-    /// When its life ends, in Unix seconds.
+    /// When it expires, in Unix seconds.
     pub expires_at: i64,
-    /// How often it was presented, granted or not.
+    /// How often it was sent, successfully or not.
     pub exchanges: usize,
 }
 
@@ -83,15 +83,15 @@ impl RefreshView {
 
 /// One product in a basket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BasketLine {
+pub struct BasketItem {
     /// The product's id.
     pub product_id: String,
-    /// How many pieces.
+    /// The quantity.
     pub quantity: u32,
 }
 
-impl BasketLine {
-    pub(super) fn of(line: &Line) -> Self {
-        Self { product_id: line.product.id.to_owned(), quantity: line.quantity }
+impl BasketItem {
+    pub(super) fn of(item: &LineItem) -> Self {
+        Self { product_id: item.product.id.to_owned(), quantity: item.quantity }
     }
 }

@@ -1,101 +1,118 @@
-//! Sign-in, registration and sign-out on ECOM's own pages, with the routes and fields of SFRA.
+//! Login, registration and logout on ECOM's own pages, with the routes and fields of SFRA.
 //!
-//! They change whose the DW session is and leave its `dwsid` as it was: from outside, nothing shows
-//! that the shopper is another one now, unless `plugin_slas` or Hybrid Auth say so by their cookies.
+//! They change the customer of the DW session and keep its `dwsid`. A proxy cannot see the change
+//! from outside, unless `plugin_slas` or Hybrid Auth set cookies that show it.
 
-use super::content::sign_in;
-use super::profile::NAME_LIMIT;
-use super::turn::{Reply, Turn};
-use super::{hybrid, plugin};
-use crate::ask::Fields;
+use super::controller_context::ControllerContext;
+use super::pages::{self, PageContent};
+use super::{ControllerResponse, NAME_LIMIT, hybrid, plugin_slas};
 use crate::options::{EcomKind, Shopper};
-use crate::state::Merge;
+use crate::request::Fields;
+use crate::state::MergeMode;
 
-/// The shortest password that a registration takes, in characters.
-const PASSWORD_LEAST: usize = 8;
+/// The shortest password that a registration accepts, in characters.
+const PASSWORD_MINIMUM: usize = 8;
 
 const WRONG: &str = "That e-mail and password do not match. Please try again.";
 const INCOMPLETE: &str = "Name, e-mail and a password of at least 8 characters are needed.";
-const TAKEN: &str = "There is an account with this e-mail already. Please sign in.";
+const TAKEN: &str = "There is an account with this e-mail already. Please log in.";
 
-/// `Login-Show`: both forms; who is signed in already is sent to the account.
-pub(super) fn show(turn: &mut Turn<'_>) -> Reply {
-    if turn.login().is_some() {
-        return Reply::To("Account-Show");
+/// `Login-Show`: both forms; redirects a registered shopper to the account.
+pub(super) fn show(context: &mut ControllerContext<'_>) -> ControllerResponse {
+    if context.login().is_some() {
+        return ControllerResponse::RedirectTo("Account-Show");
     }
-    sign_in(turn, None).into()
+    pages::login(context, None).into()
 }
 
 /// `Account-Login`.
-pub(super) fn log_in(turn: &mut Turn<'_>) -> Reply {
-    let Some(form) = turn.own_form() else {
-        return turn.refuse_form("Login-Show").into();
+pub(super) fn log_in(context: &mut ControllerContext<'_>) -> ControllerResponse {
+    let Some(form) = context.verified_form() else {
+        return reject_form(context, "Login-Show").into();
     };
     let (login, password) = (form.get("loginEmail"), form.get("loginPassword"));
-    let customer = login.and_then(|login| turn.state.customers.by_login(login));
+    let customer = login.and_then(|login| context.state.customers.by_login(login));
     let customer = customer.filter(|one| password.is_some_and(|text| one.has_password(text)));
     let customer_id = customer.map(|customer| customer.id.clone());
-    enter(turn, customer_id, form.is_true("loginRememberMe"))
+    enter(context, customer_id, form.is_true("loginRememberMe"))
 }
 
-/// `Account-SubmitRegistration`: a new account, signed in at once.
-pub(super) fn register(turn: &mut Turn<'_>) -> Reply {
-    let Some(form) = turn.own_form() else {
-        return turn.refuse_form("Login-Show").into();
+/// `Account-SubmitRegistration`: creates an account and logs its shopper in.
+pub(super) fn register(context: &mut ControllerContext<'_>) -> ControllerResponse {
+    let Some(form) = context.verified_form() else {
+        return reject_form(context, "Login-Show").into();
     };
-    let Some(shopper) = applicant(&form) else {
-        return sign_in(turn, Some(INCOMPLETE)).into();
+    let Some(shopper) = read_registration(&form) else {
+        return pages::login(context, Some(INCOMPLETE)).into();
     };
-    let Some(customer_id) = turn.state.customers.register(&shopper) else {
-        return sign_in(turn, Some(TAKEN)).into();
+    let Some(customer_id) = context.state.customers.register(&shopper) else {
+        return pages::login(context, Some(TAKEN)).into();
     };
-    enter(turn, Some(customer_id), false)
+    enter(context, Some(customer_id), false)
 }
 
-/// `Login-Logout`: the session lives on as a new guest's.
-pub(super) fn log_out(turn: &mut Turn<'_>) -> Reply {
-    match turn.platform.options.ecom {
-        EcomKind::Plain => turn.become_guest(),
-        EcomKind::PluginSlas => plugin::log_out(turn),
-        EcomKind::HybridAuth => hybrid::log_out(turn),
+/// `Login-Logout`: the session continues as a new guest's.
+pub(super) fn log_out(context: &mut ControllerContext<'_>) -> ControllerResponse {
+    match context.platform.options.ecom {
+        EcomKind::Plain => context.reset_to_guest(),
+        EcomKind::PluginSlas => plugin_slas::log_out(context),
+        EcomKind::HybridAuth => hybrid::log_out(context),
     }
-    Reply::To("Home-Show")
+    ControllerResponse::RedirectTo("Home-Show")
 }
 
-/// Whom a registration form describes, if it is complete.
-fn applicant(form: &Fields) -> Option<Shopper> {
+/// Rejects a form of another session and logs the shopper out, as SFRA does. Hybrid Auth changes
+/// the tokens too; `plugin_slas` leaves them.
+pub(super) fn reject_form(context: &mut ControllerContext<'_>, retry: &str) -> PageContent {
+    match context.platform.options.ecom {
+        EcomKind::HybridAuth => hybrid::log_out(context),
+        EcomKind::Plain | EcomKind::PluginSlas => context.reset_to_guest(),
+    }
+    pages::rejected_form(&context.path_to(retry))
+}
+
+/// The account that a registration form describes, if it is complete.
+fn read_registration(form: &Fields) -> Option<Shopper> {
     let customer = |field| form.get(&format!("dwfrm_profile_customer_{field}"));
     let name = format!("{} {}", customer("firstname")?, customer("lastname")?);
     let email = customer("email").filter(|email| email.contains('@'))?;
     let password = form.get("dwfrm_profile_login_password")?;
-    (password.chars().count() >= PASSWORD_LEAST).then(|| Shopper {
+    (password.chars().count() >= PASSWORD_MINIMUM).then(|| Shopper {
         login: email.to_owned(),
         password: password.to_owned(),
         name: name.chars().take(NAME_LIMIT).collect(),
     })
 }
 
-/// The session becomes the shopper's, or the form is shown again.
-fn enter(turn: &mut Turn<'_>, customer_id: Option<String>, remember: bool) -> Reply {
-    let entered = match (turn.platform.options.ecom, customer_id) {
+/// Logs that customer in, or shows the form again.
+fn enter(
+    context: &mut ControllerContext<'_>,
+    customer_id: Option<String>,
+    remember: bool,
+) -> ControllerResponse {
+    let entered = match (context.platform.options.ecom, customer_id) {
         (_, None) => false,
-        (EcomKind::PluginSlas, Some(id)) => plugin::log_in(turn, &id, remember).is_some(),
+        (EcomKind::PluginSlas, Some(id)) => plugin_slas::log_in(context, &id, remember).is_some(),
         (kind, Some(id)) => {
-            change_hands(turn, &id);
+            assign_session(context, &id);
             if kind == EcomKind::HybridAuth {
-                hybrid::log_in(turn, &id);
+                hybrid::log_in(context, &id);
             }
             true
         }
     };
-    if entered { Reply::To("Account-Show") } else { sign_in(turn, Some(WRONG)).into() }
+    if entered {
+        ControllerResponse::RedirectTo("Account-Show")
+    } else {
+        pages::login(context, Some(WRONG)).into()
+    }
 }
 
-/// The same session is the shopper's now, and what the guest put into the cart comes along.
-fn change_hands(turn: &mut Turn<'_>, customer_id: &str) {
-    let before = turn.customer_id();
-    if turn.state.customers.is_guest(&before) {
-        turn.state.customers.move_basket(&before, customer_id, Merge::Sum);
+/// Assigns the session to the shopper and moves the guest's basket.
+fn assign_session(context: &mut ControllerContext<'_>, customer_id: &str) {
+    let before = context.customer_id();
+    if context.state.customers.is_guest(&before) {
+        context.state.customers.move_basket(&before, customer_id, MergeMode::Sum);
     }
-    turn.hand_to(customer_id);
+    context.assign_to(customer_id);
 }

@@ -1,4 +1,4 @@
-//! Who am I, and what is in my basket? The Head asks with the access token of the `token` cookie.
+//! The shopper's profile and basket, identified by the access token of the `token` cookie.
 
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -6,19 +6,19 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Refusal, check_same_site};
-use crate::ask::Ask;
+use super::{HeadError, check_same_site};
 use crate::catalog;
 use crate::platform::Platform;
-use crate::slas::access::{self, Claims};
-use crate::state::{Basket, Line, State};
+use crate::request::Request;
+use crate::slas::access_token::{self, Claims};
+use crate::state::{Basket, LineItem, State};
 
-/// Pieces that one click may add.
+/// The largest quantity that one request can add.
 const QUANTITY_LIMIT: u32 = 99;
 
-pub(super) fn me(platform: &Platform, ask: &Ask) -> Result<Response, Refusal> {
+pub(super) fn me(platform: &Platform, request: &Request) -> Result<Response, HeadError> {
     let state = platform.state();
-    let claims = caller(platform, &state, ask)?;
+    let claims = caller(platform, &state, request)?;
     let customer = state.customers.get(claims.customer_id()).ok_or_else(unknown)?;
     let body = json!({
         "customer_type": customer.kind(),
@@ -36,12 +36,12 @@ struct Item {
     quantity: u32,
 }
 
-pub(super) fn add(platform: &Platform, ask: &Ask) -> Result<Response, Refusal> {
-    check_same_site(ask)?;
+pub(super) fn add(platform: &Platform, request: &Request) -> Result<Response, HeadError> {
+    check_same_site(request)?;
     let mut state = platform.state();
-    let claims = caller(platform, &state, ask)?;
-    let bad = || Refusal(StatusCode::BAD_REQUEST, "bad_request");
-    let item: Item = ask.json().ok_or_else(bad)?;
+    let claims = caller(platform, &state, request)?;
+    let bad = || HeadError(StatusCode::BAD_REQUEST, "bad_request");
+    let item: Item = request.json().ok_or_else(bad)?;
     let product = catalog::find(&item.product_id).ok_or_else(bad)?;
     if !(1..=QUANTITY_LIMIT).contains(&item.quantity) {
         return Err(bad());
@@ -52,18 +52,18 @@ pub(super) fn add(platform: &Platform, ask: &Ask) -> Result<Response, Refusal> {
     Ok(Json(document(Some(basket))).into_response())
 }
 
-fn caller(platform: &Platform, state: &State, ask: &Ask) -> Result<Claims, Refusal> {
-    let token = ask.cookie("token").ok_or_else(unknown)?;
-    let claims = access::verify(&platform.options, state, &token, platform.now());
+fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, HeadError> {
+    let token = request.cookie("token").ok_or_else(unknown)?;
+    let claims = access_token::verify(&platform.options, state, &token, platform.now());
     claims.map_err(|_| unknown())
 }
 
-fn unknown() -> Refusal {
-    Refusal(StatusCode::UNAUTHORIZED, "no_valid_token")
+fn unknown() -> HeadError {
+    HeadError(StatusCode::UNAUTHORIZED, "no_valid_token")
 }
 
 fn document(basket: Option<&Basket>) -> Value {
-    let items = basket.map_or(&[][..], |basket| &basket.lines).iter().map(item);
+    let items = basket.map_or(&[][..], |basket| &basket.items).iter().map(item);
     json!({
         "items": items.collect::<Vec<_>>(),
         "count": basket.map_or(0, Basket::count),
@@ -71,7 +71,7 @@ fn document(basket: Option<&Basket>) -> Value {
     })
 }
 
-fn item(line: &Line) -> Value {
-    json!({"product_id": line.product.id, "name": line.product.name, "quantity": line.quantity,
-           "price": catalog::amount(line.product.cents)})
+fn item(item: &LineItem) -> Value {
+    json!({"product_id": item.product.id, "name": item.product.name, "quantity": item.quantity,
+           "price": catalog::amount(item.product.cents)})
 }

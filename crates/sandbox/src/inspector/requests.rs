@@ -1,29 +1,29 @@
-//! The latest browser requests, each with the upstream calls that were made for it.
+//! The latest browser requests, each with its upstream calls.
 
 use serde_json::{Value, json};
 
-use crate::ledger::{Call, Upstream};
+use crate::call_log::{Call, Upstream};
 use crate::state::State;
 
 /// How many requests are shown.
 const SHOWN: usize = 12;
-/// How many calls are looked at to find them.
-const LOOKED_AT: usize = 400;
-/// Milliseconds after which a call without an answer counts as lost; until then it is not shown.
-const PATIENCE_MS: i64 = 10_000;
+/// How many calls are searched for them.
+const SEARCHED: usize = 400;
+/// Milliseconds after which a call without a response counts as lost. Until then it is not shown.
+const LOST_AFTER_MS: i64 = 10_000;
 
-/// One browser request: calls that carry the same id, newest first until it is shown.
+/// One browser request: calls with the same correlation id, newest first.
 struct Group<'a> {
     id: String,
     calls: Vec<&'a Call>,
 }
 
-/// Newest first.
+/// The latest requests, newest first.
 pub(super) fn latest(state: &State, now_ms: i64) -> Vec<Value> {
     let shown =
-        |(_, call): &(usize, &Call)| call.status.is_some() || now_ms - call.at_ms > PATIENCE_MS;
+        |(_, call): &(usize, &Call)| call.status.is_some() || now_ms - call.at_ms > LOST_AFTER_MS;
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for (number, call) in state.ledger.numbered().rev().filter(shown).take(LOOKED_AT) {
+    for (number, call) in state.call_log.numbered().rev().filter(shown).take(SEARCHED) {
         let alone = || format!("call-{number}");
         let id = call.correlation.clone().unwrap_or_else(alone);
         match groups.iter().position(|group| group.id == id) {
@@ -49,7 +49,7 @@ impl Group<'_> {
     }
 }
 
-/// Whether the call is the browser's own request, passed on.
+/// Whether the call is the proxied browser request itself.
 fn is_page(call: &Call) -> bool {
     matches!(call.operation.upstream(), Upstream::Head | Upstream::Ecom)
 }

@@ -1,4 +1,4 @@
-//! `POST /customers/auth` with type `session`: whose is this DW session?
+//! `POST /customers/auth` with type `session`: the customer of a DW session.
 
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -6,20 +6,20 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::fault::Refusal;
-use super::{Answered, check_place};
-use crate::ask::Ask;
+use super::fault::OcapiFault;
+use super::{HandlerResult, check_access};
 use crate::cookies;
 use crate::options::EnforceHttps;
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::state::{Customer, State};
 
-/// Seconds that a token of this API lives.
+/// Lifetime of an OCAPI token, in seconds.
 const TOKEN_LIFE: i64 = 30 * 60;
 
-/// The payload of a token of this API; `sub` is JSON in a string.
+/// The payload of an OCAPI token; `sub` is JSON in a string.
 #[derive(Serialize, Deserialize)]
-struct Payload {
+struct TokenPayload {
     #[serde(rename = "_v")]
     version: String,
     iss: String,
@@ -29,53 +29,56 @@ struct Payload {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Subject {
+struct TokenSubject {
     customer_id: String,
     guest: bool,
 }
 
-/// The body of a call to authenticate.
+/// The body of an authentication request.
 #[derive(Deserialize)]
-struct Wanted {
+struct AuthRequest {
     #[serde(rename = "type")]
     kind: String,
 }
 
-pub(super) fn authenticate(platform: &Platform, ask: &Ask) -> Answered {
-    check_place(platform, ask)?;
-    let client_id = client_id(platform, ask)?;
-    check_type(ask)?;
+pub(super) fn authenticate(platform: &Platform, request: &Request) -> HandlerResult {
+    check_access(platform, request)?;
+    let client_id = client_id(platform, request)?;
+    check_type(request)?;
     let mut state = platform.state();
-    let customer_id = session_customer(platform, &mut state, ask)?;
-    let customer = state.customers.get(&customer_id).ok_or_else(Refusal::authentication)?;
+    let customer_id = session_customer(platform, &mut state, request)?;
+    let customer = state.customers.get(&customer_id).ok_or_else(OcapiFault::authentication)?;
     let token = sign(&state, client_id, customer, platform.now());
-    Ok(answer(customer, &token))
+    Ok(customer_response(customer, &token))
 }
 
-/// `DELETE`: the token is void; sessions made of it live on.
-pub(super) fn leave(platform: &Platform, ask: &Ask) -> Answered {
-    check_place(platform, ask)?;
-    let token = ask.bearer().unwrap_or_default();
+/// `DELETE`: invalidates the token. Sessions made with it stay.
+pub(super) fn invalidate_token(platform: &Platform, request: &Request) -> HandlerResult {
+    check_access(platform, request)?;
+    let token = request.bearer().unwrap_or_default();
     let mut state = platform.state();
-    customer_of(&state, token, platform.now()).ok_or_else(|| Refusal::access_token(token))?;
+    customer_of(&state, token, platform.now()).ok_or_else(|| OcapiFault::access_token(token))?;
     state.revoked.insert(token.to_owned());
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// The customer whom a token of this API speaks for.
+/// The customer of an OCAPI token.
 pub(super) fn customer_of(state: &State, token: &str, now: i64) -> Option<String> {
-    let payload: Payload = state.instance_key.open(token)?;
-    let subject: Subject = serde_json::from_str(&payload.sub).ok()?;
-    let good = now < payload.exp && !state.revoked.contains(token);
-    good.then_some(subject.customer_id)
+    let payload: TokenPayload = state.instance_key.open(token)?;
+    let subject: TokenSubject = serde_json::from_str(&payload.sub).ok()?;
+    let valid = now < payload.exp && !state.revoked.contains(token);
+    valid.then_some(subject.customer_id)
 }
 
-/// The client that a call without a token must name.
-pub(super) fn client_id<'a>(platform: &Platform, ask: &'a Ask) -> Result<&'a str, Refusal> {
-    let given = ask.header("x-dw-client-id").or_else(|| ask.query.get("client_id"));
+/// The client id, which a call without a token must send.
+pub(super) fn client_id<'a>(
+    platform: &Platform,
+    request: &'a Request,
+) -> Result<&'a str, OcapiFault> {
+    let given = request.header("x-dw-client-id").or_else(|| request.query.get("client_id"));
     let missing = || {
         let message = "No client id was sent.";
-        Refusal::new(StatusCode::BAD_REQUEST, "MissingClientIdException", message)
+        OcapiFault::new(StatusCode::BAD_REQUEST, "MissingClientIdException", message)
     };
     let given = given.ok_or_else(missing)?;
     let options = &platform.options;
@@ -83,44 +86,49 @@ pub(super) fn client_id<'a>(platform: &Platform, ask: &'a Ask) -> Result<&'a str
         return Ok(given);
     }
     let message = "The client id is unknown.";
-    Err(Refusal::new(StatusCode::UNAUTHORIZED, "UnknownClientIdException", message))
+    Err(OcapiFault::new(StatusCode::UNAUTHORIZED, "UnknownClientIdException", message))
 }
 
-fn check_type(ask: &Ask) -> Result<(), Refusal> {
-    if !ask.has_type("application/json") {
+fn check_type(request: &Request) -> Result<(), OcapiFault> {
+    if !request.has_type("application/json") {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         let message = "The content type is not supported.";
-        return Err(Refusal::new(status, "UnsupportedMediaTypeException", message));
+        return Err(OcapiFault::new(status, "UnsupportedMediaTypeException", message));
     }
-    if ask.json::<Wanted>().is_some_and(|wanted| wanted.kind == "session") {
+    if request.json::<AuthRequest>().is_some_and(|wanted| wanted.kind == "session") {
         return Ok(());
     }
     let message = "Only the type 'session' can be used here.";
-    Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidAuthenticationTypeException", message))
+    Err(OcapiFault::new(StatusCode::BAD_REQUEST, "InvalidAuthenticationTypeException", message))
 }
 
-/// The customer of the live session that the cookies prove.
-fn session_customer(platform: &Platform, state: &mut State, ask: &Ask) -> Result<String, Refusal> {
+/// The customer of the live session that the cookies name.
+fn session_customer(
+    platform: &Platform,
+    state: &mut State,
+    request: &Request,
+) -> Result<String, OcapiFault> {
     let options = &platform.options;
-    let dwsid = ask.cookie("dwsid").ok_or_else(Refusal::authentication)?;
+    let dwsid = request.cookie("dwsid").ok_or_else(OcapiFault::authentication)?;
     let session = state.sessions.live(&dwsid, platform.now());
-    let session = session.ok_or_else(Refusal::authentication)?;
-    let shown = ask.cookie(&cookies::secure_token_name(options));
-    match shown {
+    let session = session.ok_or_else(OcapiFault::authentication)?;
+    let sent = request.cookie(&cookies::secure_token_name(options));
+    match sent {
         _ if options.enforce_https != EnforceHttps::Off => Ok(session.customer_id.clone()),
         Some(token) if token == session.secure_token => Ok(session.customer_id.clone()),
         Some(_) => {
             let kind = "InvalidSecureTokenException";
             let message = "The secure token does not belong to the session.";
-            Err(Refusal::new(StatusCode::UNAUTHORIZED, kind, message))
+            Err(OcapiFault::new(StatusCode::UNAUTHORIZED, kind, message))
         }
-        None => Err(Refusal::authentication()),
+        None => Err(OcapiFault::authentication()),
     }
 }
 
 fn sign(state: &State, client_id: &str, customer: &Customer, now: i64) -> String {
-    let subject = Subject { customer_id: customer.id.clone(), guest: customer.login().is_none() };
-    let payload = Payload {
+    let subject =
+        TokenSubject { customer_id: customer.id.clone(), guest: customer.login().is_none() };
+    let payload = TokenPayload {
         version: "1".to_owned(),
         iss: client_id.to_owned(),
         sub: json!(subject).to_string(),
@@ -131,7 +139,7 @@ fn sign(state: &State, client_id: &str, customer: &Customer, now: i64) -> String
     state.instance_key.sign(&header, &payload)
 }
 
-fn answer(customer: &Customer, token: &str) -> Response {
+fn customer_response(customer: &Customer, token: &str) -> Response {
     let mut body = json!({"_v": "24.5", "_type": "customer", "auth_type": customer.kind(),
                           "customer_id": customer.id, "preferred_locale": "default"});
     if let Some(login) = customer.login() {

@@ -1,24 +1,25 @@
-//! How OCAPI says no: a fault document.
+//! The fault document, which is the error format of OCAPI.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// A fault with its type and arguments.
-pub(super) struct Refusal {
+/// A fault with its status, type and arguments.
+pub(super) struct OcapiFault {
     status: StatusCode,
     kind: &'static str,
     message: &'static str,
     arguments: Value,
 }
 
-impl Refusal {
+impl OcapiFault {
     pub(super) fn new(status: StatusCode, kind: &'static str, message: &'static str) -> Self {
         Self { status, kind, message, arguments: json!({}) }
     }
 
-    /// The platform's way of refusing a token: it repeats it, for whoever logs the fault.
+    /// An invalid token. Like the platform, the fault repeats the token, so a client must not log
+    /// it.
     pub(super) fn access_token(token: &str) -> Self {
         let message = "The OAuth access token sent via Authorization: Bearer header is invalid.";
         Self {
@@ -27,14 +28,14 @@ impl Refusal {
         }
     }
 
-    /// A session that is dead, unknown, or not proven.
+    /// A session that is expired, unknown, or without its secure token.
     pub(super) fn authentication() -> Self {
         let message = "The customer could not be authenticated.";
         Self::new(StatusCode::UNAUTHORIZED, "AuthenticationFailedException", message)
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for OcapiFault {
     fn into_response(self) -> Response {
         let Self { status, kind, message, arguments } = self;
         let fault = json!({"type": kind, "message": message, "arguments": arguments});

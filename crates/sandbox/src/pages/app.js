@@ -1,12 +1,12 @@
 // The demo shop in the browser: small helpers (also used by the inspector) and what each page does.
-// No page can read a token. Each asks "who am I?" and shows the answer.
+// No page can read a token. Each page requests the shopper's profile and shows it.
 
 // ---------------------------------------------------------------- helpers
 
 export const find = (selector, root = document) => root.querySelector(selector);
 export const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-/** Makes an element; text goes in as text, never as markup. */
+/** Creates an element. Text is inserted as text, never as markup. */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -17,7 +17,7 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** A refusal from the server, with the stable `code` of its problem document. */
+/** An error of the server, with the stable `code` of its problem document. */
 export class Problem extends Error {
   constructor(status, code, retryAfter) {
     super(code || `status ${status}`);
@@ -51,21 +51,21 @@ export const post = (path, body) =>
 
 const SENTENCES = {
   bad_credentials: 'That e-mail and password do not match. Please try again.',
-  login_conflict: 'Somebody signed in with this account a moment ago. Wait a second, then try again.',
-  session_expired: 'You have been signed out because your session ended. Please sign in again.',
-  csrf_rejected: 'This request did not come from our own page, so it was refused. Reload and try again.',
-  too_many_requests: 'That was a little too often.',
-  upstream_throttled: 'The shop is asking us to slow down.',
-  upstream_unavailable: 'The shop cannot be reached right now. You are still who you were; nothing was lost.',
-  upstream_refused: 'The shop did not accept that.',
-  misconfigured: 'The shop is not set up correctly. This is our fault, not yours.',
-  bad_request: 'Something in that request was not right.',
+  login_conflict: 'This account logged in a moment ago. Wait a second, then try again.',
+  session_expired: 'You have been logged out because your session ended. Please log in again.',
+  csrf_rejected: 'This request did not come from our own page, so it was rejected. Reload and try again.',
+  too_many_requests: 'Too many requests.',
+  upstream_throttled: 'The shop is receiving too many requests.',
+  upstream_unavailable: 'The shop is unavailable right now. Your session and your cart are unchanged.',
+  upstream_refused: 'The shop rejected that.',
+  misconfigured: 'The shop is not configured correctly. This is our fault, not yours.',
+  bad_request: 'The request was invalid.',
   not_allowed: 'That is not allowed here.',
-  payload_too_large: 'That was more than the shop accepts at once.',
+  payload_too_large: 'The request was larger than the shop accepts.',
   unreachable: 'There is no connection to the shop. Check that it is running.',
 };
 
-/** A sentence a shopper understands, for any error. */
+/** The message for an error. */
 export function sentence(error) {
   const known = SENTENCES[error?.code] || (error?.status === 401 && 'The shop does not know you yet. Reload the page.');
   const text = known || 'That did not work. Please try again.';
@@ -74,7 +74,7 @@ export function sentence(error) {
 
 export const money = (amount) => new Intl.NumberFormat('en-US', { style: 'currency', currency: 'USD' }).format(amount ?? 0);
 
-/** Enough of an id to compare by eye. */
+/** The start of an id, enough to compare two. */
 export const short = (id) => (id && id.length > 11 ? `${id.slice(0, 9)}…` : id || '');
 
 /** 95 -> "1:35", 7300 -> "2 h 01 min", 200000 -> "2 d 7 h". */
@@ -105,12 +105,12 @@ function notice(text, kind = 'error', link = null) {
 // ---------------------------------------------------------------- who am I
 
 const isRegistered = (who) => who?.customer_type === 'registered';
-const nameOf = (who) => (isRegistered(who) ? who.name || who.login || 'Signed in' : who ? 'Guest' : 'Nobody yet');
+const nameOf = (who) => (isRegistered(who) ? who.name || who.login || 'Logged in' : who ? 'Guest' : 'No session yet');
 
 async function whoAmI() {
   const [me, session] = await Promise.allSettled([getJson('/api/me'), getJson('/bff/session')]);
   if (session.value?.session_expired || me.reason?.code === 'session_expired') {
-    notice(SENTENCES.session_expired, 'error', element('a', { href: '/login' }, 'Sign in'));
+    notice(SENTENCES.session_expired, 'error', element('a', { href: '/login' }, 'Log in'));
   } else if (me.reason && me.reason.status !== 401) {
     notice(sentence(me.reason));
   }
@@ -123,8 +123,8 @@ function showWho({ me, session }) {
   find('[data-who-name]').textContent = name;
   find('[data-who-avatar]').textContent = isRegistered(who) ? name[0].toUpperCase() : who ? 'G' : '–';
   find('[data-who]').classList.toggle('registered', isRegistered(who));
-  find('[data-sign-in]').hidden = isRegistered(who);
-  find('[data-sign-out]').hidden = !isRegistered(who);
+  find('[data-log-in]').hidden = isRegistered(who);
+  find('[data-log-out]').hidden = !isRegistered(who);
   showFacts(who, session);
   showCount(me?.basket?.count ?? 0);
 }
@@ -157,44 +157,44 @@ const BADGES = {
   none: 'No session yet',
 };
 
-/** Compares what this page's own world says (`own`) with what the other world last knew. */
-async function showTwin(world, own) {
+/** Compares the shopper of this page's system (`own`) with the shopper of the other system. */
+async function showTwin(system, own) {
   const box = find('[data-twin]');
   if (!box) return;
   const state = await getJson('/inspector/state').catch(() => null);
   if (!state) {
-    box.hidden = world === 'head';
+    box.hidden = system === 'head';
     return;
   }
-  const head = world === 'head' ? own : state.access;
-  const ecom = world === 'ecom' ? own : state.dw_session?.state === 'live' ? state.dw_session : null;
+  const head = system === 'head' ? own : state.access;
+  const ecom = system === 'ecom' ? own : state.dw_session?.state === 'live' ? state.dw_session : null;
   const verdict = head && ecom ? (head.customer_id === ecom.customer_id ? 'agree' : 'split') : head || ecom ? 'waiting' : 'none';
   box.dataset.state = verdict;
   find('[data-twin-badge]', box).textContent = BADGES[verdict];
   const name = verdict === 'agree' && isRegistered(own) ? own.name : null;
   if (head) showSide('head', head, name, 'access token');
   else showAbsence('head', 'No access token at the moment');
-  if (world === 'head' && ecom) showSide('ecom', ecom, name, 'DW session');
-  else if (world === 'head') showAbsence('ecom', 'Your first classic page will know you');
+  if (system === 'head' && ecom) showSide('ecom', ecom, name, 'DW session');
+  else if (system === 'head') showAbsence('ecom', 'The first classic page opens one');
 }
 
-function showSide(world, who, name, credential) {
-  find(`[data-twin-name="${world}"]`).textContent = name || nameOf(who);
-  find(`[data-twin-fact="${world}"]`).replaceChildren(
+function showSide(system, who, name, credential) {
+  find(`[data-twin-name="${system}"]`).textContent = name || nameOf(who);
+  find(`[data-twin-fact="${system}"]`).replaceChildren(
     element('b', {}, who.customer_type), ' ',
     element('code', { title: 'customer id' }, who.customer_id), ' ',
     element('span', { class: 'nowrap' }, `by ${credential}`),
   );
 }
 
-function showAbsence(world, text) {
-  find(`[data-twin-name="${world}"]`).textContent = 'Nobody yet';
-  find(`[data-twin-fact="${world}"]`).textContent = text;
+function showAbsence(system, text) {
+  find(`[data-twin-name="${system}"]`).textContent = 'No session yet';
+  find(`[data-twin-fact="${system}"]`).textContent = text;
 }
 
 // ---------------------------------------------------------------- products
 
-/** Line art on a 320 × 220 canvas; `class` names take their colours from the card's hue. */
+/** Line art on a 320 × 220 canvas. Its classes take their colours from the card's hue. */
 const ART = [
   [/tandem|bike|gravel|tourer|randonn/i, `
     <g class="thick"><circle cx="82" cy="146" r="40"/><circle cx="238" cy="146" r="40"/></g>
@@ -234,7 +234,7 @@ const WHEEL = `
     <circle class="thick" cx="160" cy="116" r="74"/><circle class="thin" cx="160" cy="116" r="60"/>
     <path class="thin" d="M160 42v148M86 116h148M108 64l104 104M212 64 108 168"/><circle class="fill-deep" cx="160" cy="116" r="15"/>`;
 
-/** Only our own constants and a number go into this markup. */
+/** This markup contains only constants of this file and a number. */
 function picture(product) {
   const hue = Number(product.hue) || 0;
   const drawing = ART.find(([words]) => words.test(`${product.id} ${product.name}`))?.[1] ?? WHEEL;
@@ -314,14 +314,14 @@ function showCart(basket) {
   else box.replaceChildren(element('p', { class: 'empty' }, 'Nothing in here yet. ', element('a', { href: '/' }, 'Find something for the next ride')));
 }
 
-// ---------------------------------------------------------------- sign in, sign out
+// ---------------------------------------------------------------- login and logout
 
-/** A path of this very site, or the start page. */
+/** The path of `return_to` if it is on this site, else the start page. */
 function safeReturn() {
-  const wanted = new URLSearchParams(location.search).get('return_to') || '/';
+  const path = new URLSearchParams(location.search).get('return_to') || '/';
   try {
-    const target = new URL(wanted, location.origin);
-    const isPath = wanted.startsWith('/') && !/^\/[/\\]/.test(wanted);
+    const target = new URL(path, location.origin);
+    const isPath = path.startsWith('/') && !/^\/[/\\]/.test(path);
     return isPath && target.origin === location.origin ? target.pathname + target.search + target.hash : '/';
   } catch {
     return '/';
@@ -340,7 +340,7 @@ function watchLogin() {
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     submit.disabled = true;
-    submit.textContent = 'Signing in…';
+    submit.textContent = 'Logging in…';
     try {
       const { username, password, remember_me: remember } = form.elements;
       await post('/bff/login', { username: username.value, password: password.value, remember_me: remember.checked });
@@ -348,20 +348,20 @@ function watchLogin() {
     } catch (error) {
       notice(sentence(error));
       submit.disabled = false;
-      submit.textContent = 'Sign in';
+      submit.textContent = 'Log in';
       form.elements.password.select();
     }
   });
   if (new URLSearchParams(location.search).get('error') === 'session_expired') notice(SENTENCES.session_expired, 'info');
 }
 
-function watchSignOut() {
-  for (const button of findAll('[data-sign-out]')) {
+function watchLogout() {
+  for (const button of findAll('[data-log-out]')) {
     button.addEventListener('click', async () => {
       button.disabled = true;
       try {
         await post('/bff/logout');
-        // A classic page may be the answer to a form; reloading that would send the form again.
+        // A classic page may be the response to a form. A reload would send the form again.
         if (document.body.dataset.page === 'ecom') location.assign(find('.ecom-brand').href);
         else location.reload();
       } catch (error) {
@@ -398,8 +398,8 @@ const PAGES = {
   login: () => { watchLogin(); return headPage(); },
   cart: async () => showCart((await headPage()).me?.basket),
   ecom: () => {
-    const said = find('#ecom-customer');
-    const own = { customer_id: said.dataset.customerId, customer_type: said.dataset.customerType, name: said.textContent };
+    const customer = find('#ecom-customer');
+    const own = { customer_id: customer.dataset.customerId, customer_type: customer.dataset.customerType, name: customer.textContent };
     return showTwin('ecom', own);
   },
 };
@@ -407,6 +407,6 @@ const PAGES = {
 const startPage = PAGES[document.body.dataset.page];
 if (startPage) {
   document.body.classList.toggle('framed', window !== window.top);
-  watchSignOut();
+  watchLogout();
   startPage();
 }

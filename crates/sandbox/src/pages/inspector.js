@@ -1,4 +1,4 @@
-// The inspector: asks once a second what both worlds hold, and draws it. It never sees a token or a cookie value.
+// The inspector: requests the state of both sessions once a second and draws it. It never receives a token or a cookie value.
 import { element, find, findAll, getJson, post, sentence, short, span } from '/assets/app.js';
 
 const POLL_EVERY = 1000;
@@ -13,7 +13,7 @@ let skew = 0; // seconds the server's clock is ahead of ours
 let paused = false;
 const faultsInFlight = new Set();
 
-// ---------------------------------------------------------------- asking
+// ---------------------------------------------------------------- polling
 
 async function poll() {
   if (paused || document.hidden) return;
@@ -27,12 +27,12 @@ async function poll() {
   }
 }
 
-async function pollForEver() {
+async function pollForever() {
   await poll();
-  setTimeout(pollForEver, POLL_EVERY);
+  setTimeout(pollForever, POLL_EVERY);
 }
 
-/** The server tells whole seconds; a jump of our estimate by less than two would only make the rings jitter. */
+/** The server returns whole seconds. A smaller correction of the estimate would only make the rings jitter. */
 function keepTime(now) {
   const measured = now - Date.now() / 1000;
   if (Math.abs(measured - skew) > 1.5) skew = measured;
@@ -42,11 +42,11 @@ const serverNow = () => Date.now() / 1000 + skew;
 
 function showPulse(state, text) {
   find('[data-pulse]').dataset.pulse = state;
-  say(find('[data-pulse-text]'), text);
+  setText(find('[data-pulse-text]'), text);
 }
 
-/** Writes only what changed, so that screen readers are not told the same thing every second. */
-function say(node, text) {
+/** Writes only changes, so that screen readers do not repeat the same text every second. */
+function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
@@ -64,39 +64,39 @@ function draw(state) {
 
 const alive = (access, now) => Boolean(access) && access.expires_at > now;
 
-/** [state of the page, word, sentence]. A dead half names nobody, so it can be repaired but cannot disagree. */
+/** [state of the page, word, sentence]. An expired side names no shopper, so it can be renewed but cannot disagree. */
 function verdict({ access, refresh, dw_session: dw, agree }, now) {
-  if (!access && !refresh && !dw) return ['none', 'NO SESSION', 'This browser is new here. Visit a world to begin.'];
+  if (!access && !refresh && !dw) return ['none', 'NO SESSION', 'This browser has no session. Visit Head or ECOM to start one.'];
   const headWorks = alive(access, now);
   const ecomWorks = dw?.state === 'live';
-  if (headWorks && ecomWorks && agree === false) return ['split', 'SPLIT', 'The two worlds name two different shoppers.'];
-  if (headWorks && ecomWorks) return ['agree', 'AGREE', 'Both worlds name the same shopper.'];
-  if (!headWorks && refresh?.state !== 'live') return afterTheEnd(refresh);
-  if (headWorks) return ['due', 'REPAIR DUE', 'The DW session is gone. The next ECOM visit bridges a new one.'];
-  if (ecomWorks) return ['due', 'REPAIR DUE', 'The access token is gone. The next visit refreshes it.'];
-  return ['due', 'REPAIR DUE', 'Access token and DW session are gone. The next visit brings both back.'];
+  if (headWorks && ecomWorks && agree === false) return ['split', 'SPLIT', 'Head and ECOM name different shoppers.'];
+  if (headWorks && ecomWorks) return ['agree', 'AGREE', 'Head and ECOM name the same shopper.'];
+  if (!headWorks && refresh?.state !== 'live') return withoutRefreshToken(refresh);
+  if (headWorks) return ['due', 'REPAIR DUE', 'There is no valid DW session. The next ECOM visit opens one.'];
+  if (ecomWorks) return ['due', 'REPAIR DUE', 'There is no valid access token. The next visit refreshes it.'];
+  return ['due', 'REPAIR DUE', 'There is no valid access token and no valid DW session. The next visit renews both.'];
 }
 
-/** Nothing is left to refresh with: a shopper who had signed in must be told, a guest need not. */
-function afterTheEnd(refresh) {
-  if (refresh?.kind === 'registered') return ['due', 'SIGN-IN DUE', 'The refresh token is refused. The next visit asks for a sign-in.'];
-  return ['due', 'NEW GUEST DUE', 'Nothing left to refresh with. The next visit starts afresh.'];
+/** There is no valid refresh token: a registered shopper must log in again, a guest gets a new session. */
+function withoutRefreshToken(refresh) {
+  if (refresh?.kind === 'registered') return ['due', 'LOGIN DUE', 'The refresh token is invalid. The next visit asks for a login.'];
+  return ['due', 'NEW GUEST DUE', 'There is no valid refresh token. The next visit starts a guest session.'];
 }
 
 function drawVerdict(state) {
   const [kind, word, why] = verdict(state, serverNow());
   document.body.dataset.state = kind;
-  say(find('[data-verdict]'), word);
-  say(find('[data-verdict-why]'), why);
+  setText(find('[data-verdict]'), word);
+  setText(find('[data-verdict-why]'), why);
 }
 
-// ---------------------------------------------------------------- the two worlds
+// ---------------------------------------------------------------- Head and ECOM
 
 function drawHead({ access, refresh }) {
   const holds = alive(access, serverNow()) || refresh?.state === 'live';
   const who = holds ? access ?? { customer_type: refresh.kind } : null;
   drawWho('head', who, access?.login);
-  drawSignedIn(who?.customer_type === 'registered');
+  drawLogin(who?.customer_type === 'registered');
   drawFacts('head', [['customer', access?.customer_id], ['usid', access?.usid], ['client', refresh?.client]]);
 }
 
@@ -107,28 +107,28 @@ function drawEcom({ dw_session: dw, access }) {
   drawFacts('ecom', [['customer', dw?.customer_id], ['session', dw?.state]]);
 }
 
-function drawWho(world, who, login) {
+function drawWho(system, who, login) {
   const registered = who?.customer_type === 'registered';
-  sayName(find(`[data-name="${world}"]`), registered ? login || 'Signed in' : who ? 'Guest' : 'Nobody');
-  const type = find(`[data-type="${world}"]`);
+  setName(find(`[data-name="${system}"]`), registered ? login || 'Logged in' : who ? 'Guest' : 'No session');
+  const type = find(`[data-type="${system}"]`);
   type.dataset.kind = who ? who.customer_type : 'none';
-  say(type, registered ? 'registered shopper' : who ? 'guest shopper' : 'no valid credential');
+  setText(type, registered ? 'registered shopper' : who ? 'guest shopper' : 'no valid credential');
 }
 
-function drawSignedIn(registered) {
-  find('[data-sign-in]').hidden = registered;
-  find('[data-sign-out]').hidden = !registered;
+function drawLogin(registered) {
+  find('[data-log-in]').hidden = registered;
+  find('[data-log-out]').hidden = !registered;
 }
 
 /** An e-mail address may break after its @ and nowhere else. */
-function sayName(node, name) {
+function setName(node, name) {
   if (node.textContent === name) return;
   const [local, ...domain] = name.split(/(?<=@)/);
   node.replaceChildren(local, ...(domain.length ? [element('wbr'), ...domain] : []));
 }
 
-function drawFacts(world, facts) {
-  const list = find(`[data-facts="${world}"]`);
+function drawFacts(system, facts) {
+  const list = find(`[data-facts="${system}"]`);
   const known = facts.filter(([, value]) => value);
   const signature = JSON.stringify(known);
   if (list.dataset.signature === signature) return;
@@ -149,7 +149,7 @@ function lifetimes({ access, refresh, dw_session: dw }, now) {
   };
 }
 
-/** What to show of one lifetime: how full its ring is (0 to 1) and the words. */
+/** How to show a lifetime: the filled part of its ring (0 to 1) and the text. */
 function life(endsAt, now, whole, dead = null) {
   if (dead) return { part: 0, text: dead, dead: true };
   if (!endsAt) return { part: 0, text: '–', dead: false };
@@ -166,17 +166,17 @@ function tick() {
     ring.style.setProperty('--part', (part * 100).toFixed(3));
     ring.classList.toggle('empty', part === 0);
     ring.classList.toggle('low', Boolean(low));
-    say(find(`[data-time="${name}"]`), text);
+    setText(find(`[data-time="${name}"]`), text);
     find(`[data-life="${name}"]`).classList.toggle('dead', dead);
   }
-  sayHub('head', lives.access);
-  sayHub('ecom', lives.idle);
-  findAll('[data-at]').forEach((node) => say(node, ago(Number(node.dataset.at))));
+  setHub('head', lives.access);
+  setHub('ecom', lives.idle);
+  findAll('[data-at]').forEach((node) => setText(node, ago(Number(node.dataset.at))));
 }
 
-function sayHub(world, { text, dead }) {
-  const hub = find(`[data-time="hub-${world}"]`);
-  say(hub, text);
+function setHub(system, { text, dead }) {
+  const hub = find(`[data-time="hub-${system}"]`);
+  setText(hub, text);
   hub.classList.toggle('word', dead);
 }
 
@@ -200,14 +200,14 @@ function drawCookies(cookies) {
     element('td', { class: 'number' }, cookie.bytes.toLocaleString('en-US'))));
   const nothing = element('tr', {}, element('td', { colspan: 4, class: 'empty' }, 'None yet.'));
   body.replaceChildren(...(rows.length ? rows : [nothing]));
-  say(find('[data-cookie-bytes]'), cookies.reduce((sum, cookie) => sum + cookie.bytes, 0).toLocaleString('en-US'));
+  setText(find('[data-cookie-bytes]'), cookies.reduce((sum, cookie) => sum + cookie.bytes, 0).toLocaleString('en-US'));
   drawProof();
 }
 
-/** Not what somebody claims: what this page's own script can see right now. */
+/** The cookies that this page's script can read now, as proof. */
 function drawProof() {
   const seen = document.cookie.split('; ').filter(Boolean).map((pair) => pair.split('=')[0]);
-  say(find('[data-scripts-see]'), seen.length ? `Tried just now, this page’s own script can read only: ${seen.join(', ')}` : 'Tried just now, this page’s own script can read none of them.');
+  setText(find('[data-scripts-see]'), seen.length ? `Tried just now, this page’s own script can read only: ${seen.join(', ')}` : 'Tried just now, this page’s own script can read none of them.');
 }
 
 // ---------------------------------------------------------------- waterfall
@@ -218,7 +218,7 @@ function drawRequests(requests) {
   const list = find('[data-requests]');
   if (requests.length === 0) {
     drawn.clear();
-    list.replaceChildren(element('li', { class: 'empty' }, 'Nothing yet. Visit a world, and the calls behind it show up here.'));
+    list.replaceChildren(element('li', { class: 'empty' }, 'Nothing yet. Visit Head or ECOM to see its upstream calls here.'));
     find('[data-scale]').replaceChildren();
     return;
   }
@@ -229,7 +229,7 @@ function drawRequests(requests) {
   if (!unchanged) list.replaceChildren(...rows);
 }
 
-/** One scale for all rows, so that bars compare: the longest request, rounded up to a friendly number of milliseconds. */
+/** One scale for all rows, so that bars compare: the longest request, rounded up to a round number of milliseconds. */
 function wholeScale(requests) {
   const longest = Math.max(...requests.flatMap((request) => request.calls.map((call) => call.start_ms + call.ms)), 20);
   const step = 10 ** Math.floor(Math.log10(longest));
@@ -255,7 +255,7 @@ function requestRow(request, whole) {
   return row;
 }
 
-/** Serving the page is not a call made for the sake of the session. */
+/** Whether a call renews or bridges the session. Serving the page does not. */
 const isAuth = (call) => call.upstream === 'slas' || call.upstream === 'ocapi';
 
 function requestTitle(request) {
@@ -263,7 +263,7 @@ function requestTitle(request) {
   const badge = request.calls.length === 0 ? '0 calls — warm'
     : authCalls === 0 ? '0 auth calls — warm'
       : authCalls === 1 ? '1 auth call' : `${authCalls} auth calls`;
-  const [method, ...rest] = (request.what ?? guessWhat(request.calls)).split(' ');
+  const [method, ...rest] = (request.what ?? guessRoute(request.calls)).split(' ');
   const path = rest.join(' ');
   return element('div', { class: 'request-title' },
     element('span', { class: 'what', title: request.what }, element('b', {}, method), ' ', path.replace(/^\/on\/demandware\.store\/[^/]+\/[^/]+/, '…')),
@@ -271,12 +271,12 @@ function requestTitle(request) {
     element('span', { class: authCalls === 0 ? 'badge warm' : 'badge' }, badge));
 }
 
-/** A route of the BFF's own never reaches a page, so only its calls tell what it was. */
-function guessWhat(calls) {
+/** The BFF's own routes reach no page, so their calls show which route it was. */
+function guessRoute(calls) {
   const operations = calls.map((call) => call.operation).join(' ');
-  if (/logout/.test(operations)) return 'BFF sign-out';
-  if (/login/.test(operations)) return 'BFF sign-in';
-  return 'BFF own route';
+  if (/logout/.test(operations)) return 'BFF logout';
+  if (/login/.test(operations)) return 'BFF login';
+  return 'BFF route';
 }
 
 function callBars(calls, whole) {
@@ -289,7 +289,7 @@ function callBars(calls, whole) {
     return element('li', {},
       element('span', { class: 'operation', title: `${call.upstream} ${operation}` }, element('i', { class: `dot ${call.upstream}` }), element('b', {}, call.upstream), ` ${operation}`),
       element('span', { class: 'track' }, bar),
-      element('span', { class: `status${failed}`, title: call.status ? null : 'no answer yet, or it was lost' }, String(call.status ?? '…')),
+      element('span', { class: `status${failed}`, title: call.status ? null : 'no response yet, or it was lost' }, String(call.status ?? '…')),
       element('span', { class: 'took' }, milliseconds(call.ms)));
   }));
 }
@@ -297,13 +297,13 @@ function callBars(calls, whole) {
 // ---------------------------------------------------------------- breaking things
 
 const BROKEN = {
-  'expire-access': 'The access token has expired. Now visit Head and watch one token refresh go by.',
-  'expire-dw': 'The DW session has expired. Without Tandem, ECOM would now silently see a new guest. Visit ECOM.',
-  both: 'Access token and DW session have both expired. Visit ECOM: one refresh, one bridge.',
-  'revoke-refresh': 'The refresh token is revoked. Nobody notices until the access token ends: expire it and visit Head.',
+  'expire-access': 'The access token has expired. Visit Head: one token refresh.',
+  'expire-dw': 'The DW session has expired. Without Tandem, ECOM would silently open a guest session. Visit ECOM.',
+  both: 'Access token and DW session have expired. Visit ECOM: one refresh, one bridge.',
+  'revoke-refresh': 'The refresh token is revoked. This has no effect until the access token expires: expire it and visit Head.',
 };
 
-/** What there must be before it can be broken. */
+/** What must exist before it can be broken. */
 const NEEDS = {
   'expire-access': (state) => state.access,
   'expire-dw': (state) => state.dw_session,
@@ -312,24 +312,24 @@ const NEEDS = {
 };
 
 async function breakIt(what, button) {
-  if (latest && !NEEDS[what](latest)) return tell('There is nothing to break yet: visit a world first.', true);
+  if (latest && !NEEDS[what](latest)) return showMessage('There is nothing to break yet. Visit Head or ECOM first.', true);
   button.disabled = true;
   try {
     const steps = what === 'both' ? ['expire-dw', 'expire-access'] : [what];
     for (const step of steps) await post(`/inspector/${step}`);
-    tell(BROKEN[what]);
+    showMessage(BROKEN[what]);
     await poll();
   } catch (error) {
-    tell(sentence(error), true);
+    showMessage(sentence(error), true);
   } finally {
     button.disabled = false;
   }
 }
 
-function tell(text, failed = false) {
-  const said = find('[data-said]');
-  said.classList.toggle('failed', failed);
-  said.textContent = text;
+function showMessage(text, failed = false) {
+  const message = find('[data-message]');
+  message.classList.toggle('failed', failed);
+  message.textContent = text;
 }
 
 function drawFaults(faults) {
@@ -340,15 +340,15 @@ function drawFaults(faults) {
   }
 }
 
-const FAULTED = { none: 'is healthy again.', slow: 'now takes 2.5 seconds longer to answer.', fail: 'now answers everything with 503.' };
+const FAULTED = { none: 'is healthy again.', slow: 'now takes 2.5 seconds longer to respond.', fail: 'now responds to everything with 503.' };
 
 async function setFault(upstream, kind) {
   faultsInFlight.add(upstream);
   try {
     await post('/inspector/fault', { upstream, kind });
-    tell(`${upstream.toUpperCase()} ${FAULTED[kind]}`);
+    showMessage(`${upstream.toUpperCase()} ${FAULTED[kind]}`);
   } catch (error) {
-    tell(sentence(error), true);
+    showMessage(sentence(error), true);
   } finally {
     faultsInFlight.delete(upstream);
   }
@@ -356,49 +356,49 @@ async function setFault(upstream, kind) {
 
 // ---------------------------------------------------------------- visiting
 
-function visit(world) {
-  const screen = find(`[data-frame="${world}"] .screen`);
+function visit(system) {
+  const screen = find(`[data-frame="${system}"] .screen`);
   const started = performance.now();
-  const frame = element('iframe', { title: world === 'head' ? 'The Head, live' : 'An ECOM page, live' });
-  frame.addEventListener('load', () => { visited(world, frame, performance.now() - started); });
-  frame.src = HOME[world];
+  const frame = element('iframe', { title: system === 'head' ? 'The Head, live' : 'An ECOM page, live' });
+  frame.addEventListener('load', () => { visited(system, frame, performance.now() - started); });
+  frame.src = HOME[system];
   screen.replaceChildren(frame);
   screen.classList.add('visited');
-  say(find(`[data-frame-said="${world}"]`), 'visiting…');
-  tell(`Visiting ${world === 'head' ? 'Head' : 'ECOM'}…`);
+  setText(find(`[data-frame-status="${system}"]`), 'visiting…');
+  showMessage(`Visiting ${system === 'head' ? 'Head' : 'ECOM'}…`);
 }
 
-async function visited(world, frame, took) {
-  const answer = whatItSaid(frame);
-  say(find(`[data-frame-said="${world}"]`), `${answer} · ${milliseconds(took)}`);
+async function visited(system, frame, took) {
+  const result = describePage(frame);
+  setText(find(`[data-frame-status="${system}"]`), `${result} · ${milliseconds(took)}`);
   await poll();
   const word = find('[data-verdict]').textContent.toLowerCase();
-  tell(`${world === 'head' ? 'Head' : 'ECOM'} ${answer}, after ${milliseconds(took)}. Verdict: ${word}.`);
+  showMessage(`${system === 'head' ? 'Head' : 'ECOM'} ${result}, after ${milliseconds(took)}. Verdict: ${word}.`);
 }
 
-/** Read off the page itself, as the visitor would. */
-function whatItSaid(frame) {
+/** The result of a visit, read from the page itself. */
+function describePage(frame) {
   try {
-    const [trip] = frame.contentWindow.performance.getEntriesByType('navigation');
-    if (frame.contentWindow.location.pathname.startsWith('/login')) return 'asks you to sign in';
-    if (trip?.responseStatus >= 400) return `answered with status ${trip.responseStatus}`;
+    const [navigation] = frame.contentWindow.performance.getEntriesByType('navigation');
+    if (frame.contentWindow.location.pathname.startsWith('/login')) return 'asks you to log in';
+    if (navigation?.responseStatus >= 400) return `responded with status ${navigation.responseStatus}`;
     const customer = frame.contentDocument.getElementById('ecom-customer');
-    return customer ? `says you are ${customer.textContent.trim()} (${customer.dataset.customerType})` : 'answered';
+    return customer ? `says you are ${customer.textContent.trim()} (${customer.dataset.customerType})` : 'responded';
   } catch {
-    return 'answered';
+    return 'responded';
   }
 }
 
 // ---------------------------------------------------------------- start
 
-async function signOut(button) {
+async function logOut(button) {
   button.disabled = true;
   try {
     await post('/bff/logout');
-    tell('Signed out of both worlds.');
+    showMessage('Logged out. Both sessions have ended.');
     await poll();
   } catch (error) {
-    tell(sentence(error), true);
+    showMessage(sentence(error), true);
   } finally {
     button.disabled = false;
   }
@@ -418,7 +418,7 @@ document.addEventListener('click', (event) => {
   const button = event.target.closest?.('[data-visit]');
   if (button) visit(button.dataset.visit);
 });
-find('[data-sign-out]').addEventListener('click', (event) => signOut(event.currentTarget));
+find('[data-log-out]').addEventListener('click', (event) => logOut(event.currentTarget));
 document.addEventListener('visibilitychange', poll);
 setInterval(tick, 250);
-pollForEver();
+pollForever();

@@ -1,82 +1,82 @@
-//! Baskets from hand to hand: what a guest filled comes along when the shopper signs in.
+//! Transfer and merge: they move a guest's basket to the shopper after a login.
 
-use super::problem::Problem;
-use super::{Answered, baskets, caller};
-use crate::ask::Ask;
+use super::problem::ScapiProblem;
+use super::{HandlerResult, baskets, caller};
 use crate::platform::Platform;
-use crate::state::{Basket, Merge, State};
+use crate::request::Request;
+use crate::state::{Basket, MergeMode, State};
 
-/// A registered shopper and the customer from whom the login took over the usid.
-struct Heir {
-    current: String,
-    previous: String,
+/// A registered shopper, and the guest that held the usid before the login.
+struct Parties {
+    shopper: String,
+    guest: String,
 }
 
-pub(super) fn transfer(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn transfer(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
-    let heir = heir(platform, &state, ask)?;
-    let merge = ask.query.is_true("merge");
-    let existing = basket_of(&state, &heir.current);
-    let source = basket_of(&state, &heir.previous);
+    let parties = parties(platform, &state, request)?;
+    let merge = request.query.is_true("merge");
+    let existing = basket_of(&state, &parties.shopper);
+    let source = basket_of(&state, &parties.guest);
     let result = match (existing, source) {
         (None, None) if merge => None,
         (existing, None) if merge => existing,
-        (_, None) => return Err(Problem::no_source_basket(&heir.previous)),
+        (_, None) => return Err(ScapiProblem::no_source_basket(&parties.guest)),
         (Some(mut existing), Some(source)) if merge => {
-            existing.absorb(&source, Merge::Sum);
+            existing.merge_from(&source, MergeMode::Sum);
             Some(existing)
         }
-        (Some(_), Some(_)) if !ask.query.is_true("overrideExisting") => {
-            return Err(Problem::basket_exists(&heir.current));
+        (Some(_), Some(_)) if !request.query.is_true("overrideExisting") => {
+            return Err(ScapiProblem::basket_exists(&parties.shopper));
         }
         (_, source) => source,
     };
-    hand_over(&mut state, &heir, result)
+    finish(&mut state, &parties, result)
 }
 
-pub(super) fn merge(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn merge(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
-    let heir = heir(platform, &state, ask)?;
-    if !ask.has_type("application/json") {
-        return Err(Problem::unsupported_media_type());
+    let parties = parties(platform, &state, request)?;
+    if !request.has_type("application/json") {
+        return Err(ScapiProblem::unsupported_media_type());
     }
-    let mode = Merge::from_name(ask.query.get("productItemMergeMode"));
-    let mode = mode.ok_or_else(|| Problem::bad_request("Unknown productItemMergeMode."))?;
-    let source = basket_of(&state, &heir.previous);
-    let source = source.ok_or_else(|| Problem::no_source_basket(&heir.previous))?;
-    let mut destination = match basket_of(&state, &heir.current) {
+    let mode = MergeMode::from_name(request.query.get("productItemMergeMode"));
+    let mode = mode.ok_or_else(|| ScapiProblem::bad_request("Unknown productItemMergeMode."))?;
+    let source = basket_of(&state, &parties.guest);
+    let source = source.ok_or_else(|| ScapiProblem::no_source_basket(&parties.guest))?;
+    let mut destination = match basket_of(&state, &parties.shopper) {
         Some(basket) => basket,
-        None if ask.query.is_true("createDestinationBasket") => Basket::new(),
-        None => return Err(Problem::no_destination_basket(&heir.current)),
+        None if request.query.is_true("createDestinationBasket") => Basket::new(),
+        None => return Err(ScapiProblem::no_destination_basket(&parties.shopper)),
     };
-    destination.absorb(&source, mode);
-    hand_over(&mut state, &heir, Some(destination))
+    destination.merge_from(&source, mode);
+    finish(&mut state, &parties, Some(destination))
 }
 
-fn heir(platform: &Platform, state: &State, ask: &Ask) -> Result<Heir, Problem> {
-    let claims = caller(platform, state, ask)?;
-    let current = claims.customer_id().to_owned();
+fn parties(platform: &Platform, state: &State, request: &Request) -> Result<Parties, ScapiProblem> {
+    let claims = caller(platform, state, request)?;
+    let shopper = claims.customer_id().to_owned();
     let registered = claims.login().is_some();
-    let holds = state.grants.holder(claims.usid()) == Some(&current);
-    let previous = state.grants.previous(claims.usid()).filter(|_| registered && holds);
-    let previous = previous.ok_or_else(|| {
-        Problem::forbidden(
+    let holds = state.grants.usid_holder(claims.usid()) == Some(&shopper);
+    let guest = state.grants.previous_usid_holder(claims.usid()).filter(|_| registered && holds);
+    let guest = guest.ok_or_else(|| {
+        ScapiProblem::forbidden(
             "Your access-token is valid, but it contains no previous customer to process this \
              action.",
         )
     })?;
-    Ok(Heir { current, previous: previous.to_owned() })
+    Ok(Parties { shopper, guest: guest.to_owned() })
 }
 
 fn basket_of(state: &State, customer_id: &str) -> Option<Basket> {
     state.customers.get(customer_id)?.basket.clone()
 }
 
-/// The previous customer loses the basket, the current one has the result.
-fn hand_over(state: &mut State, heir: &Heir, basket: Option<Basket>) -> Answered {
-    state.customers.take_basket(&heir.previous);
-    let customer = state.customers.get_mut(&heir.current);
-    let customer = customer.ok_or_else(|| Problem::bad_request("The customer is invalid."))?;
+/// Removes the guest's basket and stores the result as the shopper's.
+fn finish(state: &mut State, parties: &Parties, basket: Option<Basket>) -> HandlerResult {
+    state.customers.take_basket(&parties.guest);
+    let customer = state.customers.get_mut(&parties.shopper);
+    let customer = customer.ok_or_else(|| ScapiProblem::bad_request("The customer is invalid."))?;
     customer.basket = basket;
-    Ok(baskets::answer(customer))
+    Ok(baskets::basket_response(customer))
 }

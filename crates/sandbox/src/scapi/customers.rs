@@ -1,72 +1,74 @@
-//! Accounts: a guest registers one, a shopper reads the own one.
+//! Registration of an account, and the profile of the token's customer.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::problem::Problem;
-use super::{Answered, caller};
-use crate::ask::Ask;
+use super::problem::ScapiProblem;
+use super::{HandlerResult, caller};
 use crate::options::Shopper;
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::state::Customer;
 
-/// The shortest password that is taken, in characters.
-const PASSWORD_LEAST: usize = 8;
+/// The shortest password, in characters.
+const PASSWORD_MINIMUM: usize = 8;
 
 /// The body of a registration.
 #[derive(Deserialize)]
 struct Registration {
-    customer: Applicant,
+    customer: NewCustomer,
     password: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Applicant {
+struct NewCustomer {
     login: String,
     email: String,
     first_name: Option<String>,
     last_name: Option<String>,
 }
 
-/// `registerCustomer`: makes the account and nothing more; the shopper still has to log in.
-pub(super) fn register(platform: &Platform, ask: &Ask) -> Answered {
+/// `registerCustomer`: creates the account. The shopper still has to log in.
+pub(super) fn register(platform: &Platform, request: &Request) -> HandlerResult {
     let mut state = platform.state();
-    let claims = caller(platform, &state, ask)?;
+    let claims = caller(platform, &state, request)?;
     if claims.login().is_some() {
-        return Err(Problem::forbidden("The token belongs to a registered shopper."));
+        return Err(ScapiProblem::forbidden("The token belongs to a registered shopper."));
     }
-    if !ask.has_type("application/json") {
-        return Err(Problem::unsupported_media_type());
+    if !request.has_type("application/json") {
+        return Err(ScapiProblem::unsupported_media_type());
     }
-    let wanted: Option<Registration> = ask.json();
-    let shopper = wanted.and_then(shopper);
+    let registration: Option<Registration> = request.json();
+    let shopper = registration.and_then(shopper);
     let shopper = shopper.ok_or_else(|| {
-        Problem::bad_request("Login, e-mail and a password of at least 8 characters are needed.")
+        ScapiProblem::bad_request(
+            "Login, e-mail and a password of at least 8 characters are needed.",
+        )
     })?;
-    let id = state.customers.register(&shopper).ok_or_else(Problem::login_in_use)?;
+    let id = state.customers.register(&shopper).ok_or_else(ScapiProblem::login_in_use)?;
     let customer = state.customers.get(&id);
-    customer.map(document).ok_or_else(|| Problem::no_such_customer(&id))
+    customer.map(document).ok_or_else(|| ScapiProblem::customer_not_found(&id))
 }
 
-pub(super) fn get(platform: &Platform, ask: &Ask) -> Answered {
+pub(super) fn get(platform: &Platform, request: &Request) -> HandlerResult {
     let state = platform.state();
-    let claims = caller(platform, &state, ask)?;
-    let id = ask.path("customer");
+    let claims = caller(platform, &state, request)?;
+    let id = request.path("customer");
     let own = state.customers.get(id).filter(|customer| customer.id == claims.customer_id());
-    own.map(document).ok_or_else(|| Problem::no_such_customer(id))
+    own.map(document).ok_or_else(|| ScapiProblem::customer_not_found(id))
 }
 
-/// The account that is asked for, if it is complete.
-fn shopper(wanted: Registration) -> Option<Shopper> {
-    let Applicant { login, email, first_name, last_name } = wanted.customer;
+/// The requested account, if it is complete.
+fn shopper(registration: Registration) -> Option<Shopper> {
+    let NewCustomer { login, email, first_name, last_name } = registration.customer;
     let complete = !login.is_empty()
         && email.contains('@')
-        && wanted.password.chars().count() >= PASSWORD_LEAST;
+        && registration.password.chars().count() >= PASSWORD_MINIMUM;
     let names: Vec<String> = first_name.into_iter().chain(last_name).collect();
-    complete.then(|| Shopper { login, password: wanted.password, name: names.join(" ") })
+    complete.then(|| Shopper { login, password: registration.password, name: names.join(" ") })
 }
 
 fn document(customer: &Customer) -> Response {

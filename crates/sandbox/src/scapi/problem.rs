@@ -1,11 +1,11 @@
-//! How SCAPI says no.
+//! The problem document, which is the error format of SCAPI.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// A problem document with `title`, `type` and `detail`, and members of its own.
-pub(super) struct Problem {
+/// A problem with its status, title, type and detail, and at most one more member.
+pub(super) struct ScapiProblem {
     status: StatusCode,
     title: &'static str,
     slug: &'static str,
@@ -13,7 +13,7 @@ pub(super) struct Problem {
     more: Option<(&'static str, String)>,
 }
 
-impl Problem {
+impl ScapiProblem {
     fn new(status: StatusCode, title: &'static str, slug: &'static str, detail: &str) -> Self {
         Self { status, title, slug, detail: detail.to_owned(), more: None }
     }
@@ -36,23 +36,23 @@ impl Problem {
         Self::new(status, "Unsupported Media Type", "unsupported-media-type", detail)
     }
 
-    pub(super) fn no_such_basket(id: &str) -> Self {
+    pub(super) fn basket_not_found(id: &str) -> Self {
         let detail = format!("The basket with ID '{id}' is unknown.");
         Self::new(StatusCode::NOT_FOUND, "Basket Not Found", "basket-not-found", &detail)
     }
 
-    pub(super) fn no_such_item(id: &str) -> Self {
+    pub(super) fn item_not_found(id: &str) -> Self {
         let detail = format!("The item with ID '{id}' is not in the basket.");
         Self::new(StatusCode::NOT_FOUND, "Item Not Found", "item-not-found", &detail)
     }
 
-    pub(super) fn no_such_product(id: &str) -> Self {
+    pub(super) fn product_not_found(id: &str) -> Self {
         let detail = format!("No product with ID '{id}' is online.");
         Self::new(StatusCode::NOT_FOUND, "Product Not Found", "product-not-found", &detail)
     }
 
-    /// Also for a customer who is somebody else.
-    pub(super) fn no_such_customer(id: &str) -> Self {
+    /// An unknown customer, or one other than the token's.
+    pub(super) fn customer_not_found(id: &str) -> Self {
         let detail = format!("No customer with ID '{id}' could be found.");
         Self::new(StatusCode::NOT_FOUND, "Customer Not Found", "customer-not-found", &detail)
     }
@@ -62,7 +62,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "Login Already In Use", "login-already-in-use", detail)
     }
 
-    /// A registered or guest customer may have one basket.
+    /// 400: a customer can have one basket.
     pub(super) fn quota(basket_id: &str) -> Self {
         let detail = format!(
             "The maximum number of baskets per customer was exceeded. Please reuse or delete one \
@@ -76,19 +76,19 @@ impl Problem {
         }
     }
 
-    /// 409: the customer from whom something should be taken has nothing.
+    /// 409: the guest has no basket.
     pub(super) fn no_source_basket(customer_id: &str) -> Self {
         let detail = format!("The previous customer with ID '{customer_id}' has no active basket.");
         Self::conflict("no-source-basket-exception", &detail, customer_id)
     }
 
-    /// 409: a transfer would replace the current customer's basket.
+    /// 409: a transfer would replace the shopper's basket.
     pub(super) fn basket_exists(customer_id: &str) -> Self {
         let detail = format!("The current customer with ID '{customer_id}' has an active basket.");
         Self::conflict("basket-transfer-basket-already-exists-exception", &detail, customer_id)
     }
 
-    /// 409: there is no basket to merge into.
+    /// 409: the shopper has no basket to merge into.
     pub(super) fn no_destination_basket(customer_id: &str) -> Self {
         let detail = format!("The current customer with ID '{customer_id}' has no active basket.");
         Self::conflict("basket-merge-no-current-basket-exception", &detail, customer_id)
@@ -100,7 +100,7 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ScapiProblem {
     fn into_response(self) -> Response {
         let base = "https://api.commercecloud.salesforce.com/documentation/error/v1/errors";
         let mut body = json!({"title": self.title, "type": format!("{base}/{}", self.slug),

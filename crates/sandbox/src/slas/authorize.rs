@@ -1,26 +1,27 @@
-//! `GET authorize`: a code for a guest, or for the session bridge.
+//! `GET authorize`: a code for a guest or for the session bridge.
 
-use super::refusal::Refusal;
-use super::{Answered, client, redirect};
-use crate::ask::{Ask, Fields};
+use super::error::SlasError;
+use super::{HandlerResult, client_auth, redirect};
 use crate::ids;
+use crate::options::ClientKind;
 use crate::platform::Platform;
-use crate::state::{Client, Code, Purpose};
+use crate::request::{Fields, Request};
+use crate::state::{Code, Purpose};
 
-pub(super) fn authorize(platform: &Platform, ask: &Ask) -> Answered {
-    let query = &ask.query;
-    client::check_place(platform, ask, query)?;
-    let client = client::of_front_call(platform, ask, query)?;
+pub(super) fn authorize(platform: &Platform, request: &Request) -> HandlerResult {
+    let query = &request.query;
+    client_auth::check_tenant(platform, request, query)?;
+    let client = client_auth::authenticate_code_request(platform, request, query)?;
     let redirect_uri = redirect_uri(platform, query)?;
     if query.get("response_type") != Some("code") {
-        return Err(Refusal::incomplete());
+        return Err(SlasError::missing_parameter());
     }
     let state = query.get("state");
     let purpose = match query.get("hint") {
         Some("guest") => Purpose::Guest,
         Some("sb-guest") => Purpose::Bridge("sb-guest"),
         Some("sb-user") => Purpose::Bridge("sb-user"),
-        // The simulated tenant has no identity provider to send the shopper to.
+        // The simulated tenant has no identity provider.
         _ => {
             let error = ("error", Some("invalid_request"));
             let why = ("error_description", Some("Identity provider not found."));
@@ -29,7 +30,7 @@ pub(super) fn authorize(platform: &Platform, ask: &Ask) -> Answered {
     };
     let code = code(platform, query, client, purpose)?;
     let usid = code.usid.clone();
-    let value = platform.state().grants.keep_code(code);
+    let value = platform.state().grants.add_code(code);
     let fields = [
         ("usid", Some(usid.as_str())),
         ("code", Some(&value)),
@@ -39,15 +40,16 @@ pub(super) fn authorize(platform: &Platform, ask: &Ask) -> Answered {
     Ok(redirect::to(redirect_uri, &fields))
 }
 
-/// A code bound to client, redirect URI, challenge and usid; a usid sent along is kept.
+/// A code bound to client, redirect URI, challenge and usid. It keeps the usid of the request, if
+/// any.
 pub(super) fn code(
     platform: &Platform,
     fields: &Fields,
-    client: Client,
+    client: ClientKind,
     purpose: Purpose,
-) -> Result<Code, Refusal> {
+) -> Result<Code, SlasError> {
     let challenge = fields.get("code_challenge").filter(|text| (43..=128).contains(&text.len()));
-    let challenge = challenge.ok_or(Refusal::Live("code_challenge is required"))?;
+    let challenge = challenge.ok_or(SlasError::Undocumented("code_challenge is required"))?;
     Ok(Code {
         client,
         redirect_uri: redirect_uri(platform, fields)?.to_owned(),
@@ -58,19 +60,19 @@ pub(super) fn code(
     })
 }
 
-/// The redirect URI, which must be the registered one.
+/// The redirect URI of a request, which must be the registered one.
 pub(super) fn redirect_uri<'a>(
     platform: &Platform,
     fields: &'a Fields,
-) -> Result<&'a str, Refusal> {
+) -> Result<&'a str, SlasError> {
     let given = fields.get("redirect_uri").filter(|uri| *uri == platform.options.redirect_uri);
-    given.ok_or_else(|| Refusal::request("Bad or missing redirect_uri."))
+    given.ok_or_else(|| SlasError::invalid_request("Bad or missing redirect_uri."))
 }
 
-/// The usid of a call, which must be a UUID if there is one.
-pub(super) fn usid(fields: &Fields) -> Result<Option<&str>, Refusal> {
+/// The usid of a request, which must be a UUID if there is one.
+pub(super) fn usid(fields: &Fields) -> Result<Option<&str>, SlasError> {
     match fields.get("usid") {
-        Some(usid) if !ids::is_uuid(usid) => Err(Refusal::Live("invalid usid")),
+        Some(usid) if !ids::is_uuid(usid) => Err(SlasError::Undocumented("invalid usid")),
         usid => Ok(usid),
     }
 }

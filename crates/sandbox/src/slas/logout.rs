@@ -1,47 +1,50 @@
-//! `GET logout`: the end of a registered shopper's session.
+//! `GET logout`: ends the session of a registered shopper.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::access::{self, Claims};
-use super::refusal::Refusal;
-use super::{Answered, client};
-use crate::ask::Ask;
+use super::access_token::{self, Claims};
+use super::error::SlasError;
+use super::{HandlerResult, client_auth};
 use crate::platform::Platform;
+use crate::request::Request;
 use crate::state::State;
 
-pub(super) fn logout(platform: &Platform, ask: &Ask) -> Answered {
-    client::check_place(platform, ask, &ask.query)?;
+pub(super) fn logout(platform: &Platform, request: &Request) -> HandlerResult {
+    client_auth::check_tenant(platform, request, &request.query)?;
     let mut state = platform.state();
-    let claims = caller(platform, &state, ask)?;
-    let missing = || Refusal::request("Bad or missing refresh token.");
-    let token = ask.query.get("refresh_token").ok_or_else(missing)?;
+    let claims = caller(platform, &state, request)?;
+    let missing = || SlasError::invalid_request("Bad or missing refresh token.");
+    let token = request.query.get("refresh_token").ok_or_else(missing)?;
     let grant = state.grants.get(token).filter(|grant| {
-        let named = ask.query.get("client_id") == Some(client::id(platform, grant.client));
-        named && grant.identity.customer_id == claims.customer_id() && grant.is_live(platform.now())
+        let own_client =
+            request.query.get("client_id") == Some(client_auth::client_id(platform, grant.client));
+        own_client
+            && grant.identity.customer_id == claims.customer_id()
+            && grant.is_live(platform.now())
     });
     let customer_id = grant.ok_or_else(missing)?.identity.customer_id.clone();
     state.revoked.insert(claims.jti);
-    if ask.query.get("hint") == Some("all-sessions") {
+    if request.query.get("hint") == Some("all-sessions") {
         state.grants.revoke_all_of(&customer_id);
     } else {
         state.grants.revoke(token);
     }
-    Ok(goodbye())
+    Ok(success())
 }
 
-/// The shopper of the Bearer token, who must be registered.
-fn caller(platform: &Platform, state: &State, ask: &Ask) -> Result<Claims, Refusal> {
-    let missing = || Refusal::request("Bad or missing access token.");
-    let token = ask.bearer().ok_or_else(missing)?;
-    let claims = access::verify(&platform.options, state, token, platform.now());
-    let claims = claims.map_err(|_| Refusal::client("Authorization failed."))?;
+/// The claims of the Bearer token, whose shopper must be registered.
+fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claims, SlasError> {
+    let missing = || SlasError::invalid_request("Bad or missing access token.");
+    let token = request.bearer().ok_or_else(missing)?;
+    let claims = access_token::verify(&platform.options, state, token, platform.now());
+    let claims = claims.map_err(|_| SlasError::invalid_client("Authorization failed."))?;
     if claims.login().is_some() { Ok(claims) } else { Err(missing()) }
 }
 
-/// The peculiar body of a successful logout: empty strings beside the word `null`.
-fn goodbye() -> Response {
+/// The body of a successful logout: empty strings, and `null` as a string.
+fn success() -> Response {
     Json(json!({
         "access_token": "", "id_token": "null", "refresh_token": "", "expires_in": 0,
         "refresh_token_expires_in": 0, "token_type": "Bearer", "usid": "null",

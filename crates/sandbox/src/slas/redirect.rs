@@ -1,4 +1,4 @@
-//! Answers that are a redirect which nobody follows: the code is read out of `Location`.
+//! Redirect responses. The client does not follow them but reads the code from `Location`.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// 303 to the redirect URI with these fields; a field without a value is left out.
+/// 303 to the redirect URI with these fields. Omits fields without a value.
 pub(super) fn to(redirect_uri: &str, fields: &[(&str, Option<&str>)]) -> Response {
     let present = fields.iter().filter_map(|(name, value)| Some((name, (*value)?)));
     let pairs =

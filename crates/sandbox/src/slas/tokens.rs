@@ -1,4 +1,4 @@
-//! The answer of every token call.
+//! The response of every token request.
 
 use std::time::Duration;
 
@@ -7,68 +7,69 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::access::Claims;
-use super::client;
-use crate::ask::Ask;
+use super::access_token::Claims;
+use super::client_auth;
 use crate::cookies;
 use crate::ids;
+use crate::options::ClientKind;
 use crate::platform::Platform;
-use crate::state::{Client, DwSession, Grant, Identity, State};
+use crate::request::Request;
+use crate::state::{DwSession, Grant, Identity, State};
 
-/// Makes a new grant and answers with its first tokens.
-pub(super) fn begin(
+/// Creates a grant and responds with its first tokens.
+pub(super) fn issue(
     platform: &Platform,
     state: &mut State,
-    ask: &Ask,
-    client: Client,
+    request: &Request,
+    client: ClientKind,
     identity: Identity,
 ) -> Response {
-    let tokens = grant(platform, state, client, identity);
-    answer(platform, state, ask, &tokens)
+    let tokens = new_grant(platform, state, client, identity);
+    respond(platform, state, request, &tokens)
 }
 
-/// Makes a new grant.
-pub(super) fn grant(
+/// Creates a grant.
+pub(super) fn new_grant(
     platform: &Platform,
     state: &mut State,
-    client: Client,
+    client: ClientKind,
     identity: Identity,
 ) -> Tokens {
     let life = refresh_life(platform, state, &identity);
     let expires_at = platform.now().saturating_add(life);
-    let refresh_token = state.grants.keep(Grant::new(client, identity.clone(), expires_at));
+    let refresh_token = state.grants.add(Grant::new(client, identity.clone(), expires_at));
     Tokens { client, identity, refresh_token, expires_at }
 }
 
-/// What an answer is made of.
+/// The content of a token response.
 pub(super) struct Tokens {
-    pub(super) client: Client,
+    pub(super) client: ClientKind,
     pub(super) identity: Identity,
     pub(super) refresh_token: String,
     pub(super) expires_at: i64,
 }
 
-/// Answers with a new access token beside this refresh token.
-pub(super) fn answer(
+/// Responds with a new access token and this refresh token.
+pub(super) fn respond(
     platform: &Platform,
     state: &mut State,
-    ask: &Ask,
+    request: &Request,
     tokens: &Tokens,
 ) -> Response {
     let document = document(platform, state, tokens);
     let mut response = ([(CACHE_CONTROL, "no-store")], Json(document)).into_response();
     if platform.options.hybrid_auth {
-        let dwsid = bridged_session(platform, state, ask, &tokens.identity);
+        let dwsid = bridged_session(platform, state, request, &tokens.identity);
         let guest = &tokens.identity.guest_id;
         cookies::open_session(response.headers_mut(), &platform.options, &dwsid, guest);
     }
     response
 }
 
-/// The claims of a new access token beside this refresh token.
+/// The claims of a new access token.
 pub(super) fn claims(platform: &Platform, state: &State, tokens: &Tokens) -> Claims {
     let customer = state.customers.get(&tokens.identity.customer_id);
-    let client_id = client::id(platform, tokens.client);
+    let client_id = client_auth::client_id(platform, tokens.client);
     Claims::new(&platform.options, client_id, &tokens.identity, customer, platform.now())
 }
 
@@ -77,7 +78,7 @@ fn document(platform: &Platform, state: &State, tokens: &Tokens) -> Value {
     let customer = state.customers.get(&identity.customer_id);
     let registered = customer.and_then(|customer| Some((customer, customer.login()?)));
     let now = platform.now();
-    let client_id = client::id(platform, *client);
+    let client_id = client_auth::client_id(platform, *client);
     let claims = claims(platform, state, tokens);
     json!({
         "access_token": claims.sign(state),
@@ -117,15 +118,16 @@ fn refresh_life(platform: &Platform, state: &State, identity: &Identity) -> i64 
     i64::try_from(life.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Hybrid Auth: the caller's session if it lives and is the same customer's, else a new one.
+/// Hybrid Auth: the DW session in the request if it is live and of the same customer, else a new
+/// one.
 fn bridged_session(
     platform: &Platform,
     state: &mut State,
-    ask: &Ask,
+    request: &Request,
     identity: &Identity,
 ) -> String {
     let now = platform.now();
-    if let Some(dwsid) = ask.header("sfdc_dwsid") {
+    if let Some(dwsid) = request.header("sfdc_dwsid") {
         let same = |session: &&mut DwSession| session.customer_id == identity.customer_id;
         if let Some(session) = state.sessions.live(dwsid, now).filter(same) {
             session.touch(now);

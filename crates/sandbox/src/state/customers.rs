@@ -1,4 +1,4 @@
-//! Customers, guests and registered, and the one basket each may have.
+//! Guest and registered customers, each with at most one basket.
 
 use std::collections::HashMap;
 
@@ -49,17 +49,17 @@ impl Customers {
         self.by_id.get_mut(id)
     }
 
-    /// The registered customer with that login id.
+    /// The registered customer with this login id.
     pub(crate) fn by_login(&self, login: &str) -> Option<&Customer> {
         self.get(self.by_login.get(login)?)
     }
 
-    /// Whether that id belongs to a guest.
+    /// Whether this id belongs to a guest.
     pub(crate) fn is_guest(&self, id: &str) -> bool {
         self.get(id).is_some_and(|customer| customer.account.is_none())
     }
 
-    /// Sets a password and remembers when, so that older tokens can be refused.
+    /// Sets a password and its time, which invalidates older tokens.
     pub(crate) fn change_password(&mut self, login: &str, password: &str, now: i64) {
         let customer = self.by_login.get(login).and_then(|id| self.by_id.get_mut(id));
         if let Some(account) = customer.and_then(|customer| customer.account.as_mut()) {
@@ -68,22 +68,22 @@ impl Customers {
         }
     }
 
-    /// Moves the basket of one customer into that of another, who may have none.
-    pub(crate) fn move_basket(&mut self, from: &str, to: &str, merge: Merge) {
+    /// Merges the basket of one customer into that of another and creates it if needed.
+    pub(crate) fn move_basket(&mut self, from: &str, to: &str, merge: MergeMode) {
         if let Some(source) = self.take_basket(from)
             && let Some(customer) = self.get_mut(to)
         {
-            customer.basket.get_or_insert_with(Basket::new).absorb(&source, merge);
+            customer.basket.get_or_insert_with(Basket::new).merge_from(&source, merge);
         }
     }
 
-    /// Takes the basket away from a customer.
+    /// Removes the basket of a customer and returns it.
     pub(crate) fn take_basket(&mut self, id: &str) -> Option<Basket> {
         self.get_mut(id)?.basket.take()
     }
 }
 
-/// A customer, who is registered when there is an account.
+/// A customer; registered if there is an account.
 pub(crate) struct Customer {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -111,7 +111,7 @@ impl Customer {
         self.account.as_ref().map(|account| account.login.as_str())
     }
 
-    /// `registered` or `guest`, as all APIs spell it.
+    /// `registered` or `guest`, as all APIs name it.
     pub(crate) fn kind(&self) -> &'static str {
         if self.account.is_some() { "registered" } else { "guest" }
     }
@@ -120,10 +120,10 @@ impl Customer {
         self.account.as_ref().is_some_and(|account| account.password == password)
     }
 
-    /// Whether the password changed at or after that moment.
-    pub(crate) fn changed_since(&self, moment: i64) -> bool {
+    /// Whether the password changed at or after this time.
+    pub(crate) fn changed_since(&self, time: i64) -> bool {
         let changed_at = self.account.as_ref().and_then(|account| account.changed_at);
-        changed_at.is_some_and(|changed_at| moment <= changed_at)
+        changed_at.is_some_and(|changed_at| time <= changed_at)
     }
 }
 
@@ -133,66 +133,66 @@ struct Account {
     changed_at: Option<i64>,
 }
 
-/// A basket with its lines.
+/// A basket and its items.
 #[derive(Clone)]
 pub(crate) struct Basket {
     pub(crate) id: String,
-    pub(crate) lines: Vec<Line>,
+    pub(crate) items: Vec<LineItem>,
 }
 
 impl Basket {
     pub(crate) fn new() -> Self {
-        Self { id: ids::document_id(), lines: Vec::new() }
+        Self { id: ids::document_id(), items: Vec::new() }
     }
 
-    /// Adds to the line of that product, or opens one.
+    /// Adds a quantity to the item of this product, or a new item.
     pub(crate) fn add(&mut self, product: &'static Product, quantity: u32) {
-        self.put(product, quantity, Merge::Sum);
+        self.put(product, quantity, MergeMode::Sum);
     }
 
-    /// Takes in the lines of another basket.
-    pub(crate) fn absorb(&mut self, other: &Self, merge: Merge) {
-        for line in &other.lines {
-            if let Some(product) = catalog::find(line.product.id) {
-                self.put(product, line.quantity, merge);
+    /// Merges the items of another basket into this one.
+    pub(crate) fn merge_from(&mut self, other: &Self, merge: MergeMode) {
+        for item in &other.items {
+            if let Some(product) = catalog::find(item.product.id) {
+                self.put(product, item.quantity, merge);
             }
         }
     }
 
-    /// How many pieces there are.
+    /// The sum of all quantities.
     pub(crate) fn count(&self) -> u32 {
-        self.lines.iter().fold(0, |sum, line| sum.saturating_add(line.quantity))
+        self.items.iter().fold(0, |sum, item| sum.saturating_add(item.quantity))
     }
 
-    /// The sum of all lines.
+    /// The sum of all prices.
     pub(crate) fn total_cents(&self) -> u32 {
-        self.lines.iter().fold(0, |sum, line| sum.saturating_add(line.cents()))
+        self.items.iter().fold(0, |sum, item| sum.saturating_add(item.cents()))
     }
 
-    fn put(&mut self, product: &'static Product, quantity: u32, merge: Merge) {
-        let same = self.lines.iter_mut().find(|line| line.product.id == product.id);
+    fn put(&mut self, product: &'static Product, quantity: u32, merge: MergeMode) {
+        let same = self.items.iter_mut().find(|item| item.product.id == product.id);
         match (same, merge) {
-            (Some(line), Merge::Sum) => line.quantity = line.quantity.saturating_add(quantity),
-            (Some(line), Merge::Higher) => line.quantity = line.quantity.max(quantity),
-            (Some(_), Merge::Saved) => {}
-            (None, _) | (_, Merge::Separate) => {
-                self.lines.push(Line { id: ids::document_id(), product, quantity });
+            (Some(item), MergeMode::Sum) => item.quantity = item.quantity.saturating_add(quantity),
+            (Some(item), MergeMode::Higher) => item.quantity = item.quantity.max(quantity),
+            (Some(_), MergeMode::Saved) => {}
+            (None, _) | (_, MergeMode::Separate) => {
+                self.items.push(LineItem { id: ids::document_id(), product, quantity });
             }
         }
     }
 }
 
-/// What a merge does with a product that both baskets hold (`productItemMergeMode`).
+/// What a merge does with a product that both baskets contain (`productItemMergeMode`).
 #[derive(Clone, Copy)]
-pub(crate) enum Merge {
+pub(crate) enum MergeMode {
     Sum,
     Higher,
     Saved,
     Separate,
 }
 
-impl Merge {
-    /// The mode of that name; `higher_quantity` is the default of the platform.
+impl MergeMode {
+    /// The mode of this name; `higher_quantity` is the default of the platform.
     pub(crate) fn from_name(name: Option<&str>) -> Option<Self> {
         match name {
             None | Some("higher_quantity") => Some(Self::Higher),
@@ -206,13 +206,13 @@ impl Merge {
 
 /// One product in a basket.
 #[derive(Clone)]
-pub(crate) struct Line {
+pub(crate) struct LineItem {
     pub(crate) id: String,
     pub(crate) product: &'static Product,
     pub(crate) quantity: u32,
 }
 
-impl Line {
+impl LineItem {
     pub(crate) fn cents(&self) -> u32 {
         self.product.cents.saturating_mul(self.quantity)
     }

@@ -1,14 +1,14 @@
-//! What SLAS remembers: authorization codes, refresh tokens, and who stands behind a usid.
+//! The state of SLAS: authorization codes, refresh tokens, and the customer of each usid.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::ids;
-use crate::options::ClientKind as Client;
+use crate::options::ClientKind;
 
-/// Seconds in which an authorization code must be used.
+/// Lifetime of an authorization code, in seconds.
 const CODE_LIFE: i64 = 60;
-/// The window in which one refresh token may be exchanged [`WINDOW_LIMIT`] times (slas.md 6).
+/// The window in which one refresh token can be exchanged [`WINDOW_LIMIT`] times.
 const WINDOW: Duration = Duration::from_secs(60);
 const WINDOW_LIMIT: usize = 3;
 
@@ -17,26 +17,26 @@ const WINDOW_LIMIT: usize = 3;
 pub(crate) struct Grants {
     codes: HashMap<String, Code>,
     refresh: HashMap<String, Grant>,
-    /// The refresh tokens made for each usid, so that a crowd of guests is not searched.
+    /// The refresh tokens of each usid, an index that avoids a search through all grants.
     by_usid: HashMap<String, Vec<String>>,
     usids: HashMap<String, Usid>,
 }
 
 impl Grants {
-    /// Keeps a code and returns its value.
-    pub(crate) fn keep_code(&mut self, code: Code) -> String {
+    /// Stores a code and returns its value.
+    pub(crate) fn add_code(&mut self, code: Code) -> String {
         let value = ids::opaque();
         self.codes.insert(value.clone(), code);
         value
     }
 
-    /// Takes a code out, in time or not: a code that was presented once is void.
-    pub(crate) fn take_code(&mut self, value: &str, now: i64) -> Option<Code> {
+    /// Removes a code and returns it if it has not expired. A code works once.
+    pub(crate) fn consume_code(&mut self, value: &str, now: i64) -> Option<Code> {
         self.codes.remove(value).filter(|code| now < code.made_at.saturating_add(CODE_LIFE))
     }
 
-    /// Keeps a grant and returns its refresh token.
-    pub(crate) fn keep(&mut self, grant: Grant) -> String {
+    /// Stores a grant and returns its refresh token.
+    pub(crate) fn add(&mut self, grant: Grant) -> String {
         let token = ids::refresh_token();
         self.by_usid.entry(grant.identity.usid.clone()).or_default().push(token.clone());
         self.refresh.insert(token.clone(), grant);
@@ -70,25 +70,25 @@ impl Grants {
         }
     }
 
-    /// Whether a refresh token of that usid is still good.
-    pub(crate) fn usid_is_taken(&self, usid: &str, now: i64) -> bool {
+    /// Whether a refresh token of this usid is live.
+    pub(crate) fn has_live_usid(&self, usid: &str, now: i64) -> bool {
         let tokens = self.by_usid.get(usid).into_iter().flatten();
         tokens.filter_map(|token| self.refresh.get(token)).any(|grant| grant.is_live(now))
     }
 
-    /// Who last held that usid.
-    pub(crate) fn holder(&self, usid: &str) -> Option<&str> {
+    /// The customer that last held this usid.
+    pub(crate) fn usid_holder(&self, usid: &str) -> Option<&str> {
         self.usids.get(usid).map(|usid| usid.customer_id.as_str())
     }
 
-    /// The customer from whom a login took over that usid.
-    pub(crate) fn previous(&self, usid: &str) -> Option<&str> {
+    /// The customer that held this usid before a login.
+    pub(crate) fn previous_usid_holder(&self, usid: &str) -> Option<&str> {
         self.usids.get(usid)?.previous.as_deref()
     }
 
-    /// Hands a usid to a customer. A login remembers the holder before; every other grant breaks
-    /// that chain (slas.md 8), and so does a login that did not carry the usid to `/token`.
-    pub(crate) fn hold(&mut self, usid: &str, customer_id: &str, remember: bool) {
+    /// Assigns a usid to a customer. Only a login that sent the usid to `/token` keeps the previous
+    /// holder (`remember`); every other grant discards it.
+    pub(crate) fn assign_usid(&mut self, usid: &str, customer_id: &str, remember: bool) {
         let before = self.usids.remove(usid).map(|usid| usid.customer_id);
         let previous = before.filter(|before| remember && before != customer_id);
         let holder = Usid { customer_id: customer_id.to_owned(), previous };
@@ -101,7 +101,7 @@ struct Usid {
     previous: Option<String>,
 }
 
-/// Whom tokens speak for.
+/// The customer and session that tokens are issued for.
 #[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) usid: String,
@@ -109,14 +109,14 @@ pub(crate) struct Identity {
     pub(crate) customer_id: String,
     /// The guest customer (`gcid`), also of a registered shopper.
     pub(crate) guest_id: String,
-    /// The session-bridge hint, when the tokens came over the bridge.
+    /// The session-bridge hint, if the session bridge issued the tokens.
     pub(crate) bridge: Option<&'static str>,
     pub(crate) do_not_track: bool,
 }
 
 /// An authorization code and what it is bound to.
 pub(crate) struct Code {
-    pub(crate) client: Client,
+    pub(crate) client: ClientKind,
     pub(crate) redirect_uri: String,
     pub(crate) challenge: String,
     pub(crate) usid: String,
@@ -130,13 +130,13 @@ pub(crate) enum Purpose {
     Guest,
     /// A login of the registered customer with this id.
     Login(String),
-    /// The session bridge, for guests (`sb-guest`) or registered shoppers (`sb-user`).
+    /// The session bridge, with its hint: `sb-guest` for guests, `sb-user` for registered shoppers.
     Bridge(&'static str),
 }
 
-/// A refresh token's grant.
+/// The grant of a refresh token.
 pub(crate) struct Grant {
-    pub(crate) client: Client,
+    pub(crate) client: ClientKind,
     pub(crate) identity: Identity,
     pub(crate) expires_at: i64,
     state: GrantState,
@@ -150,7 +150,7 @@ struct Attempt {
 }
 
 impl Grant {
-    pub(crate) fn new(client: Client, identity: Identity, expires_at: i64) -> Self {
+    pub(crate) fn new(client: ClientKind, identity: Identity, expires_at: i64) -> Self {
         Self { client, identity, expires_at, state: GrantState::Live, exchanges: Vec::new() }
     }
 
@@ -165,24 +165,24 @@ impl Grant {
         }
     }
 
-    /// Counts an attempt to exchange this token, and says whether it is one too many.
-    pub(crate) fn attempt(&mut self, at: Instant) -> Exchange {
+    /// Counts an attempt to exchange this token and checks it against the limit.
+    pub(crate) fn attempt(&mut self, at: Instant) -> ExchangeLimit {
         let counted = self.exchanges.iter().filter(|earlier| !earlier.throttled);
         let recent = counted.map(|earlier| earlier.at).filter(|earlier| at - *earlier < WINDOW);
         let recent: Vec<Instant> = recent.collect();
         let over = recent.len().checked_sub(WINDOW_LIMIT);
         self.exchanges.push(Attempt { at, throttled: over.is_some() });
-        over.map_or(Exchange::Allowed, |over| {
-            Exchange::TooMany(WINDOW.saturating_sub(at - recent[over]))
+        over.map_or(ExchangeLimit::Allowed, |over| {
+            ExchangeLimit::Exceeded(WINDOW.saturating_sub(at - recent[over]))
         })
     }
 
-    /// Marks a public client's token as used: it rotates.
-    pub(crate) fn use_up(&mut self) {
+    /// Marks the token of a public client as used, because it rotates.
+    pub(crate) fn mark_used(&mut self) {
         self.state = GrantState::Used;
     }
 
-    /// How often the token was presented in all.
+    /// How often the token was sent in total.
     pub(crate) fn attempts(&self) -> usize {
         self.exchanges.len()
     }
@@ -197,7 +197,7 @@ impl Grant {
     }
 }
 
-/// Where a refresh token stands.
+/// The state of a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GrantState {
     Live,
@@ -208,8 +208,8 @@ pub(crate) enum GrantState {
 }
 
 /// Whether one more exchange is within the limit.
-pub(crate) enum Exchange {
+pub(crate) enum ExchangeLimit {
     Allowed,
-    /// Too many in the window; it opens again after this time.
-    TooMany(Duration),
+    /// The limit is exceeded for this long.
+    Exceeded(Duration),
 }

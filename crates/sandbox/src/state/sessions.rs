@@ -1,12 +1,13 @@
-//! DW sessions: what stands behind a `dwsid`.
+//! DW sessions by `dwsid`.
 
 use std::collections::HashMap;
 
 use crate::ids;
 
-/// Seconds without a controller request after which a session is dead (Script API, `Session`).
+/// Idle timeout: seconds without a controller request after which a session expires (Script API,
+/// `Session`).
 const IDLE_LIFE: i64 = 30 * 60;
-/// Seconds after which a session is dead even when in use.
+/// Hard timeout: seconds after which a session expires even if it is in use.
 const HARD_LIFE: i64 = 6 * 60 * 60;
 
 /// All DW sessions by `dwsid`.
@@ -16,14 +17,14 @@ pub(crate) struct DwSessions {
 }
 
 impl DwSessions {
-    /// Opens a session for that customer and returns its `dwsid`.
+    /// Opens a session for this customer and returns its `dwsid`.
     pub(crate) fn open(&mut self, customer_id: &str, now: i64) -> String {
         let id = ids::session_id();
         self.by_id.insert(id.clone(), DwSession::new(customer_id, now));
         id
     }
 
-    /// The session of that id, dead or alive.
+    /// The session with this id, live or expired.
     pub(crate) fn get(&self, id: &str) -> Option<&DwSession> {
         self.by_id.get(id)
     }
@@ -32,12 +33,12 @@ impl DwSessions {
         self.by_id.get_mut(id)
     }
 
-    /// The session of that id, if it lives.
+    /// The session with this id, if it is live.
     pub(crate) fn live(&mut self, id: &str, now: i64) -> Option<&mut DwSession> {
-        self.by_id.get_mut(id).filter(|session| session.life(now) == Life::Live)
+        self.by_id.get_mut(id).filter(|session| session.is_live(now))
     }
 
-    /// Ends a session as the idle time-out would.
+    /// Ends a session as the idle timeout would.
     pub(crate) fn expire(&mut self, id: &str) {
         if let Some(session) = self.by_id.get_mut(id) {
             session.ended = true;
@@ -48,12 +49,12 @@ impl DwSessions {
 /// One DW session.
 pub(crate) struct DwSession {
     pub(crate) customer_id: String,
-    /// What forms of this session must carry.
+    /// The CSRF token that every form of this session must send.
     pub(crate) csrf_token: String,
-    /// The value of `dwsecuretoken_*` that proves this session when "Enforce HTTPS" is off.
+    /// The value of `dwsecuretoken_*`, which OCAPI requires if "Enforce HTTPS" is off.
     pub(crate) secure_token: String,
-    born: i64,
-    last_used: i64,
+    opened_at: i64,
+    used_at: i64,
     ended: bool,
 }
 
@@ -63,40 +64,32 @@ impl DwSession {
             customer_id: customer_id.to_owned(),
             csrf_token: ids::opaque(),
             secure_token: ids::session_id(),
-            born: now,
-            last_used: now,
+            opened_at: now,
+            used_at: now,
             ended: false,
         }
     }
 
-    pub(crate) fn life(&self, now: i64) -> Life {
-        let live = !self.ended && now < self.idle_ends_at() && now < self.hard_ends_at();
-        if live { Life::Live } else { Life::Expired }
+    pub(crate) fn is_live(&self, now: i64) -> bool {
+        !self.ended && now < self.idle_ends_at() && now < self.hard_ends_at()
     }
 
     pub(crate) fn idle_ends_at(&self) -> i64 {
-        self.last_used.saturating_add(IDLE_LIFE)
+        self.used_at.saturating_add(IDLE_LIFE)
     }
 
     pub(crate) fn hard_ends_at(&self) -> i64 {
-        self.born.saturating_add(HARD_LIFE)
+        self.opened_at.saturating_add(HARD_LIFE)
     }
 
-    /// Slides the idle timer, which only controller requests do.
+    /// Resets the idle timeout. Only controller requests do this.
     pub(crate) fn touch(&mut self, now: i64) {
-        self.last_used = now;
+        self.used_at = now;
     }
 
-    /// Hands the session to another customer; forms of the previous one stop working.
-    pub(crate) fn hand_to(&mut self, customer_id: &str) {
+    /// Assigns the session to another customer, which invalidates forms of the previous one.
+    pub(crate) fn assign_to(&mut self, customer_id: &str) {
         customer_id.clone_into(&mut self.customer_id);
         self.csrf_token = ids::opaque();
     }
-}
-
-/// Whether a session can still be used.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Life {
-    Live,
-    Expired,
 }

@@ -1,10 +1,10 @@
-//! A visitor of ECOM's pages who keeps the cookies, but is nobody's browser: no redirect is followed.
+//! A client that visits ECOM's pages and stores cookies. It follows no redirect.
 
 use std::collections::BTreeMap;
 
 use axum::http::{Method, header};
 
-use super::world::{Answer, LOGIN, PASSWORD, World};
+use super::world::{LOGIN, PASSWORD, TestResponse, World};
 use crate::DwView;
 
 pub(super) struct Browser<'a> {
@@ -22,7 +22,7 @@ impl<'a> Browser<'a> {
     }
 
     #[track_caller]
-    pub(super) fn holds(&self, name: &str) -> String {
+    pub(super) fn expect_cookie(&self, name: &str) -> String {
         self.cookie(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.names())).to_owned()
     }
 
@@ -31,21 +31,21 @@ impl<'a> Browser<'a> {
         names.filter(|name| !name.starts_with("dwanonymous_")).collect()
     }
 
-    pub(super) fn keeps(&mut self, name: &str, value: &str) {
+    pub(super) fn set_cookie(&mut self, name: &str, value: &str) {
         self.jar.insert(name.to_owned(), value.to_owned());
     }
 
-    pub(super) fn loses(&mut self, name: &str) {
+    pub(super) fn delete_cookie(&mut self, name: &str) {
         self.jar.remove(name);
     }
 
-    /// What stands behind the browser's `dwsid`.
+    /// The DW session of the stored `dwsid`.
     #[track_caller]
     pub(super) fn session(&self) -> DwView {
-        self.world.control.dw_session(&self.holds("dwsid")).unwrap()
+        self.world.control.dw_session(&self.expect_cookie("dwsid")).unwrap()
     }
 
-    /// The chunks of the access token in order, put together.
+    /// The access token, joined from its chunks.
     pub(super) fn access_token(&self, name: &str) -> String {
         let chunk = |number: u32| match number {
             1 => self.cookie(name),
@@ -54,27 +54,27 @@ impl<'a> Browser<'a> {
         (1..).map_while(chunk).collect()
     }
 
-    pub(super) async fn visits(&mut self, controller: &str) -> Answer {
-        let answer = self.world.visit(controller, &self.line()).await;
-        self.absorb(&answer);
-        answer
+    pub(super) async fn visits(&mut self, controller: &str) -> TestResponse {
+        let response = self.world.visit(controller, &self.line()).await;
+        self.store_cookies(&response);
+        response
     }
 
     /// Sends a form with the token of the page `Login-Show`.
-    pub(super) async fn submits(&mut self, target: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(super) async fn submits(&mut self, target: &str, fields: &[(&str, &str)]) -> TestResponse {
         let token = self.visits("Login-Show").await.expect(200).csrf_token();
         self.posts(target, &[fields, &[("csrf_token", token.as_str())]].concat()).await
     }
 
-    pub(super) async fn posts(&mut self, target: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(super) async fn posts(&mut self, target: &str, fields: &[(&str, &str)]) -> TestResponse {
         let call = self.world.page(Method::POST, target).header("cookie", &self.line());
-        let answer = call.form(fields).answer().await;
-        self.absorb(&answer);
-        answer
+        let response = call.form(fields).send().await;
+        self.store_cookies(&response);
+        response
     }
 
-    /// Signs the demo shopper in on ECOM's own page.
-    pub(super) async fn signs_in(&mut self) -> Answer {
+    /// Logs the demo shopper in on ECOM's own page.
+    pub(super) async fn logs_in(&mut self) -> TestResponse {
         self.submits("Account-Login", &[("loginEmail", LOGIN), ("loginPassword", PASSWORD)]).await
     }
 
@@ -83,8 +83,8 @@ impl<'a> Browser<'a> {
         pairs.collect::<Vec<_>>().join("; ")
     }
 
-    fn absorb(&mut self, answer: &Answer) {
-        for line in answer.headers.get_all(header::SET_COOKIE) {
+    fn store_cookies(&mut self, response: &TestResponse) {
+        for line in response.headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().unwrap();
             let (pair, attributes) = line.split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();

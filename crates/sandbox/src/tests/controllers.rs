@@ -1,31 +1,31 @@
-//! ECOM's pages: silent guests, sliding sessions, and forms that belong to one session.
+//! ECOM's pages: new guest sessions, timeouts, and forms that belong to one session.
 
 use std::time::Duration;
 
 use axum::http::Method;
 
-use super::world::{Answer, LOGIN, World, world};
+use super::world::{LOGIN, TestResponse, World, world};
 use crate::{CustomerKind, Operation};
 
-async fn get(world: &World, controller: &str, dwsid: &str) -> Answer {
+async fn get(world: &World, controller: &str, dwsid: &str) -> TestResponse {
     world.visit(controller, &format!("dwsid={dwsid}")).await
 }
 
-/// A session in which the demo shopper is signed in on ECOM.
+/// A session in which the demo shopper is logged in on ECOM.
 fn shopper_session(world: &World) -> String {
     let dwsid = world.control.new_ecom_visitor();
-    assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+    assert!(world.control.log_in_on_ecom(&dwsid, LOGIN));
     dwsid
 }
 
-async fn save(world: &World, dwsid: &str, token: &str) -> Answer {
+async fn save(world: &World, dwsid: &str, token: &str) -> TestResponse {
     let call = world.page(Method::POST, "Account-SaveProfile");
     let fields = [("csrf_token", token), ("name", "Jo <Long>")];
-    call.header("cookie", &format!("dwsid={dwsid}")).form(&fields).answer().await
+    call.header("cookie", &format!("dwsid={dwsid}")).form(&fields).send().await
 }
 
 #[tokio::test]
-async fn an_expired_session_silently_becomes_a_new_guest() {
+async fn a_new_guest_silently_replaces_an_expired_session() {
     let world = world();
     let dwsid = shopper_session(&world);
     let live = get(&world, "Home-Show", &dwsid).await.expect(200);
@@ -41,7 +41,7 @@ async fn an_expired_session_silently_becomes_a_new_guest() {
 }
 
 #[tokio::test]
-async fn controller_requests_slide_the_idle_timer_but_not_the_hard_one() {
+async fn controller_requests_reset_the_idle_but_not_the_hard_timeout() {
     let world = world();
     let dwsid = shopper_session(&world);
     for _ in 0..17 {
@@ -53,7 +53,7 @@ async fn controller_requests_slide_the_idle_timer_but_not_the_hard_one() {
 }
 
 #[tokio::test]
-async fn the_right_form_saves_and_its_text_is_escaped() {
+async fn a_valid_form_is_saved_and_its_text_escaped() {
     let world = world();
     let dwsid = shopper_session(&world);
     let form = get(&world, "Account-EditProfile", &dwsid).await.expect(200);
@@ -63,7 +63,7 @@ async fn the_right_form_saves_and_its_text_is_escaped() {
 }
 
 #[tokio::test]
-async fn a_form_of_another_session_fails_and_logs_the_shopper_out() {
+async fn a_form_of_another_session_is_rejected_and_logs_out() {
     let world = world();
     let (dwsid, other) = (shopper_session(&world), shopper_session(&world));
     let form = get(&world, "Account-EditProfile", &other).await.expect(200);

@@ -1,4 +1,4 @@
-//! Faults, over real connections where the connection is what breaks.
+//! Faults, over real connections where the fault closes the connection.
 
 use std::time::Duration;
 
@@ -7,10 +7,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::world::{MovableClock, pair, world};
+use super::clock::MovableClock;
+use super::world::{pair, world};
 use crate::{Fault, Operation, Options, RefreshState, Sandbox, Times, Upstream};
 
-/// Sends a refresh over a connection of its own and reads until the simulator closes it.
+/// Sends a refresh over a new connection and reads until the simulator closes it.
 async fn refresh(sandbox: &Sandbox, token: &str) -> String {
     let options = Options::default();
     let client = pair(&options.private_client.id, &options.private_client.secret);
@@ -27,13 +28,13 @@ async fn post(sandbox: &Sandbox, client: &str, body: &str) -> String {
         body.len()
     );
     stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    let _ = stream.read_to_string(&mut answer).await;
-    answer
+    let mut response = String::new();
+    let _ = stream.read_to_string(&mut response).await;
+    response
 }
 
 #[tokio::test]
-async fn a_reset_loses_the_answer_of_a_call_that_was_processed() {
+async fn a_reset_loses_the_response_of_a_processed_call() {
     let sandbox = Sandbox::start(Options::default(), MovableClock::default()).await.unwrap();
     let client =
         pair(&Options::default().private_client.id, &Options::default().private_client.secret);
@@ -53,25 +54,25 @@ async fn the_listeners_stop_with_the_sandbox() {
     let address = sandbox.head();
     TcpStream::connect(address).await.unwrap();
     drop(sandbox);
-    let refused = async {
+    let closed = async {
         while TcpStream::connect(address).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(Duration::from_secs(5), refused).await.unwrap();
+    timeout(Duration::from_secs(5), closed).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_fault_lasts_for_as_many_calls_as_planned_and_carries_retry_after() {
+async fn a_fault_applies_to_as_many_calls_as_planned_with_retry_after() {
     let world = world();
     world.control.fault(Upstream::Slas, Fault::Status(429, Some(7)), 2);
-    let call = || world.slas(Method::GET, "jwks").answer();
+    let call = || world.slas(Method::GET, "jwks").send();
     assert_eq!(call().await.expect(429).header("retry-after"), Some("7"));
     call().await.expect(429);
     call().await.expect(200);
     world.control.fault(Operation::Jwks, Fault::Body(200, "{".to_owned()), Times::Always);
     assert_eq!(call().await.expect(200).text, "{");
-    world.control.heal();
+    world.control.clear_faults();
     let cookie = Fault::ExtraHeader("set-cookie", "dwsid=second".to_owned());
     world.control.fault(Operation::Jwks, cookie, 1);
     assert_eq!(call().await.expect(200).cookie("dwsid").as_deref(), Some("second"));
@@ -79,23 +80,23 @@ async fn a_fault_lasts_for_as_many_calls_as_planned_and_carries_retry_after() {
 }
 
 #[tokio::test]
-async fn a_late_answer_still_consumed_the_token() {
+async fn a_late_response_still_consumes_the_token() {
     let world = world();
     let token = world.public_guest().await.member("refresh_token");
     world.control.fault(Operation::TokenRefresh, Fault::DelayAfter(Duration::from_secs(60)), 1);
     let fields = [("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
-    let call = world.public_token_call(&fields).answer();
+    let call = world.public_token_call(&fields).send();
     assert!(timeout(Duration::from_millis(50), call).await.is_err());
     assert_eq!(world.control.refresh(&token).unwrap().state, RefreshState::Used);
 }
 
 #[tokio::test]
-async fn a_delayed_call_is_processed_even_if_its_caller_left() {
+async fn a_delayed_call_is_processed_after_its_client_disconnected() {
     let world = world();
     let token = world.public_guest().await.member("refresh_token");
     world.control.fault(Operation::TokenRefresh, Fault::Delay(Duration::from_millis(40)), 1);
     let fields = [("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
-    let call = world.public_token_call(&fields).answer();
+    let call = world.public_token_call(&fields).send();
     assert!(timeout(Duration::from_millis(10), call).await.is_err());
     assert_eq!(world.control.refresh(&token).unwrap().state, RefreshState::Live);
     let used = async {

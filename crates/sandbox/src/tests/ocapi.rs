@@ -1,17 +1,17 @@
-//! From SLAS tokens to a DW session, and whose session it is.
+//! From SLAS tokens to a DW session, and from a DW session to its customer.
 
 use std::time::Duration;
 
 use axum::http::Method;
 use serde_json::json;
 
-use super::world::{Asking, LOGIN, World, world, world_with};
+use super::world::{LOGIN, TestRequest, World, world, world_with};
 use crate::{CustomerKind, EnforceHttps, Operation, Options, TokenSignature, TokenSpec};
 
 const AUTH: &str = "/s/RefArch/dw/shop/v24_5/customers/auth";
 
-fn whose(world: &World, cookies: &str) -> Asking {
-    let call = World::ask(&world.instance, Method::POST, AUTH).header("cookie", cookies);
+fn authenticate(world: &World, cookies: &str) -> TestRequest {
+    let call = World::request(&world.instance, Method::POST, AUTH).header("cookie", cookies);
     let client = world.options.private_client.id.clone();
     call.header("x-dw-client-id", &client).json(&json!({"type": "session"}))
 }
@@ -21,8 +21,8 @@ async fn every_call_opens_a_new_session_of_the_tokens_customer() {
     let world = world();
     let shopper = world.shopper("").await;
     let token = shopper.member("access_token");
-    let first = world.sessions(&token).answer().await.expect(204);
-    let second = world.sessions(&token).answer().await.expect(204);
+    let first = world.sessions(&token).send().await.expect(204);
+    let second = world.sessions(&token).send().await.expect(204);
     let dwsid = first.cookie("dwsid").unwrap();
     assert_ne!(second.cookie("dwsid").unwrap(), dwsid);
     assert_eq!((dwsid.len(), dwsid.ends_with("==")), (88, true));
@@ -33,40 +33,40 @@ async fn every_call_opens_a_new_session_of_the_tokens_customer() {
 }
 
 #[tokio::test]
-async fn a_fault_repeats_the_access_token_it_refuses() {
+async fn a_fault_repeats_the_invalid_access_token() {
     let world = world();
     let spec = TokenSpec { expires_in: Some(-1), ..TokenSpec::default() };
-    let expired = world.control.mint_token(&spec);
-    let fault = world.sessions(&expired).answer().await.expect(401).json()["fault"].clone();
+    let expired = world.control.forge_token(&spec);
+    let fault = world.sessions(&expired).send().await.expect(401).json()["fault"].clone();
     assert_eq!(fault["type"], "InvalidAccessTokenException");
     assert_eq!(fault["arguments"]["accessToken"], expired);
 }
 
 #[tokio::test]
-async fn no_hostile_token_opens_a_session() {
+async fn an_invalid_token_opens_no_session() {
     use TokenSignature::{Forged, None, UnknownKey};
     let world = world();
-    let good = TokenSpec::default();
-    world.sessions(&world.control.mint_token(&good)).answer().await.expect(204);
-    let mut hostile: Vec<TokenSpec> = [Forged, None, UnknownKey]
+    let valid = TokenSpec::default();
+    world.sessions(&world.control.forge_token(&valid)).send().await.expect(204);
+    let mut invalid: Vec<TokenSpec> = [Forged, None, UnknownKey]
         .map(|signature| TokenSpec { signature, ..TokenSpec::default() })
         .into();
-    hostile.push(TokenSpec { tenant: Some("zzzz_001".to_owned()), ..good.clone() });
-    hostile.push(TokenSpec { client_id: Some("another".to_owned()), ..good });
-    for spec in hostile {
-        let token = world.control.mint_token(&spec);
-        let answer = world.sessions(&token).answer().await;
-        assert_eq!(answer.status.as_u16(), 401, "{spec:?}");
+    invalid.push(TokenSpec { tenant: Some("zzzz_001".to_owned()), ..valid.clone() });
+    invalid.push(TokenSpec { client_id: Some("another".to_owned()), ..valid });
+    for spec in invalid {
+        let token = world.control.forge_token(&spec);
+        let response = world.sessions(&token).send().await;
+        assert_eq!(response.status.as_u16(), 401, "{spec:?}");
     }
 }
 
 #[tokio::test]
-async fn tokens_of_a_retired_key_stay_good() {
+async fn tokens_of_a_retired_key_stay_valid() {
     let world = world();
-    let before = world.control.mint_token(&TokenSpec::default());
+    let before = world.control.forge_token(&TokenSpec::default());
     world.control.rotate_keys();
-    world.sessions(&before).answer().await.expect(204);
-    let jwks = world.slas(Method::GET, "jwks").answer().await.expect(200).json();
+    world.sessions(&before).send().await.expect(204);
+    let jwks = world.slas(Method::GET, "jwks").send().await.expect(200).json();
     assert_eq!(jwks["keys"].as_array().unwrap().len(), 3);
     assert!(jwks["keys"][0]["alg"].is_null());
 }
@@ -75,30 +75,30 @@ async fn tokens_of_a_retired_key_stay_good() {
 async fn the_keys_can_be_fetched_25_times_a_minute() {
     let world = world();
     for _ in 0..25 {
-        world.slas(Method::GET, "jwks").answer().await.expect(200);
+        world.slas(Method::GET, "jwks").send().await.expect(200);
     }
-    let throttled = world.slas(Method::GET, "jwks").answer().await.expect(429);
+    let throttled = world.slas(Method::GET, "jwks").send().await.expect(429);
     assert!(throttled.header("retry-after").is_some());
     world.clock.advance(Duration::from_secs(60));
-    world.slas(Method::GET, "jwks").answer().await.expect(200);
+    world.slas(Method::GET, "jwks").send().await.expect(200);
 }
 
 #[tokio::test]
-async fn a_session_tells_its_customer_until_it_expires() {
+async fn authentication_names_the_customer_until_the_session_expires() {
     let world = world();
     let token = world.shopper("").await.member("access_token");
-    let dwsid = world.sessions(&token).answer().await.cookie("dwsid").unwrap();
+    let dwsid = world.sessions(&token).send().await.cookie("dwsid").unwrap();
     let cookies = format!("dwsid={dwsid}");
-    let known = whose(&world, &cookies).answer().await.expect(200);
+    let known = authenticate(&world, &cookies).send().await.expect(200);
     assert_eq!(known.member("login"), LOGIN);
     assert!(known.header("authorization").unwrap().starts_with("Bearer "));
     world.clock.advance(Duration::from_secs(30 * 60));
-    let fault = whose(&world, &cookies).answer().await.expect(401).json();
+    let fault = authenticate(&world, &cookies).send().await.expect(401).json();
     assert_eq!(fault["fault"]["type"], "AuthenticationFailedException");
 }
 
 #[tokio::test]
-async fn the_secure_token_comes_in_three_variants_and_is_needed_in_one() {
+async fn the_secure_token_has_three_variants_and_one_requires_it() {
     for (variant, value, status) in [
         (EnforceHttps::Off, 88, 401),
         (EnforceHttps::Silent, 0, 200),
@@ -106,41 +106,42 @@ async fn the_secure_token_comes_in_three_variants_and_is_needed_in_one() {
     ] {
         let world = world_with(Options { enforce_https: variant, ..Options::default() });
         let token = world.private_guest().await.member("access_token");
-        let opened = world.sessions(&token).answer().await.expect(204);
+        let opened = world.sessions(&token).send().await.expect(204);
         let name = crate::cookies::secure_token_name(&world.options);
         assert_eq!(opened.cookie(&name).map_or(0, |value| value.len()), value);
         let dwsid = opened.cookie("dwsid").unwrap();
-        whose(&world, &format!("dwsid={dwsid}")).answer().await.expect(status);
+        authenticate(&world, &format!("dwsid={dwsid}")).send().await.expect(status);
         if let Some(secure) = opened.cookie(&name) {
             let both = format!("dwsid={dwsid}; {name}={secure}");
-            whose(&world, &both).answer().await.expect(200);
+            authenticate(&world, &both).send().await.expect(200);
         }
     }
 }
 
 #[tokio::test]
-async fn a_body_or_an_origin_or_a_missing_length_is_refused() {
+async fn a_body_an_origin_or_a_missing_length_is_rejected() {
     let world = world();
     let token = world.private_guest().await.member("access_token");
-    let call = || World::ask(&world.instance, Method::POST, "/s/RefArch/dw/shop/v24_5/sessions");
-    call().bearer(&token).answer().await.expect(411);
-    call().bearer(&token).json(&json!({})).answer().await.expect(400);
+    let call =
+        || World::request(&world.instance, Method::POST, "/s/RefArch/dw/shop/v24_5/sessions");
+    call().bearer(&token).send().await.expect(411);
+    call().bearer(&token).json(&json!({})).send().await.expect(400);
     let browser = world.sessions(&token).header("origin", "https://shop.example");
-    browser.answer().await.expect(401);
+    browser.send().await.expect(401);
 }
 
 #[tokio::test]
-async fn hybrid_auth_closes_ocapi_and_bridges_in_the_token_answer() {
+async fn hybrid_auth_closes_ocapi_and_sets_dwsid_with_the_tokens() {
     let world = world_with(Options { hybrid_auth: true, ..Options::default() });
     let guest = world.private_guest().await;
     let dwsid = guest.cookie("dwsid").unwrap();
     assert_eq!(world.control.dw_session(&dwsid).unwrap().customer_id, guest.member("customer_id"));
-    world.sessions(&guest.member("access_token")).answer().await.expect(403);
+    world.sessions(&guest.member("access_token")).send().await.expect(403);
     let refresh_token = guest.member("refresh_token");
     let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.as_str())];
     let call = world.private_token_call(&fields).header("sfdc_dwsid", &dwsid);
-    assert_eq!(call.answer().await.expect(200).cookie("dwsid"), Some(dwsid.clone()));
+    assert_eq!(call.send().await.expect(200).cookie("dwsid"), Some(dwsid.clone()));
     world.control.expire_dw(&dwsid);
     let call = world.private_token_call(&fields).header("sfdc_dwsid", &dwsid);
-    assert_ne!(call.answer().await.expect(200).cookie("dwsid"), Some(dwsid));
+    assert_ne!(call.send().await.expect(200).cookie("dwsid"), Some(dwsid));
 }

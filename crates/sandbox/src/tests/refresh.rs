@@ -1,17 +1,17 @@
-//! Refresh tokens: rotation, limits, and whom they belong to.
+//! Refresh tokens: rotation, limits, client and usid.
 
 use std::time::Duration;
 
 use axum::http::Method;
 
-use super::world::{Answer, LOGIN, World, claims, world, world_with};
+use super::world::{LOGIN, TestResponse, World, claims, world, world_with};
 use crate::{Operation, Options, RefreshState};
 
-async fn refresh(world: &World, public: bool, token: &str) -> Answer {
+async fn refresh(world: &World, public: bool, token: &str) -> TestResponse {
     let fields = [("grant_type", "refresh_token"), ("refresh_token", token)];
     let call =
         if public { world.public_token_call(&fields) } else { world.private_token_call(&fields) };
-    call.answer().await
+    call.send().await
 }
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn a_public_clients_refresh_token_works_once() {
 }
 
 #[tokio::test]
-async fn a_private_clients_refresh_token_stays_and_its_life_shrinks() {
+async fn a_private_clients_refresh_token_keeps_its_expiry() {
     let world = world();
     let token = world.private_guest().await.member("refresh_token");
     world.clock.advance(Duration::from_secs(1000));
@@ -56,7 +56,7 @@ async fn a_fourth_exchange_within_a_minute_is_throttled() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_good_for_its_own_client_only() {
+async fn a_refresh_token_is_valid_for_its_own_client_only() {
     let world = world();
     let token = world.private_guest().await.member("refresh_token");
     refresh(&world, true, &token).await.expect(400);
@@ -64,7 +64,7 @@ async fn a_refresh_token_is_good_for_its_own_client_only() {
 }
 
 #[tokio::test]
-async fn an_expired_or_revoked_refresh_token_is_refused() {
+async fn an_expired_or_revoked_refresh_token_is_rejected() {
     let life = Duration::from_secs(600);
     let world = world_with(Options { guest_refresh_life: life, ..Options::default() });
     let (old, revoked) = (world.private_guest().await, world.private_guest().await);
@@ -75,60 +75,60 @@ async fn an_expired_or_revoked_refresh_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_missing_channel_is_refused_in_the_live_shape() {
+async fn a_missing_channel_is_rejected_in_the_undocumented_format() {
     let world = world();
     let client = &world.options.private_client;
     let call = world.slas(Method::POST, "token").basic(&client.id, &client.secret);
-    let answer = call.form(&[("grant_type", "client_credentials")]).answer().await.expect(400);
-    assert_eq!(answer.member("message"), "invalid channel_id");
+    let response = call.form(&[("grant_type", "client_credentials")]).send().await.expect(400);
+    assert_eq!(response.member("message"), "invalid channel_id");
     let token = world.private_guest().await.member("refresh_token");
     let fields = [
         ("channel_id", "Another"),
         ("grant_type", "refresh_token"),
         ("refresh_token", token.as_str()),
     ];
-    let answer = world.private_token_call(&fields).answer().await.expect(400);
-    assert_eq!(answer.member("message"), "invalid refresh_token");
+    let response = world.private_token_call(&fields).send().await.expect(400);
+    assert_eq!(response.member("message"), "invalid refresh_token");
 }
 
 #[tokio::test]
-async fn a_usid_of_a_live_session_cannot_be_taken_but_an_expired_one_can() {
+async fn a_usid_can_be_reused_only_after_its_session_ended() {
     let world = world();
     let first = world.private_guest().await;
     let usid = first.member("usid");
     let fields = [("grant_type", "client_credentials"), ("usid", &usid)];
-    let taken = world.private_token_call(&fields).answer().await.expect(400);
+    let taken = world.private_token_call(&fields).send().await.expect(400);
     assert!(taken.member("message").contains("already assigned to another session"));
     world.control.revoke_refresh(&first.member("refresh_token"));
-    let again = world.private_token_call(&fields).answer().await.expect(200);
+    let again = world.private_token_call(&fields).send().await.expect(200);
     assert_eq!(again.member("customer_id"), first.member("customer_id"));
 }
 
 #[tokio::test]
-async fn a_changed_password_ends_every_grant() {
+async fn a_changed_password_revokes_every_grant() {
     let world = world();
     let shopper = world.shopper("").await;
     world.control.change_password(LOGIN, "Another-1");
     refresh(&world, false, &shopper.member("refresh_token")).await.expect(400);
-    world.sessions(&shopper.member("access_token")).answer().await.expect(401);
+    world.sessions(&shopper.member("access_token")).send().await.expect(401);
 }
 
 #[tokio::test]
-async fn what_was_said_about_tracking_is_kept_over_a_refresh_until_something_else_is_said() {
+async fn a_refresh_keeps_do_not_track_unless_it_sends_another_value() {
     let world = world();
     let guest = [("grant_type", "client_credentials"), ("dnt", "true")];
-    let mut private = world.private_token_call(&guest).answer().await.expect(200);
+    let mut private = world.private_token_call(&guest).send().await.expect(200);
     let mut public = world.public_guest().await;
     assert_eq!(claims(&private.member("access_token"))["dnt"], "1");
     assert_eq!(claims(&public.member("access_token"))["dnt"], "0");
-    for (said, private_claim, public_claim) in
+    for (value, private_claim, public_claim) in
         [("", "1", "0"), ("false", "0", "0"), ("", "0", "0"), ("true", "1", "1"), ("", "1", "1")]
     {
         let (one, two) = (private.member("refresh_token"), public.member("refresh_token"));
         let fields =
-            |token| [("grant_type", "refresh_token"), ("refresh_token", token), ("dnt", said)];
-        private = world.private_token_call(&fields(&one)).answer().await.expect(200);
-        public = world.public_token_call(&fields(&two)).answer().await.expect(200);
+            |token| [("grant_type", "refresh_token"), ("refresh_token", token), ("dnt", value)];
+        private = world.private_token_call(&fields(&one)).send().await.expect(200);
+        public = world.public_token_call(&fields(&two)).send().await.expect(200);
         assert_eq!(claims(&private.member("access_token"))["dnt"], private_claim);
         assert_eq!(claims(&public.member("access_token"))["dnt"], public_claim);
         world.clock.advance(Duration::from_secs(60));
@@ -136,18 +136,18 @@ async fn what_was_said_about_tracking_is_kept_over_a_refresh_until_something_els
 }
 
 #[tokio::test]
-async fn the_header_carries_the_refresh_token_when_the_form_has_none() {
+async fn a_header_can_send_the_refresh_token_if_the_form_has_none() {
     let world = world();
     let token = world.private_guest().await.member("refresh_token");
     for form_token in [None, Some("")] {
         let empty = form_token.map(|text| ("refresh_token", text));
         let fields: Vec<_> = [("grant_type", "refresh_token")].into_iter().chain(empty).collect();
         let call = || world.private_token_call(&fields);
-        call().answer().await.expect(400);
-        call().header("sfdc_refresh_token", "").answer().await.expect(400);
-        call().header("sfdc_refresh_token", &token).answer().await.expect(200);
+        call().send().await.expect(400);
+        call().header("sfdc_refresh_token", "").send().await.expect(400);
+        call().header("sfdc_refresh_token", &token).send().await.expect(200);
     }
     let wrong = [("grant_type", "refresh_token"), ("refresh_token", "wrong")];
     let call = world.private_token_call(&wrong).header("sfdc_refresh_token", &token);
-    call.answer().await.expect(400);
+    call.send().await.expect(400);
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use axum::http::Method;
 
-use super::world::{Asking, LOGIN, VERIFIER, World, world, world_with};
+use super::world::{LOGIN, TestRequest, VERIFIER, World, world, world_with};
 use crate::Options;
 
-fn bridge(world: &World, fields: &[(&str, &str)]) -> Asking {
+fn bridge(world: &World, fields: &[(&str, &str)]) -> TestRequest {
     let client = &world.options.private_client;
     let common = [
         ("grant_type", "client_credentials"),
@@ -19,50 +19,50 @@ fn bridge(world: &World, fields: &[(&str, &str)]) -> Asking {
 }
 
 #[tokio::test]
-async fn a_guest_needs_a_signature_that_is_young() {
+async fn a_guest_session_needs_an_unexpired_signature() {
     let world = world();
     let dwsid = world.control.new_ecom_visitor();
     let signed = world.control.sign_dw_session(&dwsid).unwrap();
     let fields = [("login_id", "guest"), ("dwsgst", signed.as_str())];
-    let tokens = bridge(&world, &fields).answer().await.expect(200);
+    let tokens = bridge(&world, &fields).send().await.expect(200);
     let session = world.control.dw_session(&dwsid).unwrap();
     assert_eq!(tokens.member("customer_id"), session.customer_id);
     world.clock.advance(Duration::from_secs(600));
-    bridge(&world, &fields).answer().await.expect(400);
+    bridge(&world, &fields).send().await.expect(400);
 }
 
 #[tokio::test]
-async fn a_guests_plain_dwsid_is_refused_unless_switched_on() {
+async fn a_guests_plain_dwsid_is_rejected_unless_enabled() {
     for (switched_on, status) in [(false, 400), (true, 200)] {
         let options = Options { guest_dwsid_bridge: switched_on, ..Options::default() };
         let world = world_with(options);
         let dwsid = world.control.new_ecom_visitor();
         let fields = [("login_id", "guest"), ("dwsid", dwsid.as_str())];
-        bridge(&world, &fields).answer().await.expect(status);
+        bridge(&world, &fields).send().await.expect(status);
     }
 }
 
 #[tokio::test]
-async fn a_shoppers_dwsid_is_good_for_that_shopper_while_it_lives() {
+async fn a_shoppers_dwsid_is_valid_for_that_shopper_while_live() {
     let world = world();
     let dwsid = world.control.new_ecom_visitor();
     let fields = |login| [("login_id", login), ("dwsid", dwsid.as_str())];
-    bridge(&world, &fields(LOGIN)).answer().await.expect(400);
-    assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
-    bridge(&world, &fields("sam@example.com")).answer().await.expect(400);
-    let tokens = bridge(&world, &fields(LOGIN)).answer().await.expect(200);
+    bridge(&world, &fields(LOGIN)).send().await.expect(400);
+    assert!(world.control.log_in_on_ecom(&dwsid, LOGIN));
+    bridge(&world, &fields("sam@example.com")).send().await.expect(400);
+    let tokens = bridge(&world, &fields(LOGIN)).send().await.expect(200);
     assert_eq!(tokens.member("customer_id"), world.control.customer_id_of(LOGIN).unwrap());
     world.control.expire_dw(&dwsid);
-    bridge(&world, &fields(LOGIN)).answer().await.expect(400);
+    bridge(&world, &fields(LOGIN)).send().await.expect(400);
 }
 
 #[tokio::test]
-async fn a_public_client_bridges_with_a_code_of_the_right_hint() {
+async fn a_public_client_needs_a_code_with_the_matching_hint() {
     let world = world();
     let dwsid = world.control.new_ecom_visitor();
     let signed = world.control.sign_dw_session(&dwsid).unwrap();
     for (hint, status) in [("sb-user", 400), ("sb-guest", 200)] {
-        let code = world.authorize(hint).await.expect(303).located("code").unwrap();
+        let code = world.authorize(hint).await.expect(303).location_field("code").unwrap();
         let fields = [
             ("grant_type", "session_bridge"),
             ("client_id", world.options.public_client.as_str()),
@@ -73,12 +73,12 @@ async fn a_public_client_bridges_with_a_code_of_the_right_hint() {
             ("dwsgst", &signed),
         ];
         let call = world.slas(Method::POST, "session-bridge/token").form(&fields);
-        call.answer().await.expect(status);
+        call.send().await.expect(status);
     }
 }
 
 #[tokio::test]
-async fn the_small_controller_signs_the_session_of_the_request_for_the_bridge() {
+async fn the_signature_controller_signs_the_session_of_the_request() {
     let world = world();
     let dwsid = world.control.new_ecom_visitor();
     let cookies = format!("dwsid={dwsid}");
@@ -87,15 +87,15 @@ async fn the_small_controller_signs_the_session_of_the_request_for_the_bridge() 
     assert_eq!(guest.header("cache-control"), Some("no-store"));
     let signed = guest.member("dwsgst");
     let fields = [("login_id", "guest"), ("dwsgst", signed.as_str())];
-    bridge(&world, &fields).answer().await.expect(200);
-    assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+    bridge(&world, &fields).send().await.expect(200);
+    assert!(world.control.log_in_on_ecom(&dwsid, LOGIN));
     let shopper = show().await.expect(200);
     assert!(shopper.json()["dwsgst"].is_null());
     let (signed, login) = (shopper.member("dwsrst"), shopper.member("login_id"));
     assert_eq!(login, LOGIN);
     let fields = [("login_id", login.as_str()), ("dwsrst", signed.as_str())];
-    let tokens = bridge(&world, &fields).answer().await.expect(200);
+    let tokens = bridge(&world, &fields).send().await.expect(200);
     assert_eq!(tokens.member("customer_id"), world.control.customer_id_of(LOGIN).unwrap());
     let call = world.page(Method::POST, "TandemBridge-Signature").header("cookie", &cookies);
-    call.answer().await.expect(405);
+    call.send().await.expect(405);
 }

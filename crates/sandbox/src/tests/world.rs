@@ -1,8 +1,6 @@
-//! A simulator without sockets, and a small language to talk to it.
+//! A simulator without sockets, and helpers that send requests to it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -13,8 +11,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 use url::form_urlencoded::Serializer;
 
+use super::clock::MovableClock;
 use crate::platform::{Platform, Shared};
-use crate::{Clock, Control, Options, api_host, head, ids, instance_host};
+use crate::{Control, Options, api_host, head_host, ids, instance_host};
 
 pub(super) const LOGIN: &str = "jo@example.com";
 pub(super) const PASSWORD: &str = "Tandem-2026";
@@ -42,43 +41,17 @@ pub(super) fn world_with(options: Options) -> World {
         control: Control::new(Arc::clone(&platform)),
         api: api_host(&platform),
         instance: instance_host(&platform),
-        head: head::router(&platform),
+        head: head_host(&platform),
     }
 }
 
-/// The system's time, which a test can move forward.
-#[derive(Clone, Default)]
-pub(super) struct MovableClock(Arc<AtomicU64>);
-
-impl MovableClock {
-    pub(super) fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
-    }
-
-    fn moved(&self) -> Duration {
-        Duration::from_secs(self.0.load(Ordering::SeqCst))
-    }
-}
-
-impl From<MovableClock> for Clock {
-    #[expect(clippy::disallowed_methods, reason = "the clock of the tests")]
-    fn from(clock: MovableClock) -> Self {
-        let other = clock.clone();
-        let now = move || {
-            let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-            i64::try_from((since_epoch + clock.moved()).as_secs()).unwrap()
-        };
-        Self::new(now, move || Instant::now() + other.moved())
-    }
-}
-
-/// A request in the making.
-pub(super) struct Asking {
+/// A request under construction.
+pub(super) struct TestRequest {
     router: Router,
     request: Request<Body>,
 }
 
-impl Asking {
+impl TestRequest {
     pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.request.headers_mut().append(name, value.parse().unwrap());
         self
@@ -102,22 +75,22 @@ impl Asking {
         self.header("content-type", "application/x-www-form-urlencoded")
     }
 
-    pub(super) async fn answer(self) -> Answer {
+    pub(super) async fn send(self) -> TestResponse {
         let response = self.router.oneshot(self.request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         let text = String::from_utf8(body.to_vec()).unwrap();
-        Answer { status: parts.status, headers: parts.headers, text }
+        TestResponse { status: parts.status, headers: parts.headers, text }
     }
 }
 
-pub(super) struct Answer {
+pub(super) struct TestResponse {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) text: String,
 }
 
-impl Answer {
+impl TestResponse {
     #[track_caller]
     pub(super) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
@@ -139,16 +112,16 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The token of the form on this page.
+    /// The CSRF token of the form on this page.
     #[track_caller]
     pub(super) fn csrf_token(&self) -> String {
         let (_, rest) = self.text.split_once("name=\"csrf_token\" value=\"").unwrap();
         rest.split('"').next().unwrap().to_owned()
     }
 
-    /// The controller that `Location` leads to.
+    /// Checks that `Location` is the path of this controller.
     #[track_caller]
-    pub(super) fn leads_to(&self, controller: &str) {
+    pub(super) fn expect_redirect_to(&self, controller: &str) {
         let path = format!("/on/demandware.store/Sites-RefArch-Site/en_US/{controller}");
         assert_eq!(self.header("location"), Some(path.as_str()));
     }
@@ -160,14 +133,14 @@ impl Answer {
         lines.find(|line| line.split_once('=').is_some_and(|(known, _)| known == name))
     }
 
-    /// A field of the `Location` query.
-    pub(super) fn located(&self, name: &str) -> Option<String> {
+    /// A parameter of the `Location` query.
+    pub(super) fn location_field(&self, name: &str) -> Option<String> {
         let location = url::Url::parse(self.header("location")?).unwrap();
         let mut fields = location.query_pairs();
         fields.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
     }
 
-    /// The value that a `Set-Cookie` line gives to a cookie.
+    /// The value of a cookie in `Set-Cookie`.
     pub(super) fn cookie(&self, name: &str) -> Option<String> {
         let lines = self.headers.get_all(header::SET_COOKIE).iter();
         let mut pairs = lines.filter_map(|line| line.to_str().unwrap().split_once('='));
@@ -176,71 +149,71 @@ impl Answer {
     }
 }
 
-/// Asking anything.
+/// Requests to any route.
 impl World {
-    pub(super) fn ask(router: &Router, method: Method, uri: &str) -> Asking {
+    pub(super) fn request(router: &Router, method: Method, uri: &str) -> TestRequest {
         let request = Request::builder().method(method).uri(uri).body(Body::empty()).unwrap();
-        Asking { router: router.clone(), request }
+        TestRequest { router: router.clone(), request }
     }
 
-    pub(super) fn slas(&self, method: Method, operation: &str) -> Asking {
+    pub(super) fn slas(&self, method: Method, operation: &str) -> TestRequest {
         let organization = &self.options.organization_id;
         let uri = format!("/shopper/auth/v1/organizations/{organization}/oauth2/{operation}");
-        Self::ask(&self.api, method, &uri)
+        Self::request(&self.api, method, &uri)
     }
 
-    pub(super) fn page(&self, method: Method, controller: &str) -> Asking {
+    pub(super) fn page(&self, method: Method, controller: &str) -> TestRequest {
         let uri = format!("/on/demandware.store/Sites-RefArch-Site/en_US/{controller}");
-        Self::ask(&self.instance, method, &uri)
+        Self::request(&self.instance, method, &uri)
     }
 }
 
-/// A visitor of ECOM's pages.
+/// Requests to ECOM's pages.
 impl World {
-    pub(super) async fn visit(&self, controller: &str, cookies: &str) -> Answer {
-        self.page(Method::GET, controller).header("cookie", cookies).answer().await
+    pub(super) async fn visit(&self, controller: &str, cookies: &str) -> TestResponse {
+        self.page(Method::GET, controller).header("cookie", cookies).send().await
     }
 
-    /// Sends a form that was shown on the page `Login-Show` in the session of these cookies.
+    /// Sends a form with the CSRF token of `Login-Show` in the session of these cookies.
     pub(super) async fn submit(
         &self,
         cookies: &str,
         target: &str,
         fields: &[(&str, &str)],
-    ) -> Answer {
+    ) -> TestResponse {
         let token = self.visit("Login-Show", cookies).await.expect(200).csrf_token();
         let fields = [fields, &[("csrf_token", token.as_str())]].concat();
-        self.page(Method::POST, target).header("cookie", cookies).form(&fields).answer().await
+        self.page(Method::POST, target).header("cookie", cookies).form(&fields).send().await
     }
 
-    /// Signs the demo shopper in on ECOM's own page.
-    pub(super) async fn signs_in_on_ecom(&self, cookies: &str) -> Answer {
+    /// Logs the demo shopper in on ECOM's own page.
+    pub(super) async fn logs_in_on_ecom(&self, cookies: &str) -> TestResponse {
         let fields = [("loginEmail", LOGIN), ("loginPassword", PASSWORD)];
         self.submit(cookies, "Account-Login", &fields).await
     }
 }
 
-/// What most tests need first.
+/// Tokens and sessions that most tests start with.
 impl World {
-    pub(super) fn private_token_call(&self, fields: &[(&str, &str)]) -> Asking {
+    pub(super) fn private_token_call(&self, fields: &[(&str, &str)]) -> TestRequest {
         let client = &self.options.private_client;
         let call = self.slas(Method::POST, "token").basic(&client.id, &client.secret);
         call.form(&[fields, &[("channel_id", "RefArch")]].concat())
     }
 
-    pub(super) fn public_token_call(&self, fields: &[(&str, &str)]) -> Asking {
+    pub(super) fn public_token_call(&self, fields: &[(&str, &str)]) -> TestRequest {
         let client = [("channel_id", "RefArch"), ("client_id", &self.options.public_client)];
         self.slas(Method::POST, "token").form(&[fields, &client].concat())
     }
 
     /// Tokens of a guest of the private client.
-    pub(super) async fn private_guest(&self) -> Answer {
+    pub(super) async fn private_guest(&self) -> TestResponse {
         let call = self.private_token_call(&[("grant_type", "client_credentials")]);
-        call.answer().await.expect(200)
+        call.send().await.expect(200)
     }
 
-    /// The answer of `/authorize` for a public guest or bridge code.
-    pub(super) async fn authorize(&self, hint: &str) -> Answer {
+    /// The response of `/authorize` to a public client.
+    pub(super) async fn authorize(&self, hint: &str) -> TestResponse {
         let challenge = ids::sha256(VERIFIER);
         let fields = [
             ("hint", hint),
@@ -252,16 +225,16 @@ impl World {
             ("state", "s t"),
         ];
         let uri = format!("authorize?{}", encode(&fields));
-        self.slas(Method::GET, &uri).answer().await
+        self.slas(Method::GET, &uri).send().await
     }
 
     /// Tokens of a guest of the public client.
-    pub(super) async fn public_guest(&self) -> Answer {
-        let code = self.authorize("guest").await.expect(303).located("code").unwrap();
-        self.public_token_call(&self.redemption(&code, VERIFIER)).answer().await.expect(200)
+    pub(super) async fn public_guest(&self) -> TestResponse {
+        let code = self.authorize("guest").await.expect(303).location_field("code").unwrap();
+        self.public_token_call(&self.redemption(&code, VERIFIER)).send().await.expect(200)
     }
 
-    /// The fields that exchange a code.
+    /// The form fields that exchange a code.
     pub(super) fn redemption<'a>(
         &'a self,
         code: &'a str,
@@ -276,7 +249,7 @@ impl World {
     }
 
     /// `/login` of the private client.
-    pub(super) fn login_call(&self, login: &str, password: &str, usid: &str) -> Asking {
+    pub(super) fn login_call(&self, login: &str, password: &str, usid: &str) -> TestRequest {
         let client = &self.options.private_client;
         let challenge = ids::sha256(VERIFIER);
         let fields = [
@@ -290,17 +263,18 @@ impl World {
         call.header("x-slas-client-auth", &pair(&client.id, &client.secret))
     }
 
-    /// Tokens of the demo shopper, who was a guest with that usid before.
-    pub(super) async fn shopper(&self, usid: &str) -> Answer {
-        let located = self.login_call(LOGIN, PASSWORD, usid).answer().await.expect(303);
-        let (code, usid) = (located.located("code").unwrap(), located.located("usid").unwrap());
+    /// Tokens of the demo shopper after a login with this usid.
+    pub(super) async fn shopper(&self, usid: &str) -> TestResponse {
+        let located = self.login_call(LOGIN, PASSWORD, usid).send().await.expect(303);
+        let (code, usid) =
+            (located.location_field("code").unwrap(), located.location_field("usid").unwrap());
         let fields = [&self.redemption(&code, VERIFIER)[..], &[("usid", &usid)]].concat();
-        self.private_token_call(&fields).answer().await.expect(200)
+        self.private_token_call(&fields).send().await.expect(200)
     }
 
-    /// `POST /sessions` with that token.
-    pub(super) fn sessions(&self, token: &str) -> Asking {
-        let call = Self::ask(&self.instance, Method::POST, "/s/RefArch/dw/shop/v24_5/sessions");
+    /// `POST /sessions` with this token.
+    pub(super) fn sessions(&self, token: &str) -> TestRequest {
+        let call = Self::request(&self.instance, Method::POST, "/s/RefArch/dw/shop/v24_5/sessions");
         call.bearer(token).header("content-length", "0")
     }
 }

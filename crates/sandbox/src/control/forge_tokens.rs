@@ -1,4 +1,4 @@
-//! Access tokens made to measure: good ones, and ones that no client should believe.
+//! Access tokens with chosen properties: valid ones, and ones that every client must reject.
 
 use serde_json::json;
 
@@ -6,13 +6,13 @@ use crate::ids;
 use crate::jws::{self, SigningKey};
 use crate::options::Options;
 use crate::platform::Platform;
-use crate::slas::access::{self, Claims};
+use crate::slas::access_token::{self, Claims};
 use crate::state::{Identity, State};
 
-/// What a token should say. The default is a good token of a new guest of the private client.
+/// The properties of a token. The default is a valid token of a new guest of the private client.
 #[derive(Clone, Debug, Default)]
 pub struct TokenSpec {
-    /// The customer, if not a new guest. An unknown id gives a new guest.
+    /// The customer, if not a new guest. An unknown id means a new guest.
     pub customer_id: Option<String>,
     /// The usid, if not a new one.
     pub usid: Option<String>,
@@ -20,7 +20,8 @@ pub struct TokenSpec {
     pub client_id: Option<String>,
     /// The tenant, if not this one, such as `zzzz_001`.
     pub tenant: Option<String>,
-    /// Seconds from now until it expires, negative for an expired one; the usual life if absent.
+    /// Seconds from now until it expires, negative for an expired one. The usual lifetime if
+    /// absent.
     pub expires_in: Option<i64>,
     /// How it is signed.
     pub signature: TokenSignature,
@@ -32,30 +33,30 @@ pub enum TokenSignature {
     /// With the current key.
     #[default]
     Valid,
-    /// Not at all: `alg` is `none` and the third part is empty.
+    /// Not signed: `alg` is `none` and the third part is empty.
     None,
-    /// With a key of our own under a `kid` that is not published.
+    /// With another key, under a `kid` that is not published.
     UnknownKey,
-    /// With a key of our own under the `kid` of the current key.
+    /// With another key, under the `kid` of the current key.
     Forged,
 }
 
-pub(super) fn mint(platform: &Platform, state: &mut State, spec: &TokenSpec) -> String {
+pub(super) fn forge(platform: &Platform, state: &mut State, spec: &TokenSpec) -> String {
     let claims = claims(platform, state, spec);
     let current = state.keys.current();
     match spec.signature {
         TokenSignature::Valid => claims.sign(state),
         TokenSignature::None => {
-            let mut header = access::header(current.kid());
+            let mut header = access_token::header(current.kid());
             header["alg"] = json!("none");
             format!("{}.", jws::unsigned(&header, &claims))
         }
         TokenSignature::UnknownKey => {
-            let own = SigningKey::generate();
-            own.sign(&access::header(own.kid()), &claims)
+            let other = SigningKey::generate();
+            other.sign(&access_token::header(other.kid()), &claims)
         }
         TokenSignature::Forged => {
-            SigningKey::generate().sign(&access::header(current.kid()), &claims)
+            SigningKey::generate().sign(&access_token::header(current.kid()), &claims)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The ledger: every call that arrived, in order. Tests ask it how often something was called.
+//! Every call that arrived, in order, with counts per operation.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -6,18 +6,18 @@ use std::fmt;
 use axum::http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
 
-/// How many calls the ledger keeps; the counts go on.
+/// How many calls the log keeps. The counts include dropped calls.
 const CAPACITY: usize = 20_000;
 
-/// A simulated system that is called over the network.
+/// A simulated system that receives calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Upstream {
     /// Shopper login, under `/shopper/auth/v1`.
     Slas,
-    /// The old shop API of the instance.
+    /// The older shop API of the instance.
     Ocapi,
-    /// The new commerce APIs.
+    /// The newer commerce APIs.
     Scapi,
     /// The controllers of the instance.
     Ecom,
@@ -25,7 +25,7 @@ pub enum Upstream {
     Head,
 }
 
-/// What a call wanted, told by its route and its grant.
+/// The operation of a call, derived from its route and grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// SLAS `GET authorize`.
@@ -135,24 +135,24 @@ impl Operation {
     }
 }
 
-/// One call that arrived.
+/// A call that arrived.
 #[derive(Clone)]
 pub struct Call {
-    /// What it wanted.
+    /// Its operation.
     pub operation: Operation,
     /// Its method.
     pub method: Method,
-    /// Its path, without the query: that may carry a refresh token.
+    /// Its path without the query, which may contain a refresh token.
     pub path: String,
-    /// The status of the answer; `None` while there is none, or when it was lost.
+    /// The status of the response; `None` while there is none, or when it was lost.
     pub status: Option<u16>,
-    /// The caller's `correlation-id`, else its `x-request-id`.
+    /// Its `correlation-id` header, else its `x-request-id`.
     pub correlation: Option<String>,
     /// When it arrived, in Unix milliseconds of the simulator's clock.
     pub at_ms: i64,
-    /// How long the answer took, in milliseconds.
+    /// How long the response took, in milliseconds.
     pub took_ms: i64,
-    /// Whether ECOM itself made the call, for a page that somebody asked it for.
+    /// Whether ECOM made the call itself, while it served a page.
     pub by_ecom: bool,
     target: String,
     headers: HeaderMap,
@@ -187,26 +187,26 @@ impl Call {
         self
     }
 
-    /// A call that ECOM makes for a page that was asked for with these headers.
+    /// A call that ECOM makes while it serves a page request with these headers.
     pub(super) fn made_by_ecom(mut self, headers: &HeaderMap) -> Self {
         self.by_ecom = true;
         self.correlation = correlation(headers);
         self
     }
 
-    /// Path and query as they arrived. The query may carry a refresh token.
+    /// Path and query as received. The query may contain a refresh token.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// All headers of the request. They carry tokens.
+    /// All headers of the request. They contain tokens.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// A header of the request, if it is readable text.
+    /// The value of a header, if it is visible ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -218,7 +218,7 @@ fn correlation(headers: &HeaderMap) -> Option<String> {
     named.to_str().ok().map(ToOwned::to_owned)
 }
 
-/// Without header values, which carry tokens.
+/// Without header values, which contain tokens.
 impl fmt::Debug for Call {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { operation, method, path, status, .. } = self;
@@ -228,27 +228,27 @@ impl fmt::Debug for Call {
 
 /// All calls, oldest first.
 #[derive(Default)]
-pub(super) struct Ledger {
+pub(super) struct CallLog {
     calls: VecDeque<Call>,
-    forgotten: usize,
+    dropped: usize,
     counts: HashMap<Operation, usize>,
 }
 
-impl Ledger {
-    /// Enters a call on arrival and returns its number.
-    pub(super) fn enter(&mut self, call: Call) -> usize {
+impl CallLog {
+    /// Adds a call when it arrives and returns its number.
+    pub(super) fn record(&mut self, call: Call) -> usize {
         *self.counts.entry(call.operation).or_default() += 1;
         self.calls.push_back(call);
         if self.calls.len() > CAPACITY {
             self.calls.pop_front();
-            self.forgotten += 1;
+            self.dropped += 1;
         }
-        self.forgotten + self.calls.len() - 1
+        self.dropped + self.calls.len() - 1
     }
 
-    /// Notes the answer of a call.
-    pub(super) fn answered(&mut self, number: usize, status: u16, now_ms: i64) {
-        let entry = number.checked_sub(self.forgotten).and_then(|at| self.calls.get_mut(at));
+    /// Records the response of a call.
+    pub(super) fn complete(&mut self, number: usize, status: u16, now_ms: i64) {
+        let entry = number.checked_sub(self.dropped).and_then(|at| self.calls.get_mut(at));
         if let Some(call) = entry {
             call.status = Some(status);
             call.took_ms = now_ms - call.at_ms;
@@ -261,7 +261,7 @@ impl Ledger {
 
     /// The calls with their numbers.
     pub(super) fn numbered(&self) -> impl DoubleEndedIterator<Item = (usize, &Call)> {
-        let numbered = |(at, call)| (self.forgotten + at, call);
+        let numbered = |(at, call)| (self.dropped + at, call);
         self.calls.iter().enumerate().map(numbered)
     }
 
@@ -269,9 +269,9 @@ impl Ledger {
         self.counts.get(&operation).copied().unwrap_or_default()
     }
 
-    /// Forgets all calls; numbers of calls that still run stay valid and lead nowhere.
-    pub(super) fn forget(&mut self) {
-        self.forgotten += self.calls.len();
+    /// Removes all calls. Completing a removed call has no effect.
+    pub(super) fn clear(&mut self) {
+        self.dropped += self.calls.len();
         self.calls.clear();
         self.counts.clear();
     }

@@ -1,4 +1,4 @@
-//! Sign-in, registration and sign-out on ECOM's own pages.
+//! Login, registration and logout on ECOM's own pages.
 
 use axum::http::Method;
 use serde_json::json;
@@ -18,9 +18,9 @@ async fn guest_with_bell(world: &World) -> (String, String) {
     let guest = world.private_guest().await;
     let token = guest.member("access_token");
     let cart = json!({"product_id": "bell-brass", "quantity": 1});
-    let call = World::ask(&world.head, Method::POST, "/api/basket/items").json(&cart);
-    call.header("cookie", &format!("token={token}")).answer().await.expect(200);
-    let dwsid = world.sessions(&token).answer().await.cookie("dwsid").unwrap();
+    let call = World::request(&world.head, Method::POST, "/api/basket/items").json(&cart);
+    call.header("cookie", &format!("token={token}")).send().await.expect(200);
+    let dwsid = world.sessions(&token).send().await.cookie("dwsid").unwrap();
     (format!("dwsid={dwsid}"), guest.member("customer_id"))
 }
 
@@ -29,21 +29,21 @@ fn dwsid(cookies: &str) -> &str {
 }
 
 #[tokio::test]
-async fn signing_in_makes_the_same_session_the_shoppers_and_brings_the_cart_along() {
+async fn a_login_assigns_the_same_session_and_moves_the_cart() {
     let world = world();
     let (cookies, guest) = guest_with_bell(&world).await;
-    let done = world.signs_in_on_ecom(&cookies).await.expect(302);
-    done.leads_to("Account-Show");
-    assert_eq!(done.cookie("dwsid"), None, "nothing shows from outside");
+    let done = world.logs_in_on_ecom(&cookies).await.expect(302);
+    done.expect_redirect_to("Account-Show");
+    assert_eq!(done.cookie("dwsid"), None, "the response does not show the change");
     let session = world.control.dw_session(dwsid(&cookies)).unwrap();
     assert_eq!(session.login.as_deref(), Some(LOGIN));
     assert_eq!(world.control.basket_of(&session.customer_id).len(), 1);
     assert!(world.control.basket_of(&guest).is_empty());
-    world.visit("Login-Show", &cookies).await.expect(302).leads_to("Account-Show");
+    world.visit("Login-Show", &cookies).await.expect(302).expect_redirect_to("Account-Show");
 }
 
 #[tokio::test]
-async fn a_wrong_password_shows_the_form_again_and_the_guest_stays() {
+async fn a_wrong_password_shows_the_form_again_and_keeps_the_guest() {
     let world = world();
     let (cookies, guest) = guest_with_bell(&world).await;
     for fields in [
@@ -59,34 +59,34 @@ async fn a_wrong_password_shows_the_form_again_and_the_guest_stays() {
 }
 
 #[tokio::test]
-async fn a_registration_signs_in_and_is_a_good_account_everywhere() {
+async fn a_registration_logs_in_and_works_for_slas_too() {
     let world = world();
     let (cookies, _) = guest_with_bell(&world).await;
     let done = world.submit(&cookies, "Account-SubmitRegistration", &NEWCOMER).await.expect(302);
-    done.leads_to("Account-Show");
+    done.expect_redirect_to("Account-Show");
     let session = world.control.dw_session(dwsid(&cookies)).unwrap();
     assert_eq!(session.login.as_deref(), Some("kim@example.com"));
     assert_eq!(world.control.basket_of(&session.customer_id).len(), 1);
     let page = world.visit("Account-Show", &cookies).await.expect(200);
     assert!(page.text.contains("Kim &lt;Newcomer&gt;"));
-    world.login_call("kim@example.com", "long enough", "").answer().await.expect(303);
+    world.login_call("kim@example.com", "long enough", "").send().await.expect(303);
 }
 
 #[tokio::test]
-async fn a_registration_that_is_incomplete_or_taken_makes_no_account() {
+async fn an_incomplete_or_taken_registration_makes_no_account() {
     let world = world();
     let cookies = format!("dwsid={}", world.control.new_ecom_visitor());
     let with = |field: &str, value: &'static str| {
         NEWCOMER.map(|(name, known)| if name == field { (name, value) } else { (name, known) })
     };
-    for (fields, said) in [
+    for (fields, message) in [
         (with("dwfrm_profile_customer_email", "no address"), "are needed"),
         (with("dwfrm_profile_login_password", "short"), "are needed"),
         (with("dwfrm_profile_customer_firstname", ""), "are needed"),
         (with("dwfrm_profile_customer_email", LOGIN), "an account with this e-mail already"),
     ] {
         let page = world.submit(&cookies, "Account-SubmitRegistration", &fields).await;
-        assert!(page.expect(200).text.contains(said), "{fields:?}");
+        assert!(page.expect(200).text.contains(message), "{fields:?}");
     }
     assert_eq!(world.control.customer_id_of("kim@example.com"), None);
     let session = world.control.dw_session(dwsid(&cookies)).unwrap();
@@ -94,18 +94,18 @@ async fn a_registration_that_is_incomplete_or_taken_makes_no_account() {
 }
 
 #[tokio::test]
-async fn forms_of_another_session_are_refused_and_log_the_shopper_out() {
+async fn forms_of_another_session_are_rejected_and_log_out() {
     let world = world();
     let other = format!("dwsid={}", world.control.new_ecom_visitor());
     let foreign = world.visit("Login-Show", &other).await.expect(200).csrf_token();
     for target in ["Account-Login", "Account-SubmitRegistration"] {
         for token in [foreign.as_str(), ""] {
             let dwsid = world.control.new_ecom_visitor();
-            assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+            assert!(world.control.log_in_on_ecom(&dwsid, LOGIN));
             let fields = [("loginEmail", LOGIN), ("loginPassword", PASSWORD)];
             let fields = [&fields[..], &NEWCOMER, &[("csrf_token", token)]].concat();
             let call = world.page(Method::POST, target).form(&fields);
-            call.header("cookie", &format!("dwsid={dwsid}")).answer().await.expect(403);
+            call.header("cookie", &format!("dwsid={dwsid}")).send().await.expect(403);
             let session = world.control.dw_session(&dwsid).unwrap();
             assert_eq!(session.customer_type, CustomerKind::Guest, "{target}");
         }
@@ -114,12 +114,12 @@ async fn forms_of_another_session_are_refused_and_log_the_shopper_out() {
 }
 
 #[tokio::test]
-async fn signing_out_leaves_the_session_to_a_new_guest() {
+async fn a_logout_assigns_the_session_to_a_new_guest() {
     let world = world();
     let (cookies, _) = guest_with_bell(&world).await;
-    world.signs_in_on_ecom(&cookies).await.expect(302);
+    world.logs_in_on_ecom(&cookies).await.expect(302);
     let done = world.visit("Login-Logout", &cookies).await.expect(302);
-    done.leads_to("Home-Show");
+    done.expect_redirect_to("Home-Show");
     assert_eq!(done.cookie("dwsid"), None);
     let session = world.control.dw_session(dwsid(&cookies)).unwrap();
     assert_eq!((session.customer_type, session.live), (CustomerKind::Guest, true));
@@ -127,10 +127,10 @@ async fn signing_out_leaves_the_session_to_a_new_guest() {
 }
 
 #[tokio::test]
-async fn a_link_to_a_form_target_logs_nobody_out() {
+async fn a_get_of_a_form_target_does_not_log_out() {
     let world = world();
     let dwsid = world.control.new_ecom_visitor();
-    assert!(world.control.sign_in_on_ecom(&dwsid, LOGIN));
+    assert!(world.control.log_in_on_ecom(&dwsid, LOGIN));
     for target in ["Account-Login", "Account-SubmitRegistration", "Account-SaveProfile"] {
         world.visit(target, &format!("dwsid={dwsid}")).await.expect(405);
     }
@@ -138,7 +138,7 @@ async fn a_link_to_a_form_target_logs_nobody_out() {
 }
 
 #[tokio::test]
-async fn every_page_offers_its_own_way_in_or_out() {
+async fn every_page_links_to_login_or_logout() {
     let world = world();
     let dwsid = world.control.new_ecom_visitor();
     let base = "href=\"/on/demandware.store/Sites-RefArch-Site/en_US";
@@ -146,6 +146,6 @@ async fn every_page_offers_its_own_way_in_or_out() {
     for controller in ["Login-Show", "Login-Logout"] {
         assert!(page.text.contains(&format!("{base}/{controller}\"")), "{controller}");
     }
-    let login = World::ask(&world.head, Method::GET, "/login").answer().await.expect(200);
+    let login = World::request(&world.head, Method::GET, "/login").send().await.expect(200);
     assert!(login.text.contains(&format!("{base}/Login-Show\"")));
 }

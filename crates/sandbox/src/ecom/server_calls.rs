@@ -1,39 +1,40 @@
-//! Calls that ECOM makes itself. They do not cross the network here, but they are entered in the
-//! ledger and suffer the planned faults as if they did.
+//! Calls that ECOM makes itself. They do not cross the network here, but the call log records them
+//! and planned faults apply to them as if they did.
 
 use axum::http::Method;
 
-use super::turn::Turn;
+use super::controller_context::ControllerContext;
+use crate::call_log::{Call, Operation};
 use crate::faults::Fault;
-use crate::ledger::{Call, Operation};
 use crate::options::Options;
 use crate::platform::Platform;
 use crate::state::State;
 
-/// Makes a call, which `work` answers. `None` when it is refused there, or when a fault keeps it
-/// from getting there; a fault that only delays has no effect.
+/// Makes a call, which `work` processes. `None` when `work` rejects it or a fault prevents it. A
+/// fault that only delays has no effect.
 pub(super) fn call<T>(
-    turn: &mut Turn<'_>,
+    context: &mut ControllerContext<'_>,
     operation: Operation,
     work: impl FnOnce(&Platform, &mut State) -> Option<T>,
 ) -> Option<T> {
-    let (platform, ask) = (turn.platform, turn.ask);
+    let (platform, request) = (context.platform, context.request);
     let (method, path, success) = route(&platform.options, operation);
-    let call = Call::new(operation, method, &path, platform.now_ms()).made_by_ecom(&ask.headers);
-    let number = turn.state.ledger.enter(call);
-    let (answer, status) = match turn.state.faults.draw(operation) {
+    let call =
+        Call::new(operation, method, &path, platform.now_ms()).made_by_ecom(&request.headers);
+    let number = context.state.call_log.record(call);
+    let (result, status) = match context.state.faults.next(operation) {
         Some(Fault::Status(status, _) | Fault::Shed(status, _) | Fault::Body(status, _)) => {
             (None, status)
         }
         Some(Fault::Hang | Fault::Reset) => return None,
         Some(Fault::Delay(_) | Fault::DelayAfter(_) | Fault::ExtraHeader(..)) | None => {
-            let answer = work(platform, turn.state);
-            let status = if answer.is_some() { success } else { 400 };
-            (answer, status)
+            let result = work(platform, context.state);
+            let status = if result.is_some() { success } else { 400 };
+            (result, status)
         }
     };
-    turn.state.ledger.answered(number, status, platform.now_ms());
-    answer
+    context.state.call_log.complete(number, status, platform.now_ms());
+    result
 }
 
 /// Method, path, and the status of success.

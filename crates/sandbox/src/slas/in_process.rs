@@ -1,18 +1,18 @@
-//! What the instance itself has from SLAS: `plugin_slas` by calls of its own, Hybrid Auth from within
-//! the platform.
+//! Tokens for ECOM itself: `plugin_slas` gets them with its own calls, Hybrid Auth inside the
+//! platform.
 
-use super::{access, bridge, grants, tokens};
+use super::{access_token, bridge, token_request, tokens};
 use crate::ids;
 use crate::platform::Platform;
 use crate::state::{Identity, State};
 
-/// Tokens in the hands of ECOM.
-pub(crate) struct Issued {
+/// The tokens that ECOM receives.
+pub(crate) struct IssuedTokens {
     pub(crate) access_token: String,
-    /// Seconds.
+    /// In seconds.
     pub(crate) access_life: i64,
     pub(crate) refresh_token: String,
-    /// Seconds.
+    /// In seconds.
     pub(crate) refresh_life: i64,
     pub(crate) usid: String,
     pub(crate) customer_id: String,
@@ -20,62 +20,62 @@ pub(crate) struct Issued {
     pub(crate) registered: bool,
 }
 
-/// Tokens of a new SLAS session for the guest of a DW session: `session-bridge/token`.
+/// `session-bridge/token`: tokens of a new SLAS session for the guest of a DW session.
 pub(crate) fn bridge_guest(
     platform: &Platform,
     state: &mut State,
     customer_id: &str,
     do_not_track: bool,
-) -> Issued {
+) -> IssuedTokens {
     let identity = bridge::identity(state, ids::uuid(), customer_id.to_owned(), do_not_track);
-    begin(platform, state, Identity { bridge: Some("sb-guest"), ..identity })
+    issue(platform, state, Identity { bridge: Some("sb-guest"), ..identity })
 }
 
-/// Tokens of a shopper who signed in, on the guest's usid where that is known: `login`, `token`.
+/// `login` and `token`: tokens of a shopper who logged in, on the guest's usid if it is known.
 pub(crate) fn log_in(
     platform: &Platform,
     state: &mut State,
     customer_id: &str,
     usid: Option<String>,
     do_not_track: bool,
-) -> Issued {
+) -> IssuedTokens {
     let known = usid.is_some();
     let usid = usid.unwrap_or_else(ids::uuid);
-    state.grants.hold(&usid, customer_id, known);
+    state.grants.assign_usid(&usid, customer_id, known);
     let customer_id = customer_id.to_owned();
-    let identity = grants::shopper_identity(state, usid, customer_id, do_not_track);
-    begin(platform, state, identity)
+    let identity = token_request::shopper_identity(state, usid, customer_id, do_not_track);
+    issue(platform, state, identity)
 }
 
-/// New tokens for a refresh token, if it is good.
+/// `token`: new tokens for a refresh token, if it is valid.
 pub(crate) fn refresh(
     platform: &Platform,
     state: &mut State,
     token: &str,
     do_not_track: Option<bool>,
-) -> Option<Issued> {
+) -> Option<IssuedTokens> {
     let client = platform.options.ecom_client;
-    let tokens = grants::exchange(platform, state, client, token, do_not_track).ok()?;
-    Some(issued(platform, state, tokens))
+    let tokens = token_request::exchange(platform, state, client, token, do_not_track).ok()?;
+    Some(sign(platform, state, tokens))
 }
 
-/// Ends a SLAS session: `logout`.
-pub(crate) fn log_out(state: &mut State, issued: &Issued) -> Option<()> {
+/// `logout`: ends a SLAS session.
+pub(crate) fn log_out(state: &mut State, issued: &IssuedTokens) -> Option<()> {
     state.grants.revoke(&issued.refresh_token);
-    let claims = access::open(state, &issued.access_token)?;
+    let claims = access_token::open(state, &issued.access_token)?;
     state.revoked.insert(claims.jti);
     Some(())
 }
 
-fn begin(platform: &Platform, state: &mut State, identity: Identity) -> Issued {
-    let tokens = tokens::grant(platform, state, platform.options.ecom_client, identity);
-    issued(platform, state, tokens)
+fn issue(platform: &Platform, state: &mut State, identity: Identity) -> IssuedTokens {
+    let tokens = tokens::new_grant(platform, state, platform.options.ecom_client, identity);
+    sign(platform, state, tokens)
 }
 
-fn issued(platform: &Platform, state: &State, tokens: tokens::Tokens) -> Issued {
+fn sign(platform: &Platform, state: &State, tokens: tokens::Tokens) -> IssuedTokens {
     let claims = tokens::claims(platform, state, &tokens);
     let tokens::Tokens { identity, refresh_token, expires_at, .. } = tokens;
-    Issued {
+    IssuedTokens {
         access_token: claims.sign(state),
         access_life: claims.exp - claims.iat,
         refresh_token,

@@ -1,12 +1,12 @@
-//! A request as the simulated hosts read it: whole, and with the credentials taken apart.
+//! A buffered request with access to its fields, cookies and credentials.
 //!
-//! Handlers are plain functions from the platform and an [`Ask`] to an answer. They cannot wait, so
-//! the state's lock is never held across an await.
+//! Handlers are synchronous functions from the platform and a [`Request`] to a response, so they
+//! never hold the lock of the state across an await.
 
 use std::pin::Pin;
 
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::extract::{self, FromRequestParts, RawPathParams};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -21,41 +21,41 @@ use super::platform::{Platform, Shared};
 /// The longest body any simulated host reads, in bytes.
 pub(super) const BODY_LIMIT: usize = 1024 * 1024;
 
-/// A handler made of a function that answers at once.
-pub(super) struct Calls<E>(pub(super) fn(&Platform, &Ask) -> Result<Response, E>);
+/// A synchronous function as an axum handler.
+pub(super) struct Endpoint<E>(pub(super) fn(&Platform, &Request) -> Result<Response, E>);
 
-impl<E> Clone for Calls<E> {
+impl<E> Clone for Endpoint<E> {
     fn clone(&self) -> Self {
         Self(self.0)
     }
 }
 
-impl<E: IntoResponse + 'static> Handler<(), Shared> for Calls<E> {
+impl<E: IntoResponse + 'static> Handler<(), Shared> for Endpoint<E> {
     type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-    fn call(self, request: Request, platform: Shared) -> Self::Future {
+    fn call(self, request: extract::Request, platform: Shared) -> Self::Future {
         Box::pin(async move {
-            match Ask::read(request).await {
-                Ok(ask) => (self.0)(&platform, &ask).unwrap_or_else(E::into_response),
+            match Request::read(request).await {
+                Ok(request) => (self.0)(&platform, &request).unwrap_or_else(E::into_response),
                 Err(status) => status.into_response(),
             }
         })
     }
 }
 
-/// One request, read to its end.
-pub(super) struct Ask {
+/// A request whose body is read completely.
+pub(super) struct Request {
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) query: Fields,
-    /// Path and query as they were sent.
+    /// Path and query as received.
     pub(super) target: String,
     path: Vec<(String, String)>,
 }
 
-impl Ask {
-    async fn read(request: Request) -> Result<Self, StatusCode> {
+impl Request {
+    async fn read(request: extract::Request) -> Result<Self, StatusCode> {
         let (mut parts, body) = request.into_parts();
         let raw = RawPathParams::from_request_parts(&mut parts, &())
             .await
@@ -67,31 +67,31 @@ impl Ask {
         Ok(Self { method: parts.method, headers: parts.headers, body, query, target, path })
     }
 
-    /// A parameter of the matched route; empty when the route has none of that name.
+    /// A parameter of the matched route; empty if the route does not have it.
     pub(super) fn path(&self, name: &str) -> &str {
         self.path.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    /// A header that is readable text.
+    /// The value of a header, if it is visible ASCII.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as form fields, when it says that it is a form.
+    /// The form fields of the body, if its content type is a form.
     pub(super) fn form(&self) -> Option<Fields> {
         self.has_type("application/x-www-form-urlencoded").then(|| Fields::parse(&self.body))
     }
 
-    /// The body as JSON, when it says that it is JSON and is.
+    /// The parsed body, if its content type is JSON and it is valid.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok().filter(|_| self.has_type("application/json"))
     }
 
-    /// Whether the content type is this one, parameters aside.
-    pub(super) fn has_type(&self, wanted: &str) -> bool {
+    /// Whether the content type, without parameters, is this one.
+    pub(super) fn has_type(&self, expected: &str) -> bool {
         let content_type = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
         let essence = content_type.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case(wanted)
+        essence.eq_ignore_ascii_case(expected)
     }
 
     /// The token of an `Authorization: Bearer` header.
@@ -104,12 +104,12 @@ impl Ask {
         decode_pair(self.credentials("basic")?)
     }
 
-    /// The value of the first cookie of that name, as sent: nothing is percent-decoded.
+    /// The value of the first cookie of this name, without percent-decoding.
     pub(super) fn cookie(&self, name: &str) -> Option<String> {
         self.cookies().into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// All cookies of the request in order.
+    /// All cookies of the request, in order.
     pub(super) fn cookies(&self) -> Vec<(String, String)> {
         let lines =
             self.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
@@ -118,12 +118,12 @@ impl Ask {
     }
 
     fn credentials(&self, scheme: &str) -> Option<&str> {
-        let (said, value) = self.header(header::AUTHORIZATION.as_str())?.split_once(' ')?;
-        said.eq_ignore_ascii_case(scheme).then(|| value.trim())
+        let (sent, value) = self.header(header::AUTHORIZATION.as_str())?.split_once(' ')?;
+        sent.eq_ignore_ascii_case(scheme).then(|| value.trim())
     }
 }
 
-/// `base64(name:password)` taken apart at the first colon.
+/// Decodes `base64(name:password)` and splits it at the first colon.
 pub(super) fn decode_pair(encoded: &str) -> Option<(String, String)> {
     let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
     let (name, password) = text.split_once(':')?;
@@ -138,13 +138,13 @@ impl Fields {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// The first field of that name, unless it is empty: an empty parameter counts as missing.
+    /// The first field of this name. An empty field counts as missing.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let field = self.0.iter().find(|(known, _)| known == name);
         field.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Whether the field says `true`.
+    /// Whether the field is `true`.
     pub(super) fn is_true(&self, name: &str) -> bool {
         self.get(name) == Some("true")
     }

@@ -1,4 +1,4 @@
-//! The shopper's access token: its claims, and the check that every API makes.
+//! The shopper's access token: its claims and its verification.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::ids;
 use crate::options::Options;
 use crate::state::{Customer, Identity, State};
 
-/// What a client of a hybrid shop typically holds; it makes most of a token's length.
+/// The scopes of a typical hybrid shop, which account for most of a token's length.
 const SCOPES: &str = "sfcc.shopper-myaccount.baskets openid offline_access email \
     sfcc.shopper-standard sfcc.session_bridge sfcc.shopper-baskets-orders.rw \
     sfcc.shopper-customers.login sfcc.shopper-customers.register sfcc.shopper-products \
@@ -23,7 +23,7 @@ const SCOPES: &str = "sfcc.shopper-myaccount.baskets openid offline_access email
     sfcc.shopper-myaccount.emailsubscriptions.rw sfcc.shopper-consents.rw \
     sfcc.shopper-configurations c_loyalty.balance_r c_loyalty.history_r";
 
-/// The claims of an access token (slas.md 4).
+/// The claims of an access token.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Claims {
     pub(crate) aut: String,
@@ -42,14 +42,14 @@ pub(crate) struct Claims {
     pub(crate) dnt: String,
 }
 
-/// Why a token is refused.
+/// Why a token is invalid.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Invalid {
-    /// Not a token, not of this tenant, not of one of its clients, or not signed by it.
+pub(crate) enum InvalidToken {
+    /// Malformed, or not signed by this tenant for one of its clients.
     Foreign,
     Expired,
     Revoked,
-    /// The shopper's password changed after the token was made.
+    /// The shopper's password changed after the token was issued.
     CredentialsChanged,
 }
 
@@ -85,12 +85,12 @@ impl Claims {
         pair(&self.sub, "usid").unwrap_or_default()
     }
 
-    /// The registered customer, or else the guest.
+    /// The id of the registered customer, else of the guest.
     pub(crate) fn customer_id(&self) -> &str {
         pair(&self.isb, "rcid").or_else(|| pair(&self.isb, "gcid")).unwrap_or_default()
     }
 
-    /// The guest customer, also of a registered shopper.
+    /// The id of the guest customer, which a registered shopper has too.
     pub(crate) fn guest_id(&self) -> &str {
         pair(&self.isb, "gcid").unwrap_or_default()
     }
@@ -116,34 +116,34 @@ pub(crate) fn header(kid: &str) -> Value {
     json!({"ver": "1.0", "kid": kid, "typ": "jwt", "clv": "J2.3.4", "alg": "ES256"})
 }
 
-/// The claims of a token whose signature is ours, expired or not.
+/// The claims of a token with a valid signature, expired or not.
 pub(crate) fn open(state: &State, token: &str) -> Option<Claims> {
     state.keys.of(token)?.open(token)
 }
 
-/// The claims of a token that may be used now.
+/// The claims of a valid token.
 pub(crate) fn verify(
     options: &Options,
     state: &State,
     token: &str,
     now: i64,
-) -> Result<Claims, Invalid> {
-    let claims = open(state, token).filter(|claims| is_ours(options, claims));
-    let claims = claims.ok_or(Invalid::Foreign)?;
-    let customer = state.customers.get(claims.customer_id()).ok_or(Invalid::Foreign)?;
+) -> Result<Claims, InvalidToken> {
+    let claims = open(state, token).filter(|claims| is_of_tenant(options, claims));
+    let claims = claims.ok_or(InvalidToken::Foreign)?;
+    let customer = state.customers.get(claims.customer_id()).ok_or(InvalidToken::Foreign)?;
     if now >= claims.exp || now < claims.nbf {
-        return Err(Invalid::Expired);
+        return Err(InvalidToken::Expired);
     }
     if state.revoked.contains(&claims.jti) {
-        return Err(Invalid::Revoked);
+        return Err(InvalidToken::Revoked);
     }
     if customer.changed_since(claims.iat) {
-        return Err(Invalid::CredentialsChanged);
+        return Err(InvalidToken::CredentialsChanged);
     }
     Ok(claims)
 }
 
-fn is_ours(options: &Options, claims: &Claims) -> bool {
+fn is_of_tenant(options: &Options, claims: &Claims) -> bool {
     let tenant = options.tenant();
     let clients = [&options.private_client.id, &options.public_client];
     claims.iss == format!("slas/prod/{tenant}")

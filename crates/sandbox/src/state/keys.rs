@@ -1,4 +1,4 @@
-//! The signing keys of SLAS: the current one, those before it and the next.
+//! The signing keys of SLAS: past, current and future.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::jws::{self, SigningKey};
 
-/// A tenant may fetch the document so often within the window (slas.md 9).
+/// How often a tenant can fetch the JWKS document within the window.
 const FETCH_LIMIT: usize = 25;
 const FETCH_WINDOW: Duration = Duration::from_secs(60);
 
-/// Keys that the JWKS document lists: past ones, the current one and a future one.
+/// All keys. The JWKS document lists the last past one, the current one and the future one.
 pub(crate) struct KeyRing {
     past: Vec<SigningKey>,
     current: SigningKey,
@@ -25,7 +25,8 @@ impl KeyRing {
         Self { past: vec![past], current, future, fetches: VecDeque::new() }
     }
 
-    /// The announced key takes over; tokens of the retired one stay good until they expire.
+    /// Makes the announced key the current one. Tokens of the retired key stay valid until they
+    /// expire.
     pub(crate) fn rotate(&mut self) {
         let announced = std::mem::replace(&mut self.future, SigningKey::generate());
         let retired = std::mem::replace(&mut self.current, announced);
@@ -36,7 +37,7 @@ impl KeyRing {
         &self.current
     }
 
-    /// The published key that signed this token, going by the `kid` it names.
+    /// The key with the `kid` of this token.
     pub(crate) fn of(&self, token: &str) -> Option<&SigningKey> {
         let kid = jws::kid_of(token)?;
         self.all().find(|key| key.kid() == kid)
@@ -49,7 +50,7 @@ impl KeyRing {
         json!({"keys": keys.map(SigningKey::jwk).collect::<Vec<_>>()})
     }
 
-    /// Counts a fetch of the document, and says how long to wait when it is one too many.
+    /// Counts a fetch of the document. The error is the time to wait when it exceeds the limit.
     pub(crate) fn fetch(&mut self, at: Instant) -> Result<(), Duration> {
         self.fetches.retain(|earlier| at - *earlier < FETCH_WINDOW);
         match self.fetches.front() {

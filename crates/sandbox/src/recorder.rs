@@ -1,8 +1,8 @@
-//! What surrounds every simulated call: it is named, entered in the ledger, and suffers the fault
-//! that is planned for it.
+//! The middleware around every simulated call: it logs the call and applies the planned fault.
 
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Request, State};
@@ -13,41 +13,41 @@ use axum::{Json, Router};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::ask::{BODY_LIMIT, Fields};
+use super::call_log::{Call, Operation, Upstream};
 use super::faults::Fault;
-use super::ledger::{Call, Operation, Upstream};
 use super::platform::Shared;
-use super::server::Line;
+use super::request::{BODY_LIMIT, Fields};
+use super::server::Connection;
 
-/// The router with every call watched. `other` is the operation of a path that tells nothing.
-pub(super) fn watched(router: Router<Shared>, platform: &Shared, other: Operation) -> Router {
-    let watching = from_fn_with_state((Arc::clone(platform), other), watch);
-    router.layer(watching).with_state(Arc::clone(platform))
+/// Adds the middleware to a router. `other` is the operation of a path that no rule names.
+pub(super) fn recorded(router: Router<Shared>, platform: &Shared, other: Operation) -> Router {
+    let recording = from_fn_with_state((Arc::clone(platform), other), record);
+    router.layer(recording).with_state(Arc::clone(platform))
 }
 
-async fn watch(
+async fn record(
     State((platform, other)): State<(Shared, Operation)>,
-    line: Option<Extension<Line>>,
+    connection: Option<Extension<Connection>>,
     request: Request,
     next: Next,
 ) -> Response {
     let Ok((request, body)) = read(request).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let Some(operation) = name(request.method(), request.uri().path(), &body, other) else {
+    let Some(operation) = operation_of(request.method(), request.uri().path(), &body, other) else {
         return next.run(request).await;
     };
     let call = call(operation, &request, platform.now_ms());
     let (number, fault) = {
         let mut state = platform.state();
-        (state.ledger.enter(call), state.faults.draw(operation))
+        (state.call_log.record(call), state.faults.next(operation))
     };
-    let line = line.map(|Extension(line)| line);
+    let connection = connection.map(|Extension(connection)| connection);
     let response = match fault {
-        Some(fault) => suffer(fault, operation.upstream(), line, request, next).await,
+        Some(fault) => apply(fault, operation.upstream(), connection, request, next).await,
         None => next.run(request).await,
     };
-    platform.state().ledger.answered(number, response.status().as_u16(), platform.now_ms());
+    platform.state().call_log.complete(number, response.status().as_u16(), platform.now_ms());
     response
 }
 
@@ -58,60 +58,63 @@ fn call(operation: Operation, request: &Request, at_ms: i64) -> Call {
     call.with_target(target).with_headers(request.headers())
 }
 
-/// The request with its body read, and the body once more.
+/// Reads the body, and returns the request with it and a copy of it.
 async fn read(request: Request) -> Result<(Request, Vec<u8>), axum::Error> {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, BODY_LIMIT).await?;
     Ok((Request::from_parts(parts, Body::from(body.clone())), body.into()))
 }
 
-async fn suffer(
+async fn apply(
     fault: Fault,
     upstream: Upstream,
-    line: Option<Line>,
+    connection: Option<Connection>,
     request: Request,
     next: Next,
 ) -> Response {
     match fault {
-        // Detached, so that a caller who gives up does not undo what the platform does.
-        Fault::Delay(time) => {
-            let late = tokio::spawn(async move {
-                sleep(time).await;
-                next.run(request).await
-            });
-            late.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
-        }
-        Fault::DelayAfter(time) => {
+        Fault::Delay(delay) => process_later(delay, request, next).await,
+        Fault::DelayAfter(delay) => {
             let response = next.run(request).await;
-            sleep(time).await;
+            sleep(delay).await;
             response
         }
-        Fault::Status(status, retry_after) => refusal(upstream, status, retry_after),
+        Fault::Status(status, retry_after) => error_response(upstream, status, retry_after),
         Fault::Shed(..) if request.uri().path().starts_with("/checkout/") => {
             next.run(request).await
         }
-        Fault::Shed(status, retry_after) => shed(refusal(upstream, status, retry_after)),
+        Fault::Shed(status, retry_after) => shed(error_response(upstream, status, retry_after)),
         Fault::Body(status, text) => {
-            (code(status), [(header::CONTENT_TYPE, kind_of(&text))], text).into_response()
+            (status_code(status), [(header::CONTENT_TYPE, media_type_of(&text))], text)
+                .into_response()
         }
         Fault::ExtraHeader(name, value) => {
             let mut response = next.run(request).await;
-            let line = HeaderName::try_from(name).ok().zip(value.try_into().ok());
-            response.headers_mut().extend(line);
+            let header = HeaderName::try_from(name).ok().zip(value.try_into().ok());
+            response.headers_mut().extend(header);
             response
         }
         Fault::Hang => pending().await,
         Fault::Reset => {
             let _lost = next.run(request).await;
-            if let Some(line) = line {
-                line.cut();
+            if let Some(connection) = connection {
+                connection.cut();
             }
             pending().await
         }
     }
 }
 
-/// The load in per cent, and what the platform does about it from 90 on.
+/// Processes the call after a delay, in its own task: a client that disconnects does not stop it.
+async fn process_later(delay: Duration, request: Request, next: Next) -> Response {
+    let late = tokio::spawn(async move {
+        sleep(delay).await;
+        next.run(request).await
+    });
+    late.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// Adds the headers of a platform that throttles: its load in per cent, 90 or more.
 fn shed(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert("sfdc_load", HeaderValue::from_static("94"));
@@ -119,10 +122,11 @@ fn shed(mut response: Response) -> Response {
     response
 }
 
-/// A refusal in the words of that system; a page host answers like an edge, with HTML.
-fn refusal(upstream: Upstream, status: u16, retry_after: Option<u64>) -> Response {
-    let status = code(status);
-    let reason = status.canonical_reason().unwrap_or("Refused");
+/// An error response in the format of this system. ECOM and the Head respond with HTML, as a CDN
+/// does.
+fn error_response(upstream: Upstream, status: u16, retry_after: Option<u64>) -> Response {
+    let status = status_code(status);
+    let reason = status.canonical_reason().unwrap_or("Error");
     let body = match upstream {
         Upstream::Slas => Json(json!({"error": "server_error", "error_description": reason})),
         Upstream::Ocapi => Json(json!({"_v": "24.5", "fault":
@@ -131,13 +135,16 @@ fn refusal(upstream: Upstream, status: u16, retry_after: Option<u64>) -> Respons
             "type": "https://api.commercecloud.salesforce.com/documentation/error/v1/errors/fault"})),
         Upstream::Ecom | Upstream::Head => {
             let page = format!("<!doctype html><title>{reason}</title><h1>{reason}</h1>");
-            return with_retry((status, axum::response::Html(page)).into_response(), retry_after);
+            return with_retry_after(
+                (status, axum::response::Html(page)).into_response(),
+                retry_after,
+            );
         }
     };
-    with_retry((status, body).into_response(), retry_after)
+    with_retry_after((status, body).into_response(), retry_after)
 }
 
-fn with_retry(mut response: Response, retry_after: Option<u64>) -> Response {
+fn with_retry_after(mut response: Response, retry_after: Option<u64>) -> Response {
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -145,7 +152,7 @@ fn with_retry(mut response: Response, retry_after: Option<u64>) -> Response {
 }
 
 /// The media type that a text looks like.
-fn kind_of(text: &str) -> &'static str {
+fn media_type_of(text: &str) -> &'static str {
     match text.trim_start().chars().next() {
         Some('{' | '[' | '"') => "application/json",
         Some('<') => "text/html; charset=utf-8",
@@ -153,12 +160,12 @@ fn kind_of(text: &str) -> &'static str {
     }
 }
 
-fn code(status: u16) -> StatusCode {
+fn status_code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// What a call wants; `None` for what is not worth a line: assets and the inspector.
-fn name(method: &Method, path: &str, body: &[u8], other: Operation) -> Option<Operation> {
+/// The operation of a call; `None` for calls that are not logged (assets and the inspector).
+fn operation_of(method: &Method, path: &str, body: &[u8], other: Operation) -> Option<Operation> {
     if let Some((_, rest)) = path.split_once("/oauth2/") {
         return Some(slas(rest, body));
     }
@@ -180,7 +187,7 @@ fn name(method: &Method, path: &str, body: &[u8], other: Operation) -> Option<Op
     Some(rest)
 }
 
-/// How paths of SCAPI begin.
+/// The path prefixes of SCAPI.
 const SCAPI: [&str; 4] =
     ["/checkout/", "/customer/", "/product/shopper-products/", "/search/shopper-search/"];
 

@@ -1,4 +1,4 @@
-//! How SLAS says no: in the shape of its description, or in the shape seen live.
+//! Errors of SLAS, in the documented format or in one that a live tenant returned.
 
 use std::time::Duration;
 
@@ -7,45 +7,45 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// An answer that is no success.
-pub(crate) enum Refusal {
+/// An error response.
+pub(crate) enum SlasError {
     /// `application/problem+json` with `error` and `error_description`.
     Oauth(StatusCode, &'static str, &'static str),
-    /// 400 with `status_code` and `message`, as seen live.
-    Live(&'static str),
+    /// 400 with `status_code` and `message`, as a live tenant returned it.
+    Undocumented(&'static str),
     /// 429 with `Retry-After`.
     Throttled(Duration),
 }
 
-impl Refusal {
+impl SlasError {
     /// 400 `invalid_request`.
-    pub(super) fn request(description: &'static str) -> Self {
+    pub(super) fn invalid_request(description: &'static str) -> Self {
         Self::Oauth(StatusCode::BAD_REQUEST, "invalid_request", description)
     }
 
     /// 401 `invalid_client`.
-    pub(super) fn client(description: &'static str) -> Self {
+    pub(super) fn invalid_client(description: &'static str) -> Self {
         Self::Oauth(StatusCode::UNAUTHORIZED, "invalid_client", description)
     }
 
-    /// A call that lacks something that all such calls have.
-    pub(super) fn incomplete() -> Self {
-        Self::request("Bad or missing request parameters.")
+    /// 400 for a request without a required parameter.
+    pub(super) fn missing_parameter() -> Self {
+        Self::invalid_request("Bad or missing request parameters.")
     }
 
-    /// The answer to every refresh token that is no good, whatever the reason.
-    pub(super) fn refresh_token() -> Self {
-        Self::Live("invalid refresh_token")
+    /// 400 for every invalid refresh token, whatever the reason.
+    pub(super) fn invalid_refresh_token() -> Self {
+        Self::Undocumented("invalid refresh_token")
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for SlasError {
     fn into_response(self) -> Response {
         match self {
             Self::Oauth(status, error, description) => {
                 problem(status, &json!({"error": error, "error_description": description}))
             }
-            Self::Live(message) => {
+            Self::Undocumented(message) => {
                 let body = json!({"status_code": "400 BAD_REQUEST", "message": message});
                 (StatusCode::BAD_REQUEST, Json(body)).into_response()
             }
