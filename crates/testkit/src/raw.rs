@@ -197,7 +197,7 @@ impl World {
         cookies
     }
 
-    /// What `/bff/session` tells a browser with these cookies.
+    /// The body of `/bff/session` for a browser with these cookies.
     pub async fn session(&self, cookies: &Cookies) -> Value {
         self.send(get("/bff/session").own_page().cookies(cookies)).await.expect(200).json()
     }

@@ -41,7 +41,7 @@ pub struct World {
     /// Whether any browser has held tokens.
     landed: Arc<AtomicBool>,
     has_browsers: AtomicBool,
-    /// Whether SLAS was asked for tokens, as far as calls were forgotten.
+    /// Whether a forgotten call requested tokens of SLAS.
     wanted_tokens: AtomicBool,
     stop: DropGuard,
 }
@@ -268,7 +268,7 @@ impl Drop for World {
             && !self.landed.load(Ordering::Relaxed);
         assert!(
             !lands_none || std::thread::panicking(),
-            "SLAS was asked for tokens, and no browser ever held one in {}",
+            "Tandem requested tokens of SLAS, and no browser held one in {}",
             self.scenario
         );
     }
