@@ -176,14 +176,13 @@ async fn promises_1_and_14_the_return_from_a_payment_page_sets_no_cookies() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         // The form comes from another site, so the browser sends no cookie.
-        let stranger = world.browser();
+        let other = world.browser();
         let fields = [("result", "paid")];
         let page = controller("Home-Show");
-        let posted =
-            stranger.posts_form("/", &page, &fields).header("sec-fetch-site", "cross-site");
+        let posted = other.posts_form("/", &page, &fields).header("sec-fetch-site", "cross-site");
         posted.await.sets_no_cookies();
         assert_eq!(posts(&world), 1, "{scenario}: ECOM receives the payment");
-        assert!(stranger.names().is_empty());
+        assert!(other.names().is_empty());
     }
 }
 

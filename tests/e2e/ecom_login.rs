@@ -289,8 +289,8 @@ async fn a_returning_visitor_may_be_redirected_to_the_same_page_once() {
     let page = browser.visits(&cart).await.expect(307);
     assert_eq!(page.location(), cart);
     browser.visits(&cart).await.expect(200);
-    let stranger = world.browser();
-    stranger.visits(&cart).await.expect(200);
+    let other = world.browser();
+    other.visits(&cart).await.expect(200);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Logout: both sessions end, whatever the upstream responds.
+//! Logout: both sessions end with every response of the upstreams.
 
 use std::time::Duration;
 

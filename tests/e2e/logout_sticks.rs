@@ -169,9 +169,9 @@ async fn promise_10_the_browsers_seal_keeps_a_logout_after_a_restart() {
 fn impostor(world: &World, number: usize) -> Browser {
     let browser = world.browser();
     for name in ["cc-nx", "cc-nx-g", "token", "dwsid"] {
-        for twin in 0..4 {
-            let path = ["/", "/bff", "/bff/", "/bff/logout"][twin];
-            browser.stores(&format!("{name}=made-up-{number}-{twin}; Path={path}; Secure"));
+        for variant in 0..4 {
+            let path = ["/", "/bff", "/bff/", "/bff/logout"][variant];
+            browser.stores(&format!("{name}=made-up-{number}-{variant}; Path={path}; Secure"));
         }
     }
     browser

@@ -77,8 +77,8 @@ async fn attack_76_concurrent_shoppers_are_never_mixed_up() {
         }
         world.minutes_pass(60);
         let shoppers: Vec<String> = browsers.iter().map(|browser| browser.holds("cid")).collect();
-        let asked = (0..200).map(|n| browsers[n % 20].calls("/api/me").into_future());
-        for (n, page) in join_all(asked).await.into_iter().enumerate() {
+        let pages = (0..200).map(|n| browsers[n % 20].calls("/api/me").into_future());
+        for (n, page) in join_all(pages).await.into_iter().enumerate() {
             assert_eq!(page.expect(200).json()["customer_id"], shoppers[n % 20]);
         }
         assert_eq!(world.count(Operation::TokenRefresh), 20);

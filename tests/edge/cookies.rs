@@ -10,7 +10,7 @@ use testkit::{Cookies, JO, RawResponse, World, get, post};
 
 const SEALED: &str = "__Host-tandem";
 
-/// A guest's cookies, in which only the sealed state tells that the DW session is live.
+/// A guest's cookies, in which only the sealed state shows that the DW session is live.
 async fn live_guest(world: &World) -> Cookies {
     let jar = world.guest_cookies().await;
     assert_eq!(world.session(&jar).await["dw_session"], "live");
@@ -161,7 +161,7 @@ async fn attack_16_a_forged_token_is_no_session() {
         // A call and a document both read it; neither accepts it.
         for request in [post("/bff/session").own_page(), get("/").document()] {
             let response = world.send(request.cookies(&jar)).await;
-            // A genuine but expired token tells only that a shopper had logged in.
+            // A genuine but expired token only shows that a shopper had logged in.
             assert!(matches!(response.status, 200 | 401), "{}", response.status);
             let mut after = jar.clone();
             after.take(&response);

@@ -176,10 +176,10 @@ async fn login_pages_apply_below_the_prefix_of_a_site() {
     let world = Scenario::default().site(lines).with_ecom_at(ecom.origin()).start().await;
     let mut jar = Cookies::default();
     jar.take(&world.send(get("/de/").document()).await);
-    for (path, asks) in [("stay/now", false), ("leave/now", true)] {
+    for (path, calls) in [("stay/now", false), ("leave/now", true)] {
         world.forget_calls();
         let path = format!("/de/on/demandware.store/{path}");
         world.send(get(&path).document().cookies(&jar)).await.expect(200);
-        assert_eq!(!world.auth_calls().is_empty(), asks, "{path}: {:?}", world.auth_calls());
+        assert_eq!(!world.auth_calls().is_empty(), calls, "{path}: {:?}", world.auth_calls());
     }
 }

@@ -59,8 +59,8 @@ async fn a_call_is_refreshed_but_creates_no_session() {
     assert_eq!(there, PRODUCT);
     assert_eq!(world.auth_calls(), ["slas.token.refresh"]);
     world.forget_calls();
-    let stranger = world.send(get(&establish("/api/me")).own_page()).await;
-    stranger.expect_location("/api/me").expect_no_cookies();
+    let other = world.send(get(&establish("/api/me")).own_page()).await;
+    other.expect_location("/api/me").expect_no_cookies();
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 

@@ -140,7 +140,7 @@ async fn fault_44_a_reset_stream_ends_the_upstream_request() {
         let pending = client.send(request);
         tokio::pin!(pending);
         tokio::select! {
-            _ = &mut pending => panic!("answered"),
+            _ = &mut pending => panic!("a response"),
             (upstream, _) = head.receive() => upstream,
         }
     };

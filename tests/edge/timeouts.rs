@@ -57,7 +57,7 @@ async fn a_slowly_moving_response_is_not_cut_off() {
     let mut connection = world.begin(&get("/events").own_page()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n").await;
-    connection.headers().await.expect("an answer");
+    connection.headers().await.expect("a response");
     let time = stop_time();
     for _ in 0..8 {
         ticks_pass(&time, 2).await;
@@ -150,7 +150,7 @@ async fn an_early_response_may_wait_for_a_moving_upload() {
     let mut connection = uploading(&world).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nha").await;
-    connection.headers().await.expect("an answer");
+    connection.headers().await.expect("a response");
     assert_eq!(connection.take(2).await, b"ha");
     let time = stop_time();
     for _ in 0..10 {

@@ -20,7 +20,7 @@ async fn attack_65_100_continue_is_sent_only_with_an_upstream() {
     assert_eq!(connection.response("POST").await.status, 100);
     connection.write("body").await;
     let (mut upstream, headers) = head.receive().await;
-    // Tandem has answered the expectation itself.
+    // Tandem has sent the 100 Continue itself.
     assert_eq!(headers.header("expect"), None);
     assert_eq!(upstream.take(4).await, b"body");
     upstream.write("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
