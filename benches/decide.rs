@@ -1,5 +1,5 @@
-//! The warm decision: `Cookie` header → request cookies → facts → decision, with the verified claims of
-//! the token in the cache. Tandem adds this time to every page of a shopper whose tokens are valid.
+//! The warm decision: `Cookie` header → request cookies → facts → decision, with the verified
+//! claims of the token in the cache. Tandem adds this time to every page of a shopper whose tokens are valid.
 //!
 //! `cargo bench --bench decide`
 

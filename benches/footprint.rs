@@ -1,5 +1,5 @@
-//! What the release binary costs before the first request: time from its start to the first response
-//! of `/livez`, and resident memory a second later.
+//! The cost of the release binary before the first request: time from its start to the first
+//! response of `/livez`, and resident memory a second later.
 //!
 //! `cargo bench --bench footprint --no-default-features`
 
@@ -20,7 +20,7 @@ use testkit::{ShopConfig, free_address};
 const RUNS: usize = 20;
 
 fn main() -> io::Result<()> {
-    // `cargo test` runs benchmarks too, once and without wanting figures.
+    // `cargo test` runs benchmarks too, once and without figures.
     let runs = if std::env::args().any(|argument| argument == "--bench") { RUNS } else { 1 };
     let folder = Folder::new("footprint")?;
     let config = ShopConfig::minimal("https://127.0.0.1:1");
@@ -39,7 +39,7 @@ fn main() -> io::Result<()> {
 }
 
 fn measure(config: &Path) -> io::Result<(Duration, Memory)> {
-    #[expect(clippy::disallowed_methods, reason = "a stop-watch")]
+    #[expect(clippy::disallowed_methods, reason = "a stopwatch")]
     let start = Instant::now();
     let tandem = Tandem::start(Command::new(BINARY), free_address(), config, Stdio::null())?;
     let started = start.elapsed();

@@ -1,6 +1,7 @@
-//! What a warm request costs, compared with Debian's nginx as a plain proxy, in the same run and by
-//! turns: a 60 KB page of a shopper who has all it takes, and a 20 KB answer of an API that Tandem
-//! gives the Bearer from the cookie. Both proxies have one core, load and upstream the other one.
+//! The cost of a warm request, compared with Debian's nginx as a plain proxy, in the same run and
+//! by turns: a 60 KB page of a shopper with valid tokens, and a 20 KB API response for which Tandem
+//! sends the token of the cookie as Bearer. Both proxies run on one core; load and upstream run on
+//! the other one.
 //!
 //! `cargo bench --bench load --no-default-features`, with `-- 3` for three rounds. Needs nginx
 //! (`apt-get install nginx-light`) and taskset.
@@ -42,13 +43,13 @@ struct Subject {
 }
 
 /// One kind of request.
-struct Work {
+struct Workload {
     name: &'static str,
     request: Vec<u8>,
     size: usize,
 }
 
-/// What one turn came to.
+/// The figures of one turn.
 #[derive(Clone, Copy)]
 struct Turn {
     took: Duration,
@@ -61,7 +62,7 @@ fn main() -> io::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(compare())
 }
 
-/// Before there is a second thread: those that follow stay there too.
+/// Called before there is a second thread: later threads inherit the core.
 fn stay_on_other_core() -> io::Result<()> {
     let id = std::process::id().to_string();
     let pinned =
@@ -90,20 +91,20 @@ async fn compare() -> io::Result<()> {
     let address = free_address();
     let tandem = Tandem::start(on_proxy_core(BINARY), address, &config, log)?;
     let cookies = browsers::visit(address).await?;
-    let works = [
-        Work {
+    let workloads = [
+        Workload {
             name: "page, 60 KB",
             request: browsers::request(browsers::PAGE, &cookies),
             size: platform::PAGE,
         },
-        Work {
+        Workload {
             name: "API, 20 KB",
             request: browsers::request(browsers::CALL, &cookies),
-            size: platform::API_ANSWER,
+            size: platform::API_RESPONSE,
         },
     ];
-    for work in &works {
-        if !browsers::is_warm(address, &work.request).await? {
+    for workload in &workloads {
+        if !browsers::is_warm(address, &workload.request).await? {
             return Err(io::Error::other("the browser of this benchmark is not warm"));
         }
     }
@@ -111,18 +112,17 @@ async fn compare() -> io::Result<()> {
         Subject { name: "nginx", address: nginx.address, processes: nginx.ids()? },
         Subject { name: "tandem", address, processes: vec![tandem.id()] },
     ];
-    for work in &works {
-        report(work, &take_turns(&subjects, work, rounds, requests).await?)?;
+    for workload in &workloads {
+        report(workload, &take_turns(&subjects, workload, rounds, requests).await?)?;
     }
     Ok(())
 }
 
-/// Rounds, and requests in one turn. `cargo test` runs benchmarks too, once and without wanting
-/// figures.
+/// Rounds, and requests in one turn. `cargo test` runs benchmarks too, once and without figures.
 fn amount() -> (usize, usize) {
     let given = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
-    let wanted = std::env::args().any(|argument| argument == "--bench");
-    if wanted { (given.unwrap_or(ROUNDS), REQUESTS) } else { (1, 200) }
+    let measured = std::env::args().any(|argument| argument == "--bench");
+    if measured { (given.unwrap_or(ROUNDS), REQUESTS) } else { (1, 200) }
 }
 
 fn nginx(folder: &Folder, platform: SocketAddr) -> io::Result<Nginx> {
@@ -132,35 +132,45 @@ fn nginx(folder: &Folder, platform: SocketAddr) -> io::Result<Nginx> {
     Nginx::start(on_proxy_core("nginx"), folder, platform)
 }
 
-/// Every round, both have a turn; who is first changes with every round.
+/// In every round both have a turn; the first one alternates.
 async fn take_turns(
     subjects: &[Subject; 2],
-    work: &Work,
+    workload: &Workload,
     rounds: usize,
     requests: usize,
 ) -> io::Result<Vec<[Turn; 2]>> {
     for subject in subjects {
-        browsers::ask(subject.address, &work.request, work.size, WARM_UP.min(requests)).await?;
+        browsers::send_all(
+            subject.address,
+            &workload.request,
+            workload.size,
+            WARM_UP.min(requests),
+        )
+        .await?;
     }
     let mut turns = Vec::with_capacity(rounds);
     for round in 0..rounds {
         let [first, second] = subjects;
         turns.push(if round % 2 == 0 {
-            let first = turn(first, work, requests).await?;
-            [first, turn(second, work, requests).await?]
+            let first = turn(first, workload, requests).await?;
+            [first, turn(second, workload, requests).await?]
         } else {
-            let second = turn(second, work, requests).await?;
-            [turn(first, work, requests).await?, second]
+            let second = turn(second, workload, requests).await?;
+            [turn(first, workload, requests).await?, second]
         });
     }
     let names = subjects.iter().map(|subject| subject.name).collect::<Vec<_>>().join(" and ");
-    print(&format!("{}: {names} by turns, {rounds} rounds of {requests} requests\n", work.name))?;
+    print(&format!(
+        "{}: {names} by turns, {rounds} rounds of {requests} requests\n",
+        workload.name
+    ))?;
     Ok(turns)
 }
 
-async fn turn(subject: &Subject, work: &Work, requests: usize) -> io::Result<Turn> {
+async fn turn(subject: &Subject, workload: &Workload, requests: usize) -> io::Result<Turn> {
     let before = cpu(&subject.processes)?;
-    let took = browsers::ask(subject.address, &work.request, work.size, requests).await?;
+    let took =
+        browsers::send_all(subject.address, &workload.request, workload.size, requests).await?;
     let cpu = cpu(&subject.processes)? - before;
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
     let per_ten_thousand = 10_000.0 / requests as f64;
@@ -179,17 +189,19 @@ fn cpu(processes: &[u32]) -> io::Result<f64> {
     Ok(ticks / TICKS)
 }
 
-fn report(work: &Work, turns: &[[Turn; 2]]) -> io::Result<()> {
-    let of = |figure: &dyn Fn(&[Turn; 2]) -> f64| median(turns.iter().map(figure).collect());
+fn report(workload: &Workload, turns: &[[Turn; 2]]) -> io::Result<()> {
+    let median_of = |figure: &dyn Fn(&[Turn; 2]) -> f64| median(turns.iter().map(figure).collect());
     let rate = |turn: &Turn| 10_000.0 / turn.took.as_secs_f64();
     let [cpu_ratio, rate_ratio] = [
-        of(&|[nginx, tandem]| tandem.cpu / nginx.cpu),
-        of(&|[nginx, tandem]| rate(tandem) / rate(nginx)),
+        median_of(&|[nginx, tandem]| tandem.cpu / nginx.cpu),
+        median_of(&|[nginx, tandem]| rate(tandem) / rate(nginx)),
     ];
-    let mut lines =
-        vec![format!("{:<12} {:>12} {:>28}", work.name, "requests/s", "CPU s per 10 000 requests")];
+    let mut lines = vec![format!(
+        "{:<12} {:>12} {:>28}",
+        workload.name, "requests/s", "CPU s per 10 000 requests"
+    )];
     for (at, name) in ["nginx", "tandem"].into_iter().enumerate() {
-        let (rate, cpu) = (of(&|turns| rate(&turns[at])), of(&|turns| turns[at].cpu));
+        let (rate, cpu) = (median_of(&|turns| rate(&turns[at])), median_of(&|turns| turns[at].cpu));
         lines.push(format!("{name:<12} {rate:>12.0} {cpu:>28.3}"));
     }
     lines.push(format!("{:<12} {rate_ratio:>12.2} {cpu_ratio:>28.2}\n\n", "ratio"));

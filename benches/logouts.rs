@@ -1,5 +1,5 @@
-//! What a logout costs after a hundred thousand logouts with made-up credentials, and whether it
-//! still sticks: CPU of the server, its memory, and what it says it remembers.
+//! The cost of a logout after a hundred thousand logouts with forged credentials, and whether the
+//! old cookies stay without effect: CPU and memory of the server.
 //!
 //! `cargo bench --bench logouts --no-default-features`
 
@@ -21,14 +21,14 @@ use platform::{end_of_head, length};
 use tandem::{BINARY, Folder, Tandem};
 use testkit::{ShopConfig, free_address};
 
-const IMPOSTORS: usize = 100_000;
+const FORGED_LOGOUTS: usize = 100_000;
 const SHOPPERS: usize = 1_000;
 const CONNECTIONS: usize = 16;
 
 fn main() -> io::Result<()> {
-    // `cargo test` runs benchmarks too, once and without wanting figures.
+    // `cargo test` runs benchmarks too, once and without figures.
     let measured = std::env::args().any(|argument| argument == "--bench");
-    let (impostors, shoppers) = if measured { (IMPOSTORS, SHOPPERS) } else { (160, 16) };
+    let (forgeries, shoppers) = if measured { (FORGED_LOGOUTS, SHOPPERS) } else { (160, 16) };
     let folder = Folder::new("logouts")?;
     let platform = format!("http://{}", platform()?);
     let config = ShopConfig::minimal(&platform)
@@ -40,24 +40,28 @@ fn main() -> io::Result<()> {
 
     let browsers = visits(address, shoppers)?;
     let before = Memory::of(tandem.id())?;
-    let made_up = cpu_of(tandem.id(), || leave(address, impostors, &impostor))?;
+    let forged_cost = cpu_of(tandem.id(), || log_out(address, forgeries, &forged))?;
     let after = Memory::of(tandem.id())?;
-    let real = cpu_of(tandem.id(), || leave(address, shoppers, &|at| browsers[at].clone()))?;
+    let real = cpu_of(tandem.id(), || log_out(address, shoppers, &|at| browsers[at].clone()))?;
     let back = (0..shoppers).filter(|at| is_known(address, &browsers[*at]).unwrap_or(true)).count();
 
     let each = |cpu: Duration, count: usize| cpu.as_micros() / count.max(1) as u128;
     let report = format!(
-        "{impostors} logouts with 16 made-up credentials: {} us of CPU each, resident memory \
+        "{forgeries} logouts with 16 forged credentials: {} us of CPU each, resident memory \
          {} -> {} KiB, at most {}\n{shoppers} logouts of shoppers after them: {} us of CPU each, {back} of \
-         them are known by their old cookies\n",
-        each(made_up, impostors),
+         them are accepted with their old cookies\n",
+        each(forged_cost, forgeries),
         before.resident,
         after.resident,
         after.highest,
         each(real, shoppers),
     );
     io::stdout().write_all(report.as_bytes())?;
-    if back == 0 { Ok(()) } else { Err(io::Error::other("a logout did not stick")) }
+    if back == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::other("cookies from before a logout are accepted"))
+    }
 }
 
 /// The platform, in a thread of its own.
@@ -83,14 +87,15 @@ fn visits(address: SocketAddr, count: usize) -> io::Result<Vec<String>> {
         .collect()
 }
 
-fn impostor(number: usize) -> String {
+fn forged(number: usize) -> String {
     let names = ["cc-nx", "cc-nx-g", "token", "dwsid"];
-    let twin = |twin: usize| names.map(|name| format!("{name}=made-up-{number}-{twin}")).join("; ");
-    (0..4).map(twin).collect::<Vec<_>>().join("; ")
+    let variant =
+        |variant: usize| names.map(|name| format!("{name}=forged-{number}-{variant}")).join("; ");
+    (0..4).map(variant).collect::<Vec<_>>().join("; ")
 }
 
 /// So many logouts, over a few connections.
-fn leave(
+fn log_out(
     address: SocketAddr,
     count: usize,
     cookies: &(dyn Fn(usize) -> String + Sync),
@@ -114,7 +119,7 @@ fn leave(
     })
 }
 
-/// Whether the cookies of before a logout still name somebody.
+/// Whether the cookies from before a logout still name a customer.
 fn is_known(address: SocketAddr, cookies: &str) -> io::Result<bool> {
     let mut stream = TcpStream::connect(address)?;
     let (_, body) = exchange(&mut stream, "GET /bff/session HTTP/1.1\r\n", cookies)?;
@@ -140,7 +145,7 @@ fn exchange(stream: &mut TcpStream, what: &str, cookies: &str) -> io::Result<(St
     }
 }
 
-/// The time that all threads of `process` have run meanwhile, to the nanosecond.
+/// The time that all threads of `process` have run during `work`, to the nanosecond.
 fn cpu_of(process: u32, work: impl FnOnce() -> io::Result<()>) -> io::Result<Duration> {
     let before = cpu(process)?;
     work()?;

@@ -1,6 +1,6 @@
-//! What a new user sees: the real binary, opened in a real Chromium.
+//! The sandbox of the real binary, in a real Chromium.
 //!
-//! Needs Debian's `chromium` and `chromium-driver`; each test says so when they are missing.
+//! Needs Debian's `chromium` and `chromium-driver`; each test names the missing program.
 
 #[path = "browser/chromium.rs"]
 mod chromium;

@@ -1,7 +1,7 @@
 //! The nginx recipe of `config/nginx.conf`, in Debian's nginx, in front of Tandem and the simulated
 //! platform.
 //!
-//! Needs Debian's `nginx-light`; each test says so when it is missing.
+//! Needs Debian's `nginx-light`; each test fails with that hint when it is missing.
 
 #[path = "nginx/nginx.rs"]
 mod nginx;
@@ -28,7 +28,7 @@ const BASKETS: &str = "/mobify/proxy/api/checkout/shopper-baskets/v1/organizatio
 const SEARCH: &str = "/mobify/proxy/api/search/shopper-search/v1/organizations/\
      f_ecom_zzte_053/product-search?siteId=RefArch&q=a";
 
-/// Headers by which a client claims to be another shopper or request.
+/// Headers in which a client claims to be another shopper or request.
 const SPOOFED: [(&str, &str); 8] = [
     ("authorization", "Bearer CANARY"),
     ("sfdc_dwsid", "CANARY"),
@@ -71,10 +71,10 @@ async fn a_new_visitor_gets_a_session_once_and_then_the_page() {
     for page in ["/cart?x=1&y=2", CART] {
         let (world, nginx) = shop().await;
         let mut shopper = Shopper::new(nginx.address);
-        let arrived = shopper.visits(page).await;
-        arrived.response.expect(200).expect_no_cookies();
-        assert_eq!(arrived.chain.len(), 3, "{:?}", arrived.chain);
-        assert_eq!(arrived.chain[2], page, "the address of the page, unchanged");
+        let visit = shopper.visits(page).await;
+        visit.response.expect(200).expect_no_cookies();
+        assert_eq!(visit.chain.len(), 3, "{:?}", visit.chain);
+        assert_eq!(visit.chain[2], page, "the address of the page, unchanged");
         assert_eq!(world.auth_calls(), ["slas.token.guest", "ocapi.sessions"]);
         assert_eq!(shopper.session().await["customer_type"], "guest");
     }
@@ -149,14 +149,14 @@ async fn attack_97_identity_headers_of_a_client_reach_no_upstream() {
     assert_eq!(api.header("sfdc_dwsid"), Some(shopper.cookies.value("dwsid")));
     let target = SEARCH.strip_prefix("/mobify/proxy/api").unwrap();
     assert_eq!(api.first, format!("GET {target} HTTP/1.1"));
-    for gone in ["cookie", "origin", "x-bff-customer-type", "x-bff-customer-id", "x-bff-usid"] {
-        assert_eq!(api.header(gone), None, "{gone}");
+    for removed in ["cookie", "origin", "x-bff-customer-type", "x-bff-customer-id", "x-bff-usid"] {
+        assert_eq!(api.header(removed), None, "{removed}");
     }
-    for top in [page, api] {
-        for gone in ["x-bff-upstream", "x-original-uri", "x-original-method"] {
-            assert_eq!(top.header(gone), None, "{gone}");
+    for headers in [page, api] {
+        for removed in ["x-bff-upstream", "x-original-uri", "x-original-method"] {
+            assert_eq!(headers.header(removed), None, "{removed}");
         }
-        let cookies = top.header("cookie").unwrap_or_default();
+        let cookies = headers.header("cookie").unwrap_or_default();
         assert!(!cookies.contains("tandem"), "the sealed state is not forwarded");
     }
 }
@@ -272,15 +272,15 @@ async fn a_browser_without_cookies_gets_the_page_and_no_loop() {
     let (world, nginx) = shop().await;
     let mut shopper = Shopper::without_cookies(nginx.address);
     for page in ["/cart", CART] {
-        let arrived = shopper.visits(page).await;
-        arrived.response.expect(200);
-        assert_eq!(arrived.chain.len(), 3, "{:?}", arrived.chain);
+        let visit = shopper.visits(page).await;
+        visit.response.expect(200);
+        assert_eq!(visit.chain.len(), 3, "{:?}", visit.chain);
     }
     assert_eq!(world.count(Operation::TokenGuest), 2);
 }
 
 #[tokio::test]
-async fn attack_94_a_client_may_not_send_subrequests_or_hand_over() {
+async fn attack_94_a_client_cannot_send_auth_subrequests() {
     let (world, nginx) = shop().await;
     let mut shopper = Shopper::new(nginx.address);
     shopper.visits("/").await.response.expect(200);
@@ -293,8 +293,8 @@ async fn attack_94_a_client_may_not_send_subrequests_or_hand_over() {
         assert_eq!(response.header("authorization"), None, "{path}");
         assert_eq!(response.header("cookie"), None, "{path}");
     }
-    let handed = get("/bff/establish?return_to=/cart").document();
-    let response = shopper.sends(handed.header("x-original-uri", "/login")).await;
+    let establish = get("/bff/establish?return_to=/cart").document();
+    let response = shopper.sends(establish.header("x-original-uri", "/login")).await;
     response.expect_location("/cart");
     drop(world);
 }

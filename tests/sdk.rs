@@ -1,7 +1,7 @@
 //! The client SDK of storefronts, through Tandem: guest, product, basket, login, refresh, logout.
 //!
 //! Needs Node.js 18 or later and npm (Debian: `apt-get install nodejs npm`), and the npm registry
-//! once; each test says so when something is missing.
+//! once; each test names what is missing.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -15,7 +15,8 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts one worker before `upstream` by `command`, which is to end in the program's name.
+    /// Starts nginx with one worker in front of `upstream`. The last argument of `command` is the
+    /// program's name.
     pub(crate) fn start(
         mut command: Command,
         folder: &Folder,
@@ -42,15 +43,15 @@ impl Nginx {
 }
 
 impl Drop for Nginx {
-    /// The master is asked to leave, because it takes its worker with it.
+    /// SIGTERM instead of SIGKILL, because then the master stops its worker.
     fn drop(&mut self) {
         let _ = Command::new("kill").arg(self.process.0.id().to_string()).status();
         let _ = self.process.0.wait();
     }
 }
 
-/// What a plain proxy needs, and nothing that would save it work: a line in a log for every
-/// request, connections kept on both sides, buffers as they are by default.
+/// A plain proxy without settings that would save it work: a log line for every request,
+/// keep-alive on both sides, default buffers.
 fn config(address: SocketAddr, upstream: SocketAddr) -> String {
     format!(
         r#"

@@ -1,5 +1,5 @@
 //! A stand-in for everything behind the proxies: a Head, SCAPI, and as much of SLAS and OCAPI as a
-//! guest needs to get a session. It answers from memory, octets that are made once.
+//! guest needs to get a session. It sends bytes from memory that are built once.
 
 use std::borrow::Cow;
 use std::io;
@@ -15,13 +15,13 @@ use testkit::CLIENT;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the two measured answers weigh, in octets.
+/// Length of the two measured response bodies, in bytes.
 pub(crate) const PAGE: usize = 60 * 1024;
-pub(crate) const API_ANSWER: usize = 20 * 1024;
+pub(crate) const API_RESPONSE: usize = 20 * 1024;
 
 const TENANT: &str = "zzte_053";
 
-struct Answers {
+struct Responses {
     page: Vec<u8>,
     api: Vec<u8>,
     session: Vec<u8>,
@@ -33,45 +33,45 @@ struct Answers {
 pub(crate) async fn start() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
-    let answers = Arc::new(Answers::new());
+    let responses = Arc::new(Responses::new());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let _ = stream.set_nodelay(true);
-            tokio::spawn(serve(stream, Arc::clone(&answers)));
+            tokio::spawn(serve(stream, Arc::clone(&responses)));
         }
     });
     Ok(address)
 }
 
-impl Answers {
+impl Responses {
     fn new() -> Self {
         let dwsid = format!("set-cookie: dwsid={}==; Path=/; HttpOnly; Secure\r\n", "d".repeat(86));
         let companion = "set-cookie: dwanonymous_0c3f=abGuest0123456789; Path=/; Secure\r\n";
         Self {
-            page: answer(
+            page: response(
                 "text/html; charset=utf-8",
                 "vary: Accept-Encoding\r\n",
                 &vec![b'p'; PAGE],
             ),
-            api: answer(
+            api: response(
                 "application/json",
                 "cache-control: max-age=300\r\n",
-                &vec![b'a'; API_ANSWER],
+                &vec![b'a'; API_RESPONSE],
             ),
-            session: answer("application/json", &format!("{dwsid}{companion}"), b"{}"),
+            session: response("application/json", &format!("{dwsid}{companion}"), b"{}"),
             guests: AtomicUsize::new(0),
         }
     }
 
-    fn to(&self, head: &[u8]) -> Cow<'_, [u8]> {
+    fn response_to(&self, head: &[u8]) -> Cow<'_, [u8]> {
         let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-        let asks_for = |part: &[u8]| line.windows(part.len()).any(|window| window == part);
-        if asks_for(b"/oauth2/token") {
+        let has = |part: &[u8]| line.windows(part.len()).any(|window| window == part);
+        if has(b"/oauth2/token") {
             let tokens = tokens(self.guests.fetch_add(1, Ordering::Relaxed)).to_string();
-            answer("application/json", "", tokens.as_bytes()).into()
-        } else if asks_for(b"/sessions") {
+            response("application/json", "", tokens.as_bytes()).into()
+        } else if has(b"/sessions") {
             self.session.as_slice().into()
-        } else if asks_for(b"/shopper-products/") {
+        } else if has(b"/shopper-products/") {
             self.api.as_slice().into()
         } else {
             self.page.as_slice().into()
@@ -79,7 +79,7 @@ impl Answers {
     }
 }
 
-fn answer(kind: &str, more: &str, body: &[u8]) -> Vec<u8> {
+fn response(kind: &str, more: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 200 OK\r\ndate: Sun, 22 Nov 2026 08:00:00 GMT\r\nserver: stand-in\r\n\
          content-type: {kind}\r\netag: \"5f3a\"\r\n{more}content-length: {}\r\n\r\n",
@@ -88,7 +88,8 @@ fn answer(kind: &str, more: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// What SLAS says to the guest `number`. Nobody checks the signature of a token that comes from SLAS itself.
+/// The token response of SLAS for the guest `number`. Tandem does not verify signatures of tokens
+/// that SLAS returns.
 fn tokens(number: usize) -> Value {
     let usid = format!("0f5b0f52-6a1e-4c2b-9a4e-{number:012x}");
     let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
@@ -109,7 +110,7 @@ fn tokens(number: usize) -> Value {
     })
 }
 
-async fn serve(mut stream: TcpStream, answers: Arc<Answers>) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, responses: Arc<Responses>) -> io::Result<()> {
     let mut request = Vec::with_capacity(16 * 1024);
     loop {
         request.clear();
@@ -123,12 +124,12 @@ async fn serve(mut stream: TcpStream, answers: Arc<Answers>) -> io::Result<()> {
         };
         let (head, body) = request.split_at(end);
         let mut left = length(head).saturating_sub(body.len());
-        let answer = answers.to(head);
+        let response = responses.response_to(head);
         let mut rest = Vec::new();
         while left > 0 {
             left = left.saturating_sub(stream.read_buf(&mut rest).await?);
         }
-        stream.write_all(&answer).await?;
+        stream.write_all(&response).await?;
     }
 }
 

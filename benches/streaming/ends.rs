@@ -30,16 +30,16 @@ pub(crate) enum Direction {
     Up,
 }
 
-pub(crate) type Way = (Protocol, Direction);
+pub(crate) type Transfer = (Protocol, Direction);
 
-/// What the Head is about to send or to be sent.
+/// The transfer that the Head takes part in next.
 #[derive(Clone)]
 struct Load {
     amount: u64,
     meter: Arc<Meter>,
 }
 
-/// The Head, and the clients that come to it through Tandem.
+/// The Head, and the clients that reach it through Tandem.
 pub(crate) struct Ends {
     /// Where the Head listens.
     pub(crate) head: SocketAddr,
@@ -60,17 +60,17 @@ impl Ends {
         Ok(Self { head, load })
     }
 
-    /// Carries `amount` octets through the proxy at `address`.
-    pub(crate) async fn carry(
+    /// Transfers `amount` bytes through the proxy at `address`.
+    pub(crate) async fn transfer(
         &self,
         address: SocketAddr,
-        way: Way,
+        transfer: Transfer,
         amount: u64,
         meter: &Arc<Meter>,
     ) -> io::Result<()> {
         let load = Load { amount, meter: Arc::clone(meter) };
         *self.load.lock().unwrap_or_else(PoisonError::into_inner) = Some(load.clone());
-        match way {
+        match transfer {
             (Protocol::Http1, Direction::Down) => down(address, &load).await,
             (Protocol::Http1, Direction::Up) => up(address, &load).await,
             (Protocol::Http2, Direction::Down) => {
@@ -83,7 +83,7 @@ impl Ends {
     }
 }
 
-/// The Head: answers requests on one connection.
+/// The Head: handles the requests of one connection.
 async fn serve(mut stream: TcpStream, load: Arc<Mutex<Option<Load>>>) -> io::Result<()> {
     loop {
         let (head, body) = read_head(&mut stream).await?;
@@ -128,7 +128,7 @@ fn put(amount: u64) -> http::request::Builder {
     Request::put("https://shop.test/assets/film").header("content-length", amount)
 }
 
-/// The whole upload, made as it is asked for.
+/// The whole upload, produced as it is polled.
 fn pieces(load: &Load) -> Body {
     let Load { amount, meter } = load.clone();
     let piece = Bytes::from(vec![b'x'; PIECE]);
@@ -152,9 +152,9 @@ async fn over_http2(
         handshake(TokioExecutor::new(), stream).await.map_err(io::Error::other)?;
     let connection = tokio::spawn(connection);
     let request = request.map_err(io::Error::other)?;
-    let answer = client.send_request(request).await.map_err(io::Error::other)?;
-    check(answer.status() == StatusCode::OK)?;
-    let mut body = answer.into_body();
+    let response = client.send_request(request).await.map_err(io::Error::other)?;
+    check(response.status() == StatusCode::OK)?;
+    let mut body = response.into_body();
     let mut received = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(io::Error::other)?;
@@ -178,7 +178,7 @@ async fn send(stream: &mut TcpStream, load: &Load) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the whole amount, of which `first` is already there.
+/// Reads the whole amount, of which `first` has been read already.
 async fn receive(stream: &mut TcpStream, first: Vec<u8>, load: &Load) -> io::Result<()> {
     let mut buffer = vec![0; PIECE];
     let mut left = load.amount - first.len() as u64;
@@ -192,7 +192,7 @@ async fn receive(stream: &mut TcpStream, first: Vec<u8>, load: &Load) -> io::Res
     Ok(())
 }
 
-/// A message's head, and what came with it.
+/// The head of a message, and the part of the body that was read with it.
 async fn read_head(stream: &mut TcpStream) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut head = Vec::with_capacity(1024);
     loop {
@@ -209,6 +209,6 @@ fn size(left: u64) -> usize {
     usize::try_from(left).unwrap_or(PIECE).min(PIECE)
 }
 
-fn check(as_it_should_be: bool) -> io::Result<()> {
-    if as_it_should_be { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+fn check(expected: bool) -> io::Result<()> {
+    if expected { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }

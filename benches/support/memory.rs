@@ -1,4 +1,4 @@
-//! How much memory a process has, as the kernel counts it.
+//! Memory of a process, as the kernel counts it.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use std::io;
 pub(crate) struct Memory {
     /// Now (`VmRSS`).
     pub(crate) resident: u64,
-    /// The most it has ever been (`VmHWM`).
+    /// The maximum so far (`VmHWM`).
     pub(crate) highest: u64,
 }
 
@@ -17,7 +17,7 @@ impl Memory {
         let value = |key: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(key));
             let number = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
-            number.ok_or_else(|| io::Error::other("the kernel does not say how much memory it has"))
+            number.ok_or_else(|| io::Error::other("the kernel reports no memory figures"))
         };
         Ok(Self { resident: value("VmRSS:")?, highest: value("VmHWM:")? })
     }

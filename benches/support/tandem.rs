@@ -1,4 +1,4 @@
-//! The release binary at work, as an operator would start it.
+//! The release binary, started as an operator starts it.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use testkit::free_address;
 
-/// For a process to come up.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For a process to start.
+const START_LIMIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_micros(200);
 
 /// A folder for the files of one run, removed at its end.
@@ -40,7 +40,7 @@ impl Drop for Folder {
     }
 }
 
-/// A process that ends however this run ends.
+/// A process that is killed when this run ends.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
@@ -54,8 +54,8 @@ impl Drop for Running {
 pub(crate) struct Tandem(Running);
 
 impl Tandem {
-    /// Starts `tandem serve` at `address` by `command`, and returns once `/livez` answers. Its log
-    /// goes to `log`.
+    /// Starts `tandem serve` at `address` by `command`, and returns once `/livez` responds. Its log
+    /// is written to `log`.
     pub(crate) fn start(
         mut command: Command,
         address: SocketAddr,
@@ -84,25 +84,25 @@ impl Tandem {
 /// The binary that cargo has built for this benchmark.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_tandem");
 
-/// Returns when `done`.
+/// Returns as soon as `done` is true.
 pub(crate) fn wait_until(done: impl Fn() -> bool) -> io::Result<()> {
-    for _ in 0..PATIENCE.as_micros() / PAUSE.as_micros() {
+    for _ in 0..START_LIMIT.as_micros() / PAUSE.as_micros() {
         if done() {
             return Ok(());
         }
         std::thread::sleep(PAUSE);
     }
-    Err(io::Error::other("it does not start"))
+    Err(io::Error::other("timeout: the process does not start"))
 }
 
 fn is_alive(admin: SocketAddr) -> bool {
-    let ask = || -> io::Result<bool> {
+    let livez = || -> io::Result<bool> {
         let mut stream = TcpStream::connect(admin)?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;
         stream.write_all(b"GET /livez HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer.starts_with("HTTP/1.1 200"))
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        Ok(response.starts_with("HTTP/1.1 200"))
     };
-    ask().unwrap_or(false)
+    livez().unwrap_or(false)
 }

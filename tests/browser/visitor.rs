@@ -13,14 +13,14 @@ use super::shop::Shop;
 /// Longer than any page here takes, also on a busy machine.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// A person at the browser.
+/// A visitor at the browser.
 pub(crate) struct Visitor {
     client: Client,
     origin: String,
 }
 
-/// Starts `tandem sandbox` with `arguments` and a browser, runs `visit`, and ends both whatever
-/// happens.
+/// Starts `tandem sandbox` with `arguments` and a browser, runs `visit`, and ends both, also
+/// after a failure.
 pub(crate) async fn visit_sandbox<Visit>(
     name: &str,
     arguments: &[&str],
@@ -33,7 +33,7 @@ pub(crate) async fn visit_sandbox<Visit>(
     self::visit(name, chromium, &shop.origin, visit).await;
 }
 
-/// Runs `visit` at the shop at `origin` and closes the browser, whatever happens.
+/// Runs `visit` at the shop at `origin` and closes the browser, also after a failure.
 pub(crate) async fn visit<Visit>(
     name: &str,
     chromium: Chromium,
@@ -117,7 +117,7 @@ impl Visitor {
         self.until(&condition, selector).await;
     }
 
-    /// Waits until a script expression holds on the page, whichever page that is by then.
+    /// Waits until a script expression is true on the page that is shown then.
     pub(crate) async fn until(&self, condition: &str, what: &str) {
         let start = Instant::now();
         let mut ticks = interval(Duration::from_millis(50));

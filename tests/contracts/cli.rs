@@ -1,4 +1,4 @@
-//! The program as its operator meets it: exit codes, what is printed, and what is not.
+//! The command line: exit codes, and what is printed and what is not.
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -26,8 +26,8 @@ fn tandem(arguments: &[&str]) -> Command {
     command
 }
 
-fn text(octets: &[u8]) -> &str {
-    std::str::from_utf8(octets).unwrap()
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
 }
 
 #[track_caller]
@@ -36,7 +36,7 @@ fn run(command: &mut Command) -> Output {
 }
 
 #[test]
-fn check_of_a_good_file_says_so() {
+fn check_of_a_valid_file_prints_so_and_exits_with_0() {
     let path = file("check-good.toml", &shop().text());
     let output = run(&mut tandem(&["check", "--config", path.to_str().unwrap()]));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -56,7 +56,7 @@ fn without_a_command_the_program_names_one_and_exits_with_2() {
 }
 
 #[test]
-fn check_of_a_bad_file_names_every_fault_with_key_and_file_and_exits_with_2() {
+fn check_of_an_invalid_file_names_every_fault_and_exits_with_2() {
     let bad =
         shop().site("slas.organization_id = \"CANARY\"\nhost = [\"shop.test\"]").without("hosts");
     let path = file("check-bad.toml", &bad.text());
@@ -82,7 +82,7 @@ fn check_of_a_bad_file_names_every_fault_with_key_and_file_and_exits_with_2() {
 }
 
 #[test]
-fn a_file_that_is_missing_or_no_toml_is_a_fault_of_its_own() {
+fn a_missing_file_and_invalid_toml_are_faults_of_their_own() {
     let missing = run(&mut tandem(&["check", "--config", "no-such-file.toml"]));
     assert_eq!(missing.status.code(), Some(2));
     assert!(text(&missing.stderr).starts_with("--config: cannot be read: "));
@@ -109,14 +109,17 @@ fn attack_98_no_command_prints_a_secret() {
                 continue;
             }
             let output = run(&mut tandem(&[command, "--config", path.to_str().unwrap()]));
-            let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
-            assert!(!said.is_empty() && !said.contains("CANARY"), "{name} {command}:\n{said}");
+            let output = format!("{}{}", text(&output.stdout), text(&output.stderr));
+            assert!(
+                !output.is_empty() && !output.contains("CANARY"),
+                "{name} {command}:\n{output}"
+            );
         }
     }
 }
 
 #[test]
-fn print_config_shows_what_counts_and_where_secrets_come_from() {
+fn print_config_shows_effective_values_and_secret_sources() {
     let pointing = shop()
         .site("slas.client_secret = { file = \"/run/secrets/slas\" }")
         .sections("[cookies]\nseal_keys = [{ env = \"SEAL\" }, \"plain\"]");
@@ -133,11 +136,11 @@ fn print_config_shows_what_counts_and_where_secrets_come_from() {
     assert_eq!(printed["cookies"]["seal_keys"][0]["env"].as_str(), Some("SEAL"));
     assert_eq!(printed["cookies"]["seal_keys"][1].as_str(), Some("***"));
     assert_eq!(printed["server"]["body_limit_bytes"].as_integer(), Some(16_384));
-    assert!(!printed.contains_key("site"), "the defaults have gone into each site");
+    assert!(!printed.contains_key("site"), "the defaults are part of each site");
 }
 
 #[test]
-fn the_production_sample_passes_once_its_secrets_are_there() {
+fn the_production_sample_is_valid_with_its_secrets() {
     let sample = include_str!("../../config/production.toml");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("production-secrets");
     std::fs::create_dir_all(&folder).unwrap();
@@ -159,10 +162,10 @@ fn the_production_sample_passes_once_its_secrets_are_there() {
 }
 
 #[test]
-fn serve_with_a_bad_file_exits_with_2_and_starts_nothing() {
+fn serve_with_an_invalid_file_exits_with_2_and_starts_nothing() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    // Held open: had anything been started, it would have failed to bind and exited with 1.
+    // The port is in use: a started server would fail to bind and exit with 1.
     let config = shop().server(&format!("listen = \"{address}\"\ndrain = 1"));
     let path = file("serve-bad.toml", &config.text());
     let output = run(&mut tandem(&["serve", "--config", path.to_str().unwrap()]));
@@ -174,13 +177,13 @@ fn serve_with_a_bad_file_exits_with_2_and_starts_nothing() {
 }
 
 #[test]
-fn serve_on_a_port_that_is_taken_says_so_and_exits_with_1() {
+fn serve_on_a_port_in_use_exits_with_1() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let config = shop().server(&format!("listen = \"{address}\""));
     let path = file("serve-taken.toml", &config.text());
     let mut child = tandem(&["serve", "--config", path.to_str().unwrap()]);
-    // Were the port shared, this would serve for ever.
+    // With a shared port, this would serve for ever.
     let mut child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     assert_eq!(wait(&mut child), Some(1));
     let output = child.wait_with_output().unwrap();
@@ -188,7 +191,7 @@ fn serve_on_a_port_that_is_taken_says_so_and_exits_with_1() {
 }
 
 #[test]
-fn fault_52_serve_ends_with_0_when_it_is_told_to_from_its_first_log_line_on() {
+fn fault_52_serve_exits_with_0_on_sigterm_after_its_first_line() {
     use std::io::{BufRead as _, BufReader};
     let path = file("serve-good.toml", &shop().server("drain_delay_ms = 0").text());
     let mut child = tandem(&["serve", "--config", path.to_str().unwrap()]);
@@ -200,8 +203,8 @@ fn fault_52_serve_ends_with_0_when_it_is_told_to_from_its_first_log_line_on() {
     assert_eq!(started["message"], "serving");
     let public: std::net::SocketAddr = started["public"].as_str().unwrap().parse().unwrap();
     std::net::TcpStream::connect(public).unwrap();
-    let told = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", child.id())).status();
-    assert!(told.unwrap().success());
+    let signal = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", child.id())).status();
+    assert!(signal.unwrap().success());
     assert_eq!(wait(&mut child), Some(0));
 }
 
@@ -214,7 +217,7 @@ fn wait(child: &mut std::process::Child) -> Option<i32> {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     child.kill().unwrap();
-    panic!("it did not end");
+    panic!("the program did not exit");
 }
 
 #[test]
@@ -234,7 +237,7 @@ fn help_names_every_command_and_wrong_arguments_are_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_no_text_does_not_matter_unless_it_is_ours() {
+fn only_our_own_environment_variables_must_be_utf_8() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
     let odd = OsStr::from_bytes(b"\xff\xfe");
@@ -248,7 +251,7 @@ fn a_variable_that_is_no_text_does_not_matter_unless_it_is_ours() {
 }
 
 #[test]
-fn kind_19_a_reader_that_has_gone_is_no_failure_and_a_full_disk_is_one_without_a_panic() {
+fn kind_19_a_closed_pipe_is_no_failure_and_a_full_disk_no_panic() {
     let good = file("closed-good.toml", &shop().text());
     let bad = file("closed-bad.toml", "[server]\nlisten = 1");
     let shell = |arguments: &str, path: &std::path::Path, to: &str| {
@@ -258,9 +261,9 @@ fn kind_19_a_reader_that_has_gone_is_no_failure_and_a_full_disk_is_one_without_a
         command.arg(env!("CARGO_BIN_EXE_tandem")).arg(path).env_clear();
         command.env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
         let output = run(&mut command);
-        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
-        assert!(!said.contains("panicked"), "{arguments} {to}: {said}");
-        said.lines().find_map(|line| line.strip_prefix("code ")).map(str::to_owned)
+        let output = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!output.contains("panicked"), "{arguments} {to}: {output}");
+        output.lines().find_map(|line| line.strip_prefix("code ")).map(str::to_owned)
     };
     for arguments in
         ["check --config \"$1\"", "print-config --config \"$1\"", "--help", "--version"]

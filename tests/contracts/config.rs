@@ -1,5 +1,5 @@
-//! The configuration: the manual is true, every fault is named with key and origin, the
-//! environment wins, and secrets stay where they are.
+//! The configuration: the manual is complete, every fault is reported with key and origin, the
+//! environment overrides the file, and no secret is printed.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ mod rules;
 /// A site with every key of the manual that has no default.
 const SITE: &str = r#"
 [cookies]
-seal_keys = ["a-seal-key-of-at-least-32-octets-"]
+seal_keys = ["a-seal-key-of-at-least-32-bytes--"]
 
 [[sites]]
 id = "RefArch"
@@ -78,7 +78,7 @@ fn set(table: &mut Table, key: &str, value: Value) {
 }
 
 #[test]
-fn the_environment_beats_the_file_and_the_file_the_defaults() {
+fn the_environment_overrides_the_file_and_the_file_the_defaults() {
     assert_eq!(good(SITE, &[]).server.body_limit, 16_384);
     let file = format!("[server]\nbody_limit_bytes = 1000\n{SITE}");
     assert_eq!(good(&file, &[]).server.body_limit, 1000);
@@ -87,7 +87,7 @@ fn the_environment_beats_the_file_and_the_file_the_defaults() {
 }
 
 #[test]
-fn a_site_is_found_by_its_id_whatever_characters_it_has() {
+fn environment_variables_find_a_site_by_its_id() {
     let two = format!(
         "{}\n{}",
         SITE.replace("RefArch", "Ref-Arch.de"),
@@ -111,7 +111,7 @@ fn a_site_is_found_by_its_id_whatever_characters_it_has() {
 }
 
 #[test]
-fn a_variable_for_a_site_that_is_not_there_is_a_fault() {
+fn a_variable_for_an_unknown_site_is_a_fault() {
     for variable in [
         "TANDEM__SITES__NOSUCH__SLAS__CLIENT_ID",
         "TANDEM__SITES__REFARCH",
@@ -218,14 +218,14 @@ ocapi = 1
 "#;
 
 #[test]
-fn attack_99_every_broken_rule_is_named_with_key_and_origin_all_at_once() {
+fn attack_99_every_broken_rule_is_reported_with_key_and_origin() {
     let found = load(EVERYTHING_WRONG, &[("TANDEM__LOG__FILTERS", "debug")]).unwrap_err();
     assert!(!found.to_string().contains("CANARY-"), "{found}");
     insta::assert_snapshot!("everything_wrong", found.to_string());
 }
 
 #[test]
-fn attack_94_a_gateway_without_an_address_would_be_everybody() {
+fn attack_94_a_gateway_needs_peer_addresses() {
     for dialect in ["nginx", "traefik", "envoy"] {
         let gateway = format!("[gateway]\ndialect = \"{dialect}\"\n");
         let [problem] = &problems(&format!("{gateway}{SITE}"), &[])[..] else {
@@ -241,13 +241,13 @@ fn attack_94_a_gateway_without_an_address_would_be_everybody() {
 }
 
 #[test]
-fn an_empty_file_says_what_is_needed() {
+fn an_empty_file_names_every_required_key() {
     insta::assert_snapshot!("empty", load("", &[]).unwrap_err().to_string());
     insta::assert_snapshot!("empty_site", load("[[sites]]", &[]).unwrap_err().to_string());
 }
 
 #[test]
-fn attack_99_two_sites_never_answer_for_the_same_place() {
+fn attack_99_two_sites_never_share_host_and_path() {
     let site = &SITE[SITE.find("[[sites]]").unwrap()..];
     let second = site.replace("RefArch", "Other");
     let clash = problems(&format!("{SITE}\n{second}"), &[]);
@@ -259,7 +259,7 @@ fn attack_99_two_sites_never_answer_for_the_same_place() {
             "sites.1.cookies.suffix: must be true: several sites share shop.test (the defaults)",
         ]
     );
-    // Neither case nor a trailing slash makes it another place.
+    // Neither case nor a trailing slash makes it another host and path.
     let disguised = second.replace("\"shop.test\"", "\"SHOP.test\"");
     assert_eq!(problems(&format!("{SITE}\n{disguised}"), &[]).len(), 2);
     let under = second.replace(
@@ -271,7 +271,7 @@ fn attack_99_two_sites_never_answer_for_the_same_place() {
 }
 
 #[test]
-fn attack_99_what_travels_in_the_clear_is_refused_except_on_loopback() {
+fn attack_99_http_without_tls_is_refused_except_on_loopback() {
     for (key, origin, fine) in [
         ("sites.0.public_origin", "http://shop.test", false),
         ("sites.0.public_origin", "http://127.0.0.1.evil.test", false),
@@ -308,7 +308,7 @@ fn a_secret_is_a_value_or_a_variable_or_a_file() {
     for (value, expected) in [
         ("\"plain\"".to_owned(), Ok("plain")),
         (format!("{{ env = \"{variable}\" }}"), Ok(env!("CARGO_MANIFEST_DIR"))),
-        // Without its line end, and nothing else.
+        // Only the line end is removed.
         (format!("{{ file = \"{}\" }}", file.display()), Ok(" two words ")),
         (format!("{{ file = \"{}\" }}", empty.display()), Err("is empty")),
         ("{ file = \"/no/such/file\" }".to_owned(), Err("the file /no/such/file cannot be read")),
@@ -333,16 +333,16 @@ fn a_secret_is_a_value_or_a_variable_or_a_file() {
 }
 
 #[test]
-fn a_secret_that_is_a_number_in_the_environment_stays_what_was_written() {
+fn a_numeric_secret_from_the_environment_stays_text() {
     let environment = [("TANDEM__SITES__REFARCH__SLAS__CLIENT_SECRET", "007")];
     let secret = good(SITE, &environment).sites[0].slas.client_secret.clone().unwrap();
     assert_eq!(secret.expose_secret(), "007");
 }
 
 #[test]
-fn attack_98_neither_the_masked_print_nor_debug_shows_a_secret() {
+fn attack_98_neither_redacted_print_nor_debug_shows_a_secret() {
     let text = SITE.replace("secret-1", "CANARY-1").replace("a-seal-key", "CANARY-2-key");
-    let environment = [("TANDEM__COOKIES__SEAL_KEYS", "CANARY-3-of-at-least-32-octets-is-long")];
+    let environment = [("TANDEM__COOKIES__SEAL_KEYS", "CANARY-3-of-at-least-32-bytes-is-long-")];
     for environment in [&environment[..], &[]] {
         let layers = Layers::merge("test.toml", &text, variables(environment)).unwrap();
         let printed = redacted(&layers);
@@ -354,10 +354,10 @@ fn attack_98_neither_the_masked_print_nor_debug_shows_a_secret() {
 }
 
 #[test]
-fn a_printed_configuration_without_secrets_is_a_configuration() {
+fn a_redacted_print_is_a_valid_configuration() {
     let pointing = SITE
         .replace("\"secret-1\"", "{ env = \"CARGO_MANIFEST_DIR\" }")
-        .replace("\"a-seal-key-of-at-least-32-octets-\"", "{ env = \"CARGO_MANIFEST_DIR\" }");
+        .replace("\"a-seal-key-of-at-least-32-bytes--\"", "{ env = \"CARGO_MANIFEST_DIR\" }");
     let layers = Layers::merge("test.toml", &pointing, []).unwrap();
     let printed = redacted(&layers);
     let again = Layers::merge("printed.toml", &printed, []).unwrap();
@@ -365,7 +365,7 @@ fn a_printed_configuration_without_secrets_is_a_configuration() {
 }
 
 #[test]
-fn the_sandbox_sample_lacks_only_what_is_filled_in_at_its_start() {
+fn the_sandbox_sample_lacks_only_the_keys_set_at_start() {
     let sample = include_str!("../../config/sandbox.toml");
     let missing: Vec<String> =
         problems(sample, &[]).into_iter().map(|problem| problem.key).collect();

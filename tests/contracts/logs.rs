@@ -1,4 +1,4 @@
-//! What a shopper's visit leaves behind: no secret in any log line, metric or error body.
+//! A shopper's visit puts no secret into a log line, a metric or an error body.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,38 +18,38 @@ use crate::support::{self, CapturedLog, Settings, Shopper, html, status, unsigne
 const SESSIONS: &str = "/s/RefArch/dw/shop/v24_5/sessions";
 const AUTH: &str = "/s/RefArch/dw/shop/v24_5/customers/auth";
 
-/// The life of an access token but for a moment: time to refresh it.
-const NEARLY: Duration = Duration::from_secs(36_000 - 40);
-/// Longer than any failure makes Tandem rest.
-const REST: Duration = Duration::from_secs(61);
+/// An access token of ten hours is due for a refresh after this time.
+const UNTIL_REFRESH: Duration = Duration::from_secs(36_000 - 40);
+/// Longer than a circuit breaker stays open after any failure.
+const BREAKER_OPEN: Duration = Duration::from_secs(61);
 
-/// Tandem before a platform that hides a canary in every secret place, and one browser.
+/// Tandem, a platform whose responses have a canary in every secret, and one browser.
 pub(crate) struct Visit {
     platform: MockServer,
     clock: Clock,
     public: SocketAddr,
     admin: SocketAddr,
     jar: BTreeMap<String, String>,
-    /// Every body but those of the Head.
+    /// Every response body so far.
     bodies: String,
     client: reqwest::Client,
     _stop: DropGuard,
 }
 
-/// A canary of that name in the place of a signature; SLAS hands it over, so nobody checks it.
+/// A token with a canary instead of a signature: tokens that SLAS returns are not verified.
 fn access(shopper: &Shopper, name: &str) -> String {
     let header = json!({"typ": "jwt", "alg": "ES256", "kid": "CANARY-KID"});
     format!("{}.CANARY-{name}", unsigned(&header, &shopper.payload()))
 }
 
 fn tokens(shopper: &Shopper, name: &str) -> ResponseTemplate {
-    let answer = json!({
+    let response = json!({
         "access_token": access(shopper, name), "id_token": "CANARY-ID", "expires_in": 1800,
         "refresh_token": format!("CANARY-RT-{name}"), "refresh_token_expires_in": 2_592_000,
         "token_type": "Bearer", "usid": "CANARY-USID", "customer_id": "CANARY-CUSTOMER",
         "enc_user_id": "CANARY-ENC", "idp_access_token": "CANARY-IDP", "dnt": "false",
     });
-    support::json(200, &answer).append_header("x-debug", "CANARY-HEADER")
+    support::json(200, &response).append_header("x-debug", "CANARY-HEADER")
 }
 
 fn sessions() -> ResponseTemplate {
@@ -92,10 +92,10 @@ impl Visit {
         }
     }
 
-    pub(crate) async fn all_goes_well(&self) {
+    pub(crate) async fn all_calls_succeed(&self) {
         self.platform.reset().await;
         let code = "https://shop.test/callback?usid=CANARY-USID&code=CANARY-CODE";
-        let guest = self.living(Shopper::guest());
+        let guest = self.of_ten_hours(Shopper::guest());
         self.responds("GET", &oauth("authorize"), support::redirect(code)).await;
         self.responds("POST", &oauth("login"), support::redirect(code)).await;
         self.responds("POST", &oauth("token"), tokens(&guest, "AT-GUEST")).await;
@@ -106,23 +106,23 @@ impl Visit {
         other.mount(&self.platform).await;
     }
 
-    /// For ten hours by the clock of this visit.
-    fn living(&self, shopper: Shopper) -> Shopper {
+    /// A token of that shopper lives ten hours by the clock of this visit.
+    fn of_ten_hours(&self, shopper: Shopper) -> Shopper {
         Shopper { life: self.clock.now().since(Clock::system().now()) + 36_000, ..shopper }
     }
 
-    async fn a_login_goes_well(&self) {
-        let answer = tokens(&self.living(Shopper::registered()), "AT-REGISTERED");
+    async fn logins_succeed(&self) {
+        let response = tokens(&self.of_ten_hours(Shopper::registered()), "AT-REGISTERED");
         for form in ["grant_type=authorization_code_pkce", "CANARY-RT-AT-REGISTERED"] {
             let form = wiremock::matchers::body_string_contains(form);
             let mock = Mock::given(method("POST")).and(path(oauth("token"))).and(form);
-            mock.respond_with(answer.clone()).with_priority(1).mount(&self.platform).await;
+            mock.respond_with(response.clone()).with_priority(1).mount(&self.platform).await;
         }
     }
 
-    async fn all_fails_with(&self, answer: ResponseTemplate) {
+    async fn all_calls_fail_with(&self, response: ResponseTemplate) {
         let platform = wiremock::matchers::path_regex("^/(shopper|s|customer|checkout)/");
-        Mock::given(platform).respond_with(answer).with_priority(1).mount(&self.platform).await;
+        Mock::given(platform).respond_with(response).with_priority(1).mount(&self.platform).await;
     }
 
     async fn responds(&self, verb: &str, at: &str, response: ResponseTemplate) {
@@ -181,22 +181,22 @@ impl Visit {
         response.text().await.unwrap()
     }
 
-    /// Promise 8, after whatever has happened.
+    /// Promise 8: no canary and no token in log, metrics and error bodies.
     #[track_caller]
-    fn left_nothing_behind(&self, captured: &CapturedLog, metrics: &str) {
+    fn disclosed_nothing(&self, captured: &CapturedLog, metrics: &str) {
         let log = captured.text();
         assert!(log.contains("\"message\":\"request\""), "the log was captured: {log}");
         assert!(metrics.contains("tandem_http_requests_total"), "the metrics were read: {metrics}");
         for (name, text) in [("log", log.as_str()), ("metrics", metrics)] {
-            // Whatever the case: texts are lowered before they are compared.
+            // In any case: texts are lowered before they are compared.
             let line = text.lines().find(|line| line.to_lowercase().contains("canary"));
             assert_eq!(line, None, "in the {name}");
             let token = self.jar.get("token").map(|token| token.split('.').nth(1).unwrap());
             assert!(token.is_none_or(|payload| !text.contains(payload)), "in the {name}");
         }
-        // Whom the shopper is may be told to the shopper; what makes it so may not.
-        let told = ["CANARY-USID", "CANARY-CUSTOMER", "CANARY-LOGIN@example.com"];
-        let rest = told.iter().fold(self.bodies.clone(), |text, told| text.replace(told, ""));
+        // A body may tell the shopper their own ids and login, but no credential.
+        let own = ["CANARY-USID", "CANARY-CUSTOMER", "CANARY-LOGIN@example.com"];
+        let rest = own.iter().fold(self.bodies.clone(), |text, own| text.replace(own, ""));
         assert!(!rest.to_lowercase().contains("canary"), "{rest}");
     }
 }
@@ -207,28 +207,28 @@ pub(crate) const CLIENTS: [Settings; 2] = [
 ];
 
 #[tokio::test]
-async fn attack_70_a_visit_that_goes_well_leaves_no_secret_behind() {
+async fn attack_70_a_successful_visit_logs_no_secret() {
     let captured = CapturedLog::start();
     for settings in CLIENTS {
         let mut visit = Visit::begin(&settings).await;
-        visit.all_goes_well().await;
+        visit.all_calls_succeed().await;
         assert_eq!(visit.opens("/CANARY-PATH?token=CANARY-QUERY").await, 200);
         assert!(visit.jar["token"].ends_with("CANARY-AT-GUEST"), "{:?}", visit.jar);
         assert_eq!(visit.jar["dwsid"], "CANARY-DWSID");
         assert_eq!(visit.opens("/bff/session?x=CANARY-QUERY").await, 200);
-        visit.a_login_goes_well().await;
+        visit.logins_succeed().await;
         assert_eq!(visit.logs_in().await, 200);
         assert!(visit.jar["token"].ends_with("CANARY-AT-REGISTERED"));
-        visit.clock.advance(NEARLY);
-        assert_eq!(visit.opens("/cart").await, 200, "refreshed, and bridged anew");
+        visit.clock.advance(UNTIL_REFRESH);
+        assert_eq!(visit.opens("/cart").await, 200, "refreshed and bridged again");
         assert_eq!(visit.posts("/bff/logout", &json!({"all_devices": true})).await, 200);
         let metrics = visit.metrics().await;
-        visit.left_nothing_behind(&captured, &metrics);
+        visit.disclosed_nothing(&captured, &metrics);
     }
 }
 
 #[tokio::test]
-async fn promise_8_and_attack_70_a_visit_on_which_everything_fails_leaves_no_secret_behind() {
+async fn promise_8_and_attack_70_a_visit_with_failures_logs_no_secret() {
     let captured = CapturedLog::start();
     let slow = Settings {
         limits: "[upstream]\ntimeout_ms = 60\nrefresh_timeout_ms = 60",
@@ -236,19 +236,19 @@ async fn promise_8_and_attack_70_a_visit_on_which_everything_fails_leaves_no_sec
     };
     for settings in [CLIENTS[0].clone(), CLIENTS[1].clone(), slow] {
         let mut visit = Visit::begin(&settings).await;
-        let mut answers: Vec<_> =
+        let mut responses: Vec<_> =
             [303, 400, 401, 403, 404, 429, 500, 503].into_iter().map(refusal).collect();
-        answers.push(html(403));
-        answers.push(status(200).set_body_string("{\"access_token\":\"CANARY"));
-        answers.push(status(200).set_body_string("CANARY").set_delay(Duration::from_millis(200)));
-        for answer in answers {
+        responses.push(html(403));
+        responses.push(status(200).set_body_string("{\"access_token\":\"CANARY"));
+        responses.push(status(200).set_body_string("CANARY").set_delay(Duration::from_millis(200)));
+        for response in responses {
             visit.jar.clear();
-            visit.all_goes_well().await;
-            visit.clock.advance(REST);
+            visit.all_calls_succeed().await;
+            visit.clock.advance(BREAKER_OPEN);
             visit.opens("/").await;
-            visit.all_fails_with(answer).await;
+            visit.all_calls_fail_with(response).await;
             visit.logs_in().await;
-            visit.clock.advance(NEARLY.saturating_sub(REST));
+            visit.clock.advance(UNTIL_REFRESH.saturating_sub(BREAKER_OPEN));
             visit.opens("/cart").await;
             visit.posts("/bff/session", &json!({"dwsgst": "CANARY-SIGNATURE"})).await;
             visit.posts("/bff/session", &json!({"CANARY": "CANARY"})).await;
@@ -263,25 +263,25 @@ async fn promise_8_and_attack_70_a_visit_on_which_everything_fails_leaves_no_sec
             visit.opens("/").await;
         }
         let metrics = visit.metrics().await;
-        visit.left_nothing_behind(&captured, &metrics);
+        visit.disclosed_nothing(&captured, &metrics);
     }
 }
 
 #[tokio::test]
-async fn attack_74_a_logout_that_finds_nobody_does_not_log_its_url() {
+async fn attack_74_a_failed_logout_does_not_log_its_url() {
     let captured = CapturedLog::start();
     let mut visit = Visit::begin(&CLIENTS[0]).await;
-    visit.all_goes_well().await;
-    visit.a_login_goes_well().await;
+    visit.all_calls_succeed().await;
+    visit.logins_succeed().await;
     visit.opens("/").await;
     assert_eq!(visit.logs_in().await, 200);
-    // The platform is gone; its port refuses connections.
+    // The platform has stopped; its port refuses connections.
     let gone = MockServer::builder().start().await;
     drop(std::mem::replace(&mut visit.platform, gone));
     visit.posts("/bff/logout", &json!({})).await;
     visit.opens("/").await;
     let metrics = visit.metrics().await;
-    visit.left_nothing_behind(&captured, &metrics);
+    visit.disclosed_nothing(&captured, &metrics);
 }
 
 #[tokio::test]
@@ -293,18 +293,19 @@ async fn a_canary_that_is_logged_is_found() {
     assert!(captured.text().contains("CANARY-CONTROL"));
 }
 
-/// The probe of a DW session is on the way of every visit that begins with ECOM.
+/// A visit that starts on ECOM probes the DW session.
 #[tokio::test]
-async fn attack_70_a_visit_that_begins_with_ecom_leaves_no_secret_behind() {
+async fn attack_70_a_visit_that_starts_on_ecom_logs_no_secret() {
     let captured = CapturedLog::start();
     let mut visit = Visit::begin(&CLIENTS[0]).await;
-    visit.all_goes_well().await;
+    visit.all_calls_succeed().await;
     let customer = json!({"auth_type": "registered", "customer_id": "CANARY-CUSTOMER", "login": "CANARY-LOGIN@example.com"});
-    let answer = support::json(200, &customer).append_header("authorization", "Bearer CANARY-JWT");
-    visit.responds("POST", AUTH, answer).await;
+    let response =
+        support::json(200, &customer).append_header("authorization", "Bearer CANARY-JWT");
+    visit.responds("POST", AUTH, response).await;
     visit.responds("POST", &oauth("session-bridge/token"), refusal(400)).await;
     visit.jar.insert("dwsid".to_owned(), "CANARY-DWSID-ECOM".to_owned());
     visit.opens("/").await;
     let metrics = visit.metrics().await;
-    visit.left_nothing_behind(&captured, &metrics);
+    visit.disclosed_nothing(&captured, &metrics);
 }

@@ -1,6 +1,6 @@
-//! Contracts: the bytes Tandem sends to its upstreams, every answer they may give, the
-//! configuration, the command line, the doors between the modules, what logs must not say, the
-//! numbers of test names, and the names of metrics and log fields.
+//! Contracts: the bytes Tandem sends to its upstreams, every response they may send, the
+//! configuration, the command line, the dependencies between the modules, what logs must not
+//! contain, the numbers of test names, and the names of metrics and log fields.
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as loudly as the test")]
 
 mod catalogues;

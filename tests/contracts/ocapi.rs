@@ -1,5 +1,5 @@
-//! OCAPI: the two requests octet for octet, every fault of its documents, and what a fault that
-//! echoes a token must not do.
+//! OCAPI: the two requests byte for byte, every fault of its documents, and no token of a fault in
+//! a log.
 
 use std::fmt::Write as _;
 
@@ -49,7 +49,7 @@ async fn with_settings(site: &'static str) -> MockPlatform {
 }
 
 fn set(cookies: &[&str]) -> ResponseTemplate {
-    cookies.iter().fold(status(204), |answer, line| answer.append_header("set-cookie", *line))
+    cookies.iter().fold(status(204), |response, line| response.append_header("set-cookie", *line))
 }
 
 fn customer(auth_type: &str) -> Value {
@@ -58,11 +58,11 @@ fn customer(auth_type: &str) -> Value {
 }
 
 #[tokio::test]
-async fn sessions_is_asked_with_the_access_token_and_nothing_else() {
+async fn sessions_call_carries_the_access_token_and_nothing_else() {
     let platform = MockPlatform::private().await;
     platform.responds("POST", SESSIONS, set(&[DWSID])).await;
-    let answer = bridge(&platform).await;
-    assert!(matches!(answer, BridgeResponse::Bridged(_)), "{answer:?}");
+    let response = bridge(&platform).await;
+    assert!(matches!(response, BridgeResponse::Bridged(_)), "{response:?}");
     let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {SESSIONS}"));
     assert_eq!(sent.query(), pairs::<&str, &str>([]));
@@ -74,9 +74,9 @@ async fn sessions_is_asked_with_the_access_token_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_shoppers_address_goes_along_where_it_is_known_and_wanted() {
+async fn the_client_ip_is_sent_where_it_is_known_and_configured() {
     let client = Some("203.0.113.7".parse().unwrap());
-    for (site, told) in [
+    for (site, sent_as) in [
         ("", Some("x-client-ip")),
         ("ocapi.client_ip_header = \"true-client-ip\"", Some("true-client-ip")),
         ("ocapi.client_ip_header = \"\"", None),
@@ -87,14 +87,14 @@ async fn the_shoppers_address_goes_along_where_it_is_known_and_wanted() {
         platform.site.ocapi.as_ref().unwrap().bridge(&access(), &context).await;
         let sent = platform.single_request().await;
         for name in ["x-client-ip", "true-client-ip"] {
-            let expected = (told == Some(name)).then_some("203.0.113.7");
+            let expected = (sent_as == Some(name)).then_some("203.0.113.7");
             assert_eq!(sent.header(name), expected, "{site}: {name}");
         }
     }
 }
 
 #[tokio::test]
-async fn sessions_says_that_its_body_is_empty() {
+async fn sessions_call_has_content_length_0() {
     let peer =
         MisbehavingUpstream::start(Behavior::Sends(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()))
             .await;
@@ -108,11 +108,11 @@ async fn sessions_says_that_its_body_is_empty() {
 }
 
 #[tokio::test]
-async fn customers_auth_is_asked_with_the_dw_session_in_a_cookie() {
+async fn customers_auth_call_carries_the_dw_session_as_a_cookie() {
     let platform = MockPlatform::private().await;
     platform.responds("POST", AUTH, support::json(200, &customer("guest"))).await;
-    let answer = probe(&platform).await;
-    assert!(matches!(answer, ProbeResponse::Alive { .. }), "{answer:?}");
+    let response = probe(&platform).await;
+    assert!(matches!(response, ProbeResponse::Alive { .. }), "{response:?}");
     let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {AUTH}"));
     assert_eq!(sent.headers(), ["cookie", "correlation-id", "x-dw-client-id"]);
@@ -122,7 +122,7 @@ async fn customers_auth_is_asked_with_the_dw_session_in_a_cookie() {
 }
 
 #[tokio::test]
-async fn the_secure_token_goes_along_only_where_https_is_not_enforced() {
+async fn the_secure_token_is_sent_only_where_https_is_not_enforced() {
     let platform = with_settings("ocapi.enforce_https = false").await;
     platform.responds("POST", AUTH, support::json(200, &customer("guest"))).await;
     probe(&platform).await;
@@ -142,7 +142,7 @@ async fn version_and_client_id_are_those_of_the_configuration() {
 }
 
 #[tokio::test]
-async fn all_three_variants_of_the_secure_token_are_understood() {
+async fn all_three_variants_of_the_secure_token_are_parsed() {
     let value = format!("{SECURE}=5Kx5-2P7==; Path=/; Secure");
     let deletion = format!("{SECURE}=\"\"; Expires=Thu, 01-Jan-1970 00:00:10 GMT; Path=/");
     let anonymous = format!("{ANONYMOUS}=bdjalnzmfrkJ0FtYliwud5db67; Max-Age=15552000; Path=/");
@@ -166,7 +166,7 @@ async fn all_three_variants_of_the_secure_token_are_understood() {
 }
 
 #[tokio::test]
-async fn fault_23_a_success_without_exactly_one_dw_session_is_none() {
+async fn fault_23_a_204_without_exactly_one_dwsid_is_a_failure() {
     for cookies in [
         &[][..],
         &["dwsid=; Path=/"],
@@ -190,25 +190,25 @@ async fn attack_77_a_redirect_of_ocapi_is_not_followed() {
     trap.respond_with(set(&[DWSID])).expect(0).mount(&evil).await;
     for code in [301, 302, 303, 307, 308] {
         let platform = MockPlatform::private().await;
-        let answer = || status(code).insert_header("location", evil.uri());
-        platform.responds("POST", SESSIONS, answer()).await;
-        platform.responds("POST", AUTH, answer()).await;
+        let response = || status(code).insert_header("location", evil.uri());
+        platform.responds("POST", SESSIONS, response()).await;
+        platform.responds("POST", AUTH, response()).await;
         assert!(matches!(bridge(&platform).await, BridgeResponse::Unavailable(_)));
         assert!(matches!(probe(&platform).await, ProbeResponse::Unavailable(_)));
     }
 }
 
 #[tokio::test]
-async fn fault_6_sessions_is_not_asked_again_after_the_connection_broke() {
+async fn fault_6_sessions_is_not_retried_after_a_connection_reset() {
     let peer = MisbehavingUpstream::start(Behavior::Resets).await;
     let site = support::site(&Settings::default(), &peer.url(), &Clock::system());
-    let answer = site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await;
-    assert!(matches!(answer, BridgeResponse::Unavailable(_)), "{answer:?}");
-    assert_eq!(peer.calls(), 1, "every call makes another session");
+    let response = site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await;
+    assert!(matches!(response, BridgeResponse::Unavailable(_)), "{response:?}");
+    assert_eq!(peer.calls(), 1, "every call creates another session");
 }
 
 #[tokio::test]
-async fn attack_70_a_fault_that_echoes_the_token_does_not_reach_a_log() {
+async fn attack_70_an_ocapi_fault_with_the_token_is_not_logged() {
     let captured = CapturedLog::start();
     for shape in [json!("CANARY-AT"), json!({"type": "string", "value": "CANARY-AT"})] {
         let fault = json!({"fault": {
@@ -221,31 +221,31 @@ async fn attack_70_a_fault_that_echoes_the_token_does_not_reach_a_log() {
             platform.responds("POST", AUTH, support::json(code, &fault)).await;
             let ocapi = platform.site.ocapi.as_ref().unwrap();
             let token = AccessToken::parse("CANARY-AT").unwrap();
-            let answer = ocapi.bridge(&token, &context()).await;
-            assert!(!format!("{answer:?}").contains("CANARY"));
+            let response = ocapi.bridge(&token, &context()).await;
+            assert!(!format!("{response:?}").contains("CANARY"));
             let dw = HeldDw {
                 dwsid: Dwsid::parse("CANARY-DWSID").unwrap(),
                 secure_tokens: vec![(SECURE.into(), DwValue::parse("CANARY-SECURE").unwrap())],
             };
-            let answer = ocapi.probe(&dw, &context()).await;
-            assert!(!format!("{answer:?} {dw:?}").contains("CANARY"));
+            let response = ocapi.probe(&dw, &context()).await;
+            assert!(!format!("{response:?} {dw:?}").contains("CANARY"));
         }
     }
     let log = captured.text();
-    assert!(log.contains("\"upstream\":\"ocapi\""), "something was logged: {log}");
+    assert!(log.contains("\"upstream\":\"ocapi\""), "the calls were logged: {log}");
     assert!(!log.to_lowercase().contains("canary"), "{log}");
 }
 
-fn bridged(answer: &BridgeResponse) -> String {
-    match answer {
+fn bridged(response: &BridgeResponse) -> String {
+    match response {
         BridgeResponse::Bridged(cookies) => format!("bridged, {} more", cookies.companions.len()),
         BridgeResponse::TokenRefused => "token refused".to_owned(),
-        BridgeResponse::Unavailable(trouble) => troubled(*trouble),
+        BridgeResponse::Unavailable(failure) => failure_text(*failure),
     }
 }
 
-fn probed(answer: &ProbeResponse) -> String {
-    match answer {
+fn probed(response: &ProbeResponse) -> String {
+    match response {
         ProbeResponse::Alive { owner, login } => {
             let kind = match owner.kind {
                 CustomerType::Guest => "guest",
@@ -255,13 +255,13 @@ fn probed(answer: &ProbeResponse) -> String {
             format!("alive: {kind}{login}")
         }
         ProbeResponse::Dead => "dead".to_owned(),
-        ProbeResponse::Unavailable(trouble) => troubled(*trouble),
+        ProbeResponse::Unavailable(failure) => failure_text(*failure),
     }
 }
 
-fn troubled(trouble: UpstreamFailure) -> String {
-    let after = trouble.retry_after.map(|after| format!(" {after}s")).unwrap_or_default();
-    format!("{:?}{after}", trouble.cause).to_lowercase()
+fn failure_text(failure: UpstreamFailure) -> String {
+    let after = failure.retry_after.map(|after| format!(" {after}s")).unwrap_or_default();
+    format!("{:?}{after}", failure.cause).to_lowercase()
 }
 
 /// The fault table of the OCAPI reference, with the status each type comes with.
@@ -297,18 +297,18 @@ const FAULTS: [(u16, &str); 29] = [
     (500, "InternalServerErrorException"),
 ];
 
-fn answers() -> Vec<(String, ResponseTemplate)> {
+fn responses() -> Vec<(String, ResponseTemplate)> {
     let fault = |code: u16, kind: &str| {
         let body = json!({"_v": "24.5", "fault": {
             "type": kind, "message": "…", "arguments": {"path": {"type": "string", "value": "x"}},
         }});
         (format!("{code} {kind}"), support::json(code, &body))
     };
-    let named = |name: &str, answer| (name.to_owned(), answer);
-    let mut answers: Vec<_> = FAULTS.iter().map(|(code, kind)| fault(*code, kind)).collect();
+    let named = |name: &str, response| (name.to_owned(), response);
+    let mut responses: Vec<_> = FAULTS.iter().map(|(code, kind)| fault(*code, kind)).collect();
     let mut login = customer("registered");
     login["login"] = json!("jo@example.com");
-    answers.extend([
+    responses.extend([
         named("204 with dwsid", set(&[DWSID])),
         named("200 with dwsid and a companion", {
             let companion = format!("{ANONYMOUS}=x; Path=/");
@@ -336,24 +336,24 @@ fn answers() -> Vec<(String, ResponseTemplate)> {
         named("503 HTML", html(503)),
         named("520 HTML", html(520)),
     ]);
-    answers
+    responses
 }
 
 #[tokio::test]
-async fn every_answer_of_ocapi_has_a_word_of_the_core() {
+async fn every_response_of_ocapi_has_a_reviewed_classification() {
     let mut table =
         format!("{:<45} | {:<20} | customers/auth\n{}\n", "", "sessions", "-".repeat(90));
     let shared = support::shared();
-    for (name, answer) in answers() {
+    for (name, response) in responses() {
         let platform = MockPlatform::sharing(&Settings::default(), &shared).await;
-        platform.responds("POST", SESSIONS, answer.clone()).await;
-        platform.responds("POST", AUTH, answer).await;
-        let made = bridged(&bridge(&platform).await);
-        // A throttled or failing /sessions must not decide what customers/auth is shown here.
+        platform.responds("POST", SESSIONS, response.clone()).await;
+        platform.responds("POST", AUTH, response).await;
+        let sessions = bridged(&bridge(&platform).await);
+        // A throttled or failed /sessions must not block the call of customers/auth.
         platform.clock.advance(std::time::Duration::from_secs(61));
-        let seen = probed(&probe(&platform).await);
-        let _ = writeln!(table, "{name:<45} | {made:<20} | {seen}");
-        assert_eq!(platform.requests().await.len(), 2, "{name}: no second try");
+        let auth = probed(&probe(&platform).await);
+        let _ = writeln!(table, "{name:<45} | {sessions:<20} | {auth}");
+        assert_eq!(platform.requests().await.len(), 2, "{name}: no retry");
     }
     insta::assert_snapshot!("ocapi", table);
 }

@@ -90,7 +90,7 @@ fn kind(value: &Value) -> &'static str {
 async fn visit() -> String {
     let captured = CapturedLog::start();
     let mut visit = Visit::begin(&CLIENTS[0]).await;
-    visit.all_goes_well().await;
+    visit.all_calls_succeed().await;
     assert_eq!(visit.opens("/").await, 200);
     visit.opens(&format!("/mobify/slas/private{}", oauth("userinfo"))).await;
     assert_eq!(visit.posts("/bff/login", &json!({"CANARY": 1})).await, 400);

@@ -1,4 +1,4 @@
-//! SCAPI: the three basket calls, octet for octet, and what is made of their answers.
+//! SCAPI: the three basket calls, byte for byte, and the classification of their responses.
 
 use serde_json::{Value, json};
 use tandem::flow::BasketResponse;
@@ -56,7 +56,7 @@ async fn the_guests_baskets_are_listed_with_the_guests_token() {
 }
 
 #[tokio::test]
-async fn a_basket_is_transferred_and_merged_with_what_is_there() {
+async fn a_transfer_merges_into_the_shoppers_basket() {
     let platform = MockPlatform::private().await;
     platform
         .responds("POST", &action("transfer"), support::json(200, &json!({"basketId": "b"})))
@@ -71,7 +71,7 @@ async fn a_basket_is_transferred_and_merged_with_what_is_there() {
 }
 
 #[tokio::test]
-async fn the_deprecated_merge_makes_a_basket_where_there_is_none() {
+async fn the_deprecated_merge_creates_a_missing_basket() {
     let platform = platform("basket.action = \"merge\"").await;
     platform
         .responds("POST", &action("merge"), support::json(200, &json!({"basketId": "b"})))
@@ -86,17 +86,17 @@ async fn the_deprecated_merge_makes_a_basket_where_there_is_none() {
 }
 
 #[tokio::test]
-async fn a_site_that_moves_no_baskets_makes_no_call() {
+async fn basket_action_none_makes_no_call() {
     let platform = platform("basket.action = \"none\"").await;
     assert_eq!(transfer(&platform).await, BasketResponse::No);
     assert!(platform.requests().await.is_empty());
 }
 
 #[tokio::test]
-async fn every_list_of_baskets_has_a_word_of_the_core() {
+async fn every_basket_list_response_is_classified() {
     let shared = support::shared();
     let list = |baskets: Value| support::json(200, &baskets);
-    for (answer, expected) in [
+    for (response, expected) in [
         (list(json!({"baskets": [], "total": 0})), BasketResponse::No),
         (list(json!({"total": 0})), BasketResponse::No),
         (list(json!({"baskets": [{"basketId": "b"}]})), BasketResponse::No),
@@ -109,15 +109,15 @@ async fn every_list_of_baskets_has_a_word_of_the_core() {
         (status(400), BasketResponse::Failed),
         (status(401), BasketResponse::Failed),
         (html(403), BasketResponse::Failed),
-        // The platform knows this guest only once there is a basket.
+        // The platform knows a guest only from the first basket on.
         (status(404), BasketResponse::No),
         (status(429), BasketResponse::Failed),
         (status(503).insert_header("sfdc_load_status", "THROTTLE"), BasketResponse::Failed),
     ] {
         let platform = MockPlatform::sharing(&settings(""), &shared).await;
-        platform.responds("GET", &baskets_of("abGuest"), answer.clone()).await;
-        assert_eq!(has_items(&platform).await, expected, "{answer:?}");
-        assert_eq!(platform.requests().await.len(), 1, "no second try: {answer:?}");
+        platform.responds("GET", &baskets_of("abGuest"), response.clone()).await;
+        assert_eq!(has_items(&platform).await, expected, "{response:?}");
+        assert_eq!(platform.requests().await.len(), 1, "no retry: {response:?}");
     }
 }
 
@@ -130,11 +130,11 @@ fn problem(code: u16, title: &str) -> ResponseTemplate {
 }
 
 #[tokio::test]
-async fn fault_27_every_answer_to_a_transfer_or_merge_has_a_word_of_the_core() {
+async fn fault_27_every_transfer_and_merge_response_is_classified() {
     let shared = support::shared();
-    for (answer, expected) in [
+    for (response, expected) in [
         (support::json(200, &json!({"basketId": "b"})), BasketResponse::Yes),
-        // Nobody had a basket.
+        // Neither guest nor shopper had a basket.
         (status(204), BasketResponse::No),
         // The previous customer of this usid had none.
         (problem(409, "Source Basket"), BasketResponse::No),
@@ -153,9 +153,9 @@ async fn fault_27_every_answer_to_a_transfer_or_merge_has_a_word_of_the_core() {
     ] {
         for (setting, name) in [("", "transfer"), ("basket.action = \"merge\"", "merge")] {
             let platform = MockPlatform::sharing(&settings(setting), &shared).await;
-            platform.responds("POST", &action(name), answer.clone()).await;
-            assert_eq!(transfer(&platform).await, expected, "{name} {answer:?}");
-            assert_eq!(platform.requests().await.len(), 1, "no second try: {name} {answer:?}");
+            platform.responds("POST", &action(name), response.clone()).await;
+            assert_eq!(transfer(&platform).await, expected, "{name} {response:?}");
+            assert_eq!(platform.requests().await.len(), 1, "no retry: {name} {response:?}");
         }
     }
 }

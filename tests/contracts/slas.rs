@@ -1,4 +1,4 @@
-//! SLAS: what is asked of it, octet for octet, and what is made of its answers.
+//! SLAS: the calls, byte for byte, and the classification of the responses.
 
 use tandem::flow::{
     Access, AdoptCall, BridgeMode, BridgeTime, Dw, Facts, HeldDw, Intent, Policy, ProbeResponse,
@@ -35,8 +35,8 @@ pub(crate) fn credentials() -> Credentials {
     Credentials { username: "jo@example.com".to_owned(), password: "Geheim!ß".to_owned().into() }
 }
 
-/// The question the core asks for a browser that holds nothing but a DW session of that kind.
-pub(crate) fn adopt_ask(kind: CustomerType, signature: Option<&str>) -> AdoptCall {
+/// The adoption call of the core for a browser that holds only a DW session of that kind.
+pub(crate) fn adopt_call(kind: CustomerType, signature: Option<&str>) -> AdoptCall {
     let policy =
         Policy { mode: BridgeMode::Classic, time: BridgeTime::Landing, guest_after_logout: true };
     let held = HeldDw { dwsid: Dwsid::parse("dwsid-1==").unwrap(), secure_tokens: Vec::new() };
@@ -56,11 +56,11 @@ pub(crate) fn adopt_ask(kind: CustomerType, signature: Option<&str>) -> AdoptCal
     };
     let owner = Customer { kind, id: CustomerId::parse("abGuest").unwrap() };
     let login = (kind == CustomerType::Registered).then(|| "jo@example.com".to_owned());
-    let Step::Probe(ask) = tandem::flow::decide(facts, Intent::Head) else {
+    let Step::Probe(call) = tandem::flow::decide(facts, Intent::Head) else {
         panic!("a DW session alone is probed")
     };
-    match ask.resume(ProbeResponse::Alive { owner, login }) {
-        Step::Adopt(ask) => ask,
+    match call.resume(ProbeResponse::Alive { owner, login }) {
+        Step::Adopt(call) => call,
         step => panic!("a living DW session alone is adopted, not {step:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Access tokens that came from outside: which are a session here, and how often keys are fetched.
+//! Access tokens of browsers: which of them are a session, and how often keys are fetched.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ async fn keys_without_alg_verify_tokens_and_are_fetched_once() {
     assert_eq!(fetches(&platform).await, 1);
     platform.clock.advance(DAY / 2);
     assert!(is_session(&platform, &token(&current, 21)).await);
-    assert_eq!(fetches(&platform).await, 2, "fetched anew after a day");
+    assert_eq!(fetches(&platform).await, 2, "fetched again after a day");
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn attack_17_a_thousand_unknown_kids_cost_at_most_one_fetch_a_minute() {
             assert!(!is_session(&platform, &forged).await);
         }
         assert_eq!(fetches(&platform).await, minute);
-        assert!(is_session(&platform, &token(&key, minute)).await, "genuine ones go on");
+        assert!(is_session(&platform, &token(&key, minute)).await, "genuine ones stay valid");
         platform.clock.advance(MINUTE);
     }
 }
@@ -101,7 +101,7 @@ async fn fault_49_a_rotated_key_costs_one_fetch() {
 }
 
 #[tokio::test]
-async fn fault_48_keys_that_cannot_be_fetched_anew_go_on_counting_for_a_fortnight() {
+async fn fault_48_keys_stay_valid_for_14_days_without_a_refetch() {
     let key = SigningKey::new("k-1");
     for broken in [status(503), html(200), support::json(200, &json!({"keys": []})), status(429)] {
         let platform = publishing(&[&key]).await;
@@ -114,14 +114,14 @@ async fn fault_48_keys_that_cannot_be_fetched_anew_go_on_counting_for_a_fortnigh
         }
         let unknown = SigningKey::new("k-2");
         assert!(!is_session(&platform, &token(&unknown, 1)).await);
-        assert_eq!(fetches(&platform).await, 1, "one try a minute");
+        assert_eq!(fetches(&platform).await, 1, "one fetch a minute");
         platform.clock.advance(13 * DAY);
         assert!(!is_session(&platform, &token(&key, 10)).await);
     }
 }
 
 #[tokio::test]
-async fn a_tenant_without_keys_yet_is_asked_again_after_a_minute() {
+async fn a_failed_first_jwks_fetch_is_retried_after_a_minute() {
     let key = SigningKey::new("k-1");
     let platform = MockPlatform::private().await;
     platform.responds("GET", &oauth("jwks"), status(503)).await;
@@ -135,7 +135,7 @@ async fn a_tenant_without_keys_yet_is_asked_again_after_a_minute() {
 }
 
 #[tokio::test]
-async fn attack_16_a_forged_token_is_no_session_and_makes_nobody_fetch() {
+async fn attack_16_a_forged_token_is_no_session_and_fetches_no_key() {
     let key = SigningKey::new("k-1");
     let evil = SigningKey::new("k-1");
     let trap = MockServer::start().await;
@@ -197,7 +197,7 @@ fn hs256(header: &Value, shopper: &Shopper, secret: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn attack_16_a_genuine_token_of_another_tenant_client_or_site_is_no_session() {
+async fn attack_16_a_token_of_another_tenant_or_client_is_no_session() {
     let key = SigningKey::new("k-1");
     let platform = publishing(&[&key]).await;
     assert!(is_session(&platform, &key.sign(&Shopper::guest())).await);
@@ -214,7 +214,7 @@ async fn attack_16_a_genuine_token_of_another_tenant_client_or_site_is_no_sessio
 }
 
 #[tokio::test]
-async fn an_expired_but_genuine_token_still_says_who_it_was() {
+async fn an_expired_genuine_token_still_names_its_customer() {
     let key = SigningKey::new("k-1");
     let platform = publishing(&[&key]).await;
     let expired = Shopper { life: -86_400, ..Shopper::registered() };
@@ -225,27 +225,27 @@ async fn an_expired_but_genuine_token_still_says_who_it_was() {
 }
 
 #[tokio::test]
-async fn a_token_that_our_seal_vouches_for_needs_no_key_but_must_still_be_ours() {
+async fn a_sealed_token_needs_no_key_but_must_be_of_this_site() {
     let platform = MockPlatform::private().await;
-    let vouched = |shopper: Shopper| AccessToken::parse(&shopper.token()).unwrap();
+    let sealed = |shopper: Shopper| AccessToken::parse(&shopper.token()).unwrap();
     let verifier = &platform.site.verifier;
-    let ours = vouched(Shopper::guest());
+    let ours = sealed(Shopper::guest());
     assert!(verifier.verify(&ours, Some(ours.tag())).await.is_some());
-    let foreign = vouched(Shopper { client: "another", ..Shopper::guest() });
+    let foreign = sealed(Shopper { client: "another", ..Shopper::guest() });
     assert!(verifier.verify(&foreign, Some(foreign.tag())).await.is_none());
     assert_eq!(fetches(&platform).await, 0);
-    let other = vouched(Shopper { jti: "2".to_owned(), ..Shopper::guest() });
+    let other = sealed(Shopper { jti: "2".to_owned(), ..Shopper::guest() });
     assert!(verifier.verify(&other, Some(ours.tag())).await.is_none(), "the seal is for another");
 }
 
 #[tokio::test]
-async fn attack_17_a_client_that_hangs_up_does_not_take_the_fetch_of_this_minute_with_it() {
+async fn attack_17_a_closed_connection_does_not_cancel_the_jwks_fetch() {
     let key = SigningKey::new("k-1");
     let platform = publishing(&[&key]).await;
-    let hurried = token(&key, 1);
-    // Polled once and dropped, as by a connection that is gone.
-    let asked = tokio::time::timeout(Duration::ZERO, is_session(&platform, &hurried)).await;
-    assert!(asked.is_err());
+    let first = token(&key, 1);
+    // Polled once and dropped, as by a connection that closes.
+    let cancelled = tokio::time::timeout(Duration::ZERO, is_session(&platform, &first)).await;
+    assert!(cancelled.is_err());
     assert!(is_session(&platform, &token(&key, 2)).await);
     assert_eq!(fetches(&platform).await, 1);
 }

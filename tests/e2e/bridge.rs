@@ -1,18 +1,10 @@
-//! ECOM first, by its own word: `POST /bff/bridge`.
+//! `POST /bff/bridge`: ECOM hands its session over.
 
 use serde_json::json;
 use tandem_sandbox::{Fault, Operation, Times};
-use testkit::{Browser, Client, JO, Mode, Scenario, World};
+use testkit::{Client, JO, Mode, Scenario, Time};
 
-/// Somebody who has been on ECOM only: the browser, the session and its customer.
-fn visitor_of_ecom(world: &World) -> (Browser, String, String) {
-    let dwsid = world.control().new_ecom_visitor();
-    let guest = world.control().dw_session(&dwsid).expect("a session").customer_id;
-    let browser = world.browser();
-    browser.is_given("dwsid", &dwsid);
-    (browser, dwsid, guest)
-}
-
+/// The calls that exchange a signature for tokens.
 fn exchange(scenario: &Scenario) -> Vec<&'static str> {
     let mut calls = match scenario.client {
         Client::Private => vec!["slas.session-bridge"],
@@ -26,7 +18,7 @@ fn exchange(scenario: &Scenario) -> Vec<&'static str> {
 async fn a_signed_guest_of_ecom_is_the_same_guest_on_the_head() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        let (browser, dwsid, guest) = visitor_of_ecom(&world);
+        let (browser, dwsid, guest) = world.ecom_visitor();
         let signed = world.control().sign_dw_session(&dwsid).unwrap();
         let page = browser.posts_json("/bff/bridge", &json!({"dwsgst": signed})).await.expect(200);
         assert_eq!(page.json()["customer_id"], guest);
@@ -38,7 +30,7 @@ async fn a_signed_guest_of_ecom_is_the_same_guest_on_the_head() {
 }
 
 #[tokio::test]
-async fn who_signed_in_on_ecom_takes_the_place_of_the_guest_on_the_head() {
+async fn a_shopper_logged_in_on_ecom_replaces_the_guest_of_the_head() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
@@ -56,9 +48,9 @@ async fn who_signed_in_on_ecom_takes_the_place_of_the_guest_on_the_head() {
 }
 
 #[tokio::test]
-async fn a_form_that_ecom_renders_goes_on_to_a_page() {
+async fn a_form_rendered_by_ecom_redirects_to_a_page() {
     let world = Scenario::private().start().await;
-    let (browser, dwsid, _) = visitor_of_ecom(&world);
+    let (browser, dwsid, _) = world.ecom_visitor();
     assert!(world.control().log_in_on_ecom(&dwsid, JO.0));
     let fields = [("dwsid", &*dwsid), ("login_id", JO.0), ("return_to", "/cart")];
     let page = browser.posts_form("/login", "/bff/bridge", &fields).await.expect(303);
@@ -70,18 +62,18 @@ async fn a_form_that_ecom_renders_goes_on_to_a_page() {
 }
 
 #[tokio::test]
-async fn promise_1_a_signature_over_another_session_does_not_split_the_pair() {
+async fn promise_1_a_signature_of_another_session_leaves_one_shopper() {
     let world = Scenario::private().start().await;
-    let (_, other, customer) = visitor_of_ecom(&world);
+    let (_, other, customer) = world.ecom_visitor();
     let signed = world.control().sign_dw_session(&other).unwrap();
-    let (browser, own, _) = visitor_of_ecom(&world);
+    let (browser, own, _) = world.ecom_visitor();
     browser.posts_json("/bff/bridge", &json!({"dwsgst": signed})).await.expect(200);
     assert_eq!(browser.is_guest(true), customer);
     assert_ne!(browser.holds("dwsid"), own);
 }
 
 #[tokio::test]
-async fn what_slas_does_not_take_changes_nothing() {
+async fn a_signature_that_slas_rejects_changes_nothing() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     browser.visits("/").await.expect(200);
@@ -95,11 +87,9 @@ async fn what_slas_does_not_take_changes_nothing() {
 }
 
 #[tokio::test]
-async fn promise_10_a_session_that_was_signed_out_here_gets_no_tokens_again() {
+async fn promise_10_a_logged_out_session_gets_no_tokens_again() {
     let world = Scenario::private().start().await;
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    browser.logs_in(JO).await.expect(200);
+    let browser = world.jo().await;
     let dwsid = browser.holds("dwsid");
     browser.logs_out().await.expect(200);
     let body = json!({"dwsid": dwsid, "login_id": JO.0});
@@ -107,11 +97,9 @@ async fn promise_10_a_session_that_was_signed_out_here_gets_no_tokens_again() {
 }
 
 #[tokio::test]
-async fn promise_2_a_guest_of_ecom_does_not_take_the_place_of_a_registered_shopper() {
+async fn promise_2_a_guest_of_ecom_does_not_replace_a_registered_shopper() {
     let world = Scenario::private().start().await;
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    browser.logs_in(JO).await.expect(200);
+    let browser = world.jo().await;
     let guest = world.control().new_ecom_visitor();
     let signed = world.control().sign_dw_session(&guest).unwrap();
     world.calls();
@@ -122,27 +110,27 @@ async fn promise_2_a_guest_of_ecom_does_not_take_the_place_of_a_registered_shopp
 }
 
 #[tokio::test]
-async fn a_client_without_the_scope_is_told_so_by_name() {
-    for said in [
+async fn an_error_names_the_scope_that_the_client_lacks() {
+    for error in [
         r#"{"error":"invalid_scope","error_description":"sfcc.session_bridge is missing"}"#,
         r#"{"status_code":"403 FORBIDDEN","message":"client lacks scope sfcc.session_bridge"}"#,
     ] {
         for status in [400, 401, 403] {
             let world = Scenario::private().start().await;
             world.lands_no_browser();
-            let refusal = Fault::Body(status, said.to_owned());
+            let refusal = Fault::Body(status, error.to_owned());
             world.control().fault(Operation::SessionBridge, refusal, Times::Always);
-            let (browser, dwsid, _) = visitor_of_ecom(&world);
+            let (browser, dwsid, _) = world.ecom_visitor();
             let signed = world.control().sign_dw_session(&dwsid).unwrap();
             let page = browser.posts_json("/bff/bridge", &json!({"dwsgst": signed})).await;
             page.expect_problem(502, "misconfigured");
-            assert!(page.text.contains("sfcc.session_bridge"), "{status} {said}");
+            assert!(page.text.contains("sfcc.session_bridge"), "{status} {error}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_body_that_claims_nothing_or_too_much_is_refused_without_a_call() {
+async fn a_body_without_one_claim_is_rejected_without_a_call() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     for body in [
@@ -158,7 +146,7 @@ async fn a_body_that_claims_nothing_or_too_much_is_refused_without_a_call() {
         browser.posts_json("/bff/bridge", &body).await.expect_problem(400, "bad_request");
     }
     world.has_called(&[]);
-    let no_dw = Scenario::new(Client::Private, Mode::None, testkit::Time::Landing);
+    let no_dw = Scenario::new(Client::Private, Mode::None, Time::Landing);
     let world = no_dw.start().await;
     let body = json!({"dwsgst": "a.b.c"});
     world.browser().posts_json("/bff/bridge", &body).await.expect_problem(404, "not_found");

@@ -1,5 +1,4 @@
-//! The smallest number of upstream calls per flow: every row of the cost table that these flows
-//! have.
+//! The number of upstream calls per flow: every row of the cost table.
 
 use http::Method;
 use serde_json::json;
@@ -7,23 +6,23 @@ use testkit::{Client, JO, Mode, Scenario, Time, World, controller};
 
 /// Calls in classic mode at landing, in classic mode on demand, and with Hybrid Auth.
 struct Row {
-    eager: usize,
-    lazy: usize,
+    landing: usize,
+    on_demand: usize,
     hybrid: usize,
 }
 
 impl Row {
     fn of(&self, scenario: &Scenario) -> usize {
         match (scenario.mode, scenario.time) {
-            (Mode::Classic, Time::Landing) => self.eager,
-            (Mode::Classic, Time::OnDemand) => self.lazy,
+            (Mode::Classic, Time::Landing) => self.landing,
+            (Mode::Classic, Time::OnDemand) => self.on_demand,
             (Mode::Hybrid, _) => self.hybrid,
             (Mode::None, _) => panic!("not in the table"),
         }
     }
 
     #[track_caller]
-    fn was_paid(&self, world: &World) {
+    fn expect_in(&self, world: &World) {
         let calls = world.calls();
         assert_eq!(calls.len(), self.of(&world.scenario), "{}: {calls:?}", world.scenario);
     }
@@ -36,13 +35,13 @@ fn kinds(client: Client) -> impl Iterator<Item = Scenario> {
 #[tokio::test]
 async fn a_new_guest_on_the_head() {
     for (client, row) in [
-        (Client::Private, Row { eager: 2, lazy: 1, hybrid: 1 }),
-        (Client::Public, Row { eager: 3, lazy: 2, hybrid: 2 }),
+        (Client::Private, Row { landing: 2, on_demand: 1, hybrid: 1 }),
+        (Client::Public, Row { landing: 3, on_demand: 2, hybrid: 2 }),
     ] {
         for scenario in kinds(client) {
             let world = scenario.start().await;
             world.browser().visits("/").await.expect(200);
-            row.was_paid(&world);
+            row.expect_in(&world);
         }
     }
 }
@@ -50,13 +49,13 @@ async fn a_new_guest_on_the_head() {
 #[tokio::test]
 async fn a_new_guest_on_ecom() {
     for (client, row) in [
-        (Client::Private, Row { eager: 2, lazy: 2, hybrid: 1 }),
-        (Client::Public, Row { eager: 3, lazy: 3, hybrid: 2 }),
+        (Client::Private, Row { landing: 2, on_demand: 2, hybrid: 1 }),
+        (Client::Public, Row { landing: 3, on_demand: 3, hybrid: 2 }),
     ] {
         for scenario in kinds(client) {
             let world = scenario.start().await;
             world.browser().visits(&controller("Home-Show")).await.expect(200);
-            row.was_paid(&world);
+            row.expect_in(&world);
         }
     }
 }
@@ -70,7 +69,7 @@ async fn returning_with_a_valid_token_and_dw_session() {
         world.calls();
         browser.visits("/").await.expect(200);
         browser.visits(&controller("Home-Show")).await.expect(200);
-        Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
+        Row { landing: 0, on_demand: 0, hybrid: 0 }.expect_in(&world);
     }
 }
 
@@ -80,12 +79,12 @@ async fn a_valid_token_and_the_first_page_of_ecom() {
         let world = scenario.start().await;
         let browser = world.guest().await;
         browser.visits(&controller("Home-Show")).await.expect(200);
-        Row { eager: 0, lazy: 1, hybrid: 0 }.was_paid(&world);
+        Row { landing: 0, on_demand: 1, hybrid: 0 }.expect_in(&world);
     }
 }
 
-/// One call by the table; two where promise 4 asks for another token first, because this one has
-/// made its session already.
+/// One call by the table; two where promise 4 requires a new token first, because this one has
+/// made its DW session already.
 #[tokio::test]
 async fn a_valid_token_and_a_dead_dw_session_on_ecom() {
     for scenario in Scenario::with_ecom() {
@@ -95,13 +94,13 @@ async fn a_valid_token_and_a_dead_dw_session_on_ecom() {
         world.minutes_pass(45);
         world.calls();
         browser.visits(&controller("Home-Show")).await.expect(200);
-        // A Hybrid Auth platform restores its session by itself.
-        Row { eager: 2, lazy: 2, hybrid: 1 }.was_paid(&world);
+        // A platform with Hybrid Auth restores its session without a bridge.
+        Row { landing: 2, on_demand: 2, hybrid: 1 }.expect_in(&world);
     }
 }
 
 #[tokio::test]
-async fn a_new_guest_and_a_beacon_of_the_same_page_are_one_guest() {
+async fn a_page_and_its_beacon_create_one_guest() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
@@ -111,7 +110,7 @@ async fn a_new_guest_and_a_beacon_of_the_same_page_are_one_guest() {
         let guest = browser.is_guest(true);
         world.calls();
         browser.calls(&controller("__Analytics-Start")).await;
-        Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
+        Row { landing: 0, on_demand: 0, hybrid: 0 }.expect_in(&world);
         assert_eq!(browser.is_guest(true), guest, "{scenario}");
     }
 }
@@ -123,7 +122,7 @@ async fn an_expired_token_on_the_head() {
         let browser = world.guest().await;
         world.minutes_pass(120);
         browser.visits("/").await.expect(200);
-        Row { eager: 2, lazy: 1, hybrid: 1 }.was_paid(&world);
+        Row { landing: 2, on_demand: 1, hybrid: 1 }.expect_in(&world);
     }
 }
 
@@ -134,7 +133,7 @@ async fn an_expired_token_on_ecom_without_a_redirect() {
         let browser = world.guest().await;
         world.minutes_pass(120);
         browser.visits(&controller("Home-Show")).await.expect(200);
-        Row { eager: 2, lazy: 2, hybrid: 1 }.was_paid(&world);
+        Row { landing: 2, on_demand: 2, hybrid: 1 }.expect_in(&world);
     }
 }
 
@@ -144,16 +143,16 @@ async fn a_login_with_and_without_items_in_the_basket() {
         let world = scenario.start().await;
         let login = |basket| json!({"username": JO.0, "password": JO.1, "basket": basket});
         world.guest().await.posts_json("/bff/login", &login("empty")).await.expect(200);
-        Row { eager: 3, lazy: 2, hybrid: 2 }.was_paid(&world);
+        Row { landing: 3, on_demand: 2, hybrid: 2 }.expect_in(&world);
         world.minutes_pass(1);
         let browser = world.guest().await;
         browser.puts_into_basket("bell-brass").await.expect(200);
         browser.posts_json("/bff/login", &login("items")).await.expect(200);
-        Row { eager: 4, lazy: 3, hybrid: 3 }.was_paid(&world);
-        // A page that does not say what is in the basket pays for one look into it.
+        Row { landing: 4, on_demand: 3, hybrid: 3 }.expect_in(&world);
+        // A page that does not name the basket's content costs one call that reads it.
         world.minutes_pass(1);
         world.guest().await.logs_in(JO).await.expect(200);
-        Row { eager: 4, lazy: 3, hybrid: 3 }.was_paid(&world);
+        Row { landing: 4, on_demand: 3, hybrid: 3 }.expect_in(&world);
     }
 }
 
@@ -161,11 +160,9 @@ async fn a_login_with_and_without_items_in_the_basket() {
 async fn a_logout() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.with_site("session.after_logout", "none").start().await;
-        let browser = world.guest().await;
-        browser.logs_in(JO).await.expect(200);
-        world.calls();
+        let browser = world.jo().await;
         browser.logs_out().await.expect(200);
-        Row { eager: 1, lazy: 1, hybrid: 1 }.was_paid(&world);
+        Row { landing: 1, on_demand: 1, hybrid: 1 }.expect_in(&world);
     }
 }
 
@@ -175,7 +172,7 @@ async fn promise_6_assets_prefetches_preflights_and_crawlers_cost_nothing() {
         let world = scenario.start().await;
         let browser = world.browser();
         let page = controller("Home-Show");
-        for quiet in [
+        for passive in [
             browser.visits("/assets/app.css"),
             browser.calls("/assets/app.js"),
             browser.visits("/favicon.ico"),
@@ -187,45 +184,42 @@ async fn promise_6_assets_prefetches_preflights_and_crawlers_cost_nothing() {
             browser.calls("/api/products").method(Method::OPTIONS),
             browser.calls("/bff/session").method(Method::OPTIONS),
         ] {
-            quiet.await.sets_no_cookies();
+            passive.await.sets_no_cookies();
         }
-        Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
+        Row { landing: 0, on_demand: 0, hybrid: 0 }.expect_in(&world);
     }
 }
 
 #[tokio::test]
-async fn promise_6_they_cost_nothing_either_when_everything_has_expired() {
+async fn promise_6_they_cost_nothing_with_expired_credentials() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.start().await;
-        let browser = world.guest().await;
-        browser.logs_in(JO).await.expect(200);
-        world.calls();
+        let browser = world.jo().await;
         world.minutes_pass(120);
         let before = browser.cookies();
         browser.visits("/assets/app.css").await.expect(200).sets_no_cookies();
         browser.visits("/").header("sec-purpose", "prefetch").await.expect(200).sets_no_cookies();
         let page = controller("Home-Show");
         browser.visits(&page).header("sec-purpose", "prefetch").await.expect(200).sets_no_cookies();
-        Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
+        Row { landing: 0, on_demand: 0, hybrid: 0 }.expect_in(&world);
         assert_eq!(browser.cookies(), before);
     }
 }
 
 #[tokio::test]
-async fn a_call_of_a_page_begins_no_session_for_a_visitor_with_nothing() {
+async fn a_script_creates_no_session_for_a_new_visitor() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.start().await;
         world.browser().calls("/api/products").await.expect(200).sets_no_cookies();
-        Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
+        Row { landing: 0, on_demand: 0, hybrid: 0 }.expect_in(&world);
     }
 }
 
 #[tokio::test]
-async fn tokens_of_our_own_making_need_no_key() {
+async fn tokens_that_tandem_fetched_need_no_key() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.start().await;
-        let browser = world.guest().await;
-        browser.logs_in(JO).await.expect(200);
+        let browser = world.jo().await;
         for _ in 0..5 {
             world.minutes_pass(40);
             browser.visits("/").await.expect(200);

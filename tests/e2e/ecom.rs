@@ -1,18 +1,19 @@
-//! Controller pages: forms that belong to one session, and a platform that never says when that
-//! session is over.
+//! Controller pages: forms belong to one session, and the platform never reports that a session has
+//! expired.
 
 use http::Method;
 use tandem_sandbox::{Operation, Upstream};
-use testkit::{Browser, JO, Mode, Scenario, World, controller};
+use testkit::{Browser, JO, Mode, PendingRequest, Scenario, World, controller};
 
 const FIELD: &str = "csrf_token";
 
+/// The CSRF token of the profile form.
 async fn form(browser: &Browser) -> String {
     browser.visits(&controller("Account-EditProfile")).await.expect(200).csrf_token()
 }
 
-/// Sends the profile form that was shown with `token`.
-fn save(browser: &Browser, token: &str) -> testkit::PendingRequest {
+/// Submits the profile form that was shown with `token`.
+fn save(browser: &Browser, token: &str) -> PendingRequest {
     let fields = [(FIELD, token), ("name", "Jo Stoker")];
     let page = controller("Account-EditProfile");
     browser.posts_form(&page, &controller("Account-SaveProfile"), &fields)
@@ -26,13 +27,13 @@ fn posts(world: &World) -> usize {
 }
 
 #[tokio::test]
-async fn a_form_of_the_live_session_passes_whatever_the_access_token_does_meanwhile() {
+async fn a_form_of_the_live_session_passes_with_an_expired_token() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let browser = world.jo_on_ecom().await;
         world.minutes_pass(20);
         let token = form(&browser).await;
-        // The access token dies, the DW session lives on: a refresh must not replace it.
+        // The access token expires, the DW session lives: a refresh must not replace it.
         world.minutes_pass(15);
         let page = save(&browser, &token).await.expect(200);
         assert!(page.text.contains("Your profile was saved"), "{scenario}");
@@ -42,7 +43,7 @@ async fn a_form_of_the_live_session_passes_whatever_the_access_token_does_meanwh
 }
 
 #[tokio::test]
-async fn promise_9_fault_30_a_form_of_a_dead_session_is_shown_again_and_never_sent() {
+async fn promise_9_fault_30_a_form_of_a_dead_session_is_shown_again() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let browser = world.jo_on_ecom().await;
@@ -50,7 +51,7 @@ async fn promise_9_fault_30_a_form_of_a_dead_session_is_shown_again_and_never_se
         world.minutes_pass(45);
         let page = save(&browser, &token).await.expect(303);
         assert_eq!(page.location(), controller("Account-EditProfile"), "{scenario}");
-        assert_eq!(posts(&world), 0, "{scenario}: the platform has seen no POST");
+        assert_eq!(posts(&world), 0, "{scenario}: ECOM received no POST");
         browser.is_registered(JO.0, true);
         let token = form(&browser).await;
         let page = save(&browser, &token).await.expect(200);
@@ -59,7 +60,7 @@ async fn promise_9_fault_30_a_form_of_a_dead_session_is_shown_again_and_never_se
 }
 
 #[tokio::test]
-async fn promise_9_a_script_that_posts_into_a_dead_session_is_told_and_nothing_is_sent() {
+async fn promise_9_a_script_that_posts_into_a_dead_session_gets_401() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.start().await;
         let browser = world.jo_on_ecom().await;
@@ -72,21 +73,21 @@ async fn promise_9_a_script_that_posts_into_a_dead_session_is_told_and_nothing_i
 }
 
 #[tokio::test]
-async fn promise_9_a_post_whose_session_ecom_swaps_silently_is_sent_once_and_never_again() {
+async fn promise_9_a_post_is_sent_once_when_ecom_replaces_its_session() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let browser = world.jo_on_ecom().await;
         let token = form(&browser).await;
-        // We cannot know: by our clock the session lives.
+        // Tandem cannot know it: by its clock the session lives.
         world.control().expire_dw(&browser.holds("dwsid"));
         save(&browser, &token).await;
         assert_eq!(posts(&world), 1, "{scenario}");
-        // What the platform put in place of the shopper's session is not the shopper's: the
-        // browser has held promise 1 by now. The next page repairs it.
+        // The platform's new session does not belong to the shopper, and the browser has checked
+        // promise 1 by now. The next page repairs it.
         let page = browser.visits(&controller("Account-Show")).await.expect(200);
         if scenario.mode == Mode::Hybrid {
-            // The platform restored the session, did not like the form, and signed the shopper
-            // out of both worlds for it: that is told.
+            // The platform restored the session, rejected the form, and logged the shopper out:
+            // that is reported.
             let view = browser.calls("/bff/session").await.expect(200).json();
             assert_eq!(view["session_expired"], true, "{scenario}");
             assert_eq!(page.ecom_customer().1, browser.is_guest(true), "{scenario}");
@@ -97,7 +98,7 @@ async fn promise_9_a_post_whose_session_ecom_swaps_silently_is_sent_once_and_nev
 }
 
 #[tokio::test]
-async fn fault_25_a_page_whose_session_ecom_swaps_silently_is_repaired_before_anyone_sees_it() {
+async fn fault_25_a_page_is_repaired_when_ecom_replaces_its_session() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let browser = world.jo_on_ecom().await;
@@ -105,9 +106,9 @@ async fn fault_25_a_page_whose_session_ecom_swaps_silently_is_repaired_before_an
         let page = browser.visits(&controller("Account-Show")).await.expect(200);
         let shopper = browser.is_registered(JO.0, true);
         assert_eq!(page.ecom_customer(), ("registered".to_owned(), shopper), "{scenario}");
-        // Under Hybrid Auth the platform restores its session by itself, and says so by tokens.
-        let asked = if scenario.mode == Mode::Hybrid { 1 } else { 2 };
-        assert_eq!(world.count(Operation::EcomPage), asked, "{scenario}: not oftener");
+        // With Hybrid Auth the platform restores its session and hands tokens over.
+        let requests = if scenario.mode == Mode::Hybrid { 1 } else { 2 };
+        assert_eq!(world.count(Operation::EcomPage), requests, "{scenario}");
         world.calls();
         browser.visits(&controller("Account-Show")).await.expect(200).sets_no_cookies();
         world.has_called(&[]);
@@ -130,7 +131,7 @@ async fn fault_25_the_same_for_a_guest_with_a_basket() {
 }
 
 #[tokio::test]
-async fn promise_1_a_prefetch_of_ecom_in_a_dead_session_brings_no_other_shopper() {
+async fn promise_1_a_prefetch_in_a_dead_session_changes_no_shopper() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.start().await;
         let browser = world.jo_on_ecom().await;
@@ -171,45 +172,43 @@ async fn promise_4_one_access_token_never_makes_two_dw_sessions() {
 }
 
 #[tokio::test]
-async fn promises_1_and_14_the_return_from_a_payment_page_leaves_the_session_the_browser_holds_back()
- {
+async fn promises_1_and_14_the_return_from_a_payment_page_sets_no_cookies() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
-        // The form comes from another site, so the browser sends no cookie with it.
-        let stranger = world.browser();
+        // The form comes from another site, so the browser sends no cookie.
+        let other = world.browser();
         let fields = [("result", "paid")];
         let page = controller("Home-Show");
-        let posted =
-            stranger.posts_form("/", &page, &fields).header("sec-fetch-site", "cross-site");
+        let posted = other.posts_form("/", &page, &fields).header("sec-fetch-site", "cross-site");
         posted.await.sets_no_cookies();
-        assert_eq!(posts(&world), 1, "{scenario}: ECOM hears of the payment");
-        assert!(stranger.names().is_empty());
+        assert_eq!(posts(&world), 1, "{scenario}: ECOM receives the payment");
+        assert!(other.names().is_empty());
     }
 }
 
 #[tokio::test]
-async fn promise_11_a_dwsid_that_a_sibling_host_tossed_in_never_reaches_ecom() {
+async fn promise_11_a_dwsid_of_a_sibling_host_never_reaches_ecom() {
     let world = Scenario::private().start().await;
     let browser = world.jo_on_ecom().await;
-    let tossed = world.control().new_ecom_visitor();
+    let planted = world.control().new_ecom_visitor();
     let visit = browser.visits(&controller("Cart-Show"));
-    visit.header("cookie", &format!("dwsid={tossed}; colour=red")).await.expect(200);
+    visit.header("cookie", &format!("dwsid={planted}; colour=red")).await.expect(200);
     let calls = world.control().calls();
     let page = calls.iter().rfind(|call| call.operation == Operation::EcomPage).unwrap();
     let cookies = page.header("cookie").unwrap();
-    assert!(!cookies.contains(&tossed) && cookies.contains("colour=red"));
+    assert!(!cookies.contains(&planted) && cookies.contains("colour=red"));
     assert!(cookies.contains(&browser.holds("dwsid")));
     browser.is_registered(JO.0, true);
 }
 
 #[tokio::test]
-async fn a_form_that_was_rendered_without_a_dw_session_is_not_sent_back() {
+async fn a_form_rendered_without_a_dw_session_reaches_ecom() {
     let world = Scenario::private().on_demand().start().await;
     let browser = world.browser();
     browser.visits("/").await.expect(200);
     assert!(browser.cookie("dwsid").is_none());
     let page = controller("Home-Show");
     browser.posts_form("/", &page, &[("q", "tandem")]).await;
-    assert_eq!(posts(&world), 1, "ECOM hears of it, once");
+    assert_eq!(posts(&world), 1, "ECOM receives it once");
     browser.is_guest(true);
 }

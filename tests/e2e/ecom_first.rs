@@ -1,10 +1,10 @@
-//! The shopper met ECOM first: a live DW session, and nothing of SLAS yet.
+//! The shopper visited ECOM first: there is a live DW session and no SLAS token yet.
 
 use serde_json::json;
 use tandem_sandbox::Operation;
-use testkit::{Browser, Client, JO, Scenario, World, controller};
+use testkit::{Client, JO, Mode, Scenario, controller};
 
-/// The call that asks SLAS for tokens by a DW session.
+/// The calls that exchange a DW session for tokens.
 fn adoption(scenario: &Scenario) -> Vec<&'static str> {
     match scenario.client {
         Client::Private => vec!["ocapi.customers.auth", "slas.session-bridge"],
@@ -12,24 +12,15 @@ fn adoption(scenario: &Scenario) -> Vec<&'static str> {
     }
 }
 
-/// A browser that has been on ECOM only, and whose guest it is there.
-fn visitor_of_ecom(world: &World) -> (Browser, String, String) {
-    let dwsid = world.control().new_ecom_visitor();
-    let guest = world.control().dw_session(&dwsid).expect("a session").customer_id;
-    let browser = world.browser();
-    browser.is_given("dwsid", &dwsid);
-    (browser, dwsid, guest)
-}
-
 #[tokio::test]
-async fn a_guest_of_ecom_stays_the_same_guest_where_the_tenant_still_bridges_dwsid() {
+async fn a_guest_of_ecom_stays_the_same_where_dwsid_is_bridged() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().with_guest_dwsid_bridge().start().await;
-        let (browser, dwsid, guest) = visitor_of_ecom(&world);
+        let (browser, dwsid, guest) = world.ecom_visitor();
         browser.visits("/").await.expect(200);
         world.has_called(&adoption(&scenario));
         assert_eq!(browser.is_guest(true), guest, "{scenario}");
-        assert_eq!(browser.holds("dwsid"), dwsid, "the session goes on");
+        assert_eq!(browser.holds("dwsid"), dwsid, "the session is kept");
         browser.visits("/").await.expect(200);
         browser.visits(&controller("Home-Show")).await.expect(200);
         world.has_called(&[]);
@@ -37,14 +28,14 @@ async fn a_guest_of_ecom_stays_the_same_guest_where_the_tenant_still_bridges_dws
 }
 
 #[tokio::test]
-async fn where_the_tenant_refuses_the_shopper_is_one_new_guest_and_nothing_loops() {
+async fn a_rejected_adoption_makes_one_new_guest_and_no_loop() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        let (browser, dwsid, guest) = visitor_of_ecom(&world);
+        let (browser, dwsid, guest) = world.ecom_visitor();
         browser.visits("/").await.expect(200);
         world.has_called(&[adoption(&scenario), scenario.landing_calls()].concat());
         assert_ne!(browser.is_guest(true), guest, "{scenario}");
-        assert_ne!(browser.holds("dwsid"), dwsid, "the old session is nobody's now");
+        assert_ne!(browser.holds("dwsid"), dwsid, "the old session is abandoned");
         browser.visits("/").await.expect(200);
         browser.visits(&controller("Home-Show")).await.expect(200);
         world.has_called(&[]);
@@ -52,29 +43,30 @@ async fn where_the_tenant_refuses_the_shopper_is_one_new_guest_and_nothing_loops
 }
 
 #[tokio::test]
-async fn the_refusal_is_remembered_for_the_site_and_asked_again_after_six_hours() {
+async fn a_rejected_adoption_is_tried_again_after_six_hours() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        visitor_of_ecom(&world).0.visits("/").await.expect(200);
+        world.ecom_visitor().0.visits("/").await.expect(200);
         world.calls();
         for _ in 0..3 {
-            visitor_of_ecom(&world).0.posts("/bff/session").await.expect(200);
-            let known_before = [vec!["ocapi.customers.auth"], scenario.landing_calls()].concat();
-            world.has_called(&known_before);
+            world.ecom_visitor().0.posts("/bff/session").await.expect(200);
+            let without_adoption =
+                [vec!["ocapi.customers.auth"], scenario.landing_calls()].concat();
+            world.has_called(&without_adoption);
         }
         world.minutes_pass(6 * 60);
-        visitor_of_ecom(&world).0.visits("/").await.expect(200);
+        world.ecom_visitor().0.visits("/").await.expect(200);
         assert_eq!(world.count(Operation::SessionBridge), 1, "{scenario}");
     }
 }
 
 #[tokio::test]
-async fn a_session_signed_by_ecom_is_adopted_even_where_plain_ones_are_refused() {
+async fn a_signed_session_is_adopted_where_plain_ones_are_rejected() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        visitor_of_ecom(&world).0.visits("/").await.expect(200);
+        world.ecom_visitor().0.visits("/").await.expect(200);
         world.calls();
-        let (browser, dwsid, guest) = visitor_of_ecom(&world);
+        let (browser, dwsid, guest) = world.ecom_visitor();
         let signed = world.control().sign_dw_session(&dwsid).unwrap();
         browser.posts_json("/bff/session", &json!({"dwsgst": signed})).await.expect(200);
         world.has_called(&adoption(&scenario));
@@ -84,22 +76,22 @@ async fn a_session_signed_by_ecom_is_adopted_even_where_plain_ones_are_refused()
 }
 
 #[tokio::test]
-async fn promise_1_a_signature_over_another_session_does_not_split_the_pair() {
+async fn promise_1_a_signature_of_another_session_leaves_one_shopper() {
     let world = Scenario::private().start().await;
-    let (_, other, _) = visitor_of_ecom(&world);
+    let (_, other, _) = world.ecom_visitor();
     let signed = world.control().sign_dw_session(&other).unwrap();
-    let (browser, own, _) = visitor_of_ecom(&world);
+    let (browser, own, _) = world.ecom_visitor();
     browser.posts_json("/bff/session", &json!({"dwsgst": signed})).await.expect(200);
     browser.is_guest(true);
     let dwsid = browser.holds("dwsid");
-    assert!(dwsid != other && dwsid != own, "neither session is that of the tokens");
+    assert!(dwsid != other && dwsid != own, "neither session belongs to the tokens");
 }
 
 #[tokio::test]
-async fn promise_2_a_shopper_who_signed_in_on_an_ecom_beside_us_is_the_same_shopper_on_the_head() {
+async fn promise_2_a_login_on_an_unfronted_ecom_counts_on_the_head() {
     for scenario in Scenario::clients().map(Scenario::without_fronting_ecom) {
         let world = scenario.clone().start().await;
-        let (browser, dwsid, _) = visitor_of_ecom(&world);
+        let (browser, dwsid, _) = world.ecom_visitor();
         assert!(world.control().log_in_on_ecom(&dwsid, JO.0));
         browser.visits("/").await.expect(200);
         world.has_called(&adoption(&scenario));
@@ -109,10 +101,10 @@ async fn promise_2_a_shopper_who_signed_in_on_an_ecom_beside_us_is_the_same_shop
 }
 
 #[tokio::test]
-async fn a_dead_session_of_ecom_is_replaced_and_nobody_is_asked_to_adopt_it() {
+async fn a_dead_session_of_ecom_is_replaced_without_adoption() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        let (browser, dwsid, _) = visitor_of_ecom(&world);
+        let (browser, dwsid, _) = world.ecom_visitor();
         world.control().expire_dw(&dwsid);
         browser.visits("/").await.expect(200);
         world.has_called(&[vec!["ocapi.customers.auth"], scenario.landing_calls()].concat());
@@ -122,7 +114,7 @@ async fn a_dead_session_of_ecom_is_replaced_and_nobody_is_asked_to_adopt_it() {
 }
 
 #[tokio::test]
-async fn attack_13_a_planted_dwsid_that_the_platform_does_not_know_is_replaced() {
+async fn attack_13_a_planted_unknown_dwsid_is_replaced() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     browser.is_given("dwsid", "ATTACKER");
@@ -132,12 +124,10 @@ async fn attack_13_a_planted_dwsid_that_the_platform_does_not_know_is_replaced()
 }
 
 #[tokio::test]
-async fn a_hybrid_tenant_is_never_asked_by_ocapi_and_the_visitor_becomes_one_guest() {
-    for scenario in
-        Scenario::all().into_iter().filter(|scenario| scenario.mode == testkit::Mode::Hybrid)
-    {
+async fn a_hybrid_tenant_makes_one_guest_without_ocapi() {
+    for scenario in Scenario::all().into_iter().filter(|scenario| scenario.mode == Mode::Hybrid) {
         let world = scenario.clone().start().await;
-        let (browser, ..) = visitor_of_ecom(&world);
+        let (browser, ..) = world.ecom_visitor();
         browser.visits("/").await.expect(200);
         world.has_called(&scenario.guest_calls());
         browser.is_guest(true);

@@ -1,9 +1,9 @@
-//! Shoppers sign in, register and sign out on ECOM's own pages, and the Head knows.
+//! Shoppers log in, register and log out on ECOM's own pages, and the Head knows it.
 
 use tandem_sandbox::{Fault, Operation, Times};
 use testkit::{Browser, JO, Mode, Page, SAM, Scenario, World, controller};
 
-/// ECOM that says nothing, ECOM with the cartridge, and the platform that does it all.
+/// ECOM without a handoff, ECOM with the cartridge, and a platform with Hybrid Auth.
 fn kinds() -> Vec<Scenario> {
     let plain = Scenario::clients().map(Scenario::on_demand).into_iter().chain(Scenario::clients());
     let plugin = Scenario::clients().map(Scenario::with_plugin_slas).into_iter();
@@ -12,12 +12,14 @@ fn kinds() -> Vec<Scenario> {
     plain.chain(plugin).chain(hybrid).collect()
 }
 
-async fn signs_in(browser: &Browser, (login, password): (&str, &str)) -> Page {
+/// Logs in by ECOM's own form.
+async fn log_in_on_ecom(browser: &Browser, (login, password): (&str, &str)) -> Page {
     let form = browser.visits(&controller("Login-Show")).await.expect(200).csrf_token();
     let fields = [("csrf_token", &*form), ("loginEmail", login), ("loginPassword", password)];
     browser.posts_form(&controller("Login-Show"), &controller("Account-Login"), &fields).await
 }
 
+/// A guest who has visited both sides.
 async fn on_ecom(world: &World) -> Browser {
     let browser = world.browser();
     browser.visits("/").await.expect(200);
@@ -27,30 +29,30 @@ async fn on_ecom(world: &World) -> Browser {
 }
 
 #[tokio::test]
-async fn whoever_signs_in_on_ecom_is_signed_in_on_the_head() {
+async fn a_login_on_ecom_is_a_login_on_the_head() {
     for scenario in kinds() {
         let world = scenario.clone().start().await;
         let browser = on_ecom(&world).await;
-        signs_in(&browser, JO).await.expect(302);
+        log_in_on_ecom(&browser, JO).await.expect(302);
         browser.is_registered(JO.0, true);
         let account = browser.visits(&controller("Account-Show")).await.expect(200);
         assert!(account.text.contains("Jo Rider"), "{scenario}");
         world.calls();
         browser.visits("/").await.expect(200);
-        assert_eq!(world.calls(), [""; 0], "{scenario}: and it is warm");
+        assert_eq!(world.calls(), [""; 0], "{scenario}: the next page is warm");
         browser.is_registered(JO.0, true);
     }
 }
 
 #[tokio::test]
-async fn a_sign_in_on_ecom_costs_a_look_and_an_exchange_where_ecom_hands_nothing_over() {
+async fn a_login_on_ecom_without_a_handoff_costs_two_calls() {
     let world = Scenario::private().start().await;
     let browser = on_ecom(&world).await;
     let dwsid = browser.holds("dwsid");
     world.calls();
-    signs_in(&browser, JO).await.expect(302);
+    log_in_on_ecom(&browser, JO).await.expect(302);
     assert_eq!(world.calls(), ["ocapi.customers.auth", "slas.session-bridge"]);
-    assert_eq!(browser.holds("dwsid"), dwsid, "the session and all that is in it stays");
+    assert_eq!(browser.holds("dwsid"), dwsid, "the DW session is kept");
 }
 
 #[tokio::test]
@@ -59,13 +61,13 @@ async fn a_wrong_password_on_ecom_changes_nothing() {
         let world = scenario.clone().start().await;
         let browser = on_ecom(&world).await;
         let guest = browser.is_guest(true);
-        signs_in(&browser, (JO.0, "wrong-password")).await.expect(200);
+        log_in_on_ecom(&browser, (JO.0, "wrong-password")).await.expect(200);
         assert_eq!(browser.is_guest(true), guest, "{scenario}");
     }
 }
 
 #[tokio::test]
-async fn whoever_registers_on_ecom_is_signed_in_on_the_head() {
+async fn a_registration_on_ecom_is_a_login_on_the_head() {
     for scenario in kinds() {
         let world = scenario.clone().start().await;
         let browser = on_ecom(&world).await;
@@ -84,20 +86,20 @@ async fn whoever_registers_on_ecom_is_signed_in_on_the_head() {
 }
 
 #[tokio::test]
-async fn promise_10_whoever_signs_out_on_ecom_is_signed_out_on_the_head() {
+async fn promise_10_a_logout_on_ecom_is_a_logout_on_the_head() {
     for scenario in kinds() {
         let world = scenario.clone().start().await;
         let browser = on_ecom(&world).await;
-        signs_in(&browser, JO).await.expect(302);
+        log_in_on_ecom(&browser, JO).await.expect(302);
         let before = browser.late();
         world.forget_calls();
         browser.visits(&controller("Login-Logout")).await.expect(302);
-        // Under Hybrid Auth the platform does it inside.
+        // With Hybrid Auth the platform calls SLAS itself.
         let revoked = usize::from(scenario.mode != Mode::Hybrid);
         assert_eq!(world.count(Operation::Logout), revoked, "{scenario}");
         browser.visits("/").await.expect(200);
-        browser.is_guest(scenario.bridges_at_landing() || scenario.mode == Mode::Hybrid);
-        // What was under way with the old cookies meanwhile does not bring the shopper back.
+        browser.is_guest(scenario.has_dw_session_after_landing());
+        // A request with the old cookies does not undo the logout.
         before.visits("/").await.expect(200).sets_no_cookies();
         let view = before.calls("/bff/session").await.expect(200).json();
         assert_eq!(view["customer_type"], "none", "{scenario}");
@@ -105,28 +107,28 @@ async fn promise_10_whoever_signs_out_on_ecom_is_signed_out_on_the_head() {
 }
 
 #[tokio::test]
-async fn another_shopper_may_sign_in_on_ecom_after_the_first() {
+async fn another_shopper_may_log_in_on_ecom_after_the_first() {
     for scenario in kinds() {
         let world = scenario.clone().start().await;
         let browser = on_ecom(&world).await;
-        signs_in(&browser, JO).await.expect(302);
+        log_in_on_ecom(&browser, JO).await.expect(302);
         browser.visits(&controller("Login-Logout")).await.expect(302);
-        signs_in(&browser, SAM).await.expect(302);
+        log_in_on_ecom(&browser, SAM).await.expect(302);
         browser.is_registered(SAM.0, true);
     }
 }
 
 #[tokio::test]
-async fn the_cartridge_keeps_quiet_where_tandem_has_made_the_session() {
-    let told = Scenario::clients().map(Scenario::with_plugin_slas).into_iter();
-    for scenario in told.chain(Scenario::clients().map(Scenario::with_cartridge_alone)) {
+async fn the_cartridge_makes_no_calls_where_tandem_made_the_session() {
+    let configured = Scenario::clients().map(Scenario::with_plugin_slas).into_iter();
+    for scenario in configured.chain(Scenario::clients().map(Scenario::with_cartridge_alone)) {
         let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.visits(&controller("Home-Show")).await.expect(200);
         browser.is_guest(true);
         let new = scenario.and_bridge(scenario.guest_calls());
-        assert_eq!(world.calls(), new, "{scenario}: our calls, and none of the cartridge's");
-        // Longer than the guard lives in the browser, but never idle.
+        assert_eq!(world.calls(), new, "{scenario}: no calls of the cartridge");
+        // Longer than the guard cookie lives, but never idle.
         for _ in 0..4 {
             world.minutes_pass(14);
             browser.visits(&controller("Cart-Show")).await.expect(200);
@@ -137,38 +139,38 @@ async fn the_cartridge_keeps_quiet_where_tandem_has_made_the_session() {
 }
 
 #[tokio::test]
-async fn what_the_cartridge_sets_is_not_what_scripts_may_read() {
+async fn cookies_of_the_cartridge_are_not_readable_by_scripts() {
     let world = Scenario::private().with_plugin_slas().start().await;
     let browser = on_ecom(&world).await;
-    signs_in(&browser, JO).await.expect(302);
+    log_in_on_ecom(&browser, JO).await.expect(302);
     let mut seen = browser.script_sees();
     seen.retain(|name| !name.starts_with("dwanonymous"));
     assert_eq!(seen, ["usid"]);
     assert!(
         browser.cookie("cc-at_2").is_some(),
-        "the token comes in pieces: {:?}",
+        "the token comes in chunks: {:?}",
         browser.names()
     );
 }
 
 #[tokio::test]
-async fn promise_4_a_session_made_for_a_sign_in_page_reaches_the_browser_and_its_form_is_taken() {
+async fn promise_4_a_login_form_works_in_the_session_made_for_it() {
     for scenario in [Scenario::private(), Scenario::private().on_demand()] {
         let scenario = scenario.with_site("ecom.sign_in", "Login-Show,Account-Login");
         let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
         world.minutes_pass(45);
-        signs_in(&browser, JO).await.expect(302);
+        log_in_on_ecom(&browser, JO).await.expect(302);
         browser.is_registered(JO.0, true);
     }
 }
 
 #[tokio::test]
-async fn promise_2_an_outage_that_only_the_cartridge_sees_signs_nobody_out() {
+async fn promise_2_an_outage_seen_by_the_cartridge_logs_no_shopper_out() {
     let world = Scenario::private().with_plugin_slas().start().await;
     let browser = on_ecom(&world).await;
-    signs_in(&browser, JO).await.expect(302);
+    log_in_on_ecom(&browser, JO).await.expect(302);
     world.control().expire_dw(&browser.holds("dwsid"));
     let down = Fault::Status(503, None);
     world.control().fault(Operation::TokenRefresh, down, 1);
@@ -178,19 +180,19 @@ async fn promise_2_an_outage_that_only_the_cartridge_sees_signs_nobody_out() {
 }
 
 #[tokio::test]
-async fn promise_1_a_sign_in_that_cannot_be_checked_now_is_made_good_by_the_next_page() {
+async fn promise_1_a_login_that_cannot_be_verified_counts_on_the_next_page() {
     for scenario in kinds() {
         let world = scenario.clone().start().await;
         let browser = on_ecom(&world).await;
         world.control().fault(Operation::Jwks, Fault::Status(503, None), Times::Always);
-        signs_in(&browser, JO).await.expect(302);
+        log_in_on_ecom(&browser, JO).await.expect(302);
         browser.visits(&controller("Account-Show")).await.expect(200);
         browser.is_registered(JO.0, true);
     }
 }
 
 #[tokio::test]
-async fn attack_15_a_token_planted_by_a_sibling_host_is_nobodys_where_ecom_is_behind_us() {
+async fn attack_15_a_planted_handoff_token_is_ignored_behind_tandem() {
     let world = Scenario::private().start().await;
     let (victim, attacker) = (world.browser(), world.browser());
     victim.visits("/").await.expect(200);
@@ -206,7 +208,7 @@ async fn attack_15_a_token_planted_by_a_sibling_host_is_nobodys_where_ecom_is_be
 }
 
 #[tokio::test]
-async fn promise_9_a_form_that_a_script_sends_by_get_is_not_sent_into_another_session() {
+async fn promise_9_a_form_sent_by_get_does_not_reach_another_session() {
     let world = Scenario::private().start().await;
     let browser = on_ecom(&world).await;
     world.minutes_pass(45);
@@ -217,7 +219,7 @@ async fn promise_9_a_form_that_a_script_sends_by_get_is_not_sent_into_another_se
 }
 
 #[tokio::test]
-async fn a_token_that_an_unfronted_ecom_hands_over_is_taken_over_without_a_call() {
+async fn a_token_of_an_unfronted_ecom_is_accepted_without_an_exchange() {
     for scenario in Scenario::clients().map(Scenario::without_fronting_ecom) {
         let world = scenario.clone().start().await;
         let (browser, other) = (world.browser(), world.browser());
@@ -225,19 +227,19 @@ async fn a_token_that_an_unfronted_ecom_hands_over_is_taken_over_without_a_call(
         other.visits("/").await.expect(200);
         world.minutes_pass(1);
         other.logs_in(JO).await.expect(200);
-        // ECOM has signed Jo in on its own host name; its cookies are for the whole shop.
+        // Jo logged in on ECOM's own host; its cookies are for the whole domain.
         let token = other.holds("token");
         browser.is_given("cc-at", &token[..1199]).is_given("cc-at_2", &token[1199..]);
         browser.is_given("cc-nx", &other.holds("cc-nx")).is_given("dwsid", &other.holds("dwsid"));
         browser.loses("cc-nx-g");
         world.calls();
         browser.visits("/").await.expect(200);
-        let keys_and_whose_dwsid = ["slas.jwks", "ocapi.customers.auth"];
-        assert_eq!(world.calls(), keys_and_whose_dwsid, "{scenario}");
+        let keys_and_owner = ["slas.jwks", "ocapi.customers.auth"];
+        assert_eq!(world.calls(), keys_and_owner, "{scenario}");
         browser.is_registered(JO.0, true);
         assert_eq!(browser.holds("token"), token);
         assert_eq!((browser.cookie("cc-at"), browser.cookie("cc-at_2")), (None, None));
-        // A piece is missing: that is no token, and nothing changes.
+        // Without one chunk there is no token, and nothing changes.
         browser.is_given("cc-at", &token[..1199]);
         browser.visits("/").await.expect(200);
         browser.is_registered(JO.0, true);
@@ -246,7 +248,7 @@ async fn a_token_that_an_unfronted_ecom_hands_over_is_taken_over_without_a_call(
 }
 
 #[tokio::test]
-async fn a_token_handed_over_that_is_older_or_forged_is_not_taken_over() {
+async fn an_older_or_forged_handoff_token_is_ignored() {
     let world = Scenario::private().without_fronting_ecom().start().await;
     let (browser, other) = (world.browser(), world.browser());
     other.visits("/").await.expect(200);
@@ -257,10 +259,10 @@ async fn a_token_handed_over_that_is_older_or_forged_is_not_taken_over() {
     let (head, signature) = older.rsplit_once('.').unwrap();
     let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
     for token in [older.clone(), forged, "a.b.c".to_owned()] {
-        let pieces = token.as_bytes().chunks(1199).map(|it| std::str::from_utf8(it).unwrap());
-        for (at, piece) in pieces.enumerate() {
+        let chunks = token.as_bytes().chunks(1199).map(|it| std::str::from_utf8(it).unwrap());
+        for (at, chunk) in chunks.enumerate() {
             let name = if at == 0 { "cc-at".to_owned() } else { format!("cc-at_{}", at + 1) };
-            browser.is_given(&name, piece);
+            browser.is_given(&name, chunk);
         }
         browser.visits("/").await.expect(200);
         assert_eq!(browser.is_guest(true), guest);
@@ -269,11 +271,9 @@ async fn a_token_handed_over_that_is_older_or_forged_is_not_taken_over() {
 }
 
 #[tokio::test]
-async fn the_word_refresh_from_an_unfronted_ecom_ends_the_registered_session() {
+async fn the_value_refresh_of_an_unfronted_ecom_ends_the_session() {
     let world = Scenario::private().without_fronting_ecom().start().await;
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    browser.logs_in(JO).await.expect(200);
+    let browser = world.jo().await;
     browser.is_given("cc-at", "refresh").loses("cc-nx").loses("dwsid");
     browser.visits("/").await.expect(200);
     browser.is_guest(true);
@@ -281,7 +281,7 @@ async fn the_word_refresh_from_an_unfronted_ecom_ends_the_registered_session() {
 }
 
 #[tokio::test]
-async fn where_the_operator_wants_it_a_returning_visitor_is_sent_to_the_same_page_once() {
+async fn a_returning_visitor_may_be_redirected_to_the_same_page_once() {
     let world = Scenario::private().with_site("ecom.returning", "redirect").start().await;
     let browser = on_ecom(&world).await;
     world.minutes_pass(45);
@@ -289,12 +289,12 @@ async fn where_the_operator_wants_it_a_returning_visitor_is_sent_to_the_same_pag
     let page = browser.visits(&cart).await.expect(307);
     assert_eq!(page.location(), cart);
     browser.visits(&cart).await.expect(200);
-    let stranger = world.browser();
-    stranger.visits(&cart).await.expect(200);
+    let other = world.browser();
+    other.visits(&cart).await.expect(200);
 }
 
 #[tokio::test]
-async fn a_choice_against_tracking_reaches_the_token_once() {
+async fn a_do_not_track_choice_reaches_the_token_once() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.browser();

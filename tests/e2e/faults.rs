@@ -1,10 +1,10 @@
-//! Faults of the tokens and of the bridge, one by one, by their numbers.
+//! Faults of the tokens and of the bridge, by their numbers.
 
 use tandem_sandbox::{Fault, Operation, Times, TokenSpec, Upstream};
 use testkit::{Client, JO, Mode, Scenario, Time, controller};
 
 #[tokio::test]
-async fn fault_6_a_lost_answer_is_asked_for_again_where_the_token_can_be_used_again() {
+async fn fault_6_a_lost_response_is_retried_where_the_token_is_reusable() {
     let world = Scenario::private().start().await;
     let browser = world.jo().await;
     world.minutes_pass(60);
@@ -18,7 +18,7 @@ async fn fault_6_a_lost_answer_is_asked_for_again_where_the_token_can_be_used_ag
 }
 
 #[tokio::test]
-async fn promise_3_fault_6_a_public_clients_refresh_is_never_blindly_repeated() {
+async fn promise_3_fault_6_a_public_clients_refresh_is_never_retried() {
     let world = Scenario::public().start().await;
     let browser = world.jo().await;
     world.minutes_pass(60);
@@ -26,7 +26,7 @@ async fn promise_3_fault_6_a_public_clients_refresh_is_never_blindly_repeated() 
     world.control().fault(Operation::TokenRefresh, Fault::Reset, 1);
     browser.visits("/").await.expect_problem(503, "upstream_unavailable").sets_no_cookies();
     assert_eq!(world.count(Operation::TokenRefresh), 1);
-    // The token is spent and its successor lost: now the shopper is told, once, and is a guest.
+    // The token is spent and its successor lost: the shopper gets one error and is a guest.
     world.seconds_pass(2);
     browser.posts("/bff/session").await.expect_problem(401, "session_expired");
     browser.is_guest(true);
@@ -34,7 +34,7 @@ async fn promise_3_fault_6_a_public_clients_refresh_is_never_blindly_repeated() 
 }
 
 #[tokio::test]
-async fn fault_6_a_guest_of_a_public_client_becomes_a_new_guest_without_a_word() {
+async fn fault_6_a_guest_of_a_public_client_silently_becomes_a_new_one() {
     let world = Scenario::public().start().await;
     let browser = world.guest().await;
     world.minutes_pass(60);
@@ -46,7 +46,7 @@ async fn fault_6_a_guest_of_a_public_client_becomes_a_new_guest_without_a_word()
 }
 
 #[tokio::test]
-async fn fault_7_and_attack_84_a_refused_token_is_not_asked_for_again_for_half_a_minute() {
+async fn fault_7_and_attack_84_a_rejected_token_is_not_tried_for_30_s() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.jo().await;
@@ -67,7 +67,7 @@ async fn fault_7_and_attack_84_a_refused_token_is_not_asked_for_again_for_half_a
 }
 
 #[tokio::test]
-async fn fault_9_a_conflict_about_a_guest_is_waited_out_once() {
+async fn fault_9_a_conflict_about_a_guest_is_retried_once() {
     let world = Scenario::private().start().await;
     world.control().fault(Operation::TokenGuest, Fault::Status(409, None), 1);
     let browser = world.browser();
@@ -77,7 +77,7 @@ async fn fault_9_a_conflict_about_a_guest_is_waited_out_once() {
 }
 
 #[tokio::test]
-async fn fault_9_a_conflict_that_stays_is_no_storm() {
+async fn fault_9_a_lasting_conflict_is_tried_twice() {
     let world = Scenario::private().start().await;
     world.lands_no_browser();
     world.control().fault(Operation::TokenGuest, Fault::Status(409, None), Times::Always);
@@ -85,20 +85,20 @@ async fn fault_9_a_conflict_that_stays_is_no_storm() {
     world.has_called(&["slas.token.guest", "slas.token.guest"]);
 }
 
-/// Answers with status 200 that are none.
-fn nonsense() -> Vec<Fault> {
+/// Invalid responses with status 200.
+fn invalid_responses() -> Vec<Fault> {
     let broken = ["", "{", "[]", "null", "{}", r#"{"access_token":"null","expires_in":1800}"#];
     let token = r#"{"access_token":"eyJhbGciOiJub25lIn0.e30.x","expires_in":1800}"#;
-    let mut answers: Vec<String> = broken.map(str::to_owned).to_vec();
-    answers.push(token.to_owned());
-    answers.push(format!("{{\"access_token\":\"{}\"}}", "x".repeat(10_000_000)));
-    answers.into_iter().map(|text| Fault::Body(200, text)).collect()
+    let mut bodies: Vec<String> = broken.map(str::to_owned).to_vec();
+    bodies.push(token.to_owned());
+    bodies.push(format!("{{\"access_token\":\"{}\"}}", "x".repeat(10_000_000)));
+    bodies.into_iter().map(|text| Fault::Body(200, text)).collect()
 }
 
 #[tokio::test]
-async fn promise_11_fault_11_nonsense_for_tokens_is_a_failure_and_writes_nothing() {
+async fn promise_11_fault_11_invalid_tokens_are_a_failure_and_set_nothing() {
     let world = Scenario::private().start().await;
-    for fault in nonsense() {
+    for fault in invalid_responses() {
         world.control().fault(Operation::TokenGuest, fault, 1);
         let page = world.browser().visits("/").await;
         page.expect_problem(503, "upstream_unavailable").sets_no_cookies();
@@ -108,8 +108,8 @@ async fn promise_11_fault_11_nonsense_for_tokens_is_a_failure_and_writes_nothing
 }
 
 #[tokio::test]
-async fn promise_11_fault_11_nonsense_for_a_refresh_leaves_the_shopper_signed_in() {
-    for fault in nonsense() {
+async fn promise_11_fault_11_an_invalid_refresh_keeps_the_shopper() {
+    for fault in invalid_responses() {
         let world = Scenario::private().start().await;
         let browser = world.jo().await;
         world.minutes_pass(60);
@@ -124,7 +124,7 @@ async fn promise_11_fault_11_nonsense_for_a_refresh_leaves_the_shopper_signed_in
 }
 
 #[tokio::test]
-async fn promise_3_fault_12_tokens_that_die_at_once_are_no_reason_to_refresh_without_end() {
+async fn promise_3_fault_12_short_lived_tokens_are_not_refreshed_endlessly() {
     for scenario in Scenario::clients() {
         let world = scenario.with_access_life(45).start().await;
         let browser = world.guest().await;
@@ -139,7 +139,7 @@ async fn promise_3_fault_12_tokens_that_die_at_once_are_no_reason_to_refresh_wit
 }
 
 #[tokio::test]
-async fn fault_20_on_demand_a_dead_ocapi_does_not_concern_the_head() {
+async fn fault_20_on_demand_a_dead_ocapi_does_not_affect_the_head() {
     for client in [Client::Private, Client::Public] {
         let world = Scenario::new(client, Mode::Classic, Time::OnDemand)
             .with_short_timeouts()
@@ -154,7 +154,7 @@ async fn fault_20_on_demand_a_dead_ocapi_does_not_concern_the_head() {
 }
 
 #[tokio::test]
-async fn fault_20_at_landing_a_dead_ocapi_delays_one_page_and_then_rests() {
+async fn fault_20_at_landing_a_dead_ocapi_delays_one_page_only() {
     for scenario in Scenario::clients() {
         let world = scenario.with_short_timeouts().start().await;
         world.control().fault(Upstream::Ocapi, Fault::Status(503, None), Times::Always);
@@ -173,7 +173,7 @@ async fn fault_20_at_landing_a_dead_ocapi_delays_one_page_and_then_rests() {
 }
 
 #[tokio::test]
-async fn fault_21_no_shopper_is_sent_to_ecom_as_a_silent_guest() {
+async fn fault_21_no_shopper_reaches_ecom_as_a_silent_guest() {
     for scenario in Scenario::clients() {
         for fault in [Fault::Hang, Fault::Status(503, None), Fault::Reset] {
             let world = scenario.clone().on_demand().with_short_timeouts().start().await;
@@ -192,7 +192,7 @@ async fn fault_21_no_shopper_is_sent_to_ecom_as_a_silent_guest() {
 }
 
 #[tokio::test]
-async fn fault_22_a_token_that_ocapi_refuses_is_refreshed_once_and_the_bridge_tried_once_more() {
+async fn fault_22_a_token_rejected_by_ocapi_is_refreshed_once() {
     for scenario in Scenario::clients() {
         let world = scenario.on_demand().start().await;
         let browser = world.jo().await;
@@ -204,8 +204,7 @@ async fn fault_22_a_token_that_ocapi_refuses_is_refreshed_once_and_the_bridge_tr
 }
 
 #[tokio::test]
-async fn fault_22_a_tenant_whose_ocapi_refuses_every_token_is_asked_twice_and_named_misconfigured()
-{
+async fn fault_22_an_ocapi_that_rejects_every_token_is_misconfigured() {
     for scenario in Scenario::clients() {
         let world = scenario.on_demand().start().await;
         let browser = world.jo().await;
@@ -223,7 +222,7 @@ async fn fault_22_a_tenant_whose_ocapi_refuses_every_token_is_asked_twice_and_na
 }
 
 #[tokio::test]
-async fn fault_23_a_bridge_that_brings_no_dwsid_or_two_is_a_failure_without_a_half_set_jar() {
+async fn fault_23_a_bridge_without_exactly_one_dwsid_sets_nothing() {
     for scenario in Scenario::clients() {
         let two = Fault::ExtraHeader("set-cookie", "dwsid=another; Path=/".to_owned());
         for fault in [Fault::Body(200, String::new()), two] {
@@ -243,10 +242,10 @@ async fn fault_23_a_bridge_that_brings_no_dwsid_or_two_is_a_failure_without_a_ha
 }
 
 #[tokio::test]
-async fn fault_25_ecom_that_swaps_every_session_is_asked_twice_and_no_more() {
+async fn fault_25_an_ecom_that_replaces_every_session_is_tried_twice() {
     let world = Scenario::private().start().await;
     let browser = world.jo().await;
-    let foreign = "dwsid=foreign-session-of-nobody; Path=/; Secure".to_owned();
+    let foreign = "dwsid=foreign-session; Path=/; Secure".to_owned();
     world.control().fault(Upstream::Ecom, Fault::ExtraHeader("set-cookie", foreign), Times::Always);
     browser.visits(&controller("Home-Show")).await;
     assert_eq!(world.count(Operation::EcomPage), 2);
@@ -255,7 +254,7 @@ async fn fault_25_ecom_that_swaps_every_session_is_asked_twice_and_no_more() {
 }
 
 #[tokio::test]
-async fn fault_48_with_keys_at_hand_nobody_needs_the_key_document() {
+async fn fault_48_cached_keys_need_no_key_document() {
     let world = Scenario::private().start().await;
     let (one, two) = (world.guest().await, world.guest().await);
     one.loses("__Host-tandem").visits("/").await.expect(200);
@@ -264,7 +263,7 @@ async fn fault_48_with_keys_at_hand_nobody_needs_the_key_document() {
     let shopper = two.holds("cid");
     two.loses("__Host-tandem").visits("/").await.expect(200);
     assert_eq!(two.is_guest(true), shopper);
-    // A day later the keys are due; those at hand go on counting.
+    // A day later the keys are due, and the cached ones still count.
     world.minutes_pass(25 * 60);
     let spec = TokenSpec { customer_id: Some(shopper.clone()), ..TokenSpec::default() };
     let late = world.browser();
@@ -273,11 +272,11 @@ async fn fault_48_with_keys_at_hand_nobody_needs_the_key_document() {
 }
 
 #[tokio::test]
-async fn fault_49_new_keys_are_fetched_once_when_a_token_shows_one() {
+async fn fault_49_new_keys_are_fetched_once_for_an_unknown_key() {
     let world = Scenario::private().start().await;
     world.guest().await.loses("__Host-tandem").visits("/").await.expect(200);
     world.minutes_pass(2);
-    // The simulator announces a key before it uses it; the second turn is the one that is new.
+    // The simulator publishes a key before it uses it; the second rotation uses a new one.
     world.control().rotate_keys();
     world.control().rotate_keys();
     world.forget_calls();
@@ -295,7 +294,7 @@ async fn fault_49_new_keys_are_fetched_once_when_a_token_shows_one() {
 }
 
 #[tokio::test]
-async fn fault_59_a_clock_that_jumps_an_hour_logs_nobody_out() {
+async fn fault_59_a_clock_that_jumps_an_hour_logs_no_shopper_out() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let (shopper, visitor) = (world.jo().await, world.guest().await);

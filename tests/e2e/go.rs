@@ -1,4 +1,4 @@
-//! `GET /bff/go?to=…`: the pair is repaired, then the browser goes on.
+//! `GET /bff/go?to=…`: both sessions are repaired, then the browser is redirected.
 
 use tandem_sandbox::{Fault, Operation, Times, Upstream};
 use testkit::{JO, Mode, Scenario, controller};
@@ -9,9 +9,9 @@ fn to(target: &str) -> String {
 }
 
 #[tokio::test]
-async fn promise_1_whoever_goes_by_us_arrives_at_ecom_as_the_same_shopper() {
+async fn promise_1_the_shopper_is_the_same_after_the_redirect_to_ecom() {
     for scenario in Scenario::with_ecom() {
-        // ECOM is not fronted here: this route is all it has of us.
+        // Tandem does not front ECOM here; this route is the only contact.
         let world = scenario.clone().with_site("routes.ecom", "").start().await;
         let browser = world.browser();
         browser.logs_in(JO).await.expect(200);
@@ -23,13 +23,11 @@ async fn promise_1_whoever_goes_by_us_arrives_at_ecom_as_the_same_shopper() {
 }
 
 #[tokio::test]
-async fn on_demand_this_is_the_moment_for_the_dw_session() {
+async fn on_demand_this_route_makes_the_dw_session() {
     for scenario in Scenario::clients() {
         let scenario = scenario.on_demand();
         let world = scenario.start().await;
-        let browser = world.browser();
-        browser.visits("/").await.expect(200);
-        world.calls();
+        let browser = world.guest().await;
         browser.visits(&to("/cart")).await.expect(303);
         world.has_called(&["ocapi.sessions"]);
         browser.visits(&to("/cart")).await.expect(303);
@@ -39,20 +37,20 @@ async fn on_demand_this_is_the_moment_for_the_dw_session() {
 }
 
 #[tokio::test]
-async fn attack_32_only_paths_of_this_site_are_gone_to() {
+async fn attack_32_only_paths_of_this_site_are_redirected_to() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     for hostile in ["//evil.test", "https://evil.test", "/\\evil.test", "/bff/logout", ""] {
         assert_eq!(browser.visits(&to(hostile)).await.expect(303).location(), "/", "{hostile}");
     }
-    for no_target in ["/bff/go", "/bff/go?to", "/bff/go?to=/a&to=//evil.test"] {
-        assert_eq!(browser.visits(no_target).await.expect(303).location(), "/", "{no_target}");
+    for missing in ["/bff/go", "/bff/go?to", "/bff/go?to=/a&to=//evil.test"] {
+        assert_eq!(browser.visits(missing).await.expect(303).location(), "/", "{missing}");
     }
     assert_eq!(browser.visits(&to("/a?b=c")).await.expect(303).location(), "/a?b=c");
 }
 
 #[tokio::test]
-async fn fault_21_without_a_dw_session_nobody_is_sent_to_ecom() {
+async fn fault_21_without_a_dw_session_there_is_no_redirect_to_ecom() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.browser();
@@ -69,7 +67,7 @@ async fn fault_21_without_a_dw_session_nobody_is_sent_to_ecom() {
 }
 
 #[tokio::test]
-async fn promise_6_a_crawler_is_sent_on_without_a_session() {
+async fn promise_6_a_crawler_is_redirected_without_a_session() {
     let world = Scenario::private().start().await;
     let crawler = world.browser();
     let page = crawler.visits(&to("/cart")).header("user-agent", "Googlebot/2.1").await.expect(303);
@@ -78,7 +76,7 @@ async fn promise_6_a_crawler_is_sent_on_without_a_session() {
 }
 
 #[tokio::test]
-async fn a_site_without_controller_pages_just_goes_on() {
+async fn a_site_without_controller_pages_redirects() {
     for scenario in Scenario::all().into_iter().filter(|scenario| scenario.mode == Mode::None) {
         let world = scenario.clone().start().await;
         let browser = world.browser();
@@ -89,7 +87,7 @@ async fn a_site_without_controller_pages_just_goes_on() {
 }
 
 #[tokio::test]
-async fn attack_24_an_image_or_script_that_points_here_begins_nothing() {
+async fn attack_24_an_image_or_script_creates_no_session() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     browser.calls(&to("/cart")).await.expect(303).sets_no_cookies();

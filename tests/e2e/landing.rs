@@ -1,22 +1,22 @@
-//! Landing: a browser with nothing becomes one guest in both worlds.
+//! Landing: a browser without cookies becomes one guest on the Head and on ECOM.
 
 use serde_json::json;
 use tandem_sandbox::Operation;
 use testkit::{Mode, Scenario, controller};
 
 #[tokio::test]
-async fn promise_1_a_newcomer_on_the_head_is_one_guest_in_both_worlds() {
+async fn promise_1_a_new_visitor_of_the_head_is_one_guest() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
         world.has_called(&scenario.landing_calls());
-        browser.is_guest(scenario.mode == Mode::Hybrid || scenario.bridges_at_landing());
+        browser.is_guest(scenario.has_dw_session_after_landing());
     }
 }
 
 #[tokio::test]
-async fn promise_1_a_newcomer_on_ecom_is_one_guest_in_both_worlds() {
+async fn promise_1_a_new_visitor_of_ecom_is_one_guest() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
@@ -30,7 +30,7 @@ async fn promise_1_a_newcomer_on_ecom_is_one_guest_in_both_worlds() {
 }
 
 #[tokio::test]
-async fn the_page_a_newcomer_sees_is_already_rendered_for_the_new_guest() {
+async fn the_first_page_is_rendered_for_the_new_guest() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     browser.visits("/").await.expect(200);
@@ -40,11 +40,11 @@ async fn the_page_a_newcomer_sees_is_already_rendered_for_the_new_guest() {
     for name in ["token", "cc-nx-g", "usid", "cid", "dwsid"] {
         assert!(cookies.contains(&format!("{name}={}", browser.holds(name))), "{name}");
     }
-    assert!(!cookies.contains("__Host-tandem"), "our memory is for nobody else");
+    assert!(!cookies.contains("__Host-tandem"), "the sealed state is not forwarded");
 }
 
 #[tokio::test]
-async fn the_head_and_ecom_agree_from_the_first_page_on() {
+async fn head_and_ecom_agree_from_the_first_page_on() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
@@ -57,22 +57,21 @@ async fn the_head_and_ecom_agree_from_the_first_page_on() {
             (me["customer_type"].as_str(), me["customer_id"].as_str()),
             (Some(&*kind), Some(&*id))
         );
-        assert!(page.text.contains("bell-brass"), "{scenario}: the basket is there as well");
+        assert!(page.text.contains("bell-brass"), "{scenario}: the basket is the same");
     }
 }
 
 #[tokio::test]
-async fn a_page_can_ask_for_a_session_and_is_told_who_the_shopper_is() {
+async fn a_page_can_request_a_session_and_learns_the_shopper() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
-        let answer = browser.posts("/bff/session").await.expect(200).json();
+        let view = browser.posts("/bff/session").await.expect(200).json();
         world.has_called(&scenario.landing_calls());
-        let guest =
-            browser.is_guest(scenario.mode == Mode::Hybrid || scenario.bridges_at_landing());
-        assert_eq!(answer["customer_type"], "guest");
-        assert_eq!(answer["customer_id"], guest);
-        assert_eq!(answer["usid"], browser.usid());
+        let guest = browser.is_guest(scenario.has_dw_session_after_landing());
+        assert_eq!(view["customer_type"], "guest");
+        assert_eq!(view["customer_id"], guest);
+        assert_eq!(view["usid"], browser.usid());
     }
 }
 
@@ -101,14 +100,14 @@ async fn do_not_track_reaches_slas_with_the_first_call() {
 }
 
 #[tokio::test]
-async fn promise_11_garbage_in_every_cookie_is_a_newcomer() {
+async fn promise_11_invalid_cookies_are_a_new_visitor() {
     for garbage in ["x", "\"\"", "a.b.c", "%00%ff", "null", "eyJhbGciOiJub25lIn0.e30."] {
         let world = Scenario::private().start().await;
         let browser = world.browser();
         for name in ["token", "cc-nx-g", "usid", "cid", "dwsid", "__Host-tandem"] {
             browser.is_given(name, garbage);
         }
-        // An unusable refresh token may cost one call before it is known to be dead.
+        // An invalid refresh token may cost one call.
         browser.visits("/").await.expect(200);
         browser.is_guest(true);
         world.calls();

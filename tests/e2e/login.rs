@@ -1,20 +1,20 @@
-//! Login: the guest becomes the shopper, in both worlds and with the basket.
+//! Login: the guest becomes the shopper, on the Head and on ECOM and with the basket.
 
 use serde_json::json;
 use tandem_sandbox::{Fault, Operation};
 use testkit::{JO, Mode, SAM, Scenario, controller};
 
 #[tokio::test]
-async fn promise_1_after_a_login_both_worlds_know_the_shopper() {
+async fn promise_1_after_a_login_head_and_ecom_know_the_shopper() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.guest().await;
         let usid = browser.usid();
-        let answer = browser.logs_in(JO).await.expect(200).json();
-        let bridged = scenario.mode == Mode::Hybrid || scenario.bridges_at_landing();
+        let view = browser.logs_in(JO).await.expect(200).json();
+        let bridged = scenario.has_dw_session_after_landing();
         let shopper = browser.is_registered(JO.0, bridged);
-        assert_eq!(answer["customer_id"], shopper, "{scenario}");
-        assert_eq!(answer["login_id"], JO.0);
+        assert_eq!(view["customer_id"], shopper, "{scenario}");
+        assert_eq!(view["login_id"], JO.0);
         assert_eq!(browser.usid(), usid, "the usid is kept");
         assert_eq!(browser.cookie("cc-nx-g"), None, "the guest's token is gone");
         if scenario.mode != Mode::None {
@@ -39,7 +39,7 @@ async fn attack_13_the_guests_dwsid_never_survives_a_login() {
 }
 
 #[tokio::test]
-async fn attack_9_the_cookies_of_before_the_login_never_see_the_shopper() {
+async fn attack_9_cookies_from_before_the_login_never_see_the_shopper() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.guest().await;
@@ -54,7 +54,7 @@ async fn attack_9_the_cookies_of_before_the_login_never_see_the_shopper() {
 }
 
 #[tokio::test]
-async fn the_guests_basket_comes_along_and_ecom_shows_it_at_once() {
+async fn the_guests_basket_is_moved_and_ecom_shows_it_at_once() {
     for action in ["transfer", "merge"] {
         for scenario in Scenario::with_ecom() {
             let world = scenario.clone().with_site("basket.action", action).start().await;
@@ -70,7 +70,7 @@ async fn the_guests_basket_comes_along_and_ecom_shows_it_at_once() {
 }
 
 #[tokio::test]
-async fn a_page_that_knows_the_basket_saves_the_look_into_it() {
+async fn a_page_that_knows_the_basket_saves_a_call() {
     let world = Scenario::private().start().await;
     let login = |basket| json!({"username": JO.0, "password": JO.1, "basket": basket});
     let browser = world.guest().await;
@@ -86,7 +86,7 @@ async fn a_page_that_knows_the_basket_saves_the_look_into_it() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_leaves_the_guest_untouched() {
+async fn a_wrong_password_changes_no_cookie() {
     for scenario in Scenario::all() {
         let world = scenario.start().await;
         let browser = world.guest().await;
@@ -103,14 +103,14 @@ async fn a_wrong_password_leaves_the_guest_untouched() {
 }
 
 #[tokio::test]
-async fn a_plain_form_logs_in_and_is_sent_on_to_a_page_of_this_site() {
+async fn a_plain_form_logs_in_and_redirects_to_a_page_of_this_site() {
     let world = Scenario::private().start().await;
-    for (wish, target) in
+    for (return_to, target) in
         [("/cart?x=1", "/cart?x=1"), ("//evil.test", "/"), ("/bff/logout", "/"), ("", "/")]
     {
         world.minutes_pass(1);
         let browser = world.guest().await;
-        let fields = [("username", JO.0), ("password", JO.1), ("return_to", wish)];
+        let fields = [("username", JO.0), ("password", JO.1), ("return_to", return_to)];
         let page = browser.posts_form("/login", "/bff/login", &fields).await.expect(303);
         assert_eq!(page.location(), target);
         browser.is_registered(JO.0, true);
@@ -118,19 +118,19 @@ async fn a_plain_form_logs_in_and_is_sent_on_to_a_page_of_this_site() {
 }
 
 #[tokio::test]
-async fn a_visitor_with_nothing_can_log_in_right_away() {
+async fn a_new_visitor_can_log_in_right_away() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.logs_in(JO).await.expect(200);
-        browser.is_registered(JO.0, scenario.mode == Mode::Hybrid || scenario.bridges_at_landing());
+        browser.is_registered(JO.0, scenario.has_dw_session_after_landing());
         let login = vec!["slas.login", "slas.token.code"];
         world.has_called(&scenario.and_bridge(login));
     }
 }
 
 #[tokio::test]
-async fn a_guest_whose_token_is_dead_is_refreshed_first_so_that_usid_and_basket_come_along() {
+async fn an_expired_guest_is_refreshed_first_to_keep_usid_and_basket() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.guest().await;
@@ -148,11 +148,10 @@ async fn a_guest_whose_token_is_dead_is_refreshed_first_so_that_usid_and_basket_
 }
 
 #[tokio::test]
-async fn a_login_as_somebody_else_leaves_nothing_of_the_first_shopper() {
+async fn a_login_as_another_shopper_replaces_the_first() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
-        let browser = world.guest().await;
-        browser.logs_in(JO).await.expect(200);
+        let browser = world.jo().await;
         browser.visits(&controller("Home-Show")).await.expect(200);
         browser.logs_in(SAM).await.expect(200);
         let page = browser.visits(&controller("Account-Show")).await.expect(200);
@@ -161,7 +160,7 @@ async fn a_login_as_somebody_else_leaves_nothing_of_the_first_shopper() {
 }
 
 #[tokio::test]
-async fn a_usid_that_slas_changes_at_the_login_replaces_the_old_one_everywhere() {
+async fn a_usid_that_slas_changes_at_login_replaces_the_old_one() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.guest().await;
@@ -176,7 +175,7 @@ async fn a_usid_that_slas_changes_at_the_login_replaces_the_old_one_everywhere()
 }
 
 #[tokio::test]
-async fn without_remember_me_closing_the_browser_signs_the_shopper_out() {
+async fn without_remember_me_closing_the_browser_logs_out() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.guest().await;
@@ -193,7 +192,7 @@ async fn without_remember_me_closing_the_browser_signs_the_shopper_out() {
 }
 
 #[tokio::test]
-async fn fault_9_two_logins_of_one_shopper_at_the_same_moment_both_succeed() {
+async fn fault_9_two_concurrent_logins_of_one_shopper_succeed() {
     let world = Scenario::private().start().await;
     let (one, two) = (world.guest().await, world.guest().await);
     let (first, second) =
@@ -202,11 +201,11 @@ async fn fault_9_two_logins_of_one_shopper_at_the_same_moment_both_succeed() {
     second.expect(200);
     one.is_registered(JO.0, true);
     two.is_registered(JO.0, true);
-    assert_eq!(world.count(Operation::Login), 3, "one of them was asked to wait");
+    assert_eq!(world.count(Operation::Login), 3, "one of them was retried");
 }
 
 #[tokio::test]
-async fn fault_9_a_login_that_stays_in_conflict_is_told_so_after_one_more_try() {
+async fn fault_9_a_login_in_lasting_conflict_fails_after_one_retry() {
     let world = Scenario::private().start().await;
     let browser = world.guest().await;
     let before = browser.cookies();
@@ -228,12 +227,12 @@ async fn fault_27_a_basket_that_cannot_be_moved_does_not_fail_the_login() {
         browser.logs_in(JO).await.expect(200);
         browser.is_registered(JO.0, true);
         let calls = world.calls();
-        assert_eq!(calls.last(), Some(&"ocapi.sessions"), "the bridge comes after: {calls:?}");
+        assert_eq!(calls.last(), Some(&"ocapi.sessions"), "the bridge comes last: {calls:?}");
     }
 }
 
 #[tokio::test]
-async fn fault_28_a_login_without_bridge_works_on_the_head_and_ecom_tries_again() {
+async fn fault_28_a_login_without_bridge_works_and_ecom_tries_again() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.guest().await;
@@ -241,7 +240,7 @@ async fn fault_28_a_login_without_bridge_works_on_the_head_and_ecom_tries_again(
         browser.logs_in(JO).await.expect(200);
         browser.is_registered(JO.0, false);
         browser.calls("/api/me").await.expect(200);
-        // Those who ask at the same moment share a failure; by now it is a moment later.
+        // Concurrent requests share a failure for a moment, which has passed.
         world.seconds_pass(2);
         let page = browser.visits(&controller("Account-Show")).await.expect(200);
         assert_eq!(page.ecom_customer().1, browser.is_registered(JO.0, true));

@@ -1,30 +1,32 @@
-//! Logout: out of both worlds, whatever the upstream says.
+//! Logout: both sessions end with every response of the upstreams.
+
+use std::time::Duration;
 
 use serde_json::json;
 use tandem_sandbox::{Fault, Operation, RefreshState, Times, Upstream};
-use testkit::{Browser, JO, Mode, Scenario, controller};
+use testkit::{Browser, JO, SAM, Scenario, controller};
 
-/// None of these values is in the browser any more.
+/// The browser has none of these values any more.
 #[track_caller]
-fn nothing_is_left(browser: &Browser, before: &[(String, String)]) {
+fn expect_none_left(browser: &Browser, before: &[(String, String)]) {
     let after = browser.cookies();
     for (name, value) in before.iter().filter(|(name, _)| !name.starts_with("dwanonymous_")) {
-        assert!(!after.iter().any(|(_, kept)| kept == value), "{name} is still there");
+        assert!(!after.iter().any(|(_, left)| left == value), "{name} is still there");
     }
 }
 
 #[tokio::test]
-async fn promise_10_a_logout_ends_both_worlds_and_a_fresh_guest_follows() {
+async fn promise_10_a_logout_ends_both_sessions_and_a_guest_follows() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.jo_on_ecom().await;
         let (before, refresh) = (browser.cookies(), browser.holds("cc-nx"));
-        let answer = browser.logs_out().await.expect(200).json();
-        assert_eq!(answer["customer_type"], "guest", "{scenario}");
+        let view = browser.logs_out().await.expect(200).json();
+        assert_eq!(view["customer_type"], "guest", "{scenario}");
         world.has_called(&[vec!["slas.logout"], scenario.landing_calls()].concat());
         assert_eq!(world.control().refresh(&refresh).unwrap().state, RefreshState::Revoked);
-        browser.is_guest(scenario.mode == Mode::Hybrid || scenario.bridges_at_landing());
-        nothing_is_left(&browser, &before);
+        browser.is_guest(scenario.has_dw_session_after_landing());
+        expect_none_left(&browser, &before);
     }
 }
 
@@ -44,7 +46,7 @@ async fn a_site_may_leave_the_browser_empty_after_a_logout() {
 }
 
 #[tokio::test]
-async fn promise_10_and_fault_29_local_state_goes_whatever_the_upstream_says() {
+async fn promise_10_and_fault_29_local_state_goes_whatever_slas_responds() {
     let faults = [Fault::Status(500, None), Fault::Status(401, None), Fault::Reset];
     for (scenario, fault) in Scenario::all().into_iter().zip(faults.iter().cycle()) {
         let world = scenario.clone().with_short_timeouts().start().await;
@@ -52,16 +54,16 @@ async fn promise_10_and_fault_29_local_state_goes_whatever_the_upstream_says() {
         let before = browser.cookies();
         world.control().fault(Upstream::Slas, fault.clone(), Times::Always);
         world.control().fault(Upstream::Ocapi, fault.clone(), Times::Always);
-        let answer = browser.logs_out().await.expect(200).json();
-        assert_eq!(answer["customer_type"], "none", "{scenario}, {fault:?}");
-        nothing_is_left(&browser, &before);
+        let view = browser.logs_out().await.expect(200).json();
+        assert_eq!(view["customer_type"], "none", "{scenario}, {fault:?}");
+        expect_none_left(&browser, &before);
         assert_eq!(browser.cookie("dwsid"), None);
         assert_eq!(browser.cookie("token"), None);
     }
 }
 
 #[tokio::test]
-async fn a_guest_who_logs_out_becomes_another_guest_and_slas_is_not_asked_to_forget() {
+async fn a_guest_who_logs_out_becomes_another_without_a_slas_logout() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
@@ -71,12 +73,12 @@ async fn a_guest_who_logs_out_becomes_another_guest_and_slas_is_not_asked_to_for
         browser.logs_out().await.expect(200);
         world.has_called(&scenario.landing_calls());
         assert_ne!(browser.usid(), usid);
-        nothing_is_left(&browser, &before);
+        expect_none_left(&browser, &before);
     }
 }
 
 #[tokio::test]
-async fn a_logout_of_nobody_is_no_error() {
+async fn a_logout_without_a_session_is_no_error() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.browser();
@@ -86,7 +88,7 @@ async fn a_logout_of_nobody_is_no_error() {
 }
 
 #[tokio::test]
-async fn with_all_devices_the_shopper_is_out_everywhere() {
+async fn with_all_devices_the_shopper_is_logged_out_everywhere() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let here = world.jo_on_ecom().await;
@@ -114,7 +116,7 @@ async fn a_logout_on_one_device_leaves_the_other_alone() {
 }
 
 #[tokio::test]
-async fn a_shopper_whose_token_is_dead_is_refreshed_so_that_slas_can_be_told() {
+async fn an_expired_shopper_is_refreshed_for_the_slas_logout() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let browser = world.jo_on_ecom().await;
@@ -127,7 +129,7 @@ async fn a_shopper_whose_token_is_dead_is_refreshed_so_that_slas_can_be_told() {
 }
 
 #[tokio::test]
-async fn attack_10_the_cookies_of_before_a_logout_are_no_session_any_more() {
+async fn attack_10_cookies_from_before_a_logout_are_no_session() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.jo_on_ecom().await;
@@ -145,7 +147,7 @@ async fn attack_10_the_cookies_of_before_a_logout_are_no_session_any_more() {
 }
 
 #[tokio::test]
-async fn a_plain_form_logs_out_and_is_sent_on() {
+async fn a_plain_form_logs_out_and_redirects() {
     let world = Scenario::private().start().await;
     let browser = world.jo_on_ecom().await;
     let fields = [("return_to", "/?bye=1")];
@@ -155,26 +157,26 @@ async fn a_plain_form_logs_out_and_is_sent_on() {
 }
 
 #[tokio::test]
-async fn promise_10_upstreams_that_take_their_time_do_not_keep_the_shopper_signed_in() {
+async fn promise_10_a_slow_slas_does_not_prevent_the_logout() {
     let scenario = Scenario::private().with("server.request_timeout_ms", "600");
     let world = scenario.start().await;
     let browser = world.jo_on_ecom().await;
     let before = browser.cookies();
-    let late = std::time::Duration::from_secs(2);
+    let late = Duration::from_secs(2);
     world.control().fault(Upstream::Slas, Fault::Delay(late), Times::Always);
-    let answer = browser.logs_out().await.expect(200).json();
-    assert_eq!(answer["customer_type"], "none");
-    nothing_is_left(&browser, &before);
+    let view = browser.logs_out().await.expect(200).json();
+    assert_eq!(view["customer_type"], "none");
+    expect_none_left(&browser, &before);
 }
 
 #[tokio::test]
-async fn promise_10_a_login_with_what_was_signed_out_does_not_make_it_count_again() {
+async fn promise_10_a_login_does_not_revive_revoked_credentials() {
     let world = Scenario::private().start().await;
     let browser = world.jo_on_ecom().await;
     let copied = browser.late();
     browser.logs_out().await.expect(200);
     let stale = copied.copy();
-    copied.logs_in(("sam@example.com", "Tandem-2026")).await.expect(200);
+    copied.logs_in(SAM).await.expect(200);
     world.seconds_pass(61);
     stale.visits("/").await.expect(200);
     stale.is_guest(true);

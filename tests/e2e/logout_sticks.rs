@@ -1,13 +1,13 @@
-//! A logout sticks (promise 10): nothing that is remembered, and no late request, undoes it, and no
-//! client can make it forgotten.
+//! A logout sticks (promise 10): no cache and no late request undoes it, and no client can push it
+//! out of memory.
 
 use std::future::IntoFuture;
 
-use tandem_sandbox::{Operation, RefreshState};
+use tandem_sandbox::{Fault, Operation, RefreshState};
 use testkit::{Browser, JO, Mode, SAM, Scenario, World, controller};
 
-/// Two renewals within a minute, each of which leaves an older tab behind.
-async fn renewed_twice(world: &World, browser: &Browser) -> [Browser; 2] {
+/// Two refreshes within a minute, each of which leaves an older tab behind.
+async fn refresh_twice(world: &World, browser: &Browser) -> [Browser; 2] {
     world.minutes_pass(60);
     let first = browser.late();
     browser.visits("/").await.expect(200);
@@ -20,11 +20,11 @@ async fn renewed_twice(world: &World, browser: &Browser) -> [Browser; 2] {
 }
 
 #[tokio::test]
-async fn kind_49_a_late_tab_does_not_get_the_successor_of_a_token_whose_session_was_left() {
+async fn kind_49_a_late_tab_gets_no_successor_after_the_logout() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.jo().await;
-        let late = renewed_twice(&world, &browser).await;
+        let late = refresh_twice(&world, &browser).await;
         browser.logs_out().await.expect(200);
         for tab in late {
             for path in ["/", "/api/me", "/bff/session"] {
@@ -38,18 +38,18 @@ async fn kind_49_a_late_tab_does_not_get_the_successor_of_a_token_whose_session_
                 let page = tab.visits(&controller("Account-Show")).await.expect(200);
                 assert_eq!(page.ecom_customer().0, "guest", "{scenario}");
             }
-            let renewed = tab.sends(
+            let refreshed = tab.sends(
                 "/mobify/slas/private/shopper/auth/v1/organizations/f_ecom_zzte_053/oauth2/token",
                 &[("grant_type", "refresh_token"), ("refresh_token", "x")],
             );
-            let renewed = renewed.await;
-            assert!(!renewed.text.contains("\"customer_id\""), "{scenario}: {}", renewed.text);
+            let refreshed = refreshed.await;
+            assert!(!refreshed.text.contains("\"customer_id\""), "{scenario}: {}", refreshed.text);
         }
     }
 }
 
 #[tokio::test]
-async fn kind_49_an_access_token_of_an_earlier_generation_counts_for_nothing_after_the_logout() {
+async fn kind_49_an_earlier_access_token_is_revoked_by_the_logout() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.jo().await;
@@ -71,7 +71,7 @@ async fn kind_49_an_access_token_of_an_earlier_generation_counts_for_nothing_aft
 }
 
 #[tokio::test]
-async fn kind_50_a_late_request_does_not_take_the_session_away_that_followed_the_logout() {
+async fn kind_50_a_late_request_keeps_the_session_after_the_logout() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         for (again, seconds) in [(None, 0), (None, 30), (Some(JO), 2), (Some(SAM), 50)] {
@@ -84,7 +84,7 @@ async fn kind_50_a_late_request_does_not_take_the_session_away_that_followed_the
             let now = browser.customer_id();
             world.seconds_pass(seconds);
             world.calls();
-            // The old requests arrive only now, and their answers reach the same browser.
+            // The old requests arrive only now, and their responses reach the same browser.
             let token_call = "/mobify/slas/private/shopper/auth/v1/organizations/f_ecom_zzte_053\
                               /oauth2/token";
             let mut late = vec![
@@ -106,7 +106,7 @@ async fn kind_50_a_late_request_does_not_take_the_session_away_that_followed_the
                 assert_ne!(page.status, 503, "{why}");
                 assert!(!page.text.contains("jo@example.com"), "{why}");
             }
-            assert_eq!(world.calls(), [""; 0], "{scenario}: nothing is asked for nobody");
+            assert_eq!(world.calls(), [""; 0], "{scenario}: no call without a session");
             browser.visits("/").await.expect(200);
             assert_eq!(browser.customer_id(), now, "{scenario}");
         }
@@ -114,11 +114,11 @@ async fn kind_50_a_late_request_does_not_take_the_session_away_that_followed_the
 }
 
 #[tokio::test]
-async fn promise_17_a_browser_that_never_heard_of_its_logout_gets_a_session_again() {
+async fn promise_17_a_browser_that_missed_its_logout_gets_a_session() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let browser = world.jo().await;
-        // The answer to the logout is lost on the way.
+        // The response to the logout is lost.
         browser.copy().logs_out().await.expect(200);
         browser.visits("/").await.expect(200).sets_no_cookies();
         world.minutes_pass(2);
@@ -137,7 +137,7 @@ async fn promise_17_a_browser_that_never_heard_of_its_logout_gets_a_session_agai
 }
 
 #[tokio::test]
-async fn promise_10_a_logout_is_remembered_by_the_browsers_own_seal_after_a_restart() {
+async fn promise_10_the_browsers_seal_keeps_a_logout_after_a_restart() {
     for scenario in Scenario::all() {
         let mut world = scenario.clone().start().await;
         let mut browser = world.jo().await;
@@ -146,8 +146,8 @@ async fn promise_10_a_logout_is_remembered_by_the_browsers_own_seal_after_a_rest
         }
         let (refresh, dwsid, access) =
             (browser.holds("cc-nx"), browser.cookie("dwsid"), browser.holds("token"));
-        // SLAS cannot be told, so that its token lives on.
-        world.control().fault(Operation::Logout, tandem_sandbox::Fault::Status(503, None), 9);
+        // SLAS does not receive the logout, so its token stays valid.
+        world.control().fault(Operation::Logout, Fault::Status(503, None), 9);
         browser.logs_out().await.expect(200);
         assert_eq!(world.control().refresh(&refresh).expect("a token").state, RefreshState::Live);
         world.restarts(&mut browser);
@@ -165,38 +165,38 @@ async fn promise_10_a_logout_is_remembered_by_the_browsers_own_seal_after_a_rest
     }
 }
 
-/// A browser with sixteen credentials that nobody has ever issued.
+/// A browser with sixteen made-up credentials.
 fn impostor(world: &World, number: usize) -> Browser {
     let browser = world.browser();
     for name in ["cc-nx", "cc-nx-g", "token", "dwsid"] {
-        for twin in 0..4 {
-            let path = ["/", "/bff", "/bff/", "/bff/logout"][twin];
-            browser.stores(&format!("{name}=made-up-{number}-{twin}; Path={path}; Secure"));
+        for variant in 0..4 {
+            let path = ["/", "/bff", "/bff/", "/bff/logout"][variant];
+            browser.stores(&format!("{name}=made-up-{number}-{variant}; Path={path}; Secure"));
         }
     }
     browser
 }
 
 #[tokio::test]
-async fn promise_16_and_kind_22_logouts_of_made_up_sessions_are_not_remembered_and_cost_no_call() {
+async fn promise_16_and_kind_22_logouts_of_made_up_sessions_cost_nothing() {
     let scenario = Scenario::public().with_site("session.after_logout", "none");
     let world = scenario.start().await;
     let browser = world.jo().await;
     let before = browser.late();
-    let before_them = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
+    let bytes_before = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
     world.calls();
     for batch in 0..50 {
-        let leaving = (0..40).map(|number| impostor(&world, batch * 40 + number));
-        let leaving: Vec<_> = leaving.map(|browser| browser.logs_out()).collect();
+        let logouts = (0..40).map(|number| impostor(&world, batch * 40 + number));
+        let logouts: Vec<_> = logouts.map(|browser| browser.logs_out()).collect();
         for page in
-            futures_util::future::join_all(leaving.into_iter().map(IntoFuture::into_future)).await
+            futures_util::future::join_all(logouts.into_iter().map(IntoFuture::into_future)).await
         {
             page.expect(200);
         }
     }
     assert_eq!(world.calls(), [""; 0]);
-    let after_them = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
-    assert!(after_them <= before_them, "nothing is remembered of them");
+    let bytes_after = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
+    assert!(bytes_after <= bytes_before, "nothing is cached of them");
     browser.logs_out().await.expect(200);
     world.minutes_pass(3);
     let view = before.calls("/bff/session").await.expect(200).json();

@@ -1,15 +1,15 @@
-//! Journeys: a browser that behaves like one, Tandem on a real listener, and the simulated
-//! platform as the oracle.
+//! End-to-end tests: a browser, Tandem on a real listener, and the simulated platform as the oracle.
 //!
-//! [`support`] is the small language the tests speak: a world to build, a browser with a cookie
-//! jar, expectations that point at the line that expected. After *every* answer the browser itself
-//! holds the promises that need no test of their own: its cookies name one shopper, answers that
-//! set cookies are not stored, deletions come first, and no answer of ours tells a secret.
+//! A test starts a [`testkit::Scenario`] and drives a [`testkit::Browser`]. After *every* response
+//! the browser checks the promises that hold everywhere: its cookies name one shopper, responses
+//! that set cookies are not stored, deletions come before writes, no response of ours contains a
+//! secret, and tokens are deleted only by a logout or with an error.
 
 mod api;
 mod bridge;
 mod caching;
 mod cost;
+mod devices;
 mod ecom;
 mod ecom_first;
 mod ecom_login;
@@ -17,16 +17,19 @@ mod faults;
 mod forward_auth;
 mod go;
 mod handoff;
-mod identity;
 mod landing;
+mod late_requests;
 mod login;
 mod logout;
 mod logout_sticks;
 mod outages;
 mod planted_cookies;
+mod planted_dw_sessions;
+mod planted_paths;
 mod preview;
 mod profiles;
 mod races;
+mod replicas;
 mod returning;
 mod route_rules;
 mod session_route;

@@ -1,14 +1,14 @@
-//! Outages: what cannot be asked now is not the shopper's fault, and costs no shopper the session.
+//! Outages: an upstream that is unavailable costs no shopper the session.
 
 use tandem_sandbox::{Control, Fault, Operation, Times, Upstream};
 use testkit::{JO, Scenario, controller};
 
-/// SLAS refuses the client, not the shopper.
+/// SLAS rejects the client, not the shopper.
 const UNKNOWN_CLIENT: &str =
     r#"{"error":"invalid_client","error_description":"Authorization failed."}"#;
 const UNKNOWN_CHANNEL: &str = r#"{"status_code":"400 BAD_REQUEST","message":"invalid channel_id"}"#;
 
-/// Everything by which a refresh can be unavailable, and what the caller is told.
+/// Every way in which a refresh can be unavailable, and the error that the caller gets.
 fn unavailable() -> [(Fault, u16, &'static str); 9] {
     let body = |status, text: &str| Fault::Body(status, text.to_owned());
     [
@@ -20,19 +20,19 @@ fn unavailable() -> [(Fault, u16, &'static str); 9] {
         (body(401, UNKNOWN_CLIENT), 502, "misconfigured"),
         (body(400, UNKNOWN_CHANNEL), 502, "misconfigured"),
         (body(200, "<html>maintenance</html>"), 503, "upstream_unavailable"),
-        // The edge before SLAS, not SLAS itself.
+        // From the edge in front of SLAS, not from SLAS.
         (body(403, "<html>Access Denied</html>"), 503, "upstream_unavailable"),
     ]
 }
 
-fn breaks(control: &Control, fault: &Fault) {
+fn break_upstreams(control: &Control, fault: &Fault) {
     for upstream in [Upstream::Slas, Upstream::Ocapi, Upstream::Scapi] {
         control.fault(upstream, fault.clone(), Times::Always);
     }
 }
 
 #[tokio::test]
-async fn promise_2_fault_4_an_unavailable_refresh_keeps_every_cookie_and_says_so() {
+async fn promise_2_fault_4_an_unavailable_refresh_is_503_and_keeps_cookies() {
     for scenario in Scenario::clients() {
         for (fault, status, code) in unavailable() {
             let world = scenario.clone().with_short_timeouts().start().await;
@@ -53,12 +53,12 @@ async fn promise_2_fault_4_an_unavailable_refresh_keeps_every_cookie_and_says_so
             assert_eq!(world.count(Operation::EcomPage), 0, "no silent guest on ECOM");
             world.control().clear_faults();
             world.minutes_pass(2);
-            // What hung may be under way still: the browser comes back as told.
+            // A hanging call may still be under way: the browser retries after `Retry-After`.
             let mut tries = 0;
             while browser.visits("/").await.status != 200 {
                 world.seconds_pass(30);
                 tries += 1;
-                assert!(tries < 80, "{scenario}, {fault:?}: never well again");
+                assert!(tries < 80, "{scenario}, {fault:?}: it never recovers");
             }
             browser.is_registered(JO.0, true);
         }
@@ -66,7 +66,7 @@ async fn promise_2_fault_4_an_unavailable_refresh_keeps_every_cookie_and_says_so
 }
 
 #[tokio::test]
-async fn promise_2_a_token_that_is_still_valid_goes_on_working_without_its_refresh() {
+async fn promise_2_a_valid_token_keeps_working_without_its_refresh() {
     for scenario in Scenario::clients() {
         for (fault, ..) in unavailable() {
             let world = scenario.clone().with_short_timeouts().start().await;
@@ -88,13 +88,13 @@ async fn promise_2_a_token_that_is_still_valid_goes_on_working_without_its_refre
 }
 
 #[tokio::test]
-async fn promise_2_fault_62_a_warm_shopper_notices_nothing_while_slas_and_ocapi_are_down() {
+async fn promise_2_fault_62_a_warm_shopper_is_served_during_an_outage() {
     for scenario in Scenario::with_ecom() {
         for fault in [Fault::Status(503, None), Fault::Hang] {
             let world = scenario.clone().with_short_timeouts().start().await;
             let browser = world.jo().await;
             browser.visits(&controller("Home-Show")).await.expect(200);
-            breaks(world.control(), &fault);
+            break_upstreams(world.control(), &fault);
             world.calls();
             for _ in 0..10 {
                 world.minutes_pass(1);
@@ -110,10 +110,10 @@ async fn promise_2_fault_62_a_warm_shopper_notices_nothing_while_slas_and_ocapi_
 }
 
 #[tokio::test]
-async fn faults_62_and_63_files_and_pages_for_crawlers_are_served_while_everything_is_down() {
+async fn faults_62_and_63_files_and_crawlers_are_served_in_an_outage() {
     let world = Scenario::private().start().await;
     world.lands_no_browser();
-    breaks(world.control(), &Fault::Status(503, None));
+    break_upstreams(world.control(), &Fault::Status(503, None));
     let browser = world.browser();
     browser.visits("/assets/app.css").await.expect(200);
     browser.calls("/api/products").await.expect(200);
@@ -132,7 +132,7 @@ async fn fault_62_the_recovery_is_no_stampede() {
             browsers.push(browser);
         }
         world.minutes_pass(60);
-        breaks(world.control(), &Fault::Status(503, None));
+        break_upstreams(world.control(), &Fault::Status(503, None));
         world.calls();
         for browser in &browsers {
             browser.visits("/").await.expect(503);
@@ -149,7 +149,7 @@ async fn fault_62_the_recovery_is_no_stampede() {
 }
 
 #[tokio::test]
-async fn fault_10_while_slas_fails_it_is_left_alone_and_one_call_asks_whether_it_is_back() {
+async fn fault_10_a_failing_slas_gets_one_probe_at_a_time() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let warm = world.jo().await;
@@ -172,7 +172,7 @@ async fn fault_10_while_slas_fails_it_is_left_alone_and_one_call_asks_whether_it
 }
 
 #[tokio::test]
-async fn fault_8_throttled_by_slas_we_are_silent_for_as_long_as_it_asked() {
+async fn fault_8_a_throttling_slas_gets_no_call_until_retry_after() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let warm = world.jo().await;
@@ -195,7 +195,7 @@ async fn fault_8_throttled_by_slas_we_are_silent_for_as_long_as_it_asked() {
 }
 
 #[tokio::test]
-async fn fault_8_one_refresh_token_that_is_throttled_shuts_nobody_else_out() {
+async fn fault_8_one_throttled_refresh_token_affects_no_other() {
     let world = Scenario::private().start().await;
     let (one, other) = (world.jo().await, world.browser());
     other.visits("/").await.expect(200);
@@ -208,7 +208,7 @@ async fn fault_8_one_refresh_token_that_is_throttled_shuts_nobody_else_out() {
 }
 
 #[tokio::test]
-async fn promise_2_a_login_while_slas_is_down_leaves_the_guest_as_is() {
+async fn promise_2_a_login_during_an_outage_leaves_the_guest() {
     for scenario in Scenario::clients() {
         let world = scenario.with_short_timeouts().start().await;
         let browser = world.browser();

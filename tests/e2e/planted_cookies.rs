@@ -1,43 +1,38 @@
-//! Cookies that another host of the domain, an older set-up or an attacker has left in the browser
-//! under our names (promise 13): of everything presented, what our seal vouches for counts.
+//! Tokens that another host of the domain, an older set-up or an attacker has planted in the browser
+//! under our names (promise 13): of all values presented, the one in our seal counts.
 
-use tandem_sandbox::{Operation, RefreshState};
-use testkit::{Browser, JO, Mode, SAM, Scenario, Time, World, controller};
+use tandem_sandbox::{Fault, Operation, RefreshState};
+use testkit::{Client, JO, Mode, SAM, Scenario, Time, World, controller};
 
-const IDLE: u64 = 31;
+/// Minutes after which an access token and a DW session have expired.
+pub(crate) const IDLE: u64 = 31;
 
-/// Refresh token, access token and DW session of a shopper in another browser.
-struct Attacker {
-    refresh: String,
-    access: String,
-    dwsid: Option<String>,
-    customer: String,
+/// The credentials of a shopper who is logged in on another device.
+pub(crate) struct Credentials {
+    pub(crate) refresh: String,
+    pub(crate) access: String,
+    pub(crate) dwsid: Option<String>,
+    pub(crate) customer: String,
 }
 
-async fn attacker(world: &World, shopper: (&str, &str)) -> Attacker {
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    browser.logs_in(shopper).await.expect(200);
+pub(crate) async fn credentials_of(world: &World, shopper: (&str, &str)) -> Credentials {
+    let browser = world.logged_in(shopper).await;
     if world.scenario.mode != Mode::None {
         browser.visits(&controller("Account-Show")).await.expect(200);
     }
-    let customer = browser.token().expect("a token").customer_id;
-    let (refresh, dwsid) = (browser.holds("cc-nx"), browser.cookie("dwsid"));
-    Attacker { refresh, access: browser.holds("token"), dwsid, customer }
-}
-
-async fn guest(world: &World) -> (Browser, String) {
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    let customer = browser.token().expect("a token").customer_id;
-    (browser, customer)
+    Credentials {
+        refresh: browser.holds("cc-nx"),
+        access: browser.holds("token"),
+        dwsid: browser.cookie("dwsid"),
+        customer: browser.customer_id().expect("a token"),
+    }
 }
 
 #[tokio::test]
-async fn kind_5_a_dead_refresh_token_of_the_whole_domain_costs_the_guest_nothing() {
+async fn kind_5_a_dead_refresh_token_of_the_domain_costs_nothing() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
-        let dead = attacker(&world, JO).await.refresh;
+        let dead = credentials_of(&world, JO).await.refresh;
         world.control().revoke_refresh(&dead);
         let browser = world.browser();
         browser.is_planted("cc-nx", &dead);
@@ -49,28 +44,29 @@ async fn kind_5_a_dead_refresh_token_of_the_whole_domain_costs_the_guest_nothing
             browser.visits("/").await.expect(200);
             assert_eq!(browser.customer_id().as_ref(), Some(&guest), "{scenario}: the same guest");
         }
-        assert_eq!(world.control().basket_of(&guest).len(), 1, "{scenario}: and the basket");
+        assert_eq!(world.control().basket_of(&guest).len(), 1, "{scenario}: the same basket");
         assert_eq!(
             browser.sends_to("/", "cc-nx"),
             [""; 0],
-            "{scenario}: the planted cookie is gone"
+            "{scenario}: the planted cookie is deleted"
         );
     }
 }
 
 #[tokio::test]
-async fn kind_5_an_old_account_of_the_whole_domain_is_not_signed_in_after_a_logout() {
+async fn kind_5_a_planted_account_is_not_logged_in_after_a_logout() {
     for (scenario, after) in Scenario::all().into_iter().flat_map(|scenario| {
         ["guest", "none"]
             .map(|after| (scenario.clone().with_site("session.after_logout", after), after))
     }) {
         let mut world = scenario.clone().start().await;
-        let old = attacker(&world, SAM).await;
+        let old = credentials_of(&world, SAM).await;
         world.minutes_pass(1);
-        let (mut browser, _) = guest(&world).await;
+        let mut browser = world.guest().await;
+        let _ = browser.customer_id().expect("a token");
         browser.is_planted("cc-nx", &old.refresh);
         browser.logs_in(JO).await.expect(200);
-        // The sibling host sets it again and again.
+        // The sibling host plants it again and again.
         browser.is_planted("cc-nx", &old.refresh);
         browser.logs_out().await.expect(200);
         browser.is_planted("cc-nx", &old.refresh);
@@ -87,12 +83,13 @@ async fn kind_5_an_old_account_of_the_whole_domain_is_not_signed_in_after_a_logo
 }
 
 #[tokio::test]
-async fn promise_13_a_planted_refresh_token_does_not_sign_a_guest_in_as_somebody_else() {
+async fn promise_13_a_planted_refresh_token_logs_no_guest_in() {
     for scenario in Scenario::all() {
         for name in ["cc-nx", "cc-nx-g"] {
             let world = scenario.clone().start().await;
-            let planted = attacker(&world, SAM).await;
-            let (browser, guest) = guest(&world).await;
+            let planted = credentials_of(&world, SAM).await;
+            let browser = world.guest().await;
+            let guest = browser.customer_id().expect("a token");
             for minutes in [0, IDLE, IDLE] {
                 world.minutes_pass(minutes);
                 browser.is_planted(name, &planted.refresh);
@@ -116,13 +113,14 @@ async fn promise_13_a_planted_refresh_token_does_not_sign_a_guest_in_as_somebody
 }
 
 #[tokio::test]
-async fn promise_13_a_planted_access_token_does_not_sign_a_guest_in_as_somebody_else() {
+async fn promise_13_a_planted_access_token_logs_no_guest_in() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
-        let (browser, guest) = guest(&world).await;
-        // Long enough for the browser's own access token to have gone, while the planted one lives.
+        let browser = world.guest().await;
+        let guest = browser.customer_id().expect("a token");
+        // The browser's own access token has expired, the planted one is valid.
         world.minutes_pass(IDLE);
-        let planted = attacker(&world, SAM).await;
+        let planted = credentials_of(&world, SAM).await;
         browser.is_planted("token", &planted.access);
         let view = browser.calls("/bff/session").await.expect(200).json();
         assert_ne!(view["customer_id"], *planted.customer, "{scenario}");
@@ -133,12 +131,11 @@ async fn promise_13_a_planted_access_token_does_not_sign_a_guest_in_as_somebody_
 }
 
 #[tokio::test]
-async fn promise_13_planted_cookies_do_not_change_a_registered_shopper_either() {
+async fn promise_13_planted_cookies_change_no_registered_shopper() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
-        let planted = attacker(&world, SAM).await;
-        let (browser, _) = guest(&world).await;
-        browser.logs_in(JO).await.expect(200);
+        let planted = credentials_of(&world, SAM).await;
+        let browser = world.jo().await;
         let jo = browser.customer_id();
         for minutes in [0, IDLE] {
             world.minutes_pass(minutes);
@@ -163,151 +160,40 @@ async fn promise_13_planted_cookies_do_not_change_a_registered_shopper_either() 
 }
 
 #[tokio::test]
-async fn kind_5_cookies_with_another_path_count_as_little() {
+async fn kind_5_earlier_tokens_are_accepted_or_the_guest_stays() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        let planted = attacker(&world, SAM).await;
-        let (browser, guest) = guest(&world).await;
-        for name in ["cc-nx", "cc-nx-g", "dwsid"] {
-            let value =
-                if name == "dwsid" { planted.dwsid.as_ref().unwrap() } else { &planted.refresh };
-            browser.stores(&format!("{name}={value}; Path=/on/demandware.store; Secure"));
-            for minutes in [0, IDLE] {
-                world.minutes_pass(minutes);
-                let page = browser.visits(&controller("Account-Show")).await.expect(200);
-                assert_eq!(page.ecom_customer().1, guest, "{scenario}, {name}");
-                assert_eq!(browser.customer_id().as_ref(), Some(&guest), "{scenario}, {name}");
-            }
-        }
-    }
-}
+        let jo = credentials_of(&world, JO).await;
+        // An unspent token: a shopper who returns after Tandem was installed.
+        let returning = world.browser();
+        returning.is_given("cc-nx", &jo.refresh);
+        returning.visits("/").await.expect(200);
+        returning.is_registered(JO.0, scenario.bridges_at_landing());
 
-#[tokio::test]
-async fn kind_5_a_cookie_that_was_deleted_and_comes_back_is_deleted_with_its_domain_and_path_too() {
-    let world = Scenario::private().start().await;
-    let planted = attacker(&world, SAM).await;
-    let (browser, _) = guest(&world).await;
-    let path = controller("Account-Show");
-    for line in [
-        "Domain=shop.test; Path=/",
-        "Domain=.shop.test; Path=/on/demandware.store",
-        "Path=/on/demandware.store/Sites-RefArch-Site",
-        "Path=/on",
-    ] {
-        browser.stores(&format!("cc-nx={}; {line}; Secure", planted.refresh));
-        // The same again soon is not fought with every page; after an hour it is.
-        world.minutes_pass(61);
-        browser.visits(&path).await.expect(200);
-        assert_eq!(browser.sends_to(&path, "cc-nx"), [""; 0], "{line}");
-        assert_eq!(browser.sends_to(&path, "cc-nx-g").len(), 1, "ours stays");
-    }
-}
-
-#[tokio::test]
-async fn kind_5_a_cookie_that_cannot_be_deleted_does_not_cost_every_page_its_caching() {
-    let world = Scenario::private().start().await;
-    let planted = attacker(&world, SAM).await;
-    let (browser, _) = guest(&world).await;
-    browser.is_planted("cc-nx", &planted.refresh);
-    browser.visits("/").await.expect(200);
-    for _ in 0..3 {
-        browser.is_planted("cc-nx", &planted.refresh);
-        browser.visits("/").await.expect(200).sets_no_cookies();
-    }
-}
-
-#[tokio::test]
-async fn kind_35_a_planted_dw_session_of_a_registered_shopper_signs_nobody_in() {
-    for scenario in Scenario::with_ecom() {
-        let world = scenario.clone().start().await;
-        let planted = attacker(&world, SAM).await;
-        let dwsid = planted.dwsid.expect("a dwsid");
-        for first in ["/".to_owned(), controller("Account-Show"), "/bff/go?to=/".to_owned()] {
-            let browser = world.browser();
-            browser.is_planted("dwsid", &dwsid);
-            let page = browser.visits(&first).await;
-            assert!(!page.text.contains(&planted.customer), "{scenario}, {first}");
-            let token = browser.token().expect("a token");
-            assert!(!token.registered, "{scenario}, {first}: signed in as the planter");
-            assert_eq!(browser.cookie("cc-nx"), None, "{scenario}, {first}");
-            let view = browser.calls("/bff/session").await.expect(200).json();
-            assert_eq!(view["session_expired"], false, "{scenario}, {first}: nothing has expired");
-            let page = browser.visits(&controller("Account-Show")).await.expect(200);
-            assert_eq!(page.ecom_customer().0, "guest", "{scenario}, {first}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn kind_35_nor_does_one_that_meets_a_prefetch_a_call_or_a_form() {
-    for scenario in Scenario::with_ecom() {
-        let world = scenario.clone().start().await;
-        let planted = attacker(&world, SAM).await;
-        let browser = world.browser();
-        browser.is_planted("dwsid", planted.dwsid.as_ref().expect("a dwsid"));
-        let account = controller("Account-Show");
-        let ahead = browser.visits(&account).header("sec-purpose", "prefetch").await;
-        assert!(!ahead.text.contains(&planted.customer), "{scenario}: a page fetched ahead");
-        let call = browser.calls(&account).await;
-        assert!(!call.text.contains(&planted.customer), "{scenario}: a call");
-        let form = browser.posts_form("/", &account, &[("a", "b")]).await;
-        assert!(!form.text.contains(&planted.customer), "{scenario}: a form");
-        browser.posts("/bff/session").await;
-        assert!(!browser.token().expect("a token").registered, "{scenario}");
-    }
-}
-
-#[tokio::test]
-async fn kind_35_a_planted_dw_session_beside_our_tokens_is_never_shown() {
-    for scenario in Scenario::with_ecom() {
-        let world = scenario.clone().start().await;
-        let planted = attacker(&world, SAM).await;
-        let (browser, guest) = guest(&world).await;
-        // Bridged on demand there is none yet; else the browser has lost its own.
-        browser.loses("dwsid");
-        browser.is_planted("dwsid", planted.dwsid.as_ref().expect("a dwsid"));
-        let page = browser.visits(&controller("Account-Show")).await.expect(200);
-        assert_eq!(page.ecom_customer().1, guest, "{scenario}");
-        browser.is_guest(true);
-    }
-}
-
-#[tokio::test]
-async fn kind_5_tokens_from_before_tandem_are_taken_over_and_a_refused_one_falls_back_to_the_guest()
-{
-    for scenario in Scenario::clients() {
-        let world = scenario.clone().start().await;
-        let jo = attacker(&world, JO).await;
-        // Nobody has spent it since: a shopper who comes back after Tandem has been put in front.
-        let newcomer = world.browser();
-        newcomer.is_given("cc-nx", &jo.refresh);
-        newcomer.visits("/").await.expect(200);
-        newcomer.is_registered(JO.0, scenario.bridges_at_landing());
-
-        let (old, guest) = guest(&world).await;
-        let newcomer = world.browser();
+        let old = world.guest().await;
+        let guest = old.customer_id().expect("a token");
+        let returning = world.browser();
         world.control().revoke_refresh(&jo.refresh);
-        newcomer
+        returning
             .is_given("cc-nx", "a-dead-refresh-token")
             .is_given("cc-nx-g", &old.holds("cc-nx-g"));
-        newcomer.visits("/").await.expect(200);
-        assert_eq!(newcomer.customer_id(), Some(guest), "{scenario}: the guest's basket stays");
-        let view = newcomer.calls("/bff/session").await.expect(200).json();
-        assert_eq!(view["session_expired"], true, "{scenario}: and the shopper is told");
+        returning.visits("/").await.expect(200);
+        assert_eq!(returning.customer_id(), Some(guest), "{scenario}: the guest's basket stays");
+        let view = returning.calls("/bff/session").await.expect(200).json();
+        assert_eq!(view["session_expired"], true, "{scenario}: and the expiry is reported");
     }
 }
 
 #[tokio::test]
-async fn promise_13_tabs_whose_answers_cross_stay_the_same_shopper() {
-    // One tab renews the tokens while another has a DW session made: the cookies of the one and
-    // the seal of the other meet in the jar.
+async fn promise_13_tabs_with_crossing_responses_stay_one_shopper() {
+    // One tab refreshes the tokens while another makes a DW session: the cookies of the first and
+    // the seal of the second are mixed in the jar.
     for scenario in [
         Scenario::private().on_demand(),
-        Scenario::new(testkit::Client::Public, Mode::Classic, Time::OnDemand),
+        Scenario::new(Client::Public, Mode::Classic, Time::OnDemand),
     ] {
         let world = scenario.clone().start().await;
-        let (browser, _) = guest(&world).await;
-        browser.logs_in(JO).await.expect(200);
+        let browser = world.jo().await;
         let jo = browser.customer_id();
         let (before, seal) = (browser.copy(), browser.holds("__Host-tandem"));
         world.minutes_pass(IDLE);
@@ -324,11 +210,11 @@ async fn promise_13_tabs_whose_answers_cross_stay_the_same_shopper() {
 }
 
 #[tokio::test]
-async fn kind_5_where_only_tandem_writes_a_new_visitor_cannot_be_given_an_account_either() {
+async fn kind_5_unsealed_accounts_can_be_rejected_for_new_visitors() {
     for scenario in Scenario::all() {
         let scenario = scenario.with_site("cookies.accept_unsealed", "false");
         let world = scenario.clone().start().await;
-        let planted = attacker(&world, SAM).await;
+        let planted = credentials_of(&world, SAM).await;
         for (name, value) in [("cc-nx", &planted.refresh), ("token", &planted.access)] {
             for path in ["/", "/api/me", "/bff/session"] {
                 let browser = world.browser();
@@ -340,5 +226,51 @@ async fn kind_5_where_only_tandem_writes_a_new_visitor_cannot_be_given_an_accoun
                 assert!(!browser.token().expect("a guest").registered, "{scenario}, {name}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn promise_13_a_planted_and_revoked_token_changes_no_guest() {
+    for scenario in Scenario::all() {
+        let world = scenario.clone().start().await;
+        let victim = world.guest().await;
+        let planter = world.logged_in(SAM).await;
+        let refresh = planter.holds("cc-nx");
+        planter.logs_out().await.expect(200);
+        victim.is_planted("cc-nx", &refresh);
+        let view = victim.calls("/bff/session").await.expect(200).json();
+        assert_eq!(view["customer_type"], "guest", "{scenario}: the victim is still the guest");
+        let basket = victim.puts_into_basket("bell-brass").await;
+        assert!(basket.status.is_success(), "{scenario}: {basket:?}");
+    }
+}
+
+#[tokio::test]
+async fn promise_13_nor_a_registered_shopper_with_an_expired_token() {
+    let world = Scenario::private().start().await;
+    let victim = world.jo().await;
+    world.minutes_pass(31);
+    let planter = world.logged_in(SAM).await;
+    let access = planter.holds("token");
+    planter.logs_out().await.expect(200);
+    victim.is_planted("token", &access);
+    victim.visits("/").await.expect(200);
+    victim.is_registered(JO.0, true);
+}
+
+#[tokio::test]
+async fn promise_2_earlier_tokens_survive_an_outage_at_the_first_page() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let old = world.jo().await;
+        let returning = world.browser();
+        returning.is_given("cc-nx", &old.holds("cc-nx"));
+        // An older set-up left its usid for the whole domain beside the newer one.
+        returning.is_given("usid", "a").is_planted("usid", "b");
+        world.control().fault(Operation::TokenRefresh, Fault::Status(503, None), 1);
+        returning.visits("/").await.expect(503);
+        world.minutes_pass(2);
+        returning.visits("/").await.expect(200);
+        returning.is_registered(JO.0, scenario.bridges_at_landing());
     }
 }

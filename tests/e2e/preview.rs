@@ -1,4 +1,4 @@
-//! The shop in a frame of a trusted preview: only there are cookies fit for a frame.
+//! The shop in a frame of a trusted preview: only there cookies are partitioned.
 
 use testkit::{Browser, JO, PendingRequest, Scenario, World};
 
@@ -10,7 +10,7 @@ async fn previewed() -> World {
     scenario.with_site("cookies.preview_parents", PREVIEW).start().await
 }
 
-/// The preview puts the shop into a frame.
+/// The page `referer` shows the shop in a frame.
 fn framed_by(browser: &Browser, referer: &str) -> PendingRequest {
     browser
         .visits("/")
@@ -20,7 +20,7 @@ fn framed_by(browser: &Browser, referer: &str) -> PendingRequest {
 }
 
 #[tokio::test]
-async fn in_a_trusted_frame_every_cookie_is_fit_for_it_and_the_frame_is_remembered() {
+async fn in_a_trusted_frame_every_cookie_is_partitioned() {
     let world = previewed().await;
     let browser = world.browser();
     let page = framed_by(&browser, "https://preview.test/site/").await.expect(200);
@@ -31,7 +31,7 @@ async fn in_a_trusted_frame_every_cookie_is_fit_for_it_and_the_frame_is_remember
         assert!(line.contains("Secure") && line.contains("Path=/"), "{line}");
     }
     assert_eq!(browser.holds(MARKER), PREVIEW);
-    // The scripts in it log in: the marker says where they are.
+    // Scripts in the frame log in; the marker cookie names the frame.
     let page = browser.logs_in(JO).await.expect(200);
     assert!(page.set_cookies().iter().all(|line| line.contains("SameSite=None")));
     let page = browser.logs_out().await.expect(200);
@@ -59,9 +59,9 @@ async fn attack_101_a_spoofed_preview_stays_lax() {
 }
 
 #[tokio::test]
-async fn attack_101_without_a_list_nobody_is_trusted() {
+async fn attack_101_without_a_list_no_frame_is_trusted() {
     let world = Scenario::private().start().await;
-    // A frame on another site begins no session.
+    // A frame on another site creates no session.
     let browser = world.browser();
     framed_by(&browser, "https://preview.test/").await.expect(200).sets_no_cookies();
 }

@@ -1,5 +1,4 @@
-//! The promises hold whatever stands beside Tandem: every cookie profile with the bridge mode it
-//! goes with, and ECOM as it is there.
+//! The promises hold for every cookie profile, with the bridge mode and the ECOM that go with it.
 
 use std::fmt::Write as _;
 
@@ -7,8 +6,8 @@ use http::Method;
 use tandem_sandbox::{Operation, Upstream};
 use testkit::{Browser, Client, JO, Mode, Scenario, Time, World, controller};
 
-/// Profile and set-up, as they are met together.
-fn neighbours() -> Vec<(&'static str, Scenario)> {
+/// Profiles, and the scenarios that go with them.
+fn profiles() -> Vec<(&'static str, Scenario)> {
     let mut all = Vec::new();
     for client in [Client::Private, Client::Public] {
         for time in [Time::Landing, Time::OnDemand] {
@@ -23,14 +22,10 @@ fn neighbours() -> Vec<(&'static str, Scenario)> {
     all
 }
 
-/// Somebody signed in, with both credentials.
+/// Jo with tokens and a DW session.
 async fn jo(world: &World) -> Browser {
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    browser.logs_in(JO).await.expect(200);
-    browser.visits(&controller("Home-Show")).await.expect(200);
+    let browser = world.jo_on_ecom().await;
     browser.is_registered(JO.0, true);
-    world.calls();
     browser
 }
 
@@ -41,8 +36,8 @@ fn posts(world: &World) -> usize {
 }
 
 #[tokio::test]
-async fn promise_1_a_shopper_is_the_same_in_both_worlds_through_login_expiry_and_logout() {
-    for (profile, scenario) in neighbours() {
+async fn promise_1_head_and_ecom_agree_through_login_expiry_and_logout() {
+    for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
         let browser = jo(&world).await;
         for minutes in [35, 400] {
@@ -58,8 +53,8 @@ async fn promise_1_a_shopper_is_the_same_in_both_worlds_through_login_expiry_and
 }
 
 #[tokio::test]
-async fn promise_4_one_sessions_call_per_token_and_none_for_a_refresh_beside_a_live_session() {
-    for (profile, scenario) in neighbours().into_iter().filter(|(_, it)| it.mode == Mode::Classic) {
+async fn promise_4_a_refresh_beside_a_live_session_makes_no_dw_session() {
+    for (profile, scenario) in profiles().into_iter().filter(|(_, it)| it.mode == Mode::Classic) {
         let world = scenario.clone().with_access_life(600).start().await;
         let browser = jo(&world).await;
         world.minutes_pass(12);
@@ -70,7 +65,7 @@ async fn promise_4_one_sessions_call_per_token_and_none_for_a_refresh_beside_a_l
 
 #[tokio::test]
 async fn promise_5_a_warm_request_costs_nothing_and_changes_nothing() {
-    for (profile, scenario) in neighbours() {
+    for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
         let browser = jo(&world).await;
         for path in ["/".to_owned(), controller("Cart-Show")] {
@@ -81,8 +76,8 @@ async fn promise_5_a_warm_request_costs_nothing_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn promise_6_whoever_only_looks_costs_nothing_and_takes_nothing() {
-    for (profile, scenario) in neighbours() {
+async fn promise_6_a_passive_request_costs_and_changes_nothing() {
+    for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
         let browser = jo(&world).await;
         world.minutes_pass(400);
@@ -91,7 +86,7 @@ async fn promise_6_whoever_only_looks_costs_nothing_and_takes_nothing() {
                 browser.visits(&path).header(name, value).await.expect(200).sets_no_cookies();
             }
         }
-        // What the cartridge does for a visitor without a session is its own affair.
+        // Calls that the cartridge makes are not Tandem's.
         let calls = world.control().calls();
         let auth = |it: &Upstream| !matches!(it, Upstream::Head | Upstream::Ecom);
         let ours = calls.iter().filter(|call| !call.by_ecom && auth(&call.operation.upstream()));
@@ -102,8 +97,8 @@ async fn promise_6_whoever_only_looks_costs_nothing_and_takes_nothing() {
 }
 
 #[tokio::test]
-async fn promise_8_no_response_of_ours_tells_a_secret_of_any_profile() {
-    for (profile, scenario) in neighbours() {
+async fn promise_8_no_response_of_ours_reveals_a_secret() {
+    for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
         let browser = jo(&world).await;
         // The browser compares every response of ours with the secrets in its jar.
@@ -115,8 +110,8 @@ async fn promise_8_no_response_of_ours_tells_a_secret_of_any_profile() {
 }
 
 #[tokio::test]
-async fn promise_9_a_form_of_a_dead_session_is_shown_again_and_never_sent() {
-    for (profile, scenario) in neighbours() {
+async fn promise_9_a_form_of_a_dead_session_is_shown_again_not_sent() {
+    for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
         let browser = jo(&world).await;
         let edit = controller("Account-EditProfile");
@@ -131,8 +126,8 @@ async fn promise_9_a_form_of_a_dead_session_is_shown_again_and_never_sent() {
 }
 
 #[tokio::test]
-async fn promise_11_garbage_in_every_cookie_is_a_new_guest_and_no_error() {
-    for (profile, scenario) in neighbours() {
+async fn promise_11_invalid_cookies_are_a_new_guest_and_no_error() {
+    for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
         let browser = jo(&world).await;
         for (name, _) in browser.cookies() {
@@ -144,8 +139,8 @@ async fn promise_11_garbage_in_every_cookie_is_a_new_guest_and_no_error() {
 }
 
 #[tokio::test]
-async fn promise_12_a_path_that_can_be_read_in_two_ways_reaches_no_upstream() {
-    for (_, scenario) in neighbours() {
+async fn promise_12_an_ambiguous_path_reaches_no_upstream() {
+    for (_, scenario) in profiles() {
         let world = scenario.start().await;
         world.forget_calls();
         for path in
@@ -158,21 +153,21 @@ async fn promise_12_a_path_that_can_be_read_in_two_ways_reaches_no_upstream() {
 }
 
 #[tokio::test]
-async fn every_profile_shows_scripts_what_its_neighbour_needs_and_no_more() {
-    let mut seen = String::new();
-    for (profile, scenario) in neighbours() {
+async fn every_profile_lets_scripts_read_the_reviewed_cookies() {
+    let mut table = String::new();
+    for (profile, scenario) in profiles() {
         if scenario.client == Client::Private && scenario.time == Time::Landing {
             let world = scenario.clone().start().await;
             let browser = jo(&world).await;
             let mut names = browser.script_sees();
             names.retain(|name| !name.starts_with("dwanonymous"));
             let _ = writeln!(
-                seen,
+                table,
                 "{profile}, {:?}:\n  all: {:?}\n  scripts: {names:?}",
                 scenario.mode,
                 browser.names()
             );
         }
     }
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(table);
 }

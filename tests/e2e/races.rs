@@ -1,4 +1,4 @@
-//! Races: tabs that come at the same moment, browsers that leave, answers that come late.
+//! Races: concurrent tabs, browsers that disconnect, responses that arrive late.
 
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -6,8 +6,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tandem_sandbox::{Fault, Operation, RefreshState};
 use testkit::{Browser, Client, JO, Mode, Page, SAM, Scenario, Time, World, controller};
+use tokio::task::JoinHandle;
 
-/// Long enough to be overtaken, in a test that does not wait for it where it can help it.
+/// Long enough for another request to finish first.
 const SLOW: Duration = Duration::from_millis(150);
 
 /// The same page in many tabs at once.
@@ -15,8 +16,19 @@ async fn tabs(browser: &Browser, path: &str, count: usize) -> Vec<Page> {
     join_all((0..count).map(|_| browser.visits(path).into_future())).await
 }
 
+/// Another tab requests a page, and the response of `slow`, which it needs, is late.
+async fn slow_page(world: &World, browser: &Browser, slow: Operation) -> JoinHandle<Page> {
+    world.forget_calls();
+    world.control().fault(slow, Fault::DelayAfter(SLOW), 1);
+    let of_ecom = [Operation::EcomPage, Operation::Sessions].contains(&slow);
+    let path = if of_ecom { controller("Home-Show") } else { "/".to_owned() };
+    let page = tokio::spawn(browser.visits(&path).into_future());
+    world.receives(slow, 1).await;
+    page
+}
+
 #[tokio::test]
-async fn promise_3_fault_1_two_hundred_tabs_with_one_expired_token_make_one_refresh() {
+async fn promise_3_fault_1_two_hundred_tabs_share_one_refresh() {
     let hybrid = Scenario::new(Client::Public, Mode::Hybrid, Time::Landing);
     for scenario in Scenario::clients().into_iter().chain([hybrid]) {
         let world = scenario.clone().start().await;
@@ -33,7 +45,7 @@ async fn promise_3_fault_1_two_hundred_tabs_with_one_expired_token_make_one_refr
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn promise_3_the_same_on_several_threads_for_pages_and_calls_of_both_worlds() {
+async fn promise_3_the_same_on_several_threads_for_pages_and_calls() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.jo().await;
@@ -56,7 +68,7 @@ async fn promise_3_the_same_on_several_threads_for_pages_and_calls_of_both_world
 }
 
 #[tokio::test]
-async fn attack_76_in_a_storm_everybody_stays_who_they_are() {
+async fn attack_76_concurrent_shoppers_are_never_mixed_up() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let mut browsers = Vec::new();
@@ -65,8 +77,8 @@ async fn attack_76_in_a_storm_everybody_stays_who_they_are() {
         }
         world.minutes_pass(60);
         let shoppers: Vec<String> = browsers.iter().map(|browser| browser.holds("cid")).collect();
-        let asked = (0..200).map(|n| browsers[n % 20].calls("/api/me").into_future());
-        for (n, page) in join_all(asked).await.into_iter().enumerate() {
+        let pages = (0..200).map(|n| browsers[n % 20].calls("/api/me").into_future());
+        for (n, page) in join_all(pages).await.into_iter().enumerate() {
             assert_eq!(page.expect(200).json()["customer_id"], shoppers[n % 20]);
         }
         assert_eq!(world.count(Operation::TokenRefresh), 20);
@@ -74,7 +86,7 @@ async fn attack_76_in_a_storm_everybody_stays_who_they_are() {
 }
 
 #[tokio::test]
-async fn fault_2_a_browser_that_leaves_during_the_refresh_finds_its_tokens_when_it_comes_back() {
+async fn fault_2_a_browser_that_disconnects_gets_its_refresh_later() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.jo().await;
@@ -92,7 +104,7 @@ async fn fault_2_a_browser_that_leaves_during_the_refresh_finds_its_tokens_when_
 }
 
 #[tokio::test]
-async fn fault_5_an_answer_that_comes_after_the_browsers_patience_is_kept_for_the_next_request() {
+async fn fault_5_a_late_refresh_is_kept_for_the_next_request() {
     for scenario in Scenario::clients() {
         let world = scenario.with("upstream.timeout_ms", "250").start().await;
         let browser = world.jo().await;
@@ -105,7 +117,7 @@ async fn fault_5_an_answer_that_comes_after_the_browsers_patience_is_kept_for_th
         let mut tries = 0;
         while browser.visits("/").await.status != 200 {
             tries += 1;
-            assert!(tries < 20, "the answer never came");
+            assert!(tries < 20, "the response never came");
         }
         browser.is_registered(JO.0, true);
         assert_eq!(world.count(Operation::TokenRefresh), 1);
@@ -113,7 +125,7 @@ async fn fault_5_an_answer_that_comes_after_the_browsers_patience_is_kept_for_th
 }
 
 #[tokio::test]
-async fn promise_3_fault_18_a_late_tab_with_the_previous_token_gets_the_successor_for_a_minute() {
+async fn promise_3_fault_18_a_late_tab_gets_the_successor_for_a_minute() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.jo().await;
@@ -131,7 +143,7 @@ async fn promise_3_fault_18_a_late_tab_with_the_previous_token_gets_the_successo
 }
 
 #[tokio::test]
-async fn attack_12_after_that_minute_a_spent_token_of_a_public_client_is_refused() {
+async fn attack_12_a_spent_token_is_rejected_after_that_minute() {
     let world = Scenario::public().start().await;
     let browser = world.jo().await;
     world.minutes_pass(60);
@@ -165,16 +177,13 @@ async fn promise_10_attack_11_a_logout_during_a_slow_refresh_sticks() {
         let browser = world.jo().await;
         world.minutes_pass(60);
         let late = browser.late();
-        world.forget_calls();
-        world.control().fault(Operation::TokenRefresh, Fault::DelayAfter(SLOW), 1);
-        let page = tokio::spawn(browser.visits("/").into_future());
-        world.receives(Operation::TokenRefresh, 1).await;
+        let page = slow_page(&world, &browser, Operation::TokenRefresh).await;
         browser.logs_out().await.expect(200);
         page.await.unwrap();
         assert!(!browser.token().unwrap().registered, "{scenario}");
         assert_eq!(browser.cookie("cc-nx"), None, "{scenario}");
-        assert_eq!(world.count(Operation::Logout), 1, "SLAS was told");
-        // And whoever still has the cookies of before gets nothing with them.
+        assert_eq!(world.count(Operation::Logout), 1, "SLAS received the logout");
+        // The old cookies get nothing any more.
         late.visits("/").await.expect(200).sets_no_cookies();
         world.minutes_pass(2);
         late.visits("/").await.expect(200);
@@ -183,18 +192,13 @@ async fn promise_10_attack_11_a_logout_during_a_slow_refresh_sticks() {
 }
 
 #[tokio::test]
-async fn promise_10_attack_11_a_page_that_comes_after_the_logout_does_not_bring_the_shopper_back() {
+async fn promise_10_attack_11_a_late_page_does_not_undo_the_logout() {
     for scenario in Scenario::clients() {
         for slow in [Operation::HeadPage, Operation::EcomPage] {
             let world = scenario.clone().start().await;
             let browser = world.jo().await;
             world.minutes_pass(60);
-            world.forget_calls();
-            world.control().fault(slow, Fault::DelayAfter(SLOW), 1);
-            let path =
-                if slow == Operation::HeadPage { "/".to_owned() } else { controller("Home-Show") };
-            let page = tokio::spawn(browser.visits(&path).into_future());
-            world.receives(slow, 1).await;
+            let page = slow_page(&world, &browser, slow).await;
             browser.logs_out().await.expect(200);
             let guest = browser.holds("cid");
             page.await.unwrap();
@@ -206,16 +210,13 @@ async fn promise_10_attack_11_a_page_that_comes_after_the_logout_does_not_bring_
 }
 
 #[tokio::test]
-async fn promise_10_attack_11_nor_does_one_that_shares_its_refresh_with_another_tab() {
+async fn promise_10_attack_11_nor_does_one_with_a_shared_refresh() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.jo().await;
         world.minutes_pass(60);
-        world.forget_calls();
-        world.control().fault(Operation::HeadPage, Fault::DelayAfter(SLOW), 1);
-        let page = tokio::spawn(browser.visits("/").into_future());
-        world.receives(Operation::HeadPage, 1).await;
-        // The other tab has the new tokens by now, and it is those that are signed out.
+        let page = slow_page(&world, &browser, Operation::HeadPage).await;
+        // The other tab has the new tokens by now, and these are revoked.
         browser.visits("/").await.expect(200);
         let refresh = browser.holds("cc-nx");
         browser.logs_out().await.expect(200);
@@ -232,10 +233,7 @@ async fn promise_2_a_login_during_a_slow_guest_refresh_is_not_undone() {
         let world = scenario.clone().start().await;
         let browser = world.guest().await;
         world.minutes_pass(60);
-        world.forget_calls();
-        world.control().fault(Operation::TokenRefresh, Fault::DelayAfter(SLOW), 1);
-        let page = tokio::spawn(browser.visits("/").into_future());
-        world.receives(Operation::TokenRefresh, 1).await;
+        let page = slow_page(&world, &browser, Operation::TokenRefresh).await;
         browser.logs_in(JO).await.expect(200);
         page.await.unwrap();
         assert!(browser.token().unwrap().registered, "{scenario}");
@@ -244,18 +242,13 @@ async fn promise_2_a_login_during_a_slow_guest_refresh_is_not_undone() {
 }
 
 #[tokio::test]
-async fn promise_2_a_page_that_comes_after_the_login_does_not_make_the_shopper_a_guest_again() {
+async fn promise_2_a_late_page_does_not_undo_the_login() {
     for scenario in Scenario::clients() {
         for slow in [Operation::HeadPage, Operation::EcomPage] {
             let world = scenario.clone().start().await;
             let browser = world.guest().await;
             world.minutes_pass(60);
-            world.forget_calls();
-            world.control().fault(slow, Fault::DelayAfter(SLOW), 1);
-            let path =
-                if slow == Operation::HeadPage { "/".to_owned() } else { controller("Home-Show") };
-            let page = tokio::spawn(browser.visits(&path).into_future());
-            world.receives(slow, 1).await;
+            let page = slow_page(&world, &browser, slow).await;
             browser.logs_in(JO).await.expect(200);
             page.await.unwrap();
             assert!(browser.token().unwrap().registered, "{scenario}, {slow:?}");
@@ -266,14 +259,11 @@ async fn promise_2_a_page_that_comes_after_the_login_does_not_make_the_shopper_a
 }
 
 #[tokio::test]
-async fn promise_1_a_dw_session_made_for_the_guest_during_the_login_does_not_split_the_pair() {
+async fn promise_1_a_dw_session_of_the_guest_does_not_outlive_the_login() {
     for scenario in Scenario::clients() {
         let world = scenario.on_demand().start().await;
         let browser = world.guest().await;
-        world.forget_calls();
-        world.control().fault(Operation::Sessions, Fault::DelayAfter(SLOW), 1);
-        let page = tokio::spawn(browser.visits(&controller("Home-Show")).into_future());
-        world.receives(Operation::Sessions, 1).await;
+        let page = slow_page(&world, &browser, Operation::Sessions).await;
         browser.logs_in(SAM).await.expect(200);
         page.await.unwrap();
         browser.visits(&controller("Account-Show")).await.expect(200);
@@ -281,43 +271,42 @@ async fn promise_1_a_dw_session_made_for_the_guest_during_the_login_does_not_spl
     }
 }
 
-/// A browser whose tokens have just been refreshed in another tab, and a request that left before
-/// that and has been on its way ever since.
-async fn straggler(world: &World, browser: &Browser) -> Browser {
+/// The tokens are refreshed in another tab while a request from before that is under way.
+async fn from_before_the_refresh(world: &World, browser: &Browser) -> Browser {
     world.minutes_pass(60);
-    let straggler = browser.late();
+    let late = browser.late();
     browser.visits("/").await.expect(200);
-    straggler
+    late
 }
 
 #[tokio::test]
-async fn promise_10_a_straggler_with_the_token_of_before_the_refresh_finds_the_logout_too() {
+async fn promise_10_a_request_from_before_the_refresh_sees_the_logout() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let browser = world.jo().await;
-        let straggler = straggler(&world, &browser).await;
+        let late = from_before_the_refresh(&world, &browser).await;
         browser.logs_out().await.expect(200);
-        straggler.visits("/").await.expect(200).sets_no_cookies();
+        late.visits("/").await.expect(200).sets_no_cookies();
         world.minutes_pass(2);
-        straggler.visits("/").await.expect(200);
-        assert!(!straggler.token().unwrap().registered, "{scenario}");
-        assert_eq!(straggler.cookie("cc-nx"), None, "{scenario}");
+        late.visits("/").await.expect(200);
+        assert!(!late.token().unwrap().registered, "{scenario}");
+        assert_eq!(late.cookie("cc-nx"), None, "{scenario}");
     }
 }
 
 #[tokio::test]
-async fn promise_2_a_straggler_with_the_token_of_before_the_refresh_finds_the_login_too() {
+async fn promise_2_a_request_from_before_the_refresh_sees_the_login() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.start().await;
         let browser = world.guest().await;
-        let straggler = straggler(&world, &browser).await;
+        let late = from_before_the_refresh(&world, &browser).await;
         browser.logs_in(JO).await.expect(200);
-        straggler.visits("/").await.expect(200).sets_no_cookies();
+        late.visits("/").await.expect(200).sets_no_cookies();
     }
 }
 
 #[tokio::test]
-async fn two_logouts_at_once_are_one() {
+async fn two_concurrent_logouts_succeed() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.jo().await;

@@ -1,11 +1,11 @@
-//! Returning: what time does to a shopper who has been here before.
+//! Returning: the effect of time on a shopper who has been here before.
 
 use serde_json::json;
 use tandem_sandbox::{TokenSignature, TokenSpec};
 use testkit::{Client, JO, Mode, Scenario, Time, controller};
 
 #[tokio::test]
-async fn promise_5_a_warm_shopper_costs_nothing_in_either_world() {
+async fn promise_5_a_warm_shopper_costs_nothing() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         for browser in [world.guest().await, world.jo().await] {
@@ -27,7 +27,7 @@ async fn promise_5_a_warm_shopper_costs_nothing_in_either_world() {
 }
 
 #[tokio::test]
-async fn the_next_day_one_refresh_brings_the_same_shopper_back() {
+async fn the_next_day_one_refresh_restores_the_same_shopper() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         for login in [None, Some(JO.0)] {
@@ -36,7 +36,7 @@ async fn the_next_day_one_refresh_brings_the_same_shopper_back() {
             world.minutes_pass(24 * 60);
             browser.restarts().visits("/").await.expect(200);
             world.has_called(&scenario.and_bridge(vec!["slas.token.refresh"]));
-            let bridged = scenario.mode == Mode::Hybrid || scenario.bridges_at_landing();
+            let bridged = scenario.has_dw_session_after_landing();
             match login {
                 None => browser.is_guest(bridged),
                 Some(login) => browser.is_registered(login, bridged),
@@ -47,7 +47,7 @@ async fn the_next_day_one_refresh_brings_the_same_shopper_back() {
 }
 
 #[tokio::test]
-async fn the_next_day_on_ecom_the_page_is_rendered_for_the_same_shopper_at_once() {
+async fn the_next_day_on_ecom_the_page_is_the_same_shoppers_at_once() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let browser = world.jo().await;
@@ -62,12 +62,12 @@ async fn the_next_day_on_ecom_the_page_is_rendered_for_the_same_shopper_at_once(
 }
 
 #[tokio::test]
-async fn promise_4_a_refresh_makes_no_dw_session_while_the_old_one_lives() {
+async fn promise_4_a_refresh_makes_no_dw_session_beside_a_live_one() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let browser = world.jo().await;
         browser.visits(&controller("Home-Show")).await.expect(200);
-        // A page of ECOM in between keeps the DW session alive beyond the access token.
+        // A page of ECOM in between extends the DW session beyond the access token.
         world.minutes_pass(20);
         browser.visits(&controller("Home-Show")).await.expect(200);
         world.calls();
@@ -83,7 +83,7 @@ async fn promise_4_a_refresh_makes_no_dw_session_while_the_old_one_lives() {
 }
 
 #[tokio::test]
-async fn a_token_is_refreshed_sixty_seconds_before_it_dies_and_not_earlier() {
+async fn a_token_is_refreshed_sixty_seconds_before_it_expires() {
     for scenario in Scenario::clients() {
         let world = scenario.on_demand().start().await;
         let browser = world.guest().await;
@@ -97,7 +97,7 @@ async fn a_token_is_refreshed_sixty_seconds_before_it_dies_and_not_earlier() {
 }
 
 #[tokio::test]
-async fn a_page_left_open_overnight_renews_with_its_first_call() {
+async fn a_page_left_open_overnight_refreshes_with_its_first_call() {
     for scenario in Scenario::clients() {
         let world = scenario.on_demand().start().await;
         let browser = world.guest().await;
@@ -110,30 +110,30 @@ async fn a_page_left_open_overnight_renews_with_its_first_call() {
 }
 
 #[tokio::test]
-async fn a_dead_guest_refresh_token_means_a_new_guest_and_no_complaint() {
+async fn a_dead_guest_refresh_token_makes_a_new_guest_silently() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.guest().await;
         let (shopper, usid) = (browser.holds("cid"), browser.usid());
         world.control().revoke_refresh(&browser.holds("cc-nx-g"));
         world.minutes_pass(24 * 60);
-        let answer = browser.posts("/bff/session").await.expect(200).json();
-        assert_eq!(answer["session_expired"], false);
+        let view = browser.posts("/bff/session").await.expect(200).json();
+        assert_eq!(view["session_expired"], false);
         world.has_called(&[vec!["slas.token.refresh"], scenario.landing_calls()].concat());
-        let bridged = scenario.mode == Mode::Hybrid || scenario.bridges_at_landing();
+        let bridged = scenario.has_dw_session_after_landing();
         assert_ne!((browser.is_guest(bridged), browser.usid()), (shopper, usid), "{scenario}");
     }
 }
 
 #[tokio::test]
-async fn promise_2_a_dead_registered_session_is_said_to_the_caller_and_then_over() {
+async fn promise_2_an_expired_registered_session_is_reported_once() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.jo().await;
         world.control().revoke_refresh(&browser.holds("cc-nx"));
         world.minutes_pass(24 * 60);
         browser.posts("/bff/session").await.expect_problem(401, "session_expired");
-        let bridged = scenario.mode == Mode::Hybrid || scenario.bridges_at_landing();
+        let bridged = scenario.has_dw_session_after_landing();
         browser.is_guest(bridged);
         world.has_called(&[vec!["slas.token.refresh"], scenario.landing_calls()].concat());
         let view = browser.calls("/bff/session").await.expect(200).json();
@@ -145,12 +145,12 @@ async fn promise_2_a_dead_registered_session_is_said_to_the_caller_and_then_over
         world.has_called(&[]);
         world.minutes_pass(6);
         let view = browser.calls("/bff/session").await.expect(200).json();
-        assert_eq!(view["session_expired"], false, "by now the shopper knows");
+        assert_eq!(view["session_expired"], false, "the notice has expired");
     }
 }
 
 #[tokio::test]
-async fn promise_2_a_document_of_the_account_is_sent_to_the_login_page_once() {
+async fn promise_2_an_account_page_redirects_to_the_login_page_once() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.jo().await;
@@ -168,7 +168,7 @@ async fn promise_2_a_document_of_the_account_is_sent_to_the_login_page_once() {
 }
 
 #[tokio::test]
-async fn promise_2_any_other_document_is_served_and_the_page_can_learn_why() {
+async fn promise_2_any_other_page_is_served_and_can_learn_why() {
     let world = Scenario::private().start().await;
     let browser = world.jo().await;
     world.control().revoke_refresh(&browser.holds("cc-nx"));
@@ -181,7 +181,7 @@ async fn promise_2_any_other_document_is_served_and_the_page_can_learn_why() {
 }
 
 #[tokio::test]
-async fn promise_2_a_changed_password_ends_the_session_like_any_dead_refresh_token() {
+async fn promise_2_a_changed_password_ends_the_session() {
     let world = Scenario::public().start().await;
     let browser = world.jo().await;
     world.control().change_password(JO.0, "Another-2026");
@@ -201,19 +201,19 @@ async fn a_registered_refresh_token_counts_before_a_guests() {
         world.seconds_pass(61);
         browser.visits("/").await.expect(200);
         browser.is_registered(JO.0, true);
-        assert_eq!(browser.cookie("cc-nx-g"), None, "the guest's is gone");
+        assert_eq!(browser.cookie("cc-nx-g"), None, "the guest's token is deleted");
     }
 }
 
 #[tokio::test]
-async fn a_guest_without_refresh_token_is_attached_again_by_the_usid_of_a_token_we_wrote() {
+async fn a_guest_without_refresh_token_is_restored_by_a_sealed_usid() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let browser = world.guest().await;
         let (shopper, token) = (browser.holds("cid"), browser.holds("token"));
-        let memory = browser.holds("__Host-tandem");
+        let seal = browser.holds("__Host-tandem");
         world.minutes_pass(31 * 24 * 60);
-        browser.restarts().is_given("token", &token).is_given("__Host-tandem", &memory);
+        browser.restarts().is_given("token", &token).is_given("__Host-tandem", &seal);
         browser.visits("/").await.expect(200);
         assert_eq!(browser.is_guest(true), shopper, "{scenario}");
         world.has_called(&scenario.landing_calls());
@@ -221,7 +221,7 @@ async fn a_guest_without_refresh_token_is_attached_again_by_the_usid_of_a_token_
 }
 
 #[tokio::test]
-async fn an_old_token_of_unknown_hands_brings_no_guest_back() {
+async fn an_unsealed_expired_token_restores_no_guest() {
     let world = Scenario::private().start().await;
     let browser = world.guest().await;
     let (shopper, token) = (browser.holds("cid"), browser.holds("token"));
@@ -231,7 +231,7 @@ async fn an_old_token_of_unknown_hands_brings_no_guest_back() {
 }
 
 #[tokio::test]
-async fn a_usid_that_another_session_holds_is_given_up_at_the_second_try() {
+async fn a_usid_in_conflict_is_given_up_at_the_second_try() {
     let world = Scenario::private().start().await;
     let browser = world.guest().await;
     let (usid, token) = (browser.usid(), browser.holds("token"));
@@ -242,7 +242,7 @@ async fn a_usid_that_another_session_holds_is_given_up_at_the_second_try() {
 }
 
 #[tokio::test]
-async fn without_our_memory_the_platform_says_whether_the_dw_session_is_the_shoppers() {
+async fn without_our_seal_the_platform_names_the_owner_of_the_dwsid() {
     for scenario in Scenario::clients() {
         for scenario in [scenario.clone(), scenario.without_enforce_https()] {
             let world = scenario.start().await;
@@ -250,7 +250,7 @@ async fn without_our_memory_the_platform_says_whether_the_dw_session_is_the_shop
             let dwsid = browser.holds("dwsid");
             browser.loses("__Host-tandem").visits("/").await.expect(200);
             world.has_called(&["slas.jwks", "ocapi.customers.auth"]);
-            assert_eq!(browser.holds("dwsid"), dwsid, "it lives and is the shopper's");
+            assert_eq!(browser.holds("dwsid"), dwsid, "it is live and belongs to the shopper");
             browser.visits("/").await.expect(200);
             browser.visits(&controller("Home-Show")).await.expect(200);
             world.has_called(&[]);
@@ -259,7 +259,7 @@ async fn without_our_memory_the_platform_says_whether_the_dw_session_is_the_shop
 }
 
 #[tokio::test]
-async fn a_dw_session_of_somebody_else_beside_good_tokens_is_replaced() {
+async fn a_dw_session_of_another_shopper_is_replaced() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let (browser, other) = (world.jo().await, world.guest().await);
@@ -267,13 +267,13 @@ async fn a_dw_session_of_somebody_else_beside_good_tokens_is_replaced() {
         browser.visits(&controller("Home-Show")).await.expect(200);
         browser.is_registered(JO.0, true);
         assert_ne!(browser.holds("dwsid"), other.holds("dwsid"));
-        // Its token has made a session already (promise 4).
+        // The token has made a DW session already (promise 4).
         world.has_called(&["slas.token.refresh", "ocapi.sessions"]);
     }
 }
 
 #[tokio::test]
-async fn fault_24_a_dw_session_idle_for_too_long_is_made_anew_before_ecom_is_asked() {
+async fn fault_24_an_idle_dw_session_is_replaced_before_the_ecom_request() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.jo().await;
@@ -294,7 +294,7 @@ async fn fault_24_a_dw_session_idle_for_too_long_is_made_anew_before_ecom_is_ask
 }
 
 #[tokio::test]
-async fn a_dw_session_is_not_used_beyond_six_hours_however_busy_it_was() {
+async fn a_dw_session_is_not_used_beyond_six_hours() {
     let world = Scenario::private().start().await;
     let browser = world.jo().await;
     let dwsid = browser.holds("dwsid");
@@ -330,7 +330,7 @@ async fn tokens_that_are_not_genuine_are_no_session() {
 }
 
 #[tokio::test]
-async fn on_demand_a_head_that_never_shows_ecom_never_calls_ocapi() {
+async fn on_demand_a_head_without_ecom_pages_never_calls_ocapi() {
     for client in [Client::Private, Client::Public] {
         let world = Scenario::new(client, Mode::Classic, Time::OnDemand).start().await;
         let browser = world.jo().await;
@@ -344,16 +344,18 @@ async fn on_demand_a_head_that_never_shows_ecom_never_calls_ocapi() {
 }
 
 #[tokio::test]
-async fn promise_2_a_call_of_a_shopper_whose_session_is_over_is_not_made_as_somebody_else() {
+async fn promise_2_a_call_of_an_expired_shopper_is_not_made_as_another() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
-        let browser = world.guest().await;
-        browser.logs_in(JO).await.expect(200);
+        let browser = world.jo().await;
         world.control().revoke_refresh(&browser.holds("cc-nx"));
         world.minutes_pass(31);
         browser.puts_into_basket("tandem-bordeaux").await.expect_problem(401, "session_expired");
         browser.is_guest(true);
-        assert!(world.control().basket_of(&browser.holds("cid")).is_empty(), "it went nowhere");
+        assert!(
+            world.control().basket_of(&browser.holds("cid")).is_empty(),
+            "no basket was changed"
+        );
         assert_eq!(browser.calls("/bff/session").await.json()["session_expired"], true);
     }
 }

@@ -1,5 +1,5 @@
-//! What the rules of the route table promise: which tokens a path needs, whether it needs a DW
-//! session, and that no header or ending of a path talks a rule away.
+//! The rules of the route table: which tokens a path needs, whether it needs a DW session, and that
+//! no header and no suffix of a path circumvents a rule.
 
 use http::Method;
 use testkit::{JO, Scenario, World, controller};
@@ -7,15 +7,15 @@ use testkit::{JO, Scenario, World, controller};
 const CRAWLER: (&str, &str) = ("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)");
 const PREFETCH: (&str, &str) = ("sec-purpose", "prefetch");
 
-/// How many requests have reached an upstream at all.
-fn reached(world: &World) -> usize {
+/// How many requests have reached an upstream since the last call.
+fn reached_upstreams(world: &World) -> usize {
     let count = world.control().calls().len();
     world.forget_calls();
     count
 }
 
 #[tokio::test]
-async fn a_new_visitors_page_of_the_head_with_bridge_gets_a_dw_session() {
+async fn a_page_of_the_head_with_bridge_gets_a_dw_session() {
     let scenario = Scenario::private().on_demand().route("path = \"/cart\"\nbridge = true");
     let world = scenario.start().await;
     let browser = world.browser();
@@ -27,7 +27,7 @@ async fn a_new_visitors_page_of_the_head_with_bridge_gets_a_dw_session() {
 }
 
 #[tokio::test]
-async fn a_page_of_ecom_with_optional_tokens_begins_nothing_and_keeps_the_pair_in_step() {
+async fn a_page_of_ecom_with_optional_tokens_creates_no_session() {
     let path = controller("Home-Show");
     let rule = format!("path = \"{path}\"\ntoken = \"optional\"");
     for scenario in Scenario::with_ecom() {
@@ -46,31 +46,31 @@ async fn a_page_of_ecom_with_optional_tokens_begins_nothing_and_keeps_the_pair_i
 }
 
 #[tokio::test]
-async fn a_page_of_ecom_without_bridge_has_its_tokens_and_never_costs_a_dw_session() {
+async fn a_page_of_ecom_without_bridge_costs_no_dw_session() {
     let path = controller("Home-Show");
     let rule = format!("path = \"{path}\"\nbridge = false");
     let world = Scenario::private().on_demand().route(&rule).start().await;
     let browser = world.browser();
     let page = browser.visits(&path).await.expect(200);
     world.has_called(&["slas.token.guest"]);
-    // The session in which ECOM has rendered it is nobody's.
+    // The DW session in which ECOM rendered the page is dropped.
     assert!(page.set_cookies().iter().all(|line| !line.starts_with("dw")), "{page:?}");
     browser.is_guest(false);
-    // The control: a page with bridge.
+    // For comparison, a page with bridge.
     browser.visits(&controller("Cart-Show")).await.expect(200);
     world.has_called(&["ocapi.sessions"]);
     let before = browser.is_guest(true);
     world.minutes_pass(45);
     browser.visits(&path).await.expect(200);
     world.has_called(&["slas.token.refresh"]);
-    // That page has not kept the DW session alive.
+    // That page did not extend the DW session.
     browser.visits(&controller("Cart-Show")).await.expect(200);
     world.has_called(&["ocapi.sessions"]);
     assert_eq!(browser.is_guest(true), before);
 }
 
 #[tokio::test]
-async fn promise_9_a_form_for_a_page_without_bridge_is_not_sent_into_another_dw_session() {
+async fn promise_9_a_form_without_bridge_reaches_no_other_dw_session() {
     let form = controller("Account-Login");
     let rule = format!("path = \"{form}\"\nbridge = false");
     for scenario in Scenario::with_ecom() {
@@ -89,7 +89,7 @@ async fn promise_9_a_form_for_a_page_without_bridge_is_not_sent_into_another_dw_
 }
 
 #[tokio::test]
-async fn what_is_for_registered_shoppers_cannot_be_had_by_an_ending_or_a_header() {
+async fn a_suffix_or_a_header_opens_no_path_for_registered_shoppers() {
     let ecom = controller("Account-Show");
     let scenario = Scenario::private().with_site("session.login_page", "/login");
     let scenario = scenario.route("path = \"/members\"\ntoken = \"registered\"");
@@ -99,7 +99,7 @@ async fn what_is_for_registered_shoppers_cannot_be_had_by_an_ending_or_a_header(
     guest.visits("/").await.expect(200);
     for browser in [&guest, &world.browser()] {
         for path in ["/members", "/members/list.json", "/members/a.css", ecom.as_str()] {
-            reached(&world);
+            reached_upstreams(&world);
             for (name, value) in [CRAWLER, PREFETCH, ("x-moz", "prefetch")] {
                 let page = browser.copy().visits(path).header(name, value).await;
                 page.expect_problem(401, "login_required").sets_no_cookies();
@@ -107,22 +107,22 @@ async fn what_is_for_registered_shoppers_cannot_be_had_by_an_ending_or_a_header(
                 page.expect_problem(401, "login_required").sets_no_cookies();
             }
             browser.copy().calls(path).await.expect_problem(401, "login_required");
-            assert_eq!(reached(&world), 0, "{path}");
+            assert_eq!(reached_upstreams(&world), 0, "{path}");
             let page = browser.copy().visits(path).await.expect(303);
             assert!(page.location().starts_with("/login?return_to="), "{}", page.location());
         }
     }
     let browser = world.jo().await;
     for path in ["/members", "/members/list.json", "/members/a.css"] {
-        reached(&world);
+        reached_upstreams(&world);
         browser.visits(path).await;
         browser.calls(path).await;
-        assert_eq!(reached(&world), 2, "{path}");
+        assert_eq!(reached_upstreams(&world), 2, "{path}");
     }
 }
 
 #[tokio::test]
-async fn a_preflight_of_what_is_for_registered_shoppers_is_no_auth_work() {
+async fn a_preflight_of_a_path_for_registered_shoppers_passes() {
     let rule = "path = \"/members\"\ntoken = \"registered\"";
     let world = Scenario::private().route(rule).start().await;
     let page = world.browser().calls("/members").method(Method::OPTIONS).await;
@@ -145,7 +145,7 @@ async fn an_api_for_registered_shoppers_is_not_read_by_crawlers() {
 }
 
 #[tokio::test]
-async fn promise_2_protected_paths_are_found_below_the_prefix_of_a_site() {
+async fn promise_2_protected_paths_apply_below_the_prefix_of_a_site() {
     let scenario = Scenario::private().with_site("path_prefix", "/de");
     let world = scenario.with_site("session.login_page", "/de/login").start().await;
     let browser = world.browser();
@@ -159,7 +159,7 @@ async fn promise_2_protected_paths_are_found_below_the_prefix_of_a_site() {
 }
 
 #[tokio::test]
-async fn attack_13_a_planted_dw_session_is_not_used_by_a_prefetch_or_a_crawler_either() {
+async fn attack_13_a_planted_dw_session_is_not_used_by_passive_requests() {
     let world = Scenario::private().start().await;
     let browser = world.jo().await;
     let own: Vec<String> =

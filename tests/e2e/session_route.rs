@@ -1,11 +1,11 @@
-//! `GET /bff/session` tells and changes nothing; `POST /bff/session` makes it so.
+//! `GET /bff/session` returns the session and changes nothing; `POST /bff/session` creates or renews it.
 
 use serde_json::json;
 use tandem_sandbox::{Fault, Times, Upstream};
-use testkit::{JO, Mode, Scenario, controller};
+use testkit::{JO, Scenario, controller};
 
 #[tokio::test]
-async fn a_newcomer_who_only_asks_stays_a_newcomer() {
+async fn reading_the_session_creates_none() {
     for scenario in Scenario::all() {
         let world = scenario.start().await;
         let browser = world.browser();
@@ -22,7 +22,7 @@ async fn a_newcomer_who_only_asks_stays_a_newcomer() {
 }
 
 #[tokio::test]
-async fn who_asks_learns_who_the_shopper_is_and_how_long_it_lasts() {
+async fn the_session_names_the_shopper_and_the_time_left() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
@@ -39,13 +39,13 @@ async fn who_asks_learns_who_the_shopper_is_and_how_long_it_lasts() {
         assert!((1195..=1200).contains(&view["access_expires_in"].as_i64().unwrap()));
         let days = view["refresh_expires_in"].as_i64().unwrap() / 86_400;
         assert_eq!(days, 89);
-        let bridged = scenario.mode == Mode::Hybrid || scenario.bridges_at_landing();
+        let bridged = scenario.has_dw_session_after_landing();
         assert_eq!(view["dw_session"], if bridged { "live" } else { "none" }, "{scenario}");
     }
 }
 
 #[tokio::test]
-async fn asking_slides_nothing_and_wakes_nobody_even_when_all_is_dead() {
+async fn reading_the_session_extends_and_refreshes_nothing() {
     for scenario in Scenario::all() {
         let world = scenario.start().await;
         let browser = world.browser();
@@ -56,15 +56,15 @@ async fn asking_slides_nothing_and_wakes_nobody_even_when_all_is_dead() {
             browser.calls("/bff/session").await.expect(200).sets_no_cookies();
         }
         let view = browser.calls("/bff/session").await.json();
-        assert_eq!(view["customer_type"], "none", "the access token died on time");
+        assert_eq!(view["customer_type"], "none", "the access token has expired");
         world.has_called(&[]);
         browser.posts("/bff/session").await.expect(200);
-        assert!(browser.token().unwrap().registered, "and what was there is still there");
+        assert!(browser.token().unwrap().registered, "and the session is still there");
     }
 }
 
 #[tokio::test]
-async fn the_state_of_the_dw_session_is_told_by_our_own_clock() {
+async fn the_state_of_the_dw_session_follows_our_clock() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     browser.visits(&controller("Home-Show")).await.expect(200);
@@ -77,7 +77,7 @@ async fn the_state_of_the_dw_session_is_told_by_our_own_clock() {
 }
 
 #[tokio::test]
-async fn promise_5_making_it_so_twice_costs_nothing_the_second_time() {
+async fn promise_5_a_second_post_costs_nothing() {
     for scenario in Scenario::all() {
         let world = scenario.start().await;
         let browser = world.browser();
@@ -91,7 +91,7 @@ async fn promise_5_making_it_so_twice_costs_nothing_the_second_time() {
 }
 
 #[tokio::test]
-async fn promise_2_without_upstreams_making_it_so_says_when_to_come_back() {
+async fn promise_2_a_post_without_upstreams_sends_retry_after() {
     for scenario in Scenario::all() {
         let world = scenario.start().await;
         world.lands_no_browser();
@@ -102,6 +102,6 @@ async fn promise_2_without_upstreams_making_it_so_says_when_to_come_back() {
         assert!((1..=60).contains(&page.retry_after()));
         let page = browser.visits("/").await;
         page.expect_problem(503, "upstream_unavailable").sets_no_cookies();
-        assert!(page.header("content-type").starts_with("text/html"), "for people");
+        assert!(page.header("content-type").starts_with("text/html"), "a page for people");
     }
 }

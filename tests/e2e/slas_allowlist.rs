@@ -1,4 +1,4 @@
-//! The SLAS façade: heads fetch tokens by the shipped SDKs, and only cookies hold them.
+//! The SLAS proxy: a Head fetches tokens with the shipped SDKs, and only cookies hold them.
 
 mod hostile;
 mod profiles;
@@ -37,7 +37,8 @@ fn code_of(page: &Page) -> (String, String) {
     (value("code"), value("usid"))
 }
 
-fn redeems(browser: &Browser, client: Client, code: &(String, String)) -> PendingRequest {
+/// Exchanges a code for tokens.
+fn exchange_code(browser: &Browser, client: Client, code: &(String, String)) -> PendingRequest {
     browser.sends(
         &slas(client, "token"),
         &[
@@ -51,8 +52,8 @@ fn redeems(browser: &Browser, client: Client, code: &(String, String)) -> Pendin
     )
 }
 
-/// As the SDKs begin a guest session.
-async fn begins(browser: &Browser, client: Client) -> Page {
+/// Creates a guest session as the SDKs do.
+async fn sdk_guest(browser: &Browser, client: Client) -> Page {
     if client == Client::Private {
         let form = [("grant_type", "client_credentials"), ("channel_id", "RefArch")];
         // The SDK has no secret: it sends a placeholder.
@@ -65,23 +66,25 @@ async fn begins(browser: &Browser, client: Client) -> Page {
         challenge()
     );
     let redirect = browser.calls(&slas(client, &query)).await.expect(303);
-    redeems(browser, client, &code_of(&redirect)).await
+    exchange_code(browser, client, &code_of(&redirect)).await
 }
 
-/// As the SDKs sign in.
-async fn signs_in(browser: &Browser, client: Client, who: (&str, &str)) -> Page {
+/// Logs in as the SDKs do.
+async fn sdk_login(browser: &Browser, client: Client, who: (&str, &str)) -> Page {
     let form = [("redirect_uri", CALLBACK), ("code_challenge", &challenge())];
     let request = browser.sends(&slas(client, "login"), &form);
     let redirect = request.header("authorization", &basic(who)).await.expect(303);
-    redeems(browser, client, &code_of(&redirect)).await
+    exchange_code(browser, client, &code_of(&redirect)).await
 }
 
-fn refreshes(browser: &Browser, client: Client) -> PendingRequest {
+/// Refreshes as the SDKs do.
+fn sdk_refresh(browser: &Browser, client: Client) -> PendingRequest {
     let form = [("grant_type", "refresh_token"), ("refresh_token", ""), ("channel_id", "RefArch")];
     browser.sends(&slas(client, "token"), &form).header("x-grant-type", "refresh_token")
 }
 
-fn leaves(browser: &Browser, client: Client) -> PendingRequest {
+/// Logs out as the SDKs do.
+fn sdk_logout(browser: &Browser, client: Client) -> PendingRequest {
     let request = browser.calls(&slas(client, "logout?channel_id=RefArch"));
     request.header("authorization", "Bearer undefined")
 }
@@ -91,24 +94,24 @@ async fn a_guests_tokens_become_cookies_and_leave_the_body() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
-        let page = begins(&browser, scenario.client).await.expect(200);
+        let page = sdk_guest(&browser, scenario.client).await.expect(200);
         browser.is_guest(false);
-        let said = page.json();
-        assert_eq!(said["usid"], browser.usid(), "{scenario}");
-        assert_eq!(said["expires_in"], 1800);
+        let body = page.json();
+        assert_eq!(body["usid"], browser.usid(), "{scenario}");
+        assert_eq!(body["expires_in"], 1800);
         for secret in ["access_token", "refresh_token", "id_token"] {
-            assert!(said.get(secret).is_none(), "{scenario}: {secret}");
+            assert!(body.get(secret).is_none(), "{scenario}: {secret}");
         }
         assert_eq!(page.cache_control(), "private, no-store");
     }
 }
 
 #[tokio::test]
-async fn no_dw_session_is_made_while_a_token_passes_and_the_next_view_makes_one() {
+async fn a_token_call_makes_no_dw_session_and_the_next_page_does() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
-        begins(&browser, scenario.client).await.expect(200);
+        sdk_guest(&browser, scenario.client).await.expect(200);
         world.calls();
         browser.visits("/").await.expect(200);
         world.has_called(&["ocapi.sessions"]);
@@ -123,20 +126,20 @@ async fn promise_1_a_login_drops_the_guests_dwsid_at_once() {
         let browser = world.browser();
         browser.visits(&controller("Home-Show")).await.expect(200);
         let (usid, guests) = (browser.usid(), browser.holds("dwsid"));
-        signs_in(&browser, scenario.client, JO).await.expect(200);
+        sdk_login(&browser, scenario.client, JO).await.expect(200);
         let shopper = browser.is_registered(JO.0, scenario.mode == Mode::Hybrid);
         assert_ne!(browser.cookie("dwsid"), Some(guests), "{scenario}");
-        assert_eq!(browser.usid(), usid, "{scenario}: the guest's basket can still be found");
+        assert_eq!(browser.usid(), usid, "{scenario}: the usid is kept");
         let page = browser.visits(&controller("Account-Show")).await.expect(200);
         assert_eq!(page.ecom_customer(), ("registered".to_owned(), shopper), "{scenario}");
     }
 }
 
 #[tokio::test]
-async fn wrong_credentials_stay_what_they_are() {
+async fn wrong_credentials_are_401_and_change_no_cookie() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
-    begins(&browser, Client::Private).await.expect(200);
+    sdk_guest(&browser, Client::Private).await.expect(200);
     let before = browser.cookies();
     let form = [("redirect_uri", CALLBACK), ("code_challenge", &challenge())];
     let request = browser.sends(&slas(Client::Private, "login"), &form);
@@ -145,29 +148,29 @@ async fn wrong_credentials_stay_what_they_are() {
 }
 
 #[tokio::test]
-async fn a_refresh_takes_the_token_of_the_cookie() {
+async fn a_refresh_uses_the_token_of_the_cookie() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
-        begins(&browser, scenario.client).await.expect(200);
+        sdk_guest(&browser, scenario.client).await.expect(200);
         let before = browser.holds("token");
         world.calls();
-        let said = refreshes(&browser, scenario.client).await.expect(200).json();
+        let body = sdk_refresh(&browser, scenario.client).await.expect(200).json();
         world.has_called(&["slas.token.refresh"]);
         assert_ne!(browser.holds("token"), before, "{scenario}");
-        assert_eq!(said["usid"], browser.usid());
-        assert!(said.get("access_token").is_none());
+        assert_eq!(body["usid"], browser.usid());
+        assert!(body.get("access_token").is_none());
     }
 }
 
 #[tokio::test]
-async fn promise_3_tabs_that_refresh_at_once_share_one_call() {
+async fn promise_3_concurrent_refreshes_share_one_call() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
-        begins(&browser, scenario.client).await.expect(200);
+        sdk_guest(&browser, scenario.client).await.expect(200);
         world.calls();
-        let tabs: Vec<_> = (0..20).map(|_| refreshes(&browser, scenario.client)).collect();
+        let tabs: Vec<_> = (0..20).map(|_| sdk_refresh(&browser, scenario.client)).collect();
         let tabs: Vec<_> = tabs.into_iter().map(|tab| tokio::spawn(async { tab.await })).collect();
         for tab in tabs {
             tab.await.unwrap().expect(200);
@@ -177,57 +180,57 @@ async fn promise_3_tabs_that_refresh_at_once_share_one_call() {
 }
 
 #[tokio::test]
-async fn a_refresh_without_a_cookie_is_refused_in_the_words_that_clients_know() {
+async fn a_refresh_without_a_cookie_gets_the_error_that_sdks_know() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        let said = refreshes(&world.browser(), scenario.client).await.expect(401).json();
-        assert_eq!(said["message"], "invalid refresh_token");
+        let body = sdk_refresh(&world.browser(), scenario.client).await.expect(401).json();
+        assert_eq!(body["message"], "invalid refresh_token");
         world.has_called(&[]);
     }
 }
 
 #[tokio::test]
-async fn a_dead_refresh_token_ends_the_session_and_says_so() {
+async fn a_dead_refresh_token_ends_the_session_with_an_error() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
-    signs_in(&browser, Client::Private, JO).await.expect(200);
+    sdk_login(&browser, Client::Private, JO).await.expect(200);
     world.control().revoke_refresh(&browser.holds("cc-nx"));
-    let said = refreshes(&browser, Client::Private).await.expect(401).json();
-    assert_eq!(said["message"], "invalid refresh_token");
+    let body = sdk_refresh(&browser, Client::Private).await.expect(401).json();
+    assert_eq!(body["message"], "invalid refresh_token");
     assert_eq!(browser.cookie("cc-nx"), None);
     assert_eq!(browser.cookie("token"), None);
 }
 
 #[tokio::test]
-async fn promise_2_an_outage_signs_nobody_out_even_if_the_head_gives_up() {
+async fn promise_2_an_outage_logs_no_shopper_out_if_the_head_gives_up() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
-        signs_in(&browser, scenario.client, JO).await.expect(200);
+        sdk_login(&browser, scenario.client, JO).await.expect(200);
         world.minutes_pass(40);
         world.control().fault(Operation::TokenRefresh, Fault::Status(503, None), 10);
-        refreshes(&browser, scenario.client).await.expect_problem(503, "upstream_unavailable");
-        // The SDK now begins a guest session.
-        begins(&browser, scenario.client).await.expect(503);
-        assert!(browser.cookie("cc-nx").is_some(), "{scenario}: still signed in");
+        sdk_refresh(&browser, scenario.client).await.expect_problem(503, "upstream_unavailable");
+        // The SDK now creates a guest session.
+        sdk_guest(&browser, scenario.client).await.expect(503);
+        assert!(browser.cookie("cc-nx").is_some(), "{scenario}: still logged in");
         world.control().clear_faults();
         world.minutes_pass(2);
-        begins(&browser, scenario.client).await.expect(200);
+        sdk_guest(&browser, scenario.client).await.expect(200);
         browser.is_registered(JO.0, false);
     }
 }
 
 #[tokio::test]
-async fn promise_2_an_outage_at_a_call_with_the_token_is_no_missing_token() {
+async fn promise_2_an_outage_is_not_reported_as_a_missing_token() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
-        signs_in(&browser, scenario.client, JO).await.expect(200);
+        sdk_login(&browser, scenario.client, JO).await.expect(200);
         world.minutes_pass(40);
         world.control().fault(Operation::TokenRefresh, Fault::Status(503, None), 10);
         let user = slas(scenario.client, "userinfo?channel_id=RefArch");
         browser.calls(&user).await.expect_problem(503, "upstream_unavailable");
-        assert!(browser.cookie("cc-nx").is_some(), "{scenario}: still signed in");
+        assert!(browser.cookie("cc-nx").is_some(), "{scenario}: still logged in");
         world.control().clear_faults();
         world.control().revoke_refresh(&browser.holds("cc-nx"));
         world.minutes_pass(2);
@@ -237,40 +240,38 @@ async fn promise_2_an_outage_at_a_call_with_the_token_is_no_missing_token() {
 }
 
 #[tokio::test]
-async fn a_logout_ends_both_worlds_and_begins_nothing() {
+async fn a_logout_ends_both_sessions_and_creates_none() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        let browser = world.browser();
-        browser.visits("/").await.expect(200);
-        browser.logs_in(JO).await.expect(200);
+        let browser = world.jo().await;
         let before = browser.copy();
         world.calls();
-        leaves(&browser, scenario.client).await.expect(200);
+        sdk_logout(&browser, scenario.client).await.expect(200);
         world.has_called(&["slas.logout"]);
         for name in ["token", "cc-nx", "cc-nx-g", "usid", "cid", "dwsid"] {
             assert_eq!(browser.cookie(name), None, "{scenario}: {name}");
         }
-        let said = refreshes(&before, scenario.client).await.expect(401).json();
-        assert_eq!(said["message"], "invalid refresh_token", "{scenario}: logout sticks");
+        let body = sdk_refresh(&before, scenario.client).await.expect(401).json();
+        assert_eq!(body["message"], "invalid refresh_token", "{scenario}: the logout sticks");
     }
 }
 
 #[tokio::test]
-async fn a_link_on_another_site_signs_nobody_out() {
+async fn a_link_on_another_site_logs_no_shopper_out() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
-    signs_in(&browser, Client::Private, JO).await.expect(200);
+    sdk_login(&browser, Client::Private, JO).await.expect(200);
     let link = browser.visits(&slas(Client::Private, "logout?channel_id=RefArch"));
     link.header("sec-fetch-site", "cross-site").await.expect_problem(403, "csrf_rejected");
     browser.is_registered(JO.0, false);
 }
 
 #[tokio::test]
-async fn another_shopper_may_sign_in_over_the_first() {
+async fn another_shopper_may_log_in_over_the_first() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
-    signs_in(&browser, Client::Private, JO).await.expect(200);
-    signs_in(&browser, Client::Private, SAM).await.expect(200);
+    sdk_login(&browser, Client::Private, JO).await.expect(200);
+    sdk_login(&browser, Client::Private, SAM).await.expect(200);
     browser.is_registered(SAM.0, false);
 }
 
@@ -288,15 +289,15 @@ async fn a_server_that_renders_pages_gets_the_tokens_and_no_cookies() {
         let page = request.await.expect(200);
         page.sets_no_cookies();
         assert_eq!(page.cache_control(), "private, no-store");
-        let said = page.json();
-        assert!(said["access_token"].as_str().is_some_and(|token| token.len() > 100));
-        assert!(said["refresh_token"].as_str().is_some_and(|token| token.len() > 50));
+        let body = page.json();
+        assert!(body["access_token"].as_str().is_some_and(|token| token.len() > 100));
+        assert!(body["refresh_token"].as_str().is_some_and(|token| token.len() > 50));
         world.has_called(&["slas.token.guest"]);
     }
 }
 
 #[tokio::test]
-async fn a_server_may_renew_the_tokens_it_keeps() {
+async fn a_server_may_refresh_the_tokens_it_keeps() {
     let world = Scenario::private().start().await;
     world.lands_no_browser();
     let browser = world.browser();
@@ -318,19 +319,19 @@ async fn a_server_may_renew_the_tokens_it_keeps() {
 }
 
 #[tokio::test]
-async fn a_tampered_cookie_makes_no_server_of_a_browser() {
+async fn a_tampered_cookie_does_not_turn_a_browser_into_a_server() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     browser.is_given("token", "garbage");
     let form = [("grant_type", "client_credentials"), ("channel_id", "RefArch")];
     let request = browser.sends(&slas(Client::Private, "token"), &form);
-    let said = request.from_server().header("x-bff", "1").await.expect(200).json();
-    assert!(said.get("access_token").is_none());
+    let body = request.from_server().header("x-bff", "1").await.expect(200).json();
+    assert!(body.get("access_token").is_none());
     browser.is_guest(false);
 }
 
 #[tokio::test]
-async fn the_page_that_slas_redirects_to_is_empty_and_kept_by_nobody() {
+async fn the_callback_page_is_empty_and_not_stored() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     let page = browser.calls("/callback?usid=x&code=CANARY").await.expect(200);

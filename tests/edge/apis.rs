@@ -1,4 +1,4 @@
-//! The API proxies and the façade, octet for octet: credentials, framing, and broken bodies.
+//! The API proxies and the SLAS proxy, byte for byte: credentials, framing, and broken bodies.
 
 use tandem_sandbox::{Call, Fault, Operation, Times, Upstream};
 use testkit::{Cookies, HOST, Head, ORIGIN, Scenario, World, get, post, request};
@@ -27,7 +27,7 @@ fn only_call(world: &World) -> Call {
 }
 
 #[tokio::test]
-async fn attack_57_however_often_a_browser_says_who_it_is_the_cookie_counts() {
+async fn attack_57_the_cookie_wins_over_every_authorization_header() {
     let (world, jar) = guest().await;
     for headers in [
         &[("authorization", "Bearer planted")][..],
@@ -44,7 +44,7 @@ async fn attack_57_however_often_a_browser_says_who_it_is_the_cookie_counts() {
 }
 
 #[tokio::test]
-async fn attacks_55_and_59_no_look_alike_and_no_connection_header_touches_what_we_add() {
+async fn attacks_55_and_59_our_headers_cannot_be_faked_or_removed() {
     let (world, jar) = guest().await;
     let request = get(&missing_basket()).own_page().cookies(&jar).headers(&[
         ("connection", "correlation-id, sfdc_dwsid, authorization"),
@@ -63,7 +63,7 @@ async fn attacks_55_and_59_no_look_alike_and_no_connection_header_touches_what_w
 }
 
 #[tokio::test]
-async fn attacks_39_and_44_paths_that_can_be_read_in_two_ways_reach_no_upstream() {
+async fn attacks_39_and_44_ambiguous_paths_reach_no_upstream() {
     let (world, jar) = guest().await;
     for path in [
         format!("{BASKETS}/../../../../../../shopper/auth/v1/x?siteId=RefArch"),
@@ -88,7 +88,7 @@ async fn attacks_39_and_44_paths_that_can_be_read_in_two_ways_reach_no_upstream(
 }
 
 #[tokio::test]
-async fn a_query_goes_on_as_the_same_octets() {
+async fn a_query_is_forwarded_byte_for_byte() {
     let (world, jar) = guest().await;
     let path = format!("{BASKETS}/n'%7Eone?siteId=RefArch&x=%2F..%2f&y=a+b'{{}}");
     let request = get(&path).own_page().cookies(&jar);
@@ -97,7 +97,7 @@ async fn a_query_goes_on_as_the_same_octets() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_arrive_whole_never_reaches_an_upstream() {
+async fn an_incomplete_body_never_reaches_an_upstream() {
     let (world, jar) = guest().await;
     for path in [format!("{BASKETS}?siteId=RefArch"), TOKEN.to_owned()] {
         let request = post(&path).own_page().cookies(&jar).header("content-length", "100");
@@ -111,7 +111,7 @@ async fn a_body_that_does_not_arrive_whole_never_reaches_an_upstream() {
 }
 
 #[tokio::test]
-async fn attack_85_a_body_that_never_comes_is_not_waited_for() {
+async fn attack_85_a_missing_body_times_out() {
     let world = Scenario::default().server("request_timeout_ms = 300").start().await;
     let mut connection = world.connect().await;
     let form = "content-type: application/x-www-form-urlencoded\r\ncontent-length: 100";
@@ -121,7 +121,7 @@ async fn attack_85_a_body_that_never_comes_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_broken_body_is_not_called_too_long() {
+async fn a_broken_body_is_not_reported_as_too_long() {
     let world = World::start().await;
     let mut connection = world.connect().await;
     let form = "content-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked";
@@ -133,7 +133,7 @@ async fn a_broken_body_is_not_called_too_long() {
 }
 
 #[tokio::test]
-async fn a_rotated_refresh_token_reaches_the_browser_although_the_call_fails() {
+async fn a_rotated_refresh_token_reaches_the_browser_if_the_call_fails() {
     let world = Scenario::default().with_public_client().start().await;
     let mut jar = world.registered_cookies().await;
     world.minutes_pass(31);
@@ -150,7 +150,7 @@ async fn a_rotated_refresh_token_reaches_the_browser_although_the_call_fails() {
 }
 
 #[tokio::test]
-async fn attack_85_a_body_that_never_comes_costs_no_refresh_token() {
+async fn attack_85_a_missing_body_costs_no_refresh_token() {
     let rule = "path = \"/mobify/proxy/api/\", to = \"scapi\", timeout_ms = 300";
     let world = Scenario::default()
         .with_public_client()
@@ -169,14 +169,14 @@ async fn attack_85_a_body_that_never_comes_costs_no_refresh_token() {
 }
 
 #[tokio::test]
-async fn attacks_19_to_23_no_link_and_no_picture_signs_anybody_out() {
+async fn attacks_19_to_23_no_link_and_no_image_logs_a_shopper_out() {
     let world = World::start().await;
     let jar = world.registered_cookies().await;
     world.forget_calls();
     let logout = TOKEN.replace("oauth2/token", "oauth2/logout?hint=all-sessions");
     let own = ("sec-fetch-site", "same-origin");
     for request in [
-        // From a mail, or typed in; from a comment on one of our own pages; in a picture there.
+        // From a mail, or typed in; from a comment on one of our own pages; in an image there.
         get(&logout).document(),
         get(&logout).headers(&[("sec-fetch-site", "none")]),
         get(&logout).headers(&[
@@ -186,7 +186,7 @@ async fn attacks_19_to_23_no_link_and_no_picture_signs_anybody_out() {
         ]),
         get(&logout).headers(&[own, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "object")]),
         get(&logout).headers(&[own, ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")]),
-        // A browser that says nothing of the kind.
+        // A browser without fetch metadata.
         get(&logout).headers(&[("accept", "text/html"), ("origin", ORIGIN)]),
     ] {
         let response = world.send(request.cookies(&jar)).await;
@@ -215,7 +215,7 @@ async fn a_body_of_unknown_length_is_streamed() {
 }
 
 #[tokio::test]
-async fn an_upgrade_is_for_nobody_here() {
+async fn an_api_call_is_never_upgraded() {
     let (world, jar) = guest().await;
     let request = get(&missing_basket()).own_page().cookies(&jar).headers(&[
         ("connection", "upgrade"),
@@ -229,8 +229,7 @@ async fn an_upgrade_is_for_nobody_here() {
 }
 
 #[tokio::test]
-async fn promise_14_and_attacks_19_to_23_a_foreign_page_neither_writes_nor_begins_nor_ends_a_session()
- {
+async fn promise_14_and_attacks_19_to_23_a_foreign_page_changes_nothing() {
     let (world, jar) = guest().await;
     let logout = TOKEN.replace("oauth2/token", "oauth2/logout?channel_id=RefArch");
     for headers in [
@@ -240,7 +239,7 @@ async fn promise_14_and_attacks_19_to_23_a_foreign_page_neither_writes_nor_begin
         &[("origin", "null")],
         &[("x-bff", "1"), ("sec-fetch-site", "cross-site")],
         &[("x-site-id", "RefArch"), ("origin", "https://evil.test")],
-        // No browser, but with a browser's cookies: whoever it is has to say so.
+        // Not a browser, but with a browser's cookies and without `X-BFF`.
         &[],
     ] {
         for request in [
@@ -257,10 +256,10 @@ async fn promise_14_and_attacks_19_to_23_a_foreign_page_neither_writes_nor_begin
 }
 
 #[tokio::test]
-async fn a_page_cannot_make_a_browser_look_like_a_server() {
+async fn a_foreign_page_cannot_make_a_browser_look_like_a_server() {
     let world = World::start().await;
-    // A form of another site, without cookies because they are withheld: the tokens of the response
-    // would sign the browser in as somebody else.
+    // A form of another site, sent without cookies: the tokens of the response would log the browser
+    // in as another shopper.
     for headers in [
         &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")][..],
         &[("origin", "https://evil.test")],
@@ -275,7 +274,7 @@ async fn a_page_cannot_make_a_browser_look_like_a_server() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_breaks_off_or_never_ends_is_no_refusal_and_the_new_tokens_arrive() {
+async fn a_truncated_401_is_an_outage_and_the_new_tokens_arrive() {
     const PRODUCT: &str = "/mobify/proxy/ocapi/s/RefArch/dw/shop/v24_5/products/brompton";
     for (status, closes) in [(502, true), (504, false)] {
         let ocapi = Head::bind().await;
@@ -292,8 +291,8 @@ async fn a_refusal_that_breaks_off_or_never_ends_is_no_refusal_and_the_new_token
         let _open = (!closes).then_some(upstream);
         let response = connection.response("GET").await;
         response.expect_problem(status, "upstream_unavailable");
-        let mut renewed = jar.clone();
-        renewed.take(&response);
-        assert_ne!(renewed.value("cc-nx-g"), jar.value("cc-nx-g"), "the rotated token is lost");
+        let mut refreshed = jar.clone();
+        refreshed.take(&response);
+        assert_ne!(refreshed.value("cc-nx-g"), jar.value("cc-nx-g"), "the rotated token is lost");
     }
 }

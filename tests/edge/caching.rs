@@ -1,4 +1,4 @@
-//! A response with cookies of ours belongs to one browser (attacks 71 and 72).
+//! A response with cookies of ours is private to one browser (attacks 71 and 72).
 
 use testkit::{Cookies, FixedHead, Scenario, World, get, post, request};
 
@@ -6,7 +6,7 @@ const SHARED: &str = "cache-control: public, s-maxage=31536000\r\nsurrogate-cont
                       cdn-cache-control: max-age=600\r\nexpires: Thu, 01 Jan 2099 00:00:00 GMT\r\n";
 
 #[tokio::test]
-async fn attacks_71_and_72_no_cache_may_keep_an_answer_that_sets_our_cookies() {
+async fn attacks_71_and_72_a_response_with_our_cookies_is_not_cached() {
     for (status, rest) in [
         ("200 OK", "content-length: 0\r\n"),
         ("304 Not Modified", "etag: \"x\"\r\n"),
@@ -31,14 +31,18 @@ async fn attacks_71_and_72_no_cache_may_keep_an_answer_that_sets_our_cookies() {
                 let warm = world.send(request(method, "/").document().cookies(&jar)).await;
                 warm.expect_no_cookies();
                 let shared = warm.header("cache-control");
-                assert_eq!(shared, Some("public, s-maxage=31536000"), "the Head's own word stays");
+                assert_eq!(
+                    shared,
+                    Some("public, s-maxage=31536000"),
+                    "the header of the Head is kept"
+                );
             }
         }
     }
 }
 
 #[tokio::test]
-async fn attack_72_our_own_routes_are_private_whatever_they_answer() {
+async fn attack_72_every_response_of_our_own_routes_is_private() {
     let world = World::start().await;
     let jar = world.registered_cookies().await;
     for request in [
@@ -60,10 +64,10 @@ async fn attack_72_our_own_routes_are_private_whatever_they_answer() {
     }
 }
 
-/// Web cache deception: a person is made to open `/account/x.css`, where a Head that ignores what
-/// follows shows the account, and a shared cache takes it for a file.
+/// Web cache deception: an attacker makes a person open `/account/x.css`. A Head that ignores the
+/// suffix shows the account, and a shared cache stores it as a file.
 #[tokio::test]
-async fn kind_21_a_file_is_asked_for_without_the_shoppers_credentials() {
+async fn kind_21_a_file_is_requested_without_credentials() {
     let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let mut jar = world.registered_cookies().await;
@@ -84,9 +88,9 @@ async fn kind_21_a_file_is_asked_for_without_the_shoppers_credentials() {
     }
 }
 
-/// A page's data (`/_next/data/….json`) looks like a file, and is the shopper's.
+/// A page's data (`/_next/data/….json`) looks like a file and belongs to the shopper.
 #[tokio::test]
-async fn kind_21_data_of_a_page_has_the_shopper_and_is_kept_by_one_browser() {
+async fn kind_21_page_data_has_credentials_and_is_private() {
     let response = format!("HTTP/1.1 200 OK\r\n{SHARED}content-length: 0\r\n\r\n");
     let head = FixedHead::responding(&response).await;
     let world = Scenario::default().with_head(head.origin()).start().await;
@@ -98,7 +102,7 @@ async fn kind_21_data_of_a_page_has_the_shopper_and_is_kept_by_one_browser() {
     for name in ["surrogate-control", "cdn-cache-control", "expires"] {
         assert_eq!(response.header(name), None, "{name}");
     }
-    // Without a shopper, and among the files, it is everybody's.
+    // Without a shopper, and among the files, it is public.
     for request in [get(data).own_page(), get("/assets/en.json").own_page().cookies(&jar)] {
         let response = world.send(request).await;
         assert_eq!(response.header("cache-control"), Some("public, s-maxage=31536000"));
@@ -106,13 +110,13 @@ async fn kind_21_data_of_a_page_has_the_shopper_and_is_kept_by_one_browser() {
 }
 
 #[tokio::test]
-async fn kind_21_a_page_that_a_cache_may_take_for_a_file_is_kept_by_none() {
+async fn kind_21_a_page_that_looks_like_a_file_is_not_cached() {
     let page =
         format!("HTTP/1.1 200 OK\r\n{SHARED}content-type: text/html\r\ncontent-length: 0\r\n\r\n");
     let picture = page.replace("text/html", "image/png");
     let (page, picture) =
         (FixedHead::responding(&page).await, FixedHead::responding(&picture).await);
-    for (upstream, kept) in [(&page, false), (&picture, true)] {
+    for (upstream, is_cached) in [(&page, false), (&picture, true)] {
         let scenario =
             Scenario::default().with_head(upstream.origin()).with_ecom_at(upstream.origin());
         let world = scenario.start().await;
@@ -125,16 +129,16 @@ async fn kind_21_a_page_that_a_cache_may_take_for_a_file_is_kept_by_none() {
             "/on/demandware.store/Sites-RefArch-Site/en_US/Account-Show/x.png",
         ] {
             let response = world.send(get(path).own_page().cookies(&jar)).await;
-            let said = response.expect(200).all("cache-control");
+            let header = response.expect(200).all("cache-control");
             let shared = "public, s-maxage=31536000";
-            assert_eq!(said, [if kept { shared } else { "private, no-store" }], "{path}");
+            assert_eq!(header, [if is_cached { shared } else { "private, no-store" }], "{path}");
         }
     }
 }
 
 #[tokio::test]
-async fn kind_21_what_is_asked_for_as_a_file_and_is_none_is_kept_by_no_cache() {
-    for (rest, kept) in [
+async fn kind_21_a_file_path_with_a_page_response_is_not_cached() {
+    for (rest, is_cached) in [
         ("content-type: text/html; charset=utf-8\r\n", false),
         ("content-type: Application/XHTML+xml\r\n", false),
         ("content-type: text/css\r\nset-cookie: sid=1\r\n", false),
@@ -147,11 +151,11 @@ async fn kind_21_what_is_asked_for_as_a_file_and_is_none_is_kept_by_no_cache() {
         let world = Scenario::default().with_head(head.origin()).start().await;
         let path = if rest.contains("sid") { "/assets/account" } else { "/account/x.css" };
         let response = world.send(get(path).document()).await;
-        let said = response.expect(200).all("cache-control");
-        if kept {
-            assert_eq!(said, ["public, s-maxage=31536000"], "{rest}");
+        let header = response.expect(200).all("cache-control");
+        if is_cached {
+            assert_eq!(header, ["public, s-maxage=31536000"], "{rest}");
         } else {
-            assert_eq!(said, ["private, no-store"], "{rest}");
+            assert_eq!(header, ["private, no-store"], "{rest}");
             assert_eq!(response.header("surrogate-control"), None, "{rest}");
         }
     }

@@ -1,4 +1,4 @@
-//! Planted, doubled and forged cookies, and the attributes of our own (attacks 7–18).
+//! Planted, repeated and forged cookies, and the attributes of our own (attacks 7–18).
 
 use std::collections::BTreeSet;
 
@@ -6,36 +6,36 @@ use http::header::{COOKIE, HOST};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tandem_sandbox::{CustomerKind, Operation, TokenSignature, TokenSpec};
-use testkit::{Cookies, RawResponse, World, get, post};
+use testkit::{Cookies, JO, RawResponse, World, get, post};
 
-const MEMORY: &str = "__Host-tandem";
+const SEALED: &str = "__Host-tandem";
 
-/// A jar in which only our memory tells that the DW session lives.
-async fn known(world: &World) -> Cookies {
+/// A guest's cookies, in which only the sealed state shows that the DW session is live.
+async fn live_guest(world: &World) -> Cookies {
     let jar = world.guest_cookies().await;
     assert_eq!(world.session(&jar).await["dw_session"], "live");
     jar
 }
 
 #[tokio::test]
-async fn attack_7_of_two_memories_in_one_header_none_counts() {
+async fn attack_7_two_sealed_states_in_one_header_are_ignored() {
     let world = World::start().await;
-    let jar = known(&world).await;
+    let jar = live_guest(&world).await;
     let other = world.guest_cookies().await;
-    for doubled in [
-        format!("{}; {MEMORY}={}", jar.header(), other.value(MEMORY)),
-        format!("{MEMORY}=x; {}", jar.header()),
+    for repeated in [
+        format!("{}; {SEALED}={}", jar.header(), other.value(SEALED)),
+        format!("{SEALED}=x; {}", jar.header()),
     ] {
-        let response = world.send(get("/bff/session").own_page().header("cookie", &doubled)).await;
+        let response = world.send(get("/bff/session").own_page().header("cookie", &repeated)).await;
         assert_eq!(response.expect(200).json()["dw_session"], "unknown");
     }
 }
 
 #[tokio::test]
-async fn attack_7_of_two_memories_in_two_http2_headers_none_counts() {
+async fn attack_7_two_sealed_states_in_two_headers_are_ignored() {
     let world = World::start().await;
-    let jar = known(&world).await;
-    let both = [jar.header(), format!("{MEMORY}={}", world.guest_cookies().await.value(MEMORY))];
+    let jar = live_guest(&world).await;
+    let both = [jar.header(), format!("{SEALED}={}", world.guest_cookies().await.value(SEALED))];
     for (headers, state) in [(&both[..1], "live"), (&both[..], "unknown")] {
         let stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
         let io = TokioIo::new(stream);
@@ -55,7 +55,7 @@ async fn attack_7_of_two_memories_in_two_http2_headers_none_counts() {
 }
 
 #[tokio::test]
-async fn attack_43_http2_with_two_names_for_the_host_is_refused() {
+async fn attack_43_http2_with_two_host_names_is_rejected() {
     let world = World::start().await;
     let stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
     let (mut client, connection) =
@@ -69,53 +69,56 @@ async fn attack_43_http2_with_two_names_for_the_host_is_refused() {
 }
 
 #[tokio::test]
-async fn attack_8_a_name_that_only_resembles_the_memory_is_not_it() {
+async fn attack_8_a_similar_cookie_name_is_not_the_sealed_state() {
     let world = World::start().await;
-    let jar = known(&world).await;
-    let sealed = jar.value(MEMORY).to_owned();
-    let rest = jar.without(MEMORY).header();
+    let jar = live_guest(&world).await;
+    let sealed = jar.value(SEALED).to_owned();
+    let rest = jar.without(SEALED).header();
     for trick in [
         format!("__host-tandem={sealed}"),
         format!("__HOST-tandem={sealed}"),
-        format!("{MEMORY}=\"{sealed}\""),
-        format!("$Version=1; ={MEMORY}={sealed}"),
-        format!("={MEMORY}={sealed}"),
-        format!("\t{MEMORY}={sealed}"),
-        format!("{MEMORY}\t={sealed}"),
-        // Characters that careless parsers take for white space. A browser does not, so a sibling
-        // host could plant a cookie of that name past the `__Host-` rule.
-        format!("\u{a0}{MEMORY}={sealed}"),
-        format!("\u{2000}{MEMORY}={sealed}"),
-        format!("{MEMORY}\u{3000}={sealed}"),
-        format!("\u{85}{MEMORY}={sealed}"),
+        format!("{SEALED}=\"{sealed}\""),
+        format!("$Version=1; ={SEALED}={sealed}"),
+        format!("={SEALED}={sealed}"),
+        format!("\t{SEALED}={sealed}"),
+        format!("{SEALED}\t={sealed}"),
+        // Characters that some parsers treat as white space. A browser does not, so a sibling host
+        // could plant a cookie of that name in spite of the `__Host-` rule.
+        format!("\u{a0}{SEALED}={sealed}"),
+        format!("\u{2000}{SEALED}={sealed}"),
+        format!("{SEALED}\u{3000}={sealed}"),
+        format!("\u{85}{SEALED}={sealed}"),
     ] {
         let cookies = format!("{rest}; {trick}");
         let response = world.send(get("/bff/session").own_page().header("cookie", &cookies)).await;
         assert_eq!(response.expect(200).json()["dw_session"], "unknown", "{trick:?}");
     }
-    let cookies = format!("{rest}; {MEMORY}={sealed}");
+    let cookies = format!("{rest}; {SEALED}={sealed}");
     let response = world.send(get("/bff/session").own_page().header("cookie", &cookies)).await;
-    assert_eq!(response.json()["dw_session"], "live", "the control");
+    assert_eq!(response.json()["dw_session"], "live", "for comparison");
 }
 
 #[tokio::test]
-async fn attack_13_a_planted_dw_session_is_never_made_the_shoppers() {
+async fn attack_13_a_planted_dw_session_never_becomes_the_shoppers() {
     let world = World::start().await;
     let planted = world.control().new_ecom_visitor();
     let mut jar = Cookies::of(&[("dwsid", &planted)]);
     jar.take(world.send(get("/").document().cookies(&jar)).await.expect(200));
     let login = post("/bff/login").own_page().cookies(&jar);
-    let login = login.json(r#"{"username":"jo@example.com","password":"Tandem-2026"}"#);
-    jar.take(world.send(login).await.expect(200));
+    jar.take(world.send(login.credentials(JO)).await.expect(200));
     assert_ne!(jar.value("dwsid"), planted);
-    let theirs = world.control().dw_session(&planted).unwrap();
-    assert_eq!(theirs.customer_type, CustomerKind::Guest, "the attacker's session is upgraded");
-    let ours = world.control().dw_session(jar.value("dwsid")).unwrap();
-    assert_eq!(ours.login.as_deref(), Some("jo@example.com"));
+    let planted_session = world.control().dw_session(&planted).unwrap();
+    assert_eq!(
+        planted_session.customer_type,
+        CustomerKind::Guest,
+        "the attacker's session is upgraded"
+    );
+    let own_session = world.control().dw_session(jar.value("dwsid")).unwrap();
+    assert_eq!(own_session.login.as_deref(), Some("jo@example.com"));
 }
 
 #[tokio::test]
-async fn attack_14_a_planted_usid_reaches_nobody() {
+async fn attack_14_a_planted_usid_is_ignored() {
     let world = World::start().await;
     let victim = world.guest_cookies().await.value("usid").to_owned();
     let planted = Cookies::of(&[("usid", &victim)]);
@@ -139,7 +142,7 @@ async fn attack_14_a_planted_usid_reaches_nobody() {
 }
 
 #[tokio::test]
-async fn attack_16_a_forged_token_is_no_session_whichever_way_it_comes() {
+async fn attack_16_a_forged_token_is_no_session() {
     let world = World::start().await;
     let customer = world.control().customer_id_of("jo@example.com");
     let spec = TokenSpec { customer_id: customer, ..TokenSpec::default() };
@@ -148,17 +151,17 @@ async fn attack_16_a_forged_token_is_no_session_whichever_way_it_comes() {
         TokenSpec { signature: TokenSignature::UnknownKey, ..spec.clone() },
         TokenSpec { signature: TokenSignature::Forged, ..spec.clone() },
         TokenSpec { tenant: Some("zzzz_001".to_owned()), ..spec.clone() },
-        TokenSpec { client_id: Some("somebody-else".to_owned()), ..spec.clone() },
+        TokenSpec { client_id: Some("another-client".to_owned()), ..spec.clone() },
         TokenSpec { expires_in: Some(-10), ..spec.clone() },
     ];
     let tokens = forged.iter().map(|spec| world.control().forge_token(spec));
     let odd = ["x".repeat(4000), "a.b.c".to_owned(), "....".to_owned(), "e30.e30.".to_owned()];
     for token in tokens.chain(odd) {
         let jar = Cookies::of(&[("token", &token)]);
-        // A call and a document both look at it; neither takes it for the registered shopper.
+        // A call and a document both read it; neither accepts it.
         for request in [post("/bff/session").own_page(), get("/").document()] {
             let response = world.send(request.cookies(&jar)).await;
-            // A token that is genuine but expired tells that somebody had signed in, no more.
+            // A genuine but expired token only shows that a shopper had logged in.
             assert!(matches!(response.status, 200 | 401), "{}", response.status);
             let mut after = jar.clone();
             after.take(&response);
@@ -172,7 +175,7 @@ async fn attack_16_a_forged_token_is_no_session_whichever_way_it_comes() {
     let good = world.control().forge_token(&spec);
     let response =
         world.send(post("/bff/session").own_page().cookies(&Cookies::of(&[("token", &good)])));
-    assert_eq!(response.await.expect(200).json()["customer_type"], "registered", "the control");
+    assert_eq!(response.await.expect(200).json()["customer_type"], "registered", "for comparison");
 }
 
 #[tokio::test]
@@ -192,12 +195,12 @@ async fn attack_17_a_thousand_unknown_keys_cost_one_fetch_a_minute() {
 }
 
 #[tokio::test]
-async fn attack_18_every_cookie_of_ours_has_its_attributes_on_every_route() {
+async fn attack_18_our_cookies_have_their_attributes_on_every_route() {
     let world = World::start().await;
-    let mut seen = BTreeSet::new();
+    let mut shapes = BTreeSet::new();
     let mut note = |response: &RawResponse| {
         for line in response.all("set-cookie") {
-            seen.insert(shape(line));
+            shapes.insert(shape(line));
         }
     };
     note(&world.send(post("/bff/session").own_page()).await);
@@ -206,12 +209,11 @@ async fn attack_18_every_cookie_of_ours_has_its_attributes_on_every_route() {
     note(&landing);
     let mut jar = Cookies::default();
     jar.take(&landing);
-    let login = r#"{"username":"jo@example.com","password":"Tandem-2026"}"#;
-    let response = world.send(post("/bff/login").own_page().cookies(&jar).json(login)).await;
+    let response = world.send(post("/bff/login").own_page().cookies(&jar).credentials(JO)).await;
     note(&response);
     jar.take(&response);
     note(&world.send(post("/bff/logout").own_page().cookies(&jar)).await);
-    let shapes: Vec<_> = seen.into_iter().collect();
+    let shapes: Vec<_> = shapes.into_iter().collect();
     insta::assert_snapshot!(shapes.join("\n"), @r"
     __Host-tandem-nx=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT
     __Host-tandem-nx=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=90 d
@@ -231,7 +233,7 @@ async fn attack_18_every_cookie_of_ours_has_its_attributes_on_every_route() {
     ");
 }
 
-/// A `Set-Cookie` without what differs each time.
+/// A `Set-Cookie` line without the parts that differ each time.
 fn shape(line: &str) -> String {
     let mut parts = line.split("; ");
     let (name, value) = parts.next().and_then(|pair| pair.split_once('=')).unwrap_or_default();
@@ -246,7 +248,7 @@ fn shape(line: &str) -> String {
     format!("{name}={value}; {}", attributes.join("; "))
 }
 
-/// Seconds that have passed since the token was made do not count.
+/// Rounded, so that seconds that have passed do not matter.
 fn round(seconds: u64) -> String {
     match seconds {
         0..=3600 => format!("{} min", seconds.div_ceil(60)),

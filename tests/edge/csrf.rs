@@ -4,7 +4,7 @@ use testkit::{Cookies, FixedHead, HOST, ORIGIN, Scenario, World, get, post, requ
 
 const CHANGING: [&str; 3] = ["/bff/session", "/bff/login", "/bff/logout"];
 
-/// Every set of headers with which a foreign page, or a careless client, may come.
+/// Every set of headers that a foreign page, or a careless client, may send.
 const FOREIGN: &[&[(&str, &str)]] = &[
     &[],
     &[("x-bff", "0")],
@@ -68,7 +68,7 @@ async fn our_own_pages_and_listed_origins_may_change_state() {
 }
 
 #[tokio::test]
-async fn attack_24_a_picture_cannot_log_in_or_out() {
+async fn attack_24_an_image_cannot_log_in_or_out() {
     let world = World::start().await;
     let jar = world.registered_cookies().await;
     world.forget_calls();
@@ -87,7 +87,7 @@ async fn attack_24_a_picture_cannot_log_in_or_out() {
 }
 
 #[tokio::test]
-async fn attack_25_a_simple_request_with_json_inside_is_no_login() {
+async fn attack_25_a_simple_request_with_json_is_no_login() {
     let world = World::start().await;
     let jar = world.guest_cookies().await;
     world.forget_calls();
@@ -109,12 +109,12 @@ async fn attack_26_a_header_or_parameter_cannot_change_the_method() {
     let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let jar = world.registered_cookies().await;
-    let asked = head.requests().len();
+    let before = head.requests().len();
     let request = get("/bff/logout?_method=POST").headers(&overrides).own_page().cookies(&jar);
     world.send(request).await.expect_problem(405, "not_allowed");
     assert_eq!(world.session(&jar).await["customer_type"], "registered");
     world.send(get("/account").headers(&overrides).own_page().cookies(&jar)).await.expect(200);
-    let (headers, _) = &head.requests()[asked];
+    let (headers, _) = &head.requests()[before];
     assert!(headers.first.starts_with("GET "), "{}", headers.first);
     for (name, _) in overrides {
         assert_eq!(headers.header(name), None, "{name} reaches the Head");
@@ -122,7 +122,7 @@ async fn attack_26_a_header_or_parameter_cannot_change_the_method() {
 }
 
 #[tokio::test]
-async fn attack_27_a_preflight_names_listed_origins_exactly_and_no_others() {
+async fn attack_27_a_preflight_allows_exactly_the_listed_origins() {
     let world = Scenario::default().site(r#"cors_origins = ["https://app.test"]"#).start().await;
     world.forget_calls();
     let preflight = |origin: &str| {
@@ -147,7 +147,7 @@ async fn attack_27_a_preflight_names_listed_origins_exactly_and_no_others() {
 }
 
 #[tokio::test]
-async fn attack_27_only_a_listed_origin_may_read_answers() {
+async fn attack_27_only_a_listed_origin_may_read_responses() {
     let world = Scenario::default().site(r#"cors_origins = ["https://app.test"]"#).start().await;
     for (origin, readable) in
         [("https://app.test", true), ("https://evil.test", false), ("null", false)]
@@ -163,7 +163,7 @@ async fn attack_27_only_a_listed_origin_may_read_answers() {
 }
 
 #[tokio::test]
-async fn attack_28_a_foreign_form_cannot_log_the_shopper_in_as_somebody_else() {
+async fn attack_28_a_foreign_form_cannot_log_a_shopper_in() {
     let world = World::start().await;
     let form = "username=sam%40example.com&password=Tandem-2026&return_to=/";
     for jar in [Cookies::default(), world.registered_cookies().await] {
@@ -171,7 +171,7 @@ async fn attack_28_a_foreign_form_cannot_log_the_shopper_in_as_somebody_else() {
         let request = post("/bff/login").document().cookies(&jar).form(form);
         let request =
             request.header("origin", "https://evil.test").header("referer", "https://evil.test/");
-        // `document()` says "none"; the browser of a foreign form says where it comes from.
+        // `document()` sends "none"; the browser of a foreign form sends "cross-site".
         let foreign = String::from_utf8(request.bytes()).unwrap();
         let foreign = foreign.replace("sec-fetch-site: none", "sec-fetch-site: cross-site");
         let response = world.send_bytes(foreign).await;
@@ -181,7 +181,7 @@ async fn attack_28_a_foreign_form_cannot_log_the_shopper_in_as_somebody_else() {
 }
 
 #[tokio::test]
-async fn attacks_28_and_36_there_is_no_callback_to_abuse_and_nothing_is_reflected() {
+async fn attacks_28_and_36_the_callback_reflects_nothing() {
     let world = World::start().await;
     let evil = "/bff/callback?code=x&state=y&error=<script>alert(1)</script>";
     let response = world.send_bytes(format!("GET {evil} HTTP/1.1\r\nhost: {HOST}\r\n\r\n")).await;

@@ -1,12 +1,12 @@
-//! ECOM says nothing when a DW session is dead: it begins another one, of another shopper
-//! (fault 25). However fresh our tokens and memories are, the shopper must get their own page.
+//! ECOM silently replaces a dead DW session by a new guest's (fault 25). However fresh the tokens and
+//! the sealed state are, the shopper must get their own page.
 
 use tandem_sandbox::{Operation, TokenSpec};
 use testkit::{Cookies, FixedHead, RawResponse, Scenario, World, get};
 
 const HOME: &str = "/on/demandware.store/Sites-RefArch-Site/en_US/Home-Show";
 
-/// A customer of the simulator with these cookies, and what happens to them.
+/// A browser with these cookies, and the customer it belongs to.
 struct Shopper<'a> {
     world: &'a World,
     jar: Cookies,
@@ -48,26 +48,26 @@ impl<'a> Shopper<'a> {
         response
     }
 
-    async fn is_served_as_themselves(&mut self, when: &str) {
+    async fn sees_own_page(&mut self, when: &str) {
         let response = self.visits_ecom().await;
         let shown = format!("data-customer-id=\"{}\"", self.customer);
         assert_eq!(response.status, 200, "{when}: {}", response.text());
         assert!(response.text().contains(&shown), "{when}: another shopper's page");
         let session = self.world.control().dw_session(self.jar.value("dwsid")).expect("a session");
-        assert!(session.live, "{when}: the browser is left with a dead session");
+        assert!(session.live, "{when}: the browser has a dead session");
         assert_eq!(session.customer_id, self.customer, "{when}");
         assert_eq!(self.world.session(&self.jar).await["customer_id"], *self.customer, "{when}");
     }
 }
 
 #[tokio::test]
-async fn fault_25_a_session_that_dies_again_within_the_minute_is_replaced_again() {
+async fn fault_25_a_session_that_dies_twice_a_minute_is_replaced_twice() {
     let world = World::start().await;
     let mut shoppers = [Shopper::registered(&world).await, Shopper::guest(&world).await];
     for shopper in &mut shoppers {
         for when in ["once", "twice", "three times"] {
             shopper.dw_session_dies();
-            shopper.is_served_as_themselves(when).await;
+            shopper.sees_own_page(when).await;
         }
     }
     assert!(world.control().max_exchanges_within_a_minute() <= 3);
@@ -80,28 +80,28 @@ async fn fault_25_a_rotating_token_survives_the_same() {
     for shopper in &mut shoppers {
         for when in ["once", "twice", "three times"] {
             shopper.dw_session_dies();
-            shopper.is_served_as_themselves(when).await;
+            shopper.sees_own_page(when).await;
         }
     }
     assert_eq!(world.control().max_exchanges_of_one_refresh_token(), 1);
 }
 
 #[tokio::test]
-async fn fault_25_an_exchange_of_a_moment_ago_does_not_bring_the_dead_session_back() {
+async fn fault_25_a_cached_exchange_does_not_restore_the_dead_session() {
     let world = World::start().await;
     let mut shopper = Shopper::registered(&world).await;
     shopper.dw_session_dies();
-    shopper.is_served_as_themselves("the session has died").await;
+    shopper.sees_own_page("the session is dead").await;
     shopper.access_token_expires();
-    shopper.is_served_as_themselves("the token has expired").await;
+    shopper.sees_own_page("the token has expired").await;
     shopper.access_token_expires();
     shopper.dw_session_dies();
-    shopper.is_served_as_themselves("both are gone").await;
+    shopper.sees_own_page("both have expired").await;
     assert!(world.control().max_exchanges_within_a_minute() <= 3);
 }
 
 #[tokio::test]
-async fn fault_25_a_fresh_token_of_the_same_request_makes_the_session() {
+async fn fault_25_a_token_of_the_same_request_makes_the_session() {
     let world = World::start().await;
     let mut shopper = Shopper::registered(&world).await;
     world.seconds_pass(20 * 60);
@@ -109,33 +109,33 @@ async fn fault_25_a_fresh_token_of_the_same_request_makes_the_session() {
     world.seconds_pass(11 * 60);
     shopper.dw_session_dies();
     world.forget_calls();
-    shopper.is_served_as_themselves("token and session are gone").await;
+    shopper.sees_own_page("token and session have expired").await;
     assert_eq!(world.count(Operation::TokenRefresh), 1);
     assert_eq!(world.count(Operation::Sessions), 1);
 }
 
 #[tokio::test]
-async fn fault_21_a_registered_shopper_is_never_shown_a_guests_page() {
-    // An instance that has forgotten every session by the next request.
-    let forgetful = FixedHead::responding(
-        "HTTP/1.1 200 OK\r\nset-cookie: dwsid=somebody-elses; Path=/\r\n\
+async fn fault_21_a_registered_shopper_never_sees_a_guests_page() {
+    // An instance that loses every session before the next request.
+    let losing = FixedHead::responding(
+        "HTTP/1.1 200 OK\r\nset-cookie: dwsid=foreign-session; Path=/\r\n\
          content-type: text/html\r\ncontent-length: 12\r\n\r\nhello, Guest",
     )
     .await;
-    let world = Scenario::default().with_ecom_at(forgetful.origin()).start().await;
+    let world = Scenario::default().with_ecom_at(losing.origin()).start().await;
     let mut guest = Shopper::guest(&world).await;
     let mut registered = Shopper::registered(&world).await;
     assert_eq!(guest.visits_ecom().await.expect(200).text(), "hello, Guest");
     registered.visits_ecom().await.expect_problem_page(503, "upstream_unavailable");
-    // Each was asked for once in the session there was, and once in one made for it.
-    assert_eq!(forgetful.requests().len(), 4);
+    // Each page was requested once in the existing session, and once in a new one.
+    assert_eq!(losing.requests().len(), 4);
     for shopper in [guest, registered] {
-        assert_ne!(shopper.jar.value("dwsid"), "somebody-elses");
+        assert_ne!(shopper.jar.value("dwsid"), "foreign-session");
     }
 }
 
 #[tokio::test]
-async fn attacks_66_and_67_what_ecom_sets_in_our_names_is_absorbed_and_believed_only_if_genuine() {
+async fn attacks_66_and_67_our_cookies_set_by_ecom_are_verified() {
     let ecom = FixedHead::responding(
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\
          set-cookie: cc-nx=CANARY-REFRESH; Path=/; Max-Age=9000\r\n\
@@ -170,16 +170,16 @@ async fn attacks_66_and_67_what_ecom_sets_in_our_names_is_absorbed_and_believed_
 }
 
 #[tokio::test]
-async fn a_page_on_which_shoppers_sign_in_is_found_below_the_prefix_of_a_site() {
+async fn login_pages_apply_below_the_prefix_of_a_site() {
     let ecom = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
     let lines = "path_prefix = \"/de\"\necom.sign_in = [\"/on/demandware.store/leave/now\"]";
     let world = Scenario::default().site(lines).with_ecom_at(ecom.origin()).start().await;
     let mut jar = Cookies::default();
     jar.take(&world.send(get("/de/").document()).await);
-    for (path, asks) in [("stay/now", false), ("leave/now", true)] {
+    for (path, calls) in [("stay/now", false), ("leave/now", true)] {
         world.forget_calls();
         let path = format!("/de/on/demandware.store/{path}");
         world.send(get(&path).document().cookies(&jar)).await.expect(200);
-        assert_eq!(!world.auth_calls().is_empty(), asks, "{path}: {:?}", world.auth_calls());
+        assert_eq!(!world.auth_calls().is_empty(), calls, "{path}: {:?}", world.auth_calls());
     }
 }

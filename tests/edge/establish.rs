@@ -1,4 +1,4 @@
-//! `GET /bff/establish`: where browsers behind a gateway get their cookies.
+//! `GET /bff/establish`: browsers behind a gateway get their cookies here.
 
 use tandem_sandbox::{Fault, Operation, Times, Upstream};
 use testkit::{Cookies, ORIGIN, World, get, request};
@@ -10,7 +10,7 @@ async fn shop() -> World {
 }
 
 #[tokio::test]
-async fn a_new_visitor_comes_once_and_is_let_through_afterwards() {
+async fn a_new_visitor_is_established_once() {
     for gateway in GATEWAYS {
         for (target, calls) in [
             ("/cart?x=1&y=/z", vec!["slas.token.guest", "ocapi.sessions"]),
@@ -30,7 +30,7 @@ async fn a_new_visitor_comes_once_and_is_let_through_afterwards() {
 }
 
 #[tokio::test]
-async fn a_returning_shopper_is_renewed_and_stays_who_they_are() {
+async fn a_returning_shopper_is_refreshed_and_stays_the_same() {
     let world = shop().await;
     let mut jar = world.registered_cookies().await;
     world.minutes_pass(24 * 60);
@@ -38,14 +38,14 @@ async fn a_returning_shopper_is_renewed_and_stays_who_they_are() {
     assert_eq!(follow_establish(&world, CART, &mut jar).await, 2);
     assert_eq!(world.auth_calls(), ["slas.token.refresh", "ocapi.sessions"]);
     assert_eq!(world.session(&jar).await["login_id"], "jo@example.com");
-    // Whoever has all it takes is sent on at once.
+    // A shopper with a complete session is redirected at once.
     world.forget_calls();
     assert_eq!(follow_establish(&world, CART, &mut jar).await, 1);
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_call_is_renewed_on_its_way_but_begins_no_session() {
+async fn a_call_is_refreshed_but_creates_no_session() {
     let world = shop().await;
     let mut jar = world.guest_cookies().await;
     world.minutes_pass(31);
@@ -59,13 +59,13 @@ async fn a_call_is_renewed_on_its_way_but_begins_no_session() {
     assert_eq!(there, PRODUCT);
     assert_eq!(world.auth_calls(), ["slas.token.refresh"]);
     world.forget_calls();
-    let stranger = world.send(get(&establish("/api/me")).own_page()).await;
-    stranger.expect_location("/api/me").expect_no_cookies();
+    let other = world.send(get(&establish("/api/me")).own_page()).await;
+    other.expect_location("/api/me").expect_no_cookies();
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_browser_that_keeps_no_cookies_gets_the_page_without_a_session_and_no_circle() {
+async fn a_browser_without_cookies_gets_the_page_and_no_loop() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         for target in ["/cart", "/s?q=a", CART] {
@@ -85,7 +85,7 @@ async fn a_browser_that_keeps_no_cookies_gets_the_page_without_a_session_and_no_
             gateway.expect_allowed(&response);
             assert_eq!(response.header("x-bff-customer-type"), Some(""));
             assert_eq!(world.auth_calls(), [""; 0]);
-            // The mark in the address takes nothing from whoever has a session.
+            // The marker in the address does not affect a shopper with a session.
             let jar = world.guest_cookies().await;
             let response =
                 world.send(gateway.subrequest("GET", &there).document().cookies(&jar)).await;
@@ -95,7 +95,7 @@ async fn a_browser_that_keeps_no_cookies_gets_the_page_without_a_session_and_no_
 }
 
 #[tokio::test]
-async fn a_browser_whose_cookies_never_change_is_told_so_instead_of_going_in_a_circle() {
+async fn a_browser_that_stores_no_cookies_gets_an_error_not_a_loop() {
     let world = shop().await;
     let jar = world.guest_cookies().await;
     world.minutes_pass(40);
@@ -107,7 +107,7 @@ async fn a_browser_whose_cookies_never_change_is_told_so_instead_of_going_in_a_c
 }
 
 #[tokio::test]
-async fn attacks_32_and_34_only_paths_of_this_site_are_gone_back_to() {
+async fn attacks_32_and_34_only_paths_of_this_site_are_returned_to() {
     let world = shop().await;
     let jar = world.guest_cookies().await;
     for hostile in [
@@ -129,7 +129,7 @@ async fn attacks_32_and_34_only_paths_of_this_site_are_gone_back_to() {
 }
 
 #[tokio::test]
-async fn promise_14_and_attack_24_an_image_of_another_site_that_points_here_begins_nothing() {
+async fn promise_14_and_attack_24_a_foreign_image_creates_no_session() {
     let world = shop().await;
     let jar = world.guest_cookies().await;
     world.minutes_pass(40);
@@ -146,7 +146,7 @@ async fn promise_14_and_attack_24_an_image_of_another_site_that_points_here_begi
 }
 
 #[tokio::test]
-async fn an_outage_is_said_to_the_person_and_changes_nothing() {
+async fn an_outage_is_an_error_page_and_changes_nothing() {
     let world = shop().await;
     let jar = world.registered_cookies().await;
     world.minutes_pass(40);
@@ -160,7 +160,7 @@ async fn an_outage_is_said_to_the_person_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn promise_2_a_registered_session_that_is_over_is_told_on_the_way() {
+async fn promise_2_an_expired_registered_session_is_reported() {
     let world = Gateway::Nginx.shop().site("session.login_page = \"/login\"").start().await;
     let jar = world.registered_cookies().await;
     world.control().revoke_refresh(jar.value("cc-nx"));
@@ -175,9 +175,9 @@ async fn promise_2_a_registered_session_that_is_over_is_told_on_the_way() {
     page.expect_location("/login?error=session_expired&return_to=%2Faccount");
 }
 
-/// nginx hands over what it was denied, by headers.
+/// nginx hands a denied request over in headers.
 #[tokio::test]
-async fn a_request_that_nginx_hands_over_is_established_or_told_why_not() {
+async fn a_request_denied_by_nginx_is_established_or_explained() {
     let world = shop().await;
     let handed = |method: &str, target: &str| {
         request(method, "/bff/establish").header("x-original-uri", target)

@@ -1,4 +1,4 @@
-//! `GET /bff/auth` as nginx, Traefik and Envoy request it, on the wire (attacks 94–97).
+//! `GET /bff/auth` as nginx, Traefik and Envoy send it, on the wire (attacks 94–97).
 
 use tandem::proxy::STRIPPED;
 use tandem_sandbox::{Fault, Times, Upstream};
@@ -8,7 +8,7 @@ use crate::support::{
     CART, COPIED, GATEWAYS, Gateway, PRODUCT, expect_no_identity, follow_establish,
 };
 
-/// Headers by which a client would like to be somebody else.
+/// Headers by which a client claims to be another shopper or request.
 const SPOOFED: [(&str, &str); 8] = [
     ("authorization", "Bearer CANARY"),
     ("sfdc_dwsid", "CANARY"),
@@ -21,7 +21,7 @@ const SPOOFED: [(&str, &str); 8] = [
 ];
 
 #[tokio::test]
-async fn attack_94_only_a_listed_gateway_may_ask() {
+async fn attack_94_only_a_listed_gateway_may_send_subrequests() {
     for gateway in GATEWAYS {
         let world = gateway.shop_for_peer("192.0.2.1").start().await;
         let jar = world.registered_cookies().await;
@@ -34,7 +34,7 @@ async fn attack_94_only_a_listed_gateway_may_ask() {
 }
 
 #[tokio::test]
-async fn attack_94_where_no_gateway_is_nobody_may_ask() {
+async fn attack_94_without_a_gateway_there_are_no_subrequests() {
     let world = World::start().await;
     let jar = world.registered_cookies().await;
     for gateway in GATEWAYS {
@@ -46,7 +46,7 @@ async fn attack_94_where_no_gateway_is_nobody_may_ask() {
 }
 
 #[tokio::test]
-async fn attack_94_a_question_about_the_question_is_refused() {
+async fn attack_94_a_subrequest_about_a_subrequest_is_rejected() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         let jar = world.guest_cookies().await;
@@ -59,7 +59,7 @@ async fn attack_94_a_question_about_the_question_is_refused() {
 }
 
 #[tokio::test]
-async fn attack_95_a_question_that_is_not_about_one_request_is_refused() {
+async fn attack_95_a_subrequest_must_be_about_one_request() {
     let [nginx, traefik] =
         [Gateway::Nginx.shop().start().await, Gateway::Traefik.shop().start().await];
     let about = |names: [&'static str; 2], values: [&'static str; 2]| {
@@ -101,7 +101,7 @@ async fn attack_95_a_question_that_is_not_about_one_request_is_refused() {
 }
 
 #[tokio::test]
-async fn attacks_39_40_and_95_a_path_that_a_gateway_may_read_in_another_way_is_refused() {
+async fn attacks_39_40_and_95_an_ambiguous_path_is_rejected() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         let jar = world.guest_cookies().await;
@@ -134,7 +134,7 @@ async fn attacks_39_40_and_95_a_path_that_a_gateway_may_read_in_another_way_is_r
 }
 
 #[tokio::test]
-async fn attack_96_every_answer_is_in_the_gateway_s_words_whatever_breaks() {
+async fn attack_96_every_error_uses_the_gateway_s_dialect() {
     let hang = std::time::Duration::from_secs(60);
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
@@ -150,10 +150,10 @@ async fn attack_96_every_answer_is_in_the_gateway_s_words_whatever_breaks() {
                         for method in ["GET", "POST", "OPTIONS", "TRACE"] {
                             let request =
                                 gateway.subrequest(method, target).document().cookies(jar);
-                            speaks_its_words(gateway, &world.send(request).await);
+                            expect_dialect(gateway, &world.send(request).await);
                             let request =
                                 gateway.subrequest(method, target).own_page().cookies(jar);
-                            speaks_its_words(gateway, &world.send(request).await);
+                            expect_dialect(gateway, &world.send(request).await);
                         }
                     }
                 }
@@ -163,7 +163,7 @@ async fn attack_96_every_answer_is_in_the_gateway_s_words_whatever_breaks() {
 }
 
 #[track_caller]
-fn speaks_its_words(gateway: Gateway, response: &RawResponse) {
+fn expect_dialect(gateway: Gateway, response: &RawResponse) {
     let status = response.status;
     match gateway {
         _ if status == gateway.allowing() => gateway.expect_allowed(response),
@@ -178,7 +178,7 @@ fn speaks_its_words(gateway: Gateway, response: &RawResponse) {
 }
 
 #[tokio::test]
-async fn attack_96_a_head_that_is_too_long_and_a_host_nobody_knows_are_said_in_its_words() {
+async fn attack_96_so_do_long_headers_and_unknown_hosts() {
     let world = Gateway::Nginx.shop().start().await;
     let long = "x".repeat(17_000);
     let subrequest = || Gateway::Nginx.subrequest("GET", "/").document();
@@ -190,7 +190,7 @@ async fn attack_96_a_head_that_is_too_long_and_a_host_nobody_knows_are_said_in_i
 }
 
 #[tokio::test]
-async fn attack_97_every_identity_header_is_said_so_that_none_of_the_client_s_survives() {
+async fn attack_97_every_identity_header_is_overwritten() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         let jar = world.registered_cookies().await;
@@ -220,7 +220,7 @@ async fn attack_97_every_identity_header_is_said_so_that_none_of_the_client_s_su
             let bearer = format!("Bearer {}", jar.value("token"));
             let authorization = match upstream {
                 "scapi" | "ocapi" => bearer.as_str(),
-                // Our own routes judge for themselves.
+                // Our own routes check for themselves.
                 "tandem" => "Bearer CANARY",
                 _ => "",
             };
@@ -236,10 +236,10 @@ async fn attack_97_every_identity_header_is_said_so_that_none_of_the_client_s_su
     }
 }
 
-/// Whatever the hour, for every kind of shopper and request, an allowed request sets at most one
-/// cookie that every gateway takes, and asks nobody.
+/// At every hour, for every kind of shopper and request, an allowed request sets at most one cookie
+/// that fits every gateway, and makes no call.
 #[tokio::test]
-async fn the_answer_to_a_gateway_fits_into_one_cookie_at_every_hour() {
+async fn an_allowed_request_sets_at_most_one_small_cookie() {
     let gateway = Gateway::Envoy;
     for site in ["", "bridge.time = \"on-demand\"", "cookies.profile = \"pwa-kit\""] {
         let world = gateway.shop().site(site).start().await;
@@ -265,13 +265,13 @@ async fn the_answer_to_a_gateway_fits_into_one_cookie_at_every_hour() {
                 }
             }
         }
-        assert!(sealed > 0, "ECOM's idle time is noted");
+        assert!(sealed > 0, "ECOM's idle time is recorded");
     }
 }
 
-/// A recipe that forgets a header lets the client's own through.
+/// A recipe that misses a header lets the client's own through.
 #[test]
-fn attack_97_the_recipes_take_over_every_header() {
+fn attack_97_the_recipes_copy_every_header() {
     let traefik = include_str!("../../config/traefik.yaml").to_lowercase();
     let envoy = include_str!("../../config/envoy.yaml");
     let nginx = include_str!("../../config/nginx.conf").to_lowercase();
@@ -285,14 +285,14 @@ fn attack_97_the_recipes_take_over_every_header() {
         assert!(nginx.contains(&variable), "{name}");
     }
     assert!(traefik.contains("- __host-tandem\n"));
-    let (_, asked) = envoy.split_once("allowed_headers:").unwrap();
-    let (asked, _) = asked.split_once("http_service:").unwrap();
+    let (_, allowed) = envoy.split_once("allowed_headers:").unwrap();
+    let (allowed, _) = allowed.split_once("http_service:").unwrap();
     for name in ["cookie", "accept", "origin", "referer", "user-agent", "sec-purpose", "x-bff"] {
-        assert!(asked.contains(&format!("- exact: {name}\n")), "{name}");
+        assert!(allowed.contains(&format!("- exact: {name}\n")), "{name}");
     }
 }
 
-/// What the proxy strips, a gateway that sends requests on itself must strip as well.
+/// A gateway forwards requests itself, so it must strip what the proxy strips.
 #[test]
 fn attacks_53_and_58_the_recipes_strip_what_the_proxy_strips() {
     let traefik = include_str!("../../config/traefik.yaml").to_lowercase();
@@ -313,6 +313,6 @@ fn attacks_53_and_58_the_recipes_strip_what_the_proxy_strips() {
     for name in ["_sfdc_client_auth", "sfdc_refresh_token"] {
         assert!(traefik.contains(&format!(" {name}: \"\"\n")), "Traefik: {name}");
     }
-    // Envoy alone lets the client's own pass.
+    // Envoy alone would let the client's own pass.
     assert!(envoy.contains("- x-forwarded-host\n"));
 }

@@ -1,14 +1,16 @@
-//! What a gateway is told about a request: it may go on, it must be established first, or neither.
+//! The decision about a request of a gateway: allowed, to be established first, or denied.
 
 use tandem_sandbox::Operation;
 use testkit::{ORIGIN, get};
 
-use crate::support::{BASKETS, CART, GATEWAYS, Gateway, PRODUCT, expect_no_identity};
+use crate::support::{
+    BASKETS, CART, GATEWAYS, Gateway, PRODUCT, expect_no_identity, with_german_site,
+};
 
 const CRAWLER: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
 
 #[tokio::test]
-async fn promise_5_a_warm_request_costs_one_question_and_no_call() {
+async fn promise_5_a_warm_request_costs_one_subrequest_and_no_call() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         for jar in [world.guest_cookies().await, world.registered_cookies().await] {
@@ -20,14 +22,14 @@ async fn promise_5_a_warm_request_costs_one_question_and_no_call() {
                 response.expect_no_cookies();
             }
             assert_eq!(world.auth_calls(), [""; 0]);
-            // It is only asked about: it goes nowhere.
+            // A subrequest is not forwarded.
             assert_eq!(world.count(Operation::HeadPage) + world.count(Operation::EcomPage), 0);
         }
     }
 }
 
 #[tokio::test]
-async fn promise_6_files_crawlers_prefetches_and_preflights_pass_at_once_without_a_shopper() {
+async fn promise_6_passive_requests_pass_without_a_shopper() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         for request in [
@@ -50,7 +52,7 @@ async fn promise_6_files_crawlers_prefetches_and_preflights_pass_at_once_without
 }
 
 #[tokio::test]
-async fn what_is_for_registered_shoppers_cannot_be_had_by_an_ending_or_a_header() {
+async fn a_suffix_or_a_header_opens_no_path_for_registered_shoppers() {
     let rules = "routes.rules = [\n\
                  { path = \"/members\", token = \"registered\" },\n\
                  { path = \"/mobify/proxy/api/product/\", token = \"registered\" },\n]";
@@ -78,7 +80,7 @@ async fn what_is_for_registered_shoppers_cannot_be_had_by_an_ending_or_a_header(
 }
 
 #[tokio::test]
-async fn rules_for_pages_of_ecom_hold_behind_a_gateway_too() {
+async fn rules_for_ecom_pages_apply_behind_a_gateway() {
     let rule = |need: &str| format!("routes.rules = [{{ path = \"{CART}\", {need} }}]");
     for gateway in GATEWAYS {
         let world = gateway.shop().site(&rule("token = \"optional\"")).start().await;
@@ -95,7 +97,7 @@ async fn rules_for_pages_of_ecom_hold_behind_a_gateway_too() {
 }
 
 #[tokio::test]
-async fn a_page_without_what_it_needs_is_left_for_our_own_address_and_nobody_is_asked() {
+async fn a_page_without_a_session_redirects_to_establish() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         let target = "/s?q=a&b=//c";
@@ -114,7 +116,7 @@ async fn a_page_without_what_it_needs_is_left_for_our_own_address_and_nobody_is_
 }
 
 #[tokio::test]
-async fn a_call_with_a_dead_token_is_renewed_by_a_redirect_where_it_can_be_repeated() {
+async fn a_repeatable_call_with_an_expired_token_redirects() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         let jar = world.guest_cookies().await;
@@ -136,7 +138,7 @@ async fn a_call_with_a_dead_token_is_renewed_by_a_redirect_where_it_can_be_repea
 }
 
 #[tokio::test]
-async fn a_form_whose_session_is_gone_is_shown_again() {
+async fn a_form_of_a_dead_session_is_shown_again() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         let jar = world.guest_cookies().await;
@@ -151,7 +153,7 @@ async fn a_form_whose_session_is_gone_is_shown_again() {
 }
 
 #[tokio::test]
-async fn attack_25_a_change_that_no_page_of_ours_sends_is_refused() {
+async fn attack_25_a_change_from_a_foreign_page_is_rejected() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         let jar = world.registered_cookies().await;
@@ -164,7 +166,7 @@ async fn attack_25_a_change_that_no_page_of_ours_sends_is_refused() {
 }
 
 #[tokio::test]
-async fn attacks_46_to_49_a_token_goes_to_the_own_organisation_and_site_only() {
+async fn attacks_46_to_49_a_token_goes_to_its_own_organization_only() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         let jar = world.registered_cookies().await;
@@ -190,7 +192,7 @@ async fn attacks_46_to_49_a_token_goes_to_the_own_organisation_and_site_only() {
 }
 
 #[tokio::test]
-async fn what_is_no_cookie_of_the_session_goes_on_to_an_api() {
+async fn other_cookies_are_forwarded_to_an_api() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         let mut jar = world.guest_cookies().await;
@@ -223,23 +225,9 @@ async fn attack_30_a_foreign_page_opens_no_websocket_past_a_gateway() {
 }
 
 #[tokio::test]
-async fn a_shop_under_a_path_is_asked_about_and_established_under_that_path() {
-    let german = r#"
-        [[sites]]
-        id = "RefArchDE"
-        hosts = ["shop.test"]
-        public_origin = "https://shop.test"
-        path_prefix = "/de"
-        bridge.mode = "none"
-        cookies.suffix = true
-        routes.head = "http://127.0.0.1:1"
-        slas.base_url = "http://127.0.0.1:1"
-        slas.organization_id = "f_ecom_zzte_053"
-        slas.client_id = "client"
-        slas.redirect_uri = "https://shop.test/de/callback"
-        "#;
+async fn a_shop_under_a_path_is_established_under_that_path() {
     for gateway in GATEWAYS {
-        let shop = gateway.shop().site("cookies.suffix = true").sections(german);
+        let shop = with_german_site(gateway.shop());
         let world = shop.start().await;
         let response = world.send(gateway.subrequest("GET", "/de/cart").document()).await;
         if gateway == Gateway::Nginx {
@@ -252,13 +240,13 @@ async fn a_shop_under_a_path_is_asked_about_and_established_under_that_path() {
         let own = world.send(gateway.subrequest("GET", "/de/bff/session").own_page()).await;
         gateway.expect_allowed(&own);
         assert_eq!(own.header("x-bff-upstream"), Some("tandem"));
-        let asking = world.send(gateway.subrequest("GET", "/de/bff/auth").own_page()).await;
-        expect_no_identity(asking.expect(403));
+        let nested = world.send(gateway.subrequest("GET", "/de/bff/auth").own_page()).await;
+        expect_no_identity(nested.expect(403));
     }
 }
 
 #[tokio::test]
-async fn promise_2_what_is_for_registered_shoppers_only_is_left_for_the_login_page() {
+async fn promise_2_a_guest_is_redirected_to_the_login_page() {
     let rule = "session.login_page = \"/login\"\n\
         routes.rules = [{ path = \"/account\", token = \"registered\" }, \
         { path = \"/mobify/proxy/api/customer/\", token = \"registered\" }]";

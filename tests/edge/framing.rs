@@ -1,17 +1,17 @@
-//! Messages whose ends two readers could see in two places (attacks 42, 43, 61, 64, 65).
+//! Messages whose end two parsers could see in different places (attacks 42, 43, 61, 64, 65).
 
 use testkit::{Connection, Cookies, FixedHead, HOST, Scenario, World, get, post};
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-async fn with_stand_in() -> (World, FixedHead) {
+async fn with_fixed_head() -> (World, FixedHead) {
     let head = FixedHead::responding(EMPTY).await;
     (Scenario::default().with_head(head.origin()).start().await, head)
 }
 
 #[tokio::test]
-async fn attack_61_an_ambiguous_length_is_refused_and_the_connection_closed() {
-    let (world, head) = with_stand_in().await;
+async fn attack_61_an_ambiguous_length_is_rejected_and_closes() {
+    let (world, head) = with_fixed_head().await;
     let smuggled = format!("GET /smuggled HTTP/1.1\r\nhost: {HOST}\r\n\r\n");
     for framing in [
         "content-length: 5\r\ncontent-length: 6\r\n\r\nhello",
@@ -47,8 +47,8 @@ async fn attack_61_an_ambiguous_length_is_refused_and_the_connection_closed() {
 }
 
 #[tokio::test]
-async fn attack_61_http_1_0_with_chunks_is_refused() {
-    let (world, head) = with_stand_in().await;
+async fn attack_61_http_1_0_with_chunks_is_rejected() {
+    let (world, head) = with_fixed_head().await;
     let mut connection = world.connect().await;
     let coding = "transfer-encoding: chunked\r\n\r\n0\r\n\r\n";
     connection.write(format!("POST /form HTTP/1.0\r\nhost: {HOST}\r\n{coding}")).await;
@@ -57,11 +57,11 @@ async fn attack_61_http_1_0_with_chunks_is_refused() {
     assert!(head.requests().is_empty());
 }
 
-/// RFC 9112 section 6.3: the coding counts, the length goes, and the connection ends after the
-/// response, because whoever is before us may have counted by the length.
+/// RFC 9112 section 6.3: the coding counts, the length is dropped, and the connection ends after the
+/// response, because a proxy in front may have used the length.
 #[tokio::test]
-async fn attack_61_with_both_length_and_chunks_nothing_after_the_answer_is_a_request() {
-    let (world, head) = with_stand_in().await;
+async fn attack_61_length_and_chunks_end_the_connection() {
+    let (world, head) = with_fixed_head().await;
     let smuggled = format!("GET /smuggled HTTP/1.1\r\nhost: {HOST}\r\n\r\n");
     for framing in [
         "content-length: 5\r\ntransfer-encoding: chunked\r\n",
@@ -75,9 +75,9 @@ async fn attack_61_with_both_length_and_chunks_nothing_after_the_answer_is_a_req
         connection.write(&smuggled).await;
         connection.response("POST").await;
         assert!(connection.is_closed().await, "{framing:?} leaves the connection open");
-        let asked = head.requests().split_off(before);
-        assert_eq!(asked.len(), 1, "{framing:?}");
-        let (headers, body) = &asked[0];
+        let received = head.requests().split_off(before);
+        assert_eq!(received.len(), 1, "{framing:?}");
+        let (headers, body) = &received[0];
         assert_eq!(body, b"hello");
         let framed = (headers.all("content-length").len(), headers.all("transfer-encoding").len());
         assert!(matches!(framed, (1, 0) | (0, 1)), "the Head sees two lengths: {headers:?}");
@@ -85,7 +85,7 @@ async fn attack_61_with_both_length_and_chunks_nothing_after_the_answer_is_a_req
 }
 
 #[tokio::test]
-async fn attack_61_a_chunk_longer_than_numbers_go_is_an_error_and_the_end() {
+async fn attack_61_an_invalid_chunk_size_is_an_error() {
     let world = World::start().await;
     for size in ["ffffffffffffffffff", "-1", "0x5", "5 5", "g"] {
         let mut connection = world.connect().await;
@@ -99,8 +99,8 @@ async fn attack_61_a_chunk_longer_than_numbers_go_is_an_error_and_the_end() {
 }
 
 #[tokio::test]
-async fn attack_42_a_target_elsewhere_is_refused_without_a_dial() {
-    let (world, head) = with_stand_in().await;
+async fn attack_42_a_foreign_target_is_rejected_without_a_connection() {
+    let (world, head) = with_fixed_head().await;
     world.forget_calls();
     for target in [
         "http://169.254.169.254/latest/meta-data/",
@@ -122,16 +122,16 @@ async fn attack_42_a_target_elsewhere_is_refused_without_a_dial() {
 }
 
 #[tokio::test]
-async fn the_absolute_form_with_our_own_name_is_a_path() {
-    let (world, head) = with_stand_in().await;
+async fn the_absolute_form_with_our_own_host_is_a_path() {
+    let (world, head) = with_fixed_head().await;
     let request = format!("GET https://{HOST}/cart?x=1 HTTP/1.1\r\nhost: {HOST}\r\n\r\n");
     world.send_bytes(request).await.expect(200);
     assert_eq!(head.requests()[0].0.first, "GET /cart?x=1 HTTP/1.1");
 }
 
 #[tokio::test]
-async fn attack_43_no_host_or_two_is_refused() {
-    let (world, head) = with_stand_in().await;
+async fn attack_43_a_missing_or_repeated_host_is_rejected() {
+    let (world, head) = with_fixed_head().await;
     for hosts in [
         "",
         "host: shop.test\r\nhost: shop.test\r\n",
@@ -148,7 +148,7 @@ async fn attack_43_no_host_or_two_is_refused() {
 }
 
 #[tokio::test]
-async fn attack_64_pipelined_requests_get_each_their_own_shopper() {
+async fn attack_64_pipelined_requests_keep_their_own_shopper() {
     let world = World::start().await;
     let jars = [world.registered_cookies().await, world.guest_cookies().await, Cookies::default()];
     let mut alone = Vec::new();
@@ -166,7 +166,7 @@ async fn attack_64_pipelined_requests_get_each_their_own_shopper() {
 }
 
 #[tokio::test]
-async fn attack_65_a_body_that_would_be_refused_is_not_asked_for() {
+async fn attack_65_a_rejected_body_gets_no_100_continue() {
     let world = World::start().await;
     let mut connection = world.connect().await;
     let request =
@@ -177,7 +177,7 @@ async fn attack_65_a_body_that_would_be_refused_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_wanted_is_asked_for() {
+async fn an_accepted_body_gets_100_continue() {
     let world = World::start().await;
     let mut connection = world.connect().await;
     let request = post("/bff/session").own_page().header("expect", "100-continue");
@@ -188,8 +188,8 @@ async fn a_body_that_is_wanted_is_asked_for() {
 }
 
 #[tokio::test]
-async fn kind_21_an_address_of_another_scheme_is_refused() {
-    let (world, head) = with_stand_in().await;
+async fn kind_21_a_target_of_another_scheme_is_rejected() {
+    let (world, head) = with_fixed_head().await;
     for target in [
         "ftp://shop.test/",
         "ws://shop.test/",
@@ -209,11 +209,11 @@ async fn kind_21_an_address_of_another_scheme_is_refused() {
     }
 }
 
-/// RFC 9112 section 3.2: a fragment is no part of a target. The HTTP library cuts it off before
-/// anything is matched, so it must not take part in anything.
+/// RFC 9112 section 3.2: a fragment is no part of a target. The HTTP library removes it before the
+/// path is matched, so it must have no effect.
 #[tokio::test]
-async fn kind_21_a_fragment_makes_no_page_a_file_and_reaches_no_upstream() {
-    let (world, head) = with_stand_in().await;
+async fn kind_21_a_fragment_makes_no_page_a_file() {
+    let (world, head) = with_fixed_head().await;
     for target in ["/cart#/static/x.css", "/cart#.css", "/cart?a#b.css"] {
         let request = format!("GET {target} HTTP/1.1\r\nhost: {HOST}\r\naccept: text/html\r\n\r\n");
         let response = world.send_bytes(request).await;

@@ -1,4 +1,4 @@
-//! What an upstream is told about a request, and what of its response reaches the browser
+//! The headers that an upstream receives, and those of its response that reach the browser
 //! (attacks 50, 53 to 58, 66).
 
 use tandem_sandbox::Upstream;
@@ -8,7 +8,7 @@ use crate::support::CART;
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-/// What a client may write to be taken for somebody, or something, else.
+/// Headers by which a client claims to be another client or request.
 const FORGED: [&str; 34] = [
     "X-Forwarded-For",
     "X-Forwarded-Proto",
@@ -51,7 +51,7 @@ fn forged(request: RawRequest) -> RawRequest {
 }
 
 #[tokio::test]
-async fn attacks_50_53_and_55_to_58_nothing_forged_goes_on_and_nothing_is_asked_elsewhere() {
+async fn attacks_50_53_and_55_to_58_forged_headers_are_not_forwarded() {
     let (head, evil) = (FixedHead::responding(EMPTY).await, Head::bind().await);
     let world = Scenario::default().with_head(head.origin()).start().await;
     let jar = world.guest_cookies().await;
@@ -72,15 +72,15 @@ async fn attacks_50_53_and_55_to_58_nothing_forged_goes_on_and_nothing_is_asked_
         assert_eq!(headers.all("x-forwarded-host"), ["shop.test"]);
         let ours = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
         for name in FORGED.map(str::to_lowercase) {
-            let kept = !ours.contains(&name.as_str()) && headers.header(&name).is_some();
-            assert!(!kept, "{name} reaches the Head");
+            let forwarded = !ours.contains(&name.as_str()) && headers.header(&name).is_some();
+            assert!(!forwarded, "{name} reaches the Head");
         }
     }
     evil.expect_no_connection().await;
 }
 
 #[tokio::test]
-async fn attack_54_of_a_trusted_proxys_chain_the_right_most_untrusted_address_is_the_client() {
+async fn attack_54_the_right_most_untrusted_address_is_the_client() {
     let head = FixedHead::responding(EMPTY).await;
     let trusted = "trusted_proxies = [\"127.0.0.0/8\", \"10.0.0.0/8\"]";
     let world = Scenario::default().server(trusted).with_head(head.origin()).start().await;
@@ -107,7 +107,7 @@ async fn attack_54_of_a_trusted_proxys_chain_the_right_most_untrusted_address_is
 }
 
 #[tokio::test]
-async fn attack_50_the_instance_hears_the_shoppers_address_from_us_only() {
+async fn attack_50_the_client_ip_header_is_always_ours() {
     for (name, line) in [
         ("x-client-ip", ""),
         ("x-shopper-ip", "ocapi.client_ip_header = \"x-shopper-ip\""),
@@ -129,7 +129,7 @@ async fn attack_50_the_instance_hears_the_shoppers_address_from_us_only() {
             let request = get(path).own_page().headers(&forged);
             request.header("x-forwarded-for", "203.0.113.7")
         };
-        // A page, and what needs no session.
+        // A page, and a file.
         for path in [CART, "/on/demandware.static/app.js"] {
             world.send(request(path)).await.expect(200);
             let requests = ecom.requests();
@@ -148,7 +148,7 @@ async fn attack_50_the_instance_hears_the_shoppers_address_from_us_only() {
 }
 
 #[tokio::test]
-async fn attack_50_where_no_address_is_told_none_of_the_browsers_is() {
+async fn attack_50_a_disabled_client_ip_header_is_removed() {
     let ecom = FixedHead::responding(EMPTY).await;
     let off = "ocapi.client_ip_header = \"\"";
     let world = Scenario::default().with_ecom_at(ecom.origin()).site(off).start().await;
@@ -157,7 +157,7 @@ async fn attack_50_where_no_address_is_told_none_of_the_browsers_is() {
 }
 
 #[tokio::test]
-async fn a_location_at_the_upstream_is_one_of_ours_and_others_stay() {
+async fn a_location_at_the_upstream_is_rewritten() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let at = head.address;
@@ -178,7 +178,7 @@ async fn a_location_at_the_upstream_is_one_of_ours_and_others_stay() {
 }
 
 #[tokio::test]
-async fn attack_66_cookies_of_an_upstream_that_would_be_ours_or_everybodys_are_filtered() {
+async fn attack_66_reserved_and_domain_cookies_are_filtered() {
     let head = FixedHead::responding(
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\
          set-cookie: __Host-tandem=evil; Path=/; Secure\r\n\

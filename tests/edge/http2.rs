@@ -1,4 +1,4 @@
-//! Browsers that speak HTTP/2: the same promises, and frames no browser sends (attack 63).
+//! Browsers with HTTP/2: the same promises, and frames that no browser sends (attack 63).
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const PLAIN: [(&[u8], &[u8]); 4] = [
 ];
 
 #[tokio::test]
-async fn attack_63_frames_that_would_be_read_differently_over_http_1_are_stream_errors() {
+async fn attack_63_ambiguous_http_2_requests_are_stream_errors() {
     let head = FixedHead::responding(EMPTY).await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let mut connection = world.connect().await;
@@ -67,7 +67,7 @@ async fn attack_63_frames_that_would_be_read_differently_over_http_1_are_stream_
 }
 
 #[tokio::test]
-async fn attack_43_an_authority_and_a_host_that_disagree_are_refused() {
+async fn attack_43_authority_and_host_must_agree() {
     let head = FixedHead::responding(EMPTY).await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let mut client = Http2::open(world.address).await;
@@ -78,7 +78,7 @@ async fn attack_43_an_authority_and_a_host_that_disagree_are_refused() {
 }
 
 #[tokio::test]
-async fn a_request_and_its_answer_cross_from_one_protocol_to_the_other_with_trailers() {
+async fn bodies_and_trailers_cross_between_http_1_and_http_2() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let mut trailers = http::HeaderMap::new();
@@ -109,7 +109,7 @@ async fn a_request_and_its_answer_cross_from_one_protocol_to_the_other_with_trai
 }
 
 #[tokio::test]
-async fn fault_32_an_answer_that_breaks_off_is_a_stream_error() {
+async fn fault_32_a_truncated_response_is_a_stream_error() {
     for framing in
         ["content-length: 1000\r\n\r\nhalf", "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
     {
@@ -124,14 +124,14 @@ async fn fault_32_an_answer_that_breaks_off_is_a_stream_error() {
         let (response, ()) = tokio::join!(client.send(request), upstream);
         assert_eq!(response.status(), StatusCode::OK);
         assert!(response.into_body().collect().await.is_err(), "{framing} looks complete");
-        // The connection lives on: other streams of the page are not troubled.
+        // The connection stays open for the other streams of the page.
         let request = http2_get("/bff/session").body(Body::empty()).unwrap();
         assert_eq!(client.send(request).await.status(), StatusCode::OK);
     }
 }
 
 #[tokio::test]
-async fn fault_44_a_browser_that_resets_its_stream_ends_the_heads_work() {
+async fn fault_44_a_reset_stream_ends_the_upstream_request() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let mut client = Http2::open(world.address).await;
@@ -140,16 +140,16 @@ async fn fault_44_a_browser_that_resets_its_stream_ends_the_heads_work() {
         let pending = client.send(request);
         tokio::pin!(pending);
         tokio::select! {
-            _ = &mut pending => panic!("answered"),
+            _ = &mut pending => panic!("a response"),
             (upstream, _) = head.receive() => upstream,
         }
     };
     let left = tokio::time::timeout(Duration::from_secs(5), upstream.is_closed()).await;
-    assert!(left.expect("the Head is told at once"));
+    assert!(left.expect("the upstream request ends at once"));
 }
 
 #[tokio::test]
-async fn attack_85_an_idle_http_2_connection_ends_and_a_busy_one_does_not() {
+async fn attack_85_only_an_idle_http_2_connection_ends() {
     let head = Head::bind().await;
     let scenario = Scenario::default().server("idle_timeout_ms = 300").with_head(head.origin());
     let world = scenario.start().await;
@@ -169,7 +169,7 @@ async fn attack_85_an_idle_http_2_connection_ends_and_a_busy_one_does_not() {
 }
 
 #[tokio::test]
-async fn attack_85_a_stream_that_is_never_read_ends_with_its_connection() {
+async fn attack_85_an_unread_stream_ends_with_its_connection() {
     let head = Head::bind().await;
     let scenario = Scenario::default().server("write_timeout_ms = 300").with_head(head.origin());
     let world = scenario.start().await;
@@ -182,14 +182,14 @@ async fn attack_85_a_stream_that_is_never_read_ends_with_its_connection() {
     let request = http2_get("/large").body(Body::empty()).unwrap();
     let (response, mut upstream) = tokio::join!(client.send(request), upstream);
     assert_eq!(response.status(), StatusCode::OK);
-    // More than the window of the stream and all buffers: the client takes some, and then no more.
+    // More than the window of the stream and all buffers hold.
     tokio::join!(upstream.write(vec![b'x'; 90_000_000]), client.ends());
     assert!(upstream.is_closed().await);
     drop(response);
 }
 
 #[tokio::test]
-async fn kind_24_a_stream_that_is_never_read_gives_back_its_place_beside_one_that_goes_on() {
+async fn kind_24_an_unread_stream_ends_beside_a_live_one() {
     let head = Head::bind().await;
     let scenario = Scenario::default().server("write_timeout_ms = 300").with_head(head.origin());
     let world = scenario.start().await;
@@ -206,9 +206,9 @@ async fn kind_24_a_stream_that_is_never_read_gives_back_its_place_beside_one_tha
     slow.write("x").await;
     left.write(vec![b'x'; 90_000_000]).await;
     let closed = tokio::time::timeout(Duration::from_secs(10), left.is_closed()).await;
-    assert!(closed.expect("the upstream is let go"));
-    // An upstream that takes its time is no client that does not read.
+    assert!(closed.expect("the upstream connection ends"));
+    // A slow upstream is not a client that does not read.
     slow.write("x").await;
-    assert_eq!(read.into_body().collect().await.expect("a whole answer").to_bytes(), "xx");
-    assert!(unread.into_body().collect().await.is_err(), "a response that was cut off looks whole");
+    assert_eq!(read.into_body().collect().await.expect("a complete response").to_bytes(), "xx");
+    assert!(unread.into_body().collect().await.is_err(), "a truncated response looks complete");
 }

@@ -1,12 +1,11 @@
-//! Who a browser says it is, and by which credentials of its own, is for no upstream to hear
-//! (kind 21).
+//! Identities and credentials that a browser claims in headers reach no upstream (kind 21).
 
 use testkit::{FixedHead, Head, RawRequest, Scenario, World, get, post};
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 const PRODUCT: &str = crate::support::PRODUCT;
 
-/// By which clouds and gateways tell what is behind them who somebody is.
+/// Headers by which clouds and gateways name the authenticated user.
 const IDENTITIES: [&str; 30] = [
     "x-amzn-oidc-identity",
     "x-amzn-oidc-data",
@@ -45,7 +44,7 @@ fn forged(request: RawRequest) -> RawRequest {
 }
 
 #[tokio::test]
-async fn kind_21_no_identity_that_a_browser_claims_reaches_an_upstream() {
+async fn kind_21_claimed_identities_reach_no_upstream() {
     let upstream = FixedHead::responding(EMPTY).await;
     let world = Scenario::default()
         .with_head(upstream.origin())
@@ -63,7 +62,7 @@ async fn kind_21_no_identity_that_a_browser_claims_reaches_an_upstream() {
 }
 
 #[tokio::test]
-async fn kind_21_nor_does_scapi_hear_one() {
+async fn kind_21_nor_do_they_reach_scapi() {
     let world = World::start().await;
     let jar = world.guest_cookies().await;
     world.forget_calls();
@@ -76,7 +75,7 @@ async fn kind_21_nor_does_scapi_hear_one() {
 }
 
 #[tokio::test]
-async fn kind_21_a_name_that_a_server_may_read_as_a_known_one_is_dropped() {
+async fn kind_21_look_alike_header_names_are_dropped() {
     let head = FixedHead::responding(EMPTY).await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let names = [
@@ -108,7 +107,7 @@ async fn kind_21_a_name_that_a_server_may_read_as_a_known_one_is_dropped() {
     let passed: Vec<_> =
         headers.names().into_iter().filter(|name| headers.all(name) == ["CANARY"]).collect();
     assert!(passed.is_empty(), "{passed:?}");
-    // The shop's own names pass, whatever they are made of.
+    // The shop's own header names pass.
     assert_eq!(
         (headers.header("my_header"), headers.header("x_shop.colour")),
         (Some("1"), Some("2"))
@@ -116,12 +115,12 @@ async fn kind_21_a_name_that_a_server_may_read_as_a_known_one_is_dropped() {
 }
 
 #[tokio::test]
-async fn kind_21_a_browsers_own_authorization_reaches_the_head_only_where_a_rule_says_so() {
+async fn kind_21_authorization_reaches_the_head_only_by_a_rule() {
     let head = FixedHead::responding(EMPTY).await;
     let rules = "routes.rules = [{ path = \"/staging\", authorization = \"basic\" },\n\
         { path = \"/cms\", authorization = \"any\" }]";
     let world = Scenario::default().with_head(head.origin()).site(rules).start().await;
-    for (path, sent, heard) in [
+    for (path, sent, forwarded) in [
         ("/", "Basic c3RhZ2luZzp4", None),
         ("/", "Bearer planted", None),
         ("/a.css", "Bearer planted", None),
@@ -135,31 +134,35 @@ async fn kind_21_a_browsers_own_authorization_reaches_the_head_only_where_a_rule
     ] {
         world.send(get(path).own_page().header("authorization", sent)).await.expect(200);
         let requests = head.requests();
-        assert_eq!(requests.last().unwrap().0.header("authorization"), heard, "{path} {sent}");
+        assert_eq!(requests.last().unwrap().0.header("authorization"), forwarded, "{path} {sent}");
     }
     let twice = get("/staging").own_page().header("authorization", "Basic c3RhZ2luZzp4");
     world.send(twice.header("authorization", "Basic eDp5")).await.expect(200);
     assert_eq!(head.requests().last().unwrap().0.header("authorization"), None);
 }
 
-/// Instances that are not live request for a storefront password, by HTTP Basic.
+/// Instances that are not live require a storefront password, by HTTP Basic.
 #[tokio::test]
-async fn kind_21_the_storefront_password_reaches_ecom_and_a_bearer_does_not() {
+async fn kind_21_a_storefront_password_reaches_ecom_and_a_bearer_not() {
     let ecom = FixedHead::responding(EMPTY).await;
     let world = Scenario::default().with_ecom_at(ecom.origin()).start().await;
     for path in [crate::support::CART, "/on/demandware.static/Sites-RefArch-Site/-/a.css"] {
-        for (sent, heard) in
+        for (sent, forwarded) in
             [("Basic c3RvcmVmcm9udDp4", Some("Basic c3RvcmVmcm9udDp4")), ("Bearer planted", None)]
         {
             world.send(get(path).own_page().header("authorization", sent)).await.expect(200);
             let requests = ecom.requests();
-            assert_eq!(requests.last().unwrap().0.header("authorization"), heard, "{path} {sent}");
+            assert_eq!(
+                requests.last().unwrap().0.header("authorization"),
+                forwarded,
+                "{path} {sent}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn kind_21_no_trailer_is_a_header_that_only_we_may_send() {
+async fn kind_21_no_trailer_carries_a_reserved_header() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let request = post("/upload").own_page().header("trailer", "authorization, x-sum, x_bff.usid");
@@ -176,7 +179,7 @@ async fn kind_21_no_trailer_is_a_header_that_only_we_may_send() {
     assert_eq!(String::from_utf8_lossy(&upstream.take(rest.len()).await), rest);
     upstream.write("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
     connection.response("POST").await.expect(204);
-    // Without a body that could have any, none is announced.
+    // Without a body there are no trailers to announce.
     let mut connection = world.begin(&get("/page").own_page().header("trailer", "x-sum")).await;
     let (mut upstream, headers) = head.receive().await;
     assert_eq!(headers.header("trailer"), None);

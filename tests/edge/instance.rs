@@ -1,15 +1,15 @@
-//! The route to ECOM leads to the pages of this shop, not to the rest of the instance (promise 18).
+//! The route to ECOM reaches the pages of this shop, not the rest of the instance (promise 18).
 
 use testkit::{FixedHead, ORIGIN, Scenario, get, post};
 
 use crate::support::{CART, GATEWAYS, Gateway, expect_no_identity};
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-/// The plain hybrid, and the storefront paths of an instance without aliases.
+/// The usual paths of ECOM, and the storefront paths of an instance without aliases.
 const ALL_TO_ECOM: &str = "routes.ecom_paths = [\"/\"]";
 const STOREFRONT: &str = "routes.ecom_paths = [\"/on/\", \"/s/\"]";
 
-/// Paths of the instance that are none of the shop's.
+/// Paths of the instance that do not belong to the shop.
 const OF_THE_INSTANCE: [&str; 17] = [
     "/s/RefArch/dw/shop/v24_5/customers/auth",
     "/s/RefArch/dw/shop/v24_5/sessions",
@@ -30,7 +30,7 @@ const OF_THE_INSTANCE: [&str; 17] = [
     "/on/demandware.mobile/x",
 ];
 
-/// Those that only a shop whose every path goes to ECOM can be asked for.
+/// Those that only a shop with every path on ECOM would forward.
 const AT_THE_ROOT: [&str; 4] = [
     "/dw/shop/v24_5/sessions",
     "/dw/oauth2/access_token",
@@ -38,7 +38,7 @@ const AT_THE_ROOT: [&str; 4] = [
     "/dw/imaging/v1/x",
 ];
 
-/// What pages of this shop are and link to.
+/// Pages of this shop, and files that they link to.
 const OF_THE_SHOP: [&str; 8] = [
     CART,
     "/on/demandware.store/Sites-RefArch-Site",
@@ -50,7 +50,7 @@ const OF_THE_SHOP: [&str; 8] = [
     "/s/RefArch/brands/dw/watches",
 ];
 
-/// Ways to write a path that some upstream reads as the same one.
+/// Spellings of a path that some upstream reads as the same path.
 fn spellings(path: &str) -> Vec<String> {
     let first = |from: &str, to: &str| path.replacen(from, to, 1);
     vec![
@@ -75,7 +75,7 @@ fn spellings(path: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn kind_37_no_spelling_of_a_path_of_the_instance_goes_through_the_route_to_ecom() {
+async fn kind_37_no_spelling_of_an_instance_path_reaches_ecom() {
     for routes in [ALL_TO_ECOM, STOREFRONT] {
         let ecom = FixedHead::responding(EMPTY).await;
         let world = Scenario::default().with_ecom_at(ecom.origin()).site(routes).start().await;
@@ -124,7 +124,7 @@ async fn kind_37_the_shops_own_pages_and_files_pass() {
 }
 
 #[tokio::test]
-async fn kind_37_a_gateway_is_told_no_for_every_spelling() {
+async fn kind_37_a_gateway_denies_every_spelling() {
     for gateway in GATEWAYS {
         let ecom = FixedHead::responding(EMPTY).await;
         let world = gateway.shop().with_ecom_at(ecom.origin()).site(ALL_TO_ECOM).start().await;
@@ -152,7 +152,7 @@ async fn kind_37_a_gateway_is_told_no_for_every_spelling() {
 }
 
 #[tokio::test]
-async fn kind_37_what_a_rule_names_exactly_is_reached_and_nothing_beside_it() {
+async fn kind_37_a_rule_opens_exactly_its_path() {
     let rules = "routes.ecom_paths = [\"/s/\", \"/on/\"]\nroutes.rules = [\n\
         { path = \"/s/\", token = \"optional\" },\n\
         { path = \"/s/RefArch/dw/shop/v24_5/products/\", to = \"ecom\", token = \"none\" },\n]";
@@ -174,7 +174,7 @@ async fn kind_37_what_a_rule_names_exactly_is_reached_and_nothing_beside_it() {
 }
 
 #[tokio::test]
-async fn kind_37_further_sites_that_ecom_serves_here_are_named_in_the_configuration() {
+async fn kind_37_further_sites_must_be_configured() {
     let sites = "routes.ecom_paths = [\"/s/\", \"/on/\"]\necom.sites = [\"RefArchB2B\"]";
     let ecom = FixedHead::responding(EMPTY).await;
     let world = Scenario::default().with_ecom_at(ecom.origin()).site(sites).start().await;
@@ -191,7 +191,7 @@ async fn kind_37_further_sites_that_ecom_serves_here_are_named_in_the_configurat
 }
 
 #[tokio::test]
-async fn kind_37_a_credential_in_a_header_of_an_answer_reaches_no_script() {
+async fn kind_37_credentials_in_response_headers_reach_no_script() {
     let carriers = "authorization: Bearer CANARY\r\nproxy-authorization: Bearer CANARY\r\n\
         x-auth-token: bearer CANARY\r\nx-access-token: CANARY\r\nx-id-token: CANARY\r\n\
         sfdc_dwsid: CANARY\r\nsfdc_refresh_token: CANARY\r\nx-slas-client-auth: CANARY\r\n\
@@ -215,7 +215,7 @@ async fn kind_37_a_credential_in_a_header_of_an_answer_reaches_no_script() {
 }
 
 #[tokio::test]
-async fn kind_37_the_challenge_of_a_storefront_password_still_reaches_the_browser() {
+async fn kind_37_a_basic_challenge_reaches_the_browser() {
     let response = "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=\"shop\"\r\n\
         content-length: 0\r\n\r\n";
     let upstream = FixedHead::responding(response).await;

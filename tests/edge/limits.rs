@@ -1,4 +1,4 @@
-//! Too much, too deep, too slow (attacks 51, 85, 87, 89, 90).
+//! Limits of size, depth and time (attacks 51, 85, 87, 89, 90).
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 #[tokio::test]
-async fn attacks_51_and_87_a_head_of_unusual_size_ends_here() {
+async fn attacks_51_and_87_oversized_headers_are_rejected() {
     let head = FixedHead::responding(EMPTY).await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let many = (0..300).fold(get("/"), |request, at| request.header(&format!("x-{at}"), "1"));
@@ -34,12 +34,12 @@ async fn attacks_51_and_87_a_head_of_unusual_size_ends_here() {
     }
     assert!(head.requests().is_empty());
     assert_eq!(world.auth_calls(), [""; 0]);
-    // What a shopper with every cookie of a big shop sends is not unusual.
+    // A shopper with every cookie of a big shop is within the limits.
     world.send(cookies(200).header("referer", &"x".repeat(4000))).await.expect(200);
 }
 
 #[tokio::test]
-async fn attack_89_a_body_over_the_limit_is_413_however_it_is_framed() {
+async fn attack_89_a_body_over_the_limit_is_413_in_any_framing() {
     let world = World::start().await;
     let jar = world.guest_cookies().await;
     world.forget_calls();
@@ -51,7 +51,7 @@ async fn attack_89_a_body_over_the_limit_is_413_however_it_is_framed() {
         let kind = "content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
         let mut connection = world.connect().await;
         connection.write(format!("{headers}{kind}{:x}\r\n", megabyte.len())).await;
-        // It is refused before it has all been sent.
+        // It is rejected before it has been sent completely.
         connection.write(&megabyte[..200_000]).await;
         connection.response("POST").await.expect_problem(413, "payload_too_large");
     }
@@ -72,16 +72,16 @@ async fn attack_89_json_nested_ten_thousand_deep_is_400() {
 }
 
 #[tokio::test]
-async fn attack_88_a_packed_body_is_never_unpacked() {
+async fn attack_88_a_compressed_body_is_never_decompressed() {
     let world = World::start().await;
     let request = post("/bff/login").own_page().header("content-encoding", "gzip");
     world.send(request.json("\u{1f}not json")).await.expect_problem(400, "bad_request");
 }
 
 #[tokio::test]
-async fn attack_85_a_head_that_does_not_end_is_cut_off_in_time() {
+async fn attack_85_incomplete_headers_time_out() {
     let world = Scenario::default().server("header_read_timeout_ms = 200").start().await;
-    // Nothing at all; the first letter of either protocol; half a head; half an HTTP/2 preface.
+    // Nothing; the first byte of either protocol; half a header section; half an HTTP/2 preface.
     let starts =
         ["", "P", "GET / HT", "GET / HTTP/1.1\r\nhost: shop.test\r\nx-slow: ", "PRI * HTTP/2"];
     let time = stop_time();
@@ -97,14 +97,14 @@ async fn attack_85_a_head_that_does_not_end_is_cut_off_in_time() {
     }
     time.passes(Duration::from_millis(20)).await;
     for (start, connection) in connections {
-        let said = connection.rest().await;
-        assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{start:?}: {said}");
+        let text = connection.rest().await;
+        assert!(text.is_empty() || text.starts_with("HTTP/1.1 408"), "{start:?}: {text}");
     }
     world.send(get("/bff/session")).await.expect(200);
 }
 
 #[tokio::test]
-async fn attack_85_letters_that_keep_coming_do_not_win_time() {
+async fn attack_85_slow_headers_time_out_too() {
     let world = Scenario::default().server("header_read_timeout_ms = 200").start().await;
     let time = stop_time();
     let mut connection = world.connect().await;
@@ -115,11 +115,11 @@ async fn attack_85_letters_that_keep_coming_do_not_win_time() {
         connection.write("x").await;
     }
     time.passes(Duration::from_millis(40)).await;
-    assert!(!connection.is_silent().await, "one letter at a time is enough");
+    assert!(!connection.is_silent().await, "a byte at a time extends the limit");
 }
 
 #[tokio::test]
-async fn attack_85_an_idle_connection_is_closed_and_others_are_not_troubled() {
+async fn attack_85_only_an_idle_connection_is_closed() {
     let world = Scenario::default().server("header_read_timeout_ms = 200").start().await;
     let time = stop_time();
     let mut idle = world.connect().await;
@@ -135,18 +135,18 @@ async fn attack_85_an_idle_connection_is_closed_and_others_are_not_troubled() {
 }
 
 #[tokio::test]
-async fn attack_85_a_slow_body_of_our_own_routes_ends_in_bounded_time() {
+async fn attack_85_a_slow_body_of_our_own_routes_times_out() {
     let world = Scenario::default().server("request_timeout_ms = 200").start().await;
     let mut connection = world.connect().await;
     let request = post("/bff/login").own_page().header("content-type", "application/json");
     connection.write(request.header("content-length", "100").bytes()).await;
     connection.write("{").await;
     connection.response("POST").await.expect(503);
-    assert!(connection.is_closed().await, "the rest of the body could be taken for a request");
+    assert!(connection.is_closed().await, "the rest of the body could be read as a request");
 }
 
 #[tokio::test]
-async fn attack_85_a_slow_answer_of_the_head_is_no_slow_head_of_the_client() {
+async fn attack_85_a_slow_upstream_is_no_slow_client() {
     let head = testkit::Head::bind().await;
     let scenario =
         Scenario::default().server("header_read_timeout_ms = 200").with_head(head.origin());
@@ -161,7 +161,7 @@ async fn attack_85_a_slow_answer_of_the_head_is_no_slow_head_of_the_client() {
 }
 
 #[tokio::test]
-async fn attack_90_a_long_path_is_sorted_in_no_time() {
+async fn attack_90_a_long_path_is_classified_quickly() {
     let head = FixedHead::responding(EMPTY).await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let jar = world.guest_cookies().await;
@@ -169,8 +169,8 @@ async fn attack_90_a_long_path_is_sorted_in_no_time() {
     for unit in ["/assets", "/bff/..", "%2e%2e/", ".js", "/on/demandware.store"] {
         let path = format!("/{}", unit.repeat(7000 / unit.len()));
         world.send(get(&path).own_page().cookies(&jar)).await;
-        let sent = path.replace('%', "%25");
-        world.send(get(&format!("/bff/go?to={sent}")).document().cookies(&jar)).await;
+        let encoded = path.replace('%', "%25");
+        world.send(get(&format!("/bff/go?to={encoded}")).document().cookies(&jar)).await;
     }
     assert!(began.elapsed() < Duration::from_secs(2), "took {:?}", began.elapsed());
 }

@@ -1,5 +1,5 @@
-//! Log output that blocks, breaks or has no room decides about no request and about no signal
-//! (fault 61): the real binary.
+//! Log output that blocks, breaks or is full affects no request and no signal (fault 61): the real
+//! binary.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use crate::support::TANDEM;
 
-/// Their lines come to more than a pipe, the queue and what is being written hold together.
+/// Their log lines exceed the pipe, the queue and the write in progress together.
 const MANY: usize = 12_000;
-/// Requests that are sent at once on one connection.
+/// Requests that are pipelined on one connection.
 const AT_ONCE: usize = 100;
 
 async fn server(output: Output) -> (Server, Sandbox) {
@@ -21,8 +21,8 @@ async fn server(output: Output) -> (Server, Sandbox) {
     (TANDEM.serve_with(output, &scenario, &sandbox).await, sandbox)
 }
 
-/// Every request of `count` is answered.
-async fn answers(server: &Server, count: usize) {
+/// The server responds to `count` requests.
+async fn expect_responses(server: &Server, count: usize) {
     let request = format!("GET /bff/session HTTP/1.1\r\nhost: {HOST}\r\n\r\n");
     let mut connection = Connection::open(server.address).await;
     for _ in 0..count / AT_ONCE {
@@ -56,12 +56,12 @@ async fn ends_on_sigterm(server: &mut Server) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn kind_19_output_that_is_broken_closed_or_full_costs_no_answer() {
+async fn kind_19_broken_closed_or_full_output_costs_no_response() {
     for output in [Output::Broken, Output::Closed, Output::Full] {
         let (mut server, _sandbox) = server(output).await;
-        answers(&server, 1000).await;
+        expect_responses(&server, 1000).await;
         assert_eq!(admin(&server, "/livez").await.status, 200, "{output:?}");
-        // What was closed before the process began is the null device by now.
+        // Rust opens the null device where an output was closed at the start.
         let lost = lost(&server).await;
         assert_eq!(lost > 0, output != Output::Closed, "{output:?}: {lost}");
         ends_on_sigterm(&mut server).await;
@@ -69,9 +69,9 @@ async fn kind_19_output_that_is_broken_closed_or_full_costs_no_answer() {
 }
 
 #[tokio::test]
-async fn kind_19_and_fault_61_output_that_nobody_reads_costs_no_answer_and_keeps_no_process() {
+async fn kind_19_and_fault_61_unread_output_costs_no_response() {
     let (mut server, _sandbox) = server(Output::Unread).await;
-    answers(&server, MANY).await;
+    expect_responses(&server, MANY).await;
     assert_eq!(admin(&server, "/livez").await.status, 200);
     assert_eq!(admin(&server, "/readyz").await.status, 200);
     assert!(lost(&server).await > 0);
@@ -79,14 +79,14 @@ async fn kind_19_and_fault_61_output_that_nobody_reads_costs_no_answer_and_keeps
 }
 
 #[tokio::test]
-async fn kind_19_output_that_is_read_again_says_how_much_was_lost() {
+async fn kind_19_output_that_is_read_again_reports_lost_lines() {
     let (mut server, _sandbox) = server(Output::Unread).await;
-    answers(&server, MANY).await;
+    expect_responses(&server, MANY).await;
     server.read_on();
     let mut sent = MANY;
     let lost = loop {
         let before = lost(&server).await;
-        answers(&server, AT_ONCE).await;
+        expect_responses(&server, AT_ONCE).await;
         sent += AT_ONCE;
         if lost(&server).await == before {
             break before;
@@ -98,6 +98,6 @@ async fn kind_19_output_that_is_read_again_says_how_much_was_lost() {
     let of = |message: &'static str| lines.iter().filter(move |line| line["message"] == message);
     assert_eq!(of("request").count() + lost, sent);
     assert_eq!((of("serving").count(), of("draining").count()), (1, 1));
-    let said = of("log lines dropped").map(|line| line["lines"].as_u64().expect("a number"));
-    assert_eq!(said.sum::<u64>(), lost as u64);
+    let reported = of("log lines dropped").map(|line| line["lines"].as_u64().expect("a number"));
+    assert_eq!(reported.sum::<u64>(), lost as u64);
 }

@@ -1,5 +1,5 @@
-//! Hostile and unlucky input against the listeners: what comes in by the wire is written byte by
-//! byte, and what goes on to the Head is looked at byte by byte.
+//! Hostile and unusual input against the listeners: a test writes requests byte by byte, and compares
+//! what the Head receives byte by byte.
 
 mod apis;
 mod caching;

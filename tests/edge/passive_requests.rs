@@ -1,10 +1,10 @@
-//! What costs no upstream call and sets no cookie (promise 6, attack 68).
+//! Requests that cost no upstream call and set no cookie (promise 6, attack 68).
 
 use testkit::{Cookies, RawRequest, World, get, post, request};
 
 const CRAWLER: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
 
-fn quiet() -> Vec<(&'static str, RawRequest)> {
+fn passive() -> Vec<(&'static str, RawRequest)> {
     let preflight = |path: &str| {
         request("OPTIONS", path)
             .header("origin", "https://evil.test")
@@ -29,15 +29,15 @@ fn quiet() -> Vec<(&'static str, RawRequest)> {
         ("a preflight of a page", preflight("/")),
         ("a preflight of the API", preflight("/api/basket/items")),
         ("a preflight of our own", preflight("/bff/session")),
-        ("a look at the session", get("/bff/session").own_page()),
-        ("a look at the session by name", get("/bff/session").document()),
+        ("reading the session", get("/bff/session").own_page()),
+        ("opening the session as a page", get("/bff/session").document()),
     ]
 }
 
 #[tokio::test]
-async fn promise_6_who_needs_no_session_gets_none_and_costs_nothing() {
+async fn promise_6_a_passive_request_gets_no_session() {
     let world = World::start().await;
-    for (what, request) in quiet() {
+    for (what, request) in passive() {
         world.forget_calls();
         let response = world.send(request).await;
         assert_eq!(world.auth_calls(), [""; 0], "{what}");
@@ -47,17 +47,17 @@ async fn promise_6_who_needs_no_session_gets_none_and_costs_nothing() {
 }
 
 #[tokio::test]
-async fn promise_6_an_expired_session_is_not_renewed_for_a_file_or_a_prefetch() {
+async fn promise_6_no_refresh_for_a_file_or_a_prefetch() {
     let world = World::start().await;
     let jar = world.registered_cookies().await;
     world.minutes_pass(31);
-    for (what, request) in quiet() {
+    for (what, request) in passive() {
         world.forget_calls();
         let response = world.send(request.cookies(&jar)).await;
         assert_eq!(world.auth_calls(), [""; 0], "{what}");
         assert_eq!(response.all("set-cookie"), [""; 0], "{what}");
     }
-    // The control: a page does renew it.
+    // For comparison: a page does refresh it.
     let page = world.send(get("/").document().cookies(&jar)).await;
     assert!(!page.expect(200).all("set-cookie").is_empty());
 }
@@ -73,7 +73,7 @@ async fn attack_68_a_crawlers_name_opens_nothing() {
         world.send(calling(get("/api/me").own_page())).await.expect(401);
         world.send(calling(get("/bff/nothing"))).await.expect_problem(404, "not_found");
     }
-    // Probes are people as far as the shop is concerned.
+    // Probes of monitoring tools are treated as people.
     let mut jar = Cookies::default();
     jar.take(&world.send(get("/").document().header("user-agent", names[0])).await);
     assert!(!jar.0.is_empty());

@@ -2,11 +2,11 @@
 
 use testkit::{Cookies, FixedHead, RawRequest, Scenario, World, get, post, request};
 
-use crate::support::{GATEWAYS, Gateway, expect_no_identity};
+use crate::support::{GATEWAYS, Gateway, expect_no_identity, with_german_site};
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 const CRAWLER: &str = "Mozilla/5.0 (compatible; Googlebot/2.1)";
 
-/// What a Head that decodes, folds case, drops parameters, or trims reads as `/checkout`.
+/// Paths that a Head reads as `/checkout` if it decodes, folds case, drops parameters or trims.
 const SPELLINGS: [&str; 16] = [
     "/checkout",
     "/%63heckout",
@@ -26,18 +26,19 @@ const SPELLINGS: [&str; 16] = [
     "/checkout/%70ay",
 ];
 
-/// What is another path for everybody.
+/// Paths that every parser reads as other paths.
 const OTHERS: [&str; 6] =
     ["/checkouts", "/check", "/a/checkout", "/%63heckoutx", "/Checkout-x", "/check%20out"];
 
 async fn shop(rule: &str) -> (World, FixedHead) {
     let head = FixedHead::responding(EMPTY).await;
     let rule = format!("routes.rules = [{{ path = \"/checkout\", {rule} }}]");
-    (Scenario::default().with_head(head.origin()).site(&rule).start().await, head)
+    let scenario = Scenario::default().with_site("session.login_page", "").site(&rule);
+    (scenario.with_head(head.origin()).start().await, head)
 }
 
 #[tokio::test]
-async fn kind_20_no_spelling_shows_a_guest_what_is_for_registered_shoppers() {
+async fn kind_20_no_spelling_opens_a_protected_path_to_a_guest() {
     let (world, head) = shop("token = \"registered\"").await;
     let (guest, jo) = (world.guest_cookies().await, world.registered_cookies().await);
     let before = head.requests().len();
@@ -54,7 +55,7 @@ async fn kind_20_no_spelling_shows_a_guest_what_is_for_registered_shoppers() {
     for path in SPELLINGS {
         world.send(get(path).document().cookies(&jo)).await.expect(200);
         let requests = head.requests();
-        // The very same octets go on.
+        // The path is forwarded byte for byte.
         assert_eq!(requests.last().unwrap().0.first, format!("GET {path} HTTP/1.1"));
     }
     for path in OTHERS {
@@ -63,7 +64,7 @@ async fn kind_20_no_spelling_shows_a_guest_what_is_for_registered_shoppers() {
 }
 
 #[tokio::test]
-async fn kind_20_no_spelling_escapes_the_methods_csrf_and_crawlers_of_a_rule() {
+async fn kind_20_no_spelling_circumvents_a_rule() {
     let (world, head) = shop("methods = [\"GET\"]").await;
     let foreign = |request: RawRequest| request.header("sec-fetch-site", "cross-site");
     for path in SPELLINGS {
@@ -89,7 +90,7 @@ async fn kind_20_no_spelling_escapes_the_methods_csrf_and_crawlers_of_a_rule() {
 }
 
 #[tokio::test]
-async fn kind_20_cookies_of_a_developers_path_pass_only_where_every_reading_lets_them() {
+async fn kind_20_cookies_of_a_path_pass_only_if_every_reading_agrees() {
     let response = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nset-cookie: token=theirs\r\n\r\n";
     let head = FixedHead::responding(response).await;
     let rules = "routes.rules = [{ path = \"/dev\", cookies = \"passed\", token = \"none\" },\n\
@@ -104,11 +105,12 @@ async fn kind_20_cookies_of_a_developers_path_pass_only_where_every_reading_lets
 }
 
 #[tokio::test]
-async fn kind_20_an_exception_below_a_protected_path_stays_one_in_its_own_spelling() {
+async fn kind_20_an_exception_applies_to_its_own_spelling() {
     let rules = "routes.rules = [{ path = \"/Account\", token = \"registered\" },\n\
         { path = \"/Account/help\", token = \"optional\" }]";
     let head = FixedHead::responding(EMPTY).await;
-    let world = Scenario::default().with_head(head.origin()).site(rules).start().await;
+    let scenario = Scenario::default().with_site("session.login_page", "").site(rules);
+    let world = scenario.with_head(head.origin()).start().await;
     for (path, status) in [
         ("/Account/help", 200),
         ("/Account/help/x", 200),
@@ -123,7 +125,7 @@ async fn kind_20_an_exception_below_a_protected_path_stays_one_in_its_own_spelli
 }
 
 #[tokio::test]
-async fn kind_20_protected_paths_of_an_expired_session_are_found_in_every_spelling() {
+async fn kind_20_protected_paths_apply_in_every_spelling() {
     let head = FixedHead::responding(EMPTY).await;
     let site = "session.login_page = \"/login\"";
     let world = Scenario::default().with_head(head.origin()).site(site).start().await;
@@ -132,13 +134,13 @@ async fn kind_20_protected_paths_of_an_expired_session_are_found_in_every_spelli
         world.control().revoke_refresh(jar.value("cc-nx"));
         world.minutes_pass(31);
         let page = world.send(get(path).document().cookies(&jar)).await;
-        let there = page.expect(303).header("location").unwrap().to_owned();
-        assert!(there.starts_with("/login?error=session_expired"), "{path}: {there}");
+        let location = page.expect(303).header("location").unwrap().to_owned();
+        assert!(location.starts_with("/login?error=session_expired"), "{path}: {location}");
     }
 }
 
 #[tokio::test]
-async fn kind_20_a_gateway_lets_no_guest_through_by_a_spelling() {
+async fn kind_20_a_gateway_denies_a_guest_every_spelling() {
     let rule = "routes.rules = [{ path = \"/checkout\", token = \"registered\" }]";
     for gateway in GATEWAYS {
         let world = gateway.shop().site(rule).start().await;
@@ -147,8 +149,8 @@ async fn kind_20_a_gateway_lets_no_guest_through_by_a_spelling() {
             for jar in [&Cookies::default(), &guest] {
                 let response =
                     world.send(gateway.subrequest("GET", path).document().cookies(jar)).await;
-                let refused = [303, 400, 401, 403].contains(&response.status);
-                assert!(refused, "{gateway:?} {path}: {}", response.status);
+                let denied = [303, 400, 401, 403].contains(&response.status);
+                assert!(denied, "{gateway:?} {path}: {}", response.status);
                 expect_no_identity(&response);
             }
         }
@@ -160,22 +162,8 @@ async fn kind_20_a_gateway_lets_no_guest_through_by_a_spelling() {
 }
 
 #[tokio::test]
-async fn kind_20_a_path_that_may_be_read_as_another_sites_is_refused() {
-    let german = r#"
-        [[sites]]
-        id = "RefArchDE"
-        hosts = ["shop.test"]
-        public_origin = "https://shop.test"
-        path_prefix = "/de"
-        bridge.mode = "none"
-        cookies.suffix = true
-        routes.head = "http://127.0.0.1:1"
-        slas.base_url = "http://127.0.0.1:1"
-        slas.organization_id = "f_ecom_zzte_053"
-        slas.client_id = "client"
-        slas.redirect_uri = "https://shop.test/de/callback"
-        "#;
-    let world = Scenario::default().site("cookies.suffix = true").sections(german).start().await;
+async fn kind_20_a_path_that_may_belong_to_another_site_is_rejected() {
+    let world = with_german_site(Scenario::default()).start().await;
     for path in ["/%64e/checkout", "/De/checkout", "/de;x/checkout", "/;x/de", "/de%2Fcheckout"] {
         world.send(get(path).own_page()).await.expect_problem(400, "bad_request");
     }
@@ -183,7 +171,7 @@ async fn kind_20_a_path_that_may_be_read_as_another_sites_is_refused() {
         assert_ne!(world.send(get(path).own_page()).await.status, 400, "{path}");
     }
     let gateway = Gateway::Traefik;
-    let world = gateway.shop().site("cookies.suffix = true").sections(german).start().await;
+    let world = with_german_site(gateway.shop()).start().await;
     let response = world.send(gateway.subrequest("GET", "/%64e/checkout").own_page()).await;
     response.expect_problem(400, "bad_request");
 }

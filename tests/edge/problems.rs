@@ -1,9 +1,9 @@
-//! What is refused, is refused in the same words: for scripts as JSON, for people as a page.
+//! Every rejection is the same problem: JSON for scripts, a page for people.
 
 use testkit::{FixedHead, Scenario, World, get, post, request};
 
 #[tokio::test]
-async fn a_wrong_method_is_405_and_says_which_is_right() {
+async fn a_wrong_method_is_405_with_allow() {
     let world = World::start().await;
     for (route, methods, allowed) in [
         ("/bff/session", ["PUT", "DELETE", "PATCH"], "GET,HEAD,POST"),
@@ -24,7 +24,7 @@ async fn a_wrong_method_is_405_and_says_which_is_right() {
 }
 
 #[tokio::test]
-async fn attack_31_unusual_methods_are_refused_everywhere() {
+async fn attack_31_unusual_methods_are_rejected_everywhere() {
     let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let jar = world.guest_cookies().await;
@@ -42,11 +42,11 @@ async fn attack_31_unusual_methods_are_refused_everywhere() {
         let status = world.send_bytes(bytes).await.status;
         assert!(matches!(status, 400 | 405 | 421 | 501), "CONNECT {target}: {status}");
     }
-    assert_eq!(head.requests().len(), before, "the Head was asked");
+    assert_eq!(head.requests().len(), before, "the Head received a request");
 }
 
 #[tokio::test]
-async fn attack_31_head_is_judged_as_get_is() {
+async fn attack_31_head_is_treated_like_get() {
     let world = World::start().await;
     let jar = world.guest_cookies().await;
     for target in ["/bff/session", "/bff/go?to=/cart", "/", "/nothing", "/bff/nothing"] {
@@ -59,13 +59,13 @@ async fn attack_31_head_is_judged_as_get_is() {
     }
     let response = world.send(request("HEAD", "/").document().host("evil.test")).await;
     response.expect(421);
-    // A page asked for by HEAD begins a session like one asked for by GET.
+    // A page requested by HEAD creates a session like one requested by GET.
     let landing = world.send(request("HEAD", "/").document()).await;
     assert!(!landing.expect(200).all("set-cookie").is_empty());
 }
 
 #[tokio::test]
-async fn what_is_not_a_route_of_ours_is_404_and_never_the_heads() {
+async fn an_unknown_route_of_ours_is_404() {
     let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     for path in [
@@ -93,12 +93,12 @@ async fn what_is_not_a_route_of_ours_is_404_and_never_the_heads() {
 }
 
 #[tokio::test]
-async fn attack_52_nothing_of_the_admin_listener_is_on_the_public_one() {
+async fn attack_52_the_public_listener_has_no_admin_routes() {
     let head =
         FixedHead::responding("HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nhead").await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     for path in ["/metrics", "/livez", "/readyz", "/debug/pprof", "/admin", "/.env"] {
-        // To the Head it goes, as every other path of the shop.
+        // It is forwarded to the Head like every other path of the shop.
         let response = world.send(get(path)).await;
         assert_eq!(response.expect(404).text(), "head", "{path}");
         world.send(get(path).host("localhost")).await.expect_problem(421, "bad_request");
@@ -158,7 +158,7 @@ async fn a_body_that_is_neither_json_nor_a_form_is_400() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_400_and_changes_nothing() {
+async fn a_truncated_body_is_400_and_changes_nothing() {
     let world = World::start().await;
     let jar = world.registered_cookies().await;
     world.forget_calls();

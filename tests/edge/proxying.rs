@@ -1,12 +1,12 @@
-//! What crosses the proxy, in which pieces, and what a Head that fails looks like from outside.
+//! What the proxy forwards, how it streams, and how a failing Head looks from outside.
 
 use std::time::Duration;
 
 use tandem_sandbox::Operation;
-use testkit::{Cookies, FixedHead, Head, Scenario, get, post};
+use testkit::{Cookies, FixedHead, Head, JO, Scenario, get, post};
 
 #[tokio::test]
-async fn an_answer_arrives_piece_by_piece_while_the_head_still_writes() {
+async fn a_response_is_streamed_while_the_head_writes() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let mut connection = world.begin(&get("/stream").own_page()).await;
@@ -22,7 +22,7 @@ async fn an_answer_arrives_piece_by_piece_while_the_head_still_writes() {
 }
 
 #[tokio::test]
-async fn an_upload_reaches_the_head_piece_by_piece_while_the_browser_still_sends() {
+async fn an_upload_is_streamed_while_the_browser_sends() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let mut connection = world.connect().await;
@@ -39,7 +39,7 @@ async fn an_upload_reaches_the_head_piece_by_piece_while_the_browser_still_sends
 }
 
 #[tokio::test]
-async fn a_large_upload_passes_whole_and_is_not_limited_as_our_own_routes_are() {
+async fn a_large_upload_passes_completely() {
     let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let jar = world.guest_cookies().await;
@@ -47,7 +47,7 @@ async fn a_large_upload_passes_whole_and_is_not_limited_as_our_own_routes_are() 
     let body: String = ('a'..='z').cycle().take(2_000_000).collect();
     world.send(post("/upload").own_page().cookies(&jar).body(&body)).await.expect(200);
     let (_, received) = &head.requests()[before];
-    assert!(received == body.as_bytes(), "{} octets of {}", received.len(), body.len());
+    assert!(received == body.as_bytes(), "{} bytes of {}", received.len(), body.len());
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn attacks_59_and_60_hop_by_hop_headers_cross_in_neither_direction() {
     for name in ["x-internal", "keep-alive", "proxy-authenticate", "upgrade"] {
         assert_eq!(response.header(name), None, "{name}");
     }
-    // Not for one hop: it announces what comes with the body.
+    // `Trailer` is not hop-by-hop: it announces trailers of the body.
     assert_eq!(response.header("trailer"), Some("x-sum"));
     let (headers, _) = &head.requests()[before];
     for gone in
@@ -86,7 +86,7 @@ async fn attacks_59_and_60_hop_by_hop_headers_cross_in_neither_direction() {
     {
         assert!(!headers.names().contains(&gone), "{gone} reaches the Head");
     }
-    // What we add ourselves cannot be named away.
+    // `Connection` cannot remove headers that Tandem adds.
     assert!(headers.header("cookie").unwrap().contains(jar.value("token")));
     assert_eq!(headers.header("x-forwarded-host"), Some("shop.test"));
     assert!(headers.header("x-request-id").is_some());
@@ -94,7 +94,7 @@ async fn attacks_59_and_60_hop_by_hop_headers_cross_in_neither_direction() {
 }
 
 #[tokio::test]
-async fn our_own_memory_never_reaches_the_head() {
+async fn the_sealed_state_never_reaches_the_head() {
     let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let jar = world.guest_cookies().await;
@@ -109,7 +109,7 @@ async fn our_own_memory_never_reaches_the_head() {
 }
 
 #[tokio::test]
-async fn a_path_goes_on_as_the_same_octets() {
+async fn a_path_is_forwarded_byte_for_byte() {
     let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     for path in [
@@ -129,7 +129,7 @@ async fn a_path_goes_on_as_the_same_octets() {
 }
 
 #[tokio::test]
-async fn attacks_39_and_40_a_path_that_can_be_read_in_two_ways_reaches_no_upstream() {
+async fn attacks_39_and_40_an_ambiguous_path_reaches_no_upstream() {
     let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     for path in [
@@ -155,7 +155,7 @@ async fn attacks_39_and_40_a_path_that_can_be_read_in_two_ways_reaches_no_upstre
 }
 
 #[tokio::test]
-async fn a_head_that_is_down_is_502_for_people_and_for_scripts() {
+async fn an_unavailable_head_is_502_for_people_and_scripts() {
     let head = Head::bind().await;
     let address = head.address;
     drop(head);
@@ -168,7 +168,7 @@ async fn a_head_that_is_down_is_502_for_people_and_for_scripts() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_silent_is_504() {
+async fn a_silent_head_is_504() {
     let head = Head::bind().await;
     let scenario = Scenario::default().with_head(head.origin()).upstream("proxy_timeout_ms = 100");
     let world = scenario.start().await;
@@ -177,15 +177,14 @@ async fn a_head_that_is_silent_is_504() {
     connection.response("GET").await.expect_problem(504, "upstream_unavailable");
 }
 
-/// A rotated refresh token exists only in this response: a Head that is down must not swallow it.
+/// A rotated refresh token exists only in this response: an unavailable Head must not lose it.
 #[tokio::test]
-async fn tokens_renewed_for_a_page_that_fails_are_not_lost() {
+async fn tokens_refreshed_for_a_failing_page_are_not_lost() {
     let head = Head::bind().await;
     let scenario = Scenario::default().with_head(head.origin()).with_public_client();
     let world = scenario.start().await;
-    let login = r#"{"username":"jo@example.com","password":"Tandem-2026"}"#;
     let mut jar = Cookies::default();
-    jar.take(world.send(post("/bff/login").own_page().json(login)).await.expect(200));
+    jar.take(world.send(post("/bff/login").own_page().credentials(JO)).await.expect(200));
     drop(head);
     world.minutes_pass(31);
     world.forget_calls();
@@ -193,14 +192,14 @@ async fn tokens_renewed_for_a_page_that_fails_are_not_lost() {
     page.expect_problem_page(502, "upstream_unavailable");
     assert_eq!(world.count(Operation::TokenRefresh), 1);
     jar.take(&page);
-    // Long after nobody remembers the exchange any more, the shopper is still signed in.
+    // Long after the exchange has left every cache, the shopper is still logged in.
     world.minutes_pass(31);
     let response = world.send(post("/bff/session").own_page().cookies(&jar)).await;
     assert_eq!(response.expect(200).json()["customer_type"], "registered");
 }
 
 #[tokio::test]
-async fn fault_32_a_head_that_dies_amid_its_answer_leaves_it_visibly_cut_short() {
+async fn fault_32_a_truncated_response_is_visibly_truncated() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     for (framing, piece) in [
@@ -217,14 +216,14 @@ async fn fault_32_a_head_that_dies_amid_its_answer_leaves_it_visibly_cut_short()
             } else {
                 drop(upstream);
             }
-            let (body, whole) = connection.body(&headers).await;
-            assert!(!whole, "{framing}: looks complete, {} octets", body.len());
+            let (body, complete) = connection.body(&headers).await;
+            assert!(!complete, "{framing}: looks complete, {} bytes", body.len());
         }
     }
 }
 
 #[tokio::test]
-async fn fault_33_an_answer_shorter_than_announced_is_not_passed_off_as_whole() {
+async fn fault_33_a_short_response_does_not_look_complete() {
     let short = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort";
     let head = FixedHead::responding(short).await;
     let world = Scenario::default().with_head(head.origin()).start().await;
@@ -233,7 +232,7 @@ async fn fault_33_an_answer_shorter_than_announced_is_not_passed_off_as_whole() 
 }
 
 #[tokio::test]
-async fn fault_44_a_browser_that_leaves_ends_the_heads_work() {
+async fn fault_44_a_disconnect_ends_the_upstream_request() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let mut connection = world.begin(&get("/stream").own_page()).await;
@@ -242,19 +241,19 @@ async fn fault_44_a_browser_that_leaves_ends_the_heads_work() {
     connection.headers().await.unwrap();
     drop(connection);
     let left = tokio::time::timeout(Duration::from_secs(5), upstream.is_closed()).await;
-    assert!(left.expect("the Head is told within a second or so"));
+    assert!(left.expect("the upstream request ends in time"));
 }
 
 #[tokio::test]
-async fn an_answer_of_nonsense_is_502() {
-    for nonsense in [
-        "nonsense\r\n\r\n",
+async fn an_invalid_response_is_502() {
+    for invalid in [
+        "invalid\r\n\r\n",
         "HTTP/1.1 2000 OK\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\nx: a\u{0}b\r\n\r\n",
         "",
     ] {
-        let head = FixedHead::responding(nonsense).await;
+        let head = FixedHead::responding(invalid).await;
         let world = Scenario::default().with_head(head.origin()).start().await;
         let response = world.send(get("/page").own_page()).await;
         response.expect_problem(502, "upstream_unavailable");

@@ -1,4 +1,4 @@
-//! Where a redirect may lead, and whose name a request may use (attacks 32–38).
+//! The targets of redirects and the hosts of requests (attacks 32–38).
 
 use testkit::{FixedHead, HOST, ORIGIN, Scenario, World, get, post};
 
@@ -47,7 +47,7 @@ const CORPUS: &[&str] = &[
     "/cart\u{0}",
 ];
 
-/// Percent-encodes every octet that is not a letter or a digit.
+/// Percent-encodes every byte that is not a letter or a digit.
 fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
@@ -58,7 +58,7 @@ async fn attacks_32_to_35_a_redirect_stays_on_this_site() {
     let jar = world.guest_cookies().await;
     let mut connection = world.connect().await;
     for target in CORPUS {
-        // Encoded once is how it has to be sent; encoded twice, somebody may decode it once more.
+        // Encoded once is correct; encoded twice, an upstream might decode it once more.
         for sent in [encoded(target), encoded(&encoded(target))] {
             let request = get(&format!("/bff/go?to={sent}")).document().cookies(&jar);
             connection.write(request.bytes()).await;
@@ -71,7 +71,7 @@ async fn attacks_32_to_35_a_redirect_stays_on_this_site() {
 }
 
 #[tokio::test]
-async fn attacks_32_to_35_a_form_is_sent_on_only_within_this_site() {
+async fn attacks_32_to_35_a_form_redirects_within_this_site() {
     let world = World::start().await;
     let mut connection = world.connect().await;
     for target in CORPUS {
@@ -92,7 +92,7 @@ async fn attacks_32_to_35_a_form_is_sent_on_only_within_this_site() {
 }
 
 #[tokio::test]
-async fn a_path_of_this_site_is_redirected_to_as_it_is() {
+async fn a_path_of_this_site_is_redirected_to_unchanged() {
     let world = World::start().await;
     let jar = world.guest_cookies().await;
     for target in ["/cart", "/s/RefArch/search?q=caf%C3%A9&x=//y", "/p/100%25-wool"] {
@@ -102,7 +102,7 @@ async fn a_path_of_this_site_is_redirected_to_as_it_is() {
 }
 
 #[tokio::test]
-async fn attack_37_a_target_of_ten_thousand_octets_is_the_default() {
+async fn attack_37_a_redirect_target_of_ten_thousand_bytes_is_ignored() {
     let world = World::start().await;
     let jar = world.guest_cookies().await;
     let long = format!("/bff/go?to=/{}", "a".repeat(7000));
@@ -140,7 +140,7 @@ async fn attacks_33_and_38_only_the_sites_own_hosts_are_served() {
 }
 
 #[tokio::test]
-async fn attack_38_a_forwarded_host_is_not_believed() {
+async fn attack_38_a_forwarded_host_is_ignored() {
     let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let spoofed = [

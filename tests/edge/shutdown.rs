@@ -25,7 +25,7 @@ async fn fetch(address: std::net::SocketAddr, path: &str) -> RawResponse {
     connection.response("GET").await
 }
 
-/// Returns when `/readyz` says no.
+/// Returns when `/readyz` fails.
 async fn draining(server: &Server) {
     let began = Instant::now();
     while fetch(server.admin, "/readyz").await.status != 503 {
@@ -35,7 +35,7 @@ async fn draining(server: &Server) {
 }
 
 #[tokio::test]
-async fn fault_50_on_sigterm_readiness_goes_first_and_what_is_under_way_is_finished() {
+async fn fault_50_on_sigterm_readiness_fails_and_requests_finish() {
     let (head, sandbox) = (Head::bind().await, platform().await);
     let mut server = server(&head, &sandbox, 700).await;
     assert_eq!(fetch(server.admin, "/readyz").await.status, 200);
@@ -49,14 +49,14 @@ async fn fault_50_on_sigterm_readiness_goes_first_and_what_is_under_way_is_finis
 
     server.terminate();
     draining(&server).await;
-    // The load balancer has not noticed yet: requests still come, and are still served.
+    // The load balancer has not noticed yet: new requests are still served.
     assert_eq!(fetch(server.address, "/bff/session").await.status, 200);
     assert_eq!(fetch(server.admin, "/livez").await.status, 200);
-    // Then the door closes; connections with nothing to do end.
+    // Then the listener closes, and idle connections end.
     assert!(idle.is_closed().await);
     assert_eq!(silent.rest().await, "");
     assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
-    // What was under way all the time is served to its end.
+    // The request that was under way is served to its end.
     assert_eq!(fetch(server.admin, "/livez").await.status, 200);
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone").await;
     assert_eq!(under_way.response("GET").await.expect(200).text(), "done");
@@ -80,7 +80,7 @@ async fn fault_51_a_second_sigterm_ends_the_process_at_once() {
 }
 
 #[tokio::test]
-async fn fault_52_sigterm_with_nothing_to_do_ends_promptly_and_well() {
+async fn fault_52_sigterm_without_requests_ends_promptly() {
     let (head, sandbox) = (Head::bind().await, platform().await);
     let mut server = server(&head, &sandbox, 0).await;
     server.terminate();
@@ -89,7 +89,7 @@ async fn fault_52_sigterm_with_nothing_to_do_ends_promptly_and_well() {
 }
 
 #[tokio::test]
-async fn fault_50_with_every_slot_taken_a_drain_finishes_what_is_under_way() {
+async fn fault_50_a_drain_with_every_slot_taken_finishes_requests() {
     let (head, sandbox) = (Head::bind().await, platform().await);
     let lines = "connection_limit = 1\ndrain_delay_ms = 0\ndrain_timeout_ms = 10000";
     let scenario = Scenario::default().server(lines).with_head(head.origin());
@@ -106,7 +106,7 @@ async fn fault_50_with_every_slot_taken_a_drain_finishes_what_is_under_way() {
 }
 
 #[tokio::test]
-async fn fault_50_what_does_not_end_is_cut_off_at_the_end_of_the_drain() {
+async fn fault_50_requests_are_cut_off_at_the_end_of_the_drain() {
     let (head, sandbox) = (Head::bind().await, platform().await);
     let scenario = Scenario::default().server("drain_delay_ms = 0\ndrain_timeout_ms = 200");
     let mut server = TANDEM.serve(&scenario.with_head(head.origin()), &sandbox).await;
@@ -125,7 +125,7 @@ async fn fault_50_what_does_not_end_is_cut_off_at_the_end_of_the_drain() {
 }
 
 #[tokio::test]
-async fn attack_91_whatever_comes_in_is_one_line_of_json() {
+async fn attack_91_every_input_is_logged_as_one_line_of_json() {
     let (head, sandbox) = (Head::bind().await, platform().await);
     drop(head.accept());
     let address = head.address;
@@ -157,9 +157,8 @@ async fn attack_91_whatever_comes_in_is_one_line_of_json() {
     let (code, log) = server.ends().await;
     assert_eq!(code, Some(0));
     assert!(log.len() >= count - 3, "{log:#?}");
-    for connection in log {
-        let json: serde_json::Value =
-            serde_json::from_str(&connection).expect("a connection of JSON");
-        assert!(json.is_object() && !connection.contains("EVIL"), "{connection}");
+    for line in log {
+        let json: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+        assert!(json.is_object() && !line.contains("EVIL"), "{line}");
     }
 }

@@ -1,8 +1,8 @@
-//! Several sites in one process: told apart by host and path, and never mixed up.
+//! Several sites in one process: distinguished by host and path, and never mixed up.
 
 use tandem::clock::Clock;
 use tandem_sandbox::{Options, Sandbox};
-use testkit::{Client, Cookies, FixedHead, Scenario, World, get, post, slas_keys};
+use testkit::{Client, Cookies, FixedHead, JO, Scenario, World, get, post, slas_keys};
 
 /// A shop at `/` and another at `/de`, on one host, with tenants of their own.
 struct Mall {
@@ -42,8 +42,7 @@ async fn two_sites_on_one_host_keep_their_shoppers_apart() {
     assert!(names.contains(&"token_RefArch") && names.contains(&"__Host-tandem_RefArch"));
     jar.take(world.send(post("/de/bff/session").own_page().cookies(&jar)).await.expect(200));
     assert!(jar.0.contains_key("token_RefArchDE"));
-    let login = r#"{"username":"jo@example.com","password":"Tandem-2026"}"#;
-    let login = post("/de/bff/login").own_page().cookies(&jar).json(login);
+    let login = post("/de/bff/login").own_page().cookies(&jar).credentials(JO);
     jar.take(world.send(login).await.expect(200));
     let here = world.session(&jar).await;
     let there = world.send(get("/de/bff/session").own_page().cookies(&jar)).await.json();
@@ -56,7 +55,7 @@ async fn two_sites_on_one_host_keep_their_shoppers_apart() {
 }
 
 #[tokio::test]
-async fn attack_5_what_one_site_has_sealed_or_been_given_means_nothing_to_another() {
+async fn attack_5_credentials_of_one_site_mean_nothing_to_another() {
     let Mall { world, .. } = mall().await;
     let mut jar = Cookies::default();
     jar.take(world.send(post("/bff/session").own_page()).await.expect(200));
@@ -82,7 +81,7 @@ async fn a_sites_prefix_is_a_whole_segment() {
     for path in ["/de/bff/nothing", "/de/bff/"] {
         world.send(get(path)).await.expect_problem(404, "not_found");
     }
-    // The prefix stays in what is proxied.
+    // The prefix is kept in the proxied path.
     for path in ["/de", "/de/", "/de/cart?x=/bff/session", "/de/de/bff/session", "/de?/bff/session"]
     {
         let before = head.requests().len();
@@ -92,7 +91,7 @@ async fn a_sites_prefix_is_a_whole_segment() {
 }
 
 #[tokio::test]
-async fn attack_48_a_site_named_by_the_client_is_not_believed() {
+async fn attack_48_a_site_named_by_the_client_is_ignored() {
     let Mall { world, german } = mall().await;
     world.forget_calls();
     german.control().forget_calls();

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::support::{Http2, LARGE, TANDEM, TlsHead, http2_get};
 
 /// Far longer than a response takes on a busy machine, far shorter than any time limit that would
-/// free what a stalled client holds.
+/// end a stalled client.
 const PROMPT: Duration = Duration::from_secs(5);
 /// For windows and buffers to fill.
 const SETTLE: Duration = Duration::from_millis(700);
@@ -41,7 +41,7 @@ impl Shop {
         Self { server, head, _sandbox: sandbox }
     }
 
-    /// Clients that have asked for a large file, each on a connection of its own, and read nothing.
+    /// Clients that have requested a large file, each on its own connection, and read nothing.
     async fn stalled(&self, count: usize) -> Vec<Connection> {
         let before = self.head.requests().len();
         let mut connections = Vec::new();
@@ -54,15 +54,15 @@ impl Shop {
         connections
     }
 
-    /// Returns when the Head has been asked so often and windows and buffers are full.
+    /// Returns when the Head has received so many requests and windows and buffers are full.
     async fn receives(&self, count: usize) {
-        let asked = async {
+        let received = async {
             while self.head.requests().len() < count {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        let asked = timeout(4 * PROMPT, asked).await;
-        asked.unwrap_or_else(|_| panic!("{} of {count} got through", self.head.requests().len()));
+        let in_time = timeout(4 * PROMPT, received).await;
+        in_time.unwrap_or_else(|_| panic!("{} of {count} got through", self.head.requests().len()));
         self.head.stalls().await;
     }
 
@@ -80,14 +80,14 @@ impl Shop {
 }
 
 async fn prompt<T>(what: &str, work: impl Future<Output = T>) -> T {
-    let began = Instant::now();
+    let start = Instant::now();
     let done = timeout(PROMPT, work).await;
-    eprintln!("{what}: {:?}", began.elapsed());
-    done.unwrap_or_else(|_| panic!("{what}: nothing for {PROMPT:?}"))
+    eprintln!("{what}: {:?}", start.elapsed());
+    done.unwrap_or_else(|_| panic!("{what}: no response in {PROMPT:?}"))
 }
 
 #[tokio::test]
-async fn promise_16_and_kind_24_a_fourth_client_is_served_while_three_read_nothing() {
+async fn promise_16_and_kind_24_a_fourth_client_is_served_while_three_stall() {
     for protocols in [&["h2", "http/1.1"][..], &["http/1.1"]] {
         let shop = Shop::before(TlsHead::speaking(protocols).await).await;
         let stalled = shop.stalled(3).await;
@@ -97,18 +97,18 @@ async fn promise_16_and_kind_24_a_fourth_client_is_served_while_three_read_nothi
 }
 
 #[tokio::test]
-async fn kind_24_the_next_client_is_served_while_a_hundred_and_fifty_read_nothing() {
+async fn kind_24_the_next_client_is_served_while_150_stall() {
     let shop = Shop::before(TlsHead::speaking(&["h2"]).await).await;
     let mut stalled = shop.stalled(20).await;
     shop.serves_another("the one after 20").await;
     stalled.extend(shop.stalled(130).await);
     shop.serves_another("the one after 150").await;
     drop(stalled);
-    shop.serves_another("the one after they have gone").await;
+    shop.serves_another("the one after they have disconnected").await;
 }
 
 #[tokio::test]
-async fn kind_24_streams_that_the_upstream_does_not_allow_wait_for_no_client_that_reads_nothing() {
+async fn kind_24_the_stream_limit_of_the_upstream_blocks_no_client() {
     let shop = Shop::before(TlsHead::allowing(&["h2"], 8).await).await;
     shop.serves_another("the first").await;
     let stalled = shop.stalled(20).await;
@@ -135,7 +135,7 @@ async fn read_slowly(mut connection: Connection) {
 }
 
 #[tokio::test]
-async fn kind_24_streams_that_are_not_read_hold_up_no_other_stream_of_their_connection() {
+async fn kind_24_unread_streams_block_no_other_stream() {
     let shop = Shop::before(TlsHead::speaking(&["h2"]).await).await;
     let mut client = Http2::open(shop.server.address).await;
     let mut stalled = Vec::new();
@@ -145,25 +145,25 @@ async fn kind_24_streams_that_are_not_read_hold_up_no_other_stream_of_their_conn
     shop.receives(20).await;
     let page = client.send(http2_get("/page").body(Body::empty()).unwrap());
     let page = prompt("beside 20 streams", async { page.await.into_body().collect().await });
-    assert_eq!(page.await.expect("a whole page").to_bytes(), "two");
-    // What has been waiting has not been lost.
-    let whole = stalled.pop().expect("one of them").into_body().collect().await;
-    assert_eq!(whole.expect("a whole file").to_bytes().len(), LARGE);
+    assert_eq!(page.await.expect("a complete page").to_bytes(), "two");
+    // The stalled responses are not lost.
+    let complete = stalled.pop().expect("one of them").into_body().collect().await;
+    assert_eq!(complete.expect("a complete file").to_bytes().len(), LARGE);
 }
 
 #[tokio::test]
-async fn kind_24_clients_that_leave_unread_answers_behind_give_back_what_they_held() {
+async fn kind_24_clients_that_disconnect_free_their_resources() {
     let shop = Shop::before(TlsHead::speaking(&["h2"]).await).await;
     for round in 0..8 {
         for connection in shop.stalled(10).await {
             if round % 2 == 0 { connection.reset() } else { drop(connection) }
         }
         let mut client = Http2::open(shop.server.address).await;
-        let asked = client.send(http2_get("/large").body(Body::empty()).unwrap()).await;
+        let response = client.send(http2_get("/large").body(Body::empty()).unwrap()).await;
         sleep(Duration::from_millis(100)).await;
         // Dropping the response resets its stream; the connection stays.
-        drop(asked);
-        shop.serves_another("after they have left").await;
+        drop(response);
+        shop.serves_another("after they have disconnected").await;
     }
     let mut connection = Connection::open(shop.server.address).await;
     connection.write(get("/large").own_page().bytes()).await;
@@ -171,7 +171,7 @@ async fn kind_24_clients_that_leave_unread_answers_behind_give_back_what_they_he
 }
 
 #[tokio::test]
-async fn kind_24_a_websocket_that_is_not_read_holds_up_no_page() {
+async fn kind_24_an_unread_websocket_blocks_no_page() {
     let shop = Shop::before(TlsHead::speaking(&["h2", "http/1.1"]).await).await;
     let mut sockets = Vec::new();
     for _ in 0..20 {
@@ -190,13 +190,13 @@ async fn kind_24_a_websocket_that_is_not_read_holds_up_no_page() {
     shop.serves_another("beside 20 WebSockets").await;
 }
 
-/// A request of a script of one of our own pages that brings a body.
+/// A request with a body, of a script of one of our own pages.
 fn upload(path: &str, body: impl Into<Body>) -> Request<Body> {
     let request = http2_get(path).method(Method::POST).header("content-type", "application/json");
     request.body(body.into()).expect("a request")
 }
 
-/// More than a stream may carry unread.
+/// More than the window of a stream.
 fn long() -> Body {
     let piece = Bytes::from_static(&[b'x'; 16 << 10]);
     let pieces = std::iter::repeat_n(piece, 1024).map(Ok::<_, std::convert::Infallible>);
@@ -204,7 +204,7 @@ fn long() -> Body {
 }
 
 #[tokio::test]
-async fn kind_24_uploads_that_no_upstream_reads_hold_up_no_other_post_of_their_connection() {
+async fn kind_24_stalled_uploads_block_no_other_post() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let client = Http2::open(world.address).await;
@@ -218,22 +218,22 @@ async fn kind_24_uploads_that_no_upstream_reads_hold_up_no_other_post_of_their_c
         ("/bff/session", "{}"),
         ("/bff/login", r#"{"username":"jo@example.com","password":"Tandem-2026"}"#),
     ] {
-        let asking = client.begin(upload(path, body));
-        let response: Response<Incoming> = prompt(path, asking).await;
+        let pending = client.begin(upload(path, body));
+        let response: Response<Incoming> = prompt(path, pending).await;
         assert_eq!(response.status(), 200, "{path}");
     }
     drop(unread);
 }
 
 #[tokio::test]
-async fn a_long_upload_over_http_2_arrives_whole() {
+async fn a_long_upload_over_http_2_arrives_completely() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let client = Http2::open(world.address).await;
     let sending = tokio::spawn(client.begin(upload("/upload", long())));
     let (mut upstream, headers) = head.receive().await;
-    let (body, whole) = prompt("16 MiB up", upstream.body(&headers)).await;
-    assert!(whole);
+    let (body, complete) = prompt("16 MiB up", upstream.body(&headers)).await;
+    assert!(complete);
     assert_eq!(body.len(), 16 << 20);
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     assert_eq!(sending.await.expect("no panic").status(), 200);

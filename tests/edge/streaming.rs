@@ -1,4 +1,4 @@
-//! Answers on their way to the browser: in pieces, with trailers, at the browser's pace, or not at
+//! Responses are streamed to the browser: in pieces, with trailers, at the browser's pace, or not at
 //! all.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::support::with_head;
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 #[tokio::test]
-async fn trailers_of_an_answer_reach_a_browser_that_takes_them() {
+async fn trailers_reach_a_browser_that_accepts_them() {
     let (world, head) = with_head("").await;
     let mut connection = world.connect().await;
     let request = get("/sum").own_page();
@@ -23,12 +23,12 @@ async fn trailers_of_an_answer_reach_a_browser_that_takes_them() {
     assert_eq!(headers.all("connection"), ["TE"]);
     let response = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n";
     upstream.write(format!("{response}3\r\none\r\n0\r\nx-sum: 111\r\n\r\n")).await;
-    let said = connection.rest().await;
-    assert!(said.ends_with("3\r\none\r\n0\r\nx-sum: 111\r\n\r\n"), "{said}");
+    let text = connection.rest().await;
+    assert!(text.ends_with("3\r\none\r\n0\r\nx-sum: 111\r\n\r\n"), "{text}");
 }
 
 #[tokio::test]
-async fn attack_60_te_that_is_not_for_this_hop_is_not_passed_on_nor_are_trailers() {
+async fn attack_60_te_without_connection_is_not_forwarded() {
     let (world, head) = with_head("").await;
     let mut connection = world.connect().await;
     let request = get("/sum").own_page().header("te", "trailers").header("connection", "close");
@@ -37,12 +37,12 @@ async fn attack_60_te_that_is_not_for_this_hop_is_not_passed_on_nor_are_trailers
     assert_eq!(headers.header("te"), None);
     let response = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     upstream.write(format!("{response}3\r\none\r\n0\r\nx-sum: 111\r\n\r\n")).await;
-    let said = connection.rest().await;
-    assert!(said.ends_with("3\r\none\r\n0\r\n\r\n"), "{said}");
+    let text = connection.rest().await;
+    assert!(text.ends_with("3\r\none\r\n0\r\n\r\n"), "{text}");
 }
 
 #[tokio::test]
-async fn fault_42_interim_answers_however_many_are_not_the_answer() {
+async fn fault_42_many_interim_responses_are_skipped() {
     let (world, head) = with_head("").await;
     let mut connection = world.begin(&get("/page").own_page()).await;
     let (mut upstream, _) = head.receive().await;
@@ -52,7 +52,7 @@ async fn fault_42_interim_answers_however_many_are_not_the_answer() {
 }
 
 #[tokio::test]
-async fn fault_42_interim_answers_without_end_are_no_answer() {
+async fn fault_42_endless_interim_responses_time_out() {
     let (world, head) = with_head("proxy_timeout_ms = 300").await;
     let mut connection = world.begin(&get("/page").own_page()).await;
     let (mut upstream, _) = head.receive().await;
@@ -71,37 +71,37 @@ async fn fault_42_interim_answers_without_end_are_no_answer() {
     }
 }
 
-/// How many octets `from` takes before it blocks, of at most `most`.
-async fn taken(from: &mut Connection, most: usize) -> usize {
+/// How many bytes the peer of `to` reads before it stalls, at most `most`.
+async fn write_until_stalled(to: &mut Connection, most: usize) -> usize {
     let piece = vec![b'x'; 1 << 20];
     let mut written = 0;
-    while written < most && timeout(Duration::from_millis(500), from.write(&piece)).await.is_ok() {
+    while written < most && timeout(Duration::from_millis(500), to.write(&piece)).await.is_ok() {
         written += piece.len();
     }
     written
 }
 
 #[tokio::test]
-async fn fault_44_an_answer_is_read_no_faster_than_the_browser_reads() {
+async fn fault_44_a_response_is_read_as_fast_as_the_browser_reads() {
     const LENGTH: usize = 200 << 20;
     let (world, head) = with_head("").await;
     let _connection = world.begin(&get("/large").own_page()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {LENGTH}\r\n\r\n")).await;
-    let written = taken(&mut upstream, LENGTH).await;
-    // Sockets on four sides buffer some megabytes each.
-    assert!(written < 60 << 20, "{written} octets were read for a browser that reads none");
+    let written = write_until_stalled(&mut upstream, LENGTH).await;
+    // The four sockets buffer some megabytes each.
+    assert!(written < 60 << 20, "{written} bytes were read for a browser that reads none");
 }
 
 #[tokio::test]
-async fn attack_85_a_browser_that_never_reads_is_cut_off_and_the_head_is_told() {
+async fn attack_85_a_browser_that_never_reads_is_cut_off() {
     let head = Head::bind().await;
     let scenario = Scenario::default().server("write_timeout_ms = 300").with_head(head.origin());
     let world = scenario.start().await;
     let _connection = world.begin(&get("/large").own_page()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n").await;
-    taken(&mut upstream, 1 << 30).await;
+    write_until_stalled(&mut upstream, 1 << 30).await;
     assert!(upstream.is_closed().await);
 }
 
@@ -124,10 +124,10 @@ async fn attack_85_a_browser_that_reads_slowly_is_served() {
         connection.headers().await.unwrap();
         let mut read = 0;
         while read < 40 << 20 {
-            let some = connection.take(2 << 20).await.len();
-            assert!(some > 0, "cut off after {read} octets");
-            read += some;
-            // Its own pace, all in all far beyond the limit.
+            let count = connection.take(2 << 20).await.len();
+            assert!(count > 0, "cut off after {read} bytes");
+            read += count;
+            // Altogether far beyond the limit.
             time.passes(Duration::from_millis(60)).await;
         }
     };
@@ -135,7 +135,7 @@ async fn attack_85_a_browser_that_reads_slowly_is_served() {
 }
 
 #[tokio::test]
-async fn beyond_the_bound_of_an_upstream_requests_are_refused_at_once() {
+async fn beyond_the_concurrency_limit_requests_are_503() {
     let (world, head) = with_head("proxy_concurrency = 2").await;
     let mut connections = Vec::new();
     for _ in 0..2 {
@@ -145,7 +145,7 @@ async fn beyond_the_bound_of_an_upstream_requests_are_refused_at_once() {
     let refused = world.send(get("/page").own_page()).await;
     refused.expect_problem(503, "upstream_unavailable");
     assert!(refused.header("retry-after").is_some());
-    // A response that has only begun still counts.
+    // A response that has begun still counts.
     let (mut connection, mut upstream) = connections.pop().unwrap();
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nha").await;
     assert_eq!(connection.headers().await.unwrap().first, "HTTP/1.1 200 OK");
@@ -158,12 +158,12 @@ async fn beyond_the_bound_of_an_upstream_requests_are_refused_at_once() {
     assert_eq!(headers.first, "GET /page HTTP/1.1");
     upstream.write(EMPTY).await;
     next.response("GET").await.expect(200);
-    // Our own routes have nothing to do with it.
+    // Our own routes are not affected.
     world.send(get("/bff/session").own_page()).await.expect(200);
 }
 
-/// A connection to the Head that has served one request and is kept.
-async fn kept(world: &World, head: &Head) -> Connection {
+/// A connection to the Head that has served one request and is kept open.
+async fn kept_connection(world: &World, head: &Head) -> Connection {
     let mut connection = world.begin(&get("/first").own_page()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write(EMPTY).await;
@@ -172,10 +172,10 @@ async fn kept(world: &World, head: &Head) -> Connection {
 }
 
 #[tokio::test]
-async fn fault_31_a_kept_connection_that_closes_under_a_request_costs_a_reading_one_nothing() {
+async fn fault_31_a_get_survives_a_closed_kept_connection() {
     let (world, head) = with_head("").await;
     for killed in [true, false] {
-        let mut upstream = kept(&world, &head).await;
+        let mut upstream = kept_connection(&world, &head).await;
         let mut connection = world.begin(&get("/second").own_page()).await;
         upstream.headers().await.expect("the request on the kept connection");
         if killed {
@@ -191,19 +191,19 @@ async fn fault_31_a_kept_connection_that_closes_under_a_request_costs_a_reading_
 }
 
 #[tokio::test]
-async fn fault_31_what_may_have_been_done_is_not_asked_for_twice() {
+async fn fault_31_a_post_is_not_retried() {
     let (world, head) = with_head("").await;
     let requests: [RawRequest; 2] =
         [post("/second").own_page(), post("/second").own_page().body("x")];
     for request in requests {
-        let mut upstream = kept(&world, &head).await;
+        let mut upstream = kept_connection(&world, &head).await;
         let mut connection = world.begin(&request).await;
         upstream.headers().await.expect("the request on the kept connection");
         drop(upstream);
         connection.response("POST").await.expect_problem(502, "upstream_unavailable");
         head.expect_no_connection().await;
     }
-    // Nor is what a new connection did not response.
+    // Nor is a request without a response on a new connection.
     let mut connection = world.begin(&get("/page").own_page()).await;
     drop(head.receive().await);
     connection.response("GET").await.expect_problem(502, "upstream_unavailable");
@@ -211,9 +211,9 @@ async fn fault_31_what_may_have_been_done_is_not_asked_for_twice() {
 }
 
 #[tokio::test]
-async fn a_second_failure_is_the_answer() {
+async fn a_second_failure_is_502() {
     let (world, head) = with_head("").await;
-    let mut upstream = kept(&world, &head).await;
+    let mut upstream = kept_connection(&world, &head).await;
     let mut connection = world.begin(&get("/second").own_page()).await;
     upstream.headers().await.expect("the request on the kept connection");
     drop(upstream);
@@ -225,7 +225,7 @@ async fn a_second_failure_is_the_answer() {
 #[tokio::test]
 async fn the_pool_keeps_connections_warm() {
     let (world, head) = with_head("").await;
-    let mut upstream = kept(&world, &head).await;
+    let mut upstream = kept_connection(&world, &head).await;
     for at in 0..5 {
         let mut connection = world.begin(&get(&format!("/{at}")).own_page()).await;
         assert_eq!(upstream.headers().await.unwrap().first, format!("GET /{at} HTTP/1.1"));

@@ -17,6 +17,25 @@ pub(crate) use tls::{LARGE, TlsHead};
 pub(crate) const TANDEM: Program =
     Program { binary: env!("CARGO_BIN_EXE_tandem"), folder: env!("CARGO_TARGET_TMPDIR") };
 
+/// The shop, and a second site below `/de` on the same host.
+pub(crate) fn with_german_site(scenario: Scenario) -> Scenario {
+    let german = r#"
+        [[sites]]
+        id = "RefArchDE"
+        hosts = ["shop.test"]
+        public_origin = "https://shop.test"
+        path_prefix = "/de"
+        bridge.mode = "none"
+        cookies.suffix = true
+        routes.head = "http://127.0.0.1:1"
+        slas.base_url = "http://127.0.0.1:1"
+        slas.organization_id = "f_ecom_zzte_053"
+        slas.client_id = "client"
+        slas.redirect_uri = "https://shop.test/de/callback"
+        "#;
+    scenario.site("cookies.suffix = true").sections(german)
+}
+
 /// A shop whose Head the test plays, with these lines of `[upstream]`.
 pub(crate) async fn with_head(upstream: &str) -> (World, Head) {
     let head = Head::bind().await;

@@ -1,5 +1,5 @@
-//! Attack 85 between a browser and an upstream: whoever stands still, or moves by an octet now and
-//! then, does not keep a place and a connection from everybody else.
+//! Attack 85 between a browser and an upstream: a side that stalls, or sends a byte now and then,
+//! does not keep its permit and its connection for ever.
 
 use std::time::Duration;
 use testkit::{Connection, Head, StoppedTime, World, get, post, stop_time};
@@ -16,14 +16,14 @@ async fn ticks_pass(time: &StoppedTime, ticks: u32) {
     }
 }
 
-/// A connection on which an upload of 100 000 octets begins.
+/// A connection on which an upload of 100 000 bytes begins.
 async fn uploading(world: &World) -> Connection {
     let connection =
         world.begin(&post("/upload").own_page().header("content-length", "100000")).await;
     connection
 }
 
-/// Whether somebody else's request gets through.
+/// Whether another request gets a permit.
 async fn is_free(world: &World, head: &Head) -> bool {
     let mut connection = world.begin(&get("/next").own_page()).await;
     let (mut upstream, _) = head.receive().await;
@@ -32,7 +32,7 @@ async fn is_free(world: &World, head: &Head) -> bool {
 }
 
 #[tokio::test]
-async fn attack_85_and_fault_35_an_answer_that_stands_still_is_cut_off_and_gives_its_place_back() {
+async fn attack_85_and_fault_35_a_stalled_response_is_cut_off() {
     let time = stop_time();
     for begun in
         ["content-length: 100\r\n\r\nhalf", "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
@@ -41,10 +41,10 @@ async fn attack_85_and_fault_35_an_answer_that_stands_still_is_cut_off_and_gives
         let mut connection = world.begin(&get("/page").own_page()).await;
         let (mut upstream, _) = head.receive().await;
         upstream.write(format!("HTTP/1.1 200 OK\r\n{begun}")).await;
-        // It is noticed within twice the limit.
+        // The stall is detected within twice the limit.
         let (response, ()) = tokio::join!(connection.response("GET"), ticks_pass(&time, 7));
         assert_eq!((response.status, response.text().as_str()), (200, "half"));
-        assert!(!response.complete, "a response that was cut off looks complete");
+        assert!(!response.complete, "a truncated response looks complete");
         assert!(connection.is_closed().await);
         assert!(upstream.is_closed().await);
         assert!(is_free(&world, &head).await);
@@ -52,12 +52,12 @@ async fn attack_85_and_fault_35_an_answer_that_stands_still_is_cut_off_and_gives
 }
 
 #[tokio::test]
-async fn an_answer_that_moves_now_and_then_is_not_cut_off() {
+async fn a_slowly_moving_response_is_not_cut_off() {
     let (world, head) = with_head("proxy_idle_timeout_ms = 300").await;
     let mut connection = world.begin(&get("/events").own_page()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n").await;
-    connection.headers().await.expect("an answer");
+    connection.headers().await.expect("a response");
     let time = stop_time();
     for _ in 0..8 {
         ticks_pass(&time, 2).await;
@@ -68,7 +68,7 @@ async fn an_answer_that_moves_now_and_then_is_not_cut_off() {
 }
 
 #[tokio::test]
-async fn a_browser_that_does_not_read_for_a_while_is_no_upstream_that_stands_still() {
+async fn a_slow_browser_is_no_stalled_upstream() {
     const LENGTH: usize = 40 << 20;
     let (world, head) = with_head("proxy_idle_timeout_ms = 200").await;
     let mut connection = world.begin(&get("/large").own_page()).await;
@@ -80,54 +80,54 @@ async fn a_browser_that_does_not_read_for_a_while_is_no_upstream_that_stands_sti
         upstream.write(vec![b'x'; LENGTH]).await;
     };
     let reading = async {
-        // Its own pace: far longer than an upstream may stand still.
+        // Far longer than an upstream may stall.
         ticks_pass(&time, 8).await;
         connection.response("GET").await
     };
     let ((), response) = tokio::join!(writing, reading);
-    assert!(response.complete, "cut off after {} octets", response.body.len());
+    assert!(response.complete, "cut off after {} bytes", response.body.len());
 }
 
 #[tokio::test]
-async fn attack_85_an_upload_of_an_octet_now_and_then_loses_its_place() {
+async fn attack_85_a_trickling_upload_loses_its_permit() {
     let (world, head) = with_head("proxy_concurrency = 1\nproxy_timeout_ms = 300").await;
     let mut connection = uploading(&world).await;
     let (mut upstream, _) = head.receive().await;
     let time = stop_time();
-    let mut octets = 0;
+    let mut bytes = 0;
     while connection.is_silent().await {
         ticks_pass(&time, 1).await;
         connection.write("x").await;
-        octets += 1;
-        assert!(octets < 30, "its place is kept for ever");
+        bytes += 1;
+        assert!(bytes < 30, "its permit is kept for ever");
     }
     connection.response("POST").await.expect_problem(504, "upstream_unavailable");
-    upstream.take(octets + 1).await;
+    upstream.take(bytes + 1).await;
     assert!(upstream.is_closed().await);
     assert!(is_free(&world, &head).await);
 }
 
 #[tokio::test]
-async fn attack_85_an_octet_now_and_then_after_the_answer_keeps_no_connection() {
+async fn attack_85_a_trickling_upload_after_the_response_ends() {
     let (world, head) = with_head("").await;
     let mut connection = uploading(&world).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write(EMPTY).await;
     connection.response("POST").await.expect(200);
     let time = stop_time();
-    let mut octets = 0;
+    let mut bytes = 0;
     while connection.is_silent().await {
         ticks_pass(&time, 5).await;
         connection.write("x").await;
-        octets += 1;
-        assert!(octets < 20, "its connections are kept for ever");
+        bytes += 1;
+        assert!(bytes < 20, "its connections are kept for ever");
     }
-    upstream.take(octets + 1).await;
+    upstream.take(bytes + 1).await;
     assert!(upstream.is_closed().await);
 }
 
 #[tokio::test]
-async fn after_a_short_upload_that_took_its_time_the_head_has_its_own() {
+async fn after_a_slow_upload_the_head_has_its_own_time_limit() {
     let (world, head) = with_head("proxy_timeout_ms = 600").await;
     let mut connection =
         world.begin(&post("/upload").own_page().header("content-length", "2")).await;
@@ -145,12 +145,12 @@ async fn after_a_short_upload_that_took_its_time_the_head_has_its_own() {
 }
 
 #[tokio::test]
-async fn an_answer_that_begins_early_may_wait_for_an_upload_that_moves() {
+async fn an_early_response_may_wait_for_a_moving_upload() {
     let (world, head) = with_head("proxy_idle_timeout_ms = 300").await;
     let mut connection = uploading(&world).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nha").await;
-    connection.headers().await.expect("an answer");
+    connection.headers().await.expect("a response");
     assert_eq!(connection.take(2).await, b"ha");
     let time = stop_time();
     for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! Upstreams behind TLS: HTTP/2 where they agree to it, and nobody but who they say they are.
+//! Upstreams behind TLS: HTTP/2 where they agree to it, and their certificate must be trusted.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use testkit::{Connection, ORIGIN, RawResponse, Scenario, Server, get, start_plat
 
 use crate::support::{Http2, TANDEM, TlsHead, http2_get};
 
-/// The real binary before a Head behind TLS, which it knows by its certificate.
+/// The real binary in front of a Head behind TLS, whose certificate it trusts.
 async fn server(head: &TlsHead) -> (Server, Sandbox) {
     let sandbox = start_platform(Options::default(), &Clock::system()).await;
     let scenario = Scenario::default().with_head(head.origin());
@@ -25,25 +25,25 @@ async fn fetch(server: &Server, path: &str) -> RawResponse {
 }
 
 #[tokio::test]
-async fn an_upstream_that_agrees_to_http_2_is_spoken_to_in_it_on_one_connection() {
+async fn an_upstream_with_http_2_gets_one_connection() {
     let head = TlsHead::speaking(&["h2", "http/1.1"]).await;
     let (server, _sandbox) = server(&head).await;
     for path in ["/a;b/%7Ec?x=%2F&y=//", "/second"] {
         assert_eq!(fetch(&server, path).await.expect(200).text(), "two");
     }
     let requests = head.requests();
-    for (heard, path) in requests.iter().zip(["/a;b/%7Ec?x=%2F&y=//", "/second"]) {
-        assert_eq!(heard.version, Version::HTTP_2);
-        assert_eq!(heard.target, format!("{}{path}", head.origin()));
-        assert_eq!(heard.headers.get("host"), None);
-        assert_eq!(heard.headers["x-forwarded-for"], "127.0.0.1");
-        assert_eq!(heard.connection, 0);
+    for (received, path) in requests.iter().zip(["/a;b/%7Ec?x=%2F&y=//", "/second"]) {
+        assert_eq!(received.version, Version::HTTP_2);
+        assert_eq!(received.target, format!("{}{path}", head.origin()));
+        assert_eq!(received.headers.get("host"), None);
+        assert_eq!(received.headers["x-forwarded-for"], "127.0.0.1");
+        assert_eq!(received.connection, 0);
     }
     assert_eq!(requests.len(), 2);
 }
 
 #[tokio::test]
-async fn an_upstream_that_does_not_is_spoken_to_in_http_1_1() {
+async fn an_upstream_without_http_2_gets_http_1_1() {
     let head = TlsHead::speaking(&["http/1.1"]).await;
     let (server, _sandbox) = server(&head).await;
     fetch(&server, "/page").await.expect(200);
@@ -75,7 +75,7 @@ async fn trailers_cross_from_http_2_to_http_2_both_ways() {
 }
 
 #[tokio::test]
-async fn fault_32_an_http_2_upstream_that_resets_its_stream_leaves_a_visible_truncation() {
+async fn fault_32_a_reset_upstream_stream_is_visibly_truncated() {
     let head = TlsHead::speaking(&["h2"]).await;
     let (server, _sandbox) = server(&head).await;
     let mut connection = Connection::open(server.address).await;
@@ -83,8 +83,8 @@ async fn fault_32_an_http_2_upstream_that_resets_its_stream_leaves_a_visible_tru
     let headers = connection.headers().await.unwrap();
     assert_eq!(headers.first, "HTTP/1.1 200 OK");
     head.break_off();
-    let (body, whole) = connection.body(&headers).await;
-    assert!(!whole, "{} octets look complete", body.len());
+    let (body, complete) = connection.body(&headers).await;
+    assert!(!complete, "{} bytes look complete", body.len());
     let mut client = Http2::open(server.address).await;
     let response = client.send(http2_get("/broken").body(Body::empty()).unwrap()).await;
     head.break_off();
@@ -92,7 +92,7 @@ async fn fault_32_an_http_2_upstream_that_resets_its_stream_leaves_a_visible_tru
 }
 
 #[tokio::test]
-async fn a_websocket_goes_by_http_1_1_even_to_who_would_rather_speak_http_2() {
+async fn a_websocket_uses_http_1_1_even_with_http_2() {
     let head = TlsHead::speaking(&["h2", "http/1.1"]).await;
     let (server, _sandbox) = server(&head).await;
     let request = get("/socket").headers(&[
@@ -110,7 +110,7 @@ async fn a_websocket_goes_by_http_1_1_even_to_who_would_rather_speak_http_2() {
 }
 
 #[tokio::test]
-async fn attack_78_an_upstream_nobody_vouches_for_is_told_nothing() {
+async fn attack_78_an_untrusted_upstream_receives_nothing() {
     let (known, head) = (TlsHead::speaking(&["h2"]).await, TlsHead::speaking(&["h2"]).await);
     let sandbox = start_platform(Options::default(), &Clock::system()).await;
     let scenario = Scenario::default().with_head(head.origin());

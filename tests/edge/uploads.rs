@@ -1,5 +1,5 @@
-//! Bodies on their way to an upstream: asked for only when wanted (attack 65), at the upstream's
-//! pace, with trailers, and answered early.
+//! Uploads: `100 Continue` only when the body is wanted (attack 65), the upstream's pace, trailers, and
+//! early responses.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::with_head;
 const LENGTH: usize = 200 << 20;
 
 #[tokio::test]
-async fn attack_65_a_body_is_asked_for_only_when_the_upstream_is_there() {
+async fn attack_65_100_continue_is_sent_only_with_an_upstream() {
     let (world, head) = with_head("").await;
     let request = post("/upload").own_page().header("expect", "100-continue");
     let request = request.header("content-length", "4").bytes();
@@ -20,7 +20,7 @@ async fn attack_65_a_body_is_asked_for_only_when_the_upstream_is_there() {
     assert_eq!(connection.response("POST").await.status, 100);
     connection.write("body").await;
     let (mut upstream, headers) = head.receive().await;
-    // It has been answered here, where it belongs to.
+    // Tandem has sent the 100 Continue itself.
     assert_eq!(headers.header("expect"), None);
     assert_eq!(upstream.take(4).await, b"body");
     upstream.write("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
@@ -30,11 +30,11 @@ async fn attack_65_a_body_is_asked_for_only_when_the_upstream_is_there() {
     let mut connection = world.connect().await;
     connection.write(&request).await;
     connection.response("POST").await.expect_problem(502, "upstream_unavailable");
-    assert!(connection.is_closed().await, "the body that never came could be taken for a request");
+    assert!(connection.is_closed().await, "the body could be read as a request");
 }
 
 #[tokio::test]
-async fn attack_65_a_refused_request_is_not_told_to_go_on() {
+async fn attack_65_a_rejected_request_gets_no_100_continue() {
     let (world, head) = with_head("proxy_concurrency = 1").await;
     let mut busy = world.connect().await;
     busy.write(post("/slow").own_page().bytes()).await;
@@ -46,12 +46,12 @@ async fn attack_65_a_refused_request_is_not_told_to_go_on() {
         let mut connection = world.connect().await;
         connection.write(expecting(path)).await;
         assert_eq!(connection.response("POST").await.status, status, "{path}");
-        assert!(connection.is_closed().await, "{path}: the body could be taken for a request");
+        assert!(connection.is_closed().await, "{path}: the body could be read as a request");
     }
 }
 
 #[tokio::test]
-async fn an_upload_is_taken_no_faster_than_the_head_takes_it() {
+async fn an_upload_is_read_as_fast_as_the_head_reads() {
     let (world, head) = with_head("").await;
     let mut connection = world.connect().await;
     connection
@@ -62,12 +62,12 @@ async fn an_upload_is_taken_no_faster_than_the_head_takes_it() {
     let mut written = 0;
     while timeout(Duration::from_millis(500), connection.write(&piece)).await.is_ok() {
         written += piece.len();
-        assert!(written < 60 << 20, "{written} octets were taken for a Head that takes none");
+        assert!(written < 60 << 20, "{written} bytes were read for a Head that reads none");
     }
 }
 
 #[tokio::test]
-async fn an_upload_may_take_longer_than_an_answer_as_long_as_it_moves() {
+async fn a_moving_upload_may_take_longer_than_a_response() {
     let (world, head) = with_head("proxy_timeout_ms = 200").await;
     let mut connection =
         world.begin(&post("/upload").own_page().header("content-length", "8192")).await;
@@ -84,7 +84,7 @@ async fn an_upload_may_take_longer_than_an_answer_as_long_as_it_moves() {
 }
 
 #[tokio::test]
-async fn attack_85_and_fault_43_an_upload_that_stops_moving_ends() {
+async fn attack_85_and_fault_43_a_stalled_upload_times_out() {
     let (world, head) = with_head("proxy_timeout_ms = 200").await;
     let mut connection =
         world.begin(&post("/upload").own_page().header("content-length", "8")).await;
@@ -115,7 +115,7 @@ async fn trailers_of_an_upload_reach_the_head() {
 }
 
 #[tokio::test]
-async fn fault_43_an_upload_that_is_answered_early_gets_that_answer() {
+async fn fault_43_an_upload_with_an_early_response_gets_it() {
     let refusal =
         "HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbig";
     for closes in [false, true] {
@@ -134,13 +134,13 @@ async fn fault_43_an_upload_that_is_answered_early_gets_that_answer() {
             Some(upstream)
         };
         assert_eq!(connection.response("POST").await.expect(413).text(), "big");
-        assert!(connection.is_closed().await, "the rest of the body could be taken for a request");
+        assert!(connection.is_closed().await, "the rest of the body could be read as a request");
         drop(upstream);
     }
 }
 
 #[tokio::test]
-async fn fault_43_an_upload_that_breaks_off_is_no_whole_body_for_the_head() {
+async fn fault_43_a_truncated_upload_does_not_look_complete() {
     for framing in [("content-length", "100"), ("transfer-encoding", "chunked")] {
         let (world, head) = with_head("").await;
         let mut connection = world.connect().await;
@@ -151,7 +151,7 @@ async fn fault_43_an_upload_that_breaks_off_is_no_whole_body_for_the_head() {
         connection.write(if framing.1 == "chunked" { "4\r\nhalf\r\n" } else { "half" }).await;
         let (mut upstream, headers) = head.receive().await;
         drop(connection);
-        let (body, whole) = upstream.body(&headers).await;
-        assert!(!whole, "{framing:?}: {body:?} looks complete");
+        let (body, complete) = upstream.body(&headers).await;
+        assert!(!complete, "{framing:?}: {body:?} looks complete");
     }
 }

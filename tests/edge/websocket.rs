@@ -1,5 +1,5 @@
-//! WebSockets and other upgrades (attacks 30 and 62): who may open one, and that nothing is a
-//! tunnel before the upstream has agreed to one.
+//! WebSockets and other upgrades (attacks 30 and 62): which pages may open one, and that there is no
+//! tunnel before the upstream has agreed to it.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn tunnel(world: &World, head: &Head) -> (Connection, Connection) {
 }
 
 #[tokio::test]
-async fn a_websocket_is_a_tunnel_both_ways_until_one_side_leaves() {
+async fn a_websocket_is_a_tunnel_until_one_side_closes() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let mut browser = world.connect().await;
@@ -65,7 +65,7 @@ async fn a_websocket_is_a_tunnel_both_ways_until_one_side_leaves() {
 }
 
 #[tokio::test]
-async fn attack_30_a_page_of_another_origin_opens_no_websocket_and_nobody_is_dialled() {
+async fn attack_30_a_foreign_origin_opens_no_websocket() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     for origin in ["https://evil.test", "null", "http://shop.test", "https://shop.test.evil.test"] {
@@ -76,16 +76,16 @@ async fn attack_30_a_page_of_another_origin_opens_no_websocket_and_nobody_is_dia
     }
     let twice = handshake().header("origin", ORIGIN).header("origin", "https://evil.test");
     world.send(twice).await.expect_problem(403, "csrf_rejected");
-    let nobody = handshake().header("cookie", "usid=x");
-    world.send(nobody).await.expect_problem(403, "csrf_rejected");
+    let without_origin = handshake().header("cookie", "usid=x");
+    world.send(without_origin).await.expect_problem(403, "csrf_rejected");
     assert_eq!(world.auth_calls(), [""; 0]);
     head.expect_no_connection().await;
 }
 
 #[tokio::test]
-async fn attack_62_what_follows_an_upgrade_that_is_refused_goes_nowhere() {
+async fn attack_62_bytes_after_a_rejected_upgrade_are_not_forwarded() {
     let smuggled = get("/smuggled").own_page().bytes();
-    for asked in [
+    for request in [
         handshake().header("origin", ORIGIN),
         get("/page").own_page().header("connection", "upgrade").header("upgrade", "x"),
         get("/page").own_page().headers(&[
@@ -97,7 +97,7 @@ async fn attack_62_what_follows_an_upgrade_that_is_refused_goes_nowhere() {
         let head = Head::bind().await;
         let world = Scenario::default().with_head(head.origin()).start().await;
         let mut browser = world.connect().await;
-        browser.write([asked.bytes(), smuggled.clone()].concat()).await;
+        browser.write([request.bytes(), smuggled.clone()].concat()).await;
         let (mut upstream, headers) = head.receive().await;
         assert!(
             headers.header("upgrade").is_none_or(|upgrade| upgrade == "websocket"),
@@ -108,14 +108,14 @@ async fn attack_62_what_follows_an_upgrade_that_is_refused_goes_nowhere() {
         let response = browser.response("GET").await;
         assert_eq!(response.expect(200).text(), "no");
         assert_eq!(response.header("upgrade"), None);
-        assert!(browser.is_closed().await, "the connection could be taken for a tunnel");
+        assert!(browser.is_closed().await, "the connection could be used as a tunnel");
         assert!(upstream.is_silent().await || upstream.is_closed().await);
         head.expect_no_connection().await;
     }
 }
 
 #[tokio::test]
-async fn attack_62_an_upstream_that_switches_unasked_or_to_something_else_is_502() {
+async fn attack_62_an_unrequested_protocol_switch_is_502() {
     let other = SWITCHED.replace("upgrade: websocket", "upgrade: h2c");
     let plain = get("/page").own_page();
     for (request, response) in
@@ -133,7 +133,7 @@ async fn attack_62_an_upstream_that_switches_unasked_or_to_something_else_is_502
 }
 
 #[tokio::test]
-async fn a_websocket_counts_as_a_request_at_its_upstream_as_long_as_it_lives() {
+async fn a_websocket_holds_its_upstream_permit_until_it_ends() {
     let head = Head::bind().await;
     let scenario = Scenario::default().with_head(head.origin()).upstream("proxy_concurrency = 1");
     let world = scenario.start().await;
@@ -171,7 +171,7 @@ async fn a_websocket_holds_its_connection_slot_until_it_ends() {
 }
 
 #[tokio::test]
-async fn a_websocket_in_which_nothing_moves_is_closed() {
+async fn an_idle_websocket_is_closed() {
     let head = Head::bind().await;
     let scenario = Scenario::default().with_head(head.origin()).upstream("websocket_idle_ms = 200");
     let world = scenario.start().await;
@@ -183,7 +183,7 @@ async fn a_websocket_in_which_nothing_moves_is_closed() {
         upstream.write("x").await;
         assert_eq!(browser.take(1).await, b"x");
     }
-    // It is noticed within twice the limit.
+    // Idleness is detected within twice the limit.
     for _ in 0..2 {
         time.passes(Duration::from_millis(201)).await;
     }
@@ -193,7 +193,7 @@ async fn a_websocket_in_which_nothing_moves_is_closed() {
 }
 
 #[tokio::test]
-async fn faults_50_and_53_a_websocket_may_go_on_until_the_drain_ends_and_no_longer() {
+async fn faults_50_and_53_a_websocket_is_closed_at_the_end_of_the_drain() {
     let head = Head::bind().await;
     let sandbox = start_platform(Options::default(), &Clock::system()).await;
     let lines = "drain_delay_ms = 0\ndrain_timeout_ms = 500";

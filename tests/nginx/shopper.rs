@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use testkit::{Connection, Cookies, JO, ORIGIN, RawRequest, RawResponse, get, post};
 
 /// More redirects than this in a row are a loop.
@@ -15,7 +15,7 @@ pub(crate) struct Shopper {
 }
 
 /// The response at the end of a chain of redirects.
-pub(crate) struct Arrived {
+pub(crate) struct Visit {
     pub(crate) response: RawResponse,
     /// The addresses of the chain, the first one included.
     pub(crate) chain: Vec<String>,
@@ -43,22 +43,22 @@ impl Shopper {
     }
 
     /// Opens a page.
-    pub(crate) async fn visits(&mut self, path: &str) -> Arrived {
+    pub(crate) async fn visits(&mut self, path: &str) -> Visit {
         self.follows(path, RawRequest::document).await
     }
 
-    /// A script of a page reads something.
-    pub(crate) async fn fetches(&mut self, path: &str) -> Arrived {
+    /// A script of a page sends a GET.
+    pub(crate) async fn fetches(&mut self, path: &str) -> Visit {
         self.follows(path, RawRequest::own_page).await
     }
 
-    async fn follows(&mut self, path: &str, like: fn(RawRequest) -> RawRequest) -> Arrived {
+    async fn follows(&mut self, path: &str, like: fn(RawRequest) -> RawRequest) -> Visit {
         let mut chain = vec![path.to_owned()];
         while chain.len() <= MOST_REDIRECTS {
             let next = chain.last().cloned().unwrap_or_default();
             let response = self.sends(like(get(&next))).await;
             if !matches!(response.status, 301..=308) {
-                return Arrived { response, chain };
+                return Visit { response, chain };
             }
             let location = response.header("location").expect("a location");
             let local = location.strip_prefix(ORIGIN).unwrap_or(location).to_owned();
@@ -75,11 +75,11 @@ impl Shopper {
 
     /// Jo logs in.
     pub(crate) async fn logs_in(&mut self) {
-        let login = json!({"username": JO.0, "password": JO.1}).to_string();
-        self.posts("/bff/login", &login).await.expect(200);
+        let login = post("/bff/login").own_page().header("origin", ORIGIN).credentials(JO);
+        self.sends(login).await.expect(200);
     }
 
-    /// What `/bff/session` tells.
+    /// The body of `/bff/session`.
     pub(crate) async fn session(&mut self) -> Value {
         self.sends(get("/bff/session").own_page()).await.expect(200).json()
     }

@@ -1,4 +1,4 @@
-// A fetch with a cookie jar: what the SDK gets in a browser, as far as a server is concerned.
+// A fetch with a cookie jar, with the headers of a browser.
 
 export class Browser {
   constructor(origin) {
@@ -7,7 +7,7 @@ export class Browser {
     this.fetch = this.fetch.bind(this);
   }
 
-  // The SDK's own fetch in a page: same origin, with cookies. Redirects are the SDK's affair.
+  // The SDK's fetch in a page: same origin, with cookies. The SDK handles redirects itself.
   async fetch(url, options = {}) {
     const headers = new Headers(options.headers);
     headers.set('origin', this.origin);
@@ -17,10 +17,10 @@ export class Browser {
       const pairs = [...this.cookies].map(([name, { value }]) => `${name}=${value}`);
       headers.set('cookie', pairs.join('; '));
     }
-    const answer = await fetch(url, { redirect: 'manual', ...options, headers });
-    this.last = answer.clone();
-    for (const line of answer.headers.getSetCookie()) this.take(line);
-    return answer;
+    const response = await fetch(url, { redirect: 'manual', ...options, headers });
+    this.last = response.clone();
+    for (const line of response.headers.getSetCookie()) this.take(line);
+    return response;
   }
 
   take(line) {
@@ -32,8 +32,8 @@ export class Browser {
       return found?.slice(wanted.length + 1);
     };
     const expires = of('expires');
-    const gone = of('max-age') === '0' || (expires && Date.parse(expires) <= Date.now());
-    if (gone || value === '') this.cookies.delete(name);
+    const deleted = of('max-age') === '0' || (expires && Date.parse(expires) <= Date.now());
+    if (deleted || value === '') this.cookies.delete(name);
     else this.cookies.set(name, { value, httpOnly: attributes.includes('HttpOnly') });
   }
 

@@ -1,13 +1,13 @@
 // Shops by commerce-sdk-isomorphic through Tandem: guest, product, basket, login, refresh, logout.
 //
 // node shop.mjs ORIGIN private|public CLIENT_ID ORGANIZATION SITE LOGIN PASSWORD
-// prints one line per step and ends with the first expectation that does not hold.
+// prints one line per step and exits at the first failed expectation.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { Browser } from './browser.mjs';
 
-// Node takes the SDK's ES module for CommonJS: its package does not say what it is.
+// Node loads the SDK's ES module as CommonJS: its package has no "type".
 const sdk = createRequire(import.meta.url)('commerce-sdk-isomorphic');
 
 const [origin, client, clientId, organizationId, siteId, username, password] = process.argv.slice(2);
@@ -32,11 +32,11 @@ const baskets = new sdk.ShopperBaskets({ ...inBrowser, proxy: apiProxy });
 const enableHttpOnlySessionCookies = true;
 const cookie = (name) => browser.value(`${name}_${siteId}`);
 
-// What a storefront may see of a token answer: everything but the tokens.
+// A storefront may see everything of a token response but the tokens.
 function isSealed(type) {
   assert.ok(cookie('cc-at'), 'there is an access token');
   assert.equal(cookie('customer_type'), type);
-  assert.ok(Number(cookie('cc-at-expires')) > Date.now() / 1000, 'and scripts know when it ends');
+  assert.ok(Number(cookie('cc-at-expires')) > Date.now() / 1000, 'and scripts can read when it expires');
   assert.ok(cookie(type === 'guest' ? 'cc-nx-g' : 'cc-nx'), 'there is a refresh token');
   assert.equal(cookie(type === 'guest' ? 'cc-nx' : 'cc-nx-g'), undefined, 'and only one');
   for (const secret of [cookie('cc-at'), cookie('cc-nx') ?? cookie('cc-nx-g')]) {

@@ -16,7 +16,7 @@ pub struct Page {
     /// The body.
     pub text: String,
     /// The request, for messages.
-    pub(crate) asked: String,
+    pub(crate) request: String,
 }
 
 impl Page {
@@ -24,17 +24,17 @@ impl Page {
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         let text: String = self.text.chars().take(400).collect();
-        assert_eq!(self.status.as_u16(), status, "{}: {text}", self.asked);
+        assert_eq!(self.status.as_u16(), status, "{}: {text}", self.request);
         self
     }
 
     /// A problem with that code, as JSON or as an HTML page.
     #[track_caller]
     pub fn expect_problem(&self, status: u16, code: &str) -> &Self {
-        assert_eq!(self.status.as_u16(), status, "{}: {}", self.asked, self.text);
+        assert_eq!(self.status.as_u16(), status, "{}: {}", self.request, self.text);
         let named = self.text.contains(&format!("\"code\":\"{code}\""))
             || (self.header("content-type").starts_with("text/html") && self.text.contains(code));
-        assert!(named, "{}: no {code} in {}", self.asked, self.text);
+        assert!(named, "{}: no {code} in {}", self.request, self.text);
         self
     }
 
@@ -42,7 +42,7 @@ impl Page {
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text)
-            .unwrap_or_else(|error| panic!("{}: {error}: {}", self.asked, self.text))
+            .unwrap_or_else(|error| panic!("{}: {error}: {}", self.request, self.text))
     }
 
     /// A header; empty where there is none.
@@ -64,7 +64,7 @@ impl Page {
     #[track_caller]
     pub fn retry_after(&self) -> u64 {
         let text = self.header("retry-after");
-        text.parse().unwrap_or_else(|_| panic!("{}: Retry-After {text:?}", self.asked))
+        text.parse().unwrap_or_else(|_| panic!("{}: Retry-After {text:?}", self.request))
     }
 
     /// The `Set-Cookie` lines in order.
@@ -76,7 +76,7 @@ impl Page {
     /// The response sets and deletes no cookie.
     #[track_caller]
     pub fn sets_no_cookies(&self) -> &Self {
-        assert_eq!(self.set_cookies(), Vec::<&str>::new(), "{}", self.asked);
+        assert_eq!(self.set_cookies(), Vec::<&str>::new(), "{}", self.request);
         self
     }
 
@@ -89,7 +89,7 @@ impl Page {
         };
         let kind = attribute("data-customer-type");
         let both = kind.zip(attribute("data-customer-id"));
-        both.unwrap_or_else(|| panic!("{}: no controller page: {}", self.asked, self.text))
+        both.unwrap_or_else(|| panic!("{}: no controller page: {}", self.request, self.text))
     }
 
     /// The value of the hidden field that a controller's form carries.
@@ -97,7 +97,7 @@ impl Page {
     pub fn csrf_token(&self) -> String {
         let field = self.text.split_once("name=\"csrf_token\" value=\"");
         let token = field.and_then(|(_, rest)| rest.split_once('"')).map(|(token, _)| token);
-        token.unwrap_or_else(|| panic!("{}: no form: {}", self.asked, self.text)).to_owned()
+        token.unwrap_or_else(|| panic!("{}: no form: {}", self.request, self.text)).to_owned()
     }
 
     /// Every cookie that the response sets or deletes, one per line, without values and with

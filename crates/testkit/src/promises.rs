@@ -21,7 +21,7 @@ const SECRETS: [&str; 9] = [
 /// A value this long occurs in no text by chance.
 const LONG: usize = 16;
 
-/// Whether the value of a cookie is a secret, whatever the profile adds to its name.
+/// Whether the value of a cookie is a secret, with any addition of the profile to its name.
 fn is_secret(name: &str) -> bool {
     let name = name.replacen(&format!("_{SITE}"), "", 1);
     let is_chunk = |rest: &str| rest.is_empty() || rest.starts_with('_');
@@ -31,7 +31,7 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// Whether `text` contains the secret. A short one counts only as a word of its own.
-fn reveals(text: &str, secret: &str) -> bool {
+fn discloses(text: &str, secret: &str) -> bool {
     let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     text.match_indices(secret).any(|(at, _)| {
         let (before, after) = (&text[..at], &text[at + secret.len()..]);
@@ -55,7 +55,11 @@ impl Browser {
     fn check_one_shopper(&self, page: &Page) {
         let control = &self.environment.control;
         let (guest, registered) = (self.cookie("cc-nx-g"), self.cookie("cc-nx"));
-        assert!(guest.is_none() || registered.is_none(), "two refresh tokens after {}", page.asked);
+        assert!(
+            guest.is_none() || registered.is_none(),
+            "two refresh tokens after {}",
+            page.request
+        );
         let refresh = guest.or(registered).and_then(|token| control.refresh(&token));
         let slas: Vec<(&str, String)> = [
             ("token", self.customer_id()),
@@ -68,10 +72,10 @@ impl Browser {
         // A browser without tokens has no shopper to compare. `check_loss` and `World` see to it
         // that this is not the way in which every check passes.
         let Some((_, shopper)) = slas.first() else { return };
-        assert!(slas.iter().all(|(_, id)| id == shopper), "{slas:?} after {}", page.asked);
+        assert!(slas.iter().all(|(_, id)| id == shopper), "{slas:?} after {}", page.request);
         if let Some(dwsid) = self.cookie("dwsid").filter(|_| self.environment.bridges) {
             let ecom = control.dw_session(&dwsid).map(|session| session.customer_id);
-            assert_eq!(ecom.as_ref(), Some(shopper), "two customers after {}", page.asked);
+            assert_eq!(ecom.as_ref(), Some(shopper), "two customers after {}", page.request);
         }
     }
 
@@ -83,8 +87,8 @@ impl Browser {
             is_secret(name) && !value.is_empty() && !readable.contains(name)
         });
         for (name, value) in secrets {
-            let revealed = reveals(&page.text, &value) || reveals(page.location(), &value);
-            assert!(!revealed, "{} reveals {name}", page.asked);
+            let disclosed = discloses(&page.text, &value) || discloses(page.location(), &value);
+            assert!(!disclosed, "{} discloses {name}", page.request);
         }
     }
 
@@ -95,12 +99,13 @@ impl Browser {
     }
 }
 
-/// Promise 2: a response that takes the last token away belongs to a logout or tells the caller.
+/// Promise 2: a response that deletes the last token belongs to a logout or has a problem code.
 pub(crate) fn check_loss(page: &Page, path: &str) {
     let is_logout = path.to_ascii_lowercase().contains("logout");
     let codes = ["session_expired", "invalid refresh_token"];
-    let told = codes.iter().any(|code| page.text.contains(code) || page.location().contains(code));
-    assert!(is_logout || told, "{} deletes the tokens and does not tell", page.asked);
+    let explained =
+        codes.iter().any(|code| page.text.contains(code) || page.location().contains(code));
+    assert!(is_logout || explained, "{} deletes the tokens without a problem code", page.request);
 }
 
 /// Promise 7: what sets a cookie is not stored, and deletions come before writes.
@@ -110,10 +115,10 @@ fn check_order(page: &Page) {
         return;
     }
     let stored = !page.cache_control().contains("no-store");
-    assert!(!stored, "{} sets cookies with {:?}", page.asked, page.cache_control());
+    assert!(!stored, "{} sets cookies with {:?}", page.request, page.cache_control());
     let deletions: Vec<bool> = cookies.iter().map(|line| is_deletion(line)).collect();
     let sorted = deletions.windows(2).all(|pair| pair[0] || !pair[1]);
-    assert!(sorted, "a write before a deletion in {}:\n{}", page.asked, page.cookie_attributes());
+    assert!(sorted, "a write before a deletion in {}:\n{}", page.request, page.cookie_attributes());
 }
 
 fn is_deletion(line: &str) -> bool {
@@ -174,8 +179,8 @@ mod tests {
 
     #[test]
     fn a_short_secret_counts_as_a_word_of_its_own() {
-        assert!(reveals("{\"leak\":\"abc\"}", "abc"));
-        assert!(!reveals("an abcd of words", "abc"));
-        assert!(reveals("xxxabcdefghijklmnopxxx", "abcdefghijklmnop"));
+        assert!(discloses("{\"leak\":\"abc\"}", "abc"));
+        assert!(!discloses("an abcd of words", "abc"));
+        assert!(discloses("xxxabcdefghijklmnopxxx", "abcdefghijklmnop"));
     }
 }

@@ -83,6 +83,11 @@ impl RawRequest {
         self.header("content-type", "application/json").body(body)
     }
 
+    /// With the credentials of a shopper as JSON body.
+    pub fn credentials(self, (username, password): (&str, &str)) -> Self {
+        self.json(&json!({"username": username, "password": password}).to_string())
+    }
+
     /// With a form as body.
     pub fn form(self, body: &str) -> Self {
         self.header("content-type", "application/x-www-form-urlencoded").body(body)
@@ -187,13 +192,12 @@ impl World {
     /// The cookies of a shopper who has just logged in.
     pub async fn registered_cookies(&self) -> Cookies {
         let mut cookies = self.guest_cookies().await;
-        let login = json!({"username": JO.0, "password": JO.1}).to_string();
-        let login = post("/bff/login").own_page().cookies(&cookies).json(&login);
-        cookies.take(self.send(login).await.expect(200));
+        let login = post("/bff/login").own_page().cookies(&cookies);
+        cookies.take(self.send(login.credentials(JO)).await.expect(200));
         cookies
     }
 
-    /// What `/bff/session` tells a browser with these cookies.
+    /// The body of `/bff/session` for a browser with these cookies.
     pub async fn session(&self, cookies: &Cookies) -> Value {
         self.send(get("/bff/session").own_page().cookies(cookies)).await.expect(200).json()
     }

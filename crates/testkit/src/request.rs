@@ -102,13 +102,13 @@ impl PendingRequest {
         let (browser, path) = (&self.browser, &self.path);
         let environment = &browser.environment;
         let request = self.build();
-        let asked = format!("{} {path} at {} in {}", self.method, self.caller, environment.name);
+        let line = format!("{} {path} at {} in {}", self.method, self.caller, environment.name);
         let response = environment.http.request(request).await;
-        let response = response.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+        let response = response.unwrap_or_else(|error| panic!("{line}: {error:?}"));
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap_or_else(|error| panic!("{asked}: {error}"));
+        let body = body.collect().await.unwrap_or_else(|error| panic!("{line}: {error}"));
         let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-        let page = Page { status: parts.status, headers: parts.headers, text, asked };
+        let page = Page { status: parts.status, headers: parts.headers, text, request: line };
         let now = browser.now();
         let had_tokens = browser.has_tokens();
         for line in page.headers.get_all(SET_COOKIE) {

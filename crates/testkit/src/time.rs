@@ -1,5 +1,5 @@
-//! Tokio's clock in the hands of the test: a time limit ends when the test says so, however slow the
-//! machine is.
+//! Tokio's clock under the control of the test: a time limit ends when the test advances the clock,
+//! also on a slow machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

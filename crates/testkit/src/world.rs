@@ -41,7 +41,7 @@ pub struct World {
     /// Whether any browser has held tokens.
     landed: Arc<AtomicBool>,
     has_browsers: AtomicBool,
-    /// Whether SLAS was asked for tokens, as far as calls were forgotten.
+    /// Whether a forgotten call requested tokens of SLAS.
     wanted_tokens: AtomicBool,
     stop: DropGuard,
 }
@@ -153,6 +153,15 @@ impl World {
         browser
     }
 
+    /// A browser that has visited only ECOM and is a guest there, its `dwsid` and its customer.
+    pub fn ecom_visitor(&self) -> (Browser, String, String) {
+        let dwsid = self.control().new_ecom_visitor();
+        let guest = self.control().dw_session(&dwsid).expect("a session").customer_id;
+        let browser = self.browser();
+        browser.is_given("dwsid", &dwsid);
+        (browser, dwsid, guest)
+    }
+
     async fn visit_ecom(&self, browser: &Browser) {
         if self.scenario.mode != Mode::None {
             browser.visits(&controller("Home-Show")).await.expect(200);
@@ -259,7 +268,7 @@ impl Drop for World {
             && !self.landed.load(Ordering::Relaxed);
         assert!(
             !lands_none || std::thread::panicking(),
-            "SLAS was asked for tokens, and no browser ever held one in {}",
+            "Tandem requested tokens of SLAS, and no browser held one in {}",
             self.scenario
         );
     }

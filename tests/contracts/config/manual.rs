@@ -1,4 +1,4 @@
-//! `config/default.toml` is the manual: every key it shows is read, and no other one is taken.
+//! `config/default.toml` is the manual: every key it shows is read, and no other key is accepted.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ fn the_manual_shows_every_key_once() {
     }
     let leaves: BTreeSet<String> = leaves.into_iter().collect();
     let shown: BTreeSet<String> = keys.into_iter().collect();
-    assert_eq!(shown, leaves, "the reader of the manual sees what the program sees");
+    assert_eq!(shown, leaves, "the shown keys are the keys of the file");
 }
 
 fn collect(value: &Value, key: &str, leaves: &mut Vec<String>) {
@@ -65,7 +65,7 @@ fn collect(value: &Value, key: &str, leaves: &mut Vec<String>) {
 fn every_key_of_the_manual_is_read() {
     good(SITE, &[]);
     for key in keys() {
-        // No key takes a date: whoever reads this one complains.
+        // No key takes a date: a key that is read is reported.
         let date = Value::Datetime("1979-05-27".parse().unwrap());
         let text = changed(|table| set(table, &key, date));
         let found = problems(&text, &[]);
@@ -76,7 +76,7 @@ fn every_key_of_the_manual_is_read() {
 }
 
 #[test]
-fn every_misspelt_key_is_named() {
+fn every_misspelt_key_is_reported() {
     for key in keys() {
         let misspelt = format!("{key}x");
         let text = changed(|table| set(table, &misspelt, Value::Integer(1)));
@@ -97,12 +97,12 @@ fn every_misspelt_key_is_named() {
 }
 
 #[test]
-fn every_key_may_come_from_the_environment_and_a_fault_names_the_variable() {
+fn every_key_can_be_set_by_an_environment_variable() {
     for key in keys() {
         let path = key.replace("sites.0", "sites.refarch").replace('.', "__").to_uppercase();
         let variable = format!("TANDEM__{path}");
         let found = load(SITE, &[(&variable, "\u{1}")]);
-        // A text may be anything; whatever has a rule refuses this one, and says whose it was.
+        // Free text accepts this value; every key with a rule rejects it and names the variable.
         for problem in found.map_or_else(|problems| problems.0, |_| Vec::new()) {
             assert_eq!(problem.key, key);
             assert_eq!(problem.origin, format!("environment {variable}"));

@@ -1,4 +1,4 @@
-//! What a route rule may say, and where a route to ECOM may lead.
+//! Keys of route rules, and the sites of ECOM.
 
 use tandem::route::{Authorization, Kind};
 
@@ -9,7 +9,7 @@ fn with(lines: &str) -> String {
 }
 
 #[test]
-fn kind_21_a_rule_says_what_goes_on_of_a_browsers_own_authorization() {
+fn kind_21_a_rule_sets_which_authorization_is_forwarded() {
     let rules = format!(
         "{SITE}\n[[sites.routes.rules]]\npath = \"/staging\"\nto = \"head\"\nauthorization = \"basic\"\n\
          [[sites.routes.rules]]\npath = \"/cms\"\nto = \"head\"\nauthorization = \"any\"\n\
@@ -72,7 +72,7 @@ fn kind_37_further_sites_of_ecom_are_site_ids() {
 }
 
 #[test]
-fn kind_5_tokens_without_a_seal_can_be_refused_only_where_nobody_else_writes_them() {
+fn kind_5_accept_unsealed_is_off_only_where_tandem_writes_tokens() {
     let refuse = |more: &str, site: &str| {
         let cookies = format!("[sites.cookies]\naccept_unsealed = false\n{more}");
         site.replace("[sites.routes]", &format!("{cookies}\n[sites.routes]"))

@@ -1,5 +1,5 @@
-//! Every shape an answer may have, at every call it may be the answer to, and the core's word for
-//! it. The snapshot is the reviewed table.
+//! Every shape of a response, for every call that may receive it, and how the core classifies it.
+//! The snapshot is the reviewed table.
 
 use std::fmt::Write as _;
 
@@ -14,12 +14,13 @@ use tandem::model::{CustomerType, Grant};
 use tandem::site::Shared;
 use wiremock::ResponseTemplate;
 
-use super::{adopt_ask, credentials, oauth, refresh_token, usid};
+use super::{adopt_call, credentials, oauth, refresh_token, usid};
 use crate::support::{
-    self, MockPlatform, Settings, Shopper, SigningKey, context, html, redirect, status, tokens,
+    self, MockPlatform, Received, Settings, Shopper, SigningKey, context, html, redirect, status,
+    tokens,
 };
 
-/// The call that gets the answer in question; calls before and after it go well.
+/// The call that receives the response in question; calls before and after it succeed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Call {
     Refresh,
@@ -35,7 +36,7 @@ enum Call {
 
 use Call::{Adopt, Authorize, CodeExchange, Guest, Keys, Login, LoginExchange, Logout, Refresh};
 
-type Answers = Vec<(&'static str, ResponseTemplate)>;
+type Responses = Vec<(&'static str, ResponseTemplate)>;
 
 impl Call {
     fn name(self) -> &'static str {
@@ -63,50 +64,51 @@ impl Call {
         }
     }
 
-    async fn word(self, answer: ResponseTemplate, shared: &Shared) -> String {
+    async fn classification(self, response: ResponseTemplate, shared: &Shared) -> String {
         let public_client = matches!(self, Authorize | CodeExchange);
         let settings = Settings { public_client, ..Settings::default() };
         let platform = MockPlatform::sharing(&settings, shared).await;
         let (verb, endpoint) = self.endpoint();
-        platform.responds(verb, &oauth(endpoint), answer).await;
+        platform.responds(verb, &oauth(endpoint), response).await;
         let code = || redirect("https://shop.test/callback?code=code-1");
-        let fine = |shopper| support::json(200, &tokens(&shopper));
+        let valid = |shopper| support::json(200, &tokens(&shopper));
         platform.responds("GET", &oauth("authorize"), code()).await;
         platform.responds("POST", &oauth("login"), code()).await;
         let shopper = if self == Login { Shopper::registered() } else { Shopper::guest() };
-        platform.responds("POST", &oauth("token"), fine(shopper)).await;
-        let outcome = self.make(&platform).await;
-        let made = platform.requests().await;
-        let made = made.iter().filter(|sent| sent.0.url.path() == oauth(endpoint)).count();
-        if made == 1 { outcome } else { format!("{outcome} x{made}") }
+        platform.responds("POST", &oauth("token"), valid(shopper)).await;
+        let outcome = self.send(&platform).await;
+        let requests = platform.requests().await;
+        let to_it = |request: &&Received| request.0.url.path() == oauth(endpoint);
+        let calls = requests.iter().filter(to_it).count();
+        if calls == 1 { outcome } else { format!("{outcome} x{calls}") }
     }
 
-    async fn make(self, platform: &MockPlatform) -> String {
+    async fn send(self, platform: &MockPlatform) -> String {
         let (slas, context) = (&platform.site.slas, context());
         match self {
             Refresh => match slas.refresh(&refresh_token(), None, &context).await {
                 RefreshResponse::Granted(grant) => granted(&grant),
                 RefreshResponse::Refused => "refused".to_owned(),
-                RefreshResponse::Unavailable(trouble) => troubled(trouble),
+                RefreshResponse::Unavailable(failure) => failure_text(failure),
             },
             Guest | Authorize | CodeExchange => match slas.guest(Some(&usid()), &context).await {
                 GuestResponse::Granted(grant) => granted(&grant),
                 GuestResponse::UsidTaken => "usid taken".to_owned(),
-                GuestResponse::Unavailable(trouble) => troubled(trouble),
+                GuestResponse::Unavailable(failure) => failure_text(failure),
             },
             Login | LoginExchange => {
                 match slas.login(&credentials(), Some(&usid()), &context).await {
                     LoginResponse::Granted(grant) => granted(&grant),
                     LoginResponse::BadCredentials => "bad password".to_owned(),
                     LoginResponse::Conflict => "conflict".to_owned(),
-                    LoginResponse::Unavailable(trouble) => troubled(trouble),
+                    LoginResponse::Unavailable(failure) => failure_text(failure),
                 }
             }
-            Adopt => match slas.adopt(&adopt_ask(CustomerType::Guest, None), &context).await {
+            Adopt => match slas.adopt(&adopt_call(CustomerType::Guest, None), &context).await {
                 AdoptResponse::Granted(grant) => granted(&grant),
                 AdoptResponse::NotPermitted => "not permitted".to_owned(),
                 AdoptResponse::Refused => "refused".to_owned(),
-                AdoptResponse::Unavailable(trouble) => troubled(trouble),
+                AdoptResponse::Unavailable(failure) => failure_text(failure),
             },
             Logout => {
                 let access = AccessToken::parse("at.at.at").unwrap();
@@ -131,13 +133,13 @@ fn granted(grant: &Grant) -> String {
     }
 }
 
-fn troubled(trouble: UpstreamFailure) -> String {
-    let cause = match trouble.cause {
+fn failure_text(failure: UpstreamFailure) -> String {
+    let cause = match failure.cause {
         Cause::Unavailable => "unavailable",
         Cause::Throttled => "throttled",
         Cause::Misconfigured => "misconfigured",
     };
-    trouble.retry_after.map_or_else(|| cause.to_owned(), |after| format!("{cause} {after}s"))
+    failure.retry_after.map_or_else(|| cause.to_owned(), |after| format!("{cause} {after}s"))
 }
 
 /// A 4xx in the shape of the `OpenAPI` description.
@@ -145,13 +147,13 @@ fn specified(code: u16, error: &str, description: &str) -> ResponseTemplate {
     support::json(code, &json!({"error": error, "error_description": description}))
 }
 
-/// A 4xx in the shape that is seen in the field.
+/// A 4xx in the shape that live tenants send.
 fn live(code: u16, message: &str) -> ResponseTemplate {
     let status = format!("{code} BAD_REQUEST");
     support::json(code, &json!({"status_code": status, "message": message}))
 }
 
-fn refusals() -> Answers {
+fn refusals() -> Responses {
     vec![
         (
             "400 invalid_request: missing refresh token",
@@ -231,16 +233,16 @@ fn refusals() -> Answers {
     ]
 }
 
-/// 200 answers to a call for tokens.
-fn grants() -> Answers {
+/// 200 responses to a call for tokens.
+fn grants() -> Responses {
     let with = |change: &dyn Fn(&mut Value)| {
-        let mut answer = tokens(&Shopper::guest());
-        change(&mut answer);
-        support::json(200, &answer)
+        let mut response = tokens(&Shopper::guest());
+        change(&mut response);
+        support::json(200, &response)
     };
-    let set = |name: &'static str, value: Value| with(&|answer| answer[name] = value.clone());
+    let set = |name: &'static str, value: Value| with(&|response| response[name] = value.clone());
     let without =
-        |name: &'static str| with(&|answer| drop(answer.as_object_mut().unwrap().remove(name)));
+        |name: &'static str| with(&|response| drop(response.as_object_mut().unwrap().remove(name)));
     let token_of = |shopper: Shopper| set("access_token", json!(shopper.token()));
     vec![
         ("a guest", with(&|_| ())),
@@ -273,7 +275,7 @@ fn grants() -> Answers {
         ("refresh_token empty", set("refresh_token", json!(""))),
         ("refresh_token the word null", set("refresh_token", json!("null"))),
         ("refresh_token with a line end", set("refresh_token", json!("a\r\nset-cookie: x=1"))),
-        ("refresh_token of 257 octets", set("refresh_token", json!("r".repeat(257)))),
+        ("refresh_token of 257 bytes", set("refresh_token", json!("r".repeat(257)))),
         ("refresh_token_expires_in missing", without("refresh_token_expires_in")),
         ("refresh_token_expires_in negative", set("refresh_token_expires_in", json!(-5))),
         ("refresh_token_expires_in 0", set("refresh_token_expires_in", json!(0))),
@@ -293,8 +295,8 @@ fn grants() -> Answers {
     ]
 }
 
-/// 200 answers to a call for keys.
-fn key_sets() -> Answers {
+/// 200 responses to a call for keys.
+fn key_sets() -> Responses {
     let jwk = SigningKey::new("k-1").jwk();
     let with = |name: &'static str, value: Value| {
         let mut key = jwk.clone();
@@ -312,32 +314,32 @@ fn key_sets() -> Answers {
     ]
 }
 
-async fn table(title: &str, calls: &[Call], answers: Answers) -> String {
+async fn table(title: &str, calls: &[Call], responses: Responses) -> String {
     let mut text = row(title, calls.iter().map(|call| call.name().to_owned()));
     let _ = writeln!(text, "{}", "-".repeat(45 + 19 * calls.len()));
-    // One client for all: making one takes longer than all that is done with it here.
+    // One HTTP client for all rows: creating one takes longer than every call here.
     let shared = support::shared();
-    for (name, answer) in answers {
-        let words = calls.iter().map(|call| call.word(answer.clone(), &shared));
-        text += &row(name, join_all(words).await);
+    for (name, response) in responses {
+        let cells = calls.iter().map(|call| call.classification(response.clone(), &shared));
+        text += &row(name, join_all(cells).await);
     }
     text
 }
 
-fn row(name: &str, words: impl IntoIterator<Item = String>) -> String {
+fn row(name: &str, cells: impl IntoIterator<Item = String>) -> String {
     let mut row = format!("{name:<45}");
-    for word in words {
-        let _ = write!(row, " | {word:<16}");
+    for cell in cells {
+        let _ = write!(row, " | {cell:<16}");
     }
     format!("{}\n", row.trim_end())
 }
 
 #[tokio::test]
-async fn every_answer_of_slas_has_a_word_of_the_core() {
+async fn every_response_of_slas_has_a_reviewed_classification() {
     let all = [Refresh, Guest, Authorize, CodeExchange, Login, LoginExchange, Adopt, Logout, Keys];
     let granting = [Refresh, Guest, CodeExchange, LoginExchange, Adopt];
     let tables = [
-        table("any answer", &all, refusals()).await,
+        table("any response", &all, refusals()).await,
         table("200 with tokens", &granting, grants()).await,
         table("200 with keys", &[Keys], key_sets()).await,
     ];

@@ -1,4 +1,4 @@
-//! SLAS is busy with the same login, and takes no PKCE challenge a second time.
+//! A 409 of SLAS for a second login at the same time, and no PKCE challenge sent twice.
 
 use tandem::upstream::slas::{CallCredentials, PassthroughBody, PassthroughCall};
 
@@ -9,7 +9,7 @@ use crate::support::{MockPlatform, Settings, USID, context, redirect, status};
 
 /// RFC 7636 section 4.1: a verifier for each authorization request. SLAS refuses one it has seen.
 #[tokio::test]
-async fn kind_21_after_a_conflict_the_next_try_has_another_challenge() {
+async fn kind_21_a_retry_after_a_conflict_has_a_new_challenge() {
     for public in [false, true] {
         let settings = Settings { public_client: public, ..Settings::default() };
         let platform = MockPlatform::new(settings).await;
@@ -27,16 +27,16 @@ async fn kind_21_after_a_conflict_the_next_try_has_another_challenge() {
         let sent = platform.requests().await;
         for calls in sent.chunks(3) {
             let challenge = |at: usize| {
-                let said = if calls[at].line().starts_with("GET") {
+                let parameters = if calls[at].line().starts_with("GET") {
                     calls[at].query()
                 } else {
                     calls[at].form()
                 };
-                said["code_challenge"].clone()
+                parameters["code_challenge"].clone()
             };
             assert_ne!(challenge(0), challenge(1));
             let verifier = &calls[2].form()["code_verifier"];
-            assert_eq!(challenge_of(verifier), challenge(1), "the code is that of the second try");
+            assert_eq!(challenge_of(verifier), challenge(1), "the code belongs to the retry");
         }
         assert_eq!(sent.len(), if public { 6 } else { 3 });
     }
@@ -49,7 +49,7 @@ fn challenge_of(verifier: &str) -> String {
 }
 
 #[tokio::test]
-async fn kind_21_a_heads_own_challenge_is_not_sent_twice() {
+async fn kind_21_a_challenge_of_the_head_is_not_sent_twice() {
     let platform = MockPlatform::private().await;
     let form = |name: &str| vec![(name.to_owned(), "x".to_owned())];
     for (path, pairs, calls) in [

@@ -1,4 +1,4 @@
-//! What goes wrong on the way: no answer, too much of one, a wish to be left alone.
+//! Failures of a call: no response, an oversized one, throttling.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::support::{
     status, tokens,
 };
 
-const IMPATIENT: Settings = Settings {
+const SHORT_TIMEOUTS: Settings = Settings {
     public_client: false,
     site: "",
     limits: "[upstream]\ntimeout_ms = 100\nrefresh_timeout_ms = 700\nbody_limit_bytes = 16384",
@@ -22,6 +22,15 @@ const IMPATIENT: Settings = Settings {
 
 fn guest_tokens() -> ResponseTemplate {
     support::json(200, &tokens(&Shopper::guest()))
+}
+
+/// A platform that throttles the first call of the token endpoint for twenty seconds.
+async fn throttled_once() -> MockPlatform {
+    let platform = MockPlatform::private().await;
+    platform.responds("POST", &oauth("token"), guest_tokens()).await;
+    let throttled = status(429).insert_header("retry-after", "20");
+    platform.responds_once("POST", &oauth("token"), throttled).await;
+    platform
 }
 
 fn unavailable(retry_after: u32) -> UpstreamFailure {
@@ -33,51 +42,51 @@ fn throttled(retry_after: u32) -> UpstreamFailure {
 }
 
 #[tokio::test]
-async fn attack_77_a_redirect_is_an_answer_and_never_followed() {
+async fn attack_77_a_redirect_of_slas_is_not_followed() {
     let evil = MockServer::start().await;
     Mock::given(any()).respond_with(status(200)).expect(0).mount(&evil).await;
     for code in [301, 302, 303, 307, 308] {
-        let answer = || status(code).insert_header("location", format!("{}/take", evil.uri()));
+        let response = || status(code).insert_header("location", format!("{}/take", evil.uri()));
         for platform in [MockPlatform::private().await, MockPlatform::public().await] {
             for (verb, at) in
                 [("POST", "token"), ("POST", "login"), ("GET", "authorize"), ("GET", "jwks")]
             {
-                platform.responds(verb, &oauth(at), answer()).await;
+                platform.responds(verb, &oauth(at), response()).await;
             }
             let slas = &platform.site.slas;
             let refreshed = slas.refresh(&refresh_token(), None, &context()).await;
             assert!(matches!(refreshed, RefreshResponse::Unavailable(_)), "{refreshed:?}");
             let guest = slas.guest(None, &context()).await;
             assert!(matches!(guest, GuestResponse::Unavailable(_)), "{guest:?}");
-            let signed_in = slas.login(&credentials(), None, &context()).await;
-            assert!(matches!(signed_in, LoginResponse::Unavailable(_)), "{signed_in:?}");
+            let login = slas.login(&credentials(), None, &context()).await;
+            assert!(matches!(login, LoginResponse::Unavailable(_)), "{login:?}");
             assert!(slas.keys().await.is_none());
         }
     }
 }
 
 #[tokio::test]
-async fn fault_9_a_conflict_is_tried_once_more_after_a_second() {
+async fn fault_9_a_conflict_is_retried_once_after_a_second() {
     let platform = MockPlatform::private().await;
     platform.responds("POST", &oauth("token"), guest_tokens()).await;
     platform.responds_once("POST", &oauth("token"), status(409)).await;
-    let (answer, took) = timed(platform.site.slas.guest(None, &context())).await;
-    assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
+    let (response, took) = timed(platform.site.slas.guest(None, &context())).await;
+    assert!(matches!(response, GuestResponse::Granted(_)), "{response:?}");
     assert!(took >= Duration::from_secs(1), "{took:?}");
     assert_eq!(platform.requests().await.len(), 2);
 }
 
 #[tokio::test]
-async fn fault_9_a_conflict_that_lasts_is_not_a_storm() {
+async fn fault_9_a_lasting_conflict_is_retried_only_once() {
     let platform = MockPlatform::private().await;
     platform.responds("POST", &oauth("token"), status(409)).await;
     platform.responds("POST", &oauth("login"), status(409)).await;
     let slas = &platform.site.slas;
     let (context, credentials) = (context(), credentials());
-    let (guest, signed_in) =
+    let (guest, login) =
         tokio::join!(slas.guest(None, &context), slas.login(&credentials, None, &context));
     assert_eq!(guest, GuestResponse::Unavailable(throttled(2)));
-    assert_eq!(signed_in, LoginResponse::Conflict);
+    assert_eq!(login, LoginResponse::Conflict);
     assert_eq!(platform.requests().await.len(), 4);
 }
 
@@ -85,30 +94,30 @@ async fn fault_9_a_conflict_that_lasts_is_not_a_storm() {
 async fn fault_6_a_refresh_is_never_sent_twice() {
     let public = Settings { public_client: true, ..Settings::default() };
     for settings in [public, Settings::default()] {
-        for answer in [status(409), status(500), status(503), html(502), status(429)] {
+        for response in [status(409), status(500), status(503), html(502), status(429)] {
             let platform = MockPlatform::new(settings.clone()).await;
-            platform.responds("POST", &oauth("token"), answer).await;
-            let answer = platform.site.slas.refresh(&refresh_token(), None, &context()).await;
-            assert!(matches!(answer, RefreshResponse::Unavailable(_)), "{answer:?}");
+            platform.responds("POST", &oauth("token"), response).await;
+            let response = platform.site.slas.refresh(&refresh_token(), None, &context()).await;
+            assert!(matches!(response, RefreshResponse::Unavailable(_)), "{response:?}");
             assert_eq!(platform.requests().await.len(), 1);
         }
         let peer = MisbehavingUpstream::start(Behavior::Resets).await;
         let site = support::site(&settings, &peer.url(), &Clock::system());
-        let answer = site.slas.refresh(&refresh_token(), None, &context()).await;
-        assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)));
+        let response = site.slas.refresh(&refresh_token(), None, &context()).await;
+        assert_eq!(response, RefreshResponse::Unavailable(unavailable(5)));
         assert_eq!(peer.calls(), 1, "a token that was sent may be spent");
     }
 }
 
 #[tokio::test]
-async fn a_call_that_found_no_connection_is_made_once_more() {
-    // A port that nobody listens on: bound, and let go.
+async fn a_refused_connection_is_retried_once() {
+    // A port without a listener: bound and released.
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
     let site = support::site(&Settings::default(), &url, &Clock::system());
-    let answer = site.slas.refresh(&refresh_token(), None, &context()).await;
-    assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)));
+    let response = site.slas.refresh(&refresh_token(), None, &context()).await;
+    assert_eq!(response, RefreshResponse::Unavailable(unavailable(5)));
     let metrics = site.metrics.text();
     let line = "tandem_upstream_calls_total{upstream=\"slas\",operation=\"refresh\",\
                 outcome=\"connect_failed\"} 2";
@@ -117,17 +126,17 @@ async fn a_call_that_found_no_connection_is_made_once_more() {
 
 #[tokio::test]
 async fn fault_4_a_call_has_a_deadline() {
-    let platform = MockPlatform::new(IMPATIENT).await;
+    let platform = MockPlatform::new(SHORT_TIMEOUTS).await;
     let late = guest_tokens().set_delay(Duration::from_secs(30));
     platform.responds("POST", &oauth("token"), late).await;
-    let (answer, took) = timed(platform.site.slas.guest(None, &context())).await;
-    assert_eq!(answer, GuestResponse::Unavailable(unavailable(5)));
+    let (response, took) = timed(platform.site.slas.guest(None, &context())).await;
+    assert_eq!(response, GuestResponse::Unavailable(unavailable(5)));
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 #[tokio::test]
-async fn fault_5_a_refresh_may_take_longer_than_other_calls_but_not_for_ever() {
-    let platform = MockPlatform::new(IMPATIENT).await;
+async fn fault_5_a_refresh_has_a_longer_deadline_than_other_calls() {
+    let platform = MockPlatform::new(SHORT_TIMEOUTS).await;
     platform
         .responds("POST", &oauth("token"), guest_tokens().set_delay(Duration::from_secs(30)))
         .await;
@@ -142,74 +151,64 @@ async fn fault_5_a_refresh_may_take_longer_than_other_calls_but_not_for_ever() {
 }
 
 #[tokio::test]
-async fn fault_11_an_answer_without_end_is_cut_off_at_the_limit() {
+async fn fault_11_an_endless_response_is_cut_off_at_the_limit() {
     let body = "x".repeat(20_000);
     let announced = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 10_000_000_000_u64);
     let chunk = format!("{:x}\r\n{body}\r\n", body.len()).into_bytes();
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     let unbounded = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec();
-    for manner in [
+    for behavior in [
         Behavior::Sends(announced.into_bytes()),
         Behavior::Repeats { head: chunked, piece: chunk },
         Behavior::Repeats { head: unbounded, piece: body.into_bytes() },
     ] {
-        let peer = MisbehavingUpstream::start(manner).await;
-        // The deadline is far away: it is the length that ends this.
+        let peer = MisbehavingUpstream::start(behavior).await;
+        // The deadline is far away: the length limit ends the call.
         let limits = "[upstream]\nbody_limit_bytes = 16384\nrefresh_timeout_ms = 60000";
         let settings = Settings { limits, ..Settings::default() };
         let site = support::site(&settings, &peer.url(), &Clock::system());
-        let (answer, took) = timed(site.slas.refresh(&refresh_token(), None, &context())).await;
-        assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)));
+        let (response, took) = timed(site.slas.refresh(&refresh_token(), None, &context())).await;
+        assert_eq!(response, RefreshResponse::Unavailable(unavailable(5)));
         assert!(took < Duration::from_secs(5), "{took:?}");
         assert!(site.metrics.text().contains("outcome=\"response_too_large\"} 1"));
     }
 }
 
 #[tokio::test]
-async fn fault_33_an_answer_that_breaks_off_is_no_answer() {
-    for octets in [
+async fn fault_33_a_truncated_response_is_a_failure() {
+    for bytes in [
         &b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"access_token\":"[..],
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"acc\r\n",
         b"HTTP/1.1 200",
         b"not http at all\r\n\r\n",
         b"",
     ] {
-        let peer = MisbehavingUpstream::start(Behavior::Sends(octets.to_vec())).await;
+        let peer = MisbehavingUpstream::start(Behavior::Sends(bytes.to_vec())).await;
         let site = support::site(&Settings::default(), &peer.url(), &Clock::system());
-        let answer = site.slas.refresh(&refresh_token(), None, &context()).await;
-        assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)), "{octets:?}");
+        let response = site.slas.refresh(&refresh_token(), None, &context()).await;
+        assert_eq!(response, RefreshResponse::Unavailable(unavailable(5)), "{bytes:?}");
         assert_eq!(peer.calls(), 1);
     }
 }
 
 #[tokio::test]
-async fn fault_8_a_throttled_tenant_is_left_alone_for_as_long_as_it_wishes() {
-    let platform = MockPlatform::private().await;
-    platform.responds("POST", &oauth("token"), guest_tokens()).await;
-    platform
-        .responds_once("POST", &oauth("token"), status(429).insert_header("retry-after", "20"))
-        .await;
+async fn fault_8_no_call_is_sent_before_retry_after_has_passed() {
+    let platform = throttled_once().await;
     let slas = &platform.site.slas;
     let first = slas.guest(None, &context()).await;
     assert_eq!(first, GuestResponse::Unavailable(throttled(20)));
     platform.clock.advance(Duration::from_secs(18));
-    let resting = slas.guest(None, &context()).await;
-    assert!(
-        matches!(resting, GuestResponse::Unavailable(trouble) if trouble.retry_after <= Some(2))
-    );
-    assert_eq!(platform.requests().await.len(), 1, "nothing was sent while it rests");
+    let early = slas.guest(None, &context()).await;
+    assert!(matches!(early, GuestResponse::Unavailable(failure) if failure.retry_after <= Some(2)));
+    assert_eq!(platform.requests().await.len(), 1, "no call before Retry-After has passed");
     platform.clock.advance(Duration::from_secs(2));
     let last = slas.guest(None, &context()).await;
     assert!(matches!(last, GuestResponse::Granted(_)), "{last:?}");
 }
 
 #[tokio::test]
-async fn fault_8_a_throttled_refresh_token_does_not_shut_the_tenant() {
-    let platform = MockPlatform::private().await;
-    platform.responds("POST", &oauth("token"), guest_tokens()).await;
-    platform
-        .responds_once("POST", &oauth("token"), status(429).insert_header("retry-after", "20"))
-        .await;
+async fn fault_8_a_throttled_refresh_token_does_not_block_others() {
+    let platform = throttled_once().await;
     let slas = &platform.site.slas;
     let first = slas.refresh(&refresh_token(), None, &context()).await;
     assert_eq!(first, RefreshResponse::Unavailable(throttled(20)));
@@ -221,20 +220,20 @@ async fn fault_8_a_throttled_refresh_token_does_not_shut_the_tenant() {
 }
 
 #[tokio::test]
-async fn a_retry_after_that_is_missing_or_no_number_of_seconds_is_five() {
-    for wish in [None, Some("soon"), Some("-1"), Some("Wed, 21 Oct 2026 07:28:00 GMT"), Some("")] {
+async fn a_missing_or_invalid_retry_after_counts_as_five_seconds() {
+    for value in [None, Some("soon"), Some("-1"), Some("Wed, 21 Oct 2026 07:28:00 GMT"), Some("")] {
         let platform = MockPlatform::private().await;
-        let answer = wish
+        let response = value
             .iter()
-            .fold(status(429), |answer, wish| answer.insert_header("retry-after", *wish));
-        platform.responds("POST", &oauth("token"), answer).await;
-        let answer = platform.site.slas.guest(None, &context()).await;
-        assert_eq!(answer, GuestResponse::Unavailable(throttled(5)), "{wish:?}");
+            .fold(status(429), |response, value| response.insert_header("retry-after", *value));
+        platform.responds("POST", &oauth("token"), response).await;
+        let response = platform.site.slas.guest(None, &context()).await;
+        assert_eq!(response, GuestResponse::Unavailable(throttled(5)), "{value:?}");
     }
 }
 
 #[tokio::test]
-async fn fault_10_a_row_of_failures_rests_the_tenant_and_one_call_probes() {
+async fn fault_10_failures_open_the_breaker_and_one_call_probes() {
     let platform = MockPlatform::private().await;
     platform.responds("POST", &oauth("token"), status(503)).await;
     let slas = &platform.site.slas;
@@ -250,23 +249,23 @@ async fn fault_10_a_row_of_failures_rests_the_tenant_and_one_call_probes() {
     platform.server.reset().await;
     platform.responds("POST", &oauth("token"), guest_tokens()).await;
     platform.clock.advance(Duration::from_secs(5));
-    let answer = slas.guest(None, &context()).await;
-    assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
+    let response = slas.guest(None, &context()).await;
+    assert!(matches!(response, GuestResponse::Granted(_)), "{response:?}");
 }
 
 #[tokio::test]
-async fn refusals_do_not_rest_the_tenant() {
+async fn refused_logins_do_not_open_the_breaker() {
     let platform = MockPlatform::private().await;
     platform.responds("POST", &oauth("login"), status(401)).await;
     for _ in 0..20 {
-        let answer = platform.site.slas.login(&credentials(), None, &context()).await;
-        assert_eq!(answer, LoginResponse::BadCredentials);
+        let response = platform.site.slas.login(&credentials(), None, &context()).await;
+        assert_eq!(response, LoginResponse::BadCredentials);
     }
     assert_eq!(platform.requests().await.len(), 20);
 }
 
 #[tokio::test]
-async fn a_busy_token_endpoint_does_not_shut_out_the_keys() {
+async fn a_throttled_token_endpoint_does_not_block_the_jwks() {
     let platform = MockPlatform::private().await;
     platform
         .responds("POST", &oauth("token"), status(429).insert_header("retry-after", "60"))
@@ -281,7 +280,7 @@ async fn a_busy_token_endpoint_does_not_shut_out_the_keys() {
 }
 
 #[tokio::test]
-async fn the_code_of_a_redirect_to_anywhere_is_read_and_nothing_else() {
+async fn the_code_of_a_redirect_is_read_from_any_location() {
     for location in [
         "https://shop.test/callback?code=code-1",
         "/callback?code=code-1&usid=",
@@ -291,15 +290,15 @@ async fn the_code_of_a_redirect_to_anywhere_is_read_and_nothing_else() {
         let platform = MockPlatform::public().await;
         platform.responds("GET", &oauth("authorize"), redirect(location)).await;
         platform.responds("POST", &oauth("token"), guest_tokens()).await;
-        let answer = platform.site.slas.guest(None, &context()).await;
-        assert!(matches!(answer, GuestResponse::Granted(_)), "{location} {answer:?}");
+        let response = platform.site.slas.guest(None, &context()).await;
+        assert!(matches!(response, GuestResponse::Granted(_)), "{location} {response:?}");
         let form = platform.requests().await[1].form();
         assert_eq!(form["code"], "code-1");
         assert!(!form.contains_key("usid") && !form.contains_key("state"), "{form:?}");
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "real time is what the deadline is about")]
+#[expect(clippy::disallowed_methods, reason = "the deadline counts real time")]
 async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     let started = Instant::now();
     let done = work.await;

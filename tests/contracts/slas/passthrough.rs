@@ -1,4 +1,4 @@
-//! Calls of the façade, octet for octet.
+//! Passthrough calls, byte for byte.
 
 use http::{HeaderValue, Method};
 use serde_json::json;
@@ -15,7 +15,7 @@ fn form(name: &str, value: &str) -> Vec<(String, String)> {
     vec![(name.to_owned(), value.to_owned())]
 }
 
-fn relay<'a>(
+fn call<'a>(
     path: &'a str,
     credentials: CallCredentials,
     body: PassthroughBody<'a>,
@@ -31,16 +31,16 @@ fn relay<'a>(
     }
 }
 
-async fn sends(platform: &MockPlatform, relay: &PassthroughCall<'_>) -> Received {
-    platform.responds("POST", &oauth(relay.path), support::json(200, &json!({}))).await;
-    platform.site.slas.pass_through(relay, &context()).await.unwrap();
+async fn sends(platform: &MockPlatform, call: &PassthroughCall<'_>) -> Received {
+    platform.responds("POST", &oauth(call.path), support::json(200, &json!({}))).await;
+    platform.site.slas.pass_through(call, &context()).await.unwrap();
     platform.single_request().await
 }
 
 #[tokio::test]
-async fn the_clients_secret_goes_as_basic_and_only_for_a_private_call() {
+async fn the_client_secret_is_sent_as_basic_and_only_on_private_calls() {
     let form = form("grant_type", "client_credentials");
-    let private = relay("token", CallCredentials::Client, PassthroughBody::Form(&form));
+    let private = call("token", CallCredentials::Client, PassthroughBody::Form(&form));
     let sent = sends(&MockPlatform::private().await, &private).await;
     assert_eq!(sent.basic(), format!("{CLIENT}:{SECRET}"));
     assert_eq!(sent.form(), pairs([("grant_type", "client_credentials")]));
@@ -51,10 +51,10 @@ async fn the_clients_secret_goes_as_basic_and_only_for_a_private_call() {
 }
 
 #[tokio::test]
-async fn a_login_carries_the_shoppers_credentials_and_the_clients_beside_them() {
+async fn a_passthrough_login_carries_shopper_and_client_credentials() {
     let form = form("redirect_uri", "https://shop.test/callback");
     let shopper = HeaderValue::from_static("Basic am86Z2VoZWlt");
-    let login = relay("login", CallCredentials::Shopper(shopper), PassthroughBody::Form(&form));
+    let login = call("login", CallCredentials::Shopper(shopper), PassthroughBody::Form(&form));
     let sent = sends(&MockPlatform::private().await, &login).await;
     assert_eq!(sent.basic(), "jo:geheim");
     assert_eq!(sent.strict_client(), format!("{CLIENT}:{SECRET}"));
@@ -64,66 +64,66 @@ async fn a_login_carries_the_shoppers_credentials_and_the_clients_beside_them() 
 }
 
 #[tokio::test]
-async fn an_agents_code_goes_as_bearer_and_the_client_in_a_header_of_its_own() {
+async fn an_agents_code_is_the_bearer_and_the_client_a_second_header() {
     let form = form("grant_type", "client_credentials");
     let agent = CallCredentials::Agent(HeaderValue::from_static("Bearer code-of-account-manager"));
-    let relay = relay("trusted-agent/token", agent, PassthroughBody::Form(&form));
-    let sent = sends(&MockPlatform::private().await, &relay).await;
+    let call = call("trusted-agent/token", agent, PassthroughBody::Form(&form));
+    let sent = sends(&MockPlatform::private().await, &call).await;
     assert_eq!(sent.header("authorization"), Some("Bearer code-of-account-manager"));
     assert_eq!(sent.sfdc_client(), format!("{CLIENT}:{SECRET}"));
 }
 
 #[tokio::test]
-async fn a_shoppers_token_goes_as_bearer_and_json_as_json() {
+async fn a_passthrough_call_sends_the_token_as_bearer_and_json() {
     let token = CallCredentials::Token(AccessToken::parse("x.y.z").unwrap());
     let body = json!({"credential": {"id": "1"}});
     let body = PassthroughBody::Json(body.as_object().unwrap());
-    let sent = sends(&MockPlatform::private().await, &relay("otp/verify", token, body)).await;
+    let sent = sends(&MockPlatform::private().await, &call("otp/verify", token, body)).await;
     assert_eq!(sent.header("authorization"), Some("Bearer x.y.z"));
     assert_eq!(sent.header("content-type"), Some("application/json"));
     assert_eq!(sent.0.body, br#"{"credential":{"id":"1"}}"#);
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_is_not_followed() {
+async fn a_passthrough_redirect_is_returned_and_not_followed() {
     let platform = MockPlatform::private().await;
     platform
         .responds("GET", &oauth("authorize"), redirect("https://shop.test/callback?code=x"))
         .await;
     let query = form("hint", "guest");
     let body = PassthroughBody::None;
-    let relay = PassthroughCall {
+    let call = PassthroughCall {
         method: Method::GET,
         query: &query,
-        ..relay("authorize", CallCredentials::None, body)
+        ..call("authorize", CallCredentials::None, body)
     };
-    let reply = platform.site.slas.pass_through(&relay, &context()).await.unwrap();
-    assert_eq!(reply.status, 303);
+    let result = platform.site.slas.pass_through(&call, &context()).await.unwrap();
+    assert_eq!(result.status, 303);
     let sent = platform.single_request().await;
     assert_eq!(sent.query(), pairs([("hint", "guest")]));
     assert_eq!(sent.strict_client(), format!("{CLIENT}:{SECRET}"));
 }
 
 #[tokio::test]
-async fn a_slow_down_is_told_with_its_time() {
+async fn a_throttled_passthrough_call_returns_retry_after() {
     let platform = MockPlatform::private().await;
-    let answer = support::json(429, &json!({})).insert_header("retry-after", "7");
-    platform.responds("POST", &oauth("token"), answer).await;
+    let response = support::json(429, &json!({})).insert_header("retry-after", "7");
+    platform.responds("POST", &oauth("token"), response).await;
     let form = form("grant_type", "client_credentials");
-    let relay = relay("token", CallCredentials::Client, PassthroughBody::Form(&form));
-    let reply = platform.site.slas.pass_through(&relay, &context()).await;
-    assert!(matches!(reply, Err(CallError::Throttled(Some(7)))), "{reply:?}");
+    let call = call("token", CallCredentials::Client, PassthroughBody::Form(&form));
+    let result = platform.site.slas.pass_through(&call, &context()).await;
+    assert!(matches!(result, Err(CallError::Throttled(Some(7)))), "{result:?}");
 }
 
 #[test]
-fn credentials_that_are_passed_on_do_not_print() {
+fn debug_of_passthrough_credentials_shows_no_secret() {
     let mut value = HeaderValue::from_static("Basic CANARY");
     value.set_sensitive(true);
-    let proofs = [
+    let credentials = [
         CallCredentials::Shopper(value.clone()),
         CallCredentials::Agent(value.clone()),
         CallCredentials::Caller(value),
         CallCredentials::Token(AccessToken::parse("CANARY").unwrap()),
     ];
-    assert!(!format!("{proofs:?}").contains("CANARY"));
+    assert!(!format!("{credentials:?}").contains("CANARY"));
 }

@@ -1,4 +1,6 @@
-//! The requests, as the protocol pages give them.
+//! The requests, as the documentation of SLAS specifies them.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tandem::flow::{AdoptResponse, GuestResponse, LoginResponse, LogoutResponse, RefreshResponse};
@@ -6,7 +8,7 @@ use tandem::ids::{AccessToken, Dwsid};
 use tandem::model::CustomerType;
 use tandem::upstream::CallContext;
 
-use super::{adopt_ask, credentials, oauth, refresh_token, usid};
+use super::{adopt_call, credentials, oauth, refresh_token, usid};
 use testkit::{CLIENT, REDIRECT_URI, SITE};
 
 use crate::support::{
@@ -32,12 +34,26 @@ fn challenge_of(verifier: &str) -> String {
     base64url(digest(&SHA256, verifier.as_bytes()))
 }
 
+/// The form that exchanges the code of a redirect for tokens. The usid of the redirect replaces the
+/// one that was sent.
+fn code_exchange(verifier: &str) -> BTreeMap<String, String> {
+    pairs([
+        ("grant_type", "authorization_code_pkce"),
+        ("code", "code-1"),
+        ("code_verifier", verifier),
+        ("client_id", CLIENT),
+        ("channel_id", SITE),
+        ("redirect_uri", REDIRECT_URI),
+        ("usid", MOVED_USID),
+    ])
+}
+
 #[tokio::test]
 async fn a_private_client_gets_a_guest_with_one_call() {
     let platform = MockPlatform::private().await;
     serving_tokens(&platform, &Shopper::guest()).await;
-    let answer = platform.site.slas.guest(None, &context()).await;
-    assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
+    let response = platform.site.slas.guest(None, &context()).await;
+    assert!(matches!(response, GuestResponse::Granted(_)), "{response:?}");
     let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {}", oauth("token")));
     assert_eq!(sent.form(), pairs([("grant_type", "client_credentials"), ("channel_id", SITE)]));
@@ -48,7 +64,7 @@ async fn a_private_client_gets_a_guest_with_one_call() {
 }
 
 #[tokio::test]
-async fn a_guest_is_attached_to_its_usid_and_keeps_its_do_not_track() {
+async fn a_guest_call_carries_usid_and_do_not_track() {
     for (dnt, text) in [(true, "true"), (false, "false")] {
         let platform = MockPlatform::private().await;
         serving_tokens(&platform, &Shopper::guest()).await;
@@ -65,11 +81,11 @@ async fn a_guest_is_attached_to_its_usid_and_keeps_its_do_not_track() {
 }
 
 #[tokio::test]
-async fn a_public_client_gets_a_guest_by_code_and_proof() {
+async fn a_public_client_gets_a_guest_by_pkce() {
     let platform = MockPlatform::public().await;
     serving_tokens(&platform, &Shopper::guest()).await;
-    let answer = platform.site.slas.guest(Some(&usid()), &context()).await;
-    assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
+    let response = platform.site.slas.guest(Some(&usid()), &context()).await;
+    assert!(matches!(response, GuestResponse::Granted(_)), "{response:?}");
     let [authorize, token]: [Received; 2] = platform.requests().await.try_into().ok().unwrap();
     assert_eq!(authorize.line(), format!("GET {}", oauth("authorize")));
     assert_eq!(authorize.headers(), ["correlation-id"]);
@@ -91,21 +107,11 @@ async fn a_public_client_gets_a_guest_by_code_and_proof() {
     );
     assert_eq!(token.line(), format!("POST {}", oauth("token")));
     assert_eq!(token.headers(), ["correlation-id"]);
-    // The usid that came back wins over the one sent.
-    let expected = [
-        ("grant_type", "authorization_code_pkce"),
-        ("code", "code-1"),
-        ("code_verifier", verifier),
-        ("client_id", CLIENT),
-        ("channel_id", SITE),
-        ("redirect_uri", REDIRECT_URI),
-        ("usid", MOVED_USID),
-    ];
-    assert_eq!(form, pairs(expected));
+    assert_eq!(form, code_exchange(verifier));
 }
 
 #[tokio::test]
-async fn no_two_codes_have_the_same_proof() {
+async fn no_two_authorizations_have_the_same_challenge() {
     let platform = MockPlatform::public().await;
     serving_tokens(&platform, &Shopper::guest()).await;
     for _ in 0..2 {
@@ -119,8 +125,8 @@ async fn no_two_codes_have_the_same_proof() {
 async fn a_private_client_refreshes_with_its_secret() {
     let platform = MockPlatform::private().await;
     serving_tokens(&platform, &Shopper::guest()).await;
-    let answer = platform.site.slas.refresh(&refresh_token(), None, &context()).await;
-    assert!(matches!(answer, RefreshResponse::Granted(_)), "{answer:?}");
+    let response = platform.site.slas.refresh(&refresh_token(), None, &context()).await;
+    assert!(matches!(response, RefreshResponse::Granted(_)), "{response:?}");
     let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {}", oauth("token")));
     assert_eq!(sent.form(), refresh_form());
@@ -129,19 +135,19 @@ async fn a_private_client_refreshes_with_its_secret() {
 }
 
 #[tokio::test]
-async fn a_public_client_refreshes_without_authorization_and_passes_its_dw_session() {
+async fn a_public_client_refreshes_with_its_dw_session_as_header() {
     let platform = MockPlatform::public().await;
     serving_tokens(&platform, &Shopper::registered()).await;
     let dwsid = Dwsid::parse("abc==").unwrap();
-    let answer = platform.site.slas.refresh(&refresh_token(), Some(&dwsid), &context()).await;
-    assert!(matches!(answer, RefreshResponse::Granted(_)), "{answer:?}");
+    let response = platform.site.slas.refresh(&refresh_token(), Some(&dwsid), &context()).await;
+    assert!(matches!(response, RefreshResponse::Granted(_)), "{response:?}");
     let sent = platform.single_request().await;
     assert_eq!(sent.form(), refresh_form());
     assert_eq!(sent.headers(), ["correlation-id", "sfdc_dwsid"]);
     assert_eq!(sent.header("sfdc_dwsid"), Some("abc=="));
 }
 
-fn refresh_form() -> std::collections::BTreeMap<String, String> {
+fn refresh_form() -> BTreeMap<String, String> {
     pairs([
         ("grant_type", "refresh_token"),
         ("refresh_token", "Qx-refresh.Zp-1"),
@@ -151,15 +157,15 @@ fn refresh_form() -> std::collections::BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn a_login_carries_the_shoppers_credentials_and_shows_the_client_beside_them() {
+async fn a_login_carries_shopper_and_client_credentials() {
     let platform = MockPlatform::private().await;
     serving_tokens(&platform, &Shopper::registered()).await;
-    let answer = platform.site.slas.login(&credentials(), Some(&usid()), &context()).await;
-    assert!(matches!(answer, LoginResponse::Granted(_)), "{answer:?}");
+    let response = platform.site.slas.login(&credentials(), Some(&usid()), &context()).await;
+    assert!(matches!(response, LoginResponse::Granted(_)), "{response:?}");
     let [login, token]: [Received; 2] = platform.requests().await.try_into().ok().unwrap();
     assert_eq!(login.line(), format!("POST {}", oauth("login")));
     assert_eq!(login.headers(), ["authorization", "correlation-id", "x-slas-client-auth"]);
-    // RFC 7617 with UTF-8, which a password with an umlaut needs.
+    // RFC 7617 with UTF-8, for a password with an umlaut.
     assert_eq!(login.basic(), "jo@example.com:Geheim!ß");
     assert_eq!(login.strict_client(), format!("{CLIENT}:{SECRET}"));
     let (login, exchange) = (login.form(), token.form());
@@ -177,20 +183,11 @@ async fn a_login_carries_the_shoppers_credentials_and_shows_the_client_beside_th
     );
     assert_eq!(token.headers(), ["authorization", "correlation-id"]);
     assert_eq!(token.basic(), format!("{CLIENT}:{SECRET}"));
-    let expected = [
-        ("grant_type", "authorization_code_pkce"),
-        ("code", "code-1"),
-        ("code_verifier", verifier),
-        ("client_id", CLIENT),
-        ("channel_id", SITE),
-        ("redirect_uri", REDIRECT_URI),
-        ("usid", MOVED_USID),
-    ];
-    assert_eq!(exchange, pairs(expected));
+    assert_eq!(exchange, code_exchange(verifier));
 }
 
 #[tokio::test]
-async fn a_client_that_is_public_or_not_strict_does_not_show_itself_at_login() {
+async fn a_public_or_lax_client_sends_no_client_header_at_login() {
     let lax = Settings { site: "slas.strict_client_auth = false", ..Settings::default() };
     for platform in [MockPlatform::public().await, MockPlatform::new(lax).await] {
         serving_tokens(&platform, &Shopper::registered()).await;
@@ -205,13 +202,13 @@ async fn a_client_that_is_public_or_not_strict_does_not_show_itself_at_login() {
 async fn logout_is_a_get_with_the_refresh_token_in_the_query() {
     for (all_devices, hint) in [(false, None), (true, Some(("hint", "all-sessions")))] {
         let platform = MockPlatform::private().await;
-        // SLAS answers with empty strings and the word null.
-        let nothing = json!({"access_token": "", "usid": "null", "expires_in": 0, "dnt": "null"});
-        platform.responds("GET", &oauth("logout"), support::json(200, &nothing)).await;
+        // SLAS sends empty strings and the text "null".
+        let empty = json!({"access_token": "", "usid": "null", "expires_in": 0, "dnt": "null"});
+        platform.responds("GET", &oauth("logout"), support::json(200, &empty)).await;
         let access = AccessToken::parse("at.at.at").unwrap();
         let slas = &platform.site.slas;
-        let answer = slas.logout(&access, &refresh_token(), all_devices, &context()).await;
-        assert_eq!(answer, LogoutResponse::Revoked);
+        let response = slas.logout(&access, &refresh_token(), all_devices, &context()).await;
+        assert_eq!(response, LogoutResponse::Revoked);
         let sent = platform.single_request().await;
         assert_eq!(sent.line(), format!("GET {}", oauth("logout")));
         assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
@@ -232,8 +229,8 @@ async fn a_private_client_bridges_a_dw_session_with_one_call() {
     ] {
         let platform = MockPlatform::private().await;
         serving_tokens(&platform, &Shopper::guest()).await;
-        let answer = platform.site.slas.adopt(&adopt_ask(kind, signature), &context()).await;
-        assert!(matches!(answer, AdoptResponse::Granted(_)), "{answer:?}");
+        let response = platform.site.slas.adopt(&adopt_call(kind, signature), &context()).await;
+        assert!(matches!(response, AdoptResponse::Granted(_)), "{response:?}");
         let sent = platform.single_request().await;
         assert_eq!(sent.line(), format!("POST {}", oauth("session-bridge/token")));
         assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
@@ -250,15 +247,15 @@ async fn a_private_client_bridges_a_dw_session_with_one_call() {
 }
 
 #[tokio::test]
-async fn a_public_client_bridges_a_dw_session_by_code_and_proof() {
+async fn a_public_client_bridges_a_dw_session_by_pkce() {
     for (kind, hint, login) in [
         (CustomerType::Guest, "sb-guest", "guest"),
         (CustomerType::Registered, "sb-user", "jo@example.com"),
     ] {
         let platform = MockPlatform::public().await;
         serving_tokens(&platform, &Shopper::guest()).await;
-        let answer = platform.site.slas.adopt(&adopt_ask(kind, None), &context()).await;
-        assert!(matches!(answer, AdoptResponse::Granted(_)), "{answer:?}");
+        let response = platform.site.slas.adopt(&adopt_call(kind, None), &context()).await;
+        assert!(matches!(response, AdoptResponse::Granted(_)), "{response:?}");
         let [authorize, token]: [Received; 2] = platform.requests().await.try_into().ok().unwrap();
         assert_eq!(authorize.query()["hint"], hint);
         assert!(!authorize.query().contains_key("usid"));
@@ -281,7 +278,7 @@ async fn a_public_client_bridges_a_dw_session_by_code_and_proof() {
 }
 
 #[tokio::test]
-async fn the_key_document_is_fetched_without_credentials() {
+async fn the_jwks_is_fetched_without_credentials() {
     let platform = MockPlatform::private().await;
     let key = support::SigningKey::new("k-1");
     platform
@@ -294,23 +291,23 @@ async fn the_key_document_is_fetched_without_credentials() {
 }
 
 #[tokio::test]
-async fn what_a_granted_answer_says_reaches_the_core() {
+async fn a_token_response_is_parsed_into_a_grant() {
     let platform = MockPlatform::private().await;
-    let said: Value = tokens(&Shopper::registered());
-    let answer = support::json(200, &said)
+    let body: Value = tokens(&Shopper::registered());
+    let response = support::json(200, &body)
         .append_header("set-cookie", "dwsid=hybrid==; Path=/; HttpOnly; Secure; SameSite=None")
         .append_header("set-cookie", "dwanonymous_abc=x; Max-Age=15552000; Path=/");
-    platform.responds("POST", &oauth("token"), answer).await;
-    let answer = platform.site.slas.refresh(&refresh_token(), None, &context()).await;
-    let RefreshResponse::Granted(grant) = answer else { panic!("{answer:?}") };
-    assert_eq!(grant.access.expose(), said["access_token"]);
+    platform.responds("POST", &oauth("token"), response).await;
+    let response = platform.site.slas.refresh(&refresh_token(), None, &context()).await;
+    let RefreshResponse::Granted(grant) = response else { panic!("{response:?}") };
+    assert_eq!(grant.access.expose(), body["access_token"]);
     let refresh = grant.refresh.unwrap();
     assert_eq!((refresh.token.expose(), refresh.expires_in), ("refresh-2", 2_592_000));
     assert_eq!(grant.claims.customer.kind, CustomerType::Registered);
     assert_eq!(grant.claims.customer.id.as_str(), "abRegistered");
     assert_eq!(grant.claims.usid.as_str(), USID);
     assert_eq!(grant.claims.login_id.as_deref(), Some("jo@example.com"));
-    // A Hybrid Auth tenant sets the DW session on the token answer.
+    // A Hybrid Auth tenant sets the DW session on the token response.
     let dw = grant.dw.unwrap();
     assert_eq!((dw.dwsid.expose(), dw.companions.len()), ("hybrid==", 1));
 }

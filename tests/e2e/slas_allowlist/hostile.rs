@@ -1,13 +1,13 @@
-//! Callers who want more of SLAS than the façade offers, and a SLAS that says more than it should.
+//! Callers that want more of SLAS than the allowlist permits, and SLAS responses with secrets.
 
 use serde_json::json;
-use tandem_sandbox::{Fault, Operation};
+use tandem_sandbox::{Fault, Operation, TokenSpec};
+use testkit::{Client, JO, SAM, Scenario};
 
-use super::{basic, begins, signs_in, slas};
-use testkit::{Client, JO, Scenario};
+use super::{basic, sdk_guest, sdk_login, slas};
 
 #[tokio::test]
-async fn attack_44_what_is_not_on_the_list_never_reaches_slas() {
+async fn attack_44_calls_outside_the_list_never_reach_slas() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     for call in [
@@ -64,7 +64,7 @@ async fn attack_48_a_site_id_that_disagrees_with_the_host_is_refused() {
 }
 
 #[tokio::test]
-async fn attack_56_headers_that_only_we_may_set_never_come_from_outside() {
+async fn attack_56_reserved_headers_of_a_client_are_not_forwarded() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     let form = [("grant_type", "client_credentials")];
@@ -92,7 +92,7 @@ async fn attack_69_a_crawler_gets_no_token() {
 }
 
 #[tokio::test]
-async fn a_site_without_a_secret_has_nothing_below_the_private_prefix() {
+async fn a_site_without_a_secret_has_no_private_prefix() {
     let world = Scenario::public().start().await;
     let form = [("grant_type", "client_credentials")];
     let request = world.browser().sends(&slas(Client::Private, "token"), &form);
@@ -101,12 +101,12 @@ async fn a_site_without_a_secret_has_nothing_below_the_private_prefix() {
 }
 
 #[tokio::test]
-async fn an_answer_of_slas_that_is_no_token_becomes_none() {
+async fn a_failed_token_call_sets_no_cookie() {
     let world = Scenario::private().start().await;
     world.lands_no_browser();
     let browser = world.browser();
     world.control().fault(Operation::TokenGuest, Fault::Status(503, None), 1);
-    begins(&browser, Client::Private)
+    sdk_guest(&browser, Client::Private)
         .await
         .expect_problem(503, "upstream_unavailable")
         .sets_no_cookies();
@@ -114,7 +114,7 @@ async fn an_answer_of_slas_that_is_no_token_becomes_none() {
 }
 
 #[tokio::test]
-async fn a_call_that_has_to_be_a_form_is_a_form_and_not_long() {
+async fn a_token_call_must_be_a_short_form() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     let token = slas(Client::Private, "token");
@@ -139,46 +139,43 @@ async fn attack_57_a_login_takes_credentials_from_one_header_only() {
 }
 
 #[tokio::test]
-async fn attack_45_the_usid_of_a_registered_shopper_is_carried_to_nobody() {
+async fn attack_45_a_registered_shoppers_usid_is_not_carried_over() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
-    signs_in(&browser, Client::Private, JO).await.expect(200);
+    sdk_login(&browser, Client::Private, JO).await.expect(200);
     let usid = browser.usid();
     world.forget_calls();
-    signs_in(&browser, Client::Private, testkit::SAM).await.expect(200);
+    sdk_login(&browser, Client::Private, SAM).await.expect(200);
     assert_ne!(browser.usid(), usid);
 }
 
 #[tokio::test]
-async fn an_error_of_slas_loses_what_may_be_a_secret() {
+async fn possible_secrets_are_removed_from_slas_errors() {
     let world = Scenario::private().start().await;
     world.lands_no_browser();
     let browser = world.browser();
     let echoed = "Qx".repeat(40);
-    let said = json!({"error": "invalid_request", "message": format!("bad: {echoed}")});
-    world.control().fault(Operation::TokenGuest, Fault::Body(400, said.to_string()), 1);
-    let page = begins(&browser, Client::Private).await.expect(400);
+    let body = json!({"error": "invalid_request", "message": format!("bad: {echoed}")});
+    world.control().fault(Operation::TokenGuest, Fault::Body(400, body.to_string()), 1);
+    let page = sdk_guest(&browser, Client::Private).await.expect(400);
     assert_eq!(page.json(), json!({"error": "invalid_request"}));
 }
 
 #[tokio::test]
-async fn tokens_that_were_made_for_somebody_else_become_no_cookies() {
+async fn tokens_of_another_tenant_become_no_cookies() {
     let world = Scenario::private().start().await;
     world.lands_no_browser();
     let browser = world.browser();
-    let foreign = tandem_sandbox::TokenSpec {
-        tenant: Some("zzzz_001".to_owned()),
-        ..tandem_sandbox::TokenSpec::default()
-    };
+    let foreign = TokenSpec { tenant: Some("zzzz_001".to_owned()), ..TokenSpec::default() };
     let token = world.control().forge_token(&foreign);
-    for said in [
+    for body in [
         json!({"access_token": token, "expires_in": 1800}).to_string(),
         json!({"access_token": "x", "expires_in": 1800}).to_string(),
         "[]".to_owned(),
         "<html>".to_owned(),
     ] {
-        world.control().fault(Operation::TokenGuest, Fault::Body(200, said), 1);
-        let page = begins(&browser, Client::Private).await;
+        world.control().fault(Operation::TokenGuest, Fault::Body(200, body), 1);
+        let page = sdk_guest(&browser, Client::Private).await;
         page.expect_problem(503, "upstream_unavailable").sets_no_cookies();
         assert!(!page.text.contains(&token));
     }
@@ -189,14 +186,13 @@ async fn nested_tokens_of_a_passkey_become_cookies_and_leave_the_body() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     let shopper = world.control().customer_id_of(JO.0);
-    let spec =
-        tandem_sandbox::TokenSpec { customer_id: shopper, ..tandem_sandbox::TokenSpec::default() };
+    let spec = TokenSpec { customer_id: shopper, ..TokenSpec::default() };
     let token = world.control().forge_token(&spec);
-    let said = json!({"success": true, "tokenResponse": {
+    let body = json!({"success": true, "tokenResponse": {
         "access_token": token, "expires_in": 1800, "usid": "u", "refresh_token": "Qx.Zp",
         "refresh_token_expires_in": 7_776_000,
     }});
-    world.control().fault(Operation::SlasOther, Fault::Body(200, said.to_string()), 1);
+    world.control().fault(Operation::SlasOther, Fault::Body(200, body.to_string()), 1);
     let finish = slas(Client::Private, "webauthn/authenticate/finish");
     let page = browser.posts_json(&finish, &json!({"credential": {"id": "x"}})).await.expect(200);
     let left = json!({"success": true, "tokenResponse": {
@@ -207,7 +203,7 @@ async fn nested_tokens_of_a_passkey_become_cookies_and_leave_the_body() {
 }
 
 #[tokio::test]
-async fn nobody_learns_who_has_an_account() {
+async fn the_response_does_not_reveal_who_has_an_account() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     let unknown = json!({"message": "user not found"}).to_string();
@@ -221,7 +217,7 @@ async fn nobody_learns_who_has_an_account() {
 }
 
 #[tokio::test]
-async fn kind_21_the_beginning_of_a_sign_in_with_a_passkey_passes() {
+async fn kind_21_the_start_of_a_passkey_login_passes() {
     let options = json!({
         "challenge": "V2FsdGVyIFdoaXRlIFRlc3QgQ2hhbGxlbmdl", "timeout": 60000,
         "rpId": "localhost", "userVerification": "preferred", "extensions": {},
@@ -263,7 +259,7 @@ async fn kind_21_the_beginning_of_a_sign_in_with_a_passkey_passes() {
 }
 
 #[tokio::test]
-async fn kind_21_a_passkey_that_does_not_fit_is_no_outage() {
+async fn kind_21_a_wrong_passkey_is_no_outage() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
     let finish = slas(Client::Private, "webauthn/authenticate/finish");

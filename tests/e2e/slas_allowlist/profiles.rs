@@ -1,7 +1,8 @@
-//! What the neighbours of each cookie profile find after a token has passed.
+//! The cookies of each profile after a token call.
 
-use super::{begins, leaves, signs_in};
 use testkit::{Browser, Client, JO, Page, Scenario, World};
+
+use super::{sdk_guest, sdk_login, sdk_logout};
 
 async fn world(profile: &str) -> (World, Browser) {
     let world = Scenario::private().with_site("cookies.profile", profile).start().await;
@@ -9,7 +10,7 @@ async fn world(profile: &str) -> (World, Browser) {
     (world, browser)
 }
 
-/// `+name` for a cookie that is set, `-name` for one that goes.
+/// `+name` for a cookie that is set, `-name` for one that is deleted.
 fn changes(page: &Page) -> Vec<String> {
     let lines = page.set_cookies().into_iter();
     let named = lines.map(|line| {
@@ -20,9 +21,9 @@ fn changes(page: &Page) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn pwa_kit_finds_what_its_own_runtime_writes() {
+async fn pwa_kit_gets_the_cookies_of_its_own_runtime() {
     let (_world, browser) = world("pwa-kit").await;
-    let page = begins(&browser, Client::Private).await.expect(200);
+    let page = sdk_guest(&browser, Client::Private).await.expect(200);
     let mut written = changes(&page);
     written.sort();
     assert_eq!(
@@ -39,13 +40,13 @@ async fn pwa_kit_finds_what_its_own_runtime_writes() {
             "+usid_RefArch",
         ]
     );
-    let page = signs_in(&browser, Client::Private, JO).await.expect(200);
+    let page = sdk_login(&browser, Client::Private, JO).await.expect(200);
     let written = changes(&page);
     let at = |name: &str| written.iter().position(|change| change == name).unwrap();
-    // Whoever walks the lines takes the last one for the refresh token.
+    // A client that reads the lines in order uses the last one as refresh token.
     assert!(at("-cc-nx-g_RefArch") < at("+cc-nx_RefArch"), "{written:?}");
     assert!(page.json().get("access_token").is_none());
-    let page = leaves(&browser, Client::Private).await.expect(200);
+    let page = sdk_logout(&browser, Client::Private).await.expect(200);
     assert!(changes(&page).iter().all(|change| change.starts_with('-')));
     let left: Vec<String> =
         browser.names().into_iter().filter(|name| !name.contains("tandem")).collect();
@@ -53,30 +54,30 @@ async fn pwa_kit_finds_what_its_own_runtime_writes() {
 }
 
 #[tokio::test]
-async fn storefront_next_finds_one_token_and_nothing_for_scripts() {
+async fn storefront_next_gets_one_token_and_no_readable_cookie() {
     let (_world, browser) = world("storefront-next").await;
-    begins(&browser, Client::Private).await.expect(200);
+    sdk_guest(&browser, Client::Private).await.expect(200);
     assert!(browser.cookie("cc-at_RefArch").is_some());
     assert_eq!(browser.script_sees(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn plugin_slas_finds_the_token_in_pieces() {
+async fn plugin_slas_gets_the_token_in_chunks() {
     let (_world, browser) = world("plugin-slas").await;
-    let page = begins(&browser, Client::Private).await.expect(200);
+    let page = sdk_guest(&browser, Client::Private).await.expect(200);
     assert!(browser.holds("cc-at").len() <= 1199);
     assert!(page.json().get("access_token").is_none());
 }
 
 #[tokio::test]
-async fn a_head_that_has_to_read_its_tokens_gets_them() {
+async fn a_head_that_must_read_its_tokens_gets_them() {
     let scenario = Scenario::private()
         .with_site("cookies.profile", "plugin-slas")
         .with_site("cookies.readable_tokens", "true");
     let world = scenario.start().await;
     let browser = world.browser();
-    let said = begins(&browser, Client::Private).await.expect(200).json();
-    let token = said["access_token"].as_str().unwrap();
+    let body = sdk_guest(&browser, Client::Private).await.expect(200).json();
+    let token = body["access_token"].as_str().unwrap();
     assert!(token.starts_with(&browser.holds("cc-at")));
     assert!(browser.script_sees().contains(&"cc-nx-g".to_owned()));
 }
