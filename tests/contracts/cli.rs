@@ -51,17 +51,6 @@ fn check_of_a_good_file_says_so() {
     assert_eq!(text(&output.stderr), "");
 }
 
-#[cfg(not(feature = "sandbox"))]
-#[test]
-fn without_a_command_the_program_names_one_and_exits_with_2() {
-    let output = run(&mut tandem(&[]));
-    assert_eq!(output.status.code(), Some(2));
-    assert_eq!(
-        text(&output.stderr),
-        "missing command; try `tandem serve --config FILE` or `tandem --help`\n"
-    );
-}
-
 #[test]
 fn check_of_a_bad_file_names_every_fault_with_key_and_file_and_exits_with_2() {
     let bad = SITE.replace("f_ecom_zzte_053", "CANARY").replace("hosts", "host");
