@@ -1,5 +1,5 @@
-//! The warm decision: `Cookie` header → presented → facts → decision, with the token's verdict
-//! remembered. This is what Tandem adds to every page of a shopper who has all it takes.
+//! The warm decision: `Cookie` header → request cookies → facts → decision, with the verified claims of
+//! the token in the cache. Tandem adds this time to every page of a shopper whose tokens are valid.
 //!
 //! `cargo bench --bench decide`
 
@@ -22,12 +22,12 @@ const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 const POLICY: Policy =
     Policy { mode: BridgeMode::Classic, time: BridgeTime::Landing, guest_after_logout: true };
 
-/// A shopper with everything: a token of the usual length and the usual foreign cookies beside.
+/// A shopper with valid tokens of the usual length, a DW session and the usual foreign cookies.
 struct Warm {
     site: SiteId,
     names: CookieNames,
     seal: KeyRing,
-    verdicts: Cache<Tag, Claims>,
+    verified: Cache<Tag, Claims>,
     header: String,
 }
 
@@ -66,8 +66,8 @@ impl Warm {
             dnt: Some(false),
             origin: None,
         };
-        let verdicts = Cache::new(1000);
-        verdicts.insert(access.tag(), claims);
+        let verified = Cache::new(1000);
+        verified.insert(access.tag(), claims);
         let header = format!(
             "_ga=GA1.2.{}; dwac_x={}; cc-nx-g={}; token={}; dwsid={}; usid=u; cid=c; {}={sealed}",
             "9".repeat(20),
@@ -77,7 +77,7 @@ impl Warm {
             dwsid.expose(),
             names.seal,
         );
-        Some(Self { site, names, seal, verdicts, header })
+        Some(Self { site, names, seal, verified, header })
     }
 
     fn decide(&self) -> Step {
@@ -86,9 +86,9 @@ impl Warm {
         let state = self.seal.open(&self.names.seal, &self.site, sealed);
         let layout = Layout::default();
         ownership::retain_own(&mut presented, &state, layout, &self.names, |_| true);
-        let verdict = facts::effective_access_token(&presented, &state)
-            .and_then(|token| Some((token.clone(), self.verdicts.get(&token.tag())?)));
-        let access = verdict.map_or(flow::Access::None, |(token, claims)| {
+        let known = facts::effective_access_token(&presented, &state)
+            .and_then(|token| Some((token.clone(), self.verified.get(&token.tag())?)));
+        let access = known.map_or(flow::Access::None, |(token, claims)| {
             flow::Access::classify(token, claims, NOW)
         });
         let facts = facts::derive(&presented, &state, access, POLICY, SiteFacts::default(), NOW);

@@ -130,9 +130,9 @@ fn parse_dnt(text: &str) -> Option<bool> {
 
 /// `key:value` pairs joined with `::`, as in `sub` and `isb`.
 ///
-/// In `sub` the tenant has `cc-slas::zzte_053`: a key without a value followed by a value without
-/// a key. Such a pair is read as one, and so is a key with an empty value, whose own colon
-/// runs into the separator: its value then begins with a colon and counts as empty.
+/// In `sub` the tenant has `cc-slas::zzte_053`: a key without a value followed by a value without a
+/// key. The two are read as one pair. The colon of a key with an empty value runs into the
+/// separator: its value then begins with a colon and counts as empty.
 struct Pairs<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Pairs<'a> {

@@ -1,23 +1,56 @@
-//! What the SLAS façade and the API proxies let through: pure rules, no I/O.
+//! The rules of which calls the SLAS proxy and the API proxies forward, without any I/O.
 //!
 //! A client of the shipped SDKs calls SLAS below `/mobify/slas/private` or `/mobify/slas/public`,
-//! SCAPI below `/mobify/proxy/api` and OCAPI below `/mobify/proxy/ocapi`. Only what is on a list
-//! here goes on: [`operations`] names the calls of SLAS, [`parameters`] what they may say,
-//! [`body`] what a script may read of the answer, and [`apis`] which addresses of the APIs are
-//! those of the own organisation and site.
+//! SCAPI below `/mobify/proxy/api` and OCAPI below `/mobify/proxy/ocapi`. Only what is listed here
+//! is forwarded: [`slas_operations`] has the calls of SLAS, [`slas_parameters`] their parameters,
+//! [`redact`] what a script may read of the response, and [`commerce_apis`] the API addresses of
+//! the site's own organisation and site.
+
+use url::form_urlencoded;
 
 pub mod commerce_apis;
 pub mod redact;
 pub mod slas_operations;
 pub mod slas_parameters;
 
-/// Why a request goes no further.
+/// Why a request is not forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Not on the list, or of another organisation or site.
+    /// Not on the list, or for another organisation or site.
     Forbidden,
     /// On the list, but not with this method.
     Method,
-    /// It contradicts itself or the site's settings; the text says what is wrong.
+    /// It contradicts itself or the site's settings; the text explains it.
     Malformed(&'static str),
+}
+
+/// The most parameters in a query or form; the longest known call has twelve.
+const MOST: usize = 40;
+/// The longest name, in bytes.
+const LONGEST_NAME: usize = 100;
+/// The longest value, in bytes; SLAS accepts at most 512, except for the JSON of a passkey.
+const LONGEST_VALUE: usize = 4096;
+
+/// Names and values, in order.
+pub type Pairs = Vec<(String, String)>;
+
+/// The names and values of a query or a form; `None` if there are too many, or one is too long.
+#[must_use]
+pub fn pairs(text: &[u8]) -> Option<Pairs> {
+    let pairs: Pairs = form_urlencoded::parse(text).into_owned().take(MOST + 1).collect();
+    let fits = |(name, value): &(String, String)| {
+        name.len() <= LONGEST_NAME && value.len() <= LONGEST_VALUE
+    };
+    (pairs.len() <= MOST && pairs.iter().all(fits)).then_some(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_or_too_long_parameters_are_rejected() {
+        assert_eq!(pairs("a=1&".repeat(MOST + 1).as_bytes()), None);
+        assert_eq!(pairs(format!("a={}", "x".repeat(LONGEST_VALUE + 1)).as_bytes()), None);
+    }
 }

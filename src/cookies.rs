@@ -1,9 +1,9 @@
-//! Cookies, read and written.
+//! Reads and writes cookies.
 //!
-//! A request's cookies become [`RequestCookies`](request_cookies::RequestCookies); with our own sealed
-//! [`SealedState`](sealed_state::SealedState) and the time they become [`Facts`](crate::flow::Facts)
-//! ([`facts`]); what the flow decides goes back to the browser through [`set_cookie`], the only
-//! writer of `Set-Cookie`. Pure: no clock, no I/O, no async.
+//! [`RequestCookies`](request_cookies::RequestCookies) holds the cookies of a request. [`facts`]
+//! derives the [`Facts`](crate::flow::Facts) from them, from Tandem's own
+//! [`SealedState`](sealed_state::SealedState) and from the time. [`set_cookie`], the only writer of
+//! `Set-Cookie`, carries the decision of the flow to the browser. Pure: no clock, no I/O, no async.
 
 pub mod dw_cookies;
 pub mod facts;

@@ -1,4 +1,4 @@
-//! The one loop in which the core meets the upstreams.
+//! Runs a flow: makes the calls the core asks for and resumes it with their responses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,55 +10,54 @@ use crate::flow::{
 use crate::ids::{Dwsid, RefreshToken, Tag};
 use crate::model::Grant;
 use crate::site::Site;
-use crate::upstream::CallContext;
 use crate::upstream::single_flight::Source;
 use crate::upstream::slas::Credentials;
+use crate::upstream::{self, CallContext};
 
-/// A late tab still gets the successor of its token for so long.
-const SUCCESSOR: Duration = Duration::from_secs(60);
-/// A refusal is not asked for again for so long.
-const REFUSAL: Duration = Duration::from_secs(30);
-/// A failure is shared by those who ask at the same moment, not by those who come later.
-const FAILURE: Duration = Duration::from_secs(1);
+/// How long a late tab still gets the successor of its token.
+const KEEP_GRANTED: Duration = Duration::from_secs(60);
+/// How long a rejected token is not sent again.
+const KEEP_REFUSED: Duration = Duration::from_secs(30);
+/// Concurrent requests share a failure, later ones do not.
+const KEEP_FAILED: Duration = Duration::from_secs(1);
 
 /// The call took longer than a request waits, or its task died.
 const UNAVAILABLE: UpstreamFailure = UpstreamFailure::unavailable_for(1);
-/// The configuration gives every classic site an OCAPI; this is for the compiler.
+/// Cannot occur: the configuration requires OCAPI for every classic site.
 const NO_OCAPI: UpstreamFailure = UpstreamFailure::MISCONFIGURED;
 
-/// What a journey needs besides the facts.
+/// What a flow needs besides the facts.
 #[derive(Clone, Debug)]
 pub struct FlowContext {
-    /// Goes with every call.
+    /// Sent with every call.
     pub context: CallContext,
     /// For a login.
     pub credentials: Option<Credentials>,
 }
 
-/// How a journey went.
+/// The result of a flow.
 #[derive(Clone, Debug)]
 pub struct FlowResult {
-    /// How it ended.
+    /// What follows for the caller and the browser.
     pub decision: Decision,
-    /// How many questions were asked.
+    /// Number of calls the flow made.
     pub upstream_calls: u32,
 }
 
-/// Drives a journey to its end, in a task of its own: a browser that goes away in the middle must
-/// not leave tokens exchanged but not stored for the next request.
+/// Runs a flow to its end, in a separate task: if the browser disconnects in the middle, exchanged
+/// tokens must still be stored for its next request.
 pub async fn drive(site: Arc<Site>, step: Step, flow_context: FlowContext) -> FlowResult {
     match step {
         Step::Done(decision) => FlowResult { decision: *decision, upstream_calls: 0 },
         step => {
             let task = tokio::spawn(run(site, step, flow_context));
-            task.await.unwrap_or_else(|_| FlowResult { decision: after_panic(), upstream_calls: 0 })
+            // After a panic nothing is known, so nothing changes.
+            task.await.unwrap_or_else(|_| FlowResult {
+                decision: Decision::unchanged(Outcome::Unavailable(UNAVAILABLE)),
+                upstream_calls: 0,
+            })
         }
     }
-}
-
-/// A journey whose task died: nothing is known, so nothing changes.
-fn after_panic() -> Decision {
-    Decision::unchanged(Outcome::Unavailable(UNAVAILABLE))
 }
 
 async fn run(site: Arc<Site>, mut step: Step, flow_context: FlowContext) -> FlowResult {
@@ -100,7 +99,7 @@ async fn run(site: Arc<Site>, mut step: Step, flow_context: FlowContext) -> Flow
 
 async fn refresh(site: &Arc<Site>, call: RefreshCall, context: &CallContext) -> Step {
     let (token, dwsid) = (&call.token, call.dwsid.as_ref());
-    // What our seal names is checked by its lineage before anything is asked.
+    // The lineage of a sealed token was checked before this call.
     let response = if call.is_for_logout() || call.provenance == Provenance::Seal {
         exchange(site, token, dwsid, call.spent, context).await
     } else {
@@ -109,8 +108,8 @@ async fn refresh(site: &Arc<Site>, call: RefreshCall, context: &CallContext) -> 
     call.resume(response)
 }
 
-/// Exchanges a refresh token: once, whoever asks. Tokens of a session that another tab has left
-/// since they were made are none.
+/// Exchanges a refresh token, once for all concurrent requests. Tokens of a session that a logout
+/// in another tab has ended meanwhile count as refused.
 pub async fn renew(
     site: &Arc<Site>,
     token: &RefreshToken,
@@ -128,7 +127,8 @@ fn has_ended(site: &Site, grant: &Grant) -> bool {
     site.revocations.has_ended(&grant.claims, site.clock.monotonic())
 }
 
-/// An earlier exchange that brought the access token `spent` is no value.
+/// A cached exchange that returned the access token `spent` does not count: that token was already
+/// rejected.
 async fn exchange(
     site: &Arc<Site>,
     token: &RefreshToken,
@@ -143,8 +143,8 @@ async fn exchange(
             match site.exchanges.acquire(token.tag(), site.clock.monotonic()) {
                 Ok(()) => site.slas.refresh(&token, dwsid.as_ref(), &context).await,
                 Err(wait) => {
-                    let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
-                    RefreshResponse::Unavailable(UpstreamFailure::throttled_for(seconds))
+                    let failure = UpstreamFailure::throttled_for(upstream::seconds(wait));
+                    RefreshResponse::Unavailable(failure)
                 }
             }
         }
@@ -153,8 +153,8 @@ async fn exchange(
         RefreshResponse::Granted(grant) => Some(grant.access.tag()) != spent,
         RefreshResponse::Refused | RefreshResponse::Unavailable(_) => true,
     };
-    let joined = site.refreshes.join(token.tag(), is_newer, call, keep_refresh);
-    // The exchange itself may take longer; its value then waits for the next request.
+    let joined = site.refreshes.join_if(token.tag(), is_newer, call, keep_refresh);
+    // The exchange may take longer than the request waits; the next request then gets its result.
     let (source, response) =
         tokio::time::timeout(site.call_timeout, joined).await.unwrap_or((Source::Leader, None));
     site.metrics.token_refresh(match source {
@@ -167,17 +167,17 @@ async fn exchange(
 
 fn keep_refresh(response: &RefreshResponse) -> Duration {
     match response {
-        RefreshResponse::Granted(_) => SUCCESSOR,
-        RefreshResponse::Refused => REFUSAL,
+        RefreshResponse::Granted(_) => KEEP_GRANTED,
+        RefreshResponse::Refused => KEEP_REFUSED,
         RefreshResponse::Unavailable(UpstreamFailure { cause: Cause::Throttled, retry_after }) => {
-            Duration::from_secs(retry_after.unwrap_or(5).into()).min(SUCCESSOR)
+            Duration::from_secs(retry_after.unwrap_or(5).into()).min(KEEP_GRANTED)
         }
-        RefreshResponse::Unavailable(_) => FAILURE,
+        RefreshResponse::Unavailable(_) => KEEP_FAILED,
     }
 }
 
 async fn bridge(site: &Arc<Site>, call: BridgeCall, context: &CallContext) -> Step {
-    let make = {
+    let create = {
         let (site, context, access) = (Arc::clone(site), context.clone(), call.access.clone());
         move || async move {
             match &site.ocapi {
@@ -187,10 +187,10 @@ async fn bridge(site: &Arc<Site>, call: BridgeCall, context: &CallContext) -> St
         }
     };
     let keep = |response: &BridgeResponse| match response {
-        BridgeResponse::Bridged(_) | BridgeResponse::TokenRefused => SUCCESSOR,
-        BridgeResponse::Unavailable(_) => FAILURE,
+        BridgeResponse::Bridged(_) | BridgeResponse::TokenRefused => KEEP_GRANTED,
+        BridgeResponse::Unavailable(_) => KEEP_FAILED,
     };
-    let (_, response) = site.bridges.join(call.access.tag(), |_| true, make, keep).await;
+    let (_, response) = site.bridges.join(call.access.tag(), create, keep).await;
     call.resume(response.unwrap_or(BridgeResponse::Unavailable(UNAVAILABLE)))
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use prometheus_client::metrics::gauge::Gauge;
@@ -99,6 +100,22 @@ impl<Key: Clone + Eq + Hash + Ord, Value> ExpiringMap<Key, Value> {
 impl<Key, Value> Drop for ExpiringMap<Key, Value> {
     fn drop(&mut self) {
         self.gauge.dec_by(as_gauge(self.bytes));
+    }
+}
+
+/// An [`ExpiringMap`] that threads share.
+#[derive(Debug)]
+pub(crate) struct SharedMap<Key, Value>(Mutex<ExpiringMap<Key, Value>>);
+
+impl<Key: Clone + Eq + Hash + Ord, Value> SharedMap<Key, Value> {
+    /// An empty map of at most `limit` bytes. `gauge` shows the bytes in use.
+    pub(crate) fn new(limit: usize, gauge: &Gauge) -> Self {
+        Self(Mutex::new(ExpiringMap::new(limit, gauge.clone())))
+    }
+
+    /// The map, even if another thread panicked while it held the lock.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ExpiringMap<Key, Value>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,11 @@
-//! The core: what to do about a shopper, as a machine without clock, network or randomness.
+//! The core: decides what happens to a shopper's session, without clock, network or randomness.
 //!
-//! [`decide`] looks at the [`Facts`] and either is [`Done`](Step::Done) or asks the outside one
-//! question. Each question is a type of its own that carries the unfinished state; handing it
-//! the answer ([`RefreshCall::hear`] and its siblings) gives the next step. So a question cannot
-//! be given another question's answer, and "the refresh was refused, so become a guest" is as
-//! testable as the first decision. `drive` is the one loop that asks for real.
+//! [`decide`] takes the [`Facts`] and returns either [`Done`](Step::Done) or one call to an
+//! upstream. Each call is a type of its own that carries the unfinished flow. Its `resume` method
+//! ([`RefreshCall::resume`] and its siblings) takes the response and returns the next step. So a
+//! call cannot be resumed with the response to another call, and "SLAS refused the refresh, so
+//! become a guest" is as testable as the first decision. `driver` is the one loop that makes the
+//! calls.
 
 use crate::ids::Usid;
 use crate::model::{Claims, CustomerType};
@@ -43,32 +44,32 @@ pub use responses::{
 };
 pub use session_bridge::{DwClaim, session_bridge};
 
-/// What comes next.
+/// The next step of a flow: one upstream call, or the decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Exchange a refresh token at SLAS.
     Refresh(RefreshCall),
-    /// Get tokens for a new (or re-attached) guest.
+    /// Obtain tokens for a new (or re-attached) guest.
     Guest(GuestCall),
-    /// Ask OCAPI whether the DW session lives, and whose it is.
+    /// Look up at OCAPI whether the DW session is alive and who owns it.
     Probe(ProbeCall),
-    /// Get SLAS tokens for a DW session.
+    /// Obtain SLAS tokens for a DW session.
     Adopt(AdoptCall),
     /// Make a DW session for an access token.
     Bridge(BridgeCall),
     /// Exchange the shopper's credentials for registered tokens.
     Login(LoginCall),
-    /// Look whether the guest's basket has items.
+    /// Check whether the guest's basket has items.
     CheckBasket(CheckBasketCall),
-    /// Move the guest's basket to the shopper who has just signed in.
+    /// Move the guest's basket to the shopper who has just logged in.
     TransferBasket(TransferBasketCall),
     /// End the SLAS session.
     Logout(LogoutCall),
-    /// Nothing more to ask.
+    /// The flow has ended.
     Done(Box<Decision>),
 }
 
-/// Begins a state.
+/// Starts the flow for `intent`.
 #[must_use]
 pub fn decide(facts: Facts, intent: Intent) -> Step {
     match intent {
@@ -80,7 +81,8 @@ pub fn decide(facts: Facts, intent: Intent) -> Step {
     }
 }
 
-/// Re-attaching to a guest session needs the usid of a token whose signature was good.
+/// The usid of the guest session to re-attach to. SLAS needs the usid of a token whose signature
+/// was valid.
 fn guest_usid(claims: &Claims) -> Option<Usid> {
     (claims.customer.kind == CustomerType::Guest).then(|| claims.usid.clone())
 }

@@ -1,7 +1,7 @@
 //! Time limits of tokens and DW sessions, in seconds, that more than one module uses.
 
-/// An access token that expires within this time is refreshed early (the margin of the shipped
-/// clients). It still works if the refresh fails.
+/// An access token that expires within this time is refreshed early (the clients that the platform
+/// ships use the same margin). It still works if the refresh fails.
 pub const EARLY_REFRESH: i64 = 60;
 /// The platform ends a DW session this long after its last controller request.
 pub const DW_IDLE: i64 = 30 * 60;

@@ -1,7 +1,7 @@
-//! Carries a request to an upstream and the answer back, streaming both ways.
+//! Forwards a request to an upstream and streams the response back.
 //!
-//! By hyper and not by reqwest: the path must go on as the same bytes it was matched by, and a URL
-//! type that normalises would make them two different paths.
+//! It uses hyper instead of reqwest: the path must be forwarded as the bytes it was matched by, and
+//! a URL type that normalises could make it another path.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+mod body;
 mod capacity;
 mod concurrency;
 mod connection;
@@ -33,50 +34,52 @@ pub use set_cookie_filter::CookieFilter;
 
 use crate::config::{Origin, UpstreamLimits};
 use crate::problem::Problem;
-use concurrency::{ConcurrencyLimit, PermittedBody};
+use concurrency::ConcurrencyLimit;
 use connection::{Connector, Protocols, Used};
 use stall::{LEAST, Progress};
+use trailers::Trailers;
 
-/// Below the idle time after which common upstreams close a connection.
+/// Less than the idle time after which common upstreams close a connection.
 const POOL_IDLE: Duration = Duration::from_secs(25);
 const POOL_SIZE: usize = 128;
-/// Between pings on an HTTP/2 connection with requests under way, and for their answer.
+/// The interval of pings on an HTTP/2 connection with running requests, and the time limit for
+/// their response.
 const PING: Duration = Duration::from_secs(10);
 
-/// A request on its way to an upstream.
+/// A request to an upstream.
 pub struct Outgoing<'a> {
-    /// Where to connect, and the `Host` it is told.
+    /// Where to connect, and the value of `Host`.
     pub to: &'a Origin,
-    /// The origin browsers see: told as `X-Forwarded-Host` and `-Proto`, and what an answer's
-    /// `Location` gets in place of `to`.
+    /// The origin browsers see: sent as `X-Forwarded-Host` and `-Proto`, and put into `Location` of
+    /// the response in place of `to`.
     pub public_origin: &'a Origin,
     /// Further origins whose pages may open a WebSocket.
     pub allowed_origins: &'a [Origin],
-    /// The browser's request. [`ClientAddress`](crate::client_ip::ClientAddress) is looked for in its
-    /// extensions.
+    /// The browser's request. Its extensions may have the
+    /// [`ClientAddress`](crate::client_ip::ClientAddress).
     pub parts: &'a Parts,
-    /// In place of the browser's path and query; without it they go on octet for octet.
+    /// In place of the browser's path and query; without it they are forwarded byte for byte.
     pub target: Option<PathAndQuery>,
     /// The browser's body.
     pub body: Body,
     /// In place of the browser's cookies; none if `None`.
     pub cookies: Option<HeaderValue>,
-    /// Headers of ours, set after everything else was stripped: they replace the browser's.
+    /// Headers that replace those of the browser.
     pub set: HeaderMap,
-    /// Headers of the browser that stay here, besides those that always do.
+    /// Headers of the browser to remove, besides those that are always removed.
     pub remove: &'a [HeaderName],
-    /// Until the head of the answer.
+    /// Until the response head.
     pub timeout: Duration,
     /// Sent as `X-Request-Id`.
     pub request_id: &'a str,
 }
 
-/// The way to all upstreams that are streamed to and from.
+/// The connections to all upstreams.
 ///
-/// Connections are kept per scheme, host and port, so none is shared between two TLS identities.
+/// They are pooled by scheme, host and port, so none is shared between two TLS identities.
 pub struct Proxy {
-    /// One for each connection over which HTTP/2 requests to one upstream are spread: each keeps at
-    /// most one HTTP/2 connection to an upstream.
+    /// One per connection over which HTTP/2 requests to one upstream are spread: each client keeps
+    /// at most one HTTP/2 connection to an upstream.
     clients: Vec<Client<Connector, Body>>,
     /// Its connections become tunnels.
     websockets: Client<Connector, Body>,
@@ -86,17 +89,17 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A pool of connections. `None` if the system has no usable TLS roots.
+    /// Empty connection pools. `None` if the system has no usable TLS roots.
     #[must_use]
     pub fn new(limits: &UpstreamLimits) -> Option<Self> {
         let permits = capacity::permits(limits.proxy_concurrency);
-        let (speaks, connections) = if limits.proxy_http2 {
+        let (protocols, connections) = if limits.proxy_http2 {
             (Protocols::Both, capacity::connections(permits))
         } else {
             (Protocols::Http1, 1)
         };
         let limit = Arc::new(ConcurrencyLimit::new(permits, limits.proxy_http2));
-        let connector = connection::connector(limits, speaks, &limit)?;
+        let connector = connection::connector(limits, protocols, &limit)?;
         Some(Self {
             clients: (0..connections).map(|_| client(connector.clone())).collect(),
             websockets: client(connection::connector(limits, Protocols::Http1, &limit)?),
@@ -106,65 +109,68 @@ impl Proxy {
         })
     }
 
-    /// Carries the request on and the answer back.
+    /// Forwards the request and returns the response.
     ///
     /// # Errors
     ///
-    /// When there is no answer: the upstream cannot be reached, takes too long, says nonsense, or
-    /// has too much to do already. When a page that may not opens a WebSocket.
+    /// When there is no valid response, or no free permit for the upstream. When the origin of a
+    /// WebSocket handshake is not allowed.
     pub async fn forward(&self, mut outgoing: Outgoing<'_>) -> Result<Response, Problem> {
         let Outgoing { to, public_origin, allowed_origins, parts, timeout, .. } = outgoing;
-        let websocket = websocket::is_wanted(parts);
+        let websocket = websocket::is_handshake(parts);
         if websocket {
             websocket::check_origin(&parts.headers, public_origin, allowed_origins)?;
         }
-        let permit = self.limit.take(to).ok_or(Problem::Busy)?;
+        let permit = self.limit.acquire(to).ok_or(Problem::Busy)?;
         let progress = Progress::default();
-        let passing = request_headers::may_have_trailers(&outgoing);
-        let body = trailers::filtered(outgoing.body, passing);
-        let (body, upload) = progress.upload(body, &permit);
+        let trailers = if request_headers::may_have_trailers(&outgoing) {
+            Trailers::Filtered
+        } else {
+            Trailers::Removed
+        };
+        let body = trailers::filter(outgoing.body, trailers);
+        let (body, upload) = body::of_request(body, &progress, &permit);
         outgoing.body = body;
         let client = if websocket { &self.websockets } else { &self.clients[permit.connection()] };
-        let answer = progress.watch(timeout, LEAST, ask(client, outgoing, websocket)).await;
-        let mut answer = answer.ok_or(Problem::TooSlow)??;
-        let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let response = progress.watch(timeout, LEAST, send(client, outgoing)).await;
+        let mut response = response.ok_or(Problem::TooSlow)??;
+        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switched && websocket {
-            return websocket::open(parts, answer, permit, self.websocket_idle);
+            return websocket::open_tunnel(parts, response, permit, self.websocket_idle);
         }
         if switched {
-            tracing::warn!("the upstream switches protocols unasked");
+            tracing::warn!("invalid upstream response: switched protocols without a handshake");
             return Err(Problem::Unreachable);
         }
-        response::rewrite_response(answer.headers_mut(), to, public_origin);
-        let (mut parts, body) = answer.into_parts();
+        response::rewrite_response(response.headers_mut(), to, public_origin);
+        let (mut parts, body) = response.into_parts();
         parts.version = Version::default();
         parts.extensions.clear();
-        let body = PermittedBody::body(body, permit, self.idle, (progress, upload));
+        let body = body::of_response(body, permit, self.idle, (progress, upload));
         Ok(Response::from_parts(parts, body))
     }
 }
 
-/// Sends the request, once more if that is safe: an upstream may close a connection at the very
-/// moment we take it out of the pool.
-async fn ask(
+/// Sends the request, and repeats it once if that is safe: an upstream may close a pooled connection
+/// just as it is used again.
+async fn send(
     client: &Client<Connector, Body>,
     mut outgoing: Outgoing<'_>,
-    websocket: bool,
 ) -> Result<http::Response<Incoming>, Problem> {
     let body = std::mem::take(&mut outgoing.body);
     // RFC 9110 section 9.2.2.
     let repeatable = outgoing.parts.method.is_idempotent() && body.is_end_stream();
-    let mut answer = client.request(request(&outgoing, body, websocket)?).await;
-    if answer.as_ref().is_err_and(|error| repeatable && was_closed_while_idle(error)) {
-        answer = client.request(request(&outgoing, Body::empty(), websocket)?).await;
+    let mut result = client.request(request(&outgoing, body)?).await;
+    if result.as_ref().is_err_and(|error| repeatable && was_closed_while_idle(error)) {
+        result = client.request(request(&outgoing, Body::empty())?).await;
     }
-    match answer {
-        Ok(answer) => {
-            Used::note(answer.extensions());
-            Ok(answer)
+    match result {
+        Ok(response) => {
+            Used::mark(response.extensions());
+            Ok(response)
         }
         Err(error) => {
-            tracing::warn!(connect = error.is_connect(), %error, "the upstream does not answer");
+            tracing::warn!(connect = error.is_connect(), %error, "upstream request failed");
             Err(Problem::Unreachable)
         }
     }
@@ -177,34 +183,35 @@ fn client(connector: Connector) -> Client<Connector, Body> {
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_SIZE)
         .http1_max_buf_size(capacity::BUFFER as usize)
-        // Windows that adapt would grow past what the connection has room for.
+        // Adaptive windows would grow beyond the room of the connection.
         .http2_adaptive_window(false)
         .http2_initial_stream_window_size(capacity::STREAM_WINDOW)
         .http2_initial_connection_window_size(capacity::CONNECTION_WINDOW)
         .http2_max_send_buf_size(capacity::BUFFER as usize)
         .http2_max_header_list_size(capacity::BUFFER)
-        // All requests share it: one that died silently would keep them waiting until TCP gives up.
+        // Requests share a connection: without pings they would wait for a dead one until TCP times
+        // out.
         .http2_keep_alive_interval(PING)
         .http2_keep_alive_timeout(PING)
         .build(connector)
 }
 
-fn request(outgoing: &Outgoing<'_>, body: Body, websocket: bool) -> Result<Request<Body>, Problem> {
+fn request(outgoing: &Outgoing<'_>, body: Body) -> Result<Request<Body>, Problem> {
     let uri = target(outgoing)?;
     let mut request = Request::new(body);
     *request.method_mut() = outgoing.parts.method.clone();
     *request.uri_mut() = uri;
     *request.version_mut() = Version::HTTP_11;
     *request.headers_mut() = request_headers::build_request(outgoing);
-    if websocket {
-        websocket::ask(request.headers_mut());
+    if websocket::is_handshake(outgoing.parts) {
+        websocket::add_handshake(request.headers_mut());
     }
     Ok(request)
 }
 
-/// Whether a connection that has answered before closed without a word in answer to this request.
+/// Whether a connection that has carried a response before was closed without one to this request.
 fn was_closed_while_idle(error: &Error) -> bool {
-    let reused = error.connect_info().is_some_and(Used::before);
+    let reused = error.connect_info().is_some_and(Used::is_marked);
     let cause = error.source().and_then(|cause| cause.downcast_ref::<hyper::Error>());
     let closed = cause.is_some_and(|cause| {
         let io = cause.source().and_then(|io| io.downcast_ref::<std::io::Error>());
@@ -213,7 +220,7 @@ fn was_closed_while_idle(error: &Error) -> bool {
     reused && closed
 }
 
-/// The upstream's scheme and host, the browser's path and query, octet for octet.
+/// The upstream's scheme and host, and the browser's path and query, byte for byte.
 fn target(outgoing: &Outgoing<'_>) -> Result<Uri, Problem> {
     let path = outgoing.target.as_ref().or(outgoing.parts.uri.path_and_query()).cloned();
     let scheme = if outgoing.to.is_https() { "https" } else { "http" };
@@ -222,5 +229,5 @@ fn target(outgoing: &Outgoing<'_>) -> Result<Uri, Problem> {
         .authority(outgoing.to.authority())
         .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
         .build()
-        .map_err(|_| Problem::BadRequest("The path is not one."))
+        .map_err(|_| Problem::BadRequest("Invalid path."))
 }

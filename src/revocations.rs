@@ -9,12 +9,11 @@
 //! contains, or that SLAS or a signature has confirmed in the request. A client that invents
 //! credentials uses no memory.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::expiring_map::ExpiringMap;
+use crate::expiring_map::SharedMap;
 use crate::ids::Tag;
 use crate::model::Claims;
 use crate::timestamp::Timestamp;
@@ -37,54 +36,51 @@ pub enum Reason {
 }
 
 /// The revoked credentials of one site.
-pub struct Revocations(Mutex<Maps>);
-
-struct Maps {
-    credentials: ExpiringMap<Tag, (Reason, Instant)>,
+pub struct Revocations {
+    credentials: SharedMap<Tag, (Reason, Instant)>,
     /// By `usid`: the issue time up to which its tokens have ended, and when they ended.
-    sessions: ExpiringMap<Tag, (Timestamp, Instant)>,
+    sessions: SharedMap<Tag, (Timestamp, Instant)>,
 }
 
 impl Revocations {
     /// Nothing is revoked. `gauge` shows the bytes in use.
     #[must_use]
     pub fn new(gauge: &Gauge) -> Self {
-        let credentials = ExpiringMap::new(LIMIT, gauge.clone());
-        let sessions = ExpiringMap::new(LIMIT, gauge.clone());
-        Self(Mutex::new(Maps { credentials, sessions }))
+        let (credentials, sessions) = (SharedMap::new(LIMIT, gauge), SharedMap::new(LIMIT, gauge));
+        Self { credentials, sessions }
     }
 
     /// Revokes `tags`. A credential that has been logged out stays logged out.
     pub fn revoke(&self, tags: impl IntoIterator<Item = Tag>, reason: Reason, now: Instant) {
-        let mut maps = self.lock();
+        let mut credentials = self.credentials.lock();
         for tag in tags {
-            let known = maps.credentials.get(&tag, now).map(|(known, _)| *known);
+            let known = credentials.get(&tag, now).map(|(known, _)| *known);
             if known == Some(Reason::LoggedOut) && reason == Reason::Superseded {
                 continue;
             }
-            maps.credentials.insert(tag, (reason, now), 0, now + life(reason), now);
+            credentials.insert(tag, (reason, now), 0, now + life(reason), now);
         }
     }
 
     /// Ends the SLAS session `usid`, with every token that was issued up to `issued`.
     pub fn end_session(&self, usid: Tag, issued: Timestamp, now: Instant) {
-        let mut maps = self.lock();
-        let known = maps.sessions.get(&usid, now).map(|(known, _)| *known);
+        let mut sessions = self.sessions.lock();
+        let known = sessions.get(&usid, now).map(|(known, _)| *known);
         let issued = known.map_or(issued, |known| known.max(issued));
-        maps.sessions.insert(usid, (issued, now), 0, now + LOGGED_OUT, now);
+        sessions.insert(usid, (issued, now), 0, now + LOGGED_OUT, now);
     }
 
     /// Why and since when `tag` is revoked, if it is.
     #[must_use]
     pub fn find(&self, tag: Tag, now: Instant) -> Option<(Reason, Instant)> {
-        self.lock().credentials.get(&tag, now).copied()
+        self.credentials.lock().get(&tag, now).copied()
     }
 
     /// When the SLAS session `usid` ended for a token issued at `issued`, if it has.
     #[must_use]
     pub fn session_ended(&self, usid: Tag, issued: Timestamp, now: Instant) -> Option<Instant> {
-        let maps = self.lock();
-        let (last, at) = maps.sessions.get(&usid, now)?;
+        let sessions = self.sessions.lock();
+        let (last, at) = sessions.get(&usid, now)?;
         (issued <= *last).then_some(*at)
     }
 
@@ -97,14 +93,9 @@ impl Revocations {
     /// Whether any of `tags` was revoked at or after `since`.
     #[must_use]
     pub fn any_since(&self, tags: &[Tag], since: Instant, now: Instant) -> bool {
-        let maps = self.lock();
-        let revoked =
-            |tag: &Tag| maps.credentials.get(tag, now).is_some_and(|(_, at)| *at >= since);
+        let credentials = self.credentials.lock();
+        let revoked = |tag: &Tag| credentials.get(tag, now).is_some_and(|(_, at)| *at >= since);
         tags.iter().any(revoked)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Maps> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,9 @@
-//! Where a path leads, and what must be true before a request may go there.
+//! The routes: where a path leads, and the conditions for a request to it.
 //!
-//! A [`Table`] is made once from the configuration. It is asked with the very octets that are
-//! forwarded later; [`path`] refuses what two programs could read in two ways, and what of that is
-//! left, [`readings`] tell, so that a rule which protects a path protects all its spellings.
-//! [`instance`] is what of ECOM's host is none of the shop's. Pure.
+//! A [`Table`] is built once from the configuration and matches the same bytes that are forwarded
+//! later. [`path`] rejects paths that two programs may read differently. Some spellings remain;
+//! [`readings`] enumerates them, so that a rule which protects a path protects all its spellings.
+//! [`instance`] tells paths of the ECOM instance that are not part of the shop. No I/O.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ mod table;
 
 pub use table::Table;
 
-/// What stands behind a route.
+/// Where a route leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// The headless front.
+    /// The headless front end.
     Head,
     /// The controller pages.
     Ecom,
@@ -31,103 +31,103 @@ pub enum Kind {
     Slas(SlasClient),
 }
 
-/// As which client a caller of the SLAS façade speaks.
+/// Which SLAS client the calls of a route use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SlasClient {
-    /// The one whose secret we add.
+    /// The private one, whose secret Tandem adds.
     Private,
-    /// One without a secret.
+    /// A public one, without a secret.
     Public,
 }
 
-/// Which SLAS tokens a request needs before it goes on.
+/// The SLAS tokens a request needs before it is forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenNeed {
-    /// None, and none is looked at.
+    /// None; tokens of the browser are not read.
     None,
-    /// Those there are; expired ones are renewed, but nothing is begun.
+    /// Those of the browser, if any; expired ones are renewed, but no session is created.
     Optional,
-    /// Some shopper's: a document begins a guest session, a call renews what there is.
+    /// Those of any shopper: a document creates a guest session, a call renews an existing one.
     Shopper,
-    /// Those of a shopper who has signed in.
+    /// Those of a registered shopper.
     Registered,
 }
 
 /// How a request that changes state must prove that a page of this shop sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Csrf {
-    /// The upstream checks by itself.
+    /// Not at all: the upstream has its own check.
     Upstream,
     /// By `Sec-Fetch-Site`, `Origin`, or our own header.
     SameOrigin,
 }
 
-/// What a crawler gets.
+/// The response to a crawler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Crawlers {
-    /// The answer, without a session.
+    /// The upstream's, without a session.
     WithoutSession,
-    /// The answer to a reading call, with the token of a guest whom all crawlers share.
+    /// The upstream's to a read-only call, with the token of a guest that all crawlers share.
     SharedGuest,
-    /// Nothing.
+    /// An error.
     Refused,
 }
 
-/// What becomes of the cookies that an upstream sets.
+/// What happens to the cookies that an upstream sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SetCookies {
-    /// Those about the shopper are read and go no further; only we write them.
+    /// Session cookies are read and removed; only Tandem writes them.
     Filtered,
-    /// They pass, even ours: for a developer's tools.
+    /// All are forwarded, even session cookies: for a developer's tools.
     Passed,
 }
 
-/// Whether a browser's own `Authorization` goes on to the Head or ECOM.
+/// Whether the browser's `Authorization` is forwarded to the Head or ECOM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Authorization {
     /// Never.
     None,
-    /// If its scheme is `Basic`: a staging password, which is no shopper's credential.
+    /// If its scheme is `Basic`: a staging password, not a shopper's credential.
     Basic,
     /// Always.
     Any,
 }
 
-/// One line of the table.
+/// One route of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The path it is for: everything below, if it ends in a slash; else the path itself and
-    /// everything below.
+    /// The path that it matches, with everything below. A prefix that ends in a slash matches only
+    /// what is below.
     pub prefix: String,
     /// The path below which the upstream's own paths begin: the prefix, or for an exception the
     /// listed path that it is an exception from.
     pub mount: String,
-    /// What stands behind it.
+    /// Where it leads.
     pub kind: Kind,
-    /// Which tokens it needs.
+    /// The tokens it needs.
     pub token: TokenNeed,
     /// Whether it needs a live DW session.
     pub bridge: bool,
-    /// How a change of state is guarded.
+    /// The CSRF check of requests that change state.
     pub csrf: Csrf,
-    /// What crawlers get.
+    /// The response to crawlers.
     pub crawlers: Crawlers,
-    /// What becomes of the upstream's cookies.
+    /// What happens to the upstream's cookies.
     pub cookies: SetCookies,
-    /// What goes on of the browser's own credentials; the APIs and SLAS have rules of their own.
+    /// Whether the browser's own credentials are forwarded; the APIs and SLAS have other rules.
     pub authorization: Authorization,
-    /// The methods that pass.
+    /// The allowed methods.
     pub methods: Vec<Method>,
     /// Time until the upstream's response head.
     pub timeout: Duration,
-    /// It is for a folder of files.
+    /// Whether it is for static files.
     pub is_files: bool,
-    /// The operator has named this very path by a rule.
+    /// Whether the operator has named this path by a rule.
     pub is_rule: bool,
 }
 
-/// Methods that pass by default. `TRACE` would show a page's script the cookies it must not read,
-/// and `CONNECT` is not for us.
+/// Methods that pass by default. A response to `TRACE` would show scripts cookies they must not
+/// read, and `CONNECT` is for forward proxies only.
 pub const PASSING: [Method; 7] = [
     Method::GET,
     Method::HEAD,
@@ -139,7 +139,7 @@ pub const PASSING: [Method; 7] = [
 ];
 
 impl Route {
-    /// A route with what its kind needs.
+    /// A route with the defaults of its kind.
     #[must_use]
     pub fn new(prefix: &str, kind: Kind, timeout: Duration) -> Self {
         let (token, csrf) = match kind {
@@ -156,7 +156,7 @@ impl Route {
             crawlers: Crawlers::WithoutSession,
             cookies: SetCookies::Filtered,
             authorization: match kind {
-                // Instances that are not live ask for a storefront password.
+                // Instances that are not live require a storefront password.
                 Kind::Ecom => Authorization::Basic,
                 _ => Authorization::None,
             },
@@ -167,7 +167,7 @@ impl Route {
         }
     }
 
-    /// The same for files: no auth work at all.
+    /// The same route for static files, which need no tokens and no DW session.
     #[must_use]
     pub fn for_files(self, prefix: &str) -> Self {
         Self {
@@ -179,29 +179,25 @@ impl Route {
         }
     }
 
-    /// What of `path` is the upstream's own path, without a leading slash.
+    /// The upstream's part of `path`, without a leading slash.
     #[must_use]
     pub fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
         rest(path, &self.mount)
     }
 
-    /// The same route with the stricter of both in everything that protects; `None` if that is the
-    /// route itself.
-    fn as_strict_as(&self, other: &Self) -> Option<Self> {
-        let refused = |route: &Self| route.crawlers == Crawlers::Refused;
-        let registered = |route: &Self| route.token == TokenNeed::Registered;
-        let filtered = |route: &Self| route.cookies == SetCookies::Filtered;
+    /// The same route with the stricter protection of both; `None` if that is the route itself.
+    fn stricter(&self, other: &Self) -> Option<Self> {
         let mut strict = self.clone();
-        if registered(other) {
+        if other.token == TokenNeed::Registered {
             strict.token = other.token;
         }
         if other.csrf == Csrf::SameOrigin {
             strict.csrf = other.csrf;
         }
-        if refused(other) {
+        if other.crawlers == Crawlers::Refused {
             strict.crawlers = other.crawlers;
         }
-        if filtered(other) {
+        if other.cookies == SetCookies::Filtered {
             strict.cookies = other.cookies;
         }
         strict.authorization = self.authorization.min(other.authorization);
@@ -210,7 +206,7 @@ impl Route {
     }
 }
 
-/// What of `path` lies below `prefix`, which ends with a whole segment.
+/// The part of `path` below `prefix`, which consists of whole segments.
 fn rest<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
     let rest = path.strip_prefix(prefix)?;
     if prefix.ends_with('/') || rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }

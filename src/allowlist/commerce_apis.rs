@@ -1,17 +1,17 @@
-//! Which addresses of SCAPI and OCAPI a shopper's token may go to: those of the own organisation
-//! and site, and none by which tokens are made.
+//! Which SCAPI and OCAPI requests are forwarded with a shopper's token: those to the site's own
+//! organisation and site, and none that create tokens.
 
 use http::Method;
 
-use super::{Refusal, slas_parameters};
+use super::{Pairs, Refusal, pairs};
 use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::readings;
 
-/// The methods that pass. A preflight is for us to answer, and nobody else's pages call here.
+/// The methods that pass. `OPTIONS` does not: Tandem responds to preflights itself.
 const METHODS: [Method; 6] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
-/// Families of SCAPI that a shopper only reads.
+/// SCAPI APIs that are read-only for shoppers.
 const READ_ONLY: [&str; 8] = [
     "shopper-configurations",
     "shopper-experience",
@@ -23,8 +23,8 @@ const READ_ONLY: [&str; 8] = [
     "shopper-availability",
 ];
 
-/// Whether a request to SCAPI at `path` may go on with the shopper's token.
-pub fn scapi(
+/// Checks that a request to SCAPI at `path` may be forwarded with the shopper's token.
+pub fn check_scapi(
     method: &Method,
     path: &str,
     query: Option<&str>,
@@ -41,9 +41,9 @@ pub fn scapi(
     if !ours || rest.is_empty() {
         return Err(Refusal::Forbidden);
     }
-    is_of_site(query, site)?;
+    check_site(query, site)?;
     let read_only = READ_ONLY.iter().any(|known| api.eq_ignore_ascii_case(known));
-    // Nobody deletes a customer by a shopper's token.
+    // A shopper's token must not delete a customer.
     let deletes_customer = *method == Method::DELETE && readings::any(path, is_customer);
     if !METHODS.contains(method) || (read_only && !method.is_safe()) || deletes_customer {
         return Err(Refusal::Method);
@@ -56,15 +56,14 @@ pub fn scapi(
 pub struct Shop<'a> {
     /// The site's id.
     pub site: &'a str,
-    /// The version that the site is set up for, like `v24_5`: what is closed to shoppers is known
-    /// of that one.
+    /// The configured version, such as `v24_5`: the rules for shoppers hold for this version.
     pub version: &'a str,
-    /// The site's client.
+    /// The site's OCAPI client.
     pub client_id: &'a str,
 }
 
-/// Whether a request to OCAPI at `path` may go on with the shopper's token.
-pub fn ocapi(
+/// Checks that a request to OCAPI at `path` may be forwarded with the shopper's token.
+pub fn check_ocapi(
     method: &Method,
     path: &str,
     query: Option<&str>,
@@ -76,17 +75,18 @@ pub fn ocapi(
     };
     let named = below.first().is_some_and(|name| !name.is_empty() && is_literal(name));
     let ours = *site == shop.site && *version == shop.version;
-    if !ours || !named || readings::any(path, makes_session) {
+    if !ours || !named || readings::any(path, creates_session) {
         return Err(Refusal::Forbidden);
     }
     for query in readings(query)? {
-        let foreign = query.iter().any(|(name, value)| match letters(name).as_str() {
+        let forbidden = query.iter().any(|(name, value)| match letters(name).as_str() {
             "clientid" => value != shop.client_id,
-            // `method` makes a GET another method, `callback` a script that any page may include.
+            // `method` replaces the method; `callback` makes the response a script, which the pages
+            // of other sites could include.
             "method" | "callback" => true,
             _ => false,
         });
-        if foreign || query.iter().filter(|(name, _)| letters(name) == "clientid").count() > 1 {
+        if forbidden || query.iter().filter(|(name, _)| letters(name) == "clientid").count() > 1 {
             return Err(Refusal::Forbidden);
         }
     }
@@ -100,41 +100,41 @@ fn segments(path: &str) -> Result<Vec<&str>, Refusal> {
     Ok(path.split('/').skip(1).collect())
 }
 
-/// Whether one reading of a path of SCAPI is that of one customer.
+/// Whether a reading of a SCAPI path is the address of one customer.
 fn is_customer(reading: &str) -> bool {
     let mut segments = names_in(reading).skip(5);
     segments.next().is_some_and(|resource| resource.eq_ignore_ascii_case("customers"))
         && segments.count() == 1
 }
 
-/// Whether one reading of a path of OCAPI names a resource by which tokens and DW sessions are made:
-/// that is our own business.
-fn makes_session(reading: &str) -> bool {
-    let is_such = |segment: &str| {
+/// Whether a reading of an OCAPI path names a resource that creates tokens or DW sessions: only
+/// Tandem itself calls those.
+fn creates_session(reading: &str) -> bool {
+    let creates = |segment: &str| {
         ["sessions", "auth"].iter().any(|name| segment.trim().eq_ignore_ascii_case(name))
     };
-    names_in(reading).skip(5).any(is_such)
+    names_in(reading).skip(5).any(creates)
 }
 
 fn names_in(reading: &str) -> impl Iterator<Item = &str> {
     reading.split('/').filter(|segment| !segment.is_empty())
 }
 
-/// An upstream cannot take it for another word.
+/// Whether an upstream cannot read `segment` as another name.
 fn is_literal(segment: &str) -> bool {
     segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// `v1`, `v24_5`.
+/// Whether `segment` is a version such as `v1` or `v24_5`.
 fn is_version(segment: &str) -> bool {
     segment.strip_prefix('v').is_some_and(|number| {
         !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
     })
 }
 
-/// Whatever an upstream, or the shop's own code on the platform, may take for `siteId` stands in the
-/// query not at all, or once and with the own site.
-fn is_of_site(query: Option<&str>, site: &str) -> Result<(), Refusal> {
+/// Checks each name that an upstream, or the shop's own code on the platform, may read as `siteId`:
+/// it must be missing from the query, or occur once with the site's own id.
+fn check_site(query: Option<&str>, site: &str) -> Result<(), Refusal> {
     for pairs in readings(query)? {
         for name in ["siteid", "csiteid"] {
             let mut named = pairs.iter().filter(|(known, _)| letters(known) == name);
@@ -148,7 +148,7 @@ fn is_of_site(query: Option<&str>, site: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A parameter's name as the most generous reader takes it: `c_siteId[0]` → `csiteid`.
+/// A parameter's name as the most lenient parser reads it: `c_siteId[0]` → `csiteid`.
 fn letters(name: &str) -> String {
     let mut name = name.to_owned();
     for _ in 0..2 {
@@ -160,18 +160,16 @@ fn letters(name: &str) -> String {
     letters.trim_end_matches(|last: char| last.is_ascii_digit()).to_owned()
 }
 
-/// Names and values of a query, also as readers see them who separate by `;`.
-fn readings(query: Option<&str>) -> Result<Vec<slas_parameters::Pairs>, Refusal> {
+/// Names and values of a query, also as parsers read it that separate by `;`.
+fn readings(query: Option<&str>) -> Result<Vec<Pairs>, Refusal> {
     let query = query.unwrap_or_default();
-    let mut readings = vec![pairs(query)?];
+    let read =
+        |query: &str| pairs(query.as_bytes()).ok_or(Refusal::Malformed("The query is too long."));
+    let mut readings = vec![read(query)?];
     if query.contains(';') {
-        readings.push(pairs(&query.replace(';', "&"))?);
+        readings.push(read(&query.replace(';', "&"))?);
     }
     Ok(readings)
-}
-
-fn pairs(query: &str) -> Result<slas_parameters::Pairs, Refusal> {
-    slas_parameters::pairs(query.as_bytes()).ok_or(Refusal::Malformed("The query is too long."))
 }
 
 #[cfg(test)]
@@ -184,16 +182,16 @@ mod tests {
     const SHOP: &str = "/s/RefArch/dw/shop/v24_5/products/1";
 
     fn scapi_at(method: &Method, path: &str, query: &str) -> Result<(), Refusal> {
-        scapi(method, path, Some(query), "f_ecom_zzte_053", "RefArch")
+        check_scapi(method, path, Some(query), "f_ecom_zzte_053", "RefArch")
     }
 
     fn ocapi_at(path: &str, query: &str) -> Result<(), Refusal> {
         let shop = Shop { site: "RefArch", version: "v24_5", client_id: "client" };
-        ocapi(&Method::GET, path, Some(query), &shop)
+        check_ocapi(&Method::GET, path, Some(query), &shop)
     }
 
     #[test]
-    fn own_organisation_and_site_pass() {
+    fn requests_to_the_sites_own_organisation_and_site_pass() {
         for query in [
             "",
             "siteId=RefArch",
@@ -209,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_46_another_tenant_and_the_auth_service_are_out_of_reach() {
+    fn attack_46_another_tenant_and_the_auth_service_are_rejected() {
         for path in [
             "/product/shopper-products/v1/organizations/f_ecom_other_001/products",
             "/product/shopper-products/v1/organizations/%66_ecom_zzte_053/products",
@@ -227,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_47_another_site_or_two_of_them_are_refused() {
+    fn attack_47_another_site_or_two_sites_are_rejected() {
         for query in [
             "siteId=Other",
             "siteId=RefArch&siteId=Other",
@@ -280,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_49_methods_outside_the_list_are_refused() {
+    fn attack_49_methods_that_are_not_listed_are_rejected() {
         let patch = Method::PATCH;
         assert_eq!(scapi_at(&patch, CUSTOMER, ""), Ok(()));
         assert_eq!(scapi_at(&Method::DELETE, CUSTOMER, ""), Err(Refusal::Method));
@@ -291,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_49_no_spelling_deletes_a_customer() {
+    fn attack_49_no_spelling_of_a_path_deletes_a_customer() {
         let organization = "/customer/shopper-customers/v1/organizations/f_ecom_zzte_053";
         for rest in [
             "customers/x/",
@@ -312,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn ocapi_parameters_that_change_what_a_request_is_are_refused() {
+    fn ocapi_parameters_that_change_the_kind_of_a_request_are_rejected() {
         for query in [
             "method=delete",
             "Method=DELETE",

@@ -1,19 +1,19 @@
-//! The calls of SLAS that pass, and whose credentials each of them carries.
+//! The SLAS calls that are forwarded, and the credentials that each of them needs.
 //!
-//! The list is that of the shipped façade, and what it lacks: `authorize`, without which nobody
-//! signs in by an identity provider, and the calls that take the shopper's own token. Never on
-//! it: `trusted-system/token` and `session-bridge/token` (with our secret they would make anybody
-//! a shopper by name or by a stolen `dwsid`), `revoke` and `introspect`.
+//! The list has the calls of the shipped proxy, `authorize`, which a login by an identity provider
+//! needs, and the calls that take the shopper's own token. Never on it: `trusted-system/token` and
+//! `session-bridge/token` (with our client secret a caller could become any shopper, by name or by a
+//! stolen `dwsid`), `revoke` and `introspect`.
 
 use http::Method;
 
 use super::Refusal;
 use crate::route::path::{EncodedSlash, is_plain};
 
-/// Everything that is called below it is SLAS.
+/// The path below which all SLAS calls are.
 const BASE: &str = "/shopper/auth/v1/organizations/";
 
-/// One call of SLAS.
+/// An operation of SLAS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// `GET authorize`: a code, by redirect.
@@ -32,9 +32,9 @@ pub enum Operation {
     PasskeyUser,
     /// `POST password/action`: sets a new password.
     PasswordAction,
-    /// `POST password/reset`: asks for a code to set one.
+    /// `POST password/reset`: requests a code to set a new password.
     PasswordReset,
-    /// `POST passwordless/login`: asks for a code to sign in with.
+    /// `POST passwordless/login`: requests a code to log in with.
     PasswordlessLogin,
     /// `POST passwordless/token`: tokens for that code.
     PasswordlessToken,
@@ -42,11 +42,11 @@ pub enum Operation {
     Token,
     /// `GET trusted-agent/authorize`: sends an agent's browser to Account Manager.
     TrustedAgentAuthorize,
-    /// `POST trusted-agent/token`: tokens for an agent.
+    /// `POST trusted-agent/token`: tokens of an agent.
     TrustedAgentToken,
     /// `GET userinfo`.
     UserInfo,
-    /// `POST webauthn/authenticate/finish`: tokens, nested.
+    /// `POST webauthn/authenticate/finish`: tokens, in a nested object.
     WebauthnAuthenticateFinish,
     /// `POST webauthn/authenticate/start`.
     WebauthnAuthenticateStart,
@@ -58,24 +58,24 @@ pub enum Operation {
     WebauthnRegisterStart,
 }
 
-/// Whose credentials a call carries, and where.
+/// The credentials that a call needs, and where they are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {
-    /// The client's: `Authorization: Basic`, in place of whatever came.
+    /// Those of our SLAS client: `Authorization: Basic`, which replaces the caller's.
     Client,
-    /// The shopper's: the `Authorization: Basic` that came. A client under Strict Client Auth
-    /// shows its own in `x-slas-client-auth`.
+    /// The shopper's: the caller's `Authorization: Basic`. Under Strict Client Auth, those of our
+    /// client are in `x-slas-client-auth`.
     Shopper,
-    /// Nobody's, but for `x-slas-client-auth` under Strict Client Auth.
-    Nobody,
-    /// The agent's: the code of Account Manager that came as `Authorization: Bearer`, and the
-    /// client's in `_sfdc_client_auth`.
+    /// None, except for `x-slas-client-auth` under Strict Client Auth.
+    None,
+    /// The agent's: the code of Account Manager in the caller's `Authorization: Bearer`, and those of
+    /// our client in `_sfdc_client_auth`.
     Agent,
     /// The shopper's access token, from the cookie.
     AccessToken,
 }
 
-/// How a call says what it wants.
+/// Where the parameters of a call are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// In the query; there is no body.
@@ -86,20 +86,20 @@ pub enum Form {
     Json,
 }
 
-/// One call that passes.
+/// A call that is forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Which.
+    /// Its operation.
     pub operation: Operation,
     /// Its method at SLAS.
     pub method: Method,
-    /// Its path below `…/oauth2/`, which everybody reads alike.
+    /// Its path below `…/oauth2/`, which is [plain](is_plain).
     pub path: String,
 }
 
 struct Entry {
     operation: Operation,
-    /// `*` is any one segment.
+    /// `*` matches one segment.
     path: &'static str,
     methods: &'static [Method],
 }
@@ -135,25 +135,25 @@ const LIST: [Entry; 20] = [
     entry(Operation::PasskeyCredential, "webauthn/passkey/user/*/credentials/*", DELETE),
 ];
 
-/// The call that `method` and `path` (below the façade's own prefix) make, if it passes.
-/// `organization` is the site's.
-pub fn call(method: &Method, path: &str, organization: &str) -> Result<Call, Refusal> {
+/// The listed call for `method` and `path` (below the proxy's own prefix). `organization` is the
+/// site's.
+pub fn find(method: &Method, path: &str, organization: &str) -> Result<Call, Refusal> {
     let below = path.strip_prefix(BASE).and_then(|rest| rest.strip_prefix(organization));
     let path = below
         .and_then(|rest| rest.strip_prefix("/oauth2/"))
         .filter(|_| is_plain(path.as_bytes(), EncodedSlash::Refused));
     let path = path.ok_or(Refusal::Forbidden)?;
-    let entry = LIST.iter().find(|entry| fits(entry.path, path)).ok_or(Refusal::Forbidden)?;
+    let entry = LIST.iter().find(|entry| matches(entry.path, path)).ok_or(Refusal::Forbidden)?;
     if !entry.methods.contains(method) {
         return Err(Refusal::Method);
     }
     let operation = entry.operation;
-    // The SDKs know logout as GET and POST, SLAS only as GET.
+    // The SDKs call logout by GET or POST, SLAS has only GET.
     let method = if operation == Operation::Logout { Method::GET } else { method.clone() };
     Ok(Call { operation, method, path: path.to_owned() })
 }
 
-fn fits(pattern: &str, path: &str) -> bool {
+fn matches(pattern: &str, path: &str) -> bool {
     let mut segments = path.split('/');
     pattern.split('/').all(|expected| match segments.next() {
         Some(segment) if expected == "*" => is_name(segment),
@@ -161,14 +161,14 @@ fn fits(pattern: &str, path: &str) -> bool {
     }) && segments.next().is_none()
 }
 
-/// A login or a credential id: what an URL library would not write differently.
+/// Whether `segment` may be a login or a credential id: no URL library writes it in another form.
 fn is_name(segment: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@+=%".contains(&byte);
-    !segment.is_empty() && segment.len() <= 1024 && segment.bytes().all(plain)
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@+=%".contains(&byte);
+    !segment.is_empty() && segment.len() <= 1024 && segment.bytes().all(is_allowed)
 }
 
 impl Operation {
-    /// Whose credentials it carries.
+    /// The credentials it needs.
     #[must_use]
     pub fn credential(self) -> Credential {
         match self {
@@ -183,7 +183,7 @@ impl Operation {
             | Self::WebauthnAuthenticateStart
             | Self::WebauthnAuthenticateFinish => Credential::Client,
             Self::Login => Credential::Shopper,
-            Self::Authorize | Self::TrustedAgentAuthorize => Credential::Nobody,
+            Self::Authorize | Self::TrustedAgentAuthorize => Credential::None,
             Self::TrustedAgentToken => Credential::Agent,
             Self::Logout
             | Self::OtpRequest
@@ -194,7 +194,7 @@ impl Operation {
         }
     }
 
-    /// How it says what it wants.
+    /// Where its parameters are.
     #[must_use]
     pub fn form(self) -> Form {
         match self {
@@ -209,9 +209,9 @@ impl Operation {
         }
     }
 
-    /// Whether a 200 brings tokens.
+    /// Whether a 200 response has tokens.
     #[must_use]
-    pub fn brings_tokens(self) -> bool {
+    pub fn returns_tokens(self) -> bool {
         matches!(
             self,
             Self::Token
@@ -227,7 +227,7 @@ impl Operation {
         !matches!(self, Self::Authorize | Self::TrustedAgentAuthorize | Self::UserInfo)
     }
 
-    /// A word for metrics and logs.
+    /// Its name in metrics and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -261,20 +261,20 @@ mod tests {
 
     const ORGANIZATION: &str = "f_ecom_zzte_053";
 
-    fn at(path: &str) -> String {
+    fn below_oauth2(path: &str) -> String {
         format!("{BASE}{ORGANIZATION}/oauth2/{path}")
     }
 
-    fn posted(path: &str) -> Result<Call, Refusal> {
-        call(&Method::POST, path, ORGANIZATION)
+    fn find_post(path: &str) -> Result<Call, Refusal> {
+        find(&Method::POST, path, ORGANIZATION)
     }
 
     #[test]
-    fn every_line_of_the_list_passes_with_its_methods_and_with_no_other() {
+    fn every_listed_call_passes_with_its_methods_only() {
         for entry in &LIST {
-            let path = at(&entry.path.replace('*', "jo%40example.com"));
+            let path = below_oauth2(&entry.path.replace('*', "jo%40example.com"));
             for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::HEAD] {
-                let found = call(&method, &path, ORGANIZATION);
+                let found = find(&method, &path, ORGANIZATION);
                 if entry.methods.contains(&method) {
                     assert_eq!(found.unwrap().operation, entry.operation);
                 } else {
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_44_no_spelling_reaches_what_is_not_on_the_list() {
+    fn attack_44_no_spelling_reaches_a_call_that_is_not_listed() {
         for path in [
             "trusted-system/token",
             "%74rusted-system/token",
@@ -313,12 +313,12 @@ mod tests {
             "webauthn/passkey/user/a%2f..%2fb",
             "webauthn/passkey/user/jo/credentials",
         ] {
-            assert_eq!(posted(&at(path)), Err(Refusal::Forbidden), "{path}");
+            assert_eq!(find_post(&below_oauth2(path)), Err(Refusal::Forbidden), "{path}");
         }
     }
 
     #[test]
-    fn attack_46_only_the_own_organisation_passes() {
+    fn attack_46_only_the_sites_own_organisation_passes() {
         for path in [
             "/shopper/auth/v1/organizations/f_ecom_other_001/oauth2/token",
             "/shopper/auth/v1/organizations/f_ecom_zzte_0531/oauth2/token",
@@ -328,12 +328,12 @@ mod tests {
             "/x/shopper/auth/v1/organizations/f_ecom_zzte_053/oauth2/token",
             "/token",
         ] {
-            assert_eq!(posted(path), Err(Refusal::Forbidden), "{path}");
+            assert_eq!(find_post(path), Err(Refusal::Forbidden), "{path}");
         }
     }
 
     #[test]
-    fn slas_ends_sessions_by_get_only() {
-        assert_eq!(posted(&at("logout")).unwrap().method, Method::GET);
+    fn logout_is_always_sent_to_slas_as_get() {
+        assert_eq!(find_post(&below_oauth2("logout")).unwrap().method, Method::GET);
     }
 }

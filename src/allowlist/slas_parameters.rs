@@ -1,61 +1,49 @@
-//! What a call of SLAS may say.
+//! Validates and completes the parameters of a SLAS call.
 //!
-//! A name stands in one place and once. What the site's configuration or the browser's own cookies
-//! decide is not the caller's to say: client, channel, redirect URI, usid and refresh token are
-//! filled in, and a caller who says something else is refused. Names that a call does not know go
-//! no further (the SDKs send a few that SLAS ignores).
+//! A parameter occurs once, in the query or in the body. The caller does not choose what the site's
+//! configuration or the browser's cookies decide: client, channel, redirect URI, usid and refresh
+//! token are filled in, and a caller that sends other values is rejected. Parameters that an
+//! operation does not have are removed (the SDKs send some that SLAS ignores).
 
 use std::fmt;
 
 use serde_json::{Map, Value};
-use url::form_urlencoded;
 
-use super::Refusal;
 use super::slas_operations::{Form, Operation};
+use super::{Pairs, Refusal};
 
-/// Parameters of one call; the longest known call has twelve.
-const MOST: usize = 40;
-/// Octets of one value; SLAS takes at most 512 anywhere, a passkey's JSON aside.
-const LONGEST: usize = 4096;
-/// Beginnings of names that the shop's own script code on the platform reads.
+/// The prefix of parameters that the shop's own script code on the platform reads.
 const CUSTOM: &str = "c_";
 
-/// What the site's configuration fixes.
+const MISMATCH: Refusal = Refusal::Malformed("Client or channel of another site.");
+const INVALID_ADDRESS: Refusal = Refusal::Malformed("Invalid redirect or callback URI.");
+const SECRET_SENT: Refusal = Refusal::Malformed("Client secrets are not accepted.");
+
+/// The values that the site's configuration fixes.
 #[derive(Clone, Copy, Debug)]
 pub struct SiteValues<'a> {
     /// `client_id`.
     pub client_id: &'a str,
     /// `channel_id`.
     pub channel: &'a str,
-    /// The origin of the shop, under which callbacks live.
+    /// The origin of the shop; callback URIs must be below it.
     pub public_origin: &'a str,
-    /// Registered redirect URIs; the first is used where a caller names none.
+    /// Registered redirect URIs; the first is the default.
     pub redirect_uris: &'a [String],
-    /// The call carries the secret of a private client.
+    /// The call is sent with the secret of a private client.
     pub private: bool,
 }
 
-/// What the browser's own cookies say.
+/// The values from the browser's cookies.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ShopperValues<'a> {
-    /// The usid of an access token that is known to be genuine.
+    /// The usid of a verified access token.
     pub usid: Option<&'a str>,
     /// Do-not-track, where the shopper chose.
     pub dnt: Option<bool>,
 }
 
-/// Name and value, in order.
-pub type Pairs = Vec<(String, String)>;
-
-/// Names and values of a query or a form; `None` if there are too many, or one is too long.
-#[must_use]
-pub fn pairs(text: &[u8]) -> Option<Pairs> {
-    let pairs: Pairs = form_urlencoded::parse(text).into_owned().take(MOST + 1).collect();
-    let fit = pairs.iter().all(|(name, value)| name.len() <= 100 && value.len() <= LONGEST);
-    (pairs.len() <= MOST && fit).then_some(pairs)
-}
-
-/// What goes to SLAS, in query and body. Only its names print.
+/// The parameters to send to SLAS. `Debug` shows only their names.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parameters {
     /// For the query.
@@ -72,75 +60,71 @@ impl fmt::Debug for Parameters {
 }
 
 impl Parameters {
-    /// The value of `name`, wherever it stands.
+    /// The value of `name`, in query or form.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.query.iter().chain(&self.form).find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    /// Whether it asks for the exchange of a refresh token.
+    /// Whether they request the exchange of a refresh token.
     #[must_use]
     pub fn refreshes(&self) -> bool {
         self.get("grant_type") == Some("refresh_token")
     }
 }
 
-/// What `query` and `form` of a call come to, with the site's and the browser's own values.
+/// The parameters to send for `query` and `form` of a call, with the site's and the shopper's values.
 pub fn validate(
     operation: Operation,
     query: &Pairs,
     form: &Pairs,
-    site_values: &SiteValues<'_>,
-    own: &ShopperValues<'_>,
+    site: &SiteValues<'_>,
+    shopper: &ShopperValues<'_>,
 ) -> Result<Parameters, Refusal> {
     let all = || query.iter().chain(form).map(|(name, _)| name.as_str());
     if all().enumerate().any(|(at, name)| all().take(at).any(|earlier| earlier == name)) {
-        return Err(Refusal::Malformed("A parameter comes twice."));
+        return Err(Refusal::Malformed("Duplicate parameter."));
     }
     if all().any(is_secret) {
-        return Err(Refusal::Malformed("A client's secret does not belong here."));
+        return Err(SECRET_SENT);
     }
-    let in_query = |name: &str| operation.form() == Form::Query || OF_THE_QUERY.contains(&name);
-    let misplaced =
-        |name: &str, is_query: bool| knows(operation, name) && in_query(name) != is_query;
-    if query.iter().any(|(name, _)| misplaced(name, true))
-        || form.iter().any(|(name, _)| misplaced(name, false))
+    let in_query = |name: &str| operation.form() == Form::Query || ALWAYS_IN_QUERY.contains(&name);
+    let is_known = |name: &str| has_parameter(operation, name);
+    if query.iter().any(|(name, _)| is_known(name) && !in_query(name))
+        || form.iter().any(|(name, _)| is_known(name) && in_query(name))
     {
-        return Err(Refusal::Malformed("A parameter is not where it belongs."));
+        return Err(Refusal::Malformed("A parameter is in the wrong place: query or body."));
     }
     let mut parameters =
-        Parameters { query: known(operation, query), form: known(operation, form) };
-    let place =
+        Parameters { query: only_known(operation, query), form: only_known(operation, form) };
+    let target =
         if operation.form() == Form::Query { &mut parameters.query } else { &mut parameters.form };
-    complete(operation, place, site_values, own)?;
+    complete(operation, target, site, shopper)?;
     Ok(parameters)
 }
 
-/// The same for a JSON body. Names that come twice have become one already: the last.
+/// The same for a JSON body. Of a duplicate name, the parser has kept the last value.
 pub fn validate_json(
     operation: Operation,
     body: &[u8],
-    site_values: &SiteValues<'_>,
-    own: &ShopperValues<'_>,
+    site: &SiteValues<'_>,
+    shopper: &ShopperValues<'_>,
 ) -> Result<Map<String, Value>, Refusal> {
     let malformed = |_| Refusal::Malformed("The body must be a JSON object.");
     let mut body: Map<String, Value> = serde_json::from_slice(body).map_err(malformed)?;
     if body.keys().any(|name| is_secret(name)) {
-        return Err(Refusal::Malformed("A client's secret does not belong here."));
+        return Err(SECRET_SENT);
     }
-    body.retain(|name, _| knows(operation, name));
-    for (name, value) in [("client_id", site_values.client_id), ("channel_id", site_values.channel)]
-    {
+    body.retain(|name, _| has_parameter(operation, name));
+    for (name, value) in [("client_id", site.client_id), ("channel_id", site.channel)] {
         match body.get(name) {
-            Some(parameters) if parameters != value => {
-                return Err(Refusal::Malformed("Client or channel are not this site's."));
-            }
+            Some(sent) if sent != value => return Err(MISMATCH),
             _ => body.insert(name.to_owned(), value.into()),
         };
     }
     body.remove("usid");
-    if let Some(usid) = own.usid.filter(|_| knows(operation, "usid")) {
+    if let Some(usid) = shopper.usid.filter(|_| has_parameter(operation, "usid")) {
         body.insert("usid".to_owned(), usid.into());
     }
     Ok(body)
@@ -149,46 +133,52 @@ pub fn validate_json(
 fn complete(
     operation: Operation,
     pairs: &mut Pairs,
-    site_values: &SiteValues<'_>,
-    own: &ShopperValues<'_>,
+    site: &SiteValues<'_>,
+    shopper: &ShopperValues<'_>,
 ) -> Result<(), Refusal> {
-    let mismatch = Refusal::Malformed("Client or channel are not this site's.");
-    set_fixed(operation, pairs, "client_id", site_values.client_id).ok_or(mismatch)?;
-    set_fixed(operation, pairs, "channel_id", site_values.channel).ok_or(mismatch)?;
+    set_fixed(operation, pairs, "client_id", site.client_id)?;
+    set_fixed(operation, pairs, "channel_id", site.channel)?;
     let grant = get(pairs, "grant_type").map(ToOwned::to_owned);
-    check_grant(operation, grant.as_deref(), get(pairs, "hint"), site_values.private)?;
+    check_grant(operation, grant.as_deref(), get(pairs, "hint"), site.private)?;
     let has_code = grant.is_some_and(|grant| grant.starts_with("authorization_code"));
     let redirects = matches!(
         operation,
         Operation::Authorize | Operation::Login | Operation::TrustedAgentAuthorize
     );
-    check_addresses(pairs, redirects || has_code, site_values)?;
-    // A code belongs to one usid already, and SLAS may have chosen another one than the cookie's.
+    if redirects || has_code {
+        set_redirect_uri(pairs, site)?;
+    }
+    check_addresses(pairs, site)?;
+    // A code already belongs to a usid, which may differ from the one in the cookie.
     if !has_code && operation.form() != Form::Json {
         pairs.retain(|(name, _)| name != "usid");
-        if let Some(usid) = own.usid.filter(|_| knows(operation, "usid")) {
+        if let Some(usid) = shopper.usid.filter(|_| has_parameter(operation, "usid")) {
             pairs.push(("usid".to_owned(), usid.to_owned()));
         }
     }
-    if let Some(dnt) = own.dnt.filter(|_| knows(operation, "dnt") && get(pairs, "dnt").is_none()) {
+    let lacks_dnt = has_parameter(operation, "dnt") && get(pairs, "dnt").is_none();
+    if let Some(dnt) = shopper.dnt.filter(|_| lacks_dnt) {
         pairs.push(("dnt".to_owned(), dnt.to_string()));
     }
-    // Whose refresh token it is, the caller of this function finds out.
+    // The caller of this function fills in the refresh token.
     let empty = |(name, value): &(String, String)| name == "refresh_token" && value.is_empty();
     pairs.retain(|pair| !empty(pair));
     Ok(())
 }
 
-/// The value that the site fixes is there afterwards; `None` if the caller says another one.
-fn set_fixed(operation: Operation, pairs: &mut Pairs, name: &str, value: &str) -> Option<()> {
+/// Sets a parameter that the site fixes; an error if the caller sent another value.
+fn set_fixed(
+    operation: Operation,
+    pairs: &mut Pairs,
+    name: &str,
+    value: &str,
+) -> Result<(), Refusal> {
     match get(pairs, name) {
-        Some(parameters) => (parameters == value).then_some(()),
-        None if knows(operation, name) => {
-            pairs.push((name.to_owned(), value.to_owned()));
-            Some(())
-        }
-        None => Some(()),
+        Some(sent) if sent != value => return Err(MISMATCH),
+        None if has_parameter(operation, name) => pairs.push((name.to_owned(), value.to_owned())),
+        Some(_) | None => {}
     }
+    Ok(())
 }
 
 fn check_grant(
@@ -200,7 +190,7 @@ fn check_grant(
     let allowed = match operation {
         Operation::Token => match grant {
             Some("authorization_code_pkce" | "refresh_token") => true,
-            // Without PKCE and without a secret a code would be anybody's.
+            // Without PKCE and without a secret, any holder of a code could exchange it.
             Some("client_credentials" | "authorization_code") => private,
             _ => false,
         },
@@ -208,47 +198,40 @@ fn check_grant(
             grant == Some("client_credentials") && hint == Some("pwdless_login")
         }
         Operation::TrustedAgentToken => grant == Some("client_credentials"),
-        // The session bridge belongs to Tandem itself.
+        // Only Tandem itself uses the session bridge.
         Operation::Authorize => !hint.is_some_and(|hint| hint.starts_with("sb-")),
         _ => true,
     };
-    allowed.then_some(()).ok_or(Refusal::Malformed("This grant is not offered here."))
+    allowed.then_some(()).ok_or(Refusal::Malformed("Grant type not allowed."))
 }
 
-/// Where shoppers and messages are sent is the site's own decision.
-fn check_addresses(
-    pairs: &mut Pairs,
-    redirects: bool,
-    site_values: &SiteValues<'_>,
-) -> Result<(), Refusal> {
-    let wrong = Refusal::Malformed("The redirect or callback URI is not this site's.");
-    match get(pairs, "redirect_uri") {
-        Some(parameters) if !site_values.redirect_uris.iter().any(|known| known == parameters) => {
-            return Err(wrong);
-        }
-        None if redirects => {
-            let first = site_values.redirect_uris.first().ok_or(wrong)?.clone();
-            pairs.push(("redirect_uri".to_owned(), first));
-        }
-        Some(_) | None => {}
-    }
-    let ours = |uri: &str| {
-        let below = uri.strip_prefix(site_values.public_origin);
-        below.is_some_and(|rest| rest.starts_with('/'))
-            || site_values.redirect_uris.iter().any(|known| known == uri)
-    };
-    if get(pairs, "callback_uri").is_some_and(|uri| !ours(uri)) {
-        return Err(wrong);
+/// Sets the site's first redirect URI if the caller sent none.
+fn set_redirect_uri(pairs: &mut Pairs, site: &SiteValues<'_>) -> Result<(), Refusal> {
+    if get(pairs, "redirect_uri").is_none() {
+        let first = site.redirect_uris.first().ok_or(INVALID_ADDRESS)?;
+        pairs.push(("redirect_uri".to_owned(), first.clone()));
     }
     Ok(())
+}
+
+/// Checks that shoppers and messages are sent only to addresses of the site.
+fn check_addresses(pairs: &Pairs, site: &SiteValues<'_>) -> Result<(), Refusal> {
+    let is_registered = |uri: &str| site.redirect_uris.iter().any(|known| known == uri);
+    let is_ours = |uri: &str| {
+        let below = uri.strip_prefix(site.public_origin);
+        below.is_some_and(|rest| rest.starts_with('/')) || is_registered(uri)
+    };
+    let valid = get(pairs, "redirect_uri").is_none_or(is_registered)
+        && get(pairs, "callback_uri").is_none_or(is_ours);
+    if valid { Ok(()) } else { Err(INVALID_ADDRESS) }
 }
 
 fn get<'p>(pairs: &'p Pairs, name: &str) -> Option<&'p str> {
     pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-fn known(operation: Operation, pairs: &Pairs) -> Pairs {
-    pairs.iter().filter(|(name, _)| knows(operation, name)).cloned().collect()
+fn only_known(operation: Operation, pairs: &Pairs) -> Pairs {
+    pairs.iter().filter(|(name, _)| has_parameter(operation, name)).cloned().collect()
 }
 
 fn is_secret(name: &str) -> bool {
@@ -256,17 +239,17 @@ fn is_secret(name: &str) -> bool {
     name.contains("secret") || name.contains("assertion")
 }
 
-/// These stand in the query although the rest is a form.
-const OF_THE_QUERY: [&str; 2] = ["register_customer", "strict_verify"];
+/// Parameters in the query, even if the others are in the body.
+const ALWAYS_IN_QUERY: [&str; 2] = ["register_customer", "strict_verify"];
 
 /// Whether `operation` has a parameter of that name (SLAS `OpenAPI` 1.50).
-fn knows(operation: Operation, name: &str) -> bool {
+fn has_parameter(operation: Operation, name: &str) -> bool {
     let takes_custom = matches!(operation, Operation::Authorize | Operation::Login);
-    names(operation).contains(&name) || (takes_custom && name.starts_with(CUSTOM))
+    parameter_names(operation).contains(&name) || (takes_custom && name.starts_with(CUSTOM))
 }
 
 #[rustfmt::skip]
-fn names(operation: Operation) -> &'static [&'static str] {
+fn parameter_names(operation: Operation) -> &'static [&'static str] {
     match operation {
         Operation::Authorize => &[
             "client_id", "channel_id", "redirect_uri", "response_type", "code_challenge", "hint",

@@ -1,20 +1,17 @@
-//! `Set-Cookie` headers of OCAPI `/sessions`, of Hybrid Auth token answers and of ECOM →
-//! [`DwCookies`].
+//! Reads [`DwCookies`] from the `Set-Cookie` headers of OCAPI `/sessions`, of Hybrid Auth token
+//! responses and of ECOM.
 
 use cookie::Cookie;
 use http::HeaderMap;
 use http::header::SET_COOKIE;
 
-use super::profiles::{DWSID, is_dw_companion};
+use super::profiles::{DWSID, MOST_COMPANIONS, is_dw_companion};
 use crate::ids::{DwValue, Dwsid};
 use crate::model::{DwCompanion, DwCookies};
 
-/// More companions than this are not a DW session.
-const MOST_COMPANIONS: usize = 8;
-
-/// The DW session an answer sets, if it sets exactly one.
+/// The DW session that a response sets, if it sets exactly one.
 ///
-/// Three variants of `dwsecuretoken_…` are in the field: a value (enforce-https off), none
+/// The platform sends `dwsecuretoken_…` in three variants: a value (enforce-https off), none
 /// (enforce-https on), and the value `""` with an epoch expiry, which is a deletion.
 #[must_use]
 pub fn read(headers: &HeaderMap) -> Option<DwCookies> {
@@ -59,7 +56,7 @@ mod tests {
     const SECURE: &str = "dwsecuretoken_a85a5236a2e852d714eb6f1585efb61c";
 
     #[test]
-    fn all_three_variants_of_the_secure_token_are_understood() {
+    fn all_three_variants_of_the_secure_token_are_read() {
         let value = format!("{SECURE}=5Kx5-2P7==; Path=/");
         let deletion = format!("{SECURE}=\"\"; Expires=Thu, 01-Jan-1970 00:00:10 GMT; Path=/");
         let dwsid = "dwsid=abc==; Path=/; HttpOnly; Secure; SameSite=None";
@@ -70,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_23_no_dwsid_or_two_of_them_is_no_session() {
+    fn fault_23_a_missing_or_repeated_dwsid_is_no_session() {
         assert_eq!(read(&headers(&[&format!("{SECURE}=x")])), None);
         assert_eq!(read(&headers(&["dwsid=a", "dwsid=b"])), None);
         assert_eq!(read(&headers(&["dwsid=\"\""])), None);

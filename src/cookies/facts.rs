@@ -1,4 +1,5 @@
-//! What the browser presents + our state of it + the time → the facts a decision needs.
+//! Derives the facts that a decision needs from the request's cookies, the sealed state and the
+//! time.
 
 use super::ownership::{self, Layout, Writers};
 use super::profiles::{CookieNames, DWSID};
@@ -11,7 +12,7 @@ use crate::lifetimes::{DW_IDLE, DW_MARGIN, DW_MAX_AGE, DW_USE_RECORD};
 use crate::model::CustomerType;
 use crate::timestamp::Timestamp;
 
-/// Picks the access token to believe in. Of several, only the one our seal vouches for.
+/// The access token that counts. Of several, only the one that the seal names counts.
 #[must_use]
 pub fn effective_access_token<'a>(
     presented: &'a RequestCookies,
@@ -20,7 +21,7 @@ pub fn effective_access_token<'a>(
     select(&presented.access, state.access, AccessToken::tag)
 }
 
-/// Picks the refresh token: registered before guest.
+/// The refresh token that counts: registered before guest.
 #[must_use]
 pub fn effective_refresh_token(
     presented: &RequestCookies,
@@ -30,8 +31,8 @@ pub fn effective_refresh_token(
     effective_refresh_tokens(presented, state, writers).next()
 }
 
-/// The refresh tokens that count, in that order. Of several under one name only the one that our seal
-/// names does.
+/// The refresh tokens that count, in that order. Of several under one name, only the one that the
+/// seal names counts.
 fn effective_refresh_tokens<'p>(
     presented: &'p RequestCookies,
     state: &'p SealedState,
@@ -50,8 +51,8 @@ fn effective_refresh_tokens<'p>(
     registered.into_iter().chain(held(CustomerType::Guest, &presented.guest_refresh))
 }
 
-/// The access token that ECOM handed over, if it was issued after the one in hand. Its signature is
-/// still to be checked.
+/// The access token that ECOM handed over, if it was issued after the one in hand. The caller must
+/// still verify its signature.
 #[must_use]
 pub fn newer_handoff<'a>(
     presented: &'a RequestCookies,
@@ -65,7 +66,7 @@ pub fn newer_handoff<'a>(
     ours.is_none_or(|ours| ours < at).then_some(handoff)
 }
 
-/// Of several candidates the one that our seal names; of one, that one.
+/// Of several candidates, the one that the seal names; of one, that one.
 fn select<T>(candidates: &[T], ours: Option<Tag>, tag: impl Fn(&T) -> Tag) -> Option<&T> {
     match candidates {
         [only] => Some(only),
@@ -73,9 +74,9 @@ fn select<T>(candidates: &[T], ours: Option<Tag>, tag: impl Fn(&T) -> Tag) -> Op
     }
 }
 
-/// The pair of a `Cookie` header that may go on to an upstream, if it names a credential: only the
-/// one that was judged. Another of the same name may be a sibling host's, and the upstream might
-/// take that one.
+/// Whether a pair of a `Cookie` header may be forwarded to an upstream. Of the credentials, only
+/// those that count may: another one of the same name may come from a sibling host, and the
+/// upstream might use it.
 #[must_use]
 pub fn may_forward(
     pair: (&str, &str),
@@ -83,7 +84,7 @@ pub fn may_forward(
     presented: &RequestCookies,
     state: &SealedState,
 ) -> bool {
-    // As generously as the most generous upstream may read it.
+    // Trims as much as the most lenient upstream may trim.
     let (name, value) = (pair.0.trim(), pair.1.trim());
     if let Some(number) = names.piece_of(name)
         && (names.in_pieces() || names.access != names.handoff)
@@ -92,7 +93,7 @@ pub fn may_forward(
         let piece = token.and_then(|token| token.expose().as_bytes().chunks(PIECE).nth(number - 1));
         return piece == Some(value.as_bytes());
     }
-    let chosen = if name == names.access {
+    let effective = if name == names.access {
         effective_access_token(presented, state).map(AccessToken::expose)
     } else if name == names.registered_refresh {
         select(&presented.registered_refresh, state.refresh, RefreshToken::tag)
@@ -104,10 +105,10 @@ pub fn may_forward(
     } else {
         return true;
     };
-    chosen == Some(value)
+    effective == Some(value)
 }
 
-/// Picks the DW session to believe in.
+/// The DW session that counts.
 pub(super) fn effective_dwsid<'a>(
     presented: &'a RequestCookies,
     state: &SealedState,
@@ -115,36 +116,36 @@ pub(super) fn effective_dwsid<'a>(
     select(&presented.dwsid, state.dw.as_ref().map(|dw| dw.dwsid), Dwsid::tag)
 }
 
-/// What is known of the site, beyond its policy.
+/// What is known of the site, besides its policy.
 #[derive(Clone, Debug, Default)]
 pub struct SiteFacts {
-    /// A signature over its session that ECOM gave the caller.
+    /// ECOM's signature over its session, if the caller sent one.
     pub signature: Option<DwSignature>,
     /// The tenant has refused to bridge a guest's plain `dwsid`.
     pub guest_adoption_retired: bool,
-    /// Every request to ECOM passes through us, so our note of the last one is the truth.
+    /// Every request to ECOM passes through Tandem, so the recorded time of the last one is right.
     pub fronts_ecom: bool,
     /// Who writes cookies about the shopper.
     pub layout: Layout,
 }
 
-/// Puts the facts together.
+/// Derives the facts.
 #[must_use]
 pub fn derive(
     presented: &RequestCookies,
     state: &SealedState,
     access: Access,
     policy: Policy,
-    surroundings: SiteFacts,
+    site: SiteFacts,
     now: Timestamp,
 ) -> Facts {
     let held = access.held().map(|held| held.token.tag());
     let other_dnt = |held: &HeldAccess| {
-        let asked = presented.dnt.filter(|_| state.dnt != presented.dnt);
-        asked.is_some() && held.claims.dnt.is_some() && asked != held.claims.dnt
+        let choice = presented.dnt.filter(|_| state.dnt != presented.dnt);
+        choice.is_some() && held.claims.dnt.is_some() && choice != held.claims.dnt
     };
     let dnt_changed = matches!(&access, Access::Fresh(held) if other_dnt(held));
-    let Layout { tokens: writers, dw: dw_writers } = surroundings.layout;
+    let Layout { tokens: writers, dw: dw_writers } = site.layout;
     let mut refresh = effective_refresh_tokens(presented, state, writers);
     Facts {
         policy,
@@ -154,10 +155,10 @@ pub fn derive(
         refresh: refresh.next(),
         fallbacks: refresh.collect(),
         known: ownership::sealed_customer(presented, state, writers).cloned(),
-        dw: dw(presented, state, surroundings.fronts_ecom, now),
+        dw: dw(presented, state, site.fronts_ecom, now),
         dw_provenance: dw_source(presented, state, dw_writers),
-        signature: surroundings.signature,
-        guest_adoption_retired: surroundings.guest_adoption_retired,
+        signature: site.signature,
+        guest_adoption_retired: site.guest_adoption_retired,
         dnt_changed,
     }
 }
@@ -166,7 +167,7 @@ fn dw(presented: &RequestCookies, state: &SealedState, fronts_ecom: bool, now: T
     let Some(dwsid) = effective_dwsid(presented, state) else { return Dw::Absent };
     let held = held_dw(dwsid, presented);
     match &state.dw {
-        // Whoever hands tokens over may have signed somebody in, or out, in the same session.
+        // A handoff may mean a login or a logout in the same session.
         Some(known) if known.dwsid == dwsid.tag() && presented.handoff.is_none() => {
             match (liveness(known, fronts_ecom, now), known.owner.clone()) {
                 (Liveness::Live, Some(owner)) => Dw::Live { held, owner },
@@ -208,7 +209,7 @@ fn liveness(known: &SealedDw, fronts_ecom: bool, now: Timestamp) -> Liveness {
     } else if idle < DW_IDLE - DW_MARGIN {
         Liveness::Live
     } else if fronts_ecom && idle >= DW_IDLE + DW_USE_RECORD {
-        // Even a request that our note does not show yet would be too long ago.
+        // Even a request that is not recorded yet would be too long ago.
         Liveness::Dead
     } else {
         Liveness::Unverified

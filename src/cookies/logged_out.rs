@@ -1,4 +1,4 @@
-//! What a browser's shopper has logged out of, kept in the browser's own sealed cookie.
+//! The credentials that a shopper has logged out of, recorded in the browser's sealed cookie.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,19 +6,20 @@ use crate::ids::Tag;
 use crate::timestamp::Timestamp;
 
 /// Credentials that this browser held when its shopper logged out: tags of tokens, of `dwsid` and
-/// of `usid`, each with the moment of the logout. The latest come last.
+/// of `usid`, each with the moment of the logout. The latest ones come last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LoggedOut(Vec<(Tag, Timestamp)>);
 
 impl LoggedOut {
-    /// More than one logout's worth; the oldest give way, so that the cookie stays small.
+    /// Enough entries for more than one logout. The oldest ones are removed, so that the cookie
+    /// stays small.
     const MOST: usize = 12;
-    /// Seconds until nothing of a session can be alive any more: the longest life of a refresh
-    /// token.
+    /// Seconds after which no credential of a session can be valid: the longest lifetime of a
+    /// refresh token.
     pub const LIFE: i64 = 90 * 24 * 60 * 60;
 
-    /// Adds what a logout at `now` ends.
+    /// Adds the credentials that a logout at `now` ends.
     pub fn add(&mut self, tags: impl IntoIterator<Item = Tag>, now: Timestamp) {
         for tag in tags {
             self.0.retain(|(known, at)| *known != tag && now.since(*at) < Self::LIFE);

@@ -7,13 +7,13 @@ use crate::flow::Provenance;
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
 use crate::model::{Claims, Customer};
 
-/// Who writes cookies about the shopper into the browsers of a site.
+/// Who sets cookies about the shopper in the browsers of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Writers {
-    /// Only Tandem, now and ever: what the seal does not name has been planted.
+    /// Only Tandem, now and in the past: a credential that the seal does not name was planted.
     OnlyTandem,
     /// Only Tandem, because every response of ECOM and of the Head passes through it; but browsers
-    /// may bring tokens from before it.
+    /// may present tokens from before Tandem.
     #[default]
     Tandem,
     /// ECOM, a Head or its scripts as well, beside Tandem.
@@ -26,7 +26,7 @@ impl Writers {
     }
 }
 
-/// Who writes what.
+/// Who sets which cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Layout {
     /// The cookies of SLAS tokens.
@@ -35,12 +35,14 @@ pub struct Layout {
     pub dw: Writers,
 }
 
-/// Takes out of `presented` what cannot be this browser's own, by what our seal says (promise 13),
-/// and what is no longer `live`; returns the names of the cookies it took something from.
+/// Removes from `presented` every credential that cannot be this browser's own according to the
+/// seal (promise 13), and every one that is no longer `live`. Returns the names of the cookies that
+/// lost a value.
 ///
-/// A `Cookie` header does not say which host has set a cookie, so whoever may write for a parent
-/// domain, or an older set-up with another `Path`, can put one beside ours. What our seal names
-/// counts before everything else; the rest counts only where that is not presented.
+/// A `Cookie` header does not show which host set a cookie. A host that may write for a parent
+/// domain, or an older installation with another `Path`, can add one beside Tandem's. A credential
+/// that the seal names counts before all others; these count only if the browser does not present
+/// that one.
 pub fn retain_own(
     presented: &mut RequestCookies,
     state: &SealedState,
@@ -69,8 +71,8 @@ fn counts(presented: &RequestCookies) -> [usize; 4] {
     [access.len(), registered_refresh.len(), guest_refresh.len(), dwsid.len()]
 }
 
-/// Without a token that the seal names, others may be ours all the same: two responses that cross
-/// leave the tokens of the one beside the seal of the other.
+/// Tokens that the seal does not name may still be this browser's: two concurrent responses may
+/// leave the tokens of one beside the seal of the other.
 fn retain_own_tokens(presented: &mut RequestCookies, state: &SealedState, writers: Writers) {
     let refresh = |token: &RefreshToken| state.refresh == Some(token.tag());
     let access = |token: &AccessToken| state.access == Some(token.tag());
@@ -89,21 +91,21 @@ fn retain_own_tokens(presented: &mut RequestCookies, state: &SealedState, writer
     }
 }
 
-/// A DW session without a seal may be a guest's from before Tandem, where there is no seal at all.
+/// In a browser without any seal, a DW session may be a guest's from before Tandem.
 fn retain_own_dwsid(presented: &mut RequestCookies, state: &SealedState, writers: Writers) {
-    let ours = |dwsid: &Dwsid| state.dw.as_ref().is_some_and(|dw| dw.dwsid == dwsid.tag());
+    let sealed = |dwsid: &Dwsid| state.dw.as_ref().is_some_and(|dw| dw.dwsid == dwsid.tag());
     let foreign = match writers {
         Writers::OnlyTandem => true,
         Writers::Tandem => !state.is_blank(),
         Writers::Others => false,
     };
-    if presented.dwsid.iter().any(ours) || foreign {
-        presented.dwsid.retain(ours);
+    if presented.dwsid.iter().any(sealed) || foreign {
+        presented.dwsid.retain(sealed);
     }
 }
 
-/// The shopper whom our seal names, as long as the browser presents a token that it names. Where
-/// nothing else can have written tokens, what it says holds without.
+/// The shopper whom the seal names, as long as the browser presents a token that it names. If only
+/// Tandem can have written tokens, the seal suffices.
 #[must_use]
 pub fn sealed_customer<'m>(
     presented: &RequestCookies,
@@ -117,8 +119,8 @@ pub fn sealed_customer<'m>(
     session.map(|session| &session.customer)
 }
 
-/// What of `presented` may go to an upstream with a request for which no shopper is looked for:
-/// only what our seal names, where nobody else writes cookies about the shopper.
+/// Reduces `presented` to what may be sent upstream with a request that is handled without a
+/// shopper: if only Tandem writes cookies about the shopper, that is what the seal names.
 pub fn retain_sealed(presented: &mut RequestCookies, state: &SealedState, layout: Layout) {
     if layout.tokens.is_tandem() {
         presented.access.retain(|token| state.access == Some(token.tag()));
@@ -130,7 +132,7 @@ pub fn retain_sealed(presented: &mut RequestCookies, state: &SealedState, layout
     }
 }
 
-/// Whether a genuine access token says who the shopper of this browser is.
+/// Whether an access token with a valid signature names the shopper of this browser.
 #[must_use]
 pub fn is_own(
     token: &AccessToken,
@@ -144,7 +146,8 @@ pub fn is_own(
         return true;
     }
     let replaced = !presented.refresh_tokens().any(refresh);
-    let by = if !writers.is_tandem() && replaced { Provenance::Ecom } else { Provenance::Slas };
-    by.may_identify(&claims.customer, sealed_customer(presented, state, writers))
+    let provenance =
+        if !writers.is_tandem() && replaced { Provenance::Ecom } else { Provenance::Slas };
+    provenance.may_identify(&claims.customer, sealed_customer(presented, state, writers))
         && !state.logged_out.has_session(claims.usid.tag(), claims.issued_at)
 }

@@ -1,8 +1,9 @@
-//! A shop that is shown in a preview of a trusted preview.
+//! Storefront Preview: a shop that a trusted parent shows in a frame.
 //!
-//! There a browser keeps only cookies that are `SameSite=None` and `Partitioned`. Such cookies are
-//! sent along with other sites' requests, so they are written for origins on a list alone, and a
-//! preview is known by what no page can forge: the browser's own headers, or a cookie of ours.
+//! In such a frame a browser keeps only cookies that are `SameSite=None` and `Partitioned`. It also
+//! sends them with requests that other sites cause. So Tandem writes them only for parent origins
+//! on a list, and recognises a preview by what no other page can forge: headers that the browser
+//! sets, or Tandem's own cookie.
 
 use http::HeaderMap;
 use http::header::REFERER;
@@ -10,9 +11,9 @@ use http::header::REFERER;
 use super::request_cookies::RequestCookies;
 use crate::header_values::single_text;
 
-/// Remembers in a partition whose preview it is (as pwa-kit-runtime names it).
+/// The cookie that records the parent's origin in its partition (named as in pwa-kit-runtime).
 pub const MARKER: &str = "__Host-pwakit_preview_ctx";
-/// By which the scripts of a page in a preview say so; never forwarded.
+/// The header in which scripts of a page in a preview name the parent; never forwarded.
 pub const PARENT: &str = "x-pwakit-preview-parent";
 
 /// A preview of a trusted parent.
@@ -20,25 +21,25 @@ pub const PARENT: &str = "x-pwakit-preview-parent";
 pub struct Preview {
     /// The parent's origin.
     pub parent: String,
-    /// The browser has the marker already.
+    /// Whether the browser has the marker already.
     pub marked: bool,
 }
 
 impl Preview {
-    /// The preview a request comes from, if its parent is one of `parents`.
+    /// The preview that a request comes from, if its parent is one of `parents`.
     #[must_use]
     pub fn of(headers: &HeaderMap, presented: &RequestCookies, parents: &[String]) -> Option<Self> {
         let listed = |parent: &str| parents.iter().any(|known| known == parent);
         if let Some(parent) = presented.preview.as_deref().filter(|parent| listed(parent)) {
             return Some(Self { parent: parent.to_owned(), marked: true });
         }
-        let said = single_text(headers, PARENT).filter(|parent| listed(parent));
-        let parent = said.map(str::to_owned).or_else(|| opener(headers, parents))?;
+        let named = single_text(headers, PARENT).filter(|parent| listed(parent));
+        let parent = named.map(str::to_owned).or_else(|| opener(headers, parents))?;
         Some(Self { parent, marked: false })
     }
 }
 
-/// The trusted parent that has just put the shop into a preview.
+/// The trusted parent that has just opened the shop in a preview.
 #[must_use]
 pub fn opener(headers: &HeaderMap, parents: &[String]) -> Option<String> {
     let framed = single_text(headers, "sec-fetch-dest") == Some("iframe");
@@ -73,7 +74,7 @@ mod tests {
         [("sec-fetch-dest", "iframe"), ("sec-fetch-site", "cross-site")];
 
     #[test]
-    fn a_listed_parent_is_known_by_the_referer_the_marker_or_the_script() {
+    fn a_listed_parent_is_known_by_referer_marker_or_script_header() {
         let opened = [&FRAMED[..], &[("referer", "https://preview.test/x")]].concat();
         assert_eq!(preview(&opened, None).map(|it| it.marked), Some(false));
         assert_eq!(preview(&[], Some(PREVIEW)).map(|it| it.marked), Some(true));
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_101_a_parent_that_is_not_listed_is_none() {
+    fn attack_101_a_parent_that_is_not_listed_is_ignored() {
         for referer in [
             "https://evil.test/",
             "https://preview.test.evil.test/",

@@ -1,7 +1,7 @@
 //! Names and attributes of every cookie Tandem writes, as one table per profile.
 //!
-//! A profile is a set of cookies that some neighbour reads or writes beside us. `dwsid` and its
-//! companions are the same in all of them: the platform fixes their names.
+//! A profile is a set of cookies that a Head or a cartridge reads or writes as well. `dwsid` and
+//! its companions are the same in all of them: the platform fixes their names.
 
 use super::preview::MARKER;
 use crate::ids::SiteId;
@@ -10,11 +10,11 @@ use crate::model::CustomerType;
 /// A set of cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Profile {
-    /// The names of PWA Kit v1/v2: a custom Head, or none that looks at cookies.
+    /// The names of PWA Kit v1/v2: for a custom Head, or for one that reads no cookies.
     Classic,
     /// PWA Kit 3.20 in its HttpOnly mode: tokens for servers, their dates and kinds for scripts.
     PwaKit,
-    /// Storefront Next: everything for servers.
+    /// Storefront Next: scripts read none of them.
     StorefrontNext,
     /// The `plugin_slas` cartridge on ECOM: the access token in pieces.
     PluginSlas,
@@ -45,7 +45,7 @@ pub enum Field {
     EncodedUserId,
     /// The SLAS session id.
     Usid,
-    /// Not written, but removed: an older cookie of the neighbour.
+    /// Not written, but deleted: an older cookie of the Head.
     Obsolete,
 }
 
@@ -146,17 +146,17 @@ pub struct CookieNames {
     pub registered_refresh: String,
     /// SLAS session id.
     pub usid: String,
-    /// What ECOM hands an access token over in, in pieces.
+    /// The cookie in which ECOM hands over an access token, in pieces.
     pub handoff: String,
-    /// By which `plugin_slas` knows that a DW session needs no bridge.
+    /// The cookie that tells `plugin_slas` that a DW session needs no bridge.
     pub guard: String,
-    /// Our own sealed state; `HttpOnly`.
+    /// Tandem's own sealed state; `HttpOnly`.
     pub seal: String,
     /// The seal of a registered shopper's tokens, which no response about another shopper touches.
     pub registered_seal: String,
     /// Whether cookies are marked `Secure`; false only for plain http on loopback.
     pub secure: bool,
-    /// Scripts may read the tokens and `dwsid`, for a Head that needs it.
+    /// Whether scripts may read the tokens and `dwsid`, for a Head that needs that.
     pub script_readable: bool,
     entries: Vec<Entry>,
 }
@@ -175,17 +175,19 @@ pub struct Entry {
 
 /// The DW session.
 pub const DWSID: &str = "dwsid";
-/// Do-not-track, as ECOM and the heads write it.
+/// Do-not-track, as ECOM and the Heads write it.
 pub const DO_NOT_TRACK: &str = "dw_dnt";
 /// Prefixes of the cookies that belong to a DW session.
 pub const DW_COMPANIONS: [&str; 3] = ["dwsecuretoken_", "dwanonymous_", "dwpersonalization_"];
-/// Of these, the one whose value is a credential.
+/// The prefix, of these, whose cookie holds a credential.
 const DW_SECRET: &str = "dwsecuretoken_";
+/// Companions of one DW session that are read; the platform sets three.
+pub(super) const MOST_COMPANIONS: usize = 8;
 /// An access token in more pieces than this would not fit a request's headers.
 pub const MOST_PIECES: usize = 6;
 
 impl CookieNames {
-    /// The names of `profile`; `suffix` appends `_{site}` where several sites share a host.
+    /// The names of `profile`; `suffix` appends `_{site}` if several sites share a host.
     #[must_use]
     pub fn new(profile: Profile, site: &SiteId, suffix: bool, secure: bool) -> Self {
         let suffix = suffix || profile.always_suffixed();
@@ -269,8 +271,9 @@ impl CookieNames {
         digits.parse().ok().filter(|number| (2..=MOST_PIECES).contains(number))
     }
 
-    /// Whether nothing but the platform and the storefronts it ships uses the cookie `name`, so that it
-    /// may be deleted for a whole domain. `token` may be some other application's there.
+    /// Whether only the platform and the storefronts that it ships use the cookie `name`, so that
+    /// it may be deleted for a whole domain. A cookie `token` may belong to another application
+    /// there.
     #[must_use]
     pub fn is_distinctive(&self, name: &str) -> bool {
         name == DWSID
@@ -279,13 +282,13 @@ impl CookieNames {
             || self.piece_of(name).is_some()
     }
 
-    /// Whether the cookie `name` is one of our sealed ones, which no upstream is sent.
+    /// Whether the cookie `name` is one of Tandem's seals, which no upstream receives.
     #[must_use]
     pub fn is_seal(&self, name: &[u8]) -> bool {
         name == self.seal.as_bytes() || name == self.registered_seal.as_bytes()
     }
 
-    /// Whether the cookie `name` is one that only we (or ECOM, in its hand-over) may set.
+    /// Whether the cookie `name` is one that only Tandem (or ECOM, in its handoff) may set.
     #[must_use]
     pub fn owns(&self, name: &str) -> bool {
         self.is_seal(name.as_bytes())
@@ -329,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_6_pieces_are_told_by_the_whole_name_and_not_by_splitting_it() {
+    fn attack_6_a_piece_is_recognised_by_its_whole_name() {
         let suffixed = names(Profile::PluginSlas, true);
         assert_eq!(suffixed.piece(1), "cc-at_LOE_USA");
         assert_eq!(suffixed.piece(2), "cc-at_LOE_USA_2");
@@ -348,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_heads_that_always_suffix_get_their_suffix() {
+    fn profiles_that_always_suffix_get_their_suffix() {
         assert_eq!(names(Profile::PwaKit, false).access, "cc-at_LOE_USA");
         assert_eq!(names(Profile::StorefrontNext, false).usid, "usid_LOE_USA");
         assert_eq!(names(Profile::PluginSlas, false).access, "cc-at");
@@ -356,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_for_servers_unless_the_operator_opens_them_and_the_seal_always_is() {
+    fn scripts_read_tokens_only_if_configured_and_never_the_seal() {
         for profile in
             [Profile::Classic, Profile::PwaKit, Profile::StorefrontNext, Profile::PluginSlas]
         {

@@ -1,29 +1,28 @@
-//! `Cookie` headers → what the browser presents.
+//! Reads what the browser presents from its `Cookie` headers.
 //!
-//! Values are taken raw: nothing is percent-decoded, because `dwsid` and JWTs would not survive
-//! it. A name that comes several times with different values is kept as several *candidates*;
-//! the judge takes the one our seal vouches for, or none. Whatever does not parse is absent.
+//! Values are read raw: percent-decoding would damage `dwsid` and JWTs. A name with several
+//! different values is kept as several *candidates*; [`facts`](super::facts) uses the one that the
+//! seal names, or none. A value that does not parse is left out.
 
 use memchr::memchr_iter;
 
 use super::preview::MARKER;
-use super::profiles::{self, CookieNames, MOST_PIECES};
+use super::profiles::{self, CookieNames, MOST_COMPANIONS, MOST_PIECES};
 use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 
-/// More candidates than this for one name are no accident, and are not worth reading. The last ones
-/// are kept: browsers send cookies of longer paths first (RFC 6265 section 5.4), and ours are for `/`.
+/// Candidates that are kept for one name, at most: more are not sent by accident. The last ones are
+/// kept, because browsers send cookies of longer paths first (RFC 6265 section 5.4), and Tandem's
+/// have the path `/`.
 const MOST_CANDIDATES: usize = 8;
-/// More ways to join the pieces of a token than this are no accident either.
+/// Ways to join the pieces of a token that are tried, at most, for the same reason.
 const MOST_JOINED: usize = 8;
 /// The longest value that `plugin_slas` puts into one cookie, in characters.
 pub(super) const PIECE: usize = 1199;
-/// Names of companions that are remembered, so that they can be deleted. Our own are few by nature
-/// and all remembered: whoever plants companions must not keep those from being deleted.
+/// Names of companions that are recorded for deletion, at most. Tandem's own names are few and are
+/// always recorded: planted companions must not prevent their deletion.
 const MOST_COMPANION_NAMES: usize = 16;
-/// More companions than this are no accident either: a DW session has three.
-pub(super) const MOST_COMPANIONS: usize = 8;
 
-/// The cookies of a request that mean something to us.
+/// The cookies of a request that Tandem uses.
 #[derive(Clone, Debug, Default)]
 pub struct RequestCookies {
     /// Access tokens.
@@ -36,20 +35,20 @@ pub struct RequestCookies {
     pub dwsid: Vec<Dwsid>,
     /// Companions of the DW session, with their values.
     pub dw_companions: Vec<(String, DwValue)>,
-    /// Do-not-track, where the shopper chose.
+    /// Do-not-track, if the shopper has chosen.
     pub dnt: Option<bool>,
-    /// Our sealed state, still closed.
+    /// Tandem's sealed state, not yet opened.
     pub seal: Option<String>,
-    /// The seal of a registered shopper's tokens, still closed.
+    /// The seal of a registered shopper's tokens, not yet opened.
     pub registered_seal: Option<String>,
-    /// Whose preview the shop is shown in, as our marker says.
+    /// The origin of the parent whose preview shows the shop, from the marker cookie.
     pub preview: Option<String>,
-    /// What ECOM hands over, where that is not the access cookie itself.
+    /// What ECOM hands over, unless that is an access token in the access cookie itself.
     pub handoff: Option<RequestHandoff>,
-    /// Every name of ours that the browser sent, whatever its value.
+    /// Every name of a Tandem cookie that the browser sent, whatever its value.
     pub names: Vec<String>,
-    /// Those of them that it sent more than once: at least one of them was set with a `Domain` or a
-    /// `Path` that we do not use, by an older set-up or by another host.
+    /// Those names that it sent more than once: at least one cookie of that name was set with a
+    /// `Domain` or a `Path` that Tandem does not use, by an older installation or by another host.
     pub repeated: Vec<String>,
 }
 
@@ -58,7 +57,8 @@ pub struct RequestCookies {
 pub enum RequestHandoff {
     /// The shopper's new access token.
     Token(AccessToken),
-    /// The word `refresh`: whoever the shopper was, the access token is to be fetched anew.
+    /// The value `refresh`: the access token must be obtained anew, for the same shopper or
+    /// another.
     Refresh,
 }
 
@@ -68,7 +68,7 @@ impl RequestCookies {
         let mut presented = Self::default();
         let mut pieces = Pieces::default();
         for header in headers {
-            // A foreign cookie that is no text must not hide the others of its header.
+            // A foreign cookie that is not UTF-8 must not hide the others of its header.
             let pairs = pairs_in(header).filter_map(|pair| std::str::from_utf8(pair).ok());
             for (name, value) in pairs.filter_map(pair_of) {
                 presented.take(name, value, names);
@@ -79,7 +79,7 @@ impl RequestCookies {
         presented
     }
 
-    /// In most profiles the access cookie itself is what ECOM writes into.
+    /// In most profiles ECOM writes to the access cookie itself.
     fn accept_handoff(&mut self, pieces: &Pieces, names: &CookieNames) {
         let is_access = names.access == names.handoff;
         if is_access && names.in_pieces() {
@@ -153,7 +153,7 @@ impl RequestCookies {
         self.registered_refresh.iter().chain(&self.guest_refresh)
     }
 
-    /// Forgets every credential, but not the names under which they came.
+    /// Removes every credential, but keeps the names of their cookies.
     pub fn clear(&mut self) {
         self.access.clear();
         self.registered_refresh.clear();
@@ -183,7 +183,7 @@ impl RequestCookies {
         self.names.iter().any(|known| known == name)
     }
 
-    /// Whether the browser holds anything by which a shopper could be known.
+    /// Whether the browser presents no credential of a shopper.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.access.is_empty()
@@ -195,10 +195,9 @@ impl RequestCookies {
 
 /// The pieces of a handed-over access token.
 ///
-/// ECOM cannot write long cookies, so `plugin_slas` cuts tokens at [`PIECE`] characters, with
-/// nothing that says where the last piece is. A piece that is not full is the last one: what
-/// follows is left over from a longer token. A piece that comes twice with different values makes
-/// several tokens possible.
+/// ECOM cannot write long cookies, so `plugin_slas` splits tokens into pieces of [`PIECE`]
+/// characters and does not mark the last one. A shorter piece is the last one: pieces after it are
+/// left over from a longer token. A piece with two different values makes several tokens possible.
 #[derive(Default)]
 pub(super) struct Pieces([Vec<String>; MOST_PIECES]);
 
@@ -209,7 +208,7 @@ impl Pieces {
         }
     }
 
-    /// What is handed over, where the pieces leave no doubt.
+    /// What is handed over, if the pieces are unambiguous.
     pub(super) fn joined(&self) -> Option<RequestHandoff> {
         if self.0.iter().any(|slot| slot.len() > 1) {
             return None;
@@ -220,7 +219,7 @@ impl Pieces {
         self.tokens().pop().map(RequestHandoff::Token)
     }
 
-    /// Every token that the pieces may come to, as many as are worth reading.
+    /// Every token that the pieces may form, within the limit.
     pub(super) fn tokens(&self) -> Vec<AccessToken> {
         let (mut tokens, mut begun) = (Vec::new(), vec![String::new()]);
         for slot in &self.0 {
@@ -233,7 +232,7 @@ impl Pieces {
             begun = full.into_iter().map(join).collect();
         }
         tokens.extend(begun);
-        // What is cut short, or no JWT at all, is no token.
+        // A text that is truncated, or not a JWT at all, is left out.
         let is_jwt = |text: &String| text.matches('.').count() == 2;
         tokens
             .iter()
@@ -252,16 +251,16 @@ pub fn pairs_in(header: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// One `name=value` of a `Cookie` header.
 ///
-/// Only spaces are trimmed (RFC 6265 section 4.2.1). Whoever trims all that Unicode calls white
-/// space takes a cookie for `__Host-…` whose name a browser sees as another one, and which any
-/// sibling host may set.
+/// Only spaces are trimmed (RFC 6265 section 4.2.1). Trimming all Unicode white space would accept
+/// as `__Host-…` a cookie that has another name in the browser, and that any sibling host may set.
 #[must_use]
 pub fn pair_of(text: &str) -> Option<(&str, &str)> {
     let (name, value) = text.split_once('=')?;
     Some((name.trim_matches(' '), value.trim_matches(' ')))
 }
 
-/// Two different ones: the host-only prefix makes that impossible for us, so neither.
+/// Stores the only value. Of two different values neither counts: the prefix `__Host-` excludes
+/// that Tandem set both.
 fn only(slot: &mut Option<String>, value: &str) {
     *slot = match slot.take() {
         Some(first) if first != value => Some(String::new()),
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_taken_raw() {
+    fn values_are_read_raw() {
         let presented = read(&["dwsid=a%3D=-_==; token=x.y.z"]);
         assert_eq!(presented.dwsid[0].expose(), "a%3D=-_==");
     }
@@ -307,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_8_tricks_with_the_name_of_the_sealed_cookie_are_not_it() {
+    fn attack_8_variants_of_the_sealed_cookie_name_are_ignored() {
         for header in [
             "__host-tandem=x",
             "=__Host-tandem=x",
@@ -321,12 +320,12 @@ mod tests {
     }
 
     #[test]
-    fn attack_7_two_sealed_cookies_are_neither() {
+    fn attack_7_of_two_different_sealed_cookies_neither_counts() {
         assert_eq!(read(&["__Host-tandem=a", "__Host-tandem=b"]).seal.as_deref(), Some(""));
     }
 
     #[test]
-    fn garbage_is_absent_but_its_name_is_remembered() {
+    fn an_invalid_value_is_left_out_but_its_name_is_recorded() {
         let long = format!("token={}; cc-nx=a\"b; dwsid=", "x".repeat(5000));
         let presented = read(&[&long]);
         assert!(presented.is_empty());
@@ -334,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn an_octet_that_is_no_text_hides_only_its_own_cookie() {
+    fn a_byte_that_is_not_utf8_hides_only_its_own_cookie() {
         let header: &[u8] = b"note=caf\xe9; cc-nx=refresh; dwsid=abc==\xff; token=x.y.z";
         let presented = RequestCookies::read([header].into_iter(), &names());
         assert_eq!(presented.registered_refresh[0].expose(), "refresh");
@@ -343,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn planted_companions_do_not_hide_that_our_own_cookies_are_there() {
+    fn planted_companions_do_not_hide_tandems_own_cookies() {
         let planted: Vec<String> = (0..40).map(|n| format!("dwanonymous_{n}=x")).collect();
         let presented = read(&[&planted.join("; "), "dwsid=abc==; cc-nx-g=x; usid=y"]);
         assert!(["dwsid", "cc-nx-g", "usid"].iter().all(|name| presented.has(name)));
@@ -351,7 +350,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_can_panic_or_pile_up(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+        fn no_bytes_can_panic_or_grow_unbounded(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
             let presented = RequestCookies::read([bytes.as_slice()].into_iter(), &names());
             prop_assert!(presented.dw_companions.len() <= MOST_COMPANIONS);
             prop_assert!(presented.names.len() <= MOST_COMPANION_NAMES + 32);

@@ -1,8 +1,8 @@
-//! `Set-Cookie` headers of ECOM → what they say about the shopper.
+//! Reads what the `Set-Cookie` headers of ECOM, or of a Head, state about the shopper.
 //!
-//! `plugin_slas` and Hybrid Auth sign shoppers in and out by themselves, and tell the Head so by
-//! token cookies. None of these cookies reaches the browser as it is: what is taken over is
-//! written anew, by the same writer and with the same attributes as everything else.
+//! `plugin_slas` and Hybrid Auth log shoppers in and out, and inform the Head of it by token
+//! cookies. None of these cookies reaches the browser as it is: Tandem writes anew what it takes
+//! over, with the same writer and the same attributes as all its cookies.
 
 use cookie::Cookie;
 use http::HeaderMap;
@@ -15,18 +15,18 @@ use crate::ids::RefreshToken;
 use crate::model::{CustomerType, DwCookies};
 use crate::timestamp::Timestamp;
 
-/// What the cookies of an answer say.
+/// What the cookies of a response state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResponseCookies {
-    /// An access token, or the word that one is to be fetched.
+    /// An access token, or the value by which ECOM states that one must be obtained.
     pub handoff: Option<RequestHandoff>,
     /// A refresh token.
     pub refresh: Option<UpstreamRefresh>,
-    /// Refresh cookies that are to go.
+    /// Refresh cookies that the response deletes.
     pub deleted: Vec<CustomerType>,
     /// A DW session.
     pub dw: Option<DwCookies>,
-    /// There is a `dwsid`, but none to go by: it is garbage, or there are two.
+    /// The response sets a malformed `dwsid`, or more than one.
     pub invalid_dwsid: bool,
 }
 
@@ -37,12 +37,12 @@ pub struct UpstreamRefresh {
     pub kind: CustomerType,
     /// The token.
     pub token: RefreshToken,
-    /// Seconds its cookie lives; none for the life of the browser session.
+    /// The lifetime of its cookie in seconds; `None` until the browser session ends.
     pub max_age: Option<i64>,
 }
 
 impl ResponseCookies {
-    /// Reads what an answer sets. Whatever does not parse is not offered.
+    /// Reads what a response sets. A value that does not parse is left out.
     #[must_use]
     pub fn read(headers: &HeaderMap, names: &CookieNames, now: Timestamp) -> Self {
         let mut cookies = Self { dw: dw_cookies::read(headers), ..Self::default() };
@@ -74,7 +74,7 @@ impl ResponseCookies {
     }
 }
 
-/// What one cookie comes to.
+/// One cookie that a response sets.
 struct ResponseCookie {
     name: String,
     value: String,
@@ -87,21 +87,21 @@ impl ResponseCookie {
     }
 }
 
-/// Of several lines for one name the last one counts, as in a browser.
+/// Of several headers for one name the last one counts, as in a browser.
 fn set_cookies(headers: &HeaderMap, now: Timestamp) -> Vec<ResponseCookie> {
-    let mut lines: Vec<ResponseCookie> = Vec::new();
+    let mut cookies: Vec<ResponseCookie> = Vec::new();
     for header in headers.get_all(SET_COOKIE) {
         let Some(cookie) = header.to_str().ok().and_then(|text| Cookie::parse(text).ok()) else {
             continue;
         };
         let (name, value) = (cookie.name().to_owned(), cookie.value().to_owned());
-        lines.retain(|earlier| earlier.name != name);
-        lines.push(ResponseCookie { name, value, max_age: max_age(&cookie, now) });
+        cookies.retain(|earlier| earlier.name != name);
+        cookies.push(ResponseCookie { name, value, max_age: max_age(&cookie, now) });
     }
-    lines
+    cookies
 }
 
-/// Seconds a cookie lives from now; `Max-Age` before `Expires` (RFC 6265 section 5.3).
+/// The lifetime of a cookie in seconds from now; `Max-Age` before `Expires` (RFC 6265 section 5.3).
 fn max_age(cookie: &Cookie<'_>, now: Timestamp) -> Option<i64> {
     let until = || cookie.expires_datetime().map(|at| at.unix_timestamp() - now.unix());
     cookie.max_age().map(cookie::time::Duration::whole_seconds).or_else(until)
@@ -125,12 +125,12 @@ mod tests {
         ResponseCookies::read(&headers, &names, NOW)
     }
 
-    fn offered(lines: &[&str]) -> ResponseCookies {
+    fn read_all(lines: &[&str]) -> ResponseCookies {
         read(&lines.iter().map(|cookie| (*cookie).to_owned()).collect::<Vec<_>>())
     }
 
     #[test]
-    fn attack_6_a_token_in_pieces_is_joined_and_one_cut_short_is_none() {
+    fn attack_6_a_token_in_pieces_is_joined_and_a_truncated_one_is_ignored() {
         let token = format!("{}.{}.c2ln", "a".repeat(1500), "b".repeat(800));
         let piece = |number: usize, text: &str| match number {
             1 => format!("cc-at_R_A={text}; Path=/; Secure; Max-Age=1800"),
@@ -141,15 +141,15 @@ mod tests {
         assert_eq!(joined.expose(), token);
         assert_eq!(read(&pieces[..1]).handoff, None);
         assert_eq!(read(&pieces[1..]).handoff, None);
-        // One left over from a longer token.
+        // A piece left over from a longer token is ignored.
         let stale = [piece(1, "a.b.c"), piece(2, "rest")];
         let Some(RequestHandoff::Token(short)) = read(&stale).handoff else { panic!("no token") };
         assert_eq!(short.expose(), "a.b.c");
     }
 
     #[test]
-    fn a_sign_out_is_the_word_refresh_and_cookies_that_go() {
-        let cookies = offered(&[
+    fn a_logout_is_the_value_refresh_and_deleted_cookies() {
+        let cookies = read_all(&[
             "cc-nx_R_A=; Max-Age=0; Path=/",
             "cc-nx-g_R_A=x; Expires=Thu, 01-Jan-1970 00:00:10 GMT",
             "cc-at_R_A=refresh; Max-Age=1800",
@@ -160,18 +160,18 @@ mod tests {
     }
 
     #[test]
-    fn the_registered_refresh_token_goes_before_the_guests_with_the_life_of_its_cookie() {
-        let cookies = offered(&["cc-nx_R_A=r; Max-Age=600", "cc-nx-g_R_A=g; Max-Age=900"]);
+    fn the_registered_refresh_token_precedes_the_guests_and_keeps_its_lifetime() {
+        let cookies = read_all(&["cc-nx_R_A=r; Max-Age=600", "cc-nx-g_R_A=g; Max-Age=900"]);
         let refresh = cookies.refresh.unwrap();
         assert_eq!((refresh.kind, refresh.max_age), (CustomerType::Registered, Some(600)));
-        assert_eq!(offered(&["cc-nx-g_R_A=g"]).refresh.unwrap().max_age, None);
-        let dated = offered(&["cc-nx_R_A=r; Expires=Fri, 15 Jan 2027 08:10:00 GMT"]);
+        assert_eq!(read_all(&["cc-nx-g_R_A=g"]).refresh.unwrap().max_age, None);
+        let dated = read_all(&["cc-nx_R_A=r; Expires=Fri, 15 Jan 2027 08:10:00 GMT"]);
         assert_eq!(dated.refresh.unwrap().max_age, Some(600));
     }
 
     #[test]
-    fn of_several_lines_for_one_name_the_last_one_counts() {
-        let cookies = offered(&[
+    fn of_several_headers_for_one_name_the_last_one_counts() {
+        let cookies = read_all(&[
             "cc-nx_R_A=r; Max-Age=600",
             "cc-at_R_A=a.b.c; Max-Age=600",
             "cc-nx_R_A=; Max-Age=0",
@@ -185,8 +185,8 @@ mod tests {
     }
 
     #[test]
-    fn other_cookies_offer_nothing() {
-        let cookies = offered(&["cc-at=a.b.c", "usid_R_A=x", "dwac_x=y", "cc-at_R_A=; Max-Age=0"]);
+    fn other_cookies_are_ignored() {
+        let cookies = read_all(&["cc-at=a.b.c", "usid_R_A=x", "dwac_x=y", "cc-at_R_A=; Max-Age=0"]);
         assert_eq!(cookies, ResponseCookies::default());
     }
 }

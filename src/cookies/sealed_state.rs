@@ -1,9 +1,9 @@
-//! What Tandem remembers about a browser, sealed into one cookie of its own.
+//! What Tandem stores about a browser, sealed into one cookie of its own.
 //!
-//! The cookies of the two worlds do not say which customer a `dwsid` belongs to, when it was born
-//! or which token made it. We do, here, under ChaCha20-Poly1305 with a key ring. Whatever fails
-//! to open (a bit flip, an unknown key, another site's cookie, an older format) is an empty
-//! state, never an error: the next answer seals a new one.
+//! The cookies of SLAS and ECOM do not state which customer a `dwsid` belongs to, when it was made
+//! or which token made it. This cookie does, encrypted under ChaCha20-Poly1305 with a key ring. A
+//! value that fails to open (a flipped bit, an unknown key, another site's cookie, an older format)
+//! is an empty state, never an error: the next response seals a new one.
 
 use std::fmt;
 
@@ -20,57 +20,59 @@ use crate::lifetimes::DW_USE_RECORD;
 use crate::model::Customer;
 use crate::timestamp::Timestamp;
 
-/// Leads every sealed value, so that the format can change under a rolling release.
+/// The first byte of every sealed value, so that the format can change during a rolling release.
 const VERSION: u8 = 1;
 const KEY_ID: usize = 4;
 const NONCE: usize = 12;
-/// Our state is under 1,600 bytes sealed; anything far longer is not worth decoding.
+/// A sealed state has under 1,600 bytes; a value longer than this is not decoded.
 const LONGEST: usize = 3000;
-/// Shortest secret a key may be made from, in octets.
+/// The shortest secret from which a key may be derived, in bytes.
 pub const SHORTEST_SECRET: usize = 32;
 
-/// What is known about a browser beyond its cookies.
+/// What is known about a browser besides its cookies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedState {
-    /// The access token we wrote: one that matches needs no signature check.
+    /// The access token that Tandem wrote: one that matches needs no signature check.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Tag>,
-    /// The refresh token we wrote.
+    /// The refresh token that Tandem wrote.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Tag>,
-    /// When that refresh token dies.
+    /// When that refresh token expires.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub refresh_expires_at: Option<Timestamp>,
-    /// The shopper signed in without "remember me": the refresh cookie ends with the browser.
+    /// The shopper logged in without "remember me": the refresh cookie ends with the browser.
     #[serde(rename = "f", default, skip_serializing_if = "std::ops::Not::not")]
     pub forget_on_close: bool,
-    /// The DW session we wrote or checked.
+    /// The DW session that Tandem wrote or checked.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub dw: Option<SealedDw>,
     /// The access token that has made a DW session: one token makes one.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub bridged: Option<Tag>,
-    /// When making a DW session may be tried again for the Head, after a failure.
+    /// The earliest time at which a request for the Head may attempt again to make a DW session,
+    /// after a failure.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub bridge_after: Option<Timestamp>,
-    /// The do-not-track choice that the access token was asked for with.
+    /// The do-not-track choice with which the access token was requested.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub dnt: Option<bool>,
-    /// When a registered session was found dead, until the shopper has been told.
+    /// When a registered session was found to have expired, until the next login or logout.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub session_expired_at: Option<Timestamp>,
     /// The SLAS session that the tokens belong to.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SlasSession>,
-    /// Logged out here: it counts for nothing, on no replica and after no restart.
+    /// Credentials that the shopper has logged out of: no replica accepts them, even after a
+    /// restart.
     #[serde(rename = "o", default, skip_serializing_if = "LoggedOut::is_empty")]
     pub logged_out: LoggedOut,
-    /// When cookies that others have set under our names were last deleted.
+    /// When cookies that others have set under Tandem's names were last deleted.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub strays_deleted_at: Option<Timestamp>,
 }
 
-/// The SLAS session of the tokens that we wrote.
+/// The SLAS session of the tokens that Tandem wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlasSession {
     /// Its shopper.
@@ -79,8 +81,8 @@ pub struct SlasSession {
     /// Its `usid`. Two devices of a shopper may have the same.
     #[serde(rename = "u")]
     pub usid: Tag,
-    /// The first access token of this shopper in this browser: whatever it has been renewed to since
-    /// is of the same lineage, and a logout ends them all.
+    /// The first access token of this shopper in this browser. Every token that has replaced it by
+    /// a refresh is of the same lineage, and a logout ends them all.
     #[serde(rename = "l")]
     pub lineage: Tag,
 }
@@ -88,37 +90,38 @@ pub struct SlasSession {
 /// What is known about the DW session in `dwsid`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedDw {
-    /// Which `dwsid` this is about.
+    /// The `dwsid` of the session.
     #[serde(rename = "s")]
     pub dwsid: Tag,
-    /// Whose session it is; `None` where that has to be asked again.
+    /// Its owner; `None` if the owner must be looked up again.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Customer>,
     /// When it was made, or first seen.
     #[serde(rename = "b")]
     pub created_at: Timestamp,
-    /// When ECOM last served a request in it, as far as we saw.
+    /// When ECOM last served a request in it, as far as Tandem has recorded.
     #[serde(rename = "u")]
     pub used_at: Timestamp,
 }
 
 impl SealedState {
-    /// Whether the seal names no session and no logout: all that the browser presents is from
-    /// before Tandem, or from somewhere else.
+    /// Whether the seal names no session and no logout: every credential that the browser presents
+    /// is from before Tandem, or from another writer.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.session.is_none() && self.sealed_tags().next().is_none() && self.logged_out.is_empty()
     }
 
-    /// Tags of every credential that the seal names: what we wrote to this browser last.
+    /// Tags of every credential that the seal names: what Tandem last wrote to this browser.
     pub fn sealed_tags(&self) -> impl Iterator<Item = Tag> {
         let dw = self.dw.as_ref().map(|dw| dw.dwsid);
         let lineage = self.session.as_ref().map(|session| session.lineage);
         [self.access, self.refresh, dw, lineage].into_iter().flatten()
     }
 
-    /// What a registered shopper's own seal is to say, beside the one that every response may write:
-    /// a guest's response that crosses a login must not take the login away.
+    /// The content of a registered shopper's own seal, which exists beside the one that every
+    /// response may write: a guest's response that is concurrent with a login must not undo the
+    /// login.
     #[must_use]
     pub fn registered_only(&self) -> Option<Self> {
         let registered = |session: &&SlasSession| session.customer.is_registered();
@@ -133,7 +136,8 @@ impl SealedState {
         })
     }
 
-    /// This with the registered session of `own`, which another shopper's response has overwritten.
+    /// This state with the registered session of `own`, which another shopper's response has
+    /// overwritten.
     #[must_use]
     pub fn with_registered_session(self, own: Self) -> Self {
         Self {
@@ -144,7 +148,7 @@ impl SealedState {
         }
     }
 
-    /// What is left of it when the tokens go: what the browser must not forget with them.
+    /// The state without its tokens: what the browser must keep when they are deleted.
     #[must_use]
     pub fn without_tokens(&self) -> Self {
         Self {
@@ -155,15 +159,15 @@ impl SealedState {
         }
     }
 
-    /// Whose the DW session is has become uncertain.
+    /// Removes the owner of the DW session, because the owner has become uncertain.
     pub fn mark_dw_unverified(&mut self) {
         if let Some(dw) = &mut self.dw {
             dw.owner = None;
         }
     }
 
-    /// ECOM serves a request in the DW session now: that keeps it alive. Written down only now
-    /// and then, because every note is a `Set-Cookie`.
+    /// Records that ECOM serves a request in the DW session now, which keeps the session alive. It
+    /// does so only from time to time, because every record is a `Set-Cookie`.
     pub fn record_dw_use(&mut self, now: Timestamp) {
         if let Some(dw) = &mut self.dw
             && now.since(dw.used_at) >= DW_USE_RECORD
@@ -173,7 +177,7 @@ impl SealedState {
     }
 }
 
-/// The keys that seal: the first seals, all of them open, so that keys can be rotated.
+/// The keys of the seal: the first one seals, all of them open, so that keys can be rotated.
 pub struct KeyRing {
     keys: Vec<Key>,
     log_key: hmac::Key,
@@ -256,7 +260,7 @@ impl KeyRing {
         serde_json::from_slice(opened).ok()
     }
 
-    /// A keyed hash that tells ids apart in logs without giving them away; the same on every
+    /// A keyed hash that distinguishes ids in logs without revealing them; the same on every
     /// replica that has the same first key.
     #[must_use]
     pub fn log_id(&self, text: &str) -> String {
@@ -265,8 +269,7 @@ impl KeyRing {
     }
 }
 
-/// What a seal is bound to: the cookie's name and the site, so that one cannot stand in for
-/// another.
+/// What a seal is bound to: the cookie's name and the site, so that no seal can replace another.
 fn context(name: &str, site: &SiteId) -> Aad<Vec<u8>> {
     Aad::from([name.as_bytes(), b"\0", site.as_str().as_bytes(), &[0, VERSION]].concat())
 }
@@ -274,8 +277,8 @@ fn context(name: &str, site: &SiteId) -> Aad<Vec<u8>> {
 impl Key {
     fn derive(secret: &[u8]) -> Self {
         let key = derive::<32>(secret, b"seal");
-        #[expect(clippy::expect_used, reason = "a ChaCha20 key has 32 octets, and so has this")]
-        let key = UnboundKey::new(&CHACHA20_POLY1305, &key).expect("32 octets");
+        #[expect(clippy::expect_used, reason = "a ChaCha20 key has 32 bytes, and so has this")]
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &key).expect("32 bytes");
         debug_assert_eq!(key.algorithm().key_len(), 32);
         Self { id: derive::<KEY_ID>(secret, b"key id"), cipher: LessSafeKey::new(key) }
     }
@@ -294,7 +297,7 @@ fn derive<const N: usize>(secret: &[u8], purpose: &[u8]) -> [u8; N] {
     let mut key = [0; N];
     let purpose = [b"tandem ", purpose];
     let extracted = Salt::new(HKDF_SHA256, b"tandem").extract(secret);
-    #[expect(clippy::expect_used, reason = "HKDF-SHA256 yields up to 8160 octets")]
+    #[expect(clippy::expect_used, reason = "HKDF-SHA256 yields up to 8160 bytes")]
     extracted
         .expand(&purpose, Length(N))
         .and_then(|expanded| expanded.fill(&mut key))
@@ -337,12 +340,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_opens() {
+    fn a_sealed_state_opens() {
         assert_eq!(ring("a").open("__Host-tandem", &site("A"), &sealed()), state());
     }
 
     #[test]
-    fn attack_1_every_flipped_bit_is_an_empty_memory() {
+    fn attack_1_every_flipped_bit_is_an_empty_state() {
         let bytes = URL_SAFE_NO_PAD.decode(sealed()).unwrap();
         for index in 0..bytes.len() {
             let mut flipped = bytes.clone();
@@ -351,13 +354,13 @@ mod tests {
             assert_eq!(
                 ring("a").open("__Host-tandem", &site("A"), &value),
                 SealedState::default(),
-                "octet {index}"
+                "byte {index}"
             );
         }
     }
 
     #[test]
-    fn attack_2_any_length_and_any_text_is_an_empty_memory() {
+    fn attack_2_any_length_and_any_text_is_an_empty_state() {
         let long = "A".repeat(5000);
         for length in 0..64 {
             assert_eq!(ring("a").open("n", &site("A"), &long[..length]), SealedState::default());

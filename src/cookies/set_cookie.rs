@@ -1,7 +1,7 @@
-//! What a journey decided → `Set-Cookie`. The only writer of that header.
+//! Writes decisions as `Set-Cookie` headers. It is the only writer of that header.
 //!
-//! Deletions come before writes (clients that walk the headers take the last one per field), and
-//! a deletion repeats the attributes of the write, because a browser forgets nothing else.
+//! Deletions come before writes (some clients use the last header for a name), and a deletion
+//! repeats the attributes of the write, because a browser deletes no other cookie.
 
 mod stray_cookies;
 mod tokens;
@@ -17,8 +17,8 @@ pub use stray_cookies::StrayCookies;
 use super::facts;
 use super::logged_out::LoggedOut;
 use super::preview::{MARKER, Preview};
-use super::profiles::{CookieNames, DWSID, Profile, Readable, is_dw_companion};
-use super::request_cookies::{MOST_COMPANIONS, RequestCookies, pairs_in};
+use super::profiles::{CookieNames, DWSID, MOST_COMPANIONS, Profile, Readable, is_dw_companion};
+use super::request_cookies::{RequestCookies, pairs_in};
 use super::response_cookies::UpstreamRefresh;
 use super::sealed_state::{SealedDw, SealedState};
 use crate::flow::{Cause, Decision, DwChange, HeldAccess, Outcome, TokenChange};
@@ -27,11 +27,11 @@ use crate::lifetimes::DW_IDLE;
 use crate::model::{Customer, DwCookies};
 use crate::timestamp::Timestamp;
 
-/// Seconds a DW session that the platform just confirmed is believed to live on.
+/// Seconds for which a DW session counts as alive after the platform has confirmed it.
 const CONFIRMED_FOR: i64 = 10 * 60;
-/// Seconds before the Head tries again to get a DW session.
+/// Seconds until a request for the Head again attempts to make a DW session.
 const RETRY_AFTER: i64 = 30;
-/// The same, when the fault is in the tenant's settings and will not pass by itself.
+/// The same, if the cause is in the tenant's settings and does not go away without a change.
 const RETRY_AFTER_MISCONFIGURED: i64 = 5 * 60;
 
 /// One cookie to set or to delete.
@@ -54,33 +54,35 @@ impl fmt::Debug for CookieWrite {
 pub struct CookieChanges {
     /// Deletions, then writes.
     pub cookies: Vec<CookieWrite>,
-    /// Our state afterwards.
+    /// The sealed state afterwards.
     pub state: SealedState,
-    /// Deletions of cookies that others have set under our names, ahead of all others.
+    /// Deletions of cookies that others have set under Tandem's names; they precede all other
+    /// headers.
     pub strays: Vec<HeaderValue>,
-    /// The trusted preview the shop is shown in.
+    /// The trusted preview that shows the shop.
     pub preview: Option<Preview>,
 }
 
-/// What the browser had, and when.
+/// What the browser held, and the time.
 #[derive(Clone, Copy, Debug)]
 pub struct CookieContext<'a> {
     /// The site's cookie names.
     pub names: &'a CookieNames,
     /// What the browser presented.
     pub presented: &'a RequestCookies,
-    /// What we remembered about it.
+    /// The sealed state that it presented.
     pub state: &'a SealedState,
-    /// The access token in hand when the journey began.
+    /// The access token in hand when the flow began.
     pub access: Option<&'a HeldAccess>,
-    /// What a logout ends: tags of everything the browser presented, the surest last.
+    /// What a logout ends: tags of every credential that the browser presented, the most certain
+    /// ones last.
     pub revoked: &'a [Tag],
-    /// The moment of the answer.
+    /// The time of the response.
     pub now: Timestamp,
 }
 
 impl CookieContext<'_> {
-    /// Works out what an ending changes. `remember` is the shopper's wish at a login.
+    /// The cookie changes that `decision` requires. `remember` is the shopper's choice at a login.
     #[must_use]
     pub fn changes(&self, decision: &Decision, remember: Option<bool>) -> CookieChanges {
         let mut changes = CookieChanges { state: self.state.clone(), ..CookieChanges::default() };
@@ -111,7 +113,7 @@ impl CookieContext<'_> {
     }
 
     fn delete_dw(&self, change: &DwChange, logging_out: bool, changes: &mut CookieChanges) {
-        let stays: &[_] = match change {
+        let kept: &[_] = match change {
             DwChange::Keep | DwChange::Recheck | DwChange::Confirm(_) => return,
             DwChange::Set { cookies, .. } => &cookies.companions,
             DwChange::Drop | DwChange::Failed(_) => {
@@ -120,11 +122,11 @@ impl CookieContext<'_> {
                 &[]
             }
         };
-        // By name, because a companion whose value is garbage must go as well.
+        // By name, because a companion with an invalid value must be deleted too.
         let presented = self.presented.names.iter().filter(|name| is_dw_companion(name));
         for name in presented.take(MOST_COMPANIONS) {
             let secret = self.names.readable(name) == Readable::ByServersOnly;
-            if secret && !stays.iter().any(|companion| companion.name == *name) {
+            if secret && !kept.iter().any(|companion| companion.name == *name) {
                 changes.delete(name);
             }
         }
@@ -194,10 +196,11 @@ impl CookieContext<'_> {
     }
 
     fn record_expiry(&self, decision: &Decision, state: &mut SealedState) {
-        let told = matches!(decision.outcome, Outcome::LoggedIn { .. } | Outcome::LoggedOut { .. });
+        let settled =
+            matches!(decision.outcome, Outcome::LoggedIn { .. } | Outcome::LoggedOut { .. });
         if decision.session_expired {
             state.session_expired_at = Some(self.now);
-        } else if told {
+        } else if settled {
             state.session_expired_at = None;
         }
     }
@@ -217,13 +220,13 @@ impl CookieChanges {
 
     fn delete(&mut self, name: &str) {
         let deletion = CookieWrite { name: name.to_owned(), value: None, max_age: None };
-        // Deletions first: they are inserted behind the last deletion.
+        // Deletions come first: this one is inserted behind the last deletion.
         let behind = self.cookies.iter().take_while(|write| write.value.is_none()).count();
         self.cookies.insert(behind, deletion);
     }
 
-    /// Adds the sealed state as the last cookie, in place of one added before. It lives as long
-    /// as the refresh token.
+    /// Adds the sealed state as the last cookie and replaces one that was added before. It lives as
+    /// long as the refresh token.
     pub fn store_state(&mut self, names: &CookieNames, sealed: &str, now: Timestamp) {
         self.cookies.retain(|write| write.name != names.seal);
         self.set_seal(&names.seal, sealed, now);
@@ -243,23 +246,24 @@ impl CookieChanges {
         self.set(name, sealed, life);
     }
 
-    /// The refresh token of another writer takes the place of all tokens.
-    pub fn defer_refresh_token(&mut self, names: &CookieNames, offered: &UpstreamRefresh) {
+    /// Replaces all tokens with the refresh token of another writer, and leaves its exchange to the
+    /// next request.
+    pub fn defer_refresh_token(&mut self, names: &CookieNames, upstream: &UpstreamRefresh) {
         for entry in names.entries() {
             self.cookies.retain(|write| write.name != entry.name);
         }
-        let name = names.refresh(offered.kind);
+        let name = names.refresh(upstream.kind);
         for entry in names.entries().iter().filter(|entry| entry.name != name) {
             self.delete(&entry.name);
         }
-        self.set(name, offered.token.expose(), offered.max_age);
+        self.set(name, upstream.token.expose(), upstream.max_age);
         self.state =
-            SealedState { refresh: Some(offered.token.tag()), ..self.state.without_tokens() };
+            SealedState { refresh: Some(upstream.token.tag()), ..self.state.without_tokens() };
         self.state.mark_dw_unverified();
     }
 
-    /// Remembers that the shop is shown in `preview`, until the browser closes; a shopper who leaves
-    /// leaves the preview too.
+    /// Records that the shop is shown in `preview`, until the browser closes. A logout also ends
+    /// the preview.
     pub fn show_in_preview(&mut self, preview: Preview, logging_out: bool) {
         let changed = !self.cookies.is_empty();
         if logging_out {
@@ -278,14 +282,14 @@ impl CookieChanges {
 
     /// The `Set-Cookie` headers, in order.
     pub fn headers<'a>(&'a self, names: &'a CookieNames) -> impl Iterator<Item = HeaderValue> + 'a {
-        // Every value has been parsed as cookie octets, so none is refused here.
+        // Every value was parsed as a cookie value, so none is invalid here.
         let cookies = self.cookies.iter();
         let cookies = cookies.filter_map(|write| write.header(names, self.preview.is_some()).ok());
         self.strays.iter().cloned().chain(cookies)
     }
 
-    /// The `Cookie` header of the request at hand, as the browser would send it after taking over
-    /// these changes, without our own sealed state. `None` when nothing is left.
+    /// The `Cookie` header of the request at hand, as the browser would send it after these
+    /// changes, without the seals. `None` if no cookie is left.
     #[must_use]
     pub fn request_header<'a>(
         &self,
@@ -318,12 +322,12 @@ impl CookieWrite {
     fn header(
         &self,
         names: &CookieNames,
-        framed: bool,
+        in_preview: bool,
     ) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
         let mut cookie = Cookie::new(&self.name, self.value.as_deref().unwrap_or_default());
         cookie.set_path("/");
-        cookie.set_same_site(if framed { SameSite::None } else { SameSite::Lax });
-        cookie.set_partitioned(framed.then_some(true));
+        cookie.set_same_site(if in_preview { SameSite::None } else { SameSite::Lax });
+        cookie.set_partitioned(in_preview.then_some(true));
         cookie.set_secure(names.secure);
         cookie.set_http_only(names.readable(&self.name) == Readable::ByServersOnly);
         if self.value.is_none() {

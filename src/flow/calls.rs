@@ -1,4 +1,5 @@
-//! The questions: each carries the unfinished state and goes on with its own kind of answer.
+//! The upstream calls of a flow. Each carries the unfinished flow and resumes it with its own kind
+//! of response.
 
 use super::state::FlowState;
 use super::{
@@ -14,14 +15,14 @@ use crate::model::{Customer, CustomerType, Grant};
 pub struct RefreshCall {
     /// The token to exchange.
     pub token: RefreshToken,
-    /// The cookie it came in.
+    /// Which refresh cookie it came in.
     pub kind: CustomerType,
-    /// Who says that it is this browser's.
+    /// Who vouches that it is this browser's.
     pub provenance: Provenance,
     /// The DW session to keep, for a Hybrid Auth tenant.
     pub dwsid: Option<Dwsid>,
-    /// The access token in hand, which no longer does: an earlier exchange that brought this very
-    /// one is no answer.
+    /// The access token in hand, which must be replaced: the result of an earlier exchange that
+    /// returned this same token must not be reused.
     pub spent: Option<Tag>,
     pub(super) purpose: RefreshPurpose,
     pub(super) state: Box<FlowState>,
@@ -45,13 +46,13 @@ pub(super) enum RefreshPurpose {
 }
 
 impl RefreshCall {
-    /// Whether the new tokens are wanted only to end their session with.
+    /// Whether the new tokens are needed only to end their session.
     #[must_use]
     pub fn is_for_logout(&self) -> bool {
         self.purpose == RefreshPurpose::Logout
     }
 
-    /// Goes on with the answer.
+    /// Resumes the flow with the response.
     #[must_use]
     pub fn resume(self, response: RefreshResponse) -> Step {
         let response = self.state.unless_foreign(self.provenance, response);
@@ -79,7 +80,7 @@ pub struct GuestCall {
 }
 
 impl GuestCall {
-    /// Goes on with the answer.
+    /// Resumes the flow with the response.
     #[must_use]
     pub fn resume(self, response: GuestResponse) -> Step {
         ensure_session::guest(*self.state, self.usid.is_some(), response)
@@ -98,16 +99,16 @@ pub struct ProbeCall {
 /// Why a DW session is looked up: it decides which part of the flow the response resumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProbePurpose {
-    /// The browser holds nothing else: its owner is the shopper.
+    /// The browser holds nothing else: the session's owner is the shopper.
     Adopt,
     /// To learn whether it belongs to the shopper of the tokens.
     Align,
-    /// To learn what a page of ECOM, or a Head, did to it.
+    /// To learn how a page of ECOM, or a Head, changed it.
     Reconcile,
 }
 
 impl ProbeCall {
-    /// Goes on with the answer.
+    /// Resumes the flow with the response.
     #[must_use]
     pub fn resume(self, response: ProbeResponse) -> Step {
         match self.purpose {
@@ -121,11 +122,11 @@ impl ProbeCall {
 /// [`Step::Adopt`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdoptCall {
-    /// What shows the session.
+    /// The proof of the session for SLAS.
     pub proof: DwProof,
     /// Whether it is a guest's or a registered shopper's.
     pub kind: CustomerType,
-    /// Whose it is, where the platform has said so.
+    /// Its owner, if the platform has reported it.
     pub owner: Option<Customer>,
     /// The owner's login; `guest` for a guest.
     pub login: String,
@@ -133,7 +134,8 @@ pub struct AdoptCall {
     pub(super) state: Box<FlowState>,
 }
 
-/// Why tokens are requested for a DW session: it decides which part of the flow the response resumes.
+/// Why tokens are requested for a DW session: it decides which part of the flow the response
+/// resumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AdoptPurpose {
     /// The browser holds nothing else.
@@ -144,17 +146,17 @@ pub(super) enum AdoptPurpose {
     SessionBridge,
 }
 
-/// By what a DW session is shown to SLAS.
+/// What proves a DW session to SLAS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DwProof {
     /// Its id.
     Session(Dwsid),
-    /// A signature over it, which is better.
+    /// ECOM's signature over it, which is the stronger proof.
     Signature(DwSignature),
 }
 
 impl AdoptCall {
-    /// Goes on with the answer.
+    /// Resumes the flow with the response.
     #[must_use]
     pub fn resume(self, response: AdoptResponse) -> Step {
         match self.purpose {
@@ -179,7 +181,7 @@ pub struct BridgeCall {
 }
 
 impl BridgeCall {
-    /// Goes on with the answer.
+    /// Resumes the flow with the response.
     #[must_use]
     pub fn resume(self, response: BridgeResponse) -> Step {
         dw_session::bridged(*self.state, self.owner, response)
@@ -195,7 +197,7 @@ pub struct LoginCall {
 }
 
 impl LoginCall {
-    /// Goes on with the answer.
+    /// Resumes the flow with the response.
     #[must_use]
     pub fn resume(self, response: LoginResponse) -> Step {
         login::logged_in(*self.state, response)
@@ -213,7 +215,7 @@ pub struct CheckBasketCall {
 }
 
 impl CheckBasketCall {
-    /// Goes on with the answer.
+    /// Resumes the flow with the response.
     #[must_use]
     pub fn resume(self, response: BasketResponse) -> Step {
         login::basket_checked(*self.state, response)
@@ -229,7 +231,7 @@ pub struct TransferBasketCall {
 }
 
 impl TransferBasketCall {
-    /// Goes on with the answer.
+    /// Resumes the flow with the response.
     #[must_use]
     pub fn resume(self, response: BasketResponse) -> Step {
         login::transferred(*self.state, response)
@@ -243,13 +245,13 @@ pub struct LogoutCall {
     pub access: AccessToken,
     /// Its refresh token.
     pub refresh: RefreshToken,
-    /// Every device, not only this one.
+    /// Whether to log out every device, not only this one.
     pub all_devices: bool,
     pub(super) state: Box<FlowState>,
 }
 
 impl LogoutCall {
-    /// Goes on with the answer.
+    /// Resumes the flow with the response.
     #[must_use]
     pub fn resume(self, response: LogoutResponse) -> Step {
         logout::logged_out(*self.state, response)

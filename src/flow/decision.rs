@@ -1,21 +1,21 @@
-//! How a state may end.
+//! The decision of a flow: the outcome, and what changes in the browser.
 
 use super::UpstreamFailure;
 use crate::ids::{Dwsid, Tag};
 use crate::model::{Customer, DwCookies, Grant};
 
-/// How a state ended: what to tell the caller, and what the browser shall hold from now on.
+/// The result of a flow: what to report to the caller, and what changes in the browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// What to tell the caller.
+    /// What the flow reports to the caller.
     pub outcome: Outcome,
     /// What happens to the SLAS tokens in the browser.
     pub tokens: TokenChange,
     /// What happens to the DW session in the browser.
     pub dw: DwChange,
-    /// A registered session was found dead on the way.
+    /// The flow found that a registered session has expired.
     pub session_expired: bool,
-    /// The tenant refused to bridge a guest's plain `dwsid`: do not ask again.
+    /// The tenant refused to bridge a guest's plain `dwsid`: do not try again.
     pub guest_adoption_refused: bool,
 }
 
@@ -32,7 +32,7 @@ impl Decision {
         }
     }
 
-    /// Logged out here, without a call to SLAS.
+    /// A logout in the browser, without a call to SLAS.
     #[must_use]
     pub fn logged_out_locally() -> Self {
         Self {
@@ -42,8 +42,8 @@ impl Decision {
         }
     }
 
-    /// The decision that has the effect of `earlier` and then of this one, whose facts were those
-    /// after `earlier`.
+    /// One decision with the effect of `earlier` followed by this one, which must have been made
+    /// from the facts after `earlier`.
     #[must_use]
     pub fn following(self, earlier: Self) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Decision {
         }
     }
 
-    /// Whether a credential (the tag of a token, of `dwsid` or of `usid`) lives on in the browser
+    /// Whether a credential (the tag of a token, of `dwsid` or of `usid`) stays in the browser
     /// although the shopper has changed. `dwsid` is the DW session that the browser presented.
     #[must_use]
     pub fn keeps(&self, tag: Tag, dwsid: Option<Tag>) -> bool {
@@ -90,38 +90,39 @@ impl Decision {
     }
 }
 
-/// What to tell the caller.
+/// What the flow reports to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// What the intent needs is there.
+    /// The request has what its intent needs.
     Ready,
-    /// The shopper is signed in.
+    /// The shopper is logged in.
     LoggedIn {
         /// The guest's basket could not be moved.
         basket_lost: bool,
     },
-    /// The shopper is signed out here, whatever the upstream said.
+    /// The shopper is logged out in this browser, whatever SLAS responded.
     LoggedOut {
         /// SLAS has revoked the session.
         revoked: bool,
     },
-    /// No tokens can be had for the DW session; nothing changed.
+    /// SLAS issues no tokens for the DW session; nothing changed.
     NotBridged {
-        /// Our SLAS client lacks the scope for it.
+        /// Whether the reason is that our SLAS client lacks the scope.
         scope: bool,
     },
     /// Wrong login or password; nothing changed.
     BadCredentials,
-    /// The same login is being used at this very moment; nothing changed.
+    /// Another request uses the same login at this moment; nothing changed.
     LoginConflict,
-    /// Nothing can be said about the tokens now; what the browser holds stays.
+    /// An upstream call failed, so the flow did not obtain the tokens that the intent needs. The
+    /// browser keeps every credential that may still be valid.
     Unavailable(UpstreamFailure),
-    /// Tokens are good, but there is no DW session to go to ECOM with.
+    /// The tokens are valid, but there is no DW session for ECOM.
     NoDwSession(UpstreamFailure),
 }
 
 impl Outcome {
-    /// Why the intent could not be met, where the shopper is not the reason.
+    /// The upstream failure, if one is the reason that the intent could not be met.
     #[must_use]
     pub fn failure(&self) -> Option<UpstreamFailure> {
         match self {
@@ -143,7 +144,7 @@ pub enum TokenChange {
     Keep,
     /// They are replaced.
     Set(Box<Grant>),
-    /// They go.
+    /// They are deleted.
     Drop,
 }
 
@@ -152,36 +153,36 @@ pub enum TokenChange {
 pub enum DwChange {
     /// Nothing.
     Keep,
-    /// The browser keeps it, but its owner is unknown from now on, and the platform is asked again.
+    /// The browser keeps it, but its owner is unknown from now on and must be looked up again.
     Recheck,
-    /// The browser keeps it, and the seal names it from now on, with its owner. `None`: the platform is
-    /// asked again who owns it.
+    /// The browser keeps it, and the seal names it from now on, with its owner. `None`: the owner
+    /// must be looked up again.
     Confirm(Option<Customer>),
     /// It is replaced.
     Set {
         /// The new session.
         cookies: DwCookies,
-        /// Whose it is, where that is known: it is asked again otherwise.
+        /// Its owner, if known. Otherwise the owner must be looked up.
         owner: Option<Customer>,
     },
-    /// It goes.
+    /// It is deleted.
     Drop,
-    /// It goes, and the new one that should replace it could not be made.
+    /// It is deleted, and the session that should replace it could not be made.
     Failed(UpstreamFailure),
 }
 
 impl DwChange {
-    /// One change that has the effect of this one and then of `next`. A session that was made by the
-    /// first still has to reach the browser.
+    /// One change with the effect of this one followed by `next`. A session that this one sets must
+    /// still reach the browser.
     #[must_use]
     pub fn then(self, next: Self) -> Self {
         match (self, next) {
-            // A session that is dropped cannot be confirmed or questioned any more.
+            // A dropped session can no longer be confirmed or rechecked.
             (first, Self::Keep)
             | (first @ (Self::Drop | Self::Failed(_)), Self::Confirm(_) | Self::Recheck) => first,
             (Self::Set { cookies, .. }, Self::Confirm(owner)) => Self::Set { cookies, owner },
             (Self::Set { cookies, .. }, Self::Recheck) => Self::Set { cookies, owner: None },
-            // The seal still names it.
+            // The seal still names the session.
             (Self::Confirm(_), Self::Recheck) => Self::Confirm(None),
             (_, next) => next,
         }
@@ -199,8 +200,9 @@ impl DwChange {
         }
     }
 
-    /// Whether the session `other`, which ECOM set on a response, is taken over or is to be forgotten
-    /// with the browser's own. If not, ECOM served the response in a session that is not the shopper's.
+    /// Whether the session `other`, which ECOM set on a response, is taken over, or is dropped
+    /// together with the browser's own. If neither, ECOM served the response in a session that is
+    /// not the shopper's.
     #[must_use]
     pub fn accounts_for(&self, other: &Dwsid) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! The DW side of the pair: keep it, confirm it, replace it, or let it go.
+//! The DW session of the session pair: keeps, confirms, replaces or drops it.
 
 use super::calls::{BridgeCall, ProbeCall, ProbePurpose, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::model::{Customer, DwCookies};
 
-/// With good tokens in hand, brings the DW session in step with them.
+/// Aligns the DW session with the tokens, which are valid.
 pub(super) fn align(state: FlowState) -> Step {
     let Some(customer) = state.customer().cloned() else {
         return state.decide(DwChange::Keep);
@@ -20,10 +20,10 @@ pub(super) fn align(state: FlowState) -> Step {
     }
 }
 
-/// As [`align`], when the tokens still work but could not be refreshed.
+/// Same as [`align`], for tokens that are still valid but could not be refreshed.
 pub(super) fn align_without_refresh(state: FlowState, failure: UpstreamFailure) -> Step {
     match align(state) {
-        // The refresh was the remedy for a missing DW session: say why there is none.
+        // The missing DW session needed the refresh: report why the refresh failed.
         Step::Done(mut decision) => {
             if let Outcome::NoDwSession(reason) = &mut decision.outcome {
                 *reason = failure;
@@ -35,18 +35,19 @@ pub(super) fn align_without_refresh(state: FlowState, failure: UpstreamFailure) 
 }
 
 fn align_without_bridge(state: FlowState, customer: &Customer) -> Step {
-    let gone = is_new(&state) || is_of_other_customer(&state, customer);
-    state.decide(if gone { DwChange::Drop } else { DwChange::Keep })
+    let stale = is_new(&state) || is_of_other_customer(&state, customer);
+    state.decide(if stale { DwChange::Drop } else { DwChange::Keep })
 }
 
-/// The DW session where there are no good tokens, but perhaps old ones that say who the shopper was.
+/// Decides on the DW session without valid tokens: it is dropped if an expired token names another
+/// customer than its owner.
 pub(super) fn discard_dw(state: FlowState) -> Step {
-    let was = state.facts.customer();
-    let gone = was.is_some_and(|customer| is_of_other_customer(&state, customer));
-    state.decide(if gone { DwChange::Drop } else { DwChange::Keep })
+    let shopper = state.facts.customer();
+    let foreign = shopper.is_some_and(|customer| is_of_other_customer(&state, customer));
+    state.decide(if foreign { DwChange::Drop } else { DwChange::Keep })
 }
 
-/// The DW session when a state ends early and nothing more can be asked about it.
+/// The change to the DW session when a flow ends early, without a further call.
 pub(super) fn without_call(state: &FlowState) -> DwChange {
     let Tokens::Renewed(grant) = &state.tokens else {
         let dropped = matches!(state.tokens, Tokens::Dropped);
@@ -60,7 +61,7 @@ pub(super) fn without_call(state: &FlowState) -> DwChange {
     }
 }
 
-/// The DW session that the platform of a Hybrid Auth tenant set on a token answer.
+/// The DW session that the platform of a Hybrid Auth tenant set on a token response.
 fn granted_dw(state: &FlowState) -> Option<DwCookies> {
     match &state.tokens {
         Tokens::Renewed(grant) | Tokens::New(grant)
@@ -76,7 +77,7 @@ fn is_of_other_customer(state: &FlowState, customer: &Customer) -> bool {
     state.dw_owner().is_some_and(|owner| owner != customer)
 }
 
-/// The platform bridges by itself and says so on token answers.
+/// The platform itself bridges, and sets the DW session on token responses.
 fn align_hybrid(state: FlowState, customer: Customer) -> Step {
     if let Some(cookies) = granted_dw(&state) {
         return state.decide(DwChange::Set { cookies, owner: Some(customer) });
@@ -116,7 +117,7 @@ fn align_classic(state: FlowState, customer: Customer) -> Step {
     }
 }
 
-/// The shopper is somebody the browser has not been until now: no old DW session is theirs.
+/// Whether the shopper is new in this browser: no earlier DW session belongs to that shopper.
 fn is_new(state: &FlowState) -> bool {
     matches!(state.tokens, Tokens::New(_))
 }
@@ -128,8 +129,8 @@ fn is_needed(state: &FlowState) -> bool {
     state.goal == Goal::EnsureSession(Intent::Ecom) || (landing && !resting)
 }
 
-/// One access token makes at most one DW session. Where that one is lost, a refreshed token makes
-/// the next.
+/// An access token makes at most one DW session. If that session is lost, the token is refreshed,
+/// and the new token makes the next session.
 fn bridge(state: FlowState, owner: Customer) -> Step {
     let spent = state.facts.bridged && matches!(state.tokens, Tokens::Kept(_));
     match (state.access().cloned(), state.unused_refresh()) {
@@ -142,15 +143,15 @@ fn bridge(state: FlowState, owner: Customer) -> Step {
 }
 
 pub(super) fn bridged(state: FlowState, owner: Customer, response: BridgeResponse) -> Step {
-    let arriving = matches!(state.goal, Goal::EnsureSession(_));
+    let ensuring = matches!(state.goal, Goal::EnsureSession(_));
     match (response, state.unused_refresh()) {
         (BridgeResponse::Bridged(cookies), _) => {
             state.decide(DwChange::Set { cookies, owner: Some(owner) })
         }
-        (BridgeResponse::TokenRefused, Some(refresh)) if arriving && !is_new(&state) => {
+        (BridgeResponse::TokenRefused, Some(refresh)) if ensuring && !is_new(&state) => {
             mark_access_used(state).refresh(refresh, RefreshPurpose::EnsureSession)
         }
-        // Even a token fresh from SLAS is refused: OCAPI does not know our client.
+        // OCAPI refuses even a new token of SLAS: it does not know our client.
         (BridgeResponse::TokenRefused, _) => {
             without_dw(state, UpstreamFailure { cause: Cause::Misconfigured, retry_after: None })
         }
@@ -158,14 +159,14 @@ pub(super) fn bridged(state: FlowState, owner: Customer, response: BridgeRespons
     }
 }
 
-/// OCAPI has just refused the access token: it is not shown there again. It may still be good for
-/// everything else.
+/// OCAPI has just refused the access token, so the flow does not send it there again. Other APIs
+/// may still accept it.
 fn mark_access_used(mut state: FlowState) -> FlowState {
     state.facts.bridged = true;
     state
 }
 
-/// The shopper keeps the SLAS session; a `dwsid` that is not theirs must not survive.
+/// The shopper keeps the SLAS session. A `dwsid` of another customer must not stay in the browser.
 fn without_dw(state: FlowState, failure: UpstreamFailure) -> Step {
     if state.goal == Goal::EnsureSession(Intent::Ecom) {
         state.decide_with(Outcome::NoDwSession(failure), DwChange::Failed(failure))
@@ -174,7 +175,7 @@ fn without_dw(state: FlowState, failure: UpstreamFailure) -> Step {
     }
 }
 
-/// OCAPI has spoken about the DW session that came with good tokens.
+/// Resumes with what OCAPI reports about the DW session that came with valid tokens.
 pub(super) fn probed(mut state: FlowState, response: ProbeResponse) -> Step {
     match response {
         ProbeResponse::Alive { owner, .. } => {

@@ -17,7 +17,7 @@ pub enum EcomPage {
 
 impl EcomPage {
     /// The page at `path`, by its controller (the last segment) or its whole path, both as the
-    /// operator lists them. Of a page that is on both lists, the logout counts.
+    /// operator lists them. A page on both lists is a logout page.
     #[must_use]
     pub fn at(path: &str, login: &[String], logout: &[String]) -> Self {
         let controller = path.rsplit('/').next().unwrap_or_default();
@@ -48,8 +48,8 @@ pub struct PageResponse {
 }
 
 impl PageResponse {
-    /// Whether nothing follows from it: it hands nothing over, the page cannot have changed the
-    /// shopper, and a DW session of its own does not count on this site.
+    /// Whether it changes nothing: it hands over no credentials, the page cannot have changed the
+    /// shopper, and this site ignores a DW session that it sets.
     #[must_use]
     pub fn is_irrelevant(&self, adopts_other_sessions: bool) -> bool {
         let other_dw = self.dw.is_some() && adopts_other_sessions && self.by != Provenance::Head;
@@ -57,16 +57,16 @@ impl PageResponse {
     }
 }
 
-/// How a page hands over who the shopper is.
+/// What a page hands over to identify the shopper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Handoff {
-    /// By an access token, and perhaps a refresh token.
+    /// An access token, and perhaps a refresh token.
     Grant(Box<Grant>),
-    /// By a refresh token alone; none: by stating that the one in hand is to be used.
+    /// A refresh token alone. `None`: the page states that the one in hand is to be used.
     Refresh(Option<HeldRefresh>),
-    /// By an access token whose signature cannot be verified.
+    /// An access token whose signature cannot be verified.
     Unverifiable,
-    /// By deleting the refresh token.
+    /// No refresh token: the response deletes it, or states that there is none.
     LoggedOut,
 }
 
@@ -90,7 +90,7 @@ pub struct PageCookies {
     pub by: Provenance,
     /// The access token.
     pub access: PageAccess,
-    /// The refresh token: its cookie, itself, and for how many seconds it is kept.
+    /// The refresh token: which cookie it came in, the token, and its lifetime in seconds.
     pub refresh: Option<(CustomerType, RefreshGrant)>,
     /// The refresh cookies that are deleted.
     pub deleted: Vec<CustomerType>,
@@ -124,7 +124,8 @@ impl PageCookies {
         }
     }
 
-    /// Without an access token: another refresh token, or the deletion of the one in hand.
+    /// The handoff without an access token: another refresh token, or the deletion of the one in
+    /// hand.
     fn handoff_by_refresh(
         &self,
         page_token: Option<HeldRefresh>,
@@ -147,7 +148,7 @@ impl PageCookies {
         })
     }
 
-    /// The tokens handed over. A refresh token of the other kind is not the same shopper's.
+    /// The tokens handed over. A refresh token of the other kind belongs to another shopper.
     fn grant(
         &self,
         token: &AccessToken,

@@ -1,4 +1,5 @@
-//! Landing and returning: from whatever the browser holds to good SLAS tokens.
+//! Ensures that the request has valid SLAS tokens: lands a new visitor, renews or adopts the
+//! session of a returning one.
 
 use super::calls::{AdoptCall, AdoptPurpose, DwProof, ProbeCall, ProbePurpose, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
@@ -48,7 +49,7 @@ fn without_refresh(state: FlowState) -> Step {
     }
 }
 
-/// The session is over: its tokens go, and a registered shopper is told.
+/// The session is over: drops its tokens, and reports the expiry to a registered shopper.
 fn expire_session(mut state: FlowState, kind: CustomerType) -> Step {
     state.tokens = Tokens::Dropped;
     state.session_expired |= kind == CustomerType::Registered;
@@ -69,7 +70,8 @@ pub(super) fn refreshed(
     response: RefreshResponse,
 ) -> Step {
     match response {
-        // A registered shopper never silently becomes a guest, not even by the upstream's doing.
+        // A registered shopper never silently becomes a guest, even if the upstream grants a
+        // guest's tokens.
         RefreshResponse::Granted(grant)
             if kind == CustomerType::Registered
                 && grant.claims.customer.kind == CustomerType::Guest =>
@@ -77,7 +79,7 @@ pub(super) fn refreshed(
             expire_session(state, kind)
         }
         RefreshResponse::Granted(grant) => {
-            // What stood in for the refused token may be a registered shopper's after all.
+            // The fallback for a refused token may be a registered shopper's after all.
             state.session_expired &= grant.claims.customer.kind == CustomerType::Guest;
             state.tokens = Tokens::Renewed(grant);
             dw_session::align(state)
@@ -92,8 +94,8 @@ pub(super) fn refreshed(
     }
 }
 
-/// Nothing can be said now, so nothing changes: not even where a registered session is known to be
-/// over, for the guest's own token may still be good.
+/// The result is unknown, so nothing changes. That holds even if a registered session is known to
+/// be over, because the guest's token may still be valid.
 fn unavailable(mut state: FlowState, failure: UpstreamFailure) -> Step {
     if state.tokens == Tokens::Dropped {
         state.tokens = Tokens::Kept(None);
@@ -110,8 +112,8 @@ pub(super) fn guest(mut state: FlowState, sent_usid: bool, response: GuestRespon
                 if sent_usid && same { Tokens::Renewed(grant) } else { Tokens::New(grant) };
             dw_session::align(state)
         }
-        // A usid that has become a registered shopper's is no guest's any more, and a shopper who
-        // has just left must not come back.
+        // The usid belongs to a registered shopper by now. No guest can use it, and a shopper who
+        // has just logged out must not be logged in again.
         GuestResponse::UsidTaken | GuestResponse::Granted(_) if sent_usid => {
             state.request_guest(None)
         }
@@ -130,11 +132,11 @@ fn without_guest(state: FlowState, failure: UpstreamFailure) -> Step {
     }
 }
 
-/// The browser holds nothing but a DW session: the shopper met ECOM first.
+/// The browser holds only a DW session: the shopper visited ECOM first.
 pub(super) fn probed(mut state: FlowState, response: ProbeResponse) -> Step {
     match response {
-        // Where every page of ECOM passes through us, only we write a registered shopper's session
-        // into the browser: without our seal beside it, somebody else has.
+        // If every page of ECOM passes through Tandem, only Tandem writes a registered shopper's
+        // session to the browser. A session that the seal does not name was set by another host.
         ProbeResponse::Alive { owner, .. } if is_planted(&state, &owner) => {
             state.dw = Dw::Dead;
             state.request_guest(None)
@@ -152,7 +154,7 @@ pub(super) fn probed(mut state: FlowState, response: ProbeResponse) -> Step {
             state.dw = Dw::Dead;
             state.request_guest(None)
         }
-        // Where OCAPI is not allowed to tell, waiting would not help.
+        // If OCAPI may not report it, a later attempt does not help.
         ProbeResponse::Unavailable(_) => state.request_guest(None),
     }
 }
@@ -163,8 +165,8 @@ fn is_planted(state: &FlowState, owner: &Customer) -> bool {
         && state.facts.signature.is_none()
 }
 
-/// Where no tokens can be had for the DW session, a new guest with a new one takes its place; it
-/// stays until there is such a guest.
+/// Requests tokens for the DW session. If SLAS cannot issue any, a new guest with a new DW session
+/// replaces it; it stays until that guest exists.
 fn adopt(state: FlowState, owner: Customer, login: Option<String>) -> Step {
     let signature = state.facts.signature.clone();
     let login = match owner.kind {
@@ -199,8 +201,8 @@ pub(super) fn adopted(
             state.tokens = Tokens::Renewed(grant);
             dw_session::align(state)
         }
-        // Tokens of a guest nobody has been before are as good as any; the DW session is not. But
-        // a signature that speaks of another session than the browser's may be anybody's.
+        // The tokens of a new guest can be used; the DW session cannot. But a signature that names
+        // another session than the browser's may come from any other browser.
         AdoptResponse::Granted(grant)
             if state.facts.signature.is_none()
                 && guest

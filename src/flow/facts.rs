@@ -1,4 +1,4 @@
-//! Everything a decision depends on.
+//! Everything that a decision depends on.
 
 use super::{Decision, DwChange, Provenance, TokenChange};
 use crate::ids::{AccessToken, DwSignature, DwValue, Dwsid, RefreshToken};
@@ -11,9 +11,9 @@ use crate::timestamp::Timestamp;
 pub enum BridgeMode {
     /// OCAPI `POST /sessions`.
     Classic,
-    /// The platform sets `dwsid` on SLAS token answers; OCAPI is never called.
+    /// The platform sets `dwsid` on SLAS token responses; OCAPI is never called.
     HybridAuth,
-    /// There is no DW session.
+    /// No DW session is made.
     None,
 }
 
@@ -26,7 +26,7 @@ pub enum BridgeTime {
     OnDemand,
 }
 
-/// What the site's operator decided.
+/// What the site's operator has configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
     /// How to bridge.
@@ -37,22 +37,22 @@ pub struct Policy {
     pub guest_after_logout: bool,
 }
 
-/// What a request wants of us.
+/// What a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Intent {
-    /// A request of the Head: SLAS tokens must be good.
+    /// A request for the Head: the SLAS tokens must be valid.
     Head,
-    /// A request that is about to reach ECOM: the DW session must be good too.
+    /// A request for ECOM: the DW session must be valid too.
     Ecom,
-    /// A call that may renew what the browser holds but begins no session of its own.
+    /// A request that may renew the browser's session but never begins one.
     Renew,
-    /// A call of an API: only the tokens matter. It begins no session and makes no DW session (the
-    /// Head may be about to merge baskets, which must come first), and nobody who is signed out
-    /// goes on as a guest.
+    /// An API call: only the tokens matter. It begins no session and makes no DW session (the Head
+    /// may be about to merge baskets, which must come first), and a shopper whose session is over
+    /// does not become a guest.
     Api,
-    /// B2C Commerce credentials are at hand.
+    /// A login with B2C Commerce credentials.
     Login(GuestBasket),
-    /// The shopper leaves.
+    /// A logout.
     Logout {
         /// Every device of the shopper, not only this one.
         all_devices: bool,
@@ -77,15 +77,15 @@ impl Intent {
 /// Whether the guest who logs in has items in the basket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GuestBasket {
-    /// Nobody said; ask the API.
+    /// Unknown: the flow checks the basket through the API.
     Unknown,
-    /// The caller knows it is empty.
+    /// The caller states that it is empty.
     Empty,
-    /// The caller knows it is not.
+    /// The caller states that it has items.
     HasItems,
 }
 
-/// Everything a decision depends on.
+/// Everything that a decision depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four facts that do not exclude each other")]
 pub struct Facts {
@@ -95,24 +95,25 @@ pub struct Facts {
     pub access: Access,
     /// The refresh token in hand, registered before guest.
     pub refresh: Option<HeldRefresh>,
-    /// Refresh tokens beside that one, in the order in which they count if it is refused: a guest's
-    /// beside a registered shopper's.
+    /// Further refresh tokens, in the order in which the flow tries them if SLAS refuses that one:
+    /// a guest's beside a registered shopper's.
     pub fallbacks: Vec<HeldRefresh>,
-    /// The shopper whose tokens our seal names.
+    /// The shopper whose tokens the seal names.
     pub known: Option<Customer>,
     /// The DW session in hand.
     pub dw: Dw,
-    /// Who says that the DW session is this browser's.
+    /// Who vouches that the DW session is this browser's.
     pub dw_provenance: Provenance,
     /// The access token in hand has already made a DW session.
     pub bridged: bool,
-    /// Making a DW session failed a moment ago: the Head does not wait for another try.
+    /// An attempt to make a DW session failed a short time ago: requests for the Head do not wait
+    /// for another attempt.
     pub bridge_resting: bool,
-    /// A signature by which ECOM vouches for its session, where the caller brought one.
+    /// A signature by which ECOM vouches for its session, if the caller sent one.
     pub signature: Option<DwSignature>,
     /// The tenant is known to refuse bridging a guest's plain `dwsid`.
     pub guest_adoption_retired: bool,
-    /// The shopper's do-not-track choice is another one than the access token was made with.
+    /// The shopper's do-not-track choice differs from the one in the access token.
     pub dnt_changed: bool,
 }
 
@@ -128,7 +129,7 @@ impl Facts {
     }
 
     /// The facts of the browser once the cookies of `decision` have reached it. The exhaustive walk
-    /// holds this against the facts that are read back from those cookies.
+    /// compares this with the facts that are read back from those cookies.
     #[must_use]
     pub fn after(self, decision: &Decision, now: Timestamp) -> Self {
         let facts = self.after_tokens(&decision.tokens, &decision.dw, now);
@@ -185,25 +186,26 @@ impl Facts {
     }
 }
 
-/// The access token a browser holds.
+/// The access token that the browser holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// None that means anything here.
+    /// None that can be used on this site.
     None,
-    /// Dead, but its signature was good: it still says who the shopper was.
+    /// Expired, but its signature is valid: it still names the shopper.
     Expired(Claims),
-    /// Valid for less than the early-refresh margin: refresh, but it still works if that fails.
+    /// Valid for less than the early-refresh margin: it is refreshed, but still works if that
+    /// fails.
     Expiring(HeldAccess),
     /// Valid.
     Fresh(HeldAccess),
 }
 
 impl Access {
-    /// Classifies an access token, whose signature was checked, by the time it is still valid.
+    /// Classifies an access token, whose signature was verified, by its remaining lifetime.
     #[must_use]
     pub fn classify(token: AccessToken, claims: Claims, now: Timestamp) -> Self {
-        // A token that is never valid for much longer than the margin would be refreshed with every
-        // request.
+        // Without this limit, a token with a lifetime close to the margin would be refreshed on
+        // every request.
         let half = claims.expires_at.since(claims.issued_at) / 2;
         let early = EARLY_REFRESH.min(half).max(0);
         match claims.expires_at.since(now) {
@@ -222,7 +224,7 @@ impl Access {
         }
     }
 
-    /// What the token says, valid or expired.
+    /// The claims of the token, valid or expired.
     #[must_use]
     pub fn claims(&self) -> Option<&Claims> {
         match self {
@@ -233,7 +235,7 @@ impl Access {
     }
 }
 
-/// A valid access token and what it says.
+/// A valid access token and its claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldAccess {
     /// The token.
@@ -249,30 +251,30 @@ pub struct HeldRefresh {
     pub kind: CustomerType,
     /// The token.
     pub token: RefreshToken,
-    /// Who says that it is this browser's.
+    /// Who vouches that it is this browser's.
     pub provenance: Provenance,
 }
 
-/// The DW session a browser holds.
+/// The DW session that the browser holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dw {
     /// No `dwsid`.
     Absent,
-    /// By our own clock it lives, and we know whose it is.
+    /// By Tandem's own records it is alive, and its owner is known.
     Live {
         /// Its cookies.
         held: HeldDw,
         /// Its customer.
         owner: Customer,
     },
-    /// Only the platform can tell whether it lives, and perhaps whose it is.
+    /// Only the platform knows whether it is alive, and perhaps who owns it.
     Unverified {
         /// Its cookies.
         held: HeldDw,
-        /// Its customer, where we know.
+        /// Its customer, if known.
         owner: Option<Customer>,
     },
-    /// By our own clock it is dead.
+    /// By Tandem's own records it has ended.
     Dead,
 }
 

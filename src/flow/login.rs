@@ -16,7 +16,7 @@ use crate::model::CustomerType;
 pub(super) fn begin(facts: Facts, basket: GuestBasket) -> Step {
     let state = FlowState::new(facts, Goal::Login { basket, basket_lost: false });
     match state.unused_refresh() {
-        // Without a live guest token there is neither usid nor basket to carry over.
+        // Without a valid guest token there is neither usid nor basket to carry over.
         Some(refresh) if state.access().is_none() && refresh.kind == CustomerType::Guest => {
             state.refresh(refresh, RefreshPurpose::Login)
         }
@@ -52,7 +52,7 @@ fn check_basket(state: FlowState) -> Step {
 pub(super) fn basket_checked(mut state: FlowState, response: BasketResponse) -> Step {
     let basket = match response {
         BasketResponse::No => GuestBasket::Empty,
-        // Better one call too many than a basket left behind.
+        // An unnecessary call is better than a lost basket.
         BasketResponse::Yes | BasketResponse::Failed => GuestBasket::HasItems,
     };
     state.goal = Goal::Login { basket, basket_lost: false };
@@ -100,7 +100,7 @@ pub(super) fn transferred(mut state: FlowState, response: BasketResponse) -> Ste
     dw_session::align(state)
 }
 
-/// The guest whose session is about to become the shopper's.
+/// The guest whose session the login takes over.
 fn guest(state: &FlowState) -> Option<(AccessToken, CustomerId)> {
     let guest = state.customer().filter(|customer| customer.kind == CustomerType::Guest)?;
     Some((state.access()?.clone(), guest.id.clone()))

@@ -1,5 +1,5 @@
-//! Logout: end the session at SLAS, clear both worlds here whatever the upstream says, and begin
-//! a guest session where the site wants one.
+//! Logout: ends the session at SLAS, deletes tokens and DW session from the browser whatever SLAS
+//! responds, and begins a guest session if the site's policy requires one.
 
 use super::calls::{LogoutCall, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
@@ -18,7 +18,7 @@ pub(super) fn begin(facts: Facts, all_devices: bool) -> Step {
         (Some(access), Some(refresh)) if !state.is_superseded_by_registered() => {
             revoke(state, access, refresh.token)
         }
-        // SLAS wants a valid access token of the same session for its logout.
+        // The logout of SLAS requires a valid access token of the same session.
         (_, Some(refresh)) => state.refresh(refresh, RefreshPurpose::Logout),
         (_, None) => clear(state),
     }
@@ -51,7 +51,7 @@ pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step
             set_revoked(&mut state, true);
             clear(state)
         }
-        // A guest's tokens do not end a registered session.
+        // A guest's tokens cannot end a registered session.
         RefreshResponse::Granted(_) | RefreshResponse::Unavailable(_) => clear(state),
     }
 }

@@ -1,26 +1,28 @@
-//! Who says who the shopper is.
+//! Who vouches for a credential.
 
 use crate::model::Customer;
 
-/// Who says who the shopper is. What may follow from it depends on who says it: promise 19.
+/// Who vouches that a credential is this browser's. What may follow from it depends on that:
+/// promise 19.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Provenance {
-    /// Our seal: it names the very credential that we wrote to this browser.
+    /// The seal: it names exactly this credential, which Tandem wrote to this browser.
     Seal,
-    /// ECOM: by a response in the DW session it was asked in, or by cookies of its own where it
-    /// stands beside Tandem. It may hand over a shopper together with the session.
+    /// ECOM: by a response in the DW session of the request, or by its own cookies where it runs
+    /// beside Tandem. It may hand over a shopper together with the session.
     Ecom,
     /// A Head, by the cookies of its response. It hands over tokens only and has no part in a DW
     /// session.
     Head,
-    /// SLAS, by a signature: the token is genuine, but not by that this browser's own.
+    /// SLAS, by a signature: the token is genuine, but that does not make it this browser's own.
     Slas,
     /// Only the browser: any host of the domain may have set the cookie.
     Browser,
 }
 
 impl Provenance {
-    /// Whether what it says may make `shopper` of the shopper `known` by our seal.
+    /// Whether a credential of this provenance may change the shopper from `known`, whom the seal
+    /// names, to `shopper`.
     #[must_use]
     pub fn may_identify(self, shopper: &Customer, known: Option<&Customer>) -> bool {
         match self {

@@ -1,11 +1,12 @@
-//! What follows from what a response of ECOM, or of a Head, states about the shopper.
+//! Reconciles the browser's session with what a response of ECOM, or of a Head, states about the
+//! shopper.
 //!
 //! ECOM hands a shopper over together with the DW session of its response. A Head has no part in
 //! that session: it hands over tokens only, and a DW session of another customer is dropped.
 //!
-//! Shoppers log in, register and log out on ECOM's own pages too. Where the platform or a cartridge
-//! sets tokens, these are taken over. Where it sets none, the platform is asked who owns the DW
-//! session, but only after a page that could have changed it.
+//! Shoppers log in, register and log out on ECOM's own pages too. If the platform or a cartridge
+//! sets tokens, Tandem takes them over. If it sets none, Tandem looks up who owns the DW session,
+//! but only after a page that could have changed it.
 
 use super::calls::{AdoptCall, AdoptPurpose, DwProof, ProbeCall, ProbePurpose, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::model::{Customer, CustomerType, DwCookies, Grant};
 
-/// Goes on from what the browser holds after the request that ECOM answered.
+/// Starts the flow for `response`. The `facts` are those after the request to which it responds.
 #[must_use]
 pub fn reconcile(facts: Facts, response: PageResponse) -> Step {
     let PageResponse { by, deletes_refresh, handoff, dw, page } = response;
@@ -24,13 +25,15 @@ pub fn reconcile(facts: Facts, response: PageResponse) -> Step {
         Some(Handoff::Grant(grant)) if !is_older(&state.facts, &grant) => {
             accept_or_verify(state, grant)
         }
-        Some(Handoff::Refresh(Some(offered))) if is_downgrade(&state.facts, &offered, page) => {
+        Some(Handoff::Refresh(Some(page_token)))
+            if is_downgrade(&state.facts, &page_token, page) =>
+        {
             by_page(state, page)
         }
         Some(Handoff::Unverifiable)
             if state.facts.policy.mode == BridgeMode::HybridAuth && by != Provenance::Head =>
         {
-            // Session and tokens have changed together, and we cannot say whose they are.
+            // Session and tokens have changed together, and their owner is unknown.
             state.decide_with(Outcome::Ready, DwChange::Drop)
         }
         Some(Handoff::LoggedOut) => logged_out(state),
@@ -71,47 +74,50 @@ fn is_by_head(state: &FlowState) -> bool {
     matches!(state.goal, Goal::Reconcile { by: Provenance::Head, .. })
 }
 
-/// Whether the shopper wanted to leave: on a page for that, or by a Head that takes its refresh
-/// token away.
+/// Whether the shopper wanted to log out: on a logout page, or through a Head that deletes the
+/// refresh token.
 fn is_logout(state: &FlowState) -> bool {
     let head =
         matches!(state.goal, Goal::Reconcile { by: Provenance::Head, deletes_refresh: true, .. });
     head || is_on(state, EcomPage::Logout)
 }
 
-/// Of two tokens the newer one is right: ECOM may have answered late.
+/// Whether `grant` was issued before the token in hand. The newer token counts: ECOM may have
+/// responded late.
 fn is_older(facts: &Facts, grant: &Grant) -> bool {
     let issued = facts.held().map(|held| held.claims.issued_at);
     issued.is_some_and(|issued| grant.claims.issued_at < issued)
 }
 
-/// A guest's refresh token beside a registered shopper's: not by that does a shopper sign out.
-fn is_downgrade(facts: &Facts, offered: &HeldRefresh, page: EcomPage) -> bool {
+/// ECOM set a guest's refresh token while the browser holds a registered shopper's. That alone is
+/// not a logout.
+fn is_downgrade(facts: &Facts, page_token: &HeldRefresh, page: EcomPage) -> bool {
     let registered = CustomerType::Registered;
     let held = facts.refresh.as_ref().is_some_and(|held| held.kind == registered);
-    held && offered.kind == CustomerType::Guest && page != EcomPage::Logout
+    held && page_token.kind == CustomerType::Guest && page != EcomPage::Logout
 }
 
-/// ECOM makes guests of registered shoppers whenever it cannot renew their tokens, even by an
-/// outage. Whether the shopper's session is over, their own refresh token response.
+/// ECOM turns registered shoppers into guests whenever it cannot renew their tokens, even in an
+/// outage. The shopper's own refresh token decides whether the session is over.
 fn accept_or_verify(state: FlowState, grant: Box<Grant>) -> Step {
     let guest = grant.claims.customer.kind == CustomerType::Guest;
-    let leaves = is_on(&state, EcomPage::Logout);
+    let logging_out = is_on(&state, EcomPage::Logout);
     match state.unused_refresh() {
-        Some(own) if guest && !leaves && own.kind == CustomerType::Registered => {
+        Some(own) if guest && !logging_out && own.kind == CustomerType::Registered => {
             state.refresh(own, RefreshPurpose::VerifyGuestGrant(grant))
         }
         _ => accept(state, grant),
     }
 }
 
-/// The shopper's own refresh token has spoken about a guest's tokens that were handed over.
+/// Resumes with the exchange of the shopper's own refresh token, which decides whether the
+/// handed-over tokens of a guest are accepted.
 pub(super) fn after_guest_grant_check(
     mut state: FlowState,
     guest_grant: Box<Grant>,
     response: RefreshResponse,
 ) -> Step {
-    // Whatever session ECOM answered in, it is a guest's. A Head answers in none.
+    // ECOM responded in a guest's session. A Head responds in none.
     let own_stays = response_dw(&state).is_some() || is_by_head(&state);
     let dw = if own_stays { DwChange::Keep } else { DwChange::Drop };
     match response {
@@ -125,11 +131,11 @@ pub(super) fn after_guest_grant_check(
     }
 }
 
-/// The shopper is who the response response.
+/// Accepts the tokens: the shopper is the one whom the response names.
 fn accept(mut state: FlowState, grant: Box<Grant>) -> Step {
     let customer = grant.claims.customer.clone();
     let was_registered = state.customer().is_some_and(is_registered);
-    // Nobody silently becomes a guest, not even by ECOM's doing.
+    // A registered shopper never silently becomes a guest, even if ECOM causes it.
     let lost = was_registered && !is_registered(&customer);
     state.session_expired = lost && !is_logout(&state);
     state.tokens = Tokens::New(grant);
@@ -153,22 +159,24 @@ fn decide_accepted(state: FlowState, dw: DwChange) -> Step {
     state.decide_with(outcome, dw)
 }
 
-/// The DW session after a response that response that the shopper is `owner`.
+/// The change to the DW session after a response that names `owner` as the shopper.
 fn dw_from_response(state: &FlowState, owner: Customer) -> DwChange {
     match (response_dw(state), state.held_dw()) {
         (Some(cookies), _) => DwChange::Set { cookies: cookies.clone(), owner: Some(owner) },
-        // A Head does not know whose session that is.
+        // A Head does not know who owns that session.
         (None, _) if is_by_head(state) => own_dw(state, &owner),
         (None, Some(_)) => DwChange::Confirm(Some(owner)),
         (None, None) => DwChange::Keep,
     }
 }
 
-/// The DW session that the browser had: it stays only if it is `owner`'s, or if its shopper has not
-/// changed.
+/// The change to the browser's own DW session: it stays only if `owner` owns it, or if its owner is
+/// unknown and the shopper has not changed.
 fn own_dw(state: &FlowState, owner: &Customer) -> DwChange {
     let stays = match &state.facts.dw {
-        Dw::Live { owner: whose, .. } | Dw::Unverified { owner: Some(whose), .. } => whose == owner,
+        Dw::Live { owner: dw_owner, .. } | Dw::Unverified { owner: Some(dw_owner), .. } => {
+            dw_owner == owner
+        }
         Dw::Unverified { owner: None, .. } | Dw::Absent | Dw::Dead => {
             state.facts.customer() == Some(owner)
         }
@@ -176,7 +184,7 @@ fn own_dw(state: &FlowState, owner: &Customer) -> DwChange {
     if stays { DwChange::Keep } else { DwChange::Drop }
 }
 
-/// The shopper has left on a page of ECOM's, or by a Head.
+/// The shopper has logged out on a page of ECOM, or through a Head.
 fn logged_out(mut state: FlowState) -> Step {
     state.session_expired = !is_logout(&state) && state.customer().is_some_and(is_registered);
     drop_session(state)
@@ -197,14 +205,14 @@ fn refresh_handed(mut state: FlowState, page_token: Option<HeldRefresh>) -> Step
     }
 }
 
-/// The refresh token in hand was refused: the session is over, whoever found it out.
+/// The refresh token in hand was refused, by SLAS now or by ECOM before: the session is over.
 fn expired(mut state: FlowState) -> Step {
     state.session_expired =
         !is_on(&state, EcomPage::Logout) && state.customer().is_some_and(is_registered);
     drop_session(state)
 }
 
-/// The refresh token that the page named was the browser's own.
+/// Resumes after the exchange of the browser's own refresh token, which the page named.
 pub(super) fn own_refreshed(state: FlowState, response: RefreshResponse) -> Step {
     let dw = unchanged_dw(&state);
     match response {
@@ -216,8 +224,8 @@ pub(super) fn own_refreshed(state: FlowState, response: RefreshResponse) -> Step
     }
 }
 
-/// The refresh token was one that the page set. If SLAS refuses it, the browser's own may still be
-/// good.
+/// Resumes after the exchange of a refresh token that the page set. If SLAS refuses it, the
+/// browser's own may still be valid.
 pub(super) fn page_token_refreshed(state: FlowState, response: RefreshResponse) -> Step {
     match response {
         RefreshResponse::Refused => {
@@ -228,32 +236,32 @@ pub(super) fn page_token_refreshed(state: FlowState, response: RefreshResponse) 
     }
 }
 
-/// The browser keeps its DW session; ECOM may have changed whose it is, a Head cannot.
+/// The browser keeps its DW session. ECOM may have changed its owner; a Head cannot.
 fn unchanged_dw(state: &FlowState) -> DwChange {
     if is_by_head(state) { DwChange::Keep } else { DwChange::Recheck }
 }
 
-/// Nothing was handed over: what the page is for response what may have happened.
+/// The response handed nothing over: the purpose of the page shows what may have happened.
 fn by_page(state: FlowState, page: EcomPage) -> Step {
     let classic = state.facts.policy.mode == BridgeMode::Classic;
     let hybrid = state.facts.policy.mode == BridgeMode::HybridAuth;
-    let signed_in = state.facts.customer().is_some_and(is_registered);
-    let offered = response_dw(&state).is_some();
+    let registered = state.facts.customer().is_some_and(is_registered);
+    let sets_dw = response_dw(&state).is_some();
     match page {
         _ if is_by_head(&state) => state.decide(DwChange::Keep),
-        EcomPage::Logout if signed_in => {
+        EcomPage::Logout if registered => {
             let mut facts = state.facts;
             facts.policy.guest_after_logout = false;
             logout::begin(facts, false)
         }
-        // The platform keeps its sessions in step with the token cookies by itself.
-        EcomPage::Ordinary | EcomPage::Login if hybrid && offered => {
+        // The platform itself keeps its sessions aligned with the token cookies.
+        EcomPage::Ordinary | EcomPage::Login if hybrid && sets_dw => {
             let owner = state.customer().cloned();
             let change = owner.map_or(DwChange::Keep, |owner| dw_from_response(&state, owner));
             state.decide(change)
         }
         EcomPage::Login if classic => probe_owner(state),
-        EcomPage::Ordinary if classic && offered => probe_owner(state),
+        EcomPage::Ordinary if classic && sets_dw => probe_owner(state),
         _ => state.decide(DwChange::Keep),
     }
 }
@@ -278,9 +286,9 @@ pub(super) fn probed(state: FlowState, response: ProbeResponse) -> Step {
         let dw = dw_from_response(&state, owner);
         return state.decide(dw);
     }
-    let may_sign_in = is_on(&state, EcomPage::Login);
+    let may_log_in = is_on(&state, EcomPage::Login);
     match (login, state.held_dw().cloned()) {
-        (Some(login), Some(dw)) if may_sign_in && is_registered(&owner) => {
+        (Some(login), Some(dw)) if may_log_in && is_registered(&owner) => {
             let (proof, kind) = (DwProof::Session(dw.dwsid), owner.kind);
             let state = Box::new(state);
             Step::Adopt(AdoptCall {
@@ -292,15 +300,15 @@ pub(super) fn probed(state: FlowState, response: ProbeResponse) -> Step {
                 state,
             })
         }
-        _ if is_registered(&owner) && may_sign_in => drop_guest_tokens(state, owner),
-        // Somebody else's session in the place of ours is none of the shopper's, nor is ours any
-        // more if its customer has changed.
+        _ if is_registered(&owner) && may_log_in => drop_guest_tokens(state, owner),
+        // A replacement session that belongs to another customer is ignored. If the browser's own
+        // session changed customer, it is dropped.
         _ if response_dw(&state).is_some() => state.decide(DwChange::Keep),
         _ => state.decide(DwChange::Drop),
     }
 }
 
-/// A Head has set a DW session beside tokens: it is taken only if it is of the same shopper.
+/// A Head has set a DW session beside tokens: it is taken over only if the same shopper owns it.
 fn probed_for_head(state: FlowState, response: ProbeResponse) -> Step {
     let Some(shopper) = state.customer().cloned() else {
         return state.decide(DwChange::Keep);
@@ -312,7 +320,7 @@ fn probed_for_head(state: FlowState, response: ProbeResponse) -> Step {
     decide_accepted(state, change)
 }
 
-/// Whose the session is now, nobody could say: it is asked again before it is next relied on.
+/// The owner of the session is unknown: it is looked up again before the session is next relied on.
 fn without_owner(state: FlowState) -> Step {
     let dw = if response_dw(&state).is_some() { DwChange::Keep } else { DwChange::Recheck };
     state.decide(dw)
@@ -337,8 +345,8 @@ pub(super) fn adopted(
     }
 }
 
-/// The shopper has signed in on ECOM, but there are no tokens to go with it: the guest's go, so
-/// that the cookies name one shopper, and the next page tries again.
+/// The shopper has logged in on ECOM, but SLAS issued no tokens for that login. The guest's tokens
+/// are dropped, so that the cookies name one shopper, and the next page tries again.
 fn drop_guest_tokens(mut state: FlowState, owner: Customer) -> Step {
     state.tokens = Tokens::Dropped;
     let dw = dw_from_response(&state, owner);

@@ -1,18 +1,18 @@
-//! What the outside may answer: one type per question.
+//! The responses of upstreams: one type per call.
 
 use crate::model::{Customer, DwCookies, Grant};
 
-/// Why something could not be done now.
+/// Why an upstream call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UpstreamFailure {
-    /// Whose fault it is.
+    /// The cause.
     pub cause: Cause,
-    /// Seconds after which asking again may help, where the upstream said.
+    /// Seconds after which another attempt may help, if the upstream stated them.
     pub retry_after: Option<u32>,
 }
 
 impl UpstreamFailure {
-    /// The upstream is unavailable, and did not say for how long.
+    /// The upstream is unavailable and did not state for how long.
     pub const UNAVAILABLE: Self = Self { cause: Cause::Unavailable, retry_after: None };
 
     /// The upstream rejects our client or settings: a later attempt does not help.
@@ -31,25 +31,25 @@ impl UpstreamFailure {
     }
 }
 
-/// Whose fault a trouble is.
+/// The cause of an upstream failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// The upstream is down, slow, or answers nonsense.
+    /// The upstream is down or slow, or its response is invalid.
     Unavailable,
-    /// The upstream asked us to slow down.
+    /// The upstream limits the rate of our requests.
     Throttled,
-    /// The upstream refuses *us*: client, secret, scope, site or redirect URI are wrong.
+    /// The upstream rejects *our client*: its id, secret, scope, site or redirect URI is wrong.
     Misconfigured,
 }
 
-/// What a refresh came to.
+/// The result of a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshResponse {
     /// New tokens.
     Granted(Box<Grant>),
-    /// The refresh token is dead.
+    /// The refresh token is invalid.
     Refused,
-    /// Nobody knows; the token may still be good.
+    /// The result is unknown; the token may still be valid.
     Unavailable(UpstreamFailure),
 }
 
@@ -64,12 +64,12 @@ impl RefreshResponse {
     }
 }
 
-/// What asking for guest tokens came to.
+/// The result of a request for guest tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuestResponse {
     /// Tokens.
     Granted(Box<Grant>),
-    /// The usid we sent belongs to another session.
+    /// The usid that we sent belongs to another session.
     UsidTaken,
     /// No tokens now.
     Unavailable(UpstreamFailure),
@@ -86,28 +86,28 @@ impl GuestResponse {
     }
 }
 
-/// What OCAPI says about a DW session.
+/// What OCAPI reports about a DW session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeResponse {
-    /// It lives.
+    /// It is alive.
     Alive {
-        /// Whose it is.
+        /// Its owner.
         owner: Customer,
-        /// The login of a registered owner, where OCAPI shows it.
+        /// The login of a registered owner, if OCAPI shows it.
         login: Option<String>,
     },
-    /// It is dead.
+    /// It has ended.
     Dead,
-    /// OCAPI will not say, now or ever.
+    /// OCAPI does not report it now, or never will.
     Unavailable(UpstreamFailure),
 }
 
-/// What asking for SLAS tokens for a DW session came to.
+/// The result of a request for SLAS tokens for a DW session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdoptResponse {
     /// Tokens.
     Granted(Box<Grant>),
-    /// The tenant does not bridge this kind of session, or the proof has run out.
+    /// The tenant does not bridge this kind of session, or the proof has expired.
     Refused,
     /// Our SLAS client may not bridge sessions: it lacks the scope `sfcc.session_bridge`.
     NotPermitted,
@@ -115,7 +115,7 @@ pub enum AdoptResponse {
     Unavailable(UpstreamFailure),
 }
 
-/// What asking for a DW session came to.
+/// The result of a request for a DW session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BridgeResponse {
     /// A new DW session.
@@ -137,35 +137,35 @@ impl BridgeResponse {
     }
 }
 
-/// What presenting credentials came to.
+/// The result of a login at SLAS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginResponse {
     /// Tokens of the registered shopper.
     Granted(Box<Grant>),
     /// Wrong login or password.
     BadCredentials,
-    /// The same login is being used at this very moment.
+    /// Another request uses the same login at this moment.
     Conflict,
     /// No tokens now.
     Unavailable(UpstreamFailure),
 }
 
-/// What became of the guest's basket.
+/// The result of a check, or a transfer, of the guest's basket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BasketResponse {
     /// It has items, or has been moved.
     Yes,
     /// It is empty, or there was nothing to move.
     No,
-    /// Nobody knows.
+    /// The call failed; the result is unknown.
     Failed,
 }
 
-/// What became of the SLAS session at logout.
+/// The result of a logout at SLAS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LogoutResponse {
-    /// SLAS revoked it, or knew it no more.
+    /// SLAS revoked the session, or did not know it any more.
     Revoked,
-    /// SLAS did not say so.
+    /// SLAS did not confirm that.
     Failed,
 }

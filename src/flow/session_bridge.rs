@@ -1,4 +1,4 @@
-//! ECOM first, and by its own word: tokens for a DW session that a page of ECOM vouches for.
+//! The session bridge: obtains tokens for a DW session that a page of ECOM vouches for.
 
 use super::calls::{AdoptCall, AdoptPurpose, DwProof};
 use super::state::{FlowState, Goal, Tokens};
@@ -10,7 +10,7 @@ use crate::model::CustomerType;
 /// A DW session that a caller claims for the browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DwClaim {
-    /// What shows it.
+    /// The proof of the session for SLAS.
     pub proof: DwProof,
     /// Whether it is a guest's or a registered shopper's.
     pub kind: CustomerType,
@@ -18,17 +18,19 @@ pub struct DwClaim {
     pub login: String,
 }
 
-/// Gets tokens for the claimed session, whatever tokens the browser holds.
+/// Obtains tokens for the claimed session, whatever tokens the browser holds. There is one
+/// exception: a guest's session never replaces a registered shopper's tokens.
 #[must_use]
 pub fn session_bridge(facts: Facts, claim: DwClaim) -> Step {
     let mut state = FlowState::new(facts, Goal::SessionBridge);
-    // Whoever signed the session may have changed its shopper, so our note of that is old.
+    // ECOM, which signed the session, may have changed its shopper: the recorded owner is out of
+    // date.
     if let Some(held) = state.held_dw().cloned() {
         state.dw = Dw::Unverified { held, owner: None };
     }
     let DwClaim { proof, kind, login } = claim;
     if kind == CustomerType::Guest && state.is_registered() {
-        // ECOM has not heard yet that the shopper has signed in. The Head's tokens stay.
+        // ECOM does not know yet that the shopper has logged in. The Head's tokens stay.
         return state.decide_with(Outcome::Ready, DwChange::Keep);
     }
     Step::Adopt(AdoptCall {
@@ -44,7 +46,7 @@ pub fn session_bridge(facts: Facts, claim: DwClaim) -> Step {
 pub(super) fn adopted(mut state: FlowState, kind: CustomerType, response: AdoptResponse) -> Step {
     match response {
         AdoptResponse::Granted(grant) if grant.claims.customer.kind == kind => {
-            // The refresh token of before is somebody else's by now.
+            // The earlier refresh token does not belong to these tokens.
             state.refreshed = true;
             state.tokens = Tokens::Renewed(grant);
             dw_session::align(state)

@@ -9,19 +9,19 @@ use super::{
 use crate::ids::{AccessToken, Usid};
 use crate::model::{Customer, CustomerType, DwCookies, Grant};
 
-/// What has been found out so far.
+/// What the flow knows so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four findings that do not exclude each other")]
 pub(super) struct FlowState {
     pub(super) facts: Facts,
     pub(super) goal: Goal,
-    /// The tokens the browser will hold if the state ended now.
+    /// The tokens that the browser would hold if the flow ended now.
     pub(super) tokens: Tokens,
-    /// The DW session in the browser, as far as is known by now.
+    /// The DW session in the browser, as far as it is known.
     pub(super) dw: Dw,
-    /// The platform itself has confirmed that `dw` lives.
+    /// The platform has confirmed that `dw` is alive.
     pub(super) confirmed: bool,
-    /// A refresh has been tried on this state; there is no second one.
+    /// The flow has used the refresh token in hand; it does not use it twice.
     pub(super) refreshed: bool,
     pub(super) session_expired: bool,
     pub(super) guest_adoption_refused: bool,
@@ -33,7 +33,7 @@ pub(super) enum Goal {
     Reconcile {
         /// What the page is for.
         page: EcomPage,
-        /// Who has responded.
+        /// Who sent the response.
         by: Provenance,
         /// The response deletes the refresh token in hand.
         deletes_refresh: bool,
@@ -53,13 +53,13 @@ pub(super) enum Goal {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tokens {
-    /// Those of the request, if any.
+    /// The tokens of the request, if any.
     Kept(Option<HeldAccess>),
-    /// Fresh ones of the same session.
+    /// New tokens of the same session.
     Renewed(Box<Grant>),
-    /// Those of a shopper the browser has not been until now.
+    /// Tokens of a shopper who is new in this browser.
     New(Box<Grant>),
-    /// Dead.
+    /// None: those of the request are invalid.
     Dropped,
 }
 
@@ -81,7 +81,7 @@ impl FlowState {
         }
     }
 
-    /// Who the tokens say the shopper is.
+    /// The shopper whom the tokens name.
     pub(super) fn customer(&self) -> Option<&Customer> {
         match &self.tokens {
             Tokens::Kept(held) => held.as_ref().map(|held| &held.claims.customer),
@@ -98,7 +98,7 @@ impl FlowState {
         }
     }
 
-    /// The refresh token, unless this state has already used it.
+    /// The refresh token, unless this flow has already used it.
     pub(super) fn unused_refresh(&self) -> Option<HeldRefresh> {
         if self.refreshed { None } else { self.facts.refresh.clone() }
     }
@@ -110,7 +110,7 @@ impl FlowState {
         }
     }
 
-    /// Whose the DW session is, where that is known and it may still live.
+    /// The owner of the DW session, if it is known and the session may still be alive.
     pub(super) fn dw_owner(&self) -> Option<&Customer> {
         match &self.dw {
             Dw::Live { owner, .. } => Some(owner),
@@ -119,28 +119,28 @@ impl FlowState {
         }
     }
 
-    /// A registered refresh token beside a guest's access token: somebody else (ECOM) has signed
-    /// the shopper in, and the registered one wins.
+    /// A registered refresh token beside a guest's access token: another writer (ECOM) has logged
+    /// the shopper in, and the registered token wins.
     pub(super) fn is_superseded_by_registered(&self) -> bool {
         let guest = self.customer().is_some_and(|customer| customer.kind == CustomerType::Guest);
         let refresh = self.facts.refresh.as_ref();
         guest && refresh.is_some_and(|refresh| refresh.kind == CustomerType::Registered)
     }
 
-    /// The token is good, but speaks of another do-not-track choice than the shopper's, and can be
-    /// exchanged for one that does not.
+    /// Whether the access token has another do-not-track choice than the shopper's, and a refresh
+    /// can replace it.
     pub(super) fn has_other_dnt(&self) -> bool {
         self.facts.dnt_changed && self.facts.refresh.is_some()
     }
 
-    /// Whether anything in hand is a registered shopper's.
+    /// Whether any credential in hand is a registered shopper's.
     pub(super) fn is_registered(&self) -> bool {
         let refresh = self.facts.refresh.as_ref();
         self.facts.customer().is_some_and(is_registered)
             || refresh.is_some_and(|held| held.kind == CustomerType::Registered)
     }
 
-    /// Whether this is a call, which begins no session.
+    /// Whether the request may only renew a session, not begin one.
     pub(super) fn only_renews(&self) -> bool {
         matches!(self.goal, Goal::EnsureSession(Intent::Renew | Intent::Api))
     }
@@ -155,8 +155,8 @@ impl FlowState {
         Step::Refresh(RefreshCall { token, kind, provenance, dwsid, spent, purpose, state })
     }
 
-    /// What came of a refresh token. One that brings another shopper than our seal names, and that
-    /// nobody but the browser speaks for, has been planted: it is as good as refused.
+    /// The response to a refresh, or a refusal if the token was planted: it yields another shopper
+    /// than the seal names, and only the browser vouches for it.
     pub(super) fn unless_foreign(
         &self,
         by: Provenance,
@@ -176,10 +176,10 @@ impl FlowState {
         Step::Guest(GuestCall { usid, state: Box::new(self) })
     }
 
-    /// Ends with what the goal promised.
+    /// Ends the flow with the regular outcome of its goal.
     pub(super) fn decide(self, dw: DwChange) -> Step {
         let outcome = match &self.goal {
-            // Whoever has signed in on ECOM is signed in.
+            // A login on ECOM is a login here too.
             Goal::SessionBridge if self.customer().is_some_and(is_registered) => {
                 Outcome::LoggedIn { basket_lost: false }
             }
@@ -206,11 +206,11 @@ impl FlowState {
         }))
     }
 
-    /// Whether `change` takes a registered shopper's DW session away and leaves a guest, which
-    /// must not happen silently.
+    /// Whether `change` removes a registered shopper's DW session and leaves a guest, which must
+    /// not happen silently.
     fn loses_registered_dw(&self, change: &DwChange) -> bool {
         let stays = matches!(change, DwChange::Keep | DwChange::Confirm(_) | DwChange::Recheck);
-        // What anybody may have set was never the shopper's.
+        // A session that any host may have set was never the shopper's.
         matches!(self.goal, Goal::EnsureSession(_))
             && !stays
             && self.facts.dw_provenance != Provenance::Browser
@@ -223,8 +223,8 @@ fn is_registered(customer: &Customer) -> bool {
     customer.kind == CustomerType::Registered
 }
 
-/// A guest's refresh token beside a registered shopper's access token belongs to somebody else:
-/// using it would sign the shopper out.
+/// Whether the refresh token belongs to the session of the access token. A guest's refresh token
+/// beside a registered shopper's access token does not: using it would log the shopper out.
 fn is_of_session(facts: &Facts) -> bool {
     let registered =
         facts.customer().is_some_and(|customer| customer.kind == CustomerType::Registered);

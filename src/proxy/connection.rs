@@ -1,4 +1,4 @@
-//! Connections to upstreams: made by whom, and whether one has answered before.
+//! Connects to upstreams, and records which connections have carried a response.
 
 use std::io;
 use std::pin::Pin;
@@ -18,13 +18,13 @@ use super::concurrency::ConcurrencyLimit;
 use super::settings::Preface;
 use crate::config::UpstreamLimits;
 
-/// Octets of an HTTP/2 connection that are read at a time until its first frame is through.
-const PIECE: usize = 1024;
+/// Bytes read at a time from an HTTP/2 connection until its first frame is complete.
+const CHUNK: usize = 1024;
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// Makes connections that know whether they have been used, and that hear how many streams the
-/// upstream allows on one.
+/// Makes connections that record whether they have been used, and how many streams the upstream
+/// allows on one.
 #[derive(Clone)]
 pub(super) struct Connector {
     https: HttpsConnector<HttpConnector>,
@@ -55,16 +55,16 @@ impl Service<Uri> for Connector {
 /// Which protocols an upstream may choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocols {
-    /// HTTP/2 where TLS agrees on it, else HTTP/1.1.
+    /// HTTP/2 where TLS negotiates it, otherwise HTTP/1.1.
     Both,
-    /// HTTP/1.1, which is what `Upgrade` belongs to.
+    /// HTTP/1.1, the only one with `Upgrade`.
     Http1,
 }
 
 /// A connector. `None` if the system has no usable TLS roots.
 pub(super) fn connector(
     limits: &UpstreamLimits,
-    speaks: Protocols,
+    protocols: Protocols,
     limit: &Arc<ConcurrencyLimit>,
 ) -> Option<Connector> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
@@ -76,34 +76,34 @@ pub(super) fn connector(
         .with_provider_and_platform_verifier(provider)
         .ok()?
         .https_or_http();
-    let https = match speaks {
+    let https = match protocols {
         Protocols::Both => builder.enable_all_versions().wrap_connector(tcp),
         Protocols::Http1 => builder.enable_http1().wrap_connector(tcp),
     };
     Some(Connector { https, limit: Arc::clone(limit) })
 }
 
-/// Whether a connection has brought an answer. It is in the extensions of every answer.
+/// Whether a connection has carried a response. It is in the extensions of every response.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Used(Arc<AtomicBool>);
 
 impl Used {
-    /// This connection has brought an answer.
-    pub(super) fn note(extensions: &Extensions) {
+    /// Marks the connection of the response with these `extensions`.
+    pub(super) fn mark(extensions: &Extensions) {
         if let Some(used) = extensions.get::<Self>() {
             used.0.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether this connection has brought one before.
-    pub(super) fn before(connected: &Connected) -> bool {
+    /// Whether this connection has carried a response before.
+    pub(super) fn is_marked(connected: &Connected) -> bool {
         let mut extensions = Extensions::new();
         connected.get_extras(&mut extensions);
         extensions.get::<Self>().is_some_and(|used| used.0.load(Ordering::Relaxed))
     }
 }
 
-/// A connection that knows whether it has been used.
+/// A connection that records whether it has been used.
 pub(super) struct TrackedStream {
     stream: Stream,
     used: Used,
@@ -112,15 +112,15 @@ pub(super) struct TrackedStream {
 }
 
 impl TrackedStream {
-    /// Reads a piece small enough to be looked at on its way.
+    /// Reads a chunk into `buffer`, and the first frame from it.
     fn read_preface(
         &mut self,
         context: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut piece = [0; PIECE];
-        let length = PIECE.min(buffer.remaining());
-        let mut read = ReadBuf::new(&mut piece[..length]);
+        let mut chunk = [0; CHUNK];
+        let length = CHUNK.min(buffer.remaining());
+        let mut read = ReadBuf::new(&mut chunk[..length]);
         ready!(Pin::new(&mut self.stream).poll_read(context, read.unfilled()))?;
         buffer.put_slice(read.filled());
         self.preface.take_if(|preface| preface.read(read.filled()));

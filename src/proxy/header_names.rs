@@ -1,46 +1,46 @@
-//! The names of headers that a browser has no business sending through us.
+//! The names of request headers that are never forwarded.
 
 use http::HeaderName;
 
-/// Whether a browser's header of this name never goes on.
+/// Whether a browser's header of this name is never forwarded.
 ///
-/// Servers that make variables of headers (CGI, WSGI, PHP, some Java ones) read every character but
-/// letters and digits as the same one: a name that becomes a known one that way does not pass either.
-pub(super) fn stays_here(name: &HeaderName) -> bool {
+/// Servers that turn headers into variables (CGI, WSGI, PHP, some Java ones) read every character but
+/// letters and digits as the same one. So a name that they read as a listed one is stripped as well.
+pub(super) fn is_stripped(name: &HeaderName) -> bool {
     let name = name.as_str();
-    if is_ours(name) {
+    if is_listed(name) {
         return true;
     }
     if is_plain(name) {
         return false;
     }
     let dashed = dashed(name);
-    is_ours(&dashed) || is_spoken_for(&dashed)
+    is_listed(&dashed) || is_reserved(&dashed)
 }
 
-/// Whether a field of this name may follow a body (RFC 9110 section 6.5.1): one that frames the
-/// message, routes it, or tells who sends it may not.
-pub(super) fn may_trail(name: &HeaderName) -> bool {
-    !stays_here(name) && !is_spoken_for(&dashed(name.as_str()))
+/// Whether a field of this name may follow a body (RFC 9110 section 6.5.1): not if it frames the
+/// message, routes it, or identifies the sender.
+pub(super) fn may_be_trailer(name: &HeaderName) -> bool {
+    !is_stripped(name) && !is_reserved(&dashed(name.as_str()))
 }
 
-/// Letters and digits with single dashes between them: every server reads the same name.
+/// Letters and digits with single dashes between them: all servers read the same name.
 pub(super) fn is_plain(name: &str) -> bool {
-    let strange = |byte: u8| !byte.is_ascii_alphanumeric() && byte != b'-';
-    !name.bytes().any(strange)
+    let is_special = |byte: u8| !byte.is_ascii_alphanumeric() && byte != b'-';
+    !name.bytes().any(is_special)
         && !name.contains("--")
         && !name.starts_with('-')
         && !name.ends_with('-')
 }
 
-/// The name as the most generous of those servers reads it.
+/// The name as the most lenient of those servers reads it.
 pub(super) fn dashed(name: &str) -> String {
     let words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
 }
 
-/// Headers that browsers may send under this very name, but not under one that looks like it.
-fn is_spoken_for(dashed: &str) -> bool {
+/// Headers that browsers may send under this exact name only, not under one that is read alike.
+fn is_reserved(dashed: &str) -> bool {
     const NAMES: [&str; 22] = [
         "authorization",
         "cache-control",
@@ -65,22 +65,22 @@ fn is_spoken_for(dashed: &str) -> bool {
         "x-requested-with",
         "x-site-id",
     ];
-    const BEGINNINGS: [&str; 7] =
+    const RESERVED_PREFIXES: [&str; 7] =
         ["accept", "access-control-", "content-", "dpop", "if-", "sec-", "x-xsrf-"];
-    NAMES.contains(&dashed) || BEGINNINGS.iter().any(|beginning| dashed.starts_with(beginning))
+    NAMES.contains(&dashed) || RESERVED_PREFIXES.iter().any(|prefix| dashed.starts_with(prefix))
 }
 
-fn is_ours(dashed: &str) -> bool {
-    is_for_one_hop(dashed)
+fn is_listed(dashed: &str) -> bool {
+    is_hop_by_hop(dashed)
         || STRIPPED.contains(&dashed)
         || CREDENTIALS.contains(&dashed)
         || PREFIXES.iter().any(|prefix| dashed.starts_with(prefix))
 }
 
-/// RFC 9110 section 7.6.1, and what older implementations add. `Host` is the upstream's. `Expect` is
-/// answered here, as soon as the upstream wants the body. `Trailer` is said anew where there can be
-/// trailers.
-fn is_for_one_hop(dashed: &str) -> bool {
+/// RFC 9110 section 7.6.1, and what older implementations add. `Host` is set to the upstream's.
+/// Tandem responds to `Expect` itself, once the upstream reads the body. `Trailer` is set again where
+/// there may be trailers.
+fn is_hop_by_hop(dashed: &str) -> bool {
     matches!(
         dashed,
         "connection"
@@ -98,10 +98,10 @@ fn is_for_one_hop(dashed: &str) -> bool {
     )
 }
 
-/// No header whose name begins like this goes on. Most are how clouds, gateways and identity-aware
-/// proxies tell the server behind them who the client is (App Engine, AWS, Azure, Cloudflare Access,
-/// Google IAP, Kong, Kubernetes, `mod_auth_openidc`, Pomerium, Tailscale, authentik, Grafana); the rest
-/// is what frameworks tell themselves.
+/// Headers with these prefixes are stripped. With most of them, clouds, gateways and identity-aware
+/// proxies name the client to the server behind them (App Engine, AWS, Azure, Cloudflare Access,
+/// Google IAP, Kong, Kubernetes, `mod_auth_openidc`, Pomerium, Tailscale, authentik, Grafana); the
+/// others are internal to frameworks.
 const PREFIXES: [&str; 31] = [
     "cf-access-",
     "oidc-",
@@ -136,15 +136,15 @@ const PREFIXES: [&str; 31] = [
     "x-webauth-",
 ];
 
-/// Tokens of the client by names that several gateways and libraries use, and our OCAPI client.
+/// Names in which gateways and libraries send tokens, and the one of our OCAPI client id.
 const CREDENTIALS: [&str; 4] =
     ["sfdc-client-auth", "x-access-token", "x-dw-client-id", "x-id-token"];
 
-/// Whatever a browser says under these names never goes on; those of `PREFIXES` that are known to
-/// be believed by somebody are among them. A gateway that sends requests on itself must strip them
-/// too. Those that every gateway sets itself are not here.
+/// Headers that are stripped, including all names under `PREFIXES` that some server is known to
+/// trust. A gateway that forwards requests itself must strip them too. Names that every gateway sets
+/// itself are not here.
 pub const STRIPPED: &[&str] = &[
-    // A proxy's word about the client or about the request: only ours counts for what is behind us.
+    // What a proxy says about the client or the request: upstreams must get only Tandem's values.
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "cf-pseudo-ipv4",
@@ -182,12 +182,12 @@ pub const STRIPPED: &[&str] = &[
     "x-remote-addr",
     "x-rewrite-url",
     "x-upstream",
-    // A method is what the request line says: what was judged as a GET must not become a DELETE.
+    // The method is that of the request line: a request checked as a GET must not become a DELETE.
     "x-dw-http-method-override",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
-    // Who somebody is, as gateways tell what is behind them, and what frameworks tell themselves.
+    // The identity of a client, from gateways, and headers that are internal to frameworks.
     "cf-access-authenticated-user-email",
     "cf-access-jwt-assertion",
     "remote-user",
@@ -223,7 +223,7 @@ pub const STRIPPED: &[&str] = &[
     "x-ms-client-principal-id",
     "x-ms-client-principal-name",
     "x-remote-user",
-    // Credentials that only we send.
+    // Credentials that only Tandem sends.
     "-sfdc-client-auth",
     "sfdc-dwsid",
     "sfdc-refresh-token",

@@ -1,4 +1,4 @@
-//! Which headers of a request cross the proxy.
+//! Builds the headers of the upstream request.
 
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HeaderName, TE, TRAILER, TRANSFER_ENCODING,
@@ -6,17 +6,17 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Version};
 
 use super::Outgoing;
-use super::header_names::{self, dashed, may_trail, stays_here};
+use super::header_names::{self, dashed, is_stripped, may_be_trailer};
 use crate::client_ip::ClientAddress;
 use crate::config::Origin;
 
-/// The headers as they go on: what may pass of the browser's, then ours.
+/// The headers of the upstream request: those of the browser that may pass, then ours.
 pub(super) fn build_request(outgoing: &Outgoing<'_>) -> HeaderMap {
-    let theirs = &outgoing.parts.headers;
-    let nominated = nominated(theirs);
-    let mut headers = HeaderMap::with_capacity(theirs.keys_len() + outgoing.set.keys_len() + 6);
-    for (name, value) in theirs {
-        let passes = !stays_here(name)
+    let received = &outgoing.parts.headers;
+    let nominated = nominated(received);
+    let mut headers = HeaderMap::with_capacity(received.keys_len() + outgoing.set.keys_len() + 6);
+    for (name, value) in received {
+        let passes = !is_stripped(name)
             && *name != COOKIE
             && *name != AUTHORIZATION
             && !nominated.contains(name)
@@ -30,19 +30,19 @@ pub(super) fn build_request(outgoing: &Outgoing<'_>) -> HeaderMap {
     }
     if accepts_trailers(outgoing) {
         headers.insert(TE, HeaderValue::from_static("trailers"));
-        // Behind TLS it may be HTTP/2, which knows no `Connection`.
+        // With TLS it may be HTTP/2, which has no `Connection`.
         if !outgoing.to.is_https() {
             headers.insert(CONNECTION, HeaderValue::from_static("TE"));
         }
     }
-    // Ours last: no `Connection: cookie` of the browser can take them away.
+    // Ours come last: the browser's `Connection: cookie` must not remove them.
     if let Some(cookies) = &outgoing.cookies {
         headers.insert(COOKIE, cookies.clone());
     }
     if !outgoing.request_id.is_empty() {
         set(&mut headers, "x-request-id", outgoing.request_id);
     }
-    tell_where_it_comes_from(&mut headers, outgoing);
+    set_forwarded(&mut headers, outgoing);
     for name in outgoing.set.keys() {
         headers.remove(name);
     }
@@ -52,13 +52,13 @@ pub(super) fn build_request(outgoing: &Outgoing<'_>) -> HeaderMap {
     headers
 }
 
-/// As with the names that always stay here, one that only looks like it is removed too.
+/// Whether `removed` has this name, or one that some servers read alike.
 fn is_removed(name: &HeaderName, removed: &[HeaderName]) -> bool {
     let alike = |other: &HeaderName| dashed(other.as_str()) == dashed(name.as_str());
     removed.contains(name) || (!header_names::is_plain(name.as_str()) && removed.iter().any(alike))
 }
 
-fn tell_where_it_comes_from(headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
+fn set_forwarded(headers: &mut HeaderMap, outgoing: &Outgoing<'_>) {
     let public: &Origin = outgoing.public_origin;
     set(headers, "x-forwarded-host", public.authority());
     set(headers, "x-forwarded-proto", if public.is_https() { "https" } else { "http" });
@@ -73,39 +73,40 @@ fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     }
 }
 
-/// Whether the browser takes trailers, said for this hop: over HTTP/2 by `TE` alone, over HTTP/1.1
-/// only if `Connection` says so too (RFC 9110 section 10.1.4). It is then said anew for the next.
+/// Whether the browser accepts trailers: over HTTP/2 with `TE` alone, over HTTP/1.1 only if
+/// `Connection` has `TE` as well (RFC 9110 section 10.1.4). `TE` is hop-by-hop, so the upstream
+/// request gets its own.
 fn accepts_trailers(outgoing: &Outgoing<'_>) -> bool {
     let headers = &outgoing.parts.headers;
-    let said = tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case("trailers"));
-    let for_this_hop = outgoing.parts.version == Version::HTTP_2
+    let announced = tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case("trailers"));
+    let on_this_connection = outgoing.parts.version == Version::HTTP_2
         || tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("te"));
-    said && for_this_hop
+    announced && on_this_connection
 }
 
-/// The trailers that the browser announces and that may go on; none where the body cannot have any.
+/// The trailers that the browser announces and that may pass; none where the body cannot have any.
 fn announced_trailers(outgoing: &Outgoing<'_>) -> Option<HeaderValue> {
     let headers = &outgoing.parts.headers;
     if !may_have_trailers(outgoing) || !headers.contains_key(TRAILER) {
         return None;
     }
     let names = tokens(headers, &TRAILER).filter_map(|name| name.parse::<HeaderName>().ok());
-    let passing: Vec<String> = names.filter(may_trail).map(|name| name.to_string()).collect();
+    let passing: Vec<String> = names.filter(may_be_trailer).map(|name| name.to_string()).collect();
     (!passing.is_empty()).then(|| HeaderValue::from_str(&passing.join(", ")).ok()).flatten()
 }
 
-/// Whether the request's body may be followed by trailers that concern this upstream: only one of
-/// unknown length may (RFC 9112 section 7.1.2, RFC 9113 section 8.1).
+/// Whether the body may have trailers for this upstream: only one of unknown length may (RFC 9112
+/// section 7.1.2, RFC 9113 section 8.1).
 pub(super) fn may_have_trailers(outgoing: &Outgoing<'_>) -> bool {
     let parts = outgoing.parts;
-    let of_unknown_length = parts.headers.contains_key(TRANSFER_ENCODING)
+    let unknown_length = parts.headers.contains_key(TRANSFER_ENCODING)
         || (parts.version == Version::HTTP_2 && !parts.method.is_safe());
-    of_unknown_length
+    unknown_length
         && !parts.headers.contains_key(CONTENT_LENGTH)
         && !outgoing.remove.contains(&TRAILER)
 }
 
-/// The members of a comma-separated header, in all its lines.
+/// The members of a comma-separated header, from all its lines.
 pub(super) fn tokens<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -118,7 +119,7 @@ pub(super) fn tokens<'a>(
         .map(str::trim)
 }
 
-/// What `Connection` names is for one hop only (RFC 9110 section 7.6.1).
+/// The headers that `Connection` names: they are hop-by-hop (RFC 9110 section 7.6.1).
 pub(super) fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     tokens(headers, &CONNECTION).filter_map(|name| name.parse().ok()).collect()
 }
@@ -132,8 +133,8 @@ mod tests {
     use super::*;
     use crate::client_ip::TrustedProxies;
 
-    /// What an upstream gets of these headers, one per line, sorted.
-    fn onward_of(version: Version, headers: &[(&str, &str)]) -> Vec<String> {
+    /// The headers of the upstream request, one per line, sorted.
+    fn upstream_lines(version: Version, headers: &[(&str, &str)]) -> Vec<String> {
         let mut request = Request::builder().version(version).uri("/");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -159,8 +160,7 @@ mod tests {
             timeout: Duration::ZERO,
             request_id: "0123",
         };
-        let build_request = build_request(&outgoing);
-        let mut lines: Vec<_> = build_request
+        let mut lines: Vec<_> = build_request(&outgoing)
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
             .collect();
@@ -178,7 +178,7 @@ mod tests {
     ];
 
     #[test]
-    fn attacks_50_53_56_and_58_what_only_we_may_say_is_dropped_and_said_anew() {
+    fn attacks_50_53_56_and_58_headers_that_only_tandem_may_set_are_replaced() {
         let hostile = [
             "x-forwarded-for",
             "x-forwarded-proto",
@@ -216,11 +216,11 @@ mod tests {
             "expect",
         ];
         let headers = hostile.map(|name| (name, "6.6.6.6"));
-        assert_eq!(onward_of(Version::HTTP_11, &headers), OURS);
+        assert_eq!(upstream_lines(Version::HTTP_11, &headers), OURS);
     }
 
     #[test]
-    fn attack_55_a_name_that_only_looks_like_one_of_ours_is_dropped() {
+    fn attack_55_a_name_that_servers_may_read_as_one_of_ours_is_removed() {
         let hostile = [
             "x_forwarded_for",
             "x.forwarded.for",
@@ -242,12 +242,12 @@ mod tests {
             "--host",
         ];
         let headers = hostile.map(|name| (name, "6.6.6.6"));
-        assert_eq!(onward_of(Version::HTTP_11, &headers), OURS);
+        assert_eq!(upstream_lines(Version::HTTP_11, &headers), OURS);
     }
 
     #[test]
-    fn attacks_59_and_60_hop_by_hop_headers_end_here_and_ours_cannot_be_named_away() {
-        let build_request = onward_of(
+    fn attacks_59_and_60_hop_by_hop_headers_are_removed_and_connection_cannot_remove_ours() {
+        let lines = upstream_lines(
             Version::HTTP_11,
             &[
                 ("connection", "close, X-Secret, Host, Cookie, X-Forwarded-Proto"),
@@ -260,11 +260,11 @@ mod tests {
                 ("http2-settings", "AAMAAABkAAQAAP__"),
             ],
         );
-        assert_eq!(build_request, OURS);
+        assert_eq!(lines, OURS);
     }
 
     #[test]
-    fn what_is_between_browser_and_upstream_passes_as_it_is() {
+    fn other_headers_pass_unchanged() {
         let plain = [
             "accept: text/html",
             "content-length: 5",
@@ -275,16 +275,15 @@ mod tests {
             "x-twice: b",
         ];
         let headers = plain.map(|line| line.split_once(": ").unwrap());
-        let build_request = onward_of(Version::HTTP_11, &headers);
-        let passed: Vec<_> =
-            build_request.iter().filter(|line| !OURS.contains(&line.as_str())).collect();
+        let lines = upstream_lines(Version::HTTP_11, &headers);
+        let passed: Vec<_> = lines.iter().filter(|line| !OURS.contains(&line.as_str())).collect();
         assert_eq!(passed, plain.iter().collect::<Vec<_>>());
     }
 
     #[test]
-    fn kind_21_only_trailers_that_are_no_header_of_ours_are_announced() {
+    fn kind_21_only_trailers_that_may_pass_are_announced() {
         let announced = |length: (&str, &str), names: &str| {
-            let lines = onward_of(Version::HTTP_11, &[length, ("trailer", names)]);
+            let lines = upstream_lines(Version::HTTP_11, &[length, ("trailer", names)]);
             lines.iter().find_map(|line| line.strip_prefix("trailer: ").map(str::to_owned))
         };
         let chunked = ("transfer-encoding", "chunked");
@@ -296,9 +295,9 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_that_takes_trailers_is_said_to_take_them() {
+    fn te_trailers_is_sent_for_a_browser_that_accepts_trailers() {
         let accepts = |version, headers: &[(&str, &str)]| {
-            onward_of(version, headers).contains(&"te: trailers".to_owned())
+            upstream_lines(version, headers).contains(&"te: trailers".to_owned())
         };
         assert!(accepts(Version::HTTP_2, &[("te", "trailers")]));
         assert!(accepts(Version::HTTP_11, &[("te", "trailers"), ("connection", "keep-alive, TE")]));

@@ -1,4 +1,4 @@
-//! Which headers of an answer cross the proxy, and which of them name us instead of the upstream.
+//! Rewrites the headers of a response: hop-by-hop fields, credentials, and the upstream's origin.
 
 use http::header::{
     ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LOCATION, Entry, HeaderName, LOCATION,
@@ -9,11 +9,11 @@ use http::{HeaderMap, HeaderValue};
 use super::request_headers::nominated;
 use crate::config::Origin;
 
-/// For one hop only (RFC 9110 section 7.6.1, and older implementations); `Alt-Svc` (RFC 7838) says
-/// where else the *upstream* may be reached, which a browser would take for ours; and headers by
-/// which upstreams and gateways hand out credentials, OCAPI its token by `Authorization`: scripts may
-/// read every header of an answer but `Set-Cookie`.
-const NOT_FOR_THE_BROWSER: [HeaderName; 21] = [
+/// Headers that are removed: hop-by-hop ones (RFC 9110 section 7.6.1, and older implementations);
+/// `Alt-Svc` (RFC 7838), which names another address of the *upstream*; and those in which upstreams
+/// and gateways return credentials (OCAPI its token in `Authorization`), because scripts can read
+/// every response header but `Set-Cookie`.
+const REMOVED: [HeaderName; 21] = [
     ALT_SVC,
     AUTHORIZATION,
     HeaderName::from_static("authentication-info"),
@@ -37,39 +37,38 @@ const NOT_FOR_THE_BROWSER: [HeaderName; 21] = [
     UPGRADE,
 ];
 
-/// Makes the headers of the answer of `upstream` fit for a browser that knows us as `public`.
+/// Rewrites the response headers of `upstream` for a browser that sees the origin `public`.
 pub(super) fn rewrite_response(headers: &mut HeaderMap, upstream: &Origin, public: &Origin) {
-    // The names in `Connection` are looked at first: removing it would lose them.
+    // `Connection` is read first, because it is removed as well.
     let nominated = nominated(headers);
-    for name in nominated.iter().chain(&NOT_FOR_THE_BROWSER).chain(&bearing(headers)) {
+    for name in nominated.iter().chain(&REMOVED).chain(&bearer_headers(headers)) {
         headers.remove(name);
     }
     for name in [LOCATION, CONTENT_LOCATION] {
         let Entry::Occupied(mut entry) = headers.entry(name) else { continue };
         for value in entry.iter_mut() {
-            if let Some(ours) = at_home(value.as_bytes(), upstream, public) {
-                *value = ours;
+            if let Some(rewritten) = at_public_origin(value.as_bytes(), upstream, public) {
+                *value = rewritten;
             }
         }
     }
 }
 
-/// Headers of whatever name whose value is a Bearer token.
-fn bearing(headers: &HeaderMap) -> Vec<HeaderName> {
+/// The names of headers whose value is a bearer token.
+fn bearer_headers(headers: &HeaderMap) -> Vec<HeaderName> {
     let is_token = |value: &HeaderValue| {
         let scheme = value.as_bytes().split_at_checked(b"Bearer ".len());
         scheme.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(b"Bearer "))
     };
-    // A challenge names the scheme as well.
-    let bearing =
-        headers.iter().filter(|(name, value)| *name != WWW_AUTHENTICATE && is_token(value));
-    bearing.map(|(name, _)| name.clone()).collect()
+    // A challenge also begins with the scheme.
+    let found = headers.iter().filter(|(name, value)| *name != WWW_AUTHENTICATE && is_token(value));
+    found.map(|(name, _)| name.clone()).collect()
 }
 
-/// `location` with the public origin in place of the upstream's own; `None` if it names another.
+/// `location` with the public origin in place of the upstream's; `None` if it has another origin.
 ///
-/// By either scheme: an upstream behind a TLS terminator takes itself for plain http.
-fn at_home(location: &[u8], upstream: &Origin, public: &Origin) -> Option<HeaderValue> {
+/// Either scheme matches: an upstream behind a TLS terminator may assume plain http.
+fn at_public_origin(location: &[u8], upstream: &Origin, public: &Origin) -> Option<HeaderValue> {
     let (https, rest) = without_scheme(location)?;
     // Browsers read a backslash as a slash.
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'\\' | b'?' | b'#'));
@@ -83,7 +82,7 @@ fn at_home(location: &[u8], upstream: &Origin, public: &Origin) -> Option<Header
     HeaderValue::from_bytes(&[public.as_str().as_bytes(), rest].concat()).ok()
 }
 
-/// Whether the scheme is https (`None`: that of the page), and what follows `//`.
+/// Whether the scheme is https (`None`: the scheme of the page), and what follows `//`.
 fn without_scheme(location: &[u8]) -> Option<(Option<bool>, &[u8])> {
     let known = [(&b"https://"[..], Some(true)), (b"http://", Some(false)), (b"//", None)];
     known.into_iter().find_map(|(scheme, https)| {
@@ -100,7 +99,7 @@ fn without_default_port(authority: &str, https: bool) -> &str {
 mod tests {
     use super::*;
 
-    fn home(location: &str, upstream: &str) -> String {
+    fn rewritten(location: &str, upstream: &str) -> String {
         let [upstream, public] =
             [upstream, "https://shop.test"].map(|origin| Origin::parse(origin).unwrap());
         let mut headers = HeaderMap::new();
@@ -110,9 +109,9 @@ mod tests {
     }
 
     #[test]
-    fn a_location_at_the_upstream_becomes_ours_with_the_same_octets_of_path() {
+    fn a_location_at_the_upstream_gets_the_public_origin_and_keeps_its_path_byte_for_byte() {
         let ecom = "https://ecom.example";
-        for (location, ours) in [
+        for (location, expected) in [
             ("https://ecom.example/a/../b%2F?x=//y#z", "https://shop.test/a/../b%2F?x=//y#z"),
             ("http://ecom.example/", "https://shop.test/"),
             ("HTTPS://ECOM.example:443/x", "https://shop.test/x"),
@@ -122,14 +121,15 @@ mod tests {
             ("https://ecom.example?x", "https://shop.test?x"),
             ("https://ecom.example/\u{e9}", "https://shop.test/\u{e9}"),
         ] {
-            assert_eq!(home(location, ecom), ours);
+            assert_eq!(rewritten(location, ecom), expected);
         }
-        assert_eq!(home("http://127.0.0.1:3000/x", "http://127.0.0.1:3000"), "https://shop.test/x");
-        assert_eq!(home("https://127.0.0.1:3000/", "http://127.0.0.1:3000"), "https://shop.test/");
+        let local = "http://127.0.0.1:3000";
+        assert_eq!(rewritten("http://127.0.0.1:3000/x", local), "https://shop.test/x");
+        assert_eq!(rewritten("https://127.0.0.1:3000/", local), "https://shop.test/");
     }
 
     #[test]
-    fn any_other_location_stays_as_it_is() {
+    fn any_other_location_stays_unchanged() {
         for location in [
             "/x",
             "x",
@@ -144,12 +144,12 @@ mod tests {
             "ftp://ecom.example/x",
             "/x?to=https://ecom.example/",
         ] {
-            assert_eq!(home(location, "https://ecom.example"), location);
+            assert_eq!(rewritten(location, "https://ecom.example"), location);
         }
     }
 
     #[test]
-    fn attack_60_hop_by_hop_headers_of_an_answer_end_here() {
+    fn attack_60_hop_by_hop_headers_of_a_response_are_removed() {
         let origin = Origin::parse("https://ecom.example").unwrap();
         let mut headers = HeaderMap::new();
         for (name, value) in [
@@ -165,8 +165,8 @@ mod tests {
             headers.append(name, HeaderValue::from_static(value));
         }
         rewrite_response(&mut headers, &origin, &Origin::parse("https://shop.test").unwrap());
-        let left: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value)).collect();
-        assert_eq!(left.len(), 2, "{left:?}");
+        let forwarded: Vec<_> = headers.iter().collect();
+        assert_eq!(forwarded.len(), 2, "{forwarded:?}");
         assert_eq!(headers["trailer"], "x-sum");
         assert_eq!(headers[CONTENT_LOCATION], "https://shop.test/doc");
     }

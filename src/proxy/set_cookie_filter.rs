@@ -1,7 +1,7 @@
-//! Which `Set-Cookie` lines of an upstream reach the browser, and what is cut out of them.
+//! Filters the `Set-Cookie` lines of an upstream.
 //!
-//! A line is never parsed and printed again: that would lose attributes we do not know. What must
-//! not pass is cut out between its semicolons; everything else stays the same bytes.
+//! A line is never parsed and written again: that would lose unknown attributes. What must not pass
+//! is cut out between its semicolons; everything else stays the same bytes.
 
 use std::borrow::Cow;
 
@@ -11,85 +11,86 @@ use http::{HeaderMap, HeaderValue};
 use crate::config::Origin;
 use crate::metrics::Metrics;
 
-/// Name and value together, in octets: a browser would drop what is longer.
+/// The limit on name and value together, in bytes: browsers drop longer cookies.
 const LONGEST_PAIR: usize = 4096;
-/// A whole line, in octets.
+/// The limit on a line, in bytes.
 const LONGEST_LINE: usize = 8192;
-/// Lines in one answer. A DW session and its companions are fewer than ten.
+/// The limit on lines in a response. A DW session and its companions have fewer than ten.
 const MOST_LINES: usize = 50;
 
-/// Decides about the cookies of one answer.
+/// Filters the cookies of one response.
 pub struct CookieFilter<'a> {
     /// The origin browsers see.
     pub public_origin: &'a Origin,
     /// The name of our own sealed cookie.
     pub seal: &'a str,
-    /// Names that this upstream may set for us to read, and that go no further.
+    /// Names that this upstream may set for Tandem to read, and that are not forwarded.
     pub absorbed: &'a dyn Fn(&str) -> bool,
-    /// Names that are nobody's but ours to set.
-    pub refused: &'a dyn Fn(&str) -> bool,
+    /// Names that only Tandem may set.
+    pub reserved: &'a dyn Fn(&str) -> bool,
 }
 
-/// Why a line, or its `Domain`, does not pass.
+/// Why a line, or its `Domain`, is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// Too many before it.
-    Many,
+    /// Beyond the limit on lines.
+    TooMany,
     /// Too long for a browser.
-    Long,
-    /// Octets below space, or 127.
+    TooLong,
+    /// A control character.
     Control,
     /// No name, or one that is not ASCII.
-    Nameless,
-    /// Our own sealed cookie, or one that looks like it.
+    NoName,
+    /// Our own sealed cookie, or a similar name.
     Seal,
-    /// A name that only we set.
-    Refused,
-    /// `Domain` of another host, or of everybody.
+    /// A name that only Tandem may set.
+    Reserved,
+    /// A `Domain` that is not the public host or a parent domain of it.
     Domain,
 }
 
 impl Fault {
-    fn word(self) -> &'static str {
+    /// The label `reason` in metrics and logs.
+    fn as_str(self) -> &'static str {
         match self {
-            Self::Many => "too_many",
-            Self::Long => "too_long",
+            Self::TooMany => "too_many",
+            Self::TooLong => "too_long",
             Self::Control => "control_character",
-            Self::Nameless => "no_name",
+            Self::NoName => "no_name",
             Self::Seal => "sealed_name",
-            Self::Refused => "reserved_name",
+            Self::Reserved => "reserved_name",
             Self::Domain => "foreign_domain",
         }
     }
 }
 
 impl CookieFilter<'_> {
-    /// Takes out of `headers` what must not reach the browser. What goes is logged and counted by
-    /// its reason alone: names and values of an upstream's cookies belong in no log.
+    /// Removes from `headers` what must not reach the browser. Logs and metrics get only the reason:
+    /// names and values of an upstream's cookies are not logged.
     pub fn apply(&self, headers: &mut HeaderMap, metrics: &Metrics) {
         if !headers.contains_key(SET_COOKIE) {
             return;
         }
         let lines: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
         headers.remove(SET_COOKIE);
-        let passing = |line: &HeaderValue| {
+        let is_forwarded = |line: &HeaderValue| {
             let pair = line.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
             !name(pair).is_some_and(|name| (self.absorbed)(name))
         };
-        for (at, line) in lines.into_iter().filter(passing).enumerate() {
-            let judged =
-                if at < MOST_LINES { self.judge(line.as_bytes()) } else { Err(Fault::Many) };
-            if let Err(fault) | Ok((_, Some(fault))) = &judged {
-                tracing::warn!(reason = fault.word(), "a cookie of an upstream was filtered");
-                metrics.upstream_cookie_filtered(fault.word());
+        for (at, line) in lines.into_iter().filter(is_forwarded).enumerate() {
+            let filtered =
+                if at < MOST_LINES { self.filter(line.as_bytes()) } else { Err(Fault::TooMany) };
+            if let Err(fault) | Ok((_, Some(fault))) = &filtered {
+                tracing::warn!(reason = fault.as_str(), "invalid upstream cookie filtered");
+                metrics.upstream_cookie_filtered(fault.as_str());
             }
-            match judged {
+            match filtered {
                 Ok((Cow::Borrowed(_), _)) => {
                     headers.append(SET_COOKIE, line);
                 }
-                Ok((Cow::Owned(cut), _)) => {
-                    if let Ok(cut) = HeaderValue::from_bytes(&cut) {
-                        headers.append(SET_COOKIE, cut);
+                Ok((Cow::Owned(changed), _)) => {
+                    if let Ok(changed) = HeaderValue::from_bytes(&changed) {
+                        headers.append(SET_COOKIE, changed);
                     }
                 }
                 Err(_) => {}
@@ -97,21 +98,21 @@ impl CookieFilter<'_> {
         }
     }
 
-    /// The line as it passes, and why something was cut out of it.
-    fn judge<'l>(&self, line: &'l [u8]) -> Result<(Cow<'l, [u8]>, Option<Fault>), Fault> {
+    /// The line to forward, and why something was cut out of it.
+    fn filter<'l>(&self, line: &'l [u8]) -> Result<(Cow<'l, [u8]>, Option<Fault>), Fault> {
         let pair = line.split(|byte| *byte == b';').next().unwrap_or_default();
         if line.len() > LONGEST_LINE || pair.trim_ascii().len() > LONGEST_PAIR {
-            return Err(Fault::Long);
+            return Err(Fault::TooLong);
         }
         if line.iter().any(u8::is_ascii_control) {
             return Err(Fault::Control);
         }
-        let name = name(pair).ok_or(Fault::Nameless)?;
+        let name = name(pair).ok_or(Fault::NoName)?;
         if name.eq_ignore_ascii_case(self.seal) {
             return Err(Fault::Seal);
         }
-        if (self.refused)(name) {
-            return Err(Fault::Refused);
+        if (self.reserved)(name) {
+            return Err(Fault::Reserved);
         }
         let foreign = |part: &&[u8]| domain(part).is_some_and(|domain| !self.is_ours(domain));
         if !line.split(|byte| *byte == b';').skip(1).any(|part| foreign(&part)) {
@@ -122,7 +123,7 @@ impl CookieFilter<'_> {
         Ok((Cow::Owned(kept.join(&b';')), Some(Fault::Domain)))
     }
 
-    /// RFC 6265 section 5.1.3, and never a name without a dot: that would be everybody's.
+    /// RFC 6265 section 5.1.3, and never a name without a dot: a top-level domain.
     fn is_ours(&self, domain: &str) -> bool {
         let host = self.public_origin.host();
         let domain = domain.strip_prefix('.').unwrap_or(domain);
@@ -146,7 +147,7 @@ fn name(pair: &[u8]) -> Option<&str> {
     (!name.is_empty() && name.is_ascii()).then_some(name)
 }
 
-/// The value of an attribute that is a `Domain`; one that is not text is nobody's.
+/// The value of a `Domain` attribute; empty, and so never ours, if it is not UTF-8.
 fn domain(attribute: &[u8]) -> Option<&str> {
     let equals = attribute.iter().position(|byte| *byte == b'=')?;
     let is_domain = attribute[..equals].trim_ascii().eq_ignore_ascii_case(b"domain");
@@ -160,12 +161,11 @@ mod tests {
 
     fn filtered(origin: &str, lines: &[&[u8]]) -> Vec<Vec<u8>> {
         let origin = Origin::parse(origin).unwrap();
-        let refused = |name: &str| name == "cc-nx";
         let filter = CookieFilter {
             public_origin: &origin,
             seal: "__Host-tandem",
             absorbed: &|name| name == "cc-at",
-            refused: &refused,
+            reserved: &|name| name == "cc-nx",
         };
         let mut headers = HeaderMap::new();
         for line in lines {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_66_our_own_cookie_and_names_only_we_set_do_not_pass() {
+    fn attack_66_the_sealed_cookie_and_reserved_names_do_not_pass() {
         for line in [
             "__Host-tandem=evil",
             " __Host-tandem =evil; Path=/",
@@ -199,13 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_for_us_alone_goes_no_further() {
+    fn absorbed_cookies_are_not_forwarded() {
         assert_eq!(one("cc-at=a.b.c; Path=/"), None);
         assert!(one("cc-at-x=1").is_some());
     }
 
     #[test]
-    fn attack_66_a_domain_that_is_not_ours_is_cut_out_and_nothing_else() {
+    fn attack_66_only_a_foreign_domain_is_cut_out() {
         for (line, passed) in [
             ("a=1; Domain=evil.test; Path=/x", "a=1; Path=/x"),
             ("a=1; Domain=.test", "a=1"),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_to_judge_passes_octet_for_octet() {
+    fn other_lines_pass_byte_for_byte() {
         for line in [
             "dwsid=eXv5R3FZ==; Path=/; HttpOnly; Secure; SameSite=None",
             "dwsecuretoken_a=\"\"; Expires=Thu, 01-Jan-1970 00:00:10 GMT; Path=/",
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn too_long_and_too_many_do_not_pass() {
+    fn too_long_and_too_many_lines_do_not_pass() {
         assert_eq!(one(&format!("a={}", "x".repeat(LONGEST_PAIR))), None);
         assert_eq!(one(&format!("a=1; x={}", "x".repeat(LONGEST_LINE))), None);
         assert!(one(&format!("a={}", "x".repeat(LONGEST_PAIR - 2))).is_some());
@@ -247,7 +247,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_passes_is_made_of_the_line_and_names_no_foreign_domain(
+        fn what_passes_is_part_of_the_line_and_has_no_foreign_domain(
             line in "[a-z=; ]{0,20}(; ?[Dd]omain ?= ?[.a-z]{0,12}){0,3}(; Path=/)?"
         ) {
             if let Some(passed) = one(&line) {

@@ -1,8 +1,6 @@
 //! WebSocket handshakes (RFC 6455 section 4) over HTTP/1.1, and the tunnel after them.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,9 +11,10 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use hyper::body::Incoming;
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy, split};
+use tokio::io::{AsyncWriteExt as _, copy, split};
+use tokio_util::io::InspectReader;
 
 use super::concurrency::Permit;
 use super::request_headers::tokens;
@@ -26,9 +25,9 @@ use crate::problem::Problem;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
-/// Whether the browser wants a WebSocket. Every other `Upgrade` is for one hop and ends here.
+/// Whether the request is a WebSocket handshake. Any other `Upgrade` is not forwarded.
 #[must_use]
-pub fn is_wanted(parts: &Parts) -> bool {
+pub fn is_handshake(parts: &Parts) -> bool {
     let headers = &parts.headers;
     parts.method == Method::GET
         && parts.version == Version::HTTP_11
@@ -47,66 +46,68 @@ fn names_websocket(headers: &HeaderMap) -> bool {
     tokens(headers, &CONNECTION).any(upgrade) && only(&UPGRADE, "websocket")
 }
 
-/// Whether a page of this origin may open it: no `SameSite` and no CORS keeps other origins from
-/// opening a WebSocket with the shopper's cookies. Without cookies a program may leave `Origin` out.
+/// Checks that a page of this origin may open a WebSocket: neither `SameSite` nor CORS prevents
+/// other origins from opening one with the shopper's cookies. A program without cookies may omit
+/// `Origin`.
 pub fn check_origin(
     headers: &HeaderMap,
     public_origin: &Origin,
     allowed: &[Origin],
 ) -> Result<(), Problem> {
-    let known = |origin: &HeaderValue| {
-        let mut known = std::iter::once(public_origin).chain(allowed);
-        known.any(|known| known.as_str().as_bytes() == origin.as_bytes())
+    let is_allowed = |origin: &HeaderValue| {
+        let mut all = std::iter::once(public_origin).chain(allowed);
+        all.any(|known| known.as_str().as_bytes() == origin.as_bytes())
     };
     match occurrence(headers, ORIGIN) {
-        Occurrence::Once(origin) if known(origin) => Ok(()),
+        Occurrence::Once(origin) if is_allowed(origin) => Ok(()),
         Occurrence::Absent if !headers.contains_key(COOKIE) => Ok(()),
         _ => Err(Problem::CsrfRejected),
     }
 }
 
-/// Makes `headers` those of a handshake again: `Upgrade` is for one hop, and this is the next.
-pub(super) fn ask(headers: &mut HeaderMap) {
+/// Adds the headers of a handshake: `Upgrade` is hop-by-hop, so each connection needs its own.
+pub(super) fn add_handshake(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, WEBSOCKET);
 }
 
-/// The answer to the browser when the upstream has switched, and the tunnel it opens.
+/// Opens the tunnel after the upstream has switched protocols, and returns the browser's response.
 ///
 /// # Errors
 ///
-/// When the upstream has switched to something else, or the browser's connection cannot.
-pub(super) fn open(
+/// When the upstream has switched to another protocol, or the browser's connection cannot switch.
+pub(super) fn open_tunnel(
     parts: &Parts,
-    mut answer: http::Response<Incoming>,
+    mut switched: http::Response<Incoming>,
     permit: Permit,
     idle: Duration,
 ) -> Result<Response, Problem> {
     let browser = parts.extensions.get::<OnUpgrade>().cloned();
-    let Some(browser) = browser.filter(|_| names_websocket(answer.headers())) else {
-        tracing::warn!("the upstream switches to a protocol nobody asked for");
+    let Some(browser) = browser.filter(|_| names_websocket(switched.headers())) else {
+        tracing::warn!("invalid upstream response: switched to a protocol other than WebSocket");
         return Err(Problem::Unreachable);
     };
-    let upstream = hyper::upgrade::on(&mut answer);
+    let upstream = hyper::upgrade::on(&mut switched);
     tokio::spawn(async move {
-        let ended = tunnel(browser, upstream, idle).await;
-        tracing::debug!(failed = ended.is_err(), "a WebSocket has ended");
+        let result = tunnel(browser, upstream, idle).await;
+        tracing::debug!(failed = result.is_err(), "WebSocket closed");
         drop(permit);
     });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    *response.headers_mut() = std::mem::take(answer.headers_mut());
+    *response.headers_mut() = std::mem::take(switched.headers_mut());
     Ok(response)
 }
 
-/// Carries octets both ways until one side leaves, or nothing has moved for `idle`. Nobody closes
-/// half of a WebSocket (RFC 6455 section 7.1.1), so what one side no longer hears is not waited for.
+/// Copies bytes both ways until one side closes, or neither has sent any for `idle`. A WebSocket is
+/// never half closed (RFC 6455 section 7.1.1), so the other side is closed as well.
 async fn tunnel(browser: OnUpgrade, upstream: OnUpgrade, idle: Duration) -> io::Result<()> {
     let (browser, upstream) = tokio::try_join!(browser, upstream).map_err(io::Error::other)?;
     let progress = Progress::default();
-    let watched = |end| Watched { stream: TokioIo::new(end), progress: progress.clone() };
-    let (mut from_browser, mut to_browser) = split(watched(browser));
-    let (mut from_upstream, mut to_upstream) = split(watched(upstream));
+    let (from_browser, mut to_browser) = split(TokioIo::new(browser));
+    let (from_upstream, mut to_upstream) = split(TokioIo::new(upstream));
+    let mut from_browser = InspectReader::new(from_browser, |_: &[u8]| progress.add(1));
+    let mut from_upstream = InspectReader::new(from_upstream, |_: &[u8]| progress.add(1));
     let copied = progress.watch(idle, 1, async {
         tokio::select! {
             up = copy(&mut from_browser, &mut to_upstream) => up,
@@ -114,66 +115,30 @@ async fn tunnel(browser: OnUpgrade, upstream: OnUpgrade, idle: Duration) -> io::
         }
     });
     let copied = copied.await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
-    let farewell = async { tokio::join!(to_browser.shutdown(), to_upstream.shutdown()) };
-    let _ = tokio::time::timeout(idle, farewell).await;
+    let close = async { tokio::join!(to_browser.shutdown(), to_upstream.shutdown()) };
+    let _ = tokio::time::timeout(idle, close).await;
     copied.map(|_| ())
-}
-
-/// One end of a tunnel; what is read from it is progress.
-struct Watched {
-    stream: TokioIo<Upgraded>,
-    progress: Progress,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
-        self.progress.add(1);
-        Poll::Ready(read)
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, buffer)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wanted(method: &str, version: Version, headers: &[(&str, &str)]) -> bool {
+    fn is_handshake_of(method: &str, version: Version, headers: &[(&str, &str)]) -> bool {
         let mut request = http::Request::builder().method(method).version(version);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        is_wanted(&request.body(()).unwrap().into_parts().0)
+        is_handshake(&request.body(()).unwrap().into_parts().0)
     }
 
     #[test]
     fn only_a_plain_get_over_http_1_1_opens_a_websocket() {
-        let asked = [("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")];
-        assert!(wanted("GET", Version::HTTP_11, &asked));
-        assert!(!wanted("POST", Version::HTTP_11, &asked));
-        assert!(!wanted("GET", Version::HTTP_10, &asked));
-        assert!(!wanted("GET", Version::HTTP_2, &asked));
+        let valid = [("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")];
+        assert!(is_handshake_of("GET", Version::HTTP_11, &valid));
+        assert!(!is_handshake_of("POST", Version::HTTP_11, &valid));
+        assert!(!is_handshake_of("GET", Version::HTTP_10, &valid));
+        assert!(!is_handshake_of("GET", Version::HTTP_2, &valid));
         for headers in [
             &[("connection", "upgrade"), ("upgrade", "h2c")][..],
             &[("connection", "upgrade"), ("upgrade", "websocket, h2c")],
@@ -182,12 +147,12 @@ mod tests {
             &[("upgrade", "websocket")],
             &[("connection", "upgrade"), ("upgrade", "websocket"), ("content-length", "0")],
         ] {
-            assert!(!wanted("GET", Version::HTTP_11, headers), "{headers:?}");
+            assert!(!is_handshake_of("GET", Version::HTTP_11, headers), "{headers:?}");
         }
     }
 
     #[test]
-    fn attack_30_only_pages_of_known_origins_open_one_with_cookies() {
+    fn attack_30_only_pages_of_known_origins_open_a_websocket_with_cookies() {
         let [public, other] = ["https://shop.test", "https://admin.shop.test"]
             .map(|origin| Origin::parse(origin).unwrap());
         let allowed = std::slice::from_ref(&other);

@@ -1,13 +1,13 @@
-//! What of an ECOM instance is none of a shop's business.
+//! Paths of an ECOM instance that are not part of the shop.
 //!
-//! One host serves the pages of all sites of the instance, its APIs and Business Manager, told apart
-//! by path alone. A route to ECOM is meant for the pages and files of this host's sites.
+//! One host serves the pages of all sites of the instance, its APIs and Business Manager, and only
+//! the path distinguishes them. A route to ECOM is for the pages and files of this host's sites.
 
 use super::readings;
 use super::{Kind, Route};
 
-/// Whether some reading of `path` leads past the shop into the instance, and the operator has not
-/// opened it by a rule that names it. `is_own` knows the ids of the sites that ECOM serves here.
+/// Whether some reading of `path` leads to the instance outside the shop, and no rule of the operator
+/// names that path. `is_own` tests whether ECOM serves the site with an id here.
 pub fn is_reached(route: &Route, path: &str, is_own: impl Fn(&str) -> bool) -> bool {
     if route.kind != Kind::Ecom {
         return false;
@@ -17,27 +17,27 @@ pub fn is_reached(route: &Route, path: &str, is_own: impl Fn(&str) -> bool) -> b
     readings::any(path, |reading| is_outside(reading, &is_own) && !named(reading))
 }
 
-/// Whether `reading` is a path of the instance that is neither a page nor a file of an own site.
+/// Whether `reading` is a path of the instance that is neither a page nor a file of one of our sites.
 fn is_outside(reading: &str, is_own: &impl Fn(&str) -> bool) -> bool {
     let mut segments = reading.split('/').filter(|segment| !segment.is_empty());
     let mut next = || segments.next().unwrap_or_default();
     match next() {
         // Where the host is mapped to one site, the APIs are at the root too.
-        first if is(first, "dw") => !is(next(), "image"),
-        first if is(first, "s") => {
+        first if equals(first, "dw") => !equals(next(), "image"),
+        first if equals(first, "s") => {
             let (site, api) = (next(), next());
-            (!site.is_empty() && !is_own(site)) || (is(api, "dw") && !is(next(), "image"))
+            (!site.is_empty() && !is_own(site)) || (equals(api, "dw") && !equals(next(), "image"))
         }
-        first if is(first, "on") => {
+        first if equals(first, "on") => {
             let (servlet, realm) = (next(), next());
-            let own = realm.is_empty() || storefront(realm).is_some_and(is_own);
+            let own = realm.is_empty() || site_id(realm).is_some_and(is_own);
             match servlet {
                 "" => false,
-                servlet if is(servlet, "demandware.store") => {
-                    !own && (is_of_sites(realm) || realm == "-")
+                servlet if equals(servlet, "demandware.store") => {
+                    !own && (is_sites_realm(realm) || realm == "-")
                 }
                 // Catalogs and libraries, which sites share, are below `-`.
-                servlet if is(servlet, "demandware.static") => !own && is_of_sites(realm),
+                servlet if equals(servlet, "demandware.static") => !own && is_sites_realm(realm),
                 _ => true,
             }
         }
@@ -45,19 +45,19 @@ fn is_outside(reading: &str, is_own: &impl Fn(&str) -> bool) -> bool {
     }
 }
 
-fn is(segment: &str, word: &str) -> bool {
-    segment.eq_ignore_ascii_case(word)
+fn equals(segment: &str, name: &str) -> bool {
+    segment.eq_ignore_ascii_case(name)
 }
 
-fn is_of_sites(realm: &str) -> bool {
-    realm.get(.."Sites".len()).is_some_and(|start| is(start, "Sites"))
+fn is_sites_realm(realm: &str) -> bool {
+    realm.get(.."Sites".len()).is_some_and(|start| equals(start, "Sites"))
 }
 
 /// `Sites-RefArch-Site` → `RefArch`. Business Manager is `Sites-Site`.
-fn storefront(realm: &str) -> Option<&str> {
+fn site_id(realm: &str) -> Option<&str> {
     let (start, rest) = realm.split_at_checked("Sites-".len())?;
     let (id, end) = rest.split_at_checked(rest.len().checked_sub("-Site".len())?)?;
-    (is(start, "Sites-") && is(end, "-Site")).then_some(id)
+    (equals(start, "Sites-") && equals(end, "-Site")).then_some(id)
 }
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
     ];
 
     #[test]
-    fn pages_and_files_of_the_shop_are_not_the_instance() {
+    fn pages_and_files_of_the_shop_are_not_outside_it() {
         for path in [
             "/",
             "/cart",
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_opens_what_it_names_and_a_list_opens_nothing() {
+    fn only_a_rule_opens_a_path_and_only_the_one_it_names() {
         let path = "/s/RefArch/dw/shop/v24_5/products/1";
         let listed = Route::new("/s/RefArch/dw/", Kind::Ecom, Duration::ZERO);
         assert!(is_reached(&listed, path, is_own));
@@ -118,10 +118,10 @@ mod tests {
         assert!(is_reached(&wide, path, is_own));
     }
 
-    /// A byte as itself, in the other case, or encoded once or twice.
-    fn spelt(byte: u8, way: u8) -> String {
+    /// A byte unchanged, in the other case, or encoded once or twice.
+    fn spell(byte: u8, variant: u8) -> String {
         let other = if byte.is_ascii_lowercase() { byte.to_ascii_uppercase() } else { byte };
-        match way {
+        match variant {
             0 => format!("%{byte:02x}"),
             1 => format!("%{byte:02X}"),
             2 => format!("%25{byte:02x}"),
@@ -135,18 +135,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn promise_18_every_spelling_of_a_path_of_the_instance_is_refused(
-            (path, ways, endings) in (0..OUTSIDE.len()).prop_flat_map(|at| {
+        fn promise_18_every_spelling_of_a_path_outside_the_shop_is_rejected(
+            (path, variants, endings) in (0..OUTSIDE.len()).prop_flat_map(|at| {
                 let length = OUTSIDE[at].iter().map(|segment| segment.len()).sum::<usize>();
-                let ways = prop::collection::vec(0u8..16, length);
-                (Just(at), ways, prop::collection::vec(0..ENDINGS.len(), OUTSIDE[at].len()))
+                let variants = prop::collection::vec(0u8..16, length);
+                (Just(at), variants, prop::collection::vec(0..ENDINGS.len(), OUTSIDE[at].len()))
             })
         ) {
-            let mut ways = ways.into_iter();
+            let mut variants = variants.into_iter();
             let mut text = String::new();
             for (segment, ending) in OUTSIDE[path].iter().zip(endings) {
                 text.push('/');
-                text.extend(segment.bytes().zip(ways.by_ref()).map(|(byte, way)| spelt(byte, way)));
+                let bytes = segment.bytes().zip(variants.by_ref());
+                text.extend(bytes.map(|(byte, variant)| spell(byte, variant)));
                 text.push_str(ENDINGS[ending]);
             }
             let plain = is_plain(text.as_bytes(), EncodedSlash::Refused);

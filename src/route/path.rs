@@ -1,39 +1,39 @@
-//! Paths that every program on the way reads alike.
+//! Paths that all programs read alike.
 //!
-//! A path is judged here and read again by an upstream, and most holes of gateways come from the
-//! two reading it differently. Nothing is normalised: a path that could be read in two ways is
-//! refused, and every other one goes on as the same octets.
+//! Tandem matches a path and an upstream parses it again; most vulnerabilities of gateways come from
+//! a difference between the two. Nothing is normalised: a path that can be read in two ways is
+//! rejected, and every other one is forwarded as the same bytes.
 
-/// What an upstream may make of an encoded slash.
+/// How an upstream may read an encoded slash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncodedSlash {
-    /// Part of a name: the Head's own affair.
+    /// Part of a name: the Head decides.
     Part,
-    /// Perhaps a separator: refused.
+    /// Perhaps a separator: rejected.
     Refused,
 }
 
-/// Whether `path` (without its query) is read alike by everybody.
+/// Whether all programs read `path` (without its query) alike.
 ///
-/// Refused are: anything but printable ASCII; a backslash; a leading or inner `//`; `.` and `..`
-/// as segments, with or without `;parameters` or spaces; percent signs that begin no octet; UTF-8
-/// that is longer than it must be, or stands for no character; and whatever of these comes to light
-/// when the path is decoded, once or several times. What is no UTF-8 at all passes: shops have old
-/// links in Latin-1.
+/// Rejected are: anything but printable ASCII; a backslash; a leading or inner `//`; `.` and `..`
+/// as segments, with or without `;parameters` or spaces; percent signs without two hexadecimal
+/// digits; overlong UTF-8, and UTF-8 for code points that are not characters; and any of these in
+/// the path decoded once or twice. Bytes that are no UTF-8 at all pass: shops have old links in
+/// Latin-1.
 #[must_use]
 pub fn is_plain(path: &[u8], encoded_slash: EncodedSlash) -> bool {
     if path.first() != Some(&b'/') || !path.iter().all(u8::is_ascii_graphic) {
         return false;
     }
     if !path.contains(&b'%') {
-        return !is_confusing(path);
+        return !is_ambiguous(path);
     }
     let mut text = path.to_vec();
-    // Whoever encodes more than twice has something to hide.
+    // A path that is encoded more than twice is rejected.
     for round in 0..3 {
         let decoded = decode(&text);
         let slash = decoded.slash && encoded_slash == EncodedSlash::Refused;
-        if is_confusing(&text) || slash || (decoded.broken && round == 0) {
+        if is_ambiguous(&text) || slash || (decoded.broken && round == 0) {
             return false;
         }
         if decoded.text == text {
@@ -44,23 +44,23 @@ pub fn is_plain(path: &[u8], encoded_slash: EncodedSlash) -> bool {
     false
 }
 
-/// Whether a segment of `text` climbs, is empty in the middle, or holds what a name never does.
-fn is_confusing(text: &[u8]) -> bool {
-    let climbs = |segment: &[u8]| {
+/// Whether `text` has a dot segment, an empty segment before another, or a byte that no name has.
+fn is_ambiguous(text: &[u8]) -> bool {
+    let is_dot_segment = |segment: &[u8]| {
         let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();
         // Windows drops the spaces.
         matches!(name.trim_ascii_end(), b"." | b"..")
     };
     text.windows(2).any(|pair| pair == b"//")
         || text.iter().any(|byte| *byte == b'\\' || byte.is_ascii_control())
-        || (0..text.len()).any(|at| is_no_character(&text[at..]))
-        || text.split(|byte| *byte == b'/').any(climbs)
+        || (0..text.len()).any(|at| is_forbidden_utf8(&text[at..]))
+        || text.split(|byte| *byte == b'/').any(is_dot_segment)
 }
 
-/// Whether `text` begins with a form that UTF-8 forbids (RFC 3629 section 3) and careless decoders
-/// take for a character: an overlong one, by which they get a slash; half of a pair of UTF-16; or
-/// one past the last character.
-fn is_no_character(text: &[u8]) -> bool {
+/// Whether `text` begins with a sequence that UTF-8 forbids (RFC 3629 section 3) but lenient decoders
+/// read as a character: an overlong one, which they may read as a slash; half of a surrogate pair; or
+/// one beyond the last code point.
+fn is_forbidden_utf8(text: &[u8]) -> bool {
     matches!(
         text,
         [0xC0 | 0xC1 | 0xF5.., ..]
@@ -73,9 +73,9 @@ fn is_no_character(text: &[u8]) -> bool {
 
 struct Decoded {
     text: Vec<u8>,
-    /// One of the decoded octets was a slash.
+    /// Whether a decoded byte was a slash.
     slash: bool,
-    /// A percent sign begins no octet; it stays as it is.
+    /// Whether a percent sign has no two hexadecimal digits; it stays unchanged.
     broken: bool,
 }
 
@@ -84,14 +84,14 @@ fn decode(text: &[u8]) -> Decoded {
     let mut decoded = Decoded { text: Vec::with_capacity(text.len()), slash: false, broken: false };
     let mut at = 0;
     while let Some(byte) = text.get(at) {
-        let octet = match (byte, hex(text.get(at + 1)), hex(text.get(at + 2))) {
+        let encoded = match (byte, hex(text.get(at + 1)), hex(text.get(at + 2))) {
             (b'%', Some(high), Some(low)) => u8::try_from(high * 16 + low).ok(),
             _ => None,
         };
-        decoded.text.push(octet.unwrap_or(*byte));
-        decoded.slash |= octet == Some(b'/');
-        decoded.broken |= *byte == b'%' && octet.is_none();
-        at += if octet.is_some() { 3 } else { 1 };
+        decoded.text.push(encoded.unwrap_or(*byte));
+        decoded.slash |= encoded == Some(b'/');
+        decoded.broken |= *byte == b'%' && encoded.is_none();
+        at += if encoded.is_some() { 3 } else { 1 };
     }
     decoded
 }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn attacks_39_and_40_a_path_that_can_be_read_in_two_ways_is_refused() {
+    fn attacks_39_and_40_an_ambiguous_path_is_rejected() {
         for path in [
             "/api/../bff/x",
             "/api/%2e%2e/on/demandware.store/x",
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_may_have_slashes_in_names_but_nobody_climbs_by_them() {
+    fn a_head_may_have_encoded_slashes_in_names_but_no_dot_segments() {
         let head = |path: &str| is_plain(path.as_bytes(), EncodedSlash::Part);
         assert!(head("/product/a%2Fb") && head("/100%25"));
         assert!(!head("/static/..%2fapi/x") && !head("/a%2F%2Fb") && !head("/%252e%252e%252fx"));
@@ -185,7 +185,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_octets_can_panic_and_no_plain_path_climbs(path in "/[ -~]{0,40}") {
+        fn no_path_causes_a_panic_and_no_plain_path_has_dot_segments(path in "/[ -~]{0,40}") {
             if plain(&path) {
                 let decoded = percent_encoding::percent_decode_str(&path).collect::<Vec<u8>>();
                 let decoded = String::from_utf8_lossy(&decoded).into_owned();

@@ -1,27 +1,27 @@
-//! What an upstream may read in a path.
+//! The readings of a path: how an upstream may interpret it.
 //!
-//! A path goes on as the same bytes. The upstream may still decode it, once or several times, drop
-//! the parameters that follow a `;`, merge slashes, drop trailing dots and spaces (as Windows does),
-//! and ignore case. A rule that protects a path must hold for each of these readings.
+//! A path is forwarded as the same bytes. The upstream may still decode it, once or several times,
+//! drop the parameters that follow a `;`, merge slashes, drop trailing dots and spaces (as Windows
+//! does), and ignore case. A rule that protects a path must hold for each of these readings.
 
-/// A path with more readings than this is [refused](are_bounded): an honest one has a few.
+/// A path with more readings is [rejected](are_bounded): a usual one has a few.
 const MOST: usize = 256;
 
 /// Whether `test` holds for any reading of `path`, which must be [plain](super::path::is_plain):
-/// first for the path itself, then for what decoding and cutting make of it. Case is left to
-/// `test`, see [`is_below`]. A path that reads alike everywhere costs no allocation.
+/// first for the path itself, then for its decoded and shortened forms. `test` decides about case,
+/// see [`is_below`]. A path with a single reading costs no allocation.
 pub fn any(path: &str, mut test: impl FnMut(&str) -> bool) -> bool {
     test(path) || (!is_literal(path) && others(path).iter().any(|reading| test(reading)))
 }
 
-/// Whether all readings of `path` are looked at. What has more of them has something to hide.
+/// Whether [`any`] tests all readings of `path`. A path with more of them is to be rejected.
 #[must_use]
 pub fn are_bounded(path: &str) -> bool {
     is_literal(path) || others(path).len() + 1 < MOST
 }
 
-/// Whether `reading` is `prefix` or lies below it. ASCII case does not count, and `prefix` ends with
-/// a whole segment.
+/// Whether `reading` is `prefix` or below it, ignoring ASCII case. `prefix` consists of whole
+/// segments.
 #[must_use]
 pub fn is_below(reading: &str, prefix: &str) -> bool {
     let Some((start, rest)) = reading.as_bytes().split_at_checked(prefix.len()) else {
@@ -31,9 +31,10 @@ pub fn is_below(reading: &str, prefix: &str) -> bool {
     whole && start.eq_ignore_ascii_case(prefix.as_bytes())
 }
 
-/// `path` with everything decoded and cut that may be: how a rule's own path is compared.
+/// The shortest reading of `path`, in which everything is decoded and removed that may be: the form
+/// in which the path of a rule is compared.
 #[must_use]
-pub fn settled(path: &str) -> String {
+pub fn shortest(path: &str) -> String {
     others(path).into_iter().min_by_key(String::len).unwrap_or_else(|| path.to_owned())
 }
 
@@ -49,7 +50,7 @@ fn is_literal(path: &str) -> bool {
     })
 }
 
-/// Every other reading: each change applied to each result, in whatever order an upstream does it.
+/// All other readings: each change applied to each result, since the upstream's order is unknown.
 fn others(path: &str) -> Vec<String> {
     let mut readings = vec![path.to_owned()];
     let mut at = 0;
@@ -76,7 +77,7 @@ fn without_parameters(path: &str) -> String {
     names.collect::<Vec<_>>().join("/")
 }
 
-/// Without dots and spaces at the end of a segment, and without empty segments inside.
+/// `path` without dots and spaces at the end of segments, and without empty segments inside.
 fn trimmed(path: &str) -> String {
     let mut trimmed = String::with_capacity(path.len());
     for segment in path.split('/').map(|segment| segment.trim_end_matches(['.', ' '])) {
@@ -91,7 +92,7 @@ fn trimmed(path: &str) -> String {
     trimmed
 }
 
-/// With an ASCII letter for each of the few others that become one when case is folded, like the
+/// `path` with an ASCII letter in place of each letter that case folding turns into one, such as the
 /// Kelvin sign.
 fn in_ascii(path: &str) -> String {
     path.chars().map(|letter| ascii_of(letter).unwrap_or(letter)).collect()
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_upstream_may_decode_cut_merge_or_fold_is_a_reading() {
+    fn decoded_shortened_merged_and_case_folded_paths_are_readings() {
         for path in [
             "/checkout",
             "/CheckOut/pay",
@@ -137,13 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_with_a_slash_hides_nothing_behind_it() {
+    fn an_encoded_slash_in_a_parameter_does_not_hide_the_rest_of_the_path() {
         assert!(reads_as("/checkout;a%2Fb/%70ay", "/checkout/pay"));
         assert!(reads_as("/a;b%2Fcheckout", "/a/checkout"));
     }
 
     #[test]
-    fn a_path_that_reads_alike_everywhere_is_read_once() {
+    fn a_path_with_a_single_reading_is_tested_once() {
         for path in ["/", "/cart", "/Cart/Show.html", "/a.b/..c/d", "/s/RefArch/x~y/"] {
             let mut count = 0;
             any(path, |_| {
@@ -155,16 +156,16 @@ mod tests {
     }
 
     #[test]
-    fn promise_12_a_path_of_more_readings_than_are_looked_at_is_known_as_such() {
-        let odd = "/a%252E%253Bx/a./b;x/%3Bc/%2E%63d%2E/e%253Bf/i%25E2%2584%25AA/h%E2%84%AA";
-        assert!(are_bounded(odd) && are_bounded("/checkout"));
-        let hiding = format!("/%{}41", "25".repeat(MOST));
-        assert!(!are_bounded(&hiding));
+    fn promise_12_a_path_with_too_many_readings_is_not_bounded() {
+        let unusual = "/a%252E%253Bx/a./b;x/%3Bc/%2E%63d%2E/e%253Bf/i%25E2%2584%25AA/h%E2%84%AA";
+        assert!(are_bounded(unusual) && are_bounded("/checkout"));
+        let encoded_many_times = format!("/%{}41", "25".repeat(MOST));
+        assert!(!are_bounded(&encoded_many_times));
     }
 
     #[test]
     fn a_rule_may_be_written_in_any_spelling() {
-        assert_eq!(settled("/caf%C3%A9/"), "/caf\u{e9}/");
-        assert_eq!(settled("/Account"), "/Account");
+        assert_eq!(shortest("/caf%C3%A9/"), "/caf\u{e9}/");
+        assert_eq!(shortest("/Account"), "/Account");
     }
 }

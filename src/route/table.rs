@@ -1,4 +1,4 @@
-//! The route table, and which route counts for a path that can be spelt in several ways.
+//! The route table, and which route applies to a path with several readings.
 
 use std::sync::Arc;
 
@@ -6,47 +6,47 @@ use super::{Route, readings, rest};
 
 /// The routes of a site, longest path first.
 #[derive(Clone, Debug, Default)]
-pub struct Table(Vec<Line>);
+pub struct Table(Vec<Entry>);
 
 #[derive(Clone, Debug)]
-struct Line {
+struct Entry {
     route: Arc<Route>,
-    /// Its prefix as an upstream reads it.
-    settled: String,
+    /// The [shortest](readings::shortest) reading of its prefix.
+    shortest: String,
 }
 
 impl Table {
-    /// Of two routes for the same path, the later one counts.
+    /// Of two routes for the same path, the later one applies.
     #[must_use]
     pub fn new(routes: Vec<Route>) -> Self {
-        let line = |route: Route| Line {
-            settled: readings::settled(&route.prefix),
+        let entry = |route: Route| Entry {
+            shortest: readings::shortest(&route.prefix),
             route: Arc::new(route),
         };
-        let mut table: Vec<Line> = routes.into_iter().rev().map(line).collect();
-        table.sort_by_key(|line| std::cmp::Reverse(line.route.prefix.len()));
+        let mut table: Vec<Entry> = routes.into_iter().rev().map(entry).collect();
+        table.sort_by_key(|entry| std::cmp::Reverse(entry.route.prefix.len()));
         Self(table)
     }
 
     /// The route for `path`, which must be [plain](super::path::is_plain), byte for byte.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Arc<Route>> {
-        let mut routes = self.0.iter().map(|line| &line.route);
+        let mut routes = self.0.iter().map(|entry| &entry.route);
         routes.find(|route| rest(path, &route.prefix).is_some())
     }
 
-    /// The route for one of the [readings] of a path, byte for byte and without regard to case.
+    /// The routes for one of the [readings] of a path: byte for byte, and ignoring case.
     #[must_use]
     pub fn find_reading(&self, reading: &str) -> [Option<&Arc<Route>>; 2] {
-        let is_below = |line: &&Line| {
-            readings::is_below(reading, &line.route.prefix)
-                || readings::is_below(reading, &line.settled)
+        let is_below = |entry: &&Entry| {
+            readings::is_below(reading, &entry.route.prefix)
+                || readings::is_below(reading, &entry.shortest)
         };
-        [self.find(reading), self.0.iter().find(is_below).map(|line| &line.route)]
+        [self.find(reading), self.0.iter().find(is_below).map(|entry| &entry.route)]
     }
 
-    /// The route for `path`, which must be [plain](super::path::is_plain): where its bytes lead, with the
-    /// strictest of what the routes of all its [readings] say about token, CSRF, methods, crawlers,
+    /// The route for `path`, which must be [plain](super::path::is_plain): the route of its bytes, with
+    /// the strictest settings of the routes of all its [readings] for token, CSRF, methods, crawlers,
     /// cookies and `Authorization`.
     #[must_use]
     pub fn strictest(&self, path: &str) -> Option<Arc<Route>> {
@@ -54,7 +54,7 @@ impl Table {
         readings::any(path, |reading| {
             for other in self.find_reading(reading).into_iter().flatten() {
                 if !Arc::ptr_eq(&route, other)
-                    && let Some(strict) = route.as_strict_as(other)
+                    && let Some(strict) = route.stricter(other)
                 {
                     route = Arc::new(strict);
                 }
@@ -66,7 +66,7 @@ impl Table {
 
     /// All routes, longest path first.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.0.iter().map(|line| line.route.as_ref())
+        self.0.iter().map(|entry| entry.route.as_ref())
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_path_counts_and_only_whole_segments_match() {
+    fn the_longest_prefix_applies_and_only_whole_segments_match() {
         for (path, kind) in [
             ("/", Kind::Head),
             ("/account", Kind::Ecom),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_below_a_route_has_no_leading_slash() {
+    fn the_path_below_a_route_has_no_leading_slash() {
         let below = |path: &str| table().find(path).unwrap().below(path).map(str::to_owned);
         assert_eq!(below("/account").as_deref(), Some(""));
         assert_eq!(below("/account/orders").as_deref(), Some("orders"));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_does_not_change_what_the_upstream_is_asked_for() {
+    fn an_exception_does_not_change_the_upstreams_path() {
         let api = Route::new("/mobify/proxy/api/", Kind::Scapi, Duration::ZERO);
         let exception = Route { prefix: "/mobify/proxy/api/customer/".to_owned(), ..api.clone() };
         let table = Table::new(vec![api, exception]);
@@ -123,15 +123,15 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_in_the_table_is_reachable() {
+    fn only_paths_in_the_table_are_reachable() {
         let shop = Table::new(vec![Route::new("/shop/", Kind::Head, Duration::ZERO)]);
         assert!(shop.find("/").is_none() && shop.find("/shop").is_none());
     }
 
-    /// A byte as itself, in the other case, or encoded once or twice.
-    fn spelt(byte: u8, way: u8) -> String {
+    /// A byte unchanged, in the other case, or encoded once or twice.
+    fn spell(byte: u8, variant: u8) -> String {
         let other = if byte.is_ascii_lowercase() { byte.to_ascii_uppercase() } else { byte };
-        match way {
+        match variant {
             0 => format!("%{byte:02x}"),
             1 => format!("%{other:02X}"),
             2 => format!("%25{byte:02x}"),
@@ -141,11 +141,11 @@ mod tests {
     }
 
     proptest! {
-        /// Promise 12: whatever an upstream may read as a path below the rule's, in which order
-        /// ever it decodes, cuts and folds, needs what the rule says.
+        /// Promise 12: a rule applies to every path that an upstream may read as one below the
+        /// rule's path, in whatever order it decodes, shortens and folds.
         #[test]
         fn promise_12_a_rule_holds_for_every_spelling_of_its_path(
-            ways in prop::collection::vec(0u8..12, 16),
+            variants in prop::collection::vec(0u8..12, 16),
             before in prop::sample::select(vec!["", "/;", "/;x=%2F"]),
             ending in prop::sample::select(
                 vec!["", "/", ";", ";x", "%3Bx", ".", "%20", "%20.", ";a%2Fb/x", "%2Fx", ".;/y."]
@@ -155,10 +155,11 @@ mod tests {
             let route = |prefix| Route::new(prefix, Kind::Head, Duration::ZERO);
             let rule = Route { token: TokenNeed::Registered, ..route("/account/Orders") };
             let table = Table::new(vec![route("/"), rule]);
-            let letters = |text: &str, ways: &[u8]| -> String {
-                text.bytes().zip(ways).map(|(byte, way)| spelt(byte, *way)).collect()
+            let spelled = |text: &str, variants: &[u8]| -> String {
+                text.bytes().zip(variants).map(|(byte, variant)| spell(byte, *variant)).collect()
             };
-            let (first, second) = (letters("account", &ways), letters("Orders", &ways[7..]));
+            let first = spelled("account", &variants);
+            let second = spelled("Orders", &variants[7..]);
             let path = format!("{before}/{first}{slash}{second}{ending}");
             prop_assume!(is_plain(path.as_bytes(), EncodedSlash::Part));
             let found = table.strictest(&path).unwrap();
@@ -166,7 +167,7 @@ mod tests {
         }
 
         #[test]
-        fn a_path_that_reads_alike_everywhere_has_the_very_route_of_its_bytes(
+        fn a_path_with_a_single_reading_has_the_route_of_its_bytes(
             path in "/[a-z0-9/_~-]{0,30}"
         ) {
             let table = table();

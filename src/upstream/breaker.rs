@@ -1,41 +1,41 @@
-//! Closed, open, probing: whether an upstream may be called now. A pure machine; time comes in.
+//! A circuit breaker (closed, open, half-open). It has no clock: callers pass the time.
 
 use std::time::{Duration, Instant};
 
-/// This many failures in a row open the breaker.
+/// Consecutive failures that open the breaker.
 const FAILURES: u32 = 5;
 /// How long it stays open before one call may probe.
 const OPEN: Duration = Duration::from_secs(5);
-/// A probe that has not come back by then is given up on.
+/// How long the result of a probe is awaited before another call may probe.
 const PROBE: Duration = Duration::from_secs(20);
-/// An upstream's wish to be left alone is honoured for at most so long.
+/// The longest `Retry-After` that is respected.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
-/// A circuit breaker that also honours `Retry-After`.
+/// A circuit breaker that also respects `Retry-After`.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     failures: u32,
     /// No call before this moment.
-    shut_until: Option<Instant>,
+    open_until: Option<Instant>,
     probing: bool,
 }
 
 impl Breaker {
-    /// Lets a call through, or says how long there will be none.
+    /// Lets a call pass, or returns how long none will.
     pub(super) fn admit(&mut self, now: Instant) -> Result<(), Duration> {
-        match self.shut_until {
+        match self.open_until {
             None => Ok(()),
             Some(until) if now < until => Err(until - now),
             Some(_) => {
-                // One call probes; the others wait for what it finds.
+                // One call probes; the others are rejected until its result is known.
                 self.probing = true;
-                self.shut_until = Some(now + PROBE);
+                self.open_until = Some(now + PROBE);
                 Ok(())
             }
         }
     }
 
-    /// The upstream answered.
+    /// The upstream responded.
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
         if self.probing {
@@ -43,19 +43,19 @@ impl Breaker {
         }
     }
 
-    /// The upstream did not answer, or only that it cannot.
+    /// The upstream did not respond, or with an error of its own.
     pub(super) fn failed(&mut self, now: Instant) {
         self.failures += 1;
         if self.probing || self.failures >= FAILURES {
             self.probing = false;
-            self.shut_until = Some(now + OPEN);
+            self.open_until = Some(now + OPEN);
         }
     }
 
-    /// The upstream wants to be left alone.
-    pub(super) fn hold(&mut self, now: Instant, wish: Duration) {
-        let until = now + wish.min(LONGEST_HOLD);
-        self.shut_until = Some(self.shut_until.map_or(until, |known| known.max(until)));
+    /// The upstream accepts no call for `retry_after`.
+    pub(super) fn hold(&mut self, now: Instant, retry_after: Duration) {
+        let until = now + retry_after.min(LONGEST_HOLD);
+        self.open_until = Some(self.open_until.map_or(until, |earlier| earlier.max(until)));
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_10_a_row_of_failures_opens_it_and_one_call_probes() {
+    fn fault_10_consecutive_failures_open_the_breaker_and_one_call_probes() {
         let now = Instant::now();
         let mut breaker = failing(now);
         assert!(breaker.admit(now).is_err());
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn single_failures_between_successes_do_not_open_it() {
+    fn single_failures_between_successes_do_not_open_the_breaker() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
         for _ in 0..100 {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_8_retry_after_is_honoured_but_not_for_ever() {
+    fn fault_8_retry_after_is_respected_up_to_a_limit() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
         breaker.hold(now, Duration::from_secs(20));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_never_comes_back_does_not_shut_it_for_ever() {
+    fn a_probe_without_a_result_does_not_keep_the_breaker_open() {
         let now = Instant::now();
         let mut breaker = failing(now);
         assert!(breaker.admit(now + OPEN).is_ok());

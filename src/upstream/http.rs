@@ -1,5 +1,5 @@
-//! The one way out to SLAS, OCAPI and SCAPI: deadline, bounded body, breaker, metrics, and an
-//! error that knows whose fault it is and whether asking again is safe.
+//! Sends all calls to SLAS, OCAPI and SCAPI: timeout, body limit, circuit breaker, metrics, and an
+//! error that tells whose fault it is and whether a retry is safe.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,22 +12,22 @@ use reqwest::{RequestBuilder, Response};
 use super::breaker::Breaker;
 use crate::clock::{Clock, Timestamp};
 use crate::config::UpstreamLimits;
-use crate::flow::{Cause, UpstreamFailure};
+use crate::flow::UpstreamFailure;
 use crate::metrics::Metrics;
 
-/// `Retry-After` where an upstream does not say, in seconds.
-const RETRY_AFTER_UNKNOWN: u32 = 5;
+/// `Retry-After` where an upstream sends none, in seconds.
+const DEFAULT_RETRY_AFTER: u32 = 5;
 
-/// What is being called: words for metrics and logs.
+/// The called operation, for metrics and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// `slas`, `ocapi` or `scapi`.
     pub upstream: &'static str,
-    /// What is asked of it.
+    /// Its operation.
     pub name: &'static str,
 }
 
-/// A whole answer, whatever its status.
+/// A complete response of any status.
 #[derive(Debug)]
 pub struct BufferedResponse {
     /// The status.
@@ -38,29 +38,29 @@ pub struct BufferedResponse {
     pub body: Bytes,
 }
 
-/// Why there is no answer to work with.
+/// Why there is no usable response.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// Too many calls failed; this one was not made.
-    #[error("the upstream is given {0:?} to recover")]
+    #[error("circuit breaker open for {0:?}, call not made")]
     BreakerOpen(Duration),
-    /// No connection: nothing was sent, so asking again is safe.
-    #[error("no connection to the upstream")]
+    /// No connection: nothing was sent, so a retry is safe.
+    #[error("connection to the upstream failed")]
     Connect(#[source] reqwest::Error),
-    /// The answer did not come in time.
-    #[error("the upstream took too long")]
+    /// The response did not arrive in time.
+    #[error("upstream call timeout")]
     Timeout(#[source] reqwest::Error),
-    /// The connection broke before the answer was whole.
-    #[error("the connection to the upstream broke")]
+    /// The connection was lost before the response was complete.
+    #[error("connection to the upstream lost")]
     Broken(#[source] reqwest::Error),
-    /// The answer is longer than anything the upstream should say.
-    #[error("the upstream's answer is too long")]
+    /// The response is longer than the limit.
+    #[error("upstream response too large")]
     TooLarge,
     /// 429.
-    #[error("the upstream asked to slow down")]
+    #[error("call throttled by the upstream (429)")]
     Throttled(Option<u32>),
     /// 412 or 5xx.
-    #[error("the upstream answered {0}")]
+    #[error("upstream failed with {0}")]
     ServerError(StatusCode),
 }
 
@@ -71,15 +71,16 @@ impl CallError {
         matches!(self, Self::Connect(_))
     }
 
-    /// The core's word for it.
+    /// The failure as the core knows it.
     #[must_use]
     pub fn failure(&self) -> UpstreamFailure {
-        let (cause, retry_after) = match self {
-            Self::Throttled(after) => (Cause::Throttled, *after),
-            Self::BreakerOpen(left) => (Cause::Unavailable, u32::try_from(left.as_secs() + 1).ok()),
-            _ => (Cause::Unavailable, None),
-        };
-        UpstreamFailure { cause, retry_after: retry_after.or(Some(RETRY_AFTER_UNKNOWN)) }
+        match self {
+            Self::Throttled(after) => {
+                UpstreamFailure::throttled_for(after.unwrap_or(DEFAULT_RETRY_AFTER))
+            }
+            Self::BreakerOpen(wait) => UpstreamFailure::unavailable_for(super::seconds(*wait)),
+            _ => UpstreamFailure::unavailable_for(DEFAULT_RETRY_AFTER),
+        }
     }
 
     fn outcome(&self) -> &'static str {
@@ -95,8 +96,8 @@ impl CallError {
     }
 }
 
-/// Makes the client that all senders share: no redirects (a SLAS redirect *is* the answer), no
-/// proxy from the environment, no cookies, no retries of its own.
+/// The HTTP client that all senders share: it follows no redirects (a redirect of SLAS *is* the
+/// response), uses no proxy from the environment, and has neither cookies nor retries.
 pub fn client(limits: &UpstreamLimits) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -114,7 +115,7 @@ pub fn client(limits: &UpstreamLimits) -> Result<reqwest::Client, reqwest::Error
 /// Sends the calls of one site to one upstream.
 #[derive(Clone)]
 pub struct Sender {
-    /// For building requests; they leave through [`Sender::send`] only.
+    /// For building requests; only [`Sender::send`] sends them.
     pub(super) http: reqwest::Client,
     body_limit: usize,
     breaker: Arc<Mutex<Breaker>>,
@@ -123,7 +124,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender with a breaker of its own.
+    /// A sender with a circuit breaker of its own.
     #[must_use]
     pub fn new(
         http: reqwest::Client,
@@ -134,19 +135,19 @@ impl Sender {
         Self { http, body_limit: limits.body_limit, breaker: Arc::default(), clock, metrics }
     }
 
-    /// Makes one call; a second one only if the first found no connection.
+    /// Makes a call, and repeats it once if no connection could be made.
     pub(super) async fn send(
         &self,
         operation: Operation,
         request: RequestBuilder,
     ) -> Result<BufferedResponse, CallError> {
-        let again = request.try_clone();
-        let first = self.send_once(operation, request).await;
-        match (first, again) {
-            (Err(error), Some(again)) if error.is_safe_to_repeat() => {
-                self.send_once(operation, again).await
+        let retry = request.try_clone();
+        let result = self.send_once(operation, request).await;
+        match (result, retry) {
+            (Err(error), Some(retry)) if error.is_safe_to_repeat() => {
+                self.send_once(operation, retry).await
             }
-            (first, _) => first,
+            (result, _) => result,
         }
     }
 
@@ -159,20 +160,20 @@ impl Sender {
         let admitted = self.breaker().admit(started);
         let result = match admitted {
             Ok(()) => self.exchange(request).await,
-            Err(left) => Err(CallError::BreakerOpen(left)),
+            Err(wait) => Err(CallError::BreakerOpen(wait)),
         };
         let now = self.clock.monotonic();
-        let took = now.saturating_duration_since(started);
+        let duration = now.saturating_duration_since(started);
         let outcome = match &result {
             Ok(reply) => outcome(reply.status),
             Err(error) => error.outcome(),
         };
-        self.metrics.upstream_call(operation.upstream, operation.name, outcome, took);
+        self.metrics.upstream_call(operation.upstream, operation.name, outcome, duration);
         tracing::debug!(
             upstream = operation.upstream,
             operation = operation.name,
             outcome,
-            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             "upstream call"
         );
         self.update_breaker(operation, &result, now);
@@ -180,7 +181,7 @@ impl Sender {
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Result<BufferedResponse, CallError> {
-        #[expect(clippy::disallowed_methods, reason = "this is the way out")]
+        #[expect(clippy::disallowed_methods, reason = "the only place that sends calls")]
         let response = request.send().await.map_err(classify)?;
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS {
@@ -195,8 +196,8 @@ impl Sender {
     }
 
     async fn read(&self, mut response: Response) -> Result<Bytes, CallError> {
-        let announced = response.content_length().unwrap_or_default();
-        if announced > self.body_limit as u64 {
+        let length = response.content_length().unwrap_or_default();
+        if length > self.body_limit as u64 {
             return Err(CallError::TooLarge);
         }
         let mut body = BytesMut::new();
@@ -218,10 +219,10 @@ impl Sender {
         let mut breaker = self.breaker();
         match result {
             Err(CallError::BreakerOpen(_)) => {}
-            // One refresh token may be throttled by itself; that says nothing about the tenant.
+            // SLAS may throttle a single refresh token; other calls are not affected.
             Err(CallError::Throttled(after)) if operation.name != "refresh" => {
-                let wish = after.unwrap_or(RETRY_AFTER_UNKNOWN);
-                breaker.hold(now, Duration::from_secs(wish.into()));
+                let seconds = after.unwrap_or(DEFAULT_RETRY_AFTER);
+                breaker.hold(now, Duration::from_secs(seconds.into()));
             }
             Ok(_) | Err(CallError::TooLarge | CallError::Throttled(_)) => breaker.succeeded(),
             Err(_) => breaker.failed(now),
@@ -233,7 +234,7 @@ impl Sender {
     }
 }
 
-/// A URL may carry a refresh token, a code or a login: it does not belong in an error.
+/// Removes the URL from the error: it may contain a refresh token, a code or a login.
 fn classify(error: reqwest::Error) -> CallError {
     let error = error.without_url();
     if error.is_connect() {
@@ -253,13 +254,13 @@ fn outcome(status: StatusCode) -> &'static str {
     }
 }
 
-/// When SLAS's limits per minute and per five minutes start anew, in Unix seconds.
+/// When the limits of SLAS per minute and per five minutes are reset, in Unix seconds.
 const RESETS: [&str; 2] = ["x-ratelimit-1m-reset", "x-ratelimit-5m-reset"];
 
-/// `Retry-After` in seconds; where it is missing, the time until the nearer of SLAS's resets.
+/// `Retry-After` in seconds; without it, the time until the earlier of the two resets of SLAS.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<u32> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-    let until = |name: &&str| number(name).map(|reset| reset - now.unix()).filter(|left| *left > 0);
+    let until = |name: &&str| number(name).map(|reset| reset - now.unix()).filter(|time| *time > 0);
     let seconds = number(RETRY_AFTER.as_str()).or_else(|| RESETS.iter().filter_map(until).min())?;
     u32::try_from(seconds).ok()
 }
@@ -269,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retry_after_wins_over_the_resets_and_the_nearer_future_reset_over_the_other() {
+    fn retry_after_is_preferred_to_the_resets_and_then_the_earlier_future_reset() {
         let after = |pairs: &[(&'static str, &str)]| {
             let mut headers = HeaderMap::new();
             for (name, value) in pairs {

@@ -24,7 +24,7 @@ pub struct Ocapi {
 }
 
 impl Ocapi {
-    /// A client for the Shop API of `site`. `/s/{site}` works on every kind of instance.
+    /// A client of the Shop API of `site`. `/s/{site}` works on every kind of instance.
     #[must_use]
     pub fn new(
         sender: Sender,
@@ -42,14 +42,14 @@ impl Ocapi {
         let request = request
             .header("x-dw-client-id", &self.config.client_id)
             .header("correlation-id", &context.correlation_id);
-        // Otherwise the session would be located where we are, not where the shopper is.
+        // Without it the platform would locate the session at our address.
         match (&self.client_ip_header, context.client) {
             (Some(name), Some(client)) => request.header(name, client.to_string()),
             _ => request,
         }
     }
 
-    /// `POST /sessions`: a DW session for a SLAS access token. Every call makes another one.
+    /// `POST /sessions`: creates a DW session for a SLAS access token. Every call creates another.
     pub async fn bridge(&self, access: &AccessToken, context: &CallContext) -> BridgeResponse {
         let operation = Operation { upstream: "ocapi", name: "sessions" };
         let request = self
@@ -59,7 +59,7 @@ impl Ocapi {
         match self.sender.send(operation, request).await {
             Ok(reply) if reply.status.is_success() => match dw_cookies::read(&reply.headers) {
                 Some(cookies) => BridgeResponse::Bridged(cookies),
-                None => BridgeResponse::Unavailable(odd("sessions", "no single dwsid")),
+                None => BridgeResponse::Unavailable(invalid("sessions", "no single dwsid")),
             },
             Ok(reply) => match Fault::of(&reply) {
                 Fault::Token => BridgeResponse::TokenRefused,
@@ -69,7 +69,7 @@ impl Ocapi {
         }
     }
 
-    /// `POST /customers/auth` `{"type":"session"}`: does the DW session live, and whose is it?
+    /// `POST /customers/auth` `{"type":"session"}`: whether the DW session is alive, and its owner.
     pub async fn probe(&self, dw: &HeldDw, context: &CallContext) -> ProbeResponse {
         let operation = Operation { upstream: "ocapi", name: "customers_auth" };
         let request = self
@@ -86,7 +86,7 @@ impl Ocapi {
         }
     }
 
-    /// With enforce-https off, the platform wants to see the secure token beside the session.
+    /// With enforce-https off, the platform requires the secure token beside the session.
     fn cookies(&self, dw: &HeldDw) -> String {
         let mut cookies = format!("dwsid={}", dw.dwsid.expose());
         for (name, value) in dw.secure_tokens.iter().filter(|_| !self.config.enforce_https) {
@@ -112,22 +112,22 @@ fn owner(reply: &BufferedResponse) -> ProbeResponse {
         Ok(CustomerDocument { auth_type: kind, customer_id: id, login }) => {
             ProbeResponse::Alive { owner: Customer { kind, id }, login }
         }
-        Err(_) => ProbeResponse::Unavailable(odd("customers_auth", "no customer document")),
+        Err(_) => ProbeResponse::Unavailable(invalid("customers_auth", "no customer document")),
     }
 }
 
-/// What an OCAPI fault document comes to. Only its type is looked at: `arguments` may echo the
-/// access token.
+/// What an OCAPI fault document means. Only its type is read: `arguments` may echo the access
+/// token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// The access token is not accepted.
+    /// OCAPI rejects the access token.
     Token,
     /// The DW session is dead or unusable.
     Session,
     /// Our settings or the tenant's are wrong.
     Settings,
-    /// It may pass by itself.
-    Passing,
+    /// A later call may succeed.
+    Temporary,
 }
 
 #[derive(Deserialize)]
@@ -148,31 +148,31 @@ impl Fault {
         match (kind, reply.status) {
             ("InvalidAccessTokenException", _) => Self::Token,
             ("AuthenticationFailedException" | "InvalidSecureTokenException", _) => Self::Session,
-            // Not OCAPI itself but the edge before it, a site that is closed for now, or the
-            // platform's word for overload.
+            // A response of the edge in front of OCAPI, a site that is closed for now, or the
+            // platform's fault for overload.
             ("SiteOfflineException" | "", StatusCode::FORBIDDEN)
-            | ("QuotaExceededException", _) => Self::Passing,
+            | ("QuotaExceededException", _) => Self::Temporary,
             (_, status) if status.is_client_error() => Self::Settings,
-            _ => Self::Passing,
+            _ => Self::Temporary,
         }
     }
 
     fn failure(self, operation: &'static str, status: StatusCode) -> UpstreamFailure {
         let status = status.as_u16();
-        tracing::warn!(upstream = "ocapi", operation, status, fault = ?self, "refused");
+        tracing::warn!(upstream = "ocapi", operation, status, fault = ?self, "upstream rejected the call");
         match self {
             Self::Settings | Self::Token => UpstreamFailure::MISCONFIGURED,
-            Self::Passing | Self::Session => UpstreamFailure::unavailable_for(5),
+            Self::Temporary | Self::Session => UpstreamFailure::unavailable_for(5),
         }
     }
 }
 
 fn failed(operation: &'static str, error: &CallError) -> UpstreamFailure {
-    tracing::warn!(upstream = "ocapi", operation, %error, "no answer to use");
+    tracing::warn!(upstream = "ocapi", operation, %error, "upstream call failed");
     error.failure()
 }
 
-fn odd(operation: &'static str, what: &'static str) -> UpstreamFailure {
-    tracing::warn!(upstream = "ocapi", operation, what, "an answer that makes no sense");
+fn invalid(operation: &'static str, what: &'static str) -> UpstreamFailure {
+    tracing::warn!(upstream = "ocapi", operation, what, "invalid upstream response");
     UpstreamFailure::unavailable_for(5)
 }

@@ -1,35 +1,33 @@
-//! SLAS takes one refresh token three times in 60 seconds and answers 429 from then on. We do not
-//! even try.
+//! A limit on exchanges per refresh token: SLAS accepts one token three times in 60 seconds and
+//! responds 429 after that, so Tandem does not make such a call.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::expiring_map::ExpiringMap;
+use crate::expiring_map::SharedMap;
 use crate::ids::Tag;
 
-/// Exchanges of one token ...
+/// Most exchanges of one token in one [`WINDOW`].
 const EXCHANGES: usize = 3;
-/// ... in this time.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Most that the counts of one site may take, in bytes.
+/// Most memory for the counts of one site, in bytes.
 pub const LIMIT: usize = 32 * 1024 * 1024;
 
 /// Counts exchanges per refresh token.
-pub struct RefreshLimit(Mutex<ExpiringMap<Tag, Vec<Instant>>>);
+pub struct RefreshLimit(SharedMap<Tag, Vec<Instant>>);
 
 impl RefreshLimit {
     /// No exchanges yet. `gauge` shows the bytes in use.
     #[must_use]
     pub fn new(gauge: &Gauge) -> Self {
-        Self(Mutex::new(ExpiringMap::new(LIMIT, gauge.clone())))
+        Self(SharedMap::new(LIMIT, gauge))
     }
 
-    /// Takes one exchange of the token, or says how long none is left.
+    /// Counts one exchange of the token, or returns how long none is permitted.
     pub fn acquire(&self, token: Tag, now: Instant) -> Result<(), Duration> {
-        let mut exchanges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exchanges = self.0.lock();
         let recent = |moment: &Instant| now.saturating_duration_since(*moment) < WINDOW;
         let mut moments = exchanges.get(&token, now).cloned().unwrap_or_default();
         moments.retain(recent);
@@ -57,10 +55,10 @@ mod tests {
     fn one_token_is_exchanged_at_most_three_times_in_any_minute() {
         let (limit, start) = (RefreshLimit::new(&Gauge::default()), Instant::now());
         let [a, b] = ["a", "b"].map(|text| RefreshToken::parse(text).unwrap().tag());
-        let taken = (0..180)
+        let exchanged = (0..180)
             .filter(|second| limit.acquire(a, start + Duration::from_secs(*second)).is_ok())
             .count();
-        assert_eq!(taken, 9);
+        assert_eq!(exchanged, 9);
         assert!(limit.acquire(b, start).is_ok());
     }
 }

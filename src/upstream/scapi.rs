@@ -1,4 +1,4 @@
-//! The few shopper APIs Tandem itself calls: to see whether a guest has a basket, and to move it.
+//! The SCAPI client: whether a guest's basket has items, and its transfer to a registered shopper.
 
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
@@ -22,7 +22,7 @@ pub struct Scapi {
 }
 
 impl Scapi {
-    /// A client on the same host as SLAS.
+    /// A client of SCAPI, which has the same host as SLAS.
     #[must_use]
     pub fn new(sender: Sender, slas: &SlasConfig, site: SiteId, action: BasketAction) -> Self {
         let host = slas.base_url.as_str().to_owned();
@@ -43,13 +43,13 @@ impl Scapi {
         let request = self.sender.http.get(url).query(&[("siteId", self.site.as_str())]);
         let name = "customer_baskets";
         match self.call(name, request, access, context).await {
-            Some(reply) if reply.status == StatusCode::OK => count(&reply),
+            Some(reply) if reply.status == StatusCode::OK => count_items(&reply),
             Some(reply) if reply.status == StatusCode::NOT_FOUND => BasketResponse::No,
             _ => BasketResponse::Failed,
         }
     }
 
-    /// Moves the guest's basket to the shopper whose token this is (Shopper Baskets).
+    /// Moves the guest's basket to the owner of the token (Shopper Baskets).
     pub async fn transfer(&self, access: &AccessToken, context: &CallContext) -> BasketResponse {
         let (action, query) = match self.action {
             BasketAction::Transfer => ("transfer", ("merge", "true")),
@@ -61,7 +61,7 @@ impl Scapi {
             self.host, self.organization_id
         );
         let request = self.sender.http.post(url).query(&[("siteId", self.site.as_str()), query]);
-        // There is no body, but without this header the API refuses the media type.
+        // There is no body, but without this header the API rejects the media type.
         let request = request.header(CONTENT_TYPE, "application/json");
         match self.call("basket_transfer", request, access, context).await {
             Some(reply) if reply.status == StatusCode::OK => BasketResponse::Yes,
@@ -87,12 +87,17 @@ impl Scapi {
             Ok(reply) => {
                 let status = reply.status.as_u16();
                 if !reply.status.is_success() {
-                    tracing::warn!(upstream = "scapi", operation = name, status, "refused");
+                    tracing::warn!(
+                        upstream = "scapi",
+                        operation = name,
+                        status,
+                        "upstream rejected the call"
+                    );
                 }
                 Some(reply)
             }
             Err(error) => {
-                tracing::warn!(upstream = "scapi", operation = name, %error, "no answer to use");
+                tracing::warn!(upstream = "scapi", operation = name, %error, "upstream call failed");
                 None
             }
         }
@@ -112,7 +117,7 @@ struct Basket {
     product_items: Vec<serde::de::IgnoredAny>,
 }
 
-fn count(reply: &BufferedResponse) -> BasketResponse {
+fn count_items(reply: &BufferedResponse) -> BasketResponse {
     match serde_json::from_slice::<Baskets>(&reply.body) {
         Ok(Baskets { baskets })
             if baskets.iter().any(|basket| !basket.product_items.is_empty()) =>

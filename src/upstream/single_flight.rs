@@ -1,47 +1,47 @@
-//! One call at a time per key, whoever asks, and its value for those who come a moment late.
+//! Deduplicates concurrent calls per key and caches the result briefly.
 //!
-//! The work runs in a task of its own: a browser that goes away takes nothing with it, and an
-//! value that comes too late for its asker is still there for the next one. In this process
-//! only; replicas that share no store can each make one call.
+//! The call runs in a separate task: a browser that disconnects does not cancel it, and a result
+//! that arrives too late for one request serves the next one. Within this process only; each
+//! replica may make the same call.
 
 use std::future::Future;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::expiring_map::ExpiringMap;
+use crate::expiring_map::SharedMap;
 
-/// Most that the answers of one kind and site may take, in bytes.
+/// Most memory for the cached results of one kind and site, in bytes.
 pub const LIMIT: usize = 32 * 1024 * 1024;
-/// No call takes longer: what is still under way by then has been lost.
-const LONGEST: Duration = Duration::from_secs(10 * 60);
+/// No call takes longer: one that is still running by then has been lost.
+const LONGEST_CALL: Duration = Duration::from_secs(10 * 60);
 
-/// Calls under way, and answers that still count.
+/// Running calls and cached results.
 pub struct SingleFlight<Key, Value> {
     slots: Slots<Key, Value>,
     clock: Clock,
-    weigh: fn(&Value) -> usize,
+    heap_bytes: fn(&Value) -> usize,
 }
 
-type Slots<Key, Value> = Arc<Mutex<ExpiringMap<Key, Slot<Value>>>>;
+type Slots<Key, Value> = Arc<SharedMap<Key, Slot<Value>>>;
 
 enum Slot<Value> {
     Running(watch::Receiver<Option<Value>>),
     Done(Value),
 }
 
-/// Where an value came from.
+/// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// We made the call.
+    /// This request made the call.
     Leader,
-    /// Somebody else's call was under way.
+    /// The call of another request was running.
     Shared,
-    /// Somebody else's call had just been answered.
+    /// An earlier call had finished.
     Cached,
 }
 
@@ -50,33 +50,45 @@ where
     Key: Clone + Eq + Hash + Ord + Send + Sync + 'static,
     Value: Clone + Send + Sync + 'static,
 {
-    /// No calls, no answers. `weigh` says how many bytes an value holds on the heap, and `gauge`
-    /// shows the bytes in use.
+    /// No calls and no results yet. `heap_bytes` returns the bytes that a value holds on the heap,
+    /// and `gauge` shows the bytes in use.
     #[must_use]
-    pub fn new(clock: Clock, weigh: fn(&Value) -> usize, gauge: &Gauge) -> Self {
-        let slots = Arc::new(Mutex::new(ExpiringMap::new(LIMIT, gauge.clone())));
-        Self { slots, clock, weigh }
+    pub fn new(clock: Clock, heap_bytes: fn(&Value) -> usize, gauge: &Gauge) -> Self {
+        Self { slots: Arc::new(SharedMap::new(LIMIT, gauge)), clock, heap_bytes }
     }
 
-    /// Joins the call for `key`, or makes it. `is_usable` says whether an earlier value is one for
-    /// this asker, `keep` how long an value counts.
+    /// The cached value for `key`, or that of the running call for it; otherwise makes the call
+    /// and caches its value for as long as `keep` returns.
     ///
-    /// `None` when the call's task died without an value; the next asker makes a new one.
-    pub async fn join<Work>(
+    /// The value is `None` when the call's task died; the next request makes a new call.
+    pub async fn join<Call>(
         &self,
         key: Key,
-        is_usable: impl FnOnce(&Value) -> bool + Send,
-        work: impl FnOnce() -> Work + Send,
+        call: impl FnOnce() -> Call + Send,
         keep: impl FnOnce(&Value) -> Duration + Send + 'static,
     ) -> (Source, Option<Value>)
     where
-        Work: Future<Output = Value> + Send + 'static,
+        Call: Future<Output = Value> + Send + 'static,
     {
-        let (source, mut receiver) = match self.admit(&key, is_usable) {
+        self.join_if(key, |_| true, call, keep).await
+    }
+
+    /// As [`join`](Self::join), but makes a new call if the cached value is not `usable`.
+    pub async fn join_if<Call>(
+        &self,
+        key: Key,
+        usable: impl FnOnce(&Value) -> bool + Send,
+        call: impl FnOnce() -> Call + Send,
+        keep: impl FnOnce(&Value) -> Duration + Send + 'static,
+    ) -> (Source, Option<Value>)
+    where
+        Call: Future<Output = Value> + Send + 'static,
+    {
+        let (source, mut receiver) = match self.admit(&key, usable) {
             Admission::Cached(value) => return (Source::Cached, Some(value)),
             Admission::Shared(receiver) => (Source::Shared, receiver),
             Admission::Leader(sender, receiver) => {
-                self.start(key, sender, work(), keep);
+                self.start(key, sender, call(), keep);
                 (Source::Leader, receiver)
             }
         };
@@ -84,20 +96,20 @@ where
         (source, value.ok().and_then(|value| value.clone()))
     }
 
-    /// What `look` sees in the value for `key`, if there is one by now. Every request looks, so
-    /// the value is not copied for it.
-    pub fn peek<T>(&self, key: &Key, look: impl FnOnce(&Value) -> T) -> Option<T> {
+    /// What `read` returns for the cached value of `key`, if there is one. Every request calls it,
+    /// so the value is not copied.
+    pub fn peek<T>(&self, key: &Key, read: impl FnOnce(&Value) -> T) -> Option<T> {
         let now = self.clock.monotonic();
-        match lock(&self.slots).get(key, now) {
-            Some(Slot::Done(value)) => Some(look(value)),
+        match self.slots.lock().get(key, now) {
+            Some(Slot::Done(value)) => Some(read(value)),
             _ => None,
         }
     }
 
-    /// The value of a call for `key` that is under way or has just landed.
+    /// The value of the running call for `key`, or the cached one.
     pub async fn current(&self, key: &Key) -> Option<Value> {
         let now = self.clock.monotonic();
-        let running = match lock(&self.slots).get(key, now) {
+        let running = match self.slots.lock().get(key, now) {
             Some(Slot::Running(receiver)) => Some(receiver.clone()),
             _ => None,
         };
@@ -110,18 +122,18 @@ where
         }
     }
 
-    fn admit(&self, key: &Key, is_usable: impl FnOnce(&Value) -> bool) -> Admission<Value> {
+    fn admit(&self, key: &Key, usable: impl FnOnce(&Value) -> bool) -> Admission<Value> {
         let now = self.clock.monotonic();
-        let mut slots = lock(&self.slots);
+        let mut slots = self.slots.lock();
         match slots.get(key, now) {
-            Some(Slot::Done(value)) if is_usable(value) => {
+            Some(Slot::Done(value)) if usable(value) => {
                 return Admission::Cached(value.clone());
             }
             Some(Slot::Running(receiver)) => return Admission::Shared(receiver.clone()),
             _ => {}
         }
         let (sender, receiver) = watch::channel(None);
-        slots.insert(key.clone(), Slot::Running(receiver.clone()), 0, now + LONGEST, now);
+        slots.insert(key.clone(), Slot::Running(receiver.clone()), 0, now + LONGEST_CALL, now);
         Admission::Leader(sender, receiver)
     }
 
@@ -129,15 +141,15 @@ where
         &self,
         key: Key,
         sender: watch::Sender<Option<Value>>,
-        work: impl Future<Output = Value> + Send + 'static,
+        call: impl Future<Output = Value> + Send + 'static,
         keep: impl FnOnce(&Value) -> Duration + Send + 'static,
     ) {
         let completion = Completion { key: Some(key), slots: Arc::clone(&self.slots) };
-        let (clock, weigh) = (self.clock.clone(), self.weigh);
+        let (clock, heap_bytes) = (self.clock.clone(), self.heap_bytes);
         tokio::spawn(async move {
-            let value = work.await;
-            let (now, kept) = (clock.monotonic(), keep(&value));
-            completion.finish(value.clone(), weigh(&value), now + kept, now);
+            let value = call.await;
+            let (now, lifetime) = (clock.monotonic(), keep(&value));
+            completion.finish(value.clone(), heap_bytes(&value), now + lifetime, now);
             sender.send_replace(Some(value));
         });
     }
@@ -149,7 +161,7 @@ enum Admission<Value> {
     Leader(watch::Sender<Option<Value>>, watch::Receiver<Option<Value>>),
 }
 
-/// Clears the slot if the work dies, so that it does not block its key for ever.
+/// Clears the slot if the call's task dies, so that it does not block its key for ever.
 struct Completion<Key: Clone + Eq + Hash + Ord, Value> {
     key: Option<Key>,
     slots: Slots<Key, Value>,
@@ -158,7 +170,7 @@ struct Completion<Key: Clone + Eq + Hash + Ord, Value> {
 impl<Key: Clone + Eq + Hash + Ord, Value> Completion<Key, Value> {
     fn finish(mut self, value: Value, bytes: usize, until: Instant, now: Instant) {
         if let Some(key) = self.key.take() {
-            lock(&self.slots).insert(key, Slot::Done(value), bytes, until, now);
+            self.slots.lock().insert(key, Slot::Done(value), bytes, until, now);
         }
     }
 }
@@ -166,13 +178,9 @@ impl<Key: Clone + Eq + Hash + Ord, Value> Completion<Key, Value> {
 impl<Key: Clone + Eq + Hash + Ord, Value> Drop for Completion<Key, Value> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            lock(&self.slots).remove(&key);
+            self.slots.lock().remove(&key);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -180,10 +188,10 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    const KEPT: Duration = Duration::from_secs(60);
+    const LIFETIME: Duration = Duration::from_secs(60);
 
     struct World {
-        flights: Arc<SingleFlight<u8, usize>>,
+        single_flight: Arc<SingleFlight<u8, usize>>,
         clock: Clock,
         calls: Arc<AtomicUsize>,
     }
@@ -191,63 +199,61 @@ mod tests {
     impl World {
         fn new() -> Self {
             let clock = Clock::system();
-            let flights = Arc::new(SingleFlight::new(clock.clone(), |_| 0, &Gauge::default()));
-            Self { flights, clock, calls: Arc::default() }
+            let single_flight = SingleFlight::new(clock.clone(), |_| 0, &Gauge::default());
+            Self { single_flight: Arc::new(single_flight), clock, calls: Arc::default() }
         }
 
         async fn join(&self) -> (Source, Option<usize>) {
             let calls = Arc::clone(&self.calls);
-            let work = || async move {
+            let call = || async move {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 calls.fetch_add(1, Ordering::SeqCst) + 1
             };
-            self.flights.join(1, |_| true, work, |_| KEPT).await
+            self.single_flight.join(1, call, |_| LIFETIME).await
         }
     }
 
     #[tokio::test]
-    async fn fault_1_five_hundred_askers_make_one_call() {
+    async fn fault_1_five_hundred_concurrent_requests_make_one_call() {
         let world = Arc::new(World::new());
-        let askers: Vec<_> = (0..500)
+        let requests: Vec<_> = (0..500)
             .map(|_| {
                 let world = Arc::clone(&world);
                 tokio::spawn(async move { world.join().await.1 })
             })
             .collect();
-        for asker in askers {
-            assert_eq!(asker.await.unwrap(), Some(1));
+        for request in requests {
+            assert_eq!(request.await.unwrap(), Some(1));
         }
         assert_eq!(world.calls.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]
-    async fn fault_2_a_leader_that_goes_away_takes_nothing_with_it() {
+    async fn fault_2_a_leader_that_disconnects_does_not_cancel_the_call() {
         let world = Arc::new(World::new());
         let leader = Arc::clone(&world);
-        let gone = tokio::time::timeout(Duration::from_millis(5), leader.join()).await;
-        assert!(gone.is_err());
+        let cancelled = tokio::time::timeout(Duration::from_millis(5), leader.join()).await;
+        assert!(cancelled.is_err());
         assert_eq!(world.join().await, (Source::Shared, Some(1)));
         assert_eq!(world.calls.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]
-    async fn fault_3_a_call_that_dies_blocks_nobody() {
+    async fn fault_3_a_call_that_panics_does_not_block_later_requests() {
         let world = World::new();
-        let died = world
-            .flights
-            .join(1, |_| true, || async { panic!("deliberately") }, |_: &usize| KEPT)
-            .await;
-        assert_eq!(died, (Source::Leader, None));
+        let call = || async { panic!("deliberately") };
+        let failed = world.single_flight.join(1, call, |_: &usize| LIFETIME).await;
+        assert_eq!(failed, (Source::Leader, None));
         assert_eq!(world.join().await, (Source::Leader, Some(1)));
     }
 
     #[tokio::test]
-    async fn fault_18_a_late_asker_gets_the_answer_until_it_counts_no_more() {
+    async fn fault_18_a_late_request_gets_the_cached_value_until_it_expires() {
         let world = World::new();
         world.join().await;
-        world.clock.advance(KEPT / 2);
+        world.clock.advance(LIFETIME / 2);
         assert_eq!(world.join().await, (Source::Cached, Some(1)));
-        world.clock.advance(KEPT);
+        world.clock.advance(LIFETIME);
         assert_eq!(world.join().await, (Source::Leader, Some(2)));
     }
 }

@@ -1,7 +1,7 @@
-//! The SLAS client: one method per thing the core asks, one or two HTTP calls each.
+//! The SLAS client: one method per operation the core needs, with one or two HTTP calls each.
 //!
-//! Request bytes follow the SLAS `OpenAPI` description 1.50 and the shipped clients; where they
-//! differ, a comment says so. Redirects are answers here and are never followed.
+//! Request bytes follow the SLAS `OpenAPI` description 1.50 and the shipped clients; a comment
+//! marks where they differ. Redirects are responses here and are never followed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +11,7 @@ use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
+mod error;
 mod operations;
 mod passthrough;
 mod pkce;
@@ -20,15 +21,14 @@ use super::CallContext;
 use super::http::{BufferedResponse, CallError, Operation, Sender};
 use crate::clock::{self, Clock};
 use crate::config::SlasConfig;
-use crate::flow::UpstreamFailure;
 use crate::header_values::sensitive;
 use crate::model::Grant;
+use error::{Rejection, SlasError, SlasResult};
 pub use passthrough::{CallCredentials, PassthroughBody, PassthroughCall};
 use pkce::Pkce;
 pub use wire::Jwk;
-use wire::Refusal;
 
-/// What a shopper types into the login form.
+/// Login and password, as the shopper entered them.
 #[derive(Clone)]
 pub struct Credentials {
     /// The login.
@@ -43,7 +43,7 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// SLAS, as the client of one site.
+/// The SLAS client of one site.
 #[derive(Clone)]
 pub struct Slas {
     sender: Sender,
@@ -53,21 +53,8 @@ pub struct Slas {
     refresh_timeout: Duration,
 }
 
-/// Why SLAS gave no tokens.
-#[derive(Debug, thiserror::Error)]
-enum SlasError {
-    #[error("SLAS did not answer")]
-    Call(#[from] CallError),
-    #[error("SLAS refused with {}", .0.status)]
-    Refused(Refusal),
-    #[error("SLAS answered {0}")]
-    Malformed(&'static str),
-}
-
-type SlasResult<T> = Result<T, SlasError>;
-
 impl Slas {
-    /// A client for the SLAS client of `config`.
+    /// A client with the client id and secret of `config`.
     #[must_use]
     pub fn new(
         sender: Sender,
@@ -83,13 +70,13 @@ impl Slas {
         Self { sender, clock, base, config, refresh_timeout }
     }
 
-    /// The same client, sending by another sender.
+    /// The same client with another sender.
     #[must_use]
     pub fn with_sender(&self, sender: Sender) -> Self {
         Self { sender, ..self.clone() }
     }
 
-    /// Whether the SLAS client is a public one, whose refresh tokens rotate.
+    /// Whether this is a public client, whose refresh tokens rotate.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.config.client_secret.is_none()
@@ -106,7 +93,7 @@ impl Slas {
     }
 
     /// `Authorization: Basic` of a private client; nothing for a public one.
-    fn as_client(&self, request: RequestBuilder) -> RequestBuilder {
+    fn authorize_client(&self, request: RequestBuilder) -> RequestBuilder {
         match self.client_pair() {
             Some(pair) => request.header(AUTHORIZATION, sensitive(&format!("Basic {pair}"))),
             None => request,
@@ -115,7 +102,7 @@ impl Slas {
 
     /// `x-slas-client-auth` of a private client under Strict Client Auth: the bare pair, without
     /// `Basic`.
-    fn as_strict_client(&self, request: RequestBuilder) -> RequestBuilder {
+    fn authorize_strict_client(&self, request: RequestBuilder) -> RequestBuilder {
         match self.client_pair() {
             Some(pair) if self.config.strict_client_auth => {
                 request.header("x-slas-client-auth", sensitive(&pair))
@@ -129,19 +116,20 @@ impl Slas {
         Some(base64_pair(&self.config.client_id, secret.expose_secret()))
     }
 
-    /// A call whose answer is tokens; repeated once if SLAS is busy with the same usid or login.
+    /// A call whose response has tokens, repeated once after a 409.
     async fn tokens(&self, name: &'static str, request: RequestBuilder) -> SlasResult<Grant> {
         let operation = Operation { upstream: "slas", name };
-        let reply = self.unless_conflict(operation, request).await?;
+        let reply = self.send_twice_on_conflict(operation, request).await?;
         if reply.status != StatusCode::OK {
-            return Err(SlasError::Refused(Refusal::of(&reply)));
+            return Err(SlasError::Rejected(Rejection::of(&reply)));
         }
         let audience = &self.config.audience;
         wire::grant(&reply, audience, self.clock.now()).map_err(SlasError::Malformed)
     }
 
-    /// A call whose answer is a redirect that carries a code, with the verifier that redeems it;
-    /// repeated once as above, with another challenge: SLAS takes none a second time.
+    /// A call whose response is a redirect with a code; returned with the verifier that the exchange
+    /// of the code needs. Repeated once after a 409, with another challenge: SLAS accepts each only
+    /// once.
     async fn code(
         &self,
         name: &'static str,
@@ -151,57 +139,37 @@ impl Slas {
         let mut pkce = Pkce::new(clock::random());
         let mut reply = self.sender.send(operation, request(&pkce)).await?;
         if reply.status == StatusCode::CONFLICT {
-            outlast_conflict().await;
+            wait_for_conflict().await;
             pkce = Pkce::new(clock::random());
             reply = self.sender.send(operation, request(&pkce)).await?;
         }
         if !reply.status.is_redirection() {
-            return Err(SlasError::Refused(Refusal::of(&reply)));
+            return Err(SlasError::Rejected(Rejection::of(&reply)));
         }
         Ok((wire::code(&reply)?, pkce))
     }
 
-    /// 409 means that SLAS works on the same login or usid right now: a second or two later it
-    /// may have finished. Nothing has happened, so asking once more is safe.
-    async fn unless_conflict(
+    /// 409 means that SLAS is processing another call with the same login or usid. It rejected this
+    /// call without any effect, so a retry one or two seconds later is safe.
+    async fn send_twice_on_conflict(
         &self,
         operation: Operation,
         request: RequestBuilder,
     ) -> Result<BufferedResponse, CallError> {
-        let again = request.try_clone();
+        let retry = request.try_clone();
         let reply = self.sender.send(operation, request).await?;
-        match again {
-            Some(again) if reply.status == StatusCode::CONFLICT => {
-                outlast_conflict().await;
-                self.sender.send(operation, again).await
+        match retry {
+            Some(retry) if reply.status == StatusCode::CONFLICT => {
+                wait_for_conflict().await;
+                self.sender.send(operation, retry).await
             }
             _ => Ok(reply),
         }
     }
 }
 
-impl SlasError {
-    /// What it means where no refusal is the shopper's business.
-    fn failure(&self) -> UpstreamFailure {
-        match self {
-            Self::Call(error) => error.failure(),
-            Self::Malformed(_) => UpstreamFailure::unavailable_for(5),
-            Self::Refused(refusal) => refusal.failure(),
-        }
-    }
-
-    fn warn(&self, operation: &'static str) {
-        let detail = match self {
-            Self::Call(_) => None,
-            Self::Refused(refusal) => Some(refusal.code.as_str()),
-            Self::Malformed(what) => Some(*what),
-        };
-        tracing::warn!(upstream = "slas", operation, detail, error = %self, "no answer to use");
-    }
-}
-
-/// Waits for as long as SLAS remembers a login or usid that it works on, and a little.
-async fn outlast_conflict() {
+/// Waits a little longer than SLAS locks a login or usid.
+async fn wait_for_conflict() {
     let jitter = u64::from(clock::random::<1>()[0]) * 2;
     tokio::time::sleep(Duration::from_millis(1_050 + jitter)).await;
 }

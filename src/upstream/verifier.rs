@@ -1,9 +1,9 @@
-//! Is the access token in a cookie a session here, and whose?
+//! Verifies access tokens and returns their claims.
 //!
-//! A token that our own seal vouches for has been read off the token endpoint by this or another
-//! replica: it needs no signature check, and a replica that has just started needs no key. Every
-//! other token is checked with the tenant's ES256 keys. Verdicts are remembered by the token's
-//! fingerprint, so a warm request costs one hash.
+//! A sealed token came from the token endpoint of SLAS, to this or another replica: it needs no
+//! signature check, and a replica that has just started needs no key. Every other token is checked
+//! with the tenant's ES256 keys. Claims are cached by the token's fingerprint, so a warm request
+//! costs one hash.
 
 use jsonwebtoken::DecodingKey;
 use moka::sync::Cache;
@@ -13,66 +13,67 @@ use crate::access_token::{self, Audience};
 use crate::ids::{AccessToken, Tag};
 use crate::model::Claims;
 
-/// Remembered verdicts; about half a kilobyte each.
-const VERDICTS: u64 = 20_000;
+/// Most tokens in the cache; about half a kilobyte each.
+const MOST_CACHED: u64 = 20_000;
 
 /// Verifies access tokens of one site.
 pub struct Verifier {
     keys: Keys,
     audience: Audience,
-    verdicts: Cache<Tag, Claims>,
+    verified: Cache<Tag, Claims>,
 }
 
 impl Verifier {
-    /// A verifier for tokens made for `audience`.
+    /// A verifier for tokens issued for `audience`.
     #[must_use]
     pub fn new(keys: Keys, audience: Audience) -> Self {
-        Self { keys, audience, verdicts: Cache::new(VERDICTS) }
+        Self { keys, audience, verified: Cache::new(MOST_CACHED) }
     }
 
-    /// The claims of a genuine token, dead or alive; `None` for any other.
-    pub async fn verify(&self, token: &AccessToken, vouched: Option<Tag>) -> Option<Claims> {
-        match self.known(token, vouched) {
-            Known::Verdict(claims) => claims,
-            Known::Kid(kid) => self.check(token, &self.keys.get(&kid).await?),
+    /// The claims of a genuine token, expired or not; `None` for any other. `sealed` is the token
+    /// that the seal names.
+    pub async fn verify(&self, token: &AccessToken, sealed: Option<Tag>) -> Option<Claims> {
+        match self.without_key(token, sealed) {
+            WithoutKey::Verified(claims) => claims,
+            WithoutKey::NeedsKey(kid) => self.check(token, &self.keys.get(&kid).await?),
         }
     }
 
-    /// As [`verify`](Self::verify), but with the keys at hand only.
-    pub async fn recognise(&self, token: &AccessToken, vouched: Option<Tag>) -> Option<Claims> {
-        match self.known(token, vouched) {
-            Known::Verdict(claims) => claims,
-            Known::Kid(kid) => self.check(token, &self.keys.at_hand(&kid).await?),
+    /// As [`verify`](Self::verify), but with cached keys only.
+    pub async fn verify_cached(&self, token: &AccessToken, sealed: Option<Tag>) -> Option<Claims> {
+        match self.without_key(token, sealed) {
+            WithoutKey::Verified(claims) => claims,
+            WithoutKey::NeedsKey(kid) => self.check(token, &self.keys.get_cached(&kid).await?),
         }
     }
 
-    fn known(&self, token: &AccessToken, vouched: Option<Tag>) -> Known {
+    fn without_key(&self, token: &AccessToken, sealed: Option<Tag>) -> WithoutKey {
         let tag = token.tag();
-        if let Some(claims) = self.verdicts.get(&tag) {
-            return Known::Verdict(Some(claims));
+        if let Some(claims) = self.verified.get(&tag) {
+            return WithoutKey::Verified(Some(claims));
         }
-        if vouched == Some(tag) {
+        if sealed == Some(tag) {
             let claims = access_token::read_issued(token, &self.audience).ok();
-            return Known::Verdict(claims.inspect(|claims| self.remember(tag, claims)));
+            return WithoutKey::Verified(claims.inspect(|claims| self.cache(tag, claims)));
         }
-        access_token::key_id(token).map_or(Known::Verdict(None), Known::Kid)
+        access_token::key_id(token).map_or(WithoutKey::Verified(None), WithoutKey::NeedsKey)
     }
 
-    fn remember(&self, tag: Tag, claims: &Claims) {
-        self.verdicts.insert(tag, claims.clone());
+    fn cache(&self, tag: Tag, claims: &Claims) {
+        self.verified.insert(tag, claims.clone());
     }
 
     fn check(&self, token: &AccessToken, key: &DecodingKey) -> Option<Claims> {
         let claims = access_token::verify(token, key, &self.audience).ok()?;
-        self.remember(token.tag(), &claims);
+        self.cache(token.tag(), &claims);
         Some(claims)
     }
 }
 
-/// What is known about a token without its key.
-enum Known {
-    /// All there is to know.
-    Verdict(Option<Claims>),
-    /// The key it must be checked with.
-    Kid(String),
+/// What can be found out about a token without its key.
+enum WithoutKey {
+    /// Its claims; `None` if it is not genuine.
+    Verified(Option<Claims>),
+    /// The id of the key that the signature must be checked with.
+    NeedsKey(String),
 }

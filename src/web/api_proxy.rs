@@ -37,7 +37,6 @@ use crate::web::slas_proxy::{no_access_token, refused};
 use crate::web::tokens::{renewed, token_after, with_cookies};
 use replay_body::ReplayBody;
 use request::dwsid;
-pub(crate) use request::foreign_cookies;
 
 /// A call on its way to an API.
 struct ApiCall {
@@ -87,10 +86,10 @@ pub(crate) fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Re
     let checked = match (route.kind, &config.ocapi) {
         (Kind::Ocapi, Some(ocapi)) => {
             let shop = Shop { site: id, version: &ocapi.version, client_id: &ocapi.client_id };
-            commerce_apis::ocapi(method, &path, query, &shop)
+            commerce_apis::check_ocapi(method, &path, query, &shop)
         }
         (Kind::Ocapi, None) => return Err(Problem::NotFound),
-        _ => commerce_apis::scapi(method, &path, query, &config.slas.organization_id, id),
+        _ => commerce_apis::check_scapi(method, &path, query, &config.slas.organization_id, id),
     };
     checked.map_err(refused)?;
     check_site_id(&parts.headers, config)

@@ -24,7 +24,7 @@ pub(crate) fn check_route(route: &Route, site: &SiteConfig, parts: &Parts) -> Re
         }
         (Csrf::Upstream, _) => {}
     }
-    if websocket::is_wanted(parts) { check_websocket(headers, site) } else { Ok(()) }
+    if websocket::is_handshake(parts) { check_websocket(headers, site) } else { Ok(()) }
 }
 
 /// The same for a WebSocket whose connection is the gateway's: of its handshake, `Connection` and

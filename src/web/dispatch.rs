@@ -14,16 +14,14 @@ use crate::problem::Problem;
 use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::{Crawlers, Kind, Route, TokenNeed, instance, readings};
 use crate::site::Site;
-use crate::web::api_proxy::{self, foreign_cookies};
+use crate::web::api_proxy;
 use crate::web::pages::file::File;
 use crate::web::pages::{ProxiedRequest, below_prefix, filter, send_upstream};
 use crate::web::request_kind::{KindRules, RequestKind, classify, is_crawler, is_passive};
 use crate::web::request_log::LogFields;
-use crate::web::request_session::RequestSession;
+use crate::web::request_session::{RequestSession, foreign_cookies};
+use crate::web::site_lookup::AMBIGUOUS_PATH;
 use crate::web::{csrf, slas_proxy};
-
-pub(crate) const CONFUSING: Problem =
-    Problem::BadRequest("The path can be read in more than one way.");
 
 /// Sends a request where its path leads.
 pub(crate) async fn proxy(
@@ -90,12 +88,12 @@ fn check_presence(app: &App, route: &Route, parts: &Parts) -> Result<(), Problem
 /// strict as for any other spelling of it.
 pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
     if !is_plain(path.as_bytes(), EncodedSlash::Part) || !readings::are_bounded(path) {
-        return Err(CONFUSING);
+        return Err(AMBIGUOUS_PATH);
     }
     let below = below_prefix(site, path);
     let route = site.config.routes.table.strictest(below).ok_or(Problem::NotFound)?;
     if route.kind != Kind::Head && !is_plain(path.as_bytes(), EncodedSlash::Refused) {
-        return Err(CONFUSING);
+        return Err(AMBIGUOUS_PATH);
     }
     let is_own = |id: &str| {
         let mut ids = std::iter::once(&site.config.id).chain(&site.config.ecom.sites);

@@ -29,11 +29,11 @@ use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed, readings};
 use crate::site::Site;
-use crate::web::api_proxy::foreign_cookies;
 use crate::web::headers::{own_authorization, path_and_query, see_other};
 use crate::web::redirect::local_path;
 use crate::web::request_kind::RequestKind;
 use crate::web::request_log::RequestId;
+use crate::web::request_session::foreign_cookies;
 use crate::web::request_session::{RequestSession, SessionUpdate, forwardable_unverified};
 
 /// One request on its way through.
@@ -171,7 +171,7 @@ impl ProxiedRequest {
         }
         let unchanged = CookieChanges::default();
         let names = &self.session.site.names;
-        let judged = self.session.judged(&self.parts.headers.get_all(COOKIE));
+        let judged = self.session.forwardable(&self.parts.headers.get_all(COOKIE));
         let mut forwarded =
             changes.unwrap_or(&unchanged).request_header(judged.into_iter(), names)?;
         if self.route.kind == Kind::Ecom {
@@ -282,7 +282,7 @@ pub(crate) fn filter(site: &Site, route: &Route, companions_too: bool, response:
         public_origin: &site.config.public_origin,
         seal: &names.seal,
         absorbed: &|name| !names.is_seal(name.as_bytes()) && about_shopper(name),
-        refused: &about_shopper,
+        reserved: &about_shopper,
     };
     filter.apply(response.headers_mut(), &site.metrics);
 }

@@ -1,4 +1,5 @@
-//! A request's shopper: cookies read, seal opened, token checked; and the answer's cookies.
+//! A request's shopper session: reads the cookies, opens the seal, checks the access token, and
+//! resolves what the response changes.
 
 mod commit;
 mod forwarded;
@@ -34,15 +35,15 @@ use crate::site::Site;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
 use crate::web::request_log::{LogFields, RequestId};
-pub(crate) use crate::web::request_session::forwarded::forwardable_unverified;
 use crate::web::request_session::forwarded::sealed;
+pub(crate) use crate::web::request_session::forwarded::{foreign_cookies, forwardable_unverified};
 use crate::web::request_session::revocation::{
     effective_tags, is_fresh, is_live, logged_out_since, presented_tags, revoked,
     without_logged_out,
 };
 use crate::web::request_session::stray_cookies::Strays;
 
-/// Who comes, to which site, with what.
+/// The shopper session that a request presents, on one site.
 pub(crate) struct RequestSession {
     pub(crate) site: Arc<Site>,
     pub(crate) presented: RequestCookies,
@@ -51,18 +52,19 @@ pub(crate) struct RequestSession {
     pub(crate) log_fields: LogFields,
     context: CallContext,
     preview: Option<Preview>,
-    arrived: Instant,
-    /// Fingerprints of every credential presented, and of those that count.
+    received_at: Instant,
+    /// Fingerprints of every credential presented.
     presented_tags: Vec<Tag>,
+    /// Fingerprints of the credentials that count.
     effective_tags: Vec<Tag>,
-    /// Fingerprints of tokens that SLAS has given for this request.
+    /// Fingerprints of tokens that SLAS has granted for this request.
     confirmed: Vec<Tag>,
-    /// A login in another tab has just replaced what this request presents.
+    /// A login in another tab has just replaced the credentials of this request.
     superseded: bool,
-    /// A logout in another tab has just ended what this request presents: it is served as if it had
-    /// presented nothing, and changes nothing in the browser.
-    late: Option<Instant>,
-    /// Cookies under our names that are not this browser's own.
+    /// When a logout in another tab ended the session of this request, if that was just now. Such a
+    /// late request is served as if it had presented nothing, and changes nothing in the browser.
+    logged_out_at: Option<Instant>,
+    /// Cookies with our names that do not belong to this browser.
     strays: Strays,
 }
 
@@ -70,41 +72,41 @@ impl FromRequestParts<Arc<App>> for RequestSession {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (site, log_fields, context) = found(parts)?;
+        let (site, log_fields, context) = from_layers(parts)?;
         let mut session = Self::new(site, parts, log_fields, context, app.clock.monotonic());
         session.identify(Keys::Fetched).await;
         Ok(session)
     }
 }
 
-/// An arrival for which no key is fetched: a look at the session must cost no upstream call.
+/// A session that is read without fetching keys: looking at it must cost no upstream call.
 pub(crate) struct LocalSession(pub(crate) RequestSession);
 
 impl FromRequestParts<Arc<App>> for LocalSession {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (site, log_fields, context) = found(parts)?;
+        let (site, log_fields, context) = from_layers(parts)?;
         let mut session =
             RequestSession::new(site, parts, log_fields, context, app.clock.monotonic());
         session.identify(Keys::Known).await;
-        // A gateway passes one cookie on, and a look changes nothing.
+        // A gateway relays only one cookie, and looking at a session changes nothing.
         session.strays = Strays::default();
         Ok(Self(session))
     }
 }
 
-/// With which keys a token's signature is checked.
+/// The keys that check a token's signature.
 #[derive(Clone, Copy)]
 pub(crate) enum Keys {
-    /// Those at hand: for what must cost no call.
+    /// Only the keys in the cache: for requests that must cost no call.
     Known,
-    /// Those of SLAS, fetched if need be.
+    /// The keys of SLAS, fetched if the cache lacks them.
     Fetched,
 }
 
-/// What the layers before the routes have found out.
-fn found(parts: &Parts) -> Result<(Arc<Site>, LogFields, CallContext), Problem> {
+/// What the layers in front of the routes have put into the request's extensions.
+fn from_layers(parts: &Parts) -> Result<(Arc<Site>, LogFields, CallContext), Problem> {
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let log_fields = parts.extensions.get::<LogFields>().cloned().unwrap_or_default();
     let correlation_id = RequestId::of(parts).to_owned();
@@ -118,31 +120,32 @@ impl RequestSession {
         parts: &Parts,
         log_fields: LogFields,
         context: CallContext,
-        arrived: Instant,
+        received_at: Instant,
     ) -> Self {
         let headers = &parts.headers;
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let mut presented = RequestCookies::read(cookies, &site.names);
         let presented_tags = presented_tags(&presented);
         let state = sealed(&presented, &site);
-        let late = logged_out_since(&presented, &state, &site, arrived);
-        let state = without_logged_out(state, &site, arrived);
+        let logged_out_at = logged_out_since(&presented, &state, &site, received_at);
+        let state = without_logged_out(state, &site, received_at);
         let preview = Preview::of(headers, &presented, &site.preview_parents);
         if site.config.routes.ecom.is_some() && site.names.access != site.names.handoff {
-            // What ECOM behind us hands over is read off its answers, so this is a stranger's.
+            // ECOM behind us hands credentials over in its responses: ECOM did not set this cookie.
             presented.handoff = None;
         }
         if presented.handoff == Some(RequestHandoff::Refresh) {
             presented.access.clear();
         }
         let mut strays = Strays::of(parts, presented.repeated.clone());
-        let live = |tag| is_live(&site, tag, arrived);
+        let live = |tag| is_live(&site, tag, received_at);
         strays.add(ownership::retain_own(&mut presented, &state, site.layout, &site.names, live));
         let effective_tags = effective_tags(&presented, &state, &site);
         let is_superseded = |tag: &Tag| {
-            let revoked = revoked(&site, *tag, arrived);
-            revoked
-                .is_some_and(|(reason, at)| reason == Reason::Superseded && is_fresh(at, arrived))
+            let revoked = revoked(&site, *tag, received_at);
+            revoked.is_some_and(|(reason, at)| {
+                reason == Reason::Superseded && is_fresh(at, received_at)
+            })
         };
         let superseded = effective_tags.iter().any(is_superseded);
         let context = CallContext { dnt: presented.dnt, ..context };
@@ -154,52 +157,52 @@ impl RequestSession {
             log_fields,
             context,
             preview,
-            arrived,
+            received_at,
             presented_tags,
             effective_tags,
             confirmed: Vec::new(),
             superseded,
-            late,
+            logged_out_at,
             strays,
         };
-        if late.is_some() {
+        if logged_out_at.is_some() {
             session.presented.clear();
         }
         session
     }
 
-    /// Whether a session that this credential belongs to has been signed out of.
+    /// Whether the session that this credential belongs to has been logged out.
     pub(crate) fn is_logged_out(&self, tag: Tag) -> bool {
-        let revoked = revoked(&self.site, tag, self.arrived);
+        let revoked = revoked(&self.site, tag, self.received_at);
         revoked.is_some_and(|(reason, _)| reason == Reason::LoggedOut)
             || self.state.logged_out.has(tag)
     }
 
-    /// Whether a logout in another tab has just ended what this request presents.
+    /// Whether a logout in another tab has just ended the session of this request.
     pub(crate) fn is_late(&self) -> bool {
-        self.late.is_some()
+        self.logged_out_at.is_some()
     }
 
-    /// Whether tokens were issued after that logout: they are of another session.
+    /// Whether tokens were issued after that logout: they belong to another session.
     pub(crate) fn is_after_logout(&self, claims: &Claims) -> bool {
         let now = self.site.clock.now();
-        self.late.is_some_and(|at| {
+        self.logged_out_at.is_some_and(|at| {
             let age = self.site.clock.monotonic().saturating_duration_since(at).as_secs();
             now.since(claims.issued_at) < i64::try_from(age).unwrap_or(i64::MAX)
         })
     }
 
-    /// What the calls made for this request have in common.
+    /// The context that all upstream calls of this request share.
     pub(crate) fn context(&self) -> &CallContext {
         &self.context
     }
 
-    /// The access token in hand, if it still works.
+    /// The access token that the browser holds, if it is still valid.
     pub(crate) fn held(&self) -> Option<&HeldAccess> {
         self.access.held()
     }
 
-    /// The DW session in the browser, if it is known to be this customer's.
+    /// The DW session in the browser, if it is known to belong to `customer`.
     pub(crate) fn dwsid_of(&self, customer: &Customer) -> Option<Dwsid> {
         match self.facts(None).dw {
             Dw::Live { held, owner } | Dw::Unverified { held, owner: Some(owner) } => {
@@ -211,7 +214,7 @@ impl RequestSession {
 
     /// The facts of this request.
     pub(crate) fn facts(&self, signature: Option<DwSignature>) -> Facts {
-        let surroundings = SiteFacts {
+        let site_facts = SiteFacts {
             signature,
             guest_adoption_retired: self.site.guest_adoption_retired(),
             fronts_ecom: self.site.config.routes.ecom.is_some(),
@@ -219,10 +222,10 @@ impl RequestSession {
         };
         let policy = self.site.config.policy;
         let now = self.site.clock.now();
-        facts::derive(&self.presented, &self.state, self.access.clone(), policy, surroundings, now)
+        facts::derive(&self.presented, &self.state, self.access.clone(), policy, site_facts, now)
     }
 
-    /// Decides, asks, and works out what changes in the browser.
+    /// Decides, makes the upstream calls, and works out what changes in the browser.
     pub(crate) async fn resolve(
         &self,
         facts: Facts,
@@ -231,7 +234,7 @@ impl RequestSession {
         self.resolve_login(facts, intent, None, None).await
     }
 
-    /// As [`travel`](Self::travel), for a login.
+    /// As [`resolve`](Self::resolve), for a login.
     pub(crate) async fn resolve_login(
         &self,
         facts: Facts,
@@ -250,17 +253,17 @@ impl RequestSession {
         credentials: Option<Credentials>,
     ) -> Result<Decision, Problem> {
         let step = flow::decide(facts, intent);
-        let leaving = matches!(intent, Intent::Logout { .. });
-        if self.is_late() && !leaving && !matches!(intent, Intent::Login(_)) {
+        let is_logout = matches!(intent, Intent::Logout { .. });
+        if self.is_late() && !is_logout && !matches!(intent, Intent::Login(_)) {
             return Ok(Decision::unchanged(Outcome::Ready));
         }
-        if self.superseded && !leaving && !matches!(step, flow::Step::Done(_)) {
+        if self.superseded && !is_logout && !matches!(step, flow::Step::Done(_)) {
             return Err(Problem::LoginConflict);
         }
         Ok(self.run(step, intent.label(), credentials).await)
     }
 
-    /// Asks what there is to ask, and writes down how it went.
+    /// Makes the upstream calls that the flow needs, and records the outcome.
     async fn run(
         &self,
         step: flow::Step,
@@ -277,7 +280,7 @@ impl RequestSession {
         decision
     }
 
-    /// For metrics and the log.
+    /// Records the outcome in the metrics and in the request log.
     fn record(&self, intent: &'static str, decision: &Decision, upstream_calls: u32) {
         let outcome = decision.label();
         self.site.metrics.flow(intent, outcome);
@@ -288,14 +291,14 @@ impl RequestSession {
     }
 }
 
-/// The end of a journey, and what changes in the browser.
+/// A decision, and what it changes in the browser.
 pub(crate) struct SessionUpdate {
     pub(crate) decision: Decision,
     pub(crate) changes: CookieChanges,
 }
 
 impl SessionUpdate {
-    /// Who the shopper of `arrival` is now.
+    /// The customer of `session` after this update.
     pub(crate) fn customer<'a>(&'a self, session: &'a RequestSession) -> Option<&'a Customer> {
         match (&self.decision.tokens, &session.access) {
             (TokenChange::Set(grant), _) => Some(&grant.claims.customer),

@@ -16,8 +16,10 @@ use crate::problem::Problem;
 use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::readings;
 use crate::site::Site;
-use crate::web::dispatch;
 use crate::web::request_log::LogFields;
+
+pub(crate) const AMBIGUOUS_PATH: Problem =
+    Problem::BadRequest("The path can be read in more than one way.");
 
 /// Layer: finds the site by host and path, and takes a site's path prefix off our own routes.
 ///
@@ -38,7 +40,7 @@ pub(crate) async fn find_site(
         return Problem::UnknownHost.into_response();
     };
     if may_be_anothers(&app, &host, &site, request.uri().path()) {
-        return dispatch::CONFUSING.into_response();
+        return AMBIGUOUS_PATH.into_response();
     }
     if let Some(log_fields) = request.extensions().get::<LogFields>() {
         log_fields.with(|fields| fields.site = Some(site.config.id.to_string()));

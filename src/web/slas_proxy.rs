@@ -68,7 +68,7 @@ pub(crate) async fn call(
     body: Body,
 ) -> Result<Response, Problem> {
     let organization = &site.config.slas.organization_id;
-    let call = slas_operations::call(&parts.method, &format!("/{path}"), organization);
+    let call = slas_operations::find(&parts.method, &format!("/{path}"), organization);
     let call = call.map_err(refused)?;
     if let Some(log_fields) = parts.extensions.get::<LogFields>() {
         log_fields.with(|fields| fields.operation = Some(call.operation.as_str()));
@@ -143,7 +143,7 @@ impl SlasProxyCall {
         if self.server {
             return Ok(response::whole(operation, &reply));
         }
-        if reply.status == StatusCode::OK && operation.brings_tokens() {
+        if reply.status == StatusCode::OK && operation.returns_tokens() {
             return self.keep(&reply).await;
         }
         Ok(response::without_tokens(operation, &reply))
@@ -191,7 +191,7 @@ impl SlasProxyCall {
         };
         Ok(match self.call.operation.credential() {
             Credential::Client => CallCredentials::Client,
-            Credential::Nobody => CallCredentials::None,
+            Credential::None => CallCredentials::None,
             Credential::Shopper => CallCredentials::Shopper(given(
                 "Basic",
                 "Login and password belong into one header.",

@@ -93,6 +93,76 @@ const DOORS: [(&str, &[&str]); 27] = [
     ("cli", &["app", "clock", "config", "serve", "telemetry"]),
 ];
 
+/// Every module below `web`, and the modules beside it that it may use: features (`bff`, `pages`, the
+/// proxies, forward-auth) use a request's session, and the session uses no feature.
+const BELOW_WEB: [(&str, &[&str]); 15] = [
+    (
+        "api_proxy",
+        &[
+            "csrf",
+            "headers",
+            "pages",
+            "request_kind",
+            "request_log",
+            "request_session",
+            "site_lookup",
+            "slas_proxy",
+            "tokens",
+        ],
+    ),
+    ("bff", &["headers", "redirect", "request_kind", "request_session"]),
+    ("csrf", &["request_kind"]),
+    (
+        "dispatch",
+        &[
+            "api_proxy",
+            "csrf",
+            "pages",
+            "request_kind",
+            "request_log",
+            "request_session",
+            "site_lookup",
+            "slas_proxy",
+        ],
+    ),
+    (
+        "forward_auth",
+        &[
+            "api_proxy",
+            "csrf",
+            "dispatch",
+            "headers",
+            "pages",
+            "redirect",
+            "request_kind",
+            "request_session",
+            "site_lookup",
+            "slas_proxy",
+        ],
+    ),
+    ("headers", &[]),
+    ("layers", &["csrf", "forward_auth", "headers", "request_log", "site_lookup"]),
+    ("pages", &["headers", "redirect", "request_kind", "request_log", "request_session"]),
+    ("redirect", &[]),
+    ("request_kind", &[]),
+    ("request_log", &[]),
+    ("request_session", &["headers", "request_log"]),
+    ("site_lookup", &["request_log"]),
+    (
+        "slas_proxy",
+        &[
+            "csrf",
+            "headers",
+            "request_kind",
+            "request_log",
+            "request_session",
+            "site_lookup",
+            "tokens",
+        ],
+    ),
+    ("tokens", &["request_session"]),
+];
+
 /// The core does without these: no network, no executor, no clock, no files, no environment.
 const NOT_IN_THE_CORE: [&str; 14] = [
     "tokio",
@@ -118,6 +188,26 @@ const LONGEST_FILE: usize = 400;
 fn every_door_between_modules_is_on_the_list() {
     let found: Vec<String> = sources().iter().flat_map(forbidden_doors).collect();
     assert!(found.is_empty(), "not on the list:\n{}", found.join("\n"));
+}
+
+#[test]
+fn every_dependency_below_web_is_on_the_list_and_every_line_is_a_module() {
+    let sources = sources();
+    let below: Vec<&Source> =
+        sources.iter().filter(|source| source.path.len() > 1 && source.path[0] == "web").collect();
+    let modules: BTreeSet<&str> = below.iter().map(|source| source.path[1].as_str()).collect();
+    let listed: BTreeSet<&str> = BELOW_WEB.iter().map(|(module, _)| *module).collect();
+    assert_eq!(modules, listed);
+    let found: Vec<String> = below.iter().flat_map(|source| forbidden_below_web(source)).collect();
+    assert!(found.is_empty(), "not on the list:\n{}", found.join("\n"));
+}
+
+#[test]
+fn no_module_depends_on_itself_through_others() {
+    assert_eq!(circle(&DOORS), None);
+    assert_eq!(circle(&BELOW_WEB), None);
+    let planted: [(&str, &[&str]); 3] = [("a", &["b"]), ("b", &["c"]), ("c", &["a"])];
+    assert_eq!(circle(&planted).as_deref(), Some("a"));
 }
 
 #[test]
@@ -173,6 +263,13 @@ fn a_planted_forbidden_use_is_found() {
         ("config/site.rs", "use crate::upstream::http;"),
     ] {
         assert_eq!(forbidden_doors(&planted(path, line)).len(), 1, "{path}: {line}");
+    }
+    for (path, line) in [
+        ("web/request_session/commit.rs", "use crate::web::pages::ProxiedRequest;"),
+        ("web/headers.rs", "use crate::web::{bff, request_kind::RequestKind};"),
+        ("web/pages.rs", "use crate::web::dispatch;"),
+    ] {
+        assert!(!forbidden_below_web(&planted(path, line)).is_empty(), "{path}: {line}");
     }
     for line in [
         "tokio::spawn(async {});",
@@ -288,6 +385,43 @@ fn forbidden_doors(source: &Source) -> Vec<String> {
     let permitted = |used: &str| used == own || doors.contains(&used);
     let used = modules_used(&source.code(), source.path.len());
     used.iter().filter(|used| !permitted(used)).map(|used| source.named(used)).collect()
+}
+
+/// What a file below `web` uses of the modules beside its own, against [`BELOW_WEB`].
+fn forbidden_below_web(source: &Source) -> Vec<String> {
+    let own = source.path[1].as_str();
+    let permitted = BELOW_WEB.iter().find(|(module, _)| *module == own);
+    let permitted = permitted.map(|(_, permitted)| *permitted).unwrap_or_default();
+    let code = source.code();
+    let used: BTreeSet<String> = code
+        .match_indices("crate::web::")
+        .flat_map(|(at, root)| heads(&code[at + root.len()..]))
+        .collect();
+    let is_module = |used: &str| BELOW_WEB.iter().any(|(module, _)| *module == used);
+    let used = used.iter().filter(|used| is_module(used) && *used != own);
+    used.filter(|used| !permitted.contains(&used.as_str())).map(|used| source.named(used)).collect()
+}
+
+/// A module of the list that can be reached from itself.
+fn circle(list: &[(&str, &[&str])]) -> Option<String> {
+    let uses = |module: &str| {
+        let line = list.iter().find(|(listed, _)| *listed == module);
+        line.map(|(_, uses)| *uses).unwrap_or_default()
+    };
+    let reaches_itself = |start: &str| {
+        let mut seen = BTreeSet::new();
+        let mut next: Vec<&str> = uses(start).to_vec();
+        while let Some(module) = next.pop() {
+            if module == start {
+                return true;
+            }
+            if seen.insert(module) {
+                next.extend(uses(module));
+            }
+        }
+        false
+    };
+    list.iter().map(|(module, _)| *module).find(|module| reaches_itself(module)).map(str::to_owned)
 }
 
 /// The crate's modules that code at this depth names: by `crate::` or by enough `super::`.

@@ -1,4 +1,5 @@
-//! Tokens that a head fetched by itself: whatever the browser held before, nobody is split.
+//! Tokens that a Head fetched itself: whatever the browser held, the session pair belongs to one
+//! shopper.
 
 use tandem::flow::{BridgeMode, Dw, DwChange, Outcome, TokenChange, accept_tokens};
 use tandem::model::Customer;
@@ -8,14 +9,14 @@ use crate::facts::{
 };
 use crate::responses::{dw_cookies, granted};
 
-fn everybody() -> [Customer; 4] {
+fn customers() -> [Customer; 4] {
     [guest(), other_guest(), shopper(), other_shopper()]
 }
 
 #[test]
-fn promise_1_the_dw_session_stays_only_if_it_is_the_new_tokens_own() {
+fn promise_1_new_tokens_keep_only_a_dw_session_of_the_same_customer() {
     for start in starts(&ENSURE_SESSION[..1]) {
-        for customer in everybody() {
+        for customer in customers() {
             let decision =
                 accept_tokens(start.facts.clone(), granted("received", customer.clone()));
             assert!(matches!(&decision.tokens, TokenChange::Set(grant)
@@ -24,33 +25,36 @@ fn promise_1_the_dw_session_stays_only_if_it_is_the_new_tokens_own() {
                 Dw::Live { owner, .. } | Dw::Unverified { owner: Some(owner), .. } => Some(owner),
                 Dw::Unverified { owner: None, .. } | Dw::Absent | Dw::Dead => None,
             };
-            let stays = decision.dw == DwChange::Keep;
-            assert!(!stays || owner.is_none_or(|owner| *owner == customer), "{start:?}");
-            assert!(stays || decision.dw == DwChange::Drop, "{start:?}");
+            let is_kept = decision.dw == DwChange::Keep;
+            assert!(!is_kept || owner.is_none_or(|owner| *owner == customer), "{start:?}");
+            assert!(is_kept || decision.dw == DwChange::Drop, "{start:?}");
             let same = start.claims().is_some_and(|claims| claims.customer == customer);
-            assert!(same || !stays, "a new shopper keeps nobody's session: {start:?}");
+            assert!(
+                same || !is_kept,
+                "a new shopper keeps another shopper's DW session: {start:?}"
+            );
         }
     }
 }
 
 #[test]
-fn somebody_new_who_is_registered_has_logged_in_and_nobody_else_has() {
+fn tokens_of_a_new_registered_shopper_are_a_login_and_no_others_are() {
     for start in starts(&ENSURE_SESSION[..1]) {
-        for customer in everybody() {
+        for customer in customers() {
             let decision =
                 accept_tokens(start.facts.clone(), granted("received", customer.clone()));
             let same = start.claims().is_some_and(|claims| claims.customer == customer);
             let logged_in = matches!(decision.outcome, Outcome::LoggedIn { .. });
             assert_eq!(logged_in, !same && customer.kind == Registered, "{start:?}");
-            // A head makes a guest of a registered shopper only when that session is over.
-            let over = start.is_registered() && customer.kind != Registered;
-            assert_eq!(decision.session_expired, over, "{start:?}");
+            // A Head replaces a registered shopper by a guest only when that session has ended.
+            let ended = start.is_registered() && customer.kind != Registered;
+            assert_eq!(decision.session_expired, ended, "{start:?}");
         }
     }
 }
 
 #[test]
-fn a_dw_session_of_the_platform_is_taken_over_where_the_platform_makes_them() {
+fn a_dw_session_beside_the_tokens_is_accepted_only_in_hybrid_auth() {
     for start in starts(&ENSURE_SESSION[..1]) {
         let mut grant = granted("received", shopper());
         grant.dw = Some(dw_cookies("with-tokens"));

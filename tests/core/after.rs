@@ -1,8 +1,8 @@
-//! What a decision makes of the facts, held against what its cookies make of the browser.
+//! Compares the facts after a decision with the browser after its cookies.
 //!
 //! Two things follow from a decision: the cookies, which the next request presents, and the facts
-//! that this request goes on with. They must never differ, and neither must two decisions in a row
-//! and the one that stands for both.
+//! with which this request continues. They must never differ. Two decisions in a row must not differ
+//! from the one that replaces both.
 
 use tandem::flow::{Access, Decision, Facts, Intent, PageResponse, Provenance, reconcile};
 
@@ -12,8 +12,8 @@ use crate::reconcile::{PAGES, handoffs};
 use crate::responses::{Responses, dw_cookies};
 use crate::walk::{walk, walk_on};
 
-/// Starts that a browser's cookies can stand for: an expired token has no cookie any more, and the
-/// seal names one refresh token.
+/// Starts that a browser's cookies can represent: an expired token has no cookie any more, and the
+/// seal names only one refresh token.
 fn readable(intents: &[Intent]) -> impl Iterator<Item = Start> {
     starts(intents).filter(|start| {
         !matches!(start.facts.access, Access::Expired(_)) && start.facts.fallbacks.is_empty()
@@ -37,7 +37,7 @@ fn decisions(start: &Start, responses: &Responses) -> Vec<Decision> {
 }
 
 #[test]
-fn facts_after_a_decision_are_those_read_back_from_the_cookies_it_wrote() {
+fn facts_after_a_decision_equal_those_read_back_from_its_cookies() {
     let responses = Responses::every();
     let intents = [&ENSURE_SESSION[..], &LOGINS[..1], &LOGOUTS[..1]].concat();
     let mut compared = 0;
@@ -46,15 +46,15 @@ fn facts_after_a_decision_are_those_read_back_from_the_cookies_it_wrote() {
         let before = read(&browser, &start, start.facts.guest_adoption_retired);
         for decision in decisions(&start, &responses) {
             let after = before.clone().after(&decision, now());
-            let found = read(&browser.after(&decision), &start, after.guest_adoption_retired);
-            assert_eq!(after, found, "{start:?}\n  {decision:?}");
+            let read_back = read(&browser.after(&decision), &start, after.guest_adoption_retired);
+            assert_eq!(after, read_back, "{start:?}\n  {decision:?}");
             compared += 1;
         }
     }
     assert!(compared > 10_000, "{compared} decisions compared");
 }
 
-/// Every statement of a page about the shopper.
+/// Every page response that concerns the shopper.
 fn page_responses() -> Vec<PageResponse> {
     let mut all = Vec::new();
     for page in PAGES {
@@ -69,7 +69,7 @@ fn page_responses() -> Vec<PageResponse> {
 }
 
 #[test]
-fn one_decision_in_place_of_two_leaves_the_same_facts_and_the_same_cookies() {
+fn two_decisions_and_their_combination_leave_the_same_facts_and_cookies() {
     let responses = Responses::typical();
     let mut compared = 0;
     for start in readable(&[Intent::Ecom]).step_by(97) {
@@ -83,11 +83,15 @@ fn one_decision_in_place_of_two_leaves_the_same_facts_and_the_same_cookies() {
                     let second = path.decision.clone();
                     let both = second.clone().following(first.clone());
                     let stepwise = between.clone().after(&second, now());
-                    let at_once = before.clone().after(&both, now());
-                    assert_eq!(as_one(stepwise), as_one(at_once.clone()), "{first:?}\n{second:?}");
+                    let combined = before.clone().after(&both, now());
+                    assert_eq!(
+                        comparable(stepwise),
+                        comparable(combined.clone()),
+                        "{first:?}\n{second:?}"
+                    );
                     let browser = browser.after(&both);
-                    let found = read(&browser, &start, at_once.guest_adoption_retired);
-                    assert_eq!(at_once, found, "{first:?}\n{second:?}");
+                    let read_back = read(&browser, &start, combined.guest_adoption_retired);
+                    assert_eq!(combined, read_back, "{first:?}\n{second:?}");
                     compared += 1;
                 });
             }
@@ -96,10 +100,11 @@ fn one_decision_in_place_of_two_leaves_the_same_facts_and_the_same_cookies() {
     assert!(compared > 1_000, "{compared} pairs of decisions compared");
 }
 
-/// Two facts only count calls, and may differ. A DW session that the first decision made and tokens
-/// that the second one brought reach the browser together, so the new token counts as the one that
-/// made it: at worst one refresh more. And where the second decision drops a DW session that the first
-/// one failed to make or made, the wait for the next attempt is the earlier one: at worst one call more.
-fn as_one(facts: Facts) -> Facts {
+/// Clears two facts that only limit calls, and may differ. A DW session from the first decision and
+/// tokens from the second one reach the browser together, so the new token counts as the one that made
+/// the session: at worst one more refresh. If the second decision drops a DW session that the first
+/// one made or failed to make, the earlier delay before the next attempt applies: at worst one more
+/// call.
+fn comparable(facts: Facts) -> Facts {
     Facts { bridged: false, bridge_resting: false, ..facts }
 }

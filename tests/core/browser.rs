@@ -1,4 +1,4 @@
-//! A browser's cookie jar, and the cookies that stand for a combination of facts.
+//! A browser's cookie jar, and the cookies that represent a combination of facts.
 
 use std::collections::BTreeMap;
 
@@ -45,13 +45,13 @@ impl Jar {
         pairs.join("; ")
     }
 
-    /// Does what a browser does with `Set-Cookie` headers, in their order.
-    pub(crate) fn take(&mut self, headers: impl Iterator<Item = HeaderValue>) {
+    /// Applies `Set-Cookie` headers in their order, as a browser does.
+    pub(crate) fn store(&mut self, headers: impl Iterator<Item = HeaderValue>) {
         for header in headers {
             let text = header.to_str().expect("a readable header");
             let cookie = Cookie::parse(text).expect("a cookie");
-            let over = cookie.max_age().is_some_and(|age| age.whole_seconds() <= 0);
-            if over {
+            let deleted = cookie.max_age().is_some_and(|age| age.whole_seconds() <= 0);
+            if deleted {
                 self.0.remove(cookie.name());
             } else {
                 self.put(cookie.name(), cookie.value());
@@ -64,7 +64,7 @@ impl Jar {
     }
 }
 
-/// A browser: its jar, what our state says about it, and what is known of its access token.
+/// A browser: its jar, our sealed state for it, and the verified claims of its access token.
 #[derive(Clone, Debug)]
 pub(crate) struct Browser {
     pub(crate) jar: Jar,
@@ -73,8 +73,8 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// The browser that makes for the facts of `start`. An expired access token has no cookie any
-    /// more.
+    /// The browser whose cookies yield the facts of `start`. An expired access token has no cookie
+    /// any more.
     pub(crate) fn of(start: &Start) -> Self {
         let facts = &start.facts;
         let (mut jar, mut state) = (Jar::default(), SealedState::default());
@@ -98,7 +98,7 @@ impl Browser {
             jar.put("dw_dnt", "1");
         }
         state.bridge_after = facts.bridge_resting.then(|| now().plus(10));
-        state.dw = remember_dw(&facts.dw, &mut jar);
+        state.dw = sealed_dw(&facts.dw, &mut jar);
         Self { jar, state, access }
     }
 
@@ -117,7 +117,7 @@ impl Browser {
         };
         let changes = context.changes(decision, Some(true));
         let mut next = self.clone();
-        next.jar.take(changes.headers(&names));
+        next.jar.store(changes.headers(&names));
         next.state = changes.state;
         match &decision.tokens {
             TokenChange::Keep => {}
@@ -129,26 +129,26 @@ impl Browser {
         next
     }
 
-    /// The facts that are read from its cookies.
+    /// The facts read from the browser's cookies.
     pub(crate) fn facts(&self, like: &Facts, retired: bool) -> Facts {
         let presented = self.jar.read();
-        let picked = facts::effective_access_token(&presented, &self.state);
-        let known = self.access.clone().filter(|(token, _)| picked == Some(token));
+        let effective = facts::effective_access_token(&presented, &self.state);
+        let known = self.access.clone().filter(|(token, _)| effective == Some(token));
         let access =
             known.map_or(Access::None, |(token, claims)| Access::classify(token, claims, now()));
-        let surroundings = SiteFacts {
+        let site_facts = SiteFacts {
             signature: like.signature.clone(),
             guest_adoption_retired: retired,
             fronts_ecom: false,
             layout: Layout::default(),
         };
-        facts::derive(&presented, &self.state, access, like.policy, surroundings, now())
+        facts::derive(&presented, &self.state, access, like.policy, site_facts, now())
     }
 }
 
-fn remember_dw(dw: &Dw, jar: &mut Jar) -> Option<SealedDw> {
+fn sealed_dw(dw: &Dw, jar: &mut Jar) -> Option<SealedDw> {
     let held = crate::facts::held_dw();
-    let note = |owner: &Customer, age: i64, idle: i64| SealedDw {
+    let sealed = |owner: &Customer, age: i64, idle: i64| SealedDw {
         dwsid: held.dwsid.tag(),
         owner: Some(owner.clone()),
         created_at: now().plus(-age),
@@ -159,9 +159,9 @@ fn remember_dw(dw: &Dw, jar: &mut Jar) -> Option<SealedDw> {
     }
     match dw {
         Dw::Absent | Dw::Unverified { owner: None, .. } => None,
-        Dw::Dead => Some(note(&crate::facts::guest(), DW_MAX_AGE, 0)),
-        Dw::Live { owner, .. } => Some(note(owner, 100, 100)),
-        Dw::Unverified { owner: Some(owner), .. } => Some(note(owner, DW_IDLE, DW_IDLE)),
+        Dw::Dead => Some(sealed(&crate::facts::guest(), DW_MAX_AGE, 0)),
+        Dw::Live { owner, .. } => Some(sealed(owner, 100, 100)),
+        Dw::Unverified { owner: Some(owner), .. } => Some(sealed(owner, DW_IDLE, DW_IDLE)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How much a journey may ask: every path ends, and no call is made that was not needed.
+//! Limits on upstream calls: every path ends, and no flow makes a call that it does not need.
 
 use tandem::flow::{
     Access, BridgeMode, BridgeTime, Dw, DwProof, GuestResponse, Intent, ProbeResponse, Step,
@@ -8,82 +8,82 @@ use tandem::ids::AccessToken;
 use tandem::model::Customer;
 
 use crate::facts::{ENSURE_SESSION, Guest, LOGINS, LOGOUTS, MODES, Registered, Start};
-use crate::facts::{held_dw, indifferent, starts};
+use crate::facts::{held_dw, starts, with_irrelevant_changes};
 use crate::responses::Responses;
-use crate::walk::{Called, Path, walk, walk_all};
+use crate::walk::{Call, Path, walk, walk_all};
 
 fn longest(intents: &[Intent]) -> usize {
     let mut longest = 0;
-    walk_all(starts(intents), |path| longest = longest.max(path.called.len()));
+    walk_all(starts(intents), |path| longest = longest.max(path.calls.len()));
     longest
 }
 
 #[test]
-fn every_arrival_ends_within_five_questions() {
+fn ensuring_a_session_takes_at_most_five_calls() {
     assert_eq!(longest(&ENSURE_SESSION), 5);
 }
 
 #[test]
-fn every_login_ends_within_five_questions() {
+fn a_login_takes_at_most_five_calls() {
     assert_eq!(longest(&LOGINS), 5);
 }
 
 #[test]
-fn every_logout_ends_within_four_questions() {
+fn a_logout_takes_at_most_four_calls() {
     assert_eq!(longest(&LOGOUTS), 4);
 }
 
-/// What [`starts`] leaves out really is left out for nothing.
+/// The combinations that [`starts`] leaves out make no difference.
 #[test]
-fn what_is_said_not_to_matter_does_not_matter() {
+fn facts_that_starts_leaves_out_do_not_change_a_decision() {
     let decisions = |start: &Start| {
         let mut decisions = Vec::new();
         walk(start, &Responses::typical(), |path| {
-            decisions.push((path.called.len(), path.decision.clone()));
+            decisions.push((path.calls.len(), path.decision.clone()));
         });
         decisions
     };
     for intents in [&ENSURE_SESSION[..2], &LOGINS[..1], &LOGOUTS[..1]] {
         for start in starts(intents) {
-            assert_eq!(decisions(&start), decisions(&indifferent(&start)), "{start:?}");
+            assert_eq!(decisions(&start), decisions(&with_irrelevant_changes(&start)), "{start:?}");
         }
     }
 }
 
-/// A kind of question, and how often a journey may ask it.
-fn allowance(called: &Called<'_>) -> (usize, u8) {
-    match called {
-        Called::Refresh(..) => (0, 1),
-        Called::Guest(call, _) if call.usid.is_some() => (1, 1),
-        Called::Guest(..) => (2, 1),
-        Called::Probe(..) => (3, 1),
-        Called::Adopt(..) => (4, 1),
-        // The second one is for the token of a refresh in between.
-        Called::Bridge(..) => (5, 2),
-        Called::Login(..) => (6, 1),
-        Called::CheckBasket(..) => (7, 1),
-        Called::TransferBasket(..) => (8, 1),
-        Called::Logout(..) => (9, 1),
+/// A kind of call, and how often one flow may make it.
+fn limit(call: &Call<'_>) -> (usize, u8) {
+    match call {
+        Call::Refresh(..) => (0, 1),
+        Call::Guest(call, _) if call.usid.is_some() => (1, 1),
+        Call::Guest(..) => (2, 1),
+        Call::Probe(..) => (3, 1),
+        Call::Adopt(..) => (4, 1),
+        // The second call uses the token of a refresh in between.
+        Call::Bridge(..) => (5, 2),
+        Call::Login(..) => (6, 1),
+        Call::CheckBasket(..) => (7, 1),
+        Call::TransferBasket(..) => (8, 1),
+        Call::Logout(..) => (9, 1),
     }
 }
 
 #[test]
-fn no_journey_asks_the_same_more_often_than_promised() {
+fn no_flow_repeats_a_call_more_often_than_promised() {
     for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
             let mut counts = [0_u8; 10];
             let fallbacks = u8::try_from(path.start.facts.fallbacks.len()).expect("a few");
-            for called in path.called {
-                let (kind, most) = allowance(called);
-                let most = if kind == 0 { most + fallbacks } else { most };
+            for call in path.calls {
+                let (kind, max) = limit(call);
+                let max = if kind == 0 { max + fallbacks } else { max };
                 counts[kind] += 1;
-                assert!(counts[kind] <= most, "{path}");
+                assert!(counts[kind] <= max, "{path}");
             }
         });
     }
 }
 
-/// Refused, or a guest's tokens for a registered shopper's.
+/// SLAS refused the token, or granted guest tokens for a registered shopper's token.
 fn is_refused(call: &RefreshCall, response: &RefreshResponse) -> bool {
     match response {
         RefreshResponse::Refused => true,
@@ -95,21 +95,21 @@ fn is_refused(call: &RefreshCall, response: &RefreshResponse) -> bool {
 }
 
 #[test]
-fn promise_3_a_journey_presents_each_refresh_token_once_and_another_only_after_a_refusal() {
+fn promise_3_a_flow_uses_a_second_refresh_token_only_after_a_refusal() {
     for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
             let facts = &path.start.facts;
             let mut held = facts.refresh.iter().chain(&facts.fallbacks);
             let mut refused = true;
-            for called in path.called {
-                if let Called::Refresh(call, response) = called {
+            for call in path.calls {
+                if let Call::Refresh(call, response) = call {
                     let presented = HeldRefresh {
                         kind: call.kind,
                         token: call.token.clone(),
                         provenance: call.provenance,
                     };
                     assert_eq!(Some(&presented), held.next(), "{path}");
-                    assert!(refused, "another one before the first was refused: {path}");
+                    assert!(refused, "a second token before the first was refused: {path}");
                     refused = is_refused(call, response);
                 }
             }
@@ -120,11 +120,11 @@ fn promise_3_a_journey_presents_each_refresh_token_once_and_another_only_after_a
 #[test]
 fn hybrid_auth_and_none_never_call_ocapi() {
     for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
-        let without_ocapi =
+        let no_ocapi_mode =
             starts(intents).filter(|start| start.facts.policy.mode != BridgeMode::Classic);
-        walk_all(without_ocapi, |path| {
-            let ocapi = |called: &Called<'_>| {
-                matches!(called, Called::Probe(..) | Called::Adopt(..) | Called::Bridge(..))
+        walk_all(no_ocapi_mode, |path| {
+            let ocapi = |call: &Call<'_>| {
+                matches!(call, Call::Probe(..) | Call::Adopt(..) | Call::Bridge(..))
             };
             assert!(!path.any(ocapi), "{path}");
         });
@@ -132,11 +132,11 @@ fn hybrid_auth_and_none_never_call_ocapi() {
 }
 
 fn bridged_tokens(path: &Path<'_>) -> Vec<AccessToken> {
-    let token = |called: &Called<'_>| match called {
-        Called::Bridge(call, _) => Some(call.access.clone()),
+    let token = |call: &Call<'_>| match call {
+        Call::Bridge(call, _) => Some(call.access.clone()),
         _ => None,
     };
-    path.called.iter().filter_map(token).collect()
+    path.calls.iter().filter_map(token).collect()
 }
 
 #[test]
@@ -152,33 +152,33 @@ fn promise_4_one_access_token_makes_at_most_one_dw_session() {
 }
 
 #[test]
-fn promise_4_no_bridge_while_the_dw_session_lives_and_is_the_same_customers() {
+fn promise_4_no_bridge_while_the_customers_dw_session_is_alive() {
     walk_all(starts(&ENSURE_SESSION), |path| {
-        let mut living = known_to_live(path.start);
+        let mut alive = known_alive(path.start);
         let mut customer = path.start.valid().map(|held| held.claims.customer.clone());
-        for called in path.called {
-            match called {
-                Called::Probe(_, ProbeResponse::Alive { owner, .. }) => {
-                    living = Some(owner.clone());
+        for call in path.calls {
+            match call {
+                Call::Probe(_, ProbeResponse::Alive { owner, .. }) => {
+                    alive = Some(owner.clone());
                 }
-                Called::Probe(_, ProbeResponse::Dead) => living = None,
-                // Whoever the browser has not been until now has no DW session in it.
-                Called::Guest(call, GuestResponse::Granted(grant)) => {
+                Call::Probe(_, ProbeResponse::Dead) => alive = None,
+                // A customer who is new to this browser has no DW session in it.
+                Call::Guest(call, GuestResponse::Granted(grant)) => {
                     let before = path.start.claims().map(|claims| &claims.customer);
                     let same = call.usid.is_some() && before == Some(&grant.claims.customer);
-                    living = living.filter(|_| same);
+                    alive = alive.filter(|_| same);
                 }
-                Called::Bridge(..) => {
-                    assert!(living.is_none() || living != customer, "{path}");
+                Call::Bridge(..) => {
+                    assert!(alive.is_none() || alive != customer, "{path}");
                 }
                 _ => {}
             }
-            customer = called.grant().map(|grant| grant.claims.customer.clone()).or(customer);
+            customer = call.grant().map(|grant| grant.claims.customer.clone()).or(customer);
         }
     });
 }
 
-fn known_to_live(start: &Start) -> Option<Customer> {
+fn known_alive(start: &Start) -> Option<Customer> {
     match &start.facts.dw {
         Dw::Live { owner, .. } => Some(owner.clone()),
         _ => None,
@@ -186,11 +186,11 @@ fn known_to_live(start: &Start) -> Option<Customer> {
 }
 
 #[test]
-fn promise_5_a_warm_request_asks_nothing_and_changes_nothing() {
+fn promise_5_a_warm_request_makes_no_call_and_changes_nothing() {
     let mut warm = 0;
     for start in starts(&ENSURE_SESSION).filter(is_warm) {
         let Step::Done(decision) = decide(start.facts.clone(), start.intent) else {
-            panic!("a warm request asked something: {start:?}");
+            panic!("a warm request makes a call: {start:?}");
         };
         assert_eq!((&decision.tokens, &decision.dw), (&TokenChange::Keep, &DwChange::Keep));
         warm += 1;
@@ -210,28 +210,28 @@ fn is_warm(start: &Start) -> bool {
         Dw::Live { owner, .. } => own(owner),
         Dw::Unverified { owner, .. } => {
             let trusted = facts.policy.mode != BridgeMode::Classic;
-            let unneeded = start.intent != Intent::Ecom && is_patient(start);
+            let unneeded = start.intent != Intent::Ecom && needs_no_dw(start);
             owner.as_ref().map_or(trusted, |owner| own(owner) && (trusted || unneeded))
         }
         Dw::Absent | Dw::Dead => false,
     };
-    paired && !start.is_outranked()
+    paired && !start.has_better_refresh()
 }
 
-/// Nothing waits for a DW session.
-fn is_patient(start: &Start) -> bool {
+/// The request needs no DW session now.
+fn needs_no_dw(start: &Start) -> bool {
     start.intent == Intent::Api
         || start.facts.policy.time == BridgeTime::OnDemand
         || start.facts.bridge_resting
 }
 
 #[test]
-fn promise_5_the_head_asks_nothing_where_it_does_not_wait_for_a_dw_session() {
+fn promise_5_a_head_request_that_needs_no_dw_session_makes_no_call() {
     let heads = starts(&[Intent::Head, Intent::Renew, Intent::Api]).filter(|start| {
         let absent = matches!(start.facts.dw, Dw::Absent | Dw::Dead);
-        let fresh = matches!(start.facts.access, Access::Fresh(_)) && !start.is_outranked();
+        let fresh = matches!(start.facts.access, Access::Fresh(_)) && !start.has_better_refresh();
         let classic = start.facts.policy.mode == BridgeMode::Classic;
-        absent && fresh && !start.facts.dnt_changed && (!classic || is_patient(start))
+        absent && fresh && !start.facts.dnt_changed && (!classic || needs_no_dw(start))
     });
     for start in heads {
         assert!(matches!(decide(start.facts.clone(), start.intent), Step::Done(_)), "{start:?}");
@@ -239,57 +239,60 @@ fn promise_5_the_head_asks_nothing_where_it_does_not_wait_for_a_dw_session() {
 }
 
 #[test]
-fn a_fresh_access_token_is_refreshed_only_for_a_better_one_or_for_a_dw_session() {
+fn a_fresh_token_is_refreshed_only_to_upgrade_bridge_or_apply_dnt() {
     for mode in MODES {
         let fresh = starts(&ENSURE_SESSION).filter(|start| {
             matches!(start.facts.access, Access::Fresh(_)) && start.facts.policy.mode == mode
         });
         walk_all(fresh, |path| {
-            let Some(at) =
-                path.called.iter().position(|called| matches!(called, Called::Refresh(..)))
+            let Some(at) = path.calls.iter().position(|call| matches!(call, Call::Refresh(..)))
             else {
                 return;
             };
             let refused = matches!(
-                at.checked_sub(1).map(|before| &path.called[before]),
-                Some(Called::Bridge(..))
+                at.checked_sub(1).map(|before| &path.calls[before]),
+                Some(Call::Bridge(..))
             );
             let start = path.start;
             let spent = mode == BridgeMode::Classic && start.facts.bridged;
             let unpaired = mode == BridgeMode::HybridAuth && start.intent == Intent::Ecom;
             let tracking = start.facts.dnt_changed;
-            assert!(start.is_outranked() || refused || spent || unpaired || tracking, "{path}");
+            assert!(
+                start.has_better_refresh() || refused || spent || unpaired || tracking,
+                "{path}"
+            );
         });
     }
 }
 
 #[test]
-fn a_guest_refresh_token_never_stands_in_for_a_registered_shopper() {
+fn a_guest_refresh_token_never_renews_a_registered_session() {
     for intents in [&ENSURE_SESSION[..], &LOGOUTS] {
         walk_all(starts(intents), |path| {
             let registered =
                 path.start.claims().is_some_and(|claims| claims.customer.kind == Registered);
-            let guest = |called: &Called<'_>| matches!(called, Called::Refresh(call, _) if call.kind == Guest);
-            // Once the own one has been refused, the shopper is told and a guest.
-            let stays = match &path.decision.tokens {
+            let guest =
+                |call: &Call<'_>| matches!(call, Call::Refresh(call, _) if call.kind == Guest);
+            // After a refusal of the registered token, the caller is told and the shopper is a guest.
+            let stays_registered = match &path.decision.tokens {
                 TokenChange::Set(grant) => grant.claims.customer.kind == Registered,
                 TokenChange::Keep => true,
                 TokenChange::Drop => false,
             };
-            let told = path.decision.session_expired || stays;
-            let after = !path.start.facts.fallbacks.is_empty() && told;
-            assert!(!registered || !path.any(guest) || after, "{path}");
+            let noticed = path.decision.session_expired || stays_registered;
+            let fell_back = !path.start.facts.fallbacks.is_empty() && noticed;
+            assert!(!registered || !path.any(guest) || fell_back, "{path}");
         });
     }
 }
 
 #[test]
-fn only_the_dw_session_that_the_browser_presents_is_asked_about() {
+fn probe_and_adopt_calls_name_the_dw_session_of_the_browser() {
     walk_all(starts(&ENSURE_SESSION), |path| {
-        for called in path.called {
-            match called {
-                Called::Probe(call, _) => assert_eq!(call.dw, held_dw(), "{path}"),
-                Called::Adopt(call, _) => {
+        for call in path.calls {
+            match call {
+                Call::Probe(call, _) => assert_eq!(call.dw, held_dw(), "{path}"),
+                Call::Adopt(call, _) => {
                     let signature = path.start.facts.signature.clone();
                     let session = DwProof::Session(held_dw().dwsid);
                     let proof = signature.map_or(session, DwProof::Signature);
@@ -302,31 +305,31 @@ fn only_the_dw_session_that_the_browser_presents_is_asked_about() {
 }
 
 #[test]
-fn a_registered_refresh_token_beside_a_guests_tokens_is_used_at_once() {
-    for start in starts(&ENSURE_SESSION).filter(Start::is_outranked) {
+fn a_registered_refresh_token_beside_guest_tokens_is_used_first() {
+    for start in starts(&ENSURE_SESSION).filter(Start::has_better_refresh) {
         let Step::Refresh(call) = decide(start.facts.clone(), start.intent) else {
-            panic!("the guest goes on: {start:?}");
+            panic!("the shopper stays a guest: {start:?}");
         };
         assert_eq!(call.kind, Registered);
     }
 }
 
 #[test]
-fn a_call_of_an_api_makes_no_dw_session_and_no_tokens_for_one() {
+fn an_api_request_makes_no_bridge_and_no_adopt_call() {
     walk_all(starts(&[Intent::Api]), |path| {
-        let made = path.any(|called| matches!(called, Called::Bridge(..) | Called::Adopt(..)));
+        let made = path.any(|call| matches!(call, Call::Bridge(..) | Call::Adopt(..)));
         assert!(!made, "{path}");
     });
 }
 
 #[test]
-fn another_do_not_track_choice_exchanges_a_good_token_once() {
+fn a_changed_do_not_track_choice_refreshes_a_fresh_token_once() {
     let changed = starts(&ENSURE_SESSION).filter(|start| {
-        let anothers = start.is_registered() && start.refresh_kind() == Some(Guest);
-        start.facts.dnt_changed && !anothers
+        let mismatched = start.is_registered() && start.refresh_kind() == Some(Guest);
+        start.facts.dnt_changed && !mismatched
     });
     walk_all(changed, |path| {
-        assert!(matches!(path.called.first(), Some(Called::Refresh(..))), "{path}");
-        assert_eq!(path.count(|called| matches!(called, Called::Refresh(..))), 1, "{path}");
+        assert!(matches!(path.calls.first(), Some(Call::Refresh(..))), "{path}");
+        assert_eq!(path.count(|call| matches!(call, Call::Refresh(..))), 1, "{path}");
     });
 }

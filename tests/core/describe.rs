@@ -1,4 +1,4 @@
-//! Paths in words: one line that a human can read, in the table and in a failed assertion.
+//! Describes a path in one readable line, for the decision table and for failed assertions.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use tandem::flow::{
 use tandem::model::{Customer, Grant};
 
 use crate::facts::{Guest, Start};
-use crate::walk::{Called, Path};
+use crate::walk::{Call, Path};
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,7 +20,7 @@ impl fmt::Display for Path<'_> {
             formatter,
             "{} | {} | {}",
             browser_state(facts),
-            called(self.called),
+            calls(self.calls),
             decision(self.decision)
         )
     }
@@ -54,7 +54,7 @@ pub(crate) fn intent(intent: Intent) -> &'static str {
     }
 }
 
-/// What the browser holds, and what else is known.
+/// The state of the browser, and what else is known.
 pub(crate) fn browser_state(facts: &Facts) -> String {
     let access = match &facts.access {
         Access::None => "-".to_owned(),
@@ -84,32 +84,32 @@ pub(crate) fn browser_state(facts: &Facts) -> String {
     format!("access {access}, refresh {refresh}, dw {dw}{notes}")
 }
 
-/// The questions and their answers.
-pub(crate) fn called(called: &[Called<'_>]) -> String {
-    if called.is_empty() {
+/// The calls and their responses.
+pub(crate) fn calls(calls: &[Call<'_>]) -> String {
+    if calls.is_empty() {
         return "(no call)".to_owned();
     }
-    called.iter().map(one).collect::<Vec<_>>().join("; ")
+    calls.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-fn one(called: &Called<'_>) -> String {
-    match called {
-        Called::Refresh(_, response) => format!("refresh: {}", refreshed(response)),
-        Called::Guest(call, response) => {
+fn one(call: &Call<'_>) -> String {
+    match call {
+        Call::Refresh(_, response) => format!("refresh: {}", refreshed(response)),
+        Call::Guest(call, response) => {
             let usid = if call.usid.is_some() { " by usid" } else { "" };
             format!("guest{usid}: {}", guest(response))
         }
-        Called::Probe(_, response) => format!("probe: {}", probed(response)),
-        Called::Adopt(_, response) => format!("adopt: {}", adopted(response)),
-        Called::Bridge(_, response) => format!("bridge: {}", bridged(response)),
-        Called::Login(call, response) => {
+        Call::Probe(_, response) => format!("probe: {}", probed(response)),
+        Call::Adopt(_, response) => format!("adopt: {}", adopted(response)),
+        Call::Bridge(_, response) => format!("bridge: {}", bridged(response)),
+        Call::Login(call, response) => {
             let usid = if call.usid.is_some() { " by usid" } else { "" };
             format!("login{usid}: {}", logged_in(response))
         }
-        Called::CheckBasket(_, response) => format!("check basket: {}", basket(**response)),
-        Called::TransferBasket(_, response) => format!("transfer: {}", basket(**response)),
-        Called::Logout(_, LogoutResponse::Revoked) => "logout: revoked".to_owned(),
-        Called::Logout(_, LogoutResponse::Failed) => "logout: failed".to_owned(),
+        Call::CheckBasket(_, response) => format!("check basket: {}", basket(**response)),
+        Call::TransferBasket(_, response) => format!("transfer: {}", basket(**response)),
+        Call::Logout(_, LogoutResponse::Revoked) => "logout: revoked".to_owned(),
+        Call::Logout(_, LogoutResponse::Failed) => "logout: failed".to_owned(),
     }
 }
 
@@ -191,7 +191,7 @@ fn failure(failure: UpstreamFailure) -> &'static str {
     }
 }
 
-/// What the caller is told and what the browser holds from now on.
+/// The outcome for the caller, and the changes to the browser.
 pub(crate) fn decision(decision: &Decision) -> String {
     let mut text =
         format!("{}; {}; {}", outcome(decision), tokens(&decision.tokens), dw(&decision.dw));
@@ -241,18 +241,18 @@ fn dw(change: &DwChange) -> String {
     }
 }
 
-/// Whether the answer is what the question hoped for.
-pub(crate) fn is_success(called: &Called<'_>) -> bool {
-    match called {
-        Called::Refresh(_, response) => matches!(response, RefreshResponse::Granted(_)),
-        Called::Guest(_, response) => matches!(response, GuestResponse::Granted(_)),
-        Called::Probe(_, response) => matches!(response, ProbeResponse::Alive { .. }),
-        Called::Adopt(_, response) => matches!(response, AdoptResponse::Granted(_)),
-        Called::Bridge(_, response) => matches!(response, BridgeResponse::Bridged(_)),
-        Called::Login(_, response) => matches!(response, LoginResponse::Granted(_)),
-        Called::CheckBasket(_, response) | Called::TransferBasket(_, response) => {
+/// Whether the call succeeded.
+pub(crate) fn is_success(call: &Call<'_>) -> bool {
+    match call {
+        Call::Refresh(_, response) => matches!(response, RefreshResponse::Granted(_)),
+        Call::Guest(_, response) => matches!(response, GuestResponse::Granted(_)),
+        Call::Probe(_, response) => matches!(response, ProbeResponse::Alive { .. }),
+        Call::Adopt(_, response) => matches!(response, AdoptResponse::Granted(_)),
+        Call::Bridge(_, response) => matches!(response, BridgeResponse::Bridged(_)),
+        Call::Login(_, response) => matches!(response, LoginResponse::Granted(_)),
+        Call::CheckBasket(_, response) | Call::TransferBasket(_, response) => {
             **response == BasketResponse::Yes
         }
-        Called::Logout(_, response) => **response == LogoutResponse::Revoked,
+        Call::Logout(_, response) => **response == LogoutResponse::Revoked,
     }
 }

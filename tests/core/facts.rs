@@ -1,7 +1,7 @@
-//! Sample values, and every combination of what a decision depends on.
+//! Sample values, and every combination of facts that a decision depends on.
 //!
 //! Four shoppers are enough: the guest and the registered shopper whose tokens a browser may
-//! hold, and another of each kind, so that "somebody else" exists for both.
+//! hold, and one more of each kind, so that both can meet another customer's credentials.
 
 use tandem::flow::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
@@ -13,11 +13,11 @@ use tandem::timestamp::Timestamp;
 
 pub(crate) use tandem::model::CustomerType::{Guest, Registered};
 
-/// The moment of every test.
+/// The current time in every test.
 pub(crate) const NOW: i64 = 1_700_000_000;
-/// Seconds a fresh access token still lives.
+/// Seconds until a fresh access token expires.
 pub(crate) const FRESH: i64 = 1_500;
-const ENDING: i64 = 30;
+const EXPIRING: i64 = 30;
 const EXPIRED: i64 = -10;
 
 pub(crate) fn guest() -> Customer {
@@ -90,7 +90,7 @@ pub(crate) fn held_dw() -> HeldDw {
     }
 }
 
-/// Where a journey begins.
+/// The start of a flow.
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
     pub(crate) facts: Facts,
@@ -98,7 +98,7 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// Who the tokens in hand say the shopper is; an expired one still says who it was.
+    /// The claims of the browser's access token, even of an expired one.
     pub(crate) fn claims(&self) -> Option<&Claims> {
         match &self.facts.access {
             Access::None => None,
@@ -107,7 +107,7 @@ impl Start {
         }
     }
 
-    /// The access token in hand, if it still works.
+    /// The browser's access token, if it is still valid.
     pub(crate) fn valid(&self) -> Option<&HeldAccess> {
         match &self.facts.access {
             Access::None | Access::Expired(_) => None,
@@ -115,7 +115,7 @@ impl Start {
         }
     }
 
-    /// Anything in hand that says this is a registered shopper.
+    /// Whether the access or the refresh token belongs to a registered shopper.
     pub(crate) fn is_registered(&self) -> bool {
         self.claims().is_some_and(|claims| claims.customer.kind == Registered)
             || self.refresh_kind() == Some(Registered)
@@ -125,8 +125,8 @@ impl Start {
         self.facts.refresh.as_ref().map(|refresh| refresh.kind)
     }
 
-    /// A guest's access token beside a registered refresh token: the registered one wins.
-    pub(crate) fn is_outranked(&self) -> bool {
+    /// A guest's access token beside a registered refresh token, which takes precedence.
+    pub(crate) fn has_better_refresh(&self) -> bool {
         self.claims().is_some_and(|claims| claims.customer.kind == Guest)
             && self.refresh_kind() == Some(Registered)
     }
@@ -156,8 +156,8 @@ pub(crate) const LOGOUTS: [Intent; 2] =
 pub(crate) const MODES: [BridgeMode; 3] =
     [BridgeMode::Classic, BridgeMode::HybridAuth, BridgeMode::None];
 
-/// Every combination of facts for `intents`, save those that differ only in what cannot matter
-/// ([`indifferent`] makes up for it).
+/// Every combination of facts for `intents`, without those that differ only in irrelevant facts
+/// ([`with_irrelevant_changes`] covers these).
 pub(crate) fn starts(intents: &[Intent]) -> impl Iterator<Item = Start> {
     let start = |intent: &Intent| Start { facts: nothing(BridgeMode::None), intent: *intent };
     let mut all = intents.iter().map(start).collect();
@@ -188,11 +188,11 @@ fn vary<T>(all: Vec<Start>, values: &[T], set: impl Fn(&mut Facts, &T)) -> Vec<S
             start
         })
     };
-    all.into_iter().flat_map(one).filter(is_plain).collect()
+    all.into_iter().flat_map(one).filter(is_representative).collect()
 }
 
-/// Of the starts that differ only in what cannot matter, the one that stands for all.
-fn is_plain(start: &Start) -> bool {
+/// Whether this start represents all that differ from it only in irrelevant facts.
+fn is_representative(start: &Start) -> bool {
     let facts = &start.facts;
     let may_adopt = may_adopt(start);
     (start.is_logout() || facts.policy.guest_after_logout)
@@ -203,45 +203,45 @@ fn is_plain(start: &Start) -> bool {
         && (may_change_dnt(start) || !facts.dnt_changed)
 }
 
-/// Only a browser without any token can have tokens made for its DW session.
+/// Only a browser without any token can adopt its DW session.
 fn may_adopt(start: &Start) -> bool {
     start.facts.access == Access::None && start.facts.refresh.is_none()
 }
 
-/// Only a registered shopper's refresh token can be refused in favour of another one.
+/// Only after the refusal of a registered shopper's refresh token is another one used.
 fn may_fall_back(start: &Start) -> bool {
     start.is_ensure_session() && start.valid().is_none() && start.refresh_kind() == Some(Registered)
 }
 
-/// Only a good token that can be exchanged is exchanged for the sake of do-not-track.
+/// Only a fresh access token with a refresh token is refreshed because do-not-track has changed.
 fn may_change_dnt(start: &Start) -> bool {
     let fresh = matches!(start.facts.access, Access::Fresh(_));
     start.is_ensure_session() && fresh && start.facts.refresh.is_some()
 }
 
-/// Only an arrival can need another DW session for the token it came with; whoever signs in or
-/// out gets new tokens.
+/// Only a request that ensures a session can need another DW session for its valid token: a login or
+/// logout brings new tokens.
 fn may_be_spent(start: &Start) -> bool {
     start.is_ensure_session() && start.valid().is_some()
 }
 
-/// The same start with everything changed that is said not to matter to it.
-pub(crate) fn indifferent(start: &Start) -> Start {
-    let mut twin = start.clone();
+/// The same start with all facts changed that are irrelevant to it.
+pub(crate) fn with_irrelevant_changes(start: &Start) -> Start {
+    let mut changed = start.clone();
     if !start.is_logout() {
-        twin.facts.policy.guest_after_logout = false;
+        changed.facts.policy.guest_after_logout = false;
     }
     if !may_adopt(start) {
-        twin.facts.signature = Some(signature());
-        twin.facts.guest_adoption_retired = true;
+        changed.facts.signature = Some(signature());
+        changed.facts.guest_adoption_retired = true;
     }
-    twin.facts.bridged |= !may_be_spent(start);
-    twin.facts.bridge_resting |= !start.is_ensure_session();
-    twin.facts.dnt_changed |= !may_change_dnt(start);
-    twin
+    changed.facts.bridged |= !may_be_spent(start);
+    changed.facts.bridge_resting |= !start.is_ensure_session();
+    changed.facts.dnt_changed |= !may_change_dnt(start);
+    changed
 }
 
-/// An empty-handed browser on a site that bridges at landing.
+/// A browser without credentials on a site that bridges at landing.
 pub(crate) fn nothing(mode: BridgeMode) -> Facts {
     Facts {
         policy: Policy { mode, time: BridgeTime::Landing, guest_after_logout: true },
@@ -263,7 +263,7 @@ pub(crate) fn accesses() -> Vec<Access> {
     let mut all = vec![Access::None];
     for customer in [guest(), shopper()] {
         all.push(Access::Expired(claims(customer.clone(), EXPIRED)));
-        all.push(Access::Expiring(held_access(customer.clone(), ENDING)));
+        all.push(Access::Expiring(held_access(customer.clone(), EXPIRING)));
         all.push(Access::Fresh(held_access(customer, FRESH)));
     }
     all
@@ -273,8 +273,8 @@ pub(crate) fn expired(customer: Customer) -> Access {
     Access::Expired(claims(customer, EXPIRED))
 }
 
-pub(crate) fn decision(customer: Customer) -> Access {
-    Access::Expiring(held_access(customer, ENDING))
+pub(crate) fn expiring(customer: Customer) -> Access {
+    Access::Expiring(held_access(customer, EXPIRING))
 }
 
 pub(crate) fn fresh(customer: Customer) -> Access {

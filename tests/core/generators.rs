@@ -1,5 +1,5 @@
-//! Browsers and endings thrown together at random: they need not fit each other, because the
-//! writer must be right even where the core would never send it.
+//! Generates random browsers and decisions. They need not fit each other, because the cookie writer
+//! must also be right for combinations that the core never produces.
 
 use proptest::option;
 use proptest::prelude::*;
@@ -11,11 +11,11 @@ use tandem::model::{Customer, DwCookies, Grant, RefreshGrant};
 
 use crate::browser::{Jar, now};
 use crate::facts::{self, claims};
-use crate::responses::{TROUBLES, dw_cookies, granted};
+use crate::responses::{FAILURES, dw_cookies, granted};
 
-/// A jar with any of our cookies, with foreign ones, and with garbage under our names.
+/// A jar with any of our cookies, with foreign ones, and with malformed values under our names.
 pub(crate) fn jar() -> impl Strategy<Value = Jar> {
-    let ours = [
+    let names = [
         "token",
         "cc-nx",
         "cc-nx-g",
@@ -33,7 +33,7 @@ pub(crate) fn jar() -> impl Strategy<Value = Jar> {
         4 => select(vec!["old", "1", "a%3D=b", "sealed-tandem"]).prop_map(str::to_owned),
         1 => select(vec![String::new(), "a\"b".to_owned(), "x".repeat(4_500)]),
     ];
-    proptest::collection::btree_map(select(ours.to_vec()), value, 0..12).prop_map(|cookies| {
+    proptest::collection::btree_map(select(names.to_vec()), value, 0..12).prop_map(|cookies| {
         Jar(cookies.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     })
 }
@@ -41,8 +41,8 @@ pub(crate) fn jar() -> impl Strategy<Value = Jar> {
 pub(crate) fn state() -> impl Strategy<Value = SealedState> {
     let tag = || option::of(Just(RefreshToken::parse("old").expect("a token").tag()));
     let time = || option::of((-100_i64..100_000).prop_map(|after| now().plus(after)));
-    (tag(), tag(), time(), any::<bool>(), dw_memory(), tag(), time(), time()).prop_map(
-        |(access, refresh, expires, forget, dw, bridged, bridge_after, told)| SealedState {
+    (tag(), tag(), time(), any::<bool>(), sealed_dw(), tag(), time(), time()).prop_map(
+        |(access, refresh, expires, forget, dw, bridged, bridge_after, expired)| SealedState {
             access,
             refresh,
             refresh_expires_at: expires,
@@ -51,13 +51,13 @@ pub(crate) fn state() -> impl Strategy<Value = SealedState> {
             bridged,
             bridge_after,
             dnt: None,
-            session_expired_at: told,
+            session_expired_at: expired,
             ..SealedState::default()
         },
     )
 }
 
-fn dw_memory() -> impl Strategy<Value = Option<SealedDw>> {
+fn sealed_dw() -> impl Strategy<Value = Option<SealedDw>> {
     option::of((customer(), select(vec!["old", "gone"])).prop_map(|(owner, dwsid)| SealedDw {
         dwsid: Dwsid::parse(dwsid).expect("a dwsid").tag(),
         owner: Some(owner),
@@ -88,7 +88,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         all.push(Outcome::LoggedIn { basket_lost: flag });
         all.push(Outcome::LoggedOut { revoked: flag });
     }
-    for failure in TROUBLES {
+    for failure in FAILURES {
         all.push(Outcome::Unavailable(failure));
         all.push(Outcome::NoDwSession(failure));
     }
@@ -111,7 +111,7 @@ fn grant() -> impl Strategy<Value = Grant> {
     (customer(), 1_i64..1_800, option::of(refresh)).prop_map(|(customer, left, refresh)| Grant {
         claims: claims(customer.clone(), left),
         refresh,
-        ..*granted("thrown", customer)
+        ..*granted("generated", customer)
     })
 }
 
@@ -119,12 +119,12 @@ fn dw() -> impl Strategy<Value = DwChange> {
     let cookies = prop_oneof![
         Just(dw_cookies("fresh")),
         Just(DwCookies { companions: Vec::new(), ..dw_cookies("fresh") }),
-        Just(forgetting()),
+        Just(deleting_companion()),
     ];
     prop_oneof![
         Just(DwChange::Keep),
         Just(DwChange::Drop),
-        select(TROUBLES.to_vec()).prop_map(DwChange::Failed),
+        select(FAILURES.to_vec()).prop_map(DwChange::Failed),
         option::of(customer()).prop_map(DwChange::Confirm),
         Just(DwChange::Recheck),
         (cookies, option::of(customer()))
@@ -132,8 +132,8 @@ fn dw() -> impl Strategy<Value = DwChange> {
     ]
 }
 
-/// A session whose answer asks the browser to forget the old one's companion.
-fn forgetting() -> DwCookies {
+/// A session whose response deletes the companion of the old one.
+fn deleting_companion() -> DwCookies {
     let mut cookies = dw_cookies("fresh");
     for companion in &mut cookies.companions {
         companion.value = None;

@@ -1,4 +1,4 @@
-//! Signing in and out: what carries over, what must not, and what goes whatever anybody says.
+//! Login and logout: what is kept, what is not, and what ends whatever an upstream responds.
 
 use tandem::flow::{
     BasketResponse, DwChange, GuestBasket, Intent, LoginResponse, LogoutResponse, Outcome,
@@ -7,20 +7,20 @@ use tandem::flow::{
 use tandem::ids::{AccessToken, Usid};
 
 use crate::facts::{ENSURE_SESSION, Guest, LOGINS, LOGOUTS, Registered, Start, starts};
-use crate::walk::{Called, Path, walk_all};
+use crate::walk::{Call, Path, walk_all};
 
-fn logs_in(called: &Called<'_>) -> bool {
-    matches!(called, Called::Login(..))
+fn logs_in(call: &Call<'_>) -> bool {
+    matches!(call, Call::Login(..))
 }
 
 fn is_logged_in(path: &Path<'_>) -> bool {
     matches!(path.decision.outcome, Outcome::LoggedIn { .. })
 }
 
-/// The usids this browser may vouch for: those of guest tokens that were verified or granted.
-fn vouched(path: &Path<'_>) -> Vec<Usid> {
+/// The usids that may be sent for this browser: those of verified or granted guest tokens.
+fn allowed_usids(path: &Path<'_>) -> Vec<Usid> {
     let held = path.start.claims();
-    let granted = path.called.iter().filter_map(Called::grant).map(|grant| &grant.claims);
+    let granted = path.calls.iter().filter_map(Call::grant).map(|grant| &grant.claims);
     held.into_iter()
         .chain(granted)
         .filter(|claims| claims.customer.kind == Guest)
@@ -29,16 +29,16 @@ fn vouched(path: &Path<'_>) -> Vec<Usid> {
 }
 
 #[test]
-fn attack_a_usid_is_sent_only_when_a_verified_guest_token_carried_it() {
+fn attack_a_usid_is_sent_only_if_a_verified_guest_token_names_it() {
     for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
-            let sent = path.called.iter().filter_map(|called| match called {
-                Called::Guest(call, _) => call.usid.as_ref(),
-                Called::Login(call, _) => call.usid.as_ref(),
+            let sent = path.calls.iter().filter_map(|call| match call {
+                Call::Guest(call, _) => call.usid.as_ref(),
+                Call::Login(call, _) => call.usid.as_ref(),
                 _ => None,
             });
-            let vouched = vouched(path);
-            assert!(sent.into_iter().all(|usid| vouched.contains(usid)), "{path}");
+            let allowed = allowed_usids(path);
+            assert!(sent.into_iter().all(|usid| allowed.contains(usid)), "{path}");
         });
     }
 }
@@ -59,10 +59,10 @@ fn the_guest_dwsid_never_survives_a_login() {
 }
 
 #[test]
-fn a_login_ends_with_the_registered_tokens_that_slas_gave_for_it() {
+fn a_login_ends_with_the_registered_tokens_that_slas_granted() {
     walk_all(starts(&LOGINS), |path| {
-        let granted = path.called.iter().find_map(|called| match called {
-            Called::Login(_, LoginResponse::Granted(grant)) => Some(grant),
+        let granted = path.calls.iter().find_map(|call| match call {
+            Call::Login(_, LoginResponse::Granted(grant)) => Some(grant),
             _ => None,
         });
         let registered = granted.filter(|grant| grant.claims.customer.kind == Registered);
@@ -78,11 +78,8 @@ fn a_refused_login_leaves_the_session_untouched() {
     walk_all(starts(&LOGINS), |path| {
         let refused =
             matches!(path.decision.outcome, Outcome::BadCredentials | Outcome::LoginConflict);
-        let refreshed = path.any(|called| {
-            matches!(
-                called,
-                Called::Refresh(_, RefreshResponse::Granted(_) | RefreshResponse::Refused)
-            )
+        let refreshed = path.any(|call| {
+            matches!(call, Call::Refresh(_, RefreshResponse::Granted(_) | RefreshResponse::Refused))
         });
         let untouched =
             path.decision.tokens == TokenChange::Keep && path.decision.dw == DwChange::Keep;
@@ -91,60 +88,56 @@ fn a_refused_login_leaves_the_session_untouched() {
 }
 
 #[test]
-fn the_guest_basket_moves_only_when_it_has_items_or_nobody_knows() {
+fn the_guest_basket_is_transferred_only_if_it_has_or_may_have_items() {
     walk_all(starts(&LOGINS), |path| {
-        let peeked = path.called.iter().find_map(|called| match called {
-            Called::CheckBasket(_, response) => Some(**response),
+        let checked = path.calls.iter().find_map(|call| match call {
+            Call::CheckBasket(_, response) => Some(**response),
             _ => None,
         });
         let Intent::Login(basket) = path.start.intent else { unreachable!("only logins") };
-        let worth = match basket {
-            GuestBasket::Unknown => peeked.is_some_and(|response| response != BasketResponse::No),
+        let has_items = match basket {
+            GuestBasket::Unknown => checked.is_some_and(|response| response != BasketResponse::No),
             GuestBasket::Empty => false,
             GuestBasket::HasItems => true,
         };
-        let as_guest =
-            path.any(|called| matches!(called, Called::Login(call, _) if call.usid.is_some()));
-        let moved = path.any(|called| matches!(called, Called::TransferBasket(..)));
-        assert_eq!(moved, worth && as_guest && is_logged_in(path), "{path}");
-        assert!(peeked.is_none() || basket == GuestBasket::Unknown, "{path}");
+        let as_guest = path.any(|call| matches!(call, Call::Login(call, _) if call.usid.is_some()));
+        let transferred = path.any(|call| matches!(call, Call::TransferBasket(..)));
+        assert_eq!(transferred, has_items && as_guest && is_logged_in(path), "{path}");
+        assert!(checked.is_none() || basket == GuestBasket::Unknown, "{path}");
     });
 }
 
 #[test]
-fn a_basket_left_behind_is_told_and_fails_no_login() {
+fn a_failed_basket_transfer_is_reported_and_fails_no_login() {
     walk_all(starts(&LOGINS), |path| {
-        let lost =
-            path.any(|called| matches!(called, Called::TransferBasket(_, BasketResponse::Failed)));
-        let told = path.decision.outcome == Outcome::LoggedIn { basket_lost: true };
-        assert_eq!(lost, told, "{path}");
+        let lost = path.any(|call| matches!(call, Call::TransferBasket(_, BasketResponse::Failed)));
+        let reported = path.decision.outcome == Outcome::LoggedIn { basket_lost: true };
+        assert_eq!(lost, reported, "{path}");
     });
 }
 
 #[test]
-fn between_login_and_transfer_no_token_call_breaks_the_chain_to_the_guests_basket() {
+fn no_token_call_comes_between_login_and_basket_transfer() {
     walk_all(starts(&LOGINS), |path| {
-        let Some(at) = path.called.iter().position(logs_in) else { return };
-        let after = &path.called[at + 1..];
-        let moved = matches!(after, [Called::TransferBasket(..), ..]);
-        let rest = &after[usize::from(moved)..];
-        assert!(matches!(rest, [] | [Called::Bridge(..)]), "{path}");
+        let Some(at) = path.calls.iter().position(logs_in) else { return };
+        let after = &path.calls[at + 1..];
+        let transferred = matches!(after, [Call::TransferBasket(..), ..]);
+        let rest = &after[usize::from(transferred)..];
+        assert!(matches!(rest, [] | [Call::Bridge(..)]), "{path}");
     });
 }
 
 #[test]
-fn the_password_is_presented_once_even_if_everything_else_fails() {
+fn the_password_is_sent_once_unless_a_refresh_is_unavailable() {
     walk_all(starts(&LOGINS), |path| {
-        let stuck = path.called.len() == 1
-            && path.any(|called| {
-                matches!(called, Called::Refresh(_, RefreshResponse::Unavailable(_)))
-            });
-        assert_eq!(path.count(logs_in), usize::from(!stuck), "{path}");
+        let refresh_failed = path.calls.len() == 1
+            && path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Unavailable(_))));
+        assert_eq!(path.count(logs_in), usize::from(!refresh_failed), "{path}");
     });
 }
 
 #[test]
-fn promise_10_a_logout_always_ends_with_the_registered_tokens_and_the_dw_session_gone() {
+fn promise_10_a_logout_always_ends_the_registered_tokens_and_dw_session() {
     walk_all(starts(&LOGOUTS), |path| {
         assert!(matches!(path.decision.outcome, Outcome::LoggedOut { .. }), "{path}");
         match &path.decision.tokens {
@@ -158,10 +151,10 @@ fn promise_10_a_logout_always_ends_with_the_registered_tokens_and_the_dw_session
 }
 
 #[test]
-fn promise_10_a_new_guest_after_logout_is_really_new() {
+fn promise_10_a_guest_after_logout_has_a_new_usid() {
     walk_all(starts(&LOGOUTS), |path| {
-        let guests = path.called.iter().filter_map(|called| match called {
-            Called::Guest(call, _) => Some(call.usid.is_none()),
+        let guests = path.calls.iter().filter_map(|call| match call {
+            Call::Guest(call, _) => Some(call.usid.is_none()),
             _ => None,
         });
         let wanted = usize::from(path.start.facts.policy.guest_after_logout);
@@ -170,10 +163,10 @@ fn promise_10_a_new_guest_after_logout_is_really_new() {
 }
 
 #[test]
-fn slas_logout_is_asked_with_both_tokens_of_the_registered_session_and_only_with_them() {
+fn slas_logout_receives_only_the_tokens_of_the_registered_session() {
     walk_all(starts(&LOGOUTS), |path| {
-        for called in path.called {
-            let Called::Logout(call, _) = called else { continue };
+        for call in path.calls {
+            let Call::Logout(call, _) = call else { continue };
             let Intent::Logout { all_devices } = path.start.intent else { unreachable!() };
             assert_eq!(call.all_devices, all_devices, "{path}");
             assert!(registered_access(path).any(|access| access == &call.access), "{path}");
@@ -184,7 +177,7 @@ fn slas_logout_is_asked_with_both_tokens_of_the_registered_session_and_only_with
 
 fn registered_access<'p>(path: &'p Path<'_>) -> impl Iterator<Item = &'p AccessToken> {
     let held = path.start.valid().map(|held| (&held.token, &held.claims));
-    let granted = path.called.iter().filter_map(Called::grant);
+    let granted = path.calls.iter().filter_map(Call::grant);
     held.into_iter()
         .chain(granted.map(|grant| (&grant.access, &grant.claims)))
         .filter(|(_, claims)| claims.customer.kind == Registered)
@@ -192,25 +185,22 @@ fn registered_access<'p>(path: &'p Path<'_>) -> impl Iterator<Item = &'p AccessT
 }
 
 #[test]
-fn a_guest_who_leaves_costs_no_call_to_end_a_session() {
+fn a_guests_logout_makes_no_logout_and_no_refresh_call() {
     let guests = starts(&LOGOUTS).filter(|start: &Start| !start.is_registered());
     walk_all(guests, |path| {
-        assert!(
-            !path.any(|called| matches!(called, Called::Logout(..) | Called::Refresh(..))),
-            "{path}"
-        );
+        assert!(!path.any(|call| matches!(call, Call::Logout(..) | Call::Refresh(..))), "{path}");
         assert_eq!(path.decision.outcome, Outcome::LoggedOut { revoked: true }, "{path}");
     });
 }
 
 #[test]
-fn revoked_is_said_only_when_slas_said_so_or_there_was_nothing_to_revoke() {
+fn revoked_is_reported_only_if_slas_revoked_or_refused_the_tokens() {
     walk_all(starts(&LOGOUTS).filter(Start::is_registered), |path| {
-        let gone = path.any(|called| {
+        let gone = path.any(|call| {
             matches!(
-                called,
-                Called::Logout(_, LogoutResponse::Revoked)
-                    | Called::Refresh(_, RefreshResponse::Refused)
+                call,
+                Call::Logout(_, LogoutResponse::Revoked)
+                    | Call::Refresh(_, RefreshResponse::Refused)
             )
         });
         assert_eq!(path.decision.outcome, Outcome::LoggedOut { revoked: gone }, "{path}");
@@ -218,23 +208,23 @@ fn revoked_is_said_only_when_slas_said_so_or_there_was_nothing_to_revoke() {
 }
 
 #[test]
-fn the_guests_basket_is_looked_at_by_the_guest_and_moved_by_the_shopper() {
+fn the_guest_token_checks_the_basket_and_the_new_token_transfers_it() {
     walk_all(starts(&LOGINS), |path| {
         let granted = |access: &AccessToken, kind| {
-            path.called
+            path.calls
                 .iter()
-                .filter_map(Called::grant)
+                .filter_map(Call::grant)
                 .any(|grant| grant.access == *access && grant.claims.customer.kind == kind)
         };
-        for called in path.called {
-            match called {
-                Called::CheckBasket(call, _) => {
+        for call in path.calls {
+            match call {
+                Call::CheckBasket(call, _) => {
                     let held = path.start.valid().is_some_and(|held| {
                         held.token == call.access && held.claims.customer.id == call.customer
                     });
                     assert!(held || granted(&call.access, Guest), "{path}");
                 }
-                Called::TransferBasket(call, _) => {
+                Call::TransferBasket(call, _) => {
                     assert!(granted(&call.access, Registered), "{path}");
                 }
                 _ => {}

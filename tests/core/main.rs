@@ -1,8 +1,9 @@
-//! The pure core, walked exhaustively: every combination of facts, every answer to every question.
+//! Walks the pure core exhaustively: every combination of facts, every response to every call.
 //!
-//! [`facts`] makes the sample values and enumerates the starts, [`walk`] follows every path,
-//! [`promises`] holds the promises against each of them, [`heeding`] does the same for what ECOM says by its answers, [`table`] prints the ones a human should
-//! have read, and [`writing`] and [`again`] look at what an ending does to a browser's cookies.
+//! [`facts`] has the sample values and enumerates the starts, [`walk`] follows every path, and
+//! [`promises`] checks the promises on each of them. [`reconcile`] does the same for the responses of
+//! ECOM and of a Head. [`table`] prints the decisions that a person has to review. [`set_cookie`] and
+//! [`next_request`] test what a decision does to a browser's cookies.
 
 mod accept_tokens;
 mod after;

@@ -1,5 +1,5 @@
-//! The next request: what one journey makes, the next finds, so that there is no loop and no
-//! call is made twice.
+//! The next request: it finds what the last one wrote, so that there is no loop and no call is made
+//! twice.
 
 use tandem::flow::{
     Access, BridgeMode, Decision, Dw, DwChange, Intent, Outcome, ProbeResponse, RefreshResponse,
@@ -9,9 +9,9 @@ use tandem::flow::{
 use crate::browser::{Browser, now};
 use crate::facts::{ENSURE_SESSION, Guest, LOGINS, LOGOUTS, Registered, Start, starts};
 use crate::responses::Responses;
-use crate::walk::{Called, Path, walk};
+use crate::walk::{Call, Path, walk};
 
-/// Visits every path together with the browser after it and the next decision about `intent`.
+/// Visits every path together with the browser after it and the next step for `intent`.
 fn next(
     starts: impl Iterator<Item = Start>,
     intent: impl Fn(&Start) -> Intent,
@@ -20,7 +20,7 @@ fn next(
     let responses = Responses::typical();
     for start in starts.filter(|start| !matches!(start.facts.access, Access::Expired(_))) {
         let browser = Browser::of(&start);
-        // Many paths from one start have the same ending.
+        // Many paths from one start end with the same decision.
         let mut decisions: Vec<Decision> = Vec::new();
         walk(&start, &responses, |path| {
             if decisions.contains(path.decision) {
@@ -37,32 +37,33 @@ fn next(
 }
 
 #[test]
-fn the_judge_reads_in_a_browsers_cookies_the_facts_they_stand_for() {
-    // A seal names the token in hand, and with it no other counts.
+fn a_browsers_cookies_yield_the_facts_that_they_represent() {
+    // The seal names one refresh token, and no other counts beside it.
     let readable = starts(&[Intent::Head])
         .filter(|start| !matches!(start.facts.access, Access::Expired(_)))
         .filter(|start| start.facts.fallbacks.is_empty());
     for start in readable {
-        let mut found = Browser::of(&start).facts(&start.facts, start.facts.guest_adoption_retired);
-        if let (Dw::Unverified { .. }, Dw::Unverified { .. }) = (&found.dw, &start.facts.dw) {
-            found.dw = start.facts.dw.clone();
-            found.dw_provenance = start.facts.dw_provenance;
+        let mut read_back =
+            Browser::of(&start).facts(&start.facts, start.facts.guest_adoption_retired);
+        if let (Dw::Unverified { .. }, Dw::Unverified { .. }) = (&read_back.dw, &start.facts.dw) {
+            read_back.dw = start.facts.dw.clone();
+            read_back.dw_provenance = start.facts.dw_provenance;
         }
-        // The starts name no customer by a seal.
-        found.known = None;
-        assert_eq!(found, start.facts);
+        // The starts have no customer named by a seal.
+        read_back.known = None;
+        assert_eq!(read_back, start.facts);
     }
 }
 
-/// What was wanted could not be had, and is worth asking for again.
+/// The request did not get what it needed, and the next one should try again.
 fn is_unfinished(path: &Path<'_>) -> bool {
     let facts = &path.start.facts;
     let decision = path.decision;
-    let outage = path.any(|called| {
+    let outage = path.any(|call| {
         matches!(
-            called,
-            Called::Refresh(_, RefreshResponse::Unavailable(_))
-                | Called::Probe(_, ProbeResponse::Unavailable(_))
+            call,
+            Call::Refresh(_, RefreshResponse::Unavailable(_))
+                | Call::Probe(_, ProbeResponse::Unavailable(_))
         )
     });
     let unpaired = facts.policy.mode == BridgeMode::HybridAuth && decision.dw == DwChange::Drop;
@@ -70,22 +71,22 @@ fn is_unfinished(path: &Path<'_>) -> bool {
 }
 
 #[test]
-fn no_loop_what_an_arrival_has_made_the_next_one_finds_and_asks_nothing() {
+fn no_loop_the_next_request_finds_the_session_and_makes_no_call() {
     next(
         starts(&ENSURE_SESSION),
         |start| start.intent,
         |path, _, step| {
-            let found = matches!(step, Step::Done(decision)
+            let unchanged = matches!(step, Step::Done(decision)
                 if decision.tokens == TokenChange::Keep && decision.dw == DwChange::Keep);
             let absent = matches!(step, Step::Done(decision)
                 if decision.tokens == TokenChange::Keep && decision.dw == DwChange::Drop);
-            assert!(found || absent || is_unfinished(path), "{path}\n  then {step:?}");
+            assert!(unchanged || absent || is_unfinished(path), "{path}\n  then {step:?}");
         },
     );
 }
 
 #[test]
-fn no_loop_the_head_waits_for_nothing_after_a_login() {
+fn no_loop_a_head_request_after_a_login_makes_no_call() {
     next(
         starts(&LOGINS[..1]),
         |_| Intent::Head,
@@ -101,7 +102,7 @@ fn no_loop_the_head_waits_for_nothing_after_a_login() {
 }
 
 #[test]
-fn promise_10_nothing_in_the_browser_can_bring_the_shopper_back_after_logout() {
+fn promise_10_no_cookie_restores_the_shopper_after_a_logout() {
     next(
         starts(&LOGOUTS[..1]),
         |_| Intent::Head,
@@ -117,7 +118,7 @@ fn promise_10_nothing_in_the_browser_can_bring_the_shopper_back_after_logout() {
 }
 
 #[test]
-fn promise_1_the_judge_never_finds_a_live_dw_session_of_somebody_else_in_what_was_written() {
+fn promise_1_cookies_never_yield_a_live_dw_session_of_another_customer() {
     next(
         starts(&ENSURE_SESSION[..2]),
         |start| start.intent,
@@ -125,26 +126,26 @@ fn promise_1_the_judge_never_finds_a_live_dw_session_of_somebody_else_in_what_wa
             let facts = browser.facts(&path.start.facts, false);
             let Dw::Live { owner, .. } = &facts.dw else { return };
             let Access::Fresh(held) = &facts.access else { return };
-            let left = matches!(path.decision.outcome, Outcome::Unavailable(_));
-            assert!(*owner == held.claims.customer || left, "{path}");
+            let outage = matches!(path.decision.outcome, Outcome::Unavailable(_));
+            assert!(*owner == held.claims.customer || outage, "{path}");
         },
     );
 }
 
 #[test]
-fn a_registered_session_that_ended_is_remembered_until_it_has_been_told() {
+fn an_expired_registered_session_is_recorded_for_the_next_request() {
     next(
         starts(&ENSURE_SESSION).filter(|start| start.refresh_kind() == Some(Registered)),
         |start| start.intent,
         |path, browser, _| {
-            let noted = browser.state.session_expired_at == Some(now());
-            assert_eq!(noted, path.decision.session_expired, "{path}");
+            let recorded = browser.state.session_expired_at == Some(now());
+            assert_eq!(recorded, path.decision.session_expired, "{path}");
         },
     );
 }
 
 #[test]
-fn promise_4_the_token_that_made_a_dw_session_is_remembered_as_spent() {
+fn promise_4_the_token_that_made_a_dw_session_is_recorded_as_spent() {
     let classic = starts(&ENSURE_SESSION[..2]).filter(|start| {
         start.facts.policy.mode == BridgeMode::Classic && !start.facts.bridge_resting
     });

@@ -1,5 +1,5 @@
-//! Promises 1 and 13 against a host of the same domain that sets cookies whenever it likes: with a
-//! jar that knows `Domain` and `Path`, and random sequences of visits, logins, logouts and plants.
+//! Tests promises 1 and 13 against another host of the same domain that sets cookies at any time. The
+//! jar implements `Domain` and `Path`. The sequences of visits, logins, logouts and plants are random.
 
 use cookie_store::CookieStore;
 use proptest::prelude::*;
@@ -26,18 +26,18 @@ use crate::platform::{ACCESS_LIFE, Platform, owner_of};
 const SHOP: &str = "www.shop.example";
 const CONTROLLER: &str = "/on/demandware.store/Account-Show";
 
-/// What happens to the browser.
+/// An action of the browser, or of another host on its cookies.
 #[derive(Clone, Debug)]
 enum Event {
-    /// A request of that kind to that path.
+    /// The browser sends a request of that kind to that path.
     Visits(Intent, &'static str),
     LogsIn,
     LogsOut,
-    /// Another host sets the cookie with these attributes, over and over.
+    /// Another host sets the cookie with these attributes.
     IsPlanted(&'static str, &'static str),
     /// The access token of the browser expires, and with it its cookie.
     Waits,
-    /// The browser gives a cookie of ours up.
+    /// The browser deletes one of our cookies.
     Loses(&'static str),
 }
 
@@ -69,18 +69,18 @@ struct World {
     writers: Writers,
     seal: KeyRing,
     names: CookieNames,
-    /// What the planter sets: credentials of its own account and its own guest session.
+    /// The cookies that the planter sets: credentials of its own account and guest session.
     planted: [(&'static str, String); 4],
     nonce: u8,
 }
 
-/// A request as it arrives.
+/// A request as Tandem receives it.
 struct Request {
     presented: RequestCookies,
     state: SealedState,
     access: Access,
     strays: Vec<String>,
-    /// Everything that was presented.
+    /// Fingerprints of every credential presented.
     tags: Vec<Tag>,
 }
 
@@ -112,20 +112,20 @@ impl World {
         Timestamp::from_unix(self.platform.now)
     }
 
-    fn receives(&mut self, line: &str, host: &str, path: &str) {
-        let url = Url::parse(&format!("https://{host}{path}")).expect("an address");
-        // A cookie that a browser refuses is no cookie.
+    fn set_cookie(&mut self, line: &str, host: &str, path: &str) {
+        let url = Url::parse(&format!("https://{host}{path}")).expect("a URL");
+        // The browser may refuse the cookie.
         let _ = self.jar.parse(line, &url);
     }
 
-    fn is_planted(&mut self, name: &str, scope: &str) {
+    fn plant(&mut self, name: &str, scope: &str) {
         let value = self.planted.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
         let line = format!("{name}={}; {scope}; Secure", value.expect("a planted cookie"));
-        self.receives(&line, "evil.shop.example", "/");
+        self.set_cookie(&line, "evil.shop.example", "/");
     }
 
     fn request(&self, path: &str) -> Request {
-        let url = Url::parse(&format!("https://{SHOP}{path}")).expect("an address");
+        let url = Url::parse(&format!("https://{SHOP}{path}")).expect("a URL");
         let pairs = self.jar.get_request_values(&url);
         let header: Vec<_> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
         let header = header.join("; ");
@@ -134,9 +134,9 @@ impl World {
         let state = self.seal.open(&self.names.seal, &site(), sealed);
         let tags = tags(&presented);
         let repeated = presented.repeated.clone();
-        let sifted =
+        let rejected =
             ownership::retain_own(&mut presented, &state, self.layout(), &self.names, |_| true);
-        let strays = repeated.into_iter().chain(sifted).collect();
+        let strays = repeated.into_iter().chain(rejected).collect();
         let access = self.access(&mut presented, &state);
         Request { presented, state, access, strays, tags }
     }
@@ -159,7 +159,7 @@ impl World {
 
     fn handle(&mut self, intent: Intent, path: &str) -> Decision {
         let request = self.request(path);
-        let surroundings = SiteFacts {
+        let site_facts = SiteFacts {
             signature: None,
             guest_adoption_retired: false,
             fronts_ecom: self.writers != Writers::Others,
@@ -167,8 +167,8 @@ impl World {
         };
         let (presented, state) = (&request.presented, &request.state);
         let access = request.access.clone();
-        let facts = facts::derive(presented, state, access, self.policy, surroundings, self.now());
-        let decision = self.platform.response(decide(facts, intent));
+        let facts = facts::derive(presented, state, access, self.policy, site_facts, self.now());
+        let decision = self.platform.run(decide(facts, intent));
         self.respond(&request, &decision, path);
         decision
     }
@@ -180,7 +180,7 @@ impl World {
         };
         let lines = self.lines(request, decision, held, path);
         for line in lines {
-            self.receives(&line, SHOP, path);
+            self.set_cookie(&line, SHOP, path);
         }
     }
 
@@ -193,9 +193,9 @@ impl World {
     ) -> Vec<String> {
         let (presented, state) = (&request.presented, &request.state);
         let (names, revoked, now) = (&self.names, &request.tags, self.now());
-        let before = CookieContext { names, presented, state, access: held, revoked, now };
-        let mut changes = before.changes(decision, Some(true));
-        before.delete_strays(
+        let context = CookieContext { names, presented, state, access: held, revoked, now };
+        let mut changes = context.changes(decision, Some(true));
+        context.delete_strays(
             &StrayCookies { names: &request.strays, host: SHOP, path },
             &mut changes,
         );
@@ -208,24 +208,24 @@ impl World {
         lines.map(|line| line.to_str().expect("text").to_owned()).collect()
     }
 
-    /// Our own cookie of that name.
+    /// The value of our own cookie of that name.
     fn own(&self, name: &str) -> Option<String> {
         self.jar.get(SHOP, "/", name).map(|cookie| cookie.value().to_owned())
     }
 
-    /// Whom the tokens name that our seal vouches for, and whose DW session stands beside them.
-    fn shopper(&self) -> (Option<Customer>, Option<Customer>) {
-        let whose = |name: &str| self.own(name).map(|text| owner_of(&text));
-        let refresh = whose("cc-nx").or_else(|| whose("cc-nx-g"));
-        (whose("token").or(refresh), whose("dwsid"))
+    /// The customers of our tokens and of the DW session.
+    fn shoppers(&self) -> (Option<Customer>, Option<Customer>) {
+        let owner = |name: &str| self.own(name).map(|text| owner_of(&text));
+        let refresh = owner("cc-nx").or_else(|| owner("cc-nx-g"));
+        (owner("token").or(refresh), owner("dwsid"))
     }
 
-    fn waits(&mut self) {
+    fn expire_access(&mut self) {
         self.platform.now += ACCESS_LIFE + 1;
-        self.loses("token");
+        self.delete("token");
     }
 
-    fn loses(&mut self, name: &str) {
+    fn delete(&mut self, name: &str) {
         self.jar.remove(SHOP, "/", name);
     }
 }
@@ -236,51 +236,52 @@ fn tags(presented: &RequestCookies) -> Vec<Tag> {
     access.chain(refresh).chain(presented.dwsid.iter().map(Dwsid::tag)).collect()
 }
 
-fn is_planters(customer: &Customer) -> bool {
+fn belongs_to_planter(customer: &Customer) -> bool {
     customer.id.as_str().starts_with("other-")
 }
 
-/// Promise 13: nobody but the shopper decides who the shopper is. Promise 1: one shopper.
-fn holds(world: &World, decision: Option<&Decision>) -> Result<(), TestCaseError> {
-    let (tokens, dw) = world.shopper();
+/// Promise 13: no planted cookie changes who the shopper is. Promise 1: one shopper.
+fn check_promises(world: &World, decision: Option<&Decision>) -> Result<(), TestCaseError> {
+    let (tokens, dw) = world.shoppers();
     for customer in tokens.iter().chain(&dw) {
-        prop_assert!(!is_planters(customer), "{:?} is the planter's", customer);
+        prop_assert!(!belongs_to_planter(customer), "{:?} belongs to the planter", customer);
     }
     if let (Some(tokens), Some(dw)) = (&tokens, &dw) {
-        prop_assert_eq!(tokens, dw, "the two sessions are of two shoppers");
+        prop_assert_eq!(tokens, dw, "the two sessions belong to two shoppers");
     }
     let Some(decision) = decision else { return Ok(()) };
     if let TokenChange::Set(grant) = &decision.tokens {
-        prop_assert!(!is_planters(&grant.claims.customer), "{:?}", grant.claims.customer);
+        prop_assert!(!belongs_to_planter(&grant.claims.customer), "{:?}", grant.claims.customer);
     }
     if let DwChange::Set { owner: Some(owner), .. } | DwChange::Confirm(Some(owner)) = &decision.dw
     {
-        prop_assert!(!is_planters(owner), "{owner:?}");
+        prop_assert!(!belongs_to_planter(owner), "{owner:?}");
     }
-    let told = decision.session_expired && !matches!(decision.outcome, Outcome::LoggedOut { .. });
-    prop_assert!(!told, "nothing has expired");
+    let expired =
+        decision.session_expired && !matches!(decision.outcome, Outcome::LoggedOut { .. });
+    prop_assert!(!expired, "no session has expired");
     Ok(())
 }
 
-fn happens(world: &mut World, event: &Event) -> Result<(), TestCaseError> {
+fn apply(world: &mut World, event: &Event) -> Result<(), TestCaseError> {
     let decision = match event {
         Event::Visits(intent, path) => Some(world.handle(*intent, path)),
         Event::LogsIn => Some(world.handle(Intent::Login(GuestBasket::Unknown), "/bff/login")),
         Event::LogsOut => Some(world.handle(Intent::Logout { all_devices: false }, "/bff/logout")),
         Event::IsPlanted(name, scope) => {
-            world.is_planted(name, scope);
+            world.plant(name, scope);
             None
         }
         Event::Waits => {
-            world.waits();
+            world.expire_access();
             None
         }
         Event::Loses(name) => {
-            world.loses(name);
+            world.delete(name);
             None
         }
     };
-    holds(world, decision.as_ref())
+    check_promises(world, decision.as_ref())
 }
 
 fn policies() -> impl Strategy<Value = (BridgeMode, BridgeTime, bool)> {
@@ -293,57 +294,57 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn promise_13_where_only_tandem_writes_not_even_a_new_visitor_can_be_given_an_account(
+    fn promise_13_with_only_tandem_writing_no_visitor_gets_a_planted_account(
         (mode, time, guest_after_logout) in policies(),
         planted in proptest::collection::vec(select(vec!["token", "cc-nx", "cc-nx-g", "dwsid"]), 1..5),
         events in proptest::collection::vec(event(), 1..10),
     ) {
         let mut world = World::new(mode, time, guest_after_logout, Writers::OnlyTandem);
         for name in planted {
-            world.is_planted(name, "Domain=shop.example; Path=/");
+            world.plant(name, "Domain=shop.example; Path=/");
         }
         for event in &events {
-            happens(&mut world, event)?;
+            apply(&mut world, event)?;
         }
     }
 
     #[test]
-    fn promise_13_a_host_of_the_same_domain_never_changes_who_the_shopper_is(
+    fn promise_13_another_host_of_the_domain_never_changes_the_shopper(
         (mode, time, guest_after_logout) in policies(),
         registered in any::<bool>(),
         events in proptest::collection::vec(event(), 1..14),
     ) {
         let mut world = World::new(mode, time, guest_after_logout, Writers::Tandem);
-        happens(&mut world, &Event::Visits(Intent::Head, "/"))?;
+        apply(&mut world, &Event::Visits(Intent::Head, "/"))?;
         if registered {
-            happens(&mut world, &Event::LogsIn)?;
+            apply(&mut world, &Event::LogsIn)?;
         }
         for event in &events {
-            happens(&mut world, event)?;
+            apply(&mut world, event)?;
         }
     }
 
     #[test]
-    fn promise_13_beside_an_ecom_of_its_own_nor_while_our_own_tokens_are_there(
+    fn promise_13_beside_ecom_planted_tokens_do_not_replace_our_own(
         (mode, time, _) in policies(),
         registered in any::<bool>(),
         events in proptest::collection::vec(event(), 1..14),
     ) {
         let mut world = World::new(mode, time, true, Writers::Others);
-        happens(&mut world, &Event::Visits(Intent::Head, "/"))?;
+        apply(&mut world, &Event::Visits(Intent::Head, "/"))?;
         if registered {
-            happens(&mut world, &Event::LogsIn)?;
+            apply(&mut world, &Event::LogsIn)?;
         }
-        // ECOM beside us may make a DW session of its own whenever ours is gone.
-        let ecoms = |event: &Event| matches!(event, Event::Loses("dwsid"));
-        let dwsid = |event: &Event| matches!(event, Event::IsPlanted("dwsid", _));
-        for event in events.iter().filter(|event| !ecoms(event) && !dwsid(event)) {
-            happens(&mut world, event)?;
+        // ECOM beside us may create another DW session whenever ours is gone.
+        let loses_dwsid = |event: &Event| matches!(event, Event::Loses("dwsid"));
+        let plants_dwsid = |event: &Event| matches!(event, Event::IsPlanted("dwsid", _));
+        for event in events.iter().filter(|event| !loses_dwsid(event) && !plants_dwsid(event)) {
+            apply(&mut world, event)?;
         }
     }
 
     #[test]
-    fn kind_5_what_was_planted_is_gone_after_the_next_page_below_its_path(
+    fn kind_5_a_planted_cookie_is_deleted_by_the_next_page_below_its_path(
         (mode, time, guest_after_logout) in policies(),
         name in select(vec!["cc-nx", "cc-nx-g", "dwsid"]),
         scope in select(vec![
@@ -353,10 +354,10 @@ proptest! {
         ]),
     ) {
         let mut world = World::new(mode, time, guest_after_logout, Writers::Tandem);
-        happens(&mut world, &Event::Visits(Intent::Ecom, CONTROLLER))?;
-        world.is_planted(name, scope);
-        happens(&mut world, &Event::Visits(Intent::Ecom, CONTROLLER))?;
-        let url = Url::parse(&format!("https://{SHOP}{CONTROLLER}")).expect("an address");
+        apply(&mut world, &Event::Visits(Intent::Ecom, CONTROLLER))?;
+        world.plant(name, scope);
+        apply(&mut world, &Event::Visits(Intent::Ecom, CONTROLLER))?;
+        let url = Url::parse(&format!("https://{SHOP}{CONTROLLER}")).expect("a URL");
         let values = world.jar.get_request_values(&url).filter(|(known, _)| *known == name);
         let planted = values.filter(|(_, value)| value.contains("other-")).count();
         prop_assert_eq!(planted, 0);
@@ -364,16 +365,16 @@ proptest! {
 }
 
 #[test]
-fn kind_35_a_dw_session_planted_in_a_fresh_browser_makes_nobody_of_its_owner() {
+fn kind_35_a_planted_dw_session_does_not_log_in_a_new_visitor() {
     for mode in [BridgeMode::Classic, BridgeMode::HybridAuth, BridgeMode::None] {
         for intent in [Intent::Head, Intent::Ecom, Intent::Renew, Intent::Api] {
             let mut world = World::new(mode, BridgeTime::Landing, true, Writers::Tandem);
-            world.is_planted("dwsid", "Domain=shop.example; Path=/");
+            world.plant("dwsid", "Domain=shop.example; Path=/");
             for intent in [intent, Intent::Head, Intent::Ecom] {
                 let decision = world.handle(intent, "/");
-                holds(&world, Some(&decision)).expect("nobody is logged in");
+                check_promises(&world, Some(&decision)).expect("no shopper is logged in");
             }
-            let (tokens, _) = world.shopper();
+            let (tokens, _) = world.shoppers();
             assert!(tokens.is_some_and(|shopper| shopper.kind != Registered));
         }
     }

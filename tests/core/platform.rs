@@ -1,5 +1,5 @@
-//! SLAS and OCAPI as one honest platform, for walks in which every answer must fit the question:
-//! a token and a session say whose they are, by their text `kind.customer.number`.
+//! SLAS and OCAPI as one consistent platform, for walks in which every response must fit the call: a
+//! token and a session name their customer in their text `kind.customer.number`.
 
 use std::collections::HashMap;
 
@@ -13,11 +13,11 @@ use tandem::timestamp::Timestamp;
 
 use crate::facts::{Guest, Registered};
 
-/// Seconds an access token lives.
+/// Seconds from the issue of an access token to its expiry.
 pub(crate) const ACCESS_LIFE: i64 = 1_800;
 const REFRESH_LIFE: i64 = 30 * 24 * 60 * 60;
 
-/// Everything that has been issued, and to whom.
+/// All credentials that have been issued, and their customers.
 #[derive(Debug)]
 pub(crate) struct Platform {
     mode: BridgeMode,
@@ -27,7 +27,7 @@ pub(crate) struct Platform {
     revoked: Vec<String>,
 }
 
-/// The customer whom a token or session belongs to.
+/// The customer that a token or session belongs to.
 pub(crate) fn owner_of(text: &str) -> Customer {
     let id = text.split('.').nth(1).expect("a credential of this platform");
     let kind = if id.contains("shopper") { Registered } else { Guest };
@@ -44,7 +44,7 @@ impl Platform {
         self.issued
     }
 
-    /// What the signature of an access token says, dead or alive.
+    /// The claims of an access token that this platform has issued, expired or not.
     pub(crate) fn verify(&self, token: &AccessToken) -> Option<Claims> {
         self.claims.get(token.expose()).cloned()
     }
@@ -83,8 +83,8 @@ impl Platform {
         self.grant(&id)
     }
 
-    /// Gives every question its answer. Whoever logs in is `shopper`.
-    pub(crate) fn response(&mut self, mut step: Step) -> Decision {
+    /// Runs a flow to its decision and responds to every call. Every login is that of `shopper`.
+    pub(crate) fn run(&mut self, mut step: Step) -> Decision {
         for _ in 0..12 {
             step = match step {
                 Step::Refresh(call) => {
@@ -116,7 +116,7 @@ impl Platform {
                 Step::Done(decision) => return *decision,
             };
         }
-        panic!("no end")
+        panic!("the flow does not end")
     }
 
     fn refresh(&mut self, token: &RefreshToken) -> RefreshResponse {

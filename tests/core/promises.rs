@@ -1,5 +1,5 @@
-//! Promises 1 and 2 of the design, held against every path: the pair never splits, and nobody is
-//! signed out without being told.
+//! Checks promises 1 and 2 on every path: the session pair always belongs to one shopper, and no
+//! registered session ends without notice.
 
 use tandem::flow::{
     BridgeMode, BridgeResponse, Dw, DwChange, GuestResponse, Intent, Outcome, ProbeResponse,
@@ -8,53 +8,53 @@ use tandem::flow::{
 use tandem::model::Customer;
 
 use crate::facts::{ENSURE_SESSION, Guest, LOGINS, LOGOUTS, Registered, Start, starts};
-use crate::walk::{Called, Path, walk_all};
+use crate::walk::{Call, Path, walk_all};
 
 /// What is known about the `dwsid` in the browser.
 #[derive(Debug, PartialEq)]
-enum Whose {
-    /// There is none.
-    Nobodys,
-    /// There is one, and ECOM knows it no more.
+enum DwsidState {
+    /// The browser has none.
+    Absent,
+    /// ECOM no longer knows its session.
     Dead,
-    /// There is one of that customer.
+    /// It belongs to that customer.
     Of(Customer),
-    /// There is one.
+    /// Its customer is unknown.
     Unknown,
 }
 
-/// What the path has found out about the `dwsid` the browser came with.
-fn found(path: &Path<'_>) -> Whose {
-    let probed = path.called.iter().find_map(|called| match called {
-        Called::Probe(_, ProbeResponse::Alive { owner, .. }) => Some(Whose::Of(owner.clone())),
-        Called::Probe(_, ProbeResponse::Dead) => Some(Whose::Dead),
+/// What the path has found out about the `dwsid` that the browser presented.
+fn presented_dwsid(path: &Path<'_>) -> DwsidState {
+    let probed = path.calls.iter().find_map(|call| match call {
+        Call::Probe(_, ProbeResponse::Alive { owner, .. }) => Some(DwsidState::Of(owner.clone())),
+        Call::Probe(_, ProbeResponse::Dead) => Some(DwsidState::Dead),
         _ => None,
     });
     probed.unwrap_or_else(|| match &path.start.facts.dw {
-        Dw::Absent => Whose::Nobodys,
-        Dw::Dead => Whose::Dead,
+        Dw::Absent => DwsidState::Absent,
+        Dw::Dead => DwsidState::Dead,
         Dw::Live { owner, .. } | Dw::Unverified { owner: Some(owner), .. } => {
-            Whose::Of(owner.clone())
+            DwsidState::Of(owner.clone())
         }
-        Dw::Unverified { owner: None, .. } => Whose::Unknown,
+        Dw::Unverified { owner: None, .. } => DwsidState::Unknown,
     })
 }
 
-/// Whose `dwsid` the browser holds after the ending.
-fn dw_after(path: &Path<'_>) -> Whose {
+/// The `dwsid` that the browser holds after the decision.
+fn dwsid_after(path: &Path<'_>) -> DwsidState {
     match &path.decision.dw {
-        DwChange::Keep => found(path),
+        DwChange::Keep => presented_dwsid(path),
         DwChange::Recheck | DwChange::Confirm(None) | DwChange::Set { owner: None, .. } => {
-            Whose::Unknown
+            DwsidState::Unknown
         }
         DwChange::Confirm(Some(owner)) | DwChange::Set { owner: Some(owner), .. } => {
-            Whose::Of(owner.clone())
+            DwsidState::Of(owner.clone())
         }
-        DwChange::Drop | DwChange::Failed(_) => Whose::Nobodys,
+        DwChange::Drop | DwChange::Failed(_) => DwsidState::Absent,
     }
 }
 
-/// Whom the tokens name after the ending; an expired token still names its shopper.
+/// The customer of the tokens after the decision; an expired token still names its customer.
 fn customer_after(path: &Path<'_>) -> Option<Customer> {
     match &path.decision.tokens {
         TokenChange::Keep => path.start.claims().map(|claims| claims.customer.clone()),
@@ -67,54 +67,54 @@ fn nothing_changes(path: &Path<'_>) -> bool {
     path.decision.tokens == TokenChange::Keep && path.decision.dw == DwChange::Keep
 }
 
-/// The caller was told that nothing could be done, and nothing was.
-fn left_alone(path: &Path<'_>) -> bool {
-    let told = matches!(
+/// The outcome is a failure, and nothing changes.
+fn failed_without_change(path: &Path<'_>) -> bool {
+    let failed = matches!(
         path.decision.outcome,
         Outcome::Unavailable(_) | Outcome::BadCredentials | Outcome::LoginConflict
     );
-    told && nothing_changes(path)
+    failed && nothing_changes(path)
 }
 
-/// A call begins no session: a browser with nothing but a `dwsid` keeps just that.
+/// A call begins no session: a browser that has only a `dwsid` keeps only that.
 fn nothing_to_renew(path: &Path<'_>) -> bool {
     let start = path.start;
-    // An API does not look for the guest of an expired token.
-    let forgotten = start.intent == Intent::Api
+    // An API request does not restore the guest of an expired token.
+    let is_lost = start.intent == Intent::Api
         && start.valid().is_none()
-        && matches!(found(path), Whose::Unknown);
-    let empty = start.facts.refresh.is_none() && (start.claims().is_none() || forgotten);
+        && matches!(presented_dwsid(path), DwsidState::Unknown);
+    let empty = start.facts.refresh.is_none() && (start.claims().is_none() || is_lost);
     matches!(start.intent, Intent::Renew | Intent::Api) && empty && nothing_changes(path)
 }
 
-/// Nobody who could tell would say whose the `dwsid` is.
-fn could_not_be_asked(path: &Path<'_>) -> bool {
-    let silent =
-        matches!(path.called.last(), Some(Called::Probe(_, ProbeResponse::Unavailable(_))));
-    // A login that failed asks nothing more; the next arrival does.
+/// No call could find out the customer of the `dwsid`.
+fn cannot_find_owner(path: &Path<'_>) -> bool {
+    let probe_failed =
+        matches!(path.calls.last(), Some(Call::Probe(_, ProbeResponse::Unavailable(_))));
+    // A failed login makes no more calls; the next request does.
     let failed =
         path.start.is_login() && !matches!(path.decision.outcome, Outcome::LoggedIn { .. });
-    // The platform pairs by itself there, or there is nothing to pair.
+    // In the other modes, the platform pairs the sessions, or there is no pair.
     let classic = path.start.facts.policy.mode == BridgeMode::Classic;
-    silent || failed || !classic
+    probe_failed || failed || !classic
 }
 
 #[test]
 fn promise_1_the_cookies_name_one_shopper_or_there_is_no_dwsid() {
     for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
-            let paired = match dw_after(path) {
-                Whose::Nobodys | Whose::Dead => true,
-                Whose::Of(owner) => Some(owner) == customer_after(path),
-                Whose::Unknown => could_not_be_asked(path),
+            let paired = match dwsid_after(path) {
+                DwsidState::Absent | DwsidState::Dead => true,
+                DwsidState::Of(owner) => Some(owner) == customer_after(path),
+                DwsidState::Unknown => cannot_find_owner(path),
             };
-            assert!(paired || left_alone(path) || nothing_to_renew(path), "{path}");
+            assert!(paired || failed_without_change(path) || nothing_to_renew(path), "{path}");
         });
     }
 }
 
 #[test]
-fn promise_1_a_dw_session_that_is_set_or_confirmed_is_that_of_the_tokens() {
+fn promise_1_a_set_or_confirmed_dw_session_belongs_to_the_tokens() {
     for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
             if let DwChange::Set { owner: Some(owner), .. } | DwChange::Confirm(Some(owner)) =
@@ -137,16 +137,16 @@ fn promise_1_without_tokens_no_dwsid_is_left() {
 }
 
 #[test]
-fn promise_1_a_guest_nobody_has_been_before_inherits_no_dwsid() {
+fn promise_1_a_new_guest_inherits_no_dwsid() {
     walk_all(starts(&ENSURE_SESSION), |path| {
         let before = path.start.claims().map(|claims| &claims.customer);
-        let new = path.called.iter().rev().find_map(|called| match called {
-            Called::Guest(_, GuestResponse::Granted(grant)) => Some(&grant.claims.customer),
+        let new = path.calls.iter().rev().find_map(|call| match call {
+            Call::Guest(_, GuestResponse::Granted(grant)) => Some(&grant.claims.customer),
             _ => None,
         });
-        let stranger = customer_after(path).as_ref() == new && new.is_some() && new != before;
+        let is_new = customer_after(path).as_ref() == new && new.is_some() && new != before;
         let inherited = matches!(path.decision.dw, DwChange::Keep | DwChange::Confirm(_));
-        assert!(!stranger || !inherited, "{path}");
+        assert!(!is_new || !inherited, "{path}");
     });
 }
 
@@ -156,7 +156,8 @@ fn ready_for_ecom_means_a_dw_session_of_the_same_shopper() {
         starts(&[Intent::Ecom]).filter(|start| start.facts.policy.mode == BridgeMode::Classic);
     walk_all(classic, |path| {
         let ready = path.decision.outcome == Outcome::Ready;
-        let paired = customer_after(path).map_or(Whose::Unknown, Whose::Of) == dw_after(path);
+        let paired =
+            customer_after(path).map_or(DwsidState::Unknown, DwsidState::Of) == dwsid_after(path);
         assert!(!ready || paired, "{path}");
     });
 }
@@ -177,37 +178,38 @@ fn promise_2_a_registered_shopper_never_silently_becomes_a_guest() {
 }
 
 #[test]
-fn promise_2_a_shopper_logged_in_at_ecom_is_never_silently_replaced_by_a_guest() {
+fn promise_2_an_ecom_login_is_never_silently_replaced_by_a_guest() {
     walk_all(starts(&ENSURE_SESSION), |path| {
-        let logged_in = matches!(found(path), Whose::Of(owner) if owner.kind == Registered);
+        let logged_in =
+            matches!(presented_dwsid(path), DwsidState::Of(owner) if owner.kind == Registered);
         let replaced = path.decision.dw != DwChange::Keep
-            && !matches!(dw_after(path), Whose::Of(owner) if owner.kind == Registered)
+            && !matches!(dwsid_after(path), DwsidState::Of(owner) if owner.kind == Registered)
             && !is_registered(customer_after(path).as_ref());
         assert!(!logged_in || !replaced || path.decision.session_expired, "{path}");
     });
 }
 
 #[test]
-fn promise_2_nobody_is_told_of_an_end_that_was_none() {
+fn promise_2_session_expired_is_reported_only_if_a_session_ended() {
     for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS] {
         walk_all(starts(intents), |path| {
-            let told = path.decision.session_expired;
+            let reported = path.decision.session_expired;
             let registered = path.start.is_registered()
-                || matches!(found(path), Whose::Of(owner) if owner.kind == Registered);
-            let over = !nothing_changes(path) && !is_registered(customer_after(path).as_ref());
-            assert!(!told || (registered && over), "{path}");
+                || matches!(presented_dwsid(path), DwsidState::Of(owner) if owner.kind == Registered);
+            let ended = !nothing_changes(path) && !is_registered(customer_after(path).as_ref());
+            assert!(!reported || (registered && ended), "{path}");
         });
     }
 }
 
-/// A refresh token or a session that is known to be over.
-fn refused(path: &Path<'_>) -> bool {
+/// SLAS refused a refresh token, or a registered session has no refresh token left.
+fn has_ended(path: &Path<'_>) -> bool {
     let dead = path.start.valid().is_none()
         && path.start.claims().is_some_and(|claims| claims.customer.kind == Registered)
         && path.start.refresh_kind() != Some(Registered);
-    let refused = |called: &Called<'_>| match called {
-        Called::Refresh(_, RefreshResponse::Refused) => true,
-        Called::Refresh(call, RefreshResponse::Granted(grant)) => {
+    let refused = |call: &Call<'_>| match call {
+        Call::Refresh(_, RefreshResponse::Refused) => true,
+        Call::Refresh(call, RefreshResponse::Granted(grant)) => {
             call.kind == Registered && grant.claims.customer.kind == Guest
         }
         _ => false,
@@ -216,29 +218,29 @@ fn refused(path: &Path<'_>) -> bool {
 }
 
 #[test]
-fn promise_2_where_nothing_was_refused_an_outage_leaves_the_cookies_alone() {
+fn promise_2_an_outage_without_a_refusal_changes_no_cookies() {
     walk_all(starts(&ENSURE_SESSION), |path| {
         let outage = matches!(path.decision.outcome, Outcome::Unavailable(_));
-        assert!(!outage || refused(path) || nothing_changes(path), "{path}");
+        assert!(!outage || has_ended(path) || nothing_changes(path), "{path}");
     });
 }
 
 #[test]
-fn promise_2_only_a_refusal_takes_tokens_away() {
+fn promise_2_only_a_refusal_deletes_tokens() {
     for intents in [&ENSURE_SESSION[..], &LOGINS] {
         walk_all(starts(intents), |path| {
-            assert!(path.decision.tokens != TokenChange::Drop || refused(path), "{path}");
+            assert!(path.decision.tokens != TokenChange::Drop || has_ended(path), "{path}");
         });
     }
 }
 
 #[test]
-fn promise_2_a_still_valid_access_token_keeps_working_while_the_refresh_is_unavailable() {
-    let holders =
-        starts(&ENSURE_SESSION).filter(|start| start.valid().is_some() && !start.is_outranked());
+fn promise_2_a_valid_access_token_still_counts_if_the_refresh_fails() {
+    let holders = starts(&ENSURE_SESSION)
+        .filter(|start| start.valid().is_some() && !start.has_better_refresh());
     walk_all(holders, |path| {
-        let outage = path
-            .any(|called| matches!(called, Called::Refresh(_, RefreshResponse::Unavailable(_))));
+        let outage =
+            path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Unavailable(_))));
         if outage {
             assert_eq!(path.decision.tokens, TokenChange::Keep, "{path}");
             assert!(!matches!(path.decision.outcome, Outcome::Unavailable(_)), "{path}");
@@ -247,17 +249,17 @@ fn promise_2_a_still_valid_access_token_keeps_working_while_the_refresh_is_unava
 }
 
 #[test]
-fn promise_2_a_registered_shopper_is_not_served_as_a_guest_while_the_refresh_is_unavailable() {
-    let outranked = starts(&ENSURE_SESSION).filter(Start::is_outranked);
-    walk_all(outranked, |path| {
-        let outage = path
-            .any(|called| matches!(called, Called::Refresh(_, RefreshResponse::Unavailable(_))));
-        assert!(!outage || left_alone(path), "{path}");
+fn promise_2_a_failed_refresh_never_serves_a_registered_shopper_as_guest() {
+    let candidates = starts(&ENSURE_SESSION).filter(Start::has_better_refresh);
+    walk_all(candidates, |path| {
+        let outage =
+            path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Unavailable(_))));
+        assert!(!outage || failed_without_change(path), "{path}");
     });
 }
 
 #[test]
-fn a_dw_session_comes_from_ocapi_or_where_hybrid_auth_is_on_from_the_last_token_answer() {
+fn a_dw_session_comes_from_ocapi_or_in_hybrid_auth_from_the_tokens() {
     for intents in [&ENSURE_SESSION[..], &LOGINS, &LOGOUTS[..1]] {
         walk_all(starts(intents), |path| {
             let set = match &path.decision.dw {
@@ -265,8 +267,8 @@ fn a_dw_session_comes_from_ocapi_or_where_hybrid_auth_is_on_from_the_last_token_
                 _ => None,
             };
             let expected = match (path.start.facts.policy.mode, &path.decision.tokens) {
-                (BridgeMode::Classic, _) => path.called.last().and_then(|called| match called {
-                    Called::Bridge(_, BridgeResponse::Bridged(cookies)) => Some(cookies),
+                (BridgeMode::Classic, _) => path.calls.last().and_then(|call| match call {
+                    Call::Bridge(_, BridgeResponse::Bridged(cookies)) => Some(cookies),
                     _ => None,
                 }),
                 (BridgeMode::HybridAuth, TokenChange::Set(grant)) => grant.dw.as_ref(),

@@ -1,4 +1,4 @@
-//! Every answer a question can get.
+//! Every response that a call can get.
 
 use tandem::flow::{
     AdoptResponse, BasketResponse, BridgeResponse, Cause, GuestResponse, LoginResponse,
@@ -9,7 +9,7 @@ use tandem::model::{Customer, DwCompanion, DwCookies, Extras, Grant, RefreshGran
 
 use crate::facts::{self, FRESH, Guest, Registered};
 
-/// The answers to walk with.
+/// The responses for a walk.
 #[derive(Debug)]
 pub(crate) struct Responses {
     pub(crate) refresh: Vec<RefreshResponse>,
@@ -23,11 +23,11 @@ pub(crate) struct Responses {
 }
 
 impl Responses {
-    /// Every answer that differs in anything the core may look at, sensible or not.
+    /// Every response that differs in anything the core may read, plausible or not.
     pub(crate) fn every() -> Self {
         let (guest, shopper) = (facts::guest(), facts::shopper());
         Self {
-            refresh: with_troubles(
+            refresh: with_failures(
                 vec![
                     RefreshResponse::Granted(granted("refreshed", guest.clone())),
                     RefreshResponse::Granted(granted("refreshed", shopper.clone())),
@@ -41,7 +41,7 @@ impl Responses {
                 ],
                 RefreshResponse::Unavailable,
             ),
-            guest: with_troubles(
+            guest: with_failures(
                 vec![
                     GuestResponse::Granted(granted("new", guest.clone())),
                     GuestResponse::Granted(granted("new", facts::other_guest())),
@@ -51,7 +51,7 @@ impl Responses {
                 ],
                 GuestResponse::Unavailable,
             ),
-            probe: with_troubles(
+            probe: with_failures(
                 vec![
                     alive(guest.clone(), None),
                     alive(facts::other_guest(), None),
@@ -62,7 +62,7 @@ impl Responses {
                 ],
                 ProbeResponse::Unavailable,
             ),
-            adopt: with_troubles(
+            adopt: with_failures(
                 vec![
                     AdoptResponse::Granted(granted("adopted", guest.clone())),
                     AdoptResponse::Granted(granted("adopted", facts::other_guest())),
@@ -73,11 +73,11 @@ impl Responses {
                 ],
                 AdoptResponse::Unavailable,
             ),
-            bridge: with_troubles(
+            bridge: with_failures(
                 vec![BridgeResponse::Bridged(dw_cookies("bridged")), BridgeResponse::TokenRefused],
                 BridgeResponse::Unavailable,
             ),
-            login: with_troubles(
+            login: with_failures(
                 vec![
                     LoginResponse::Granted(granted("logged-in", shopper.clone())),
                     LoginResponse::Granted(with_dw(granted("logged-in-paired", shopper))),
@@ -93,7 +93,7 @@ impl Responses {
         }
     }
 
-    /// Of [`every`](Self::every) answer, one of each kind, for a reader.
+    /// One response of each kind out of [`every`](Self::every), for a reader.
     pub(crate) fn typical() -> Self {
         let mut responses = Self::every();
         responses.refresh.retain(|response| match response {
@@ -118,7 +118,7 @@ impl Responses {
         responses.adopt.retain(|response| match response {
             AdoptResponse::Granted(grant) => is_plain(grant),
             AdoptResponse::Refused => true,
-            // The same as a refusal, but for the word.
+            // The same as a refusal, except for its name.
             AdoptResponse::NotPermitted => false,
             AdoptResponse::Unavailable(failure) => is_outage(*failure),
         });
@@ -136,7 +136,7 @@ impl Responses {
         responses
     }
 
-    /// As [`typical`](Self::typical), for a tenant whose token answers bring a DW session.
+    /// As [`typical`](Self::typical), for a tenant whose token responses set a DW session.
     pub(crate) fn typical_of_hybrid_auth() -> Self {
         let (every, mut responses) = (Self::every(), Self::typical());
         let paired = every.refresh.into_iter().filter(
@@ -159,13 +159,13 @@ fn is_outage(failure: UpstreamFailure) -> bool {
     failure.cause == Cause::Unavailable
 }
 
-fn with_troubles<T>(mut responses: Vec<T>, unavailable: impl Fn(UpstreamFailure) -> T) -> Vec<T> {
-    responses.extend(TROUBLES.map(unavailable));
+fn with_failures<T>(mut responses: Vec<T>, unavailable: impl Fn(UpstreamFailure) -> T) -> Vec<T> {
+    responses.extend(FAILURES.map(unavailable));
     responses
 }
 
-/// One trouble of every cause.
-pub(crate) const TROUBLES: [UpstreamFailure; 3] = [
+/// One failure of every cause.
+pub(crate) const FAILURES: [UpstreamFailure; 3] = [
     UpstreamFailure { cause: Cause::Unavailable, retry_after: None },
     UpstreamFailure { cause: Cause::Throttled, retry_after: Some(7) },
     UpstreamFailure { cause: Cause::Misconfigured, retry_after: None },
@@ -175,7 +175,7 @@ fn alive(owner: Customer, login: Option<&str>) -> ProbeResponse {
     ProbeResponse::Alive { owner, login: login.map(str::to_owned) }
 }
 
-/// The tokens that question `how` brings for `customer`.
+/// The tokens that the call `how` brings for `customer`.
 pub(crate) fn granted(how: &str, customer: Customer) -> Box<Grant> {
     let refresh = facts::refresh_token(&format!("{how}-refresh-{}", customer.id));
     let days = if customer.kind == Guest { 30 } else { 90 };
@@ -198,7 +198,7 @@ pub(crate) fn with_dw(mut grant: Box<Grant>) -> Box<Grant> {
     grant
 }
 
-/// A DW session as the platform hands it out: the session, a secret companion, a readable one.
+/// A DW session as the platform sets it: `dwsid`, a secret companion and a readable one.
 pub(crate) fn dw_cookies(how: &str) -> DwCookies {
     let companion = |name: &str, value: &str, max_age| DwCompanion {
         name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! A DW session that ECOM vouches for, whatever the browser holds.
+//! The session bridge: tokens for a DW session that ECOM confirms, whatever the browser holds.
 
 use tandem::flow::{
     AdoptResponse, BridgeMode, DwChange, DwClaim, DwProof, Intent, Outcome, Step, TokenChange,
@@ -8,7 +8,7 @@ use tandem::model::CustomerType;
 
 use crate::facts::{Guest, Registered, Start, signature, starts};
 use crate::responses::Responses;
-use crate::walk::{Called, Path, walk_on};
+use crate::walk::{Call, Path, walk_on};
 
 fn claim(kind: CustomerType) -> DwClaim {
     let login = if kind == Guest { "guest" } else { "jo@example.com" };
@@ -31,19 +31,16 @@ fn walk_every(mut visit: impl FnMut(CustomerType, &Path<'_>)) {
 }
 
 #[test]
-fn the_claim_is_asked_about_first_and_once_and_no_refresh_token_is_used_for_it() {
+fn the_claim_is_checked_first_and_once_and_no_other_grant_is_used() {
     walk_every(|_, path| {
-        assert!(matches!(path.called.first(), Some(Called::Adopt(..))), "{path}");
-        assert_eq!(path.count(|called| matches!(called, Called::Adopt(..))), 1, "{path}");
-        assert!(
-            !path.any(|called| matches!(called, Called::Refresh(..) | Called::Guest(..))),
-            "{path}"
-        );
+        assert!(matches!(path.calls.first(), Some(Call::Adopt(..))), "{path}");
+        assert_eq!(path.count(|call| matches!(call, Call::Adopt(..))), 1, "{path}");
+        assert!(!path.any(|call| matches!(call, Call::Refresh(..) | Call::Guest(..))), "{path}");
     });
 }
 
 #[test]
-fn the_tokens_are_of_the_kind_that_was_claimed_or_nothing_changes() {
+fn the_tokens_have_the_claimed_customer_type_or_nothing_changes() {
     walk_every(|kind, path| match (&path.decision.tokens, &path.decision.outcome) {
         (TokenChange::Set(grant), outcome) => {
             assert_eq!(grant.claims.customer.kind, kind, "{path}");
@@ -51,15 +48,15 @@ fn the_tokens_are_of_the_kind_that_was_claimed_or_nothing_changes() {
             assert_eq!(logged_in, kind == Registered, "{path}");
         }
         (TokenChange::Keep, outcome) => {
-            let said = matches!(outcome, Outcome::NotBridged { .. } | Outcome::Unavailable(_));
-            assert!(said && path.decision.dw == DwChange::Keep, "{path}");
+            let failed = matches!(outcome, Outcome::NotBridged { .. } | Outcome::Unavailable(_));
+            assert!(failed && path.decision.dw == DwChange::Keep, "{path}");
         }
         (TokenChange::Drop, _) => panic!("{path}"),
     });
 }
 
 #[test]
-fn promise_1_the_dw_session_in_the_browser_is_kept_only_if_it_is_the_same_shoppers() {
+fn promise_1_the_browsers_dw_session_stays_only_for_the_same_shopper() {
     walk_every(|_, path| {
         let TokenChange::Set(grant) = &path.decision.tokens else { return };
         match &path.decision.dw {
@@ -68,21 +65,21 @@ fn promise_1_the_dw_session_in_the_browser_is_kept_only_if_it_is_the_same_shoppe
             }
             DwChange::Drop | DwChange::Failed(_) => {}
             DwChange::Set { owner: None, .. } | DwChange::Confirm(None) => {
-                panic!("whose is it? {path}")
+                panic!("the DW session has no owner: {path}")
             }
-            // OCAPI could not be asked just now.
+            // OCAPI was unavailable.
             DwChange::Keep | DwChange::Recheck => {
-                assert!(path.any(|called| matches!(called, Called::Probe(..))), "{path}");
+                assert!(path.any(|call| matches!(call, Call::Probe(..))), "{path}");
             }
         }
     });
 }
 
 #[test]
-fn promise_2_a_guest_session_of_ecom_does_not_replace_a_registered_shopper() {
+fn promise_2_an_ecom_guest_session_does_not_replace_a_registered_shopper() {
     for start in starts(&[Intent::Head]).filter(Start::is_registered) {
         let Step::Done(decision) = session_bridge(start.facts.clone(), claim(Guest)) else {
-            panic!("asked: {start:?}")
+            panic!("makes a call: {start:?}")
         };
         assert_eq!((&decision.tokens, &decision.dw), (&TokenChange::Keep, &DwChange::Keep));
         assert_eq!(decision.outcome, Outcome::Ready);
@@ -90,15 +87,15 @@ fn promise_2_a_guest_session_of_ecom_does_not_replace_a_registered_shopper() {
 }
 
 #[test]
-fn a_missing_scope_is_told_apart_from_a_refusal() {
-    let call = |response: AdoptResponse| {
+fn a_missing_scope_is_distinguished_from_a_refusal() {
+    let outcome_of = |response: AdoptResponse| {
         let start = starts(&[Intent::Head]).next().expect("a start");
         let Step::Adopt(call) = session_bridge(start.facts, claim(Guest)) else {
-            panic!("not asked")
+            panic!("makes no adopt call")
         };
         let Step::Done(decision) = call.resume(response) else { panic!("not done") };
         decision.outcome
     };
-    assert_eq!(call(AdoptResponse::NotPermitted), Outcome::NotBridged { scope: true });
-    assert_eq!(call(AdoptResponse::Refused), Outcome::NotBridged { scope: false });
+    assert_eq!(outcome_of(AdoptResponse::NotPermitted), Outcome::NotBridged { scope: true });
+    assert_eq!(outcome_of(AdoptResponse::Refused), Outcome::NotBridged { scope: false });
 }

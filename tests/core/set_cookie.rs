@@ -1,4 +1,4 @@
-//! What is written into the browser: any ending on any browser, thrown together at random.
+//! The cookies written for any decision in any browser, on randomly generated cases.
 
 use std::collections::BTreeSet;
 
@@ -15,11 +15,11 @@ use crate::browser::{Jar, names, now, site};
 use crate::facts::{FRESH, Registered, claims, guest};
 use crate::generators::{decision, jar, state};
 
-/// Names that scripts may read; everything else of ours is for servers only.
+/// Our cookies that scripts may read; all others are `HttpOnly`.
 const READABLE: [&str; 4] = ["usid", "cid", "dwanonymous_0", "dwpersonalization_0"];
-const MEMORY: &str = "__Host-tandem";
+const SEAL: &str = "__Host-tandem";
 
-/// One thrown case: a browser, our state of it, an ending, and the wish at a login.
+/// One generated case: a browser, its sealed state, a decision, and "remember me" of a login.
 #[derive(Debug)]
 struct Case {
     jar: Jar,
@@ -34,7 +34,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 impl Case {
-    /// The changes with our sealed state as the last cookie, as an answer carries them.
+    /// The changes with our sealed state as the last cookie, as a response has them.
     fn changes(&self) -> CookieChanges {
         let mut changes = self.unsealed();
         let sealed = seal(&changes.state);
@@ -46,7 +46,7 @@ impl Case {
         let (names, presented) = (names(), self.jar.read());
         let token = presented.access.first().cloned();
         let held = token.map(|token| HeldAccess { token, claims: claims(guest(), FRESH) });
-        let before = CookieContext {
+        let context = CookieContext {
             names: &names,
             presented: &presented,
             state: &self.state,
@@ -54,7 +54,7 @@ impl Case {
             revoked: &[],
             now: now(),
         };
-        before.changes(&self.decision, self.remember)
+        context.changes(&self.decision, self.remember)
     }
 
     fn grant(&self) -> Option<&Grant> {
@@ -67,7 +67,7 @@ impl Case {
 
 fn seal(state: &SealedState) -> String {
     let ring = KeyRing::new(&["0123456789abcdef0123456789abcdef"]).expect("a key ring");
-    ring.seal(MEMORY, &site(), state, [7; 12])
+    ring.seal(SEAL, &site(), state, [7; 12])
 }
 
 /// The headers of `changes`, as a browser reads them.
@@ -84,7 +84,7 @@ fn is_deletion(cookie: &Cookie<'_>) -> bool {
     cookie.max_age().is_some_and(cookie::time::Duration::is_zero)
 }
 
-fn life(cookie: &Cookie<'_>) -> Option<i64> {
+fn max_age(cookie: &Cookie<'_>) -> Option<i64> {
     cookie.max_age().map(cookie::time::Duration::whole_seconds)
 }
 
@@ -108,8 +108,8 @@ proptest! {
         prop_assert_eq!(distinct.len(), cookies.len());
     }
 
-    /// One set of attributes per name, whether the cookie is written or deleted: a browser
-    /// forgets nothing else.
+    /// Each name has one set of attributes, for writes and for deletions: a browser deletes a cookie
+    /// only if they match.
     #[test]
     fn promise_7_a_deletion_repeats_the_attributes_of_the_write(case in case()) {
         for cookie in cookies(&case.changes()) {
@@ -124,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn a_deletion_is_understood_by_old_and_new_browsers(case in case()) {
+    fn a_deletion_has_an_empty_value_max_age_zero_and_a_past_expiry(case in case()) {
         for cookie in cookies(&case.changes()).iter().filter(|cookie| is_deletion(cookie)) {
             prop_assert_eq!(cookie.value(), "");
             let epoch = cookie::time::OffsetDateTime::UNIX_EPOCH;
@@ -146,35 +146,35 @@ proptest! {
                 "cc-nx" | "cc-nx-g" | "usid" | "cid" if brief => None,
                 "cc-nx" | "cc-nx-g" | "usid" | "cid" => refresh_life.or(access_life),
                 "dwsid" | "dwsecuretoken_0" => None,
-                MEMORY => {
+                SEAL => {
                     let expires = changes.state.refresh_expires_at;
                     let left = expires.filter(|_| !changes.state.forget_on_close);
                     left.map(|expires| expires.since(now()).max(1))
                 }
                 _ => continue,
             };
-            prop_assert_eq!(life(cookie), expected, "{}", cookie.name());
+            prop_assert_eq!(max_age(cookie), expected, "{}", cookie.name());
         }
     }
 
     #[test]
-    fn only_a_registered_shopper_who_asked_for_it_is_forgotten_with_the_browser(case in case()) {
+    fn only_registered_shoppers_can_have_cookies_that_end_with_the_browser(case in case()) {
         use tandem::flow::Outcome::LoggedIn;
         let forgets = case.changes().state.forget_on_close;
         let kept = case.decision.tokens == TokenChange::Keep;
         let registered =
             case.grant().map_or(kept, |grant| grant.claims.customer.kind == Registered);
-        let wish = case.remember.filter(|_| matches!(case.decision.outcome, LoggedIn { .. }));
-        let forget = wish.map_or(case.state.forget_on_close, |remember| !remember);
+        let remember = case.remember.filter(|_| matches!(case.decision.outcome, LoggedIn { .. }));
+        let forget = remember.map_or(case.state.forget_on_close, |remember| !remember);
         prop_assert_eq!(forgets, registered && forget);
     }
 
     #[test]
-    fn forwarded_cookies_are_those_the_browser_would_send_after_the_answer(case in case()) {
+    fn forwarded_cookies_equal_those_the_browser_sends_after_the_response(case in case()) {
         let (changes, names) = (case.changes(), names());
         let mut after = case.jar.clone();
-        after.take(changes.headers(&names));
-        after.0.remove(MEMORY);
+        after.store(changes.headers(&names));
+        after.0.remove(SEAL);
         let header = case.jar.header();
         let forwarded = changes.request_header([header.as_bytes()].into_iter(), &names);
         let mut sent = Jar::default();
@@ -188,12 +188,12 @@ proptest! {
     }
 
     #[test]
-    fn promise_8_the_sealed_memory_is_never_forwarded(case in case()) {
+    fn promise_8_the_sealed_state_is_never_forwarded(case in case()) {
         let header = case.jar.header();
         for changes in [case.changes(), case.unsealed(), CookieChanges::default()] {
             let forwarded = changes.request_header([header.as_bytes()].into_iter(), &names());
             let forwarded = String::from_utf8(forwarded.unwrap_or_default()).unwrap();
-            let sealed = forwarded.split("; ").any(|pair| pair.starts_with(MEMORY));
+            let sealed = forwarded.split("; ").any(|pair| pair.starts_with(SEAL));
             prop_assert!(!sealed, "{forwarded}");
         }
     }
@@ -202,7 +202,7 @@ proptest! {
     fn after_new_tokens_the_browser_holds_exactly_their_refresh_token(case in case()) {
         let changes = case.changes();
         let mut after = case.jar.clone();
-        after.take(changes.headers(&names()));
+        after.store(changes.headers(&names()));
         let held: Vec<_> = ["cc-nx", "cc-nx-g"].iter().filter_map(|name| after.0.get(*name)).collect();
         match (&case.decision.tokens, case.grant()) {
             (TokenChange::Set(_), Some(grant)) => {
@@ -226,7 +226,7 @@ proptest! {
     fn promise_1_a_secret_companion_never_outlives_its_dw_session(case in case()) {
         use tandem::flow::DwChange;
         let mut after = case.jar.clone();
-        after.take(case.changes().headers(&names()));
+        after.store(case.changes().headers(&names()));
         let before = &case.jar.0;
         let gone = matches!(case.decision.dw, DwChange::Drop | DwChange::Failed(_));
         prop_assert!(!gone || !after.0.contains_key("dwsid"));
@@ -236,18 +236,18 @@ proptest! {
     }
 
     #[test]
-    fn a_cookie_that_is_none_of_ours_is_left_alone(case in case()) {
+    fn a_foreign_cookie_never_changes(case in case()) {
         let mut after = case.jar.clone();
-        after.take(case.changes().headers(&names()));
+        after.store(case.changes().headers(&names()));
         for name in ["other", "dw_dnt"] {
             prop_assert_eq!(after.0.get(name), case.jar.0.get(name));
         }
     }
 }
 
-/// The largest state there can be still fits a cookie with room to spare.
+/// The largest possible state fits into a cookie, with a margin.
 #[test]
-fn the_sealed_memory_fits_a_cookie() {
+fn the_sealed_state_fits_into_a_cookie() {
     let longest = "x".repeat(128);
     let tag = RefreshToken::parse("any").unwrap().tag();
     let customer = Customer { kind: Registered, id: CustomerId::parse(&longest).expect("an id") };
@@ -273,20 +273,20 @@ fn the_sealed_memory_fits_a_cookie() {
         logged_out,
         strays_deleted_at: Some(now()),
     };
-    let name = format!("{MEMORY}_{}", SiteId::parse(&"s".repeat(100)).unwrap());
+    let name = format!("{SEAL}_{}", SiteId::parse(&"s".repeat(100)).unwrap());
     let sealed = seal(&state);
     assert!(name.len() + sealed.len() < 2_000, "{}", sealed.len());
 }
 
 #[test]
-fn promise_5_an_ending_that_keeps_everything_writes_nothing() {
+fn promise_5_a_decision_that_keeps_everything_writes_no_cookie() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let kept = case().prop_map(|mut case| {
         case.decision.tokens = TokenChange::Keep;
         case.decision.dw = tandem::flow::DwChange::Keep;
         case.decision.outcome = tandem::flow::Outcome::Ready;
         case.decision.session_expired = false;
-        // The seal names the token already.
+        // The seal already names the token.
         let token = case.jar.read().access.first().map(AccessToken::tag);
         case.state.access = token.or(case.state.access);
         case
@@ -297,5 +297,5 @@ fn promise_5_an_ending_that_keeps_everything_writes_nothing() {
         prop_assert_eq!(changes.state, case.state);
         Ok(())
     });
-    outcome.expect("nothing is written");
+    outcome.expect("no cookie is written");
 }

@@ -1,5 +1,5 @@
-//! The decision table: the combinations a human should have read, each with every answer that
-//! makes a difference. A change of the core shows here as a change of lines.
+//! The decision table: the combinations that a person has to review, each with every response that
+//! makes a difference. A change of the core changes lines of this table.
 
 use std::fmt::Write as _;
 
@@ -11,11 +11,11 @@ use tandem::model::Customer;
 
 use crate::describe;
 use crate::facts::{
-    Guest, Registered, Start, decision, expired, fresh, guest, held_dw, held_refresh, nothing,
+    Guest, Registered, Start, expired, expiring, fresh, guest, held_dw, held_refresh, nothing,
     shopper, signature,
 };
 use crate::responses::Responses;
-use crate::walk::{Called, Path, walk};
+use crate::walk::{Call, Path, walk};
 
 #[test]
 fn the_decision_table_is_as_reviewed() {
@@ -36,42 +36,43 @@ fn describe(start: &Start, table: &mut String) {
         BridgeMode::Classic | BridgeMode::None => Responses::typical(),
     };
     walk(start, &responses, |path| {
-        if path.called.iter().all(is_plausible) && is_worth_reading(path) {
-            let (called, decision) =
-                (describe::called(path.called), describe::decision(path.decision));
-            let _ = writeln!(table, "  {called:<58} -> {decision}");
+        if path.calls.iter().all(is_plausible) && is_worth_reading(path) {
+            let (calls, decision) =
+                (describe::calls(path.calls), describe::decision(path.decision));
+            let _ = writeln!(table, "  {calls:<58} -> {decision}");
         }
     });
 }
 
-/// Answers that do not fit their question are the walk's business, not a reader's.
-fn is_plausible(called: &Called<'_>) -> bool {
-    match called {
-        Called::Refresh(call, RefreshResponse::Granted(grant)) => {
+/// Whether the response fits the call. The walk also tests the others, but a reader needs no line of
+/// them.
+fn is_plausible(call: &Call<'_>) -> bool {
+    match call {
+        Call::Refresh(call, RefreshResponse::Granted(grant)) => {
             grant.claims.customer.kind == call.kind
         }
-        Called::Adopt(call, AdoptResponse::Granted(grant)) => {
+        Call::Adopt(call, AdoptResponse::Granted(grant)) => {
             Some(&grant.claims.customer) == call.owner.as_ref()
         }
-        Called::Guest(call, GuestResponse::UsidTaken) => call.usid.is_some(),
+        Call::Guest(call, GuestResponse::UsidTaken) => call.usid.is_some(),
         _ => true,
     }
 }
 
-/// What follows a question is the same wherever in a journey it is asked: in the longer ones only
-/// one thing goes wrong at a time.
+/// A call has the same consequences wherever it is in a path, so longer paths are printed only if at
+/// most one of their calls fails.
 fn is_worth_reading(path: &Path<'_>) -> bool {
-    path.called.len() <= 2 || path.count(|called| !describe::is_success(called)) <= 1
+    path.calls.len() <= 2 || path.count(|call| !describe::is_success(call)) <= 1
 }
 
 type Group = (&'static str, Intent, Vec<Facts>);
 
 fn groups() -> Vec<Group> {
-    let mut groups = arrivals();
+    let mut groups = head_and_api();
     groups.extend(ecom());
     groups.extend(others());
-    groups.extend(sign_ins());
-    groups.extend(sign_outs());
+    groups.extend(logins());
+    groups.extend(logouts());
     groups
 }
 
@@ -89,12 +90,12 @@ fn live(owner: Customer) -> Dw {
     Dw::Live { held: held_dw(), owner }
 }
 
-fn doubtful(owner: Option<Customer>) -> Dw {
+fn unverified(owner: Option<Customer>) -> Dw {
     Dw::Unverified { held: held_dw(), owner }
 }
 
-/// A browser whose tokens are good.
-fn good(mode: BridgeMode, customer: &Customer) -> Facts {
+/// A browser with a fresh access token and a refresh token.
+fn with_tokens(mode: BridgeMode, customer: &Customer) -> Facts {
     let kind = customer.kind;
     with(&nothing(mode), |facts| {
         facts.access = fresh(customer.clone());
@@ -104,7 +105,7 @@ fn good(mode: BridgeMode, customer: &Customer) -> Facts {
 
 fn each_dw(base: &Facts, own: &Customer, other: &Customer) -> Vec<Facts> {
     let (own, other) = (own.clone(), other.clone());
-    let owned = [live(own.clone()), doubtful(Some(own)), doubtful(None), live(other)];
+    let owned = [live(own.clone()), unverified(Some(own)), unverified(None), live(other)];
     let mut all = set_dw(base, owned);
     all.extend(set_dw(base, [Dw::Dead, Dw::Absent]));
     all
@@ -114,14 +115,14 @@ fn set_dw<const N: usize>(base: &Facts, dws: [Dw; N]) -> Vec<Facts> {
     dws.map(|dw| with(base, |facts| facts.dw = dw.clone())).into()
 }
 
-fn arrivals() -> Vec<Group> {
-    let good_guest = good(BridgeMode::Classic, &guest());
-    let dws = [live(guest()), doubtful(Some(guest())), live(shopper()), Dw::Dead, Dw::Absent];
+fn head_and_api() -> Vec<Group> {
+    let good_guest = with_tokens(BridgeMode::Classic, &guest());
+    let dws = [live(guest()), unverified(Some(guest())), live(shopper()), Dw::Dead, Dw::Absent];
     let mut paired = set_dw(&good_guest, dws);
     paired.push(with(&good_guest, |facts| facts.bridged = true));
     paired.push(with(&good_guest, |facts| facts.bridge_resting = true));
-    let good_shopper = good(BridgeMode::Classic, &shopper());
-    let dws = [live(shopper()), doubtful(None), live(guest()), Dw::Absent];
+    let good_shopper = with_tokens(BridgeMode::Classic, &shopper());
+    let dws = [live(shopper()), unverified(None), live(guest()), Dw::Absent];
     paired.extend(set_dw(&good_shopper, dws));
     paired.push(with(&good_guest, |facts| facts.refresh = Some(held_refresh(Registered))));
     vec![
@@ -142,7 +143,7 @@ fn returning() -> Vec<Facts> {
         let dws = [live(customer.clone()), Dw::Absent];
         all.extend(set_dw(&returning, dws));
         all.push(with(&returning, |facts| {
-            facts.access = decision(customer.clone());
+            facts.access = expiring(customer.clone());
             facts.dw = live(customer.clone());
         }));
     }
@@ -150,13 +151,13 @@ fn returning() -> Vec<Facts> {
 }
 
 fn landing() -> Vec<Facts> {
-    let met_ecom_first = with(&site(), |facts| facts.dw = doubtful(None));
+    let visited_ecom_first = with(&site(), |facts| facts.dw = unverified(None));
     vec![
         site(),
         with(&site(), |facts| facts.dw = Dw::Dead),
-        met_ecom_first.clone(),
-        with(&met_ecom_first, |facts| facts.guest_adoption_retired = true),
-        with(&met_ecom_first, |facts| {
+        visited_ecom_first.clone(),
+        with(&visited_ecom_first, |facts| facts.guest_adoption_retired = true),
+        with(&visited_ecom_first, |facts| {
             facts.guest_adoption_retired = true;
             facts.signature = Some(signature());
         }),
@@ -166,67 +167,69 @@ fn landing() -> Vec<Facts> {
             facts.dw = live(guest());
         }),
         with(&site(), |facts| facts.access = expired(shopper())),
-        with(&site(), |facts| facts.access = decision(guest())),
+        with(&site(), |facts| facts.access = expiring(guest())),
     ]
 }
 
 fn ecom() -> Vec<Group> {
-    let good_guest = good(BridgeMode::Classic, &guest());
-    let dws = [live(guest()), doubtful(None), live(shopper()), Dw::Absent];
-    let mut bound = set_dw(&good_guest, dws);
-    bound.push(with(&good_guest, |facts| facts.bridge_resting = true));
-    bound.push(with(&good_guest, |facts| facts.bridged = true));
-    bound.push(with(&good_guest, |facts| {
+    let good_guest = with_tokens(BridgeMode::Classic, &guest());
+    let dws = [live(guest()), unverified(None), live(shopper()), Dw::Absent];
+    let mut to_ecom = set_dw(&good_guest, dws);
+    to_ecom.push(with(&good_guest, |facts| facts.bridge_resting = true));
+    to_ecom.push(with(&good_guest, |facts| facts.bridged = true));
+    to_ecom.push(with(&good_guest, |facts| {
         facts.bridged = true;
         facts.refresh = None;
     }));
-    let patient = with(&good_guest, |facts| facts.policy.time = BridgeTime::OnDemand);
+    let on_demand = with(&good_guest, |facts| facts.policy.time = BridgeTime::OnDemand);
     vec![
-        ("On the way to ECOM", Intent::Ecom, bound),
+        ("A request to ECOM", Intent::Ecom, to_ecom),
         (
             "The Head, with a good access token",
             Intent::Head,
-            each_dw(&patient, &guest(), &shopper()),
+            each_dw(&on_demand, &guest(), &shopper()),
         ),
-        ("On the way to ECOM", Intent::Ecom, vec![patient]),
+        ("A request to ECOM", Intent::Ecom, vec![on_demand]),
     ]
 }
 
 fn others() -> Vec<Group> {
     let renewed = vec![
         site(),
-        with(&site(), |facts| facts.dw = doubtful(None)),
+        with(&site(), |facts| facts.dw = unverified(None)),
         with(&site(), |facts| facts.access = expired(guest())),
         with(&site(), |facts| facts.refresh = Some(held_refresh(Registered))),
     ];
-    let hybrid = good(BridgeMode::HybridAuth, &shopper());
-    let hybrid_dws = [live(shopper()), doubtful(None), live(guest()), Dw::Absent];
-    let alone = good(BridgeMode::None, &shopper());
+    let hybrid = with_tokens(BridgeMode::HybridAuth, &shopper());
+    let hybrid_dws = [live(shopper()), unverified(None), live(guest()), Dw::Absent];
+    let alone = with_tokens(BridgeMode::None, &shopper());
     vec![
-        ("Renewing only", Intent::Renew, renewed),
+        ("A renewal only", Intent::Renew, renewed),
         ("The Head", Intent::Head, each_dw(&hybrid, &shopper(), &guest())),
-        ("On the way to ECOM", Intent::Ecom, set_dw(&hybrid, hybrid_dws)),
+        ("A request to ECOM", Intent::Ecom, set_dw(&hybrid, hybrid_dws)),
         ("The Head", Intent::Head, each_dw(&alone, &shopper(), &guest())),
     ]
 }
 
-fn sign_ins() -> Vec<Group> {
-    let with_session = with(&good(BridgeMode::Classic, &guest()), |facts| facts.dw = live(guest()));
+fn logins() -> Vec<Group> {
+    let with_session =
+        with(&with_tokens(BridgeMode::Classic, &guest()), |facts| facts.dw = live(guest()));
     let returning = with(&site(), |facts| facts.refresh = Some(held_refresh(Guest)));
     let unknown = vec![with_session.clone(), returning.clone(), site()];
-    let again = vec![with_session.clone(), good(BridgeMode::Classic, &shopper())];
+    let known = vec![with_session.clone(), with_tokens(BridgeMode::Classic, &shopper())];
     let basket = Intent::Login;
     vec![
         ("Login, basket unknown", basket(GuestBasket::Unknown), unknown),
-        ("Login, basket empty", basket(GuestBasket::Empty), again),
+        ("Login, basket empty", basket(GuestBasket::Empty), known),
         ("Login, basket has items", basket(GuestBasket::HasItems), vec![with_session]),
     ]
 }
 
-fn sign_outs() -> Vec<Group> {
+fn logouts() -> Vec<Group> {
     let all = |guest_after_logout| {
         let site = with(&site(), |facts| facts.policy.guest_after_logout = guest_after_logout);
-        let good = with(&good(BridgeMode::Classic, &shopper()), |facts| facts.policy = site.policy);
+        let good =
+            with(&with_tokens(BridgeMode::Classic, &shopper()), |facts| facts.policy = site.policy);
         vec![
             with(&good, |facts| facts.dw = live(shopper())),
             with(&good, |facts| facts.access = expired(shopper())),
@@ -235,6 +238,6 @@ fn sign_outs() -> Vec<Group> {
             with(&site, |facts| facts.access = fresh(guest())),
         ]
     };
-    let leaves = Intent::Logout { all_devices: false };
-    vec![("Logout", leaves, all(true)), ("Logout", leaves, all(false))]
+    let logout = Intent::Logout { all_devices: false };
+    vec![("Logout", logout, all(true)), ("Logout", logout, all(false))]
 }

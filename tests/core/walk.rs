@@ -1,4 +1,4 @@
-//! The walker: every path from a start, by giving every possible answer to every question.
+//! Walks every path from a start: resumes every call with every possible response.
 
 use std::rc::Rc;
 
@@ -12,12 +12,12 @@ use tandem::model::Grant;
 use crate::facts::Start;
 use crate::responses::Responses;
 
-/// No journey is this long; a longer one has no end.
-const ENDLESS: usize = 12;
+/// Most calls on a path; a flow that makes more is endless.
+const MAX_CALLS: usize = 12;
 
-/// A question as it was asked, and the answer it got.
+/// A call and its response.
 #[derive(Clone, Debug)]
-pub(crate) enum Called<'a> {
+pub(crate) enum Call<'a> {
     Refresh(Rc<RefreshCall>, &'a RefreshResponse),
     Guest(Rc<GuestCall>, &'a GuestResponse),
     Probe(Rc<ProbeCall>, &'a ProbeResponse),
@@ -29,8 +29,8 @@ pub(crate) enum Called<'a> {
     Logout(Rc<LogoutCall>, &'a LogoutResponse),
 }
 
-impl Called<'_> {
-    /// The tokens this answer brought, whatever the core made of them.
+impl Call<'_> {
+    /// The tokens of this response, whether the core accepted them or not.
     pub(crate) fn grant(&self) -> Option<&Grant> {
         match self {
             Self::Refresh(_, RefreshResponse::Granted(grant))
@@ -42,32 +42,32 @@ impl Called<'_> {
     }
 }
 
-/// One walk from a start to an ending.
+/// One path from a start to a decision.
 #[derive(Debug)]
 pub(crate) struct Path<'p> {
     pub(crate) start: &'p Start,
-    pub(crate) called: &'p [Called<'p>],
+    pub(crate) calls: &'p [Call<'p>],
     pub(crate) decision: &'p Decision,
 }
 
 impl Path<'_> {
-    pub(crate) fn count(&self, which: impl Fn(&Called<'_>) -> bool) -> usize {
-        self.called.iter().filter(|called| which(called)).count()
+    pub(crate) fn count(&self, which: impl Fn(&Call<'_>) -> bool) -> usize {
+        self.calls.iter().filter(|call| which(call)).count()
     }
 
-    pub(crate) fn any(&self, which: impl Fn(&Called<'_>) -> bool) -> bool {
-        self.called.iter().any(which)
+    pub(crate) fn any(&self, which: impl Fn(&Call<'_>) -> bool) -> bool {
+        self.calls.iter().any(which)
     }
 }
 
-/// Gives `$ask` every one of `$answers` and goes on from each.
+/// Resumes `$call` with each of `$responses`, and continues from there.
 macro_rules! follow {
     ($walk:ident, $kind:ident, $call:ident, $responses:expr) => {{
         let call = Rc::new($call);
         for response in $responses {
-            $walk.called.push(Called::$kind(Rc::clone(&call), response));
+            $walk.calls.push(Call::$kind(Rc::clone(&call), response));
             $walk.descend(call.as_ref().clone().resume(response.clone()));
-            $walk.called.pop();
+            $walk.calls.pop();
         }
     }};
 }
@@ -75,13 +75,18 @@ macro_rules! follow {
 struct Walk<'a, V> {
     start: &'a Start,
     responses: &'a Responses,
-    called: Vec<Called<'a>>,
+    calls: Vec<Call<'a>>,
     visit: V,
 }
 
 impl<V: FnMut(&Path<'_>)> Walk<'_, V> {
     fn descend(&mut self, step: Step) {
-        assert!(self.called.len() < ENDLESS, "no end: {:?} {:?}", self.start, self.called);
+        assert!(
+            self.calls.len() < MAX_CALLS,
+            "the flow does not end: {:?} {:?}",
+            self.start,
+            self.calls
+        );
         let responses = self.responses;
         match step {
             Step::Refresh(call) => follow!(self, Refresh, call, &responses.refresh),
@@ -94,30 +99,30 @@ impl<V: FnMut(&Path<'_>)> Walk<'_, V> {
             Step::TransferBasket(call) => follow!(self, TransferBasket, call, &responses.basket),
             Step::Logout(call) => follow!(self, Logout, call, &responses.logout),
             Step::Done(decision) => {
-                let (start, called) = (self.start, &self.called);
-                (self.visit)(&Path { start, called, decision: &decision });
+                let (start, calls) = (self.start, &self.calls);
+                (self.visit)(&Path { start, calls, decision: &decision });
             }
         }
     }
 }
 
-/// Visits every path from `start` under `answers`.
+/// Visits every path from `start` with `responses`.
 pub(crate) fn walk(start: &Start, responses: &Responses, visit: impl FnMut(&Path<'_>)) {
     let step = decide(start.facts.clone(), start.intent);
-    Walk { start, responses, called: Vec::new(), visit }.descend(step);
+    Walk { start, responses, calls: Vec::new(), visit }.descend(step);
 }
 
-/// Visits every path that goes on with `step`, which came of `start`.
+/// Visits every path that continues from `step`, which belongs to `start`.
 pub(crate) fn walk_on(
     start: &Start,
     step: Step,
     responses: &Responses,
     visit: impl FnMut(&Path<'_>),
 ) {
-    Walk { start, responses, called: Vec::new(), visit }.descend(step);
+    Walk { start, responses, calls: Vec::new(), visit }.descend(step);
 }
 
-/// Visits every path from every one of `starts` under every answer there is.
+/// Visits every path from each of `starts` with every response.
 pub(crate) fn walk_all(
     starts: impl Iterator<Item = Start>,
     mut visit: impl FnMut(&Path<'_>),
@@ -130,6 +135,6 @@ pub(crate) fn walk_all(
             visit(path);
         });
     }
-    assert!(paths > 0, "nothing was walked");
+    assert!(paths > 0, "no path was walked");
     paths
 }

@@ -1,9 +1,9 @@
-//! Deletions of cookies that others have set under our names.
+//! Deletes cookies that others have set under Tandem's names.
 //!
-//! A browser forgets a cookie only by a deletion with the same `Domain` and `Path` (RFC 6265 section
-//! 5.3), and does not say which those are. So each is tried: the host and its parent domains, and
-//! the paths that a cookie of this request can have. Our own cookie (no `Domain`, `Path=/`) is never
-//! among them.
+//! A browser deletes a cookie only if the deletion has the same `Domain` and `Path` (RFC 6265
+//! section 5.3), and it does not send these. So Tandem tries all of them: the host and its parent
+//! domains, and the paths that a cookie of this request can have. Tandem's own cookie (no `Domain`,
+//! `Path=/`) is never among them.
 
 use http::HeaderValue;
 
@@ -13,22 +13,22 @@ use crate::cookies::sealed_state::SealedState;
 use crate::ids::{Dwsid, RefreshToken};
 use crate::timestamp::Timestamp;
 
-/// Seconds until the same is tried again: a cookie that comes back with every page must not cost
-/// every page its caching.
+/// Seconds until the next attempt: a cookie that returns with every page must not prevent the
+/// caching of every page.
 const RETRY_AFTER: i64 = 60 * 60;
-/// Bytes of these lines in one response: more would not fit the header buffers of common proxies.
+/// Bytes of these headers in one response: more would not fit the header buffers of common proxies.
 const MOST_BYTES: usize = 2_048;
-/// A cookie with a longer path than this is left alone, in bytes.
+/// A cookie with a longer path than this, in bytes, is not deleted.
 const LONGEST_PATH: usize = 256;
-/// A parent domain has at least so many labels: browsers refuse a cookie for a public suffix.
+/// A parent domain has at least this many labels: browsers refuse a cookie for a public suffix.
 const FEWEST_LABELS: usize = 2;
 
-/// Where cookies that are not ours may have been set.
+/// Cookies that are not Tandem's, and where they may have been set.
 #[derive(Clone, Copy, Debug)]
 pub struct StrayCookies<'a> {
-    /// Names that came more than once, or with a value that is not this browser's own.
+    /// Names that the browser sent more than once, or with a value that is not its own.
     pub names: &'a [String],
-    /// The host the request came to, without its port.
+    /// The host of the request, without its port.
     pub host: &'a str,
     /// Its path.
     pub path: &'a str,
@@ -38,7 +38,7 @@ pub struct StrayCookies<'a> {
 type Scope<'a> = (Option<&'a str>, &'a str);
 
 impl CookieContext<'_> {
-    /// Adds the deletions that `strays` asks for, unless they were sent a short while ago.
+    /// Adds the deletions of `strays`, unless they were sent a short time ago.
     pub fn delete_strays(&self, strays: &StrayCookies<'_>, changes: &mut CookieChanges) {
         let names: Vec<&String> =
             strays.names.iter().filter(|name| self.names.is_distinctive(name)).collect();
@@ -61,14 +61,15 @@ impl CookieContext<'_> {
         }
     }
 
-    /// Whether what becomes of our own cookie `name` can be said in the same response. Clients that
-    /// go by the letter of RFC 6265 section 5.3 take a cookie of the whole host for ours.
+    /// Whether the same response can set or delete Tandem's own cookie `name`. It must, because
+    /// clients that implement RFC 6265 section 5.3 literally apply a deletion for the whole host to
+    /// that cookie.
     fn may_delete_host_wide(&self, name: &str) -> bool {
         !self.presented.has_effective(name, self.names)
             || self.own_value(name, &SealedState::default()).is_some()
     }
 
-    /// Says once more what our own cookie is, or that there is none.
+    /// Sets Tandem's own cookie again, or deletes it if there is none.
     fn rewrite_own(&self, name: &str, changes: &mut CookieChanges) {
         if changes.cookies.iter().any(|write| write.name() == name) {
             return;
@@ -80,7 +81,8 @@ impl CookieContext<'_> {
         }
     }
 
-    /// The value of our own cookie `name`, if our seal names it, and the seconds it still lives.
+    /// The value of Tandem's own cookie `name`, if the seal names it, and its remaining lifetime in
+    /// seconds.
     fn own_value(&self, name: &str, state: &SealedState) -> Option<(String, Option<i64>)> {
         let (presented, sealed) = (self.presented, self.state);
         let kept = |life: Option<i64>| life.filter(|_| !state.forget_on_close);
@@ -112,7 +114,7 @@ fn is_due(state: &SealedState, now: Timestamp) -> bool {
 }
 
 impl StrayCookies<'_> {
-    /// The likeliest first: cookies of the whole domain, then those of a part of the host.
+    /// The most likely ones first: cookies of the whole domain, then those of a part of the host.
     fn scopes(&self) -> Vec<Scope<'_>> {
         let domains = domains(self.host);
         let hosts = || std::iter::once(None).chain(domains.iter().copied().map(Some));
@@ -144,7 +146,7 @@ fn deletion(name: &str, (domain, path): Scope<'_>, secure: bool) -> Option<Heade
     let secure = if secure { "; Secure" } else { "" };
     let expired = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
     let line = format!("{name}=; SameSite=Lax{secure}; Path={path}{domain}; {expired}");
-    // A path that a cookie attribute cannot hold is left out (RFC 6265 section 4.1.1).
+    // A path that is invalid in a cookie attribute is left out (RFC 6265 section 4.1.1).
     HeaderValue::from_str(&line).ok().filter(|_| !path.contains(';'))
 }
 
@@ -153,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kind_5_every_domain_and_path_a_cookie_of_the_request_can_have_is_tried_but_never_our_own() {
+    fn kind_5_every_possible_domain_and_path_but_our_own_is_tried() {
         let strays = StrayCookies { names: &[], host: "www.shop.example", path: "/de/cart" };
         assert_eq!(
             strays.scopes(),
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_names_its_scope_and_a_path_that_is_no_attribute_has_none() {
+    fn a_deletion_names_its_scope_and_an_invalid_path_is_skipped() {
         let line = deletion("cc-nx", (Some("shop.example"), "/de"), true).unwrap();
         let expected = "cc-nx=; SameSite=Lax; Secure; Path=/de; Domain=shop.example; Max-Age=0; \
                         Expires=Thu, 01 Jan 1970 00:00:00 GMT";

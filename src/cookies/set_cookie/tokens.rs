@@ -1,4 +1,4 @@
-//! The cookies of SLAS tokens, by the profile's table.
+//! Writes and deletes the cookies of SLAS tokens, by the profile's table.
 
 use super::{CookieChanges, CookieContext};
 use crate::cookies::profiles::{Field, Lifetime, MOST_PIECES};
@@ -25,12 +25,12 @@ impl CookieContext<'_> {
         }
         let in_use = *change == TokenChange::Keep && self.names.access == self.names.handoff;
         if !in_use {
-            self.clear_hand_off(changes);
+            self.clear_handoff(changes);
         }
     }
 
-    /// What ECOM handed over has been taken over, or is out of date.
-    fn clear_hand_off(&self, changes: &mut CookieChanges) {
+    /// Deletes the handoff cookies: Tandem has taken the handoff over, or it is out of date.
+    fn clear_handoff(&self, changes: &mut CookieChanges) {
         for number in 1..=MOST_PIECES {
             let name = self.names.piece(number);
             if name != self.names.access {
@@ -71,8 +71,8 @@ impl CookieContext<'_> {
         }
     }
 
-    /// A token that ECOM handed over, and that is now the one in hand, gets into our own cookies.
-    /// Its refresh token, if there is one, is where it belongs already.
+    /// Writes a token that ECOM handed over, and that is now the one in hand, to Tandem's own
+    /// cookies. Its refresh token, if there is one, is in the right cookie already.
     pub(super) fn accept_handoff(&self, held: &HeldAccess, changes: &mut CookieChanges) {
         if self.presented.handoff != Some(RequestHandoff::Token(held.token.clone())) {
             return;
@@ -92,8 +92,9 @@ impl CookieContext<'_> {
         }
     }
 
-    /// As many pieces as it takes. A piece left over from a longer token would be read as part of
-    /// this one, so the next one goes whether it is there or not.
+    /// Writes the token in as many pieces as it needs. A piece left over from a longer token would
+    /// be read as part of this one, so the next piece is deleted whether the browser sent it or
+    /// not.
     fn set_pieces(&self, token: &str, life: Option<i64>, changes: &mut CookieChanges) {
         let mut number = 0;
         for piece in token.as_bytes().chunks(PIECE) {
@@ -108,8 +109,8 @@ impl CookieContext<'_> {
     }
 }
 
-/// The seal names the token in hand from now on, where it has not yet: one from before Tandem, or one
-/// that another tab has renewed. The refresh token beside it has still to show whose it is.
+/// Makes the seal name the token in hand, if it does not yet: a token from before Tandem, or one
+/// that another tab has renewed. The refresh token beside it remains unproven.
 pub(super) fn seal_held_token(held: &HeldAccess, state: &mut SealedState) {
     if state.access != Some(held.token.tag()) {
         state.access = Some(held.token.tag());
@@ -117,7 +118,7 @@ pub(super) fn seal_held_token(held: &HeldAccess, state: &mut SealedState) {
     }
 }
 
-/// The session of a token: of the same lineage as before, if it is of the same shopper and session.
+/// The session of a token. It keeps the lineage of `before` if shopper and `usid` are the same.
 fn session_of(token: &AccessToken, claims: &Claims, before: &SealedState) -> SlasSession {
     let (customer, usid) = (claims.customer.clone(), claims.usid.tag());
     let same = |known: &&SlasSession| known.customer == customer && known.usid == usid;
@@ -125,7 +126,7 @@ fn session_of(token: &AccessToken, claims: &Claims, before: &SealedState) -> Sla
     SlasSession { customer, usid, lineage: lineage.unwrap_or_else(|| token.tag()) }
 }
 
-/// The text of a cookie after `grant`; none where the grant has nothing for it.
+/// The value of a cookie for `grant`; `None` if the grant has no value for it.
 fn value(field: Field, grant: &Grant, now: Timestamp) -> Option<String> {
     let claims = &grant.claims;
     match field {

@@ -1,9 +1,7 @@
-//! The SLAS operations, one per question of the core.
+//! The SLAS operations, one per call of the core.
 
-use super::{
-    CallContext, Credentials, Jwk, Operation, Pkce, Refusal, Slas, SlasError, SlasResult,
-    base64_pair, wire,
-};
+use super::error::{Rejection, SlasError, SlasResult};
+use super::{CallContext, Credentials, Jwk, Operation, Pkce, Slas, base64_pair, wire};
 use crate::flow::{
     AdoptCall, AdoptResponse, DwProof, GuestResponse, LoginResponse, LogoutResponse,
     RefreshResponse,
@@ -18,7 +16,7 @@ use secrecy::ExposeSecret as _;
 type Form = Vec<(&'static str, String)>;
 
 impl Slas {
-    /// `POST /token` `refresh_token`. `dwsid` is passed on for Hybrid Auth tenants.
+    /// `POST /token` `refresh_token`. `dwsid` is sent for Hybrid Auth tenants.
     pub async fn refresh(
         &self,
         token: &RefreshToken,
@@ -28,26 +26,34 @@ impl Slas {
         let mut form = self.form("refresh_token");
         form.push(("refresh_token", token.expose().to_owned()));
         form.push(("client_id", self.config.client_id.clone()));
-        with_dnt(&mut form, context);
-        let mut request = self.as_client(self.post("token", context)).form(&form);
+        push_dnt(&mut form, context);
+        let mut request = self.authorize_client(self.post("token", context)).form(&form);
         if let Some(dwsid) = dwsid {
             request = request.header("sfdc_dwsid", header_values::sensitive(dwsid.expose()));
         }
         let request = request.timeout(self.refresh_timeout);
-        // No second try on 409 or anything else: the token of a public client may be spent.
-        let result = self.exchange_refresh(request).await;
-        result.map_or_else(|error| refresh_refused(&error), granted(RefreshResponse::Granted))
+        // No retry after 409 or any other response: the token of a public client may be spent.
+        match self.exchange_refresh(request).await {
+            Ok(grant) => RefreshResponse::Granted(Box::new(grant)),
+            Err(SlasError::Rejected(rejection)) if rejection.ends_refresh_token() => {
+                RefreshResponse::Refused
+            }
+            Err(error) => {
+                error.warn("refresh");
+                RefreshResponse::Unavailable(error.failure())
+            }
+        }
     }
 
     async fn exchange_refresh(&self, request: reqwest::RequestBuilder) -> SlasResult<Grant> {
         let operation = Operation { upstream: "slas", name: "refresh" };
         let reply = self.sender.send(operation, request).await?;
         if reply.status != StatusCode::OK {
-            return Err(SlasError::Refused(Refusal::of(&reply)));
+            return Err(SlasError::Rejected(Rejection::of(&reply)));
         }
         let grant = wire::grant(&reply, &self.config.audience, self.clock.now());
         match grant.map_err(SlasError::Malformed)? {
-            // Without it the shopper would be gone when the access token is.
+            // Without it the session would end with the access token.
             Grant { refresh: None, .. } => Err(SlasError::Malformed("no refresh token")),
             grant => Ok(grant),
         }
@@ -64,9 +70,9 @@ impl Slas {
             Ok(grant) if grant.claims.customer.is_guest() => {
                 GuestResponse::Granted(Box::new(grant))
             }
-            Ok(_) => GuestResponse::Unavailable(SlasError::Malformed("no guest").failure()),
-            Err(SlasError::Refused(refusal))
-                if refusal.status == StatusCode::BAD_REQUEST && refusal.is_about_usid() =>
+            Ok(_) => GuestResponse::Unavailable(SlasError::Malformed("not a guest").failure()),
+            Err(SlasError::Rejected(rejection))
+                if rejection.status == StatusCode::BAD_REQUEST && rejection.is_about_usid() =>
             {
                 GuestResponse::UsidTaken
             }
@@ -83,9 +89,9 @@ impl Slas {
         context: &CallContext,
     ) -> SlasResult<Grant> {
         let mut form = self.form("client_credentials");
-        with_usid(&mut form, usid);
-        with_dnt(&mut form, context);
-        let request = self.as_client(self.post("token", context)).form(&form);
+        push_usid(&mut form, usid);
+        push_dnt(&mut form, context);
+        let request = self.authorize_client(self.post("token", context)).form(&form);
         self.tokens("guest", request).await
     }
 
@@ -94,8 +100,8 @@ impl Slas {
         self.exchange_code("guest", code, pkce, context).await
     }
 
-    /// `GET /authorize` of a public client, called by us instead of the browser: the redirect is
-    /// the answer.
+    /// `GET /authorize` of a public client. Tandem calls it instead of the browser, so the redirect
+    /// is the response.
     async fn authorize(
         &self,
         hint: &'static str,
@@ -110,7 +116,7 @@ impl Slas {
             ("channel_id", config.audience.channel.clone()),
             ("hint", hint.to_owned()),
         ];
-        with_usid(&mut query, usid);
+        push_usid(&mut query, usid);
         let request = |pkce: &Pkce| {
             let challenge = [("code_challenge", &pkce.challenge)];
             self.get("authorize", context).query(&query).query(&challenge)
@@ -131,14 +137,14 @@ impl Slas {
         form.push(("code_verifier", pkce.verifier));
         form.push(("client_id", self.config.client_id.clone()));
         form.push(("redirect_uri", self.config.redirect_uri.clone()));
-        // The usid that came back wins over the one sent.
-        with_usid(&mut form, code.usid.as_ref());
-        with_dnt(&mut form, context);
-        let request = self.as_client(self.post("token", context)).form(&form);
+        // The usid of the response replaces the one sent.
+        push_usid(&mut form, code.usid.as_ref());
+        push_dnt(&mut form, context);
+        let request = self.authorize_client(self.post("token", context)).form(&form);
         self.tokens(name, request).await
     }
 
-    /// `POST /login` with the shopper's credentials, then the code's exchange.
+    /// `POST /login` with the shopper's credentials, then the exchange of the code.
     pub async fn login(
         &self,
         credentials: &Credentials,
@@ -147,7 +153,7 @@ impl Slas {
     ) -> LoginResponse {
         let (code, pkce) = match self.login_code(credentials, usid, context).await {
             Ok(code) => code,
-            Err(error) => return login_refused(&error),
+            Err(error) => return login_failed(&error),
         };
         match self.exchange_code("login", code, pkce, context).await {
             Ok(grant) => LoginResponse::Granted(Box::new(grant)),
@@ -171,20 +177,20 @@ impl Slas {
             ("redirect_uri", config.redirect_uri.clone()),
             ("response_type", "code".to_owned()),
         ];
-        with_usid(&mut form, usid);
-        // Here `Authorization` is the shopper's, so the client shows itself by another header.
+        push_usid(&mut form, usid);
+        // `Authorization` has the shopper's credentials here, so the client's are in another header.
         let pair = base64_pair(&credentials.username, credentials.password.expose_secret());
         let basic = header_values::sensitive(&format!("Basic {pair}"));
         let request = |pkce: &Pkce| {
             let mut form = form.clone();
             form.push(("code_challenge", pkce.challenge.clone()));
-            let request = self.as_strict_client(self.post("login", context)).form(&form);
+            let request = self.authorize_strict_client(self.post("login", context)).form(&form);
             request.header(AUTHORIZATION, basic.clone())
         };
         self.code("login", request).await
     }
 
-    /// `GET /logout`. The refresh token is a query parameter there, by specification.
+    /// `GET /logout`. The specification makes the refresh token a query parameter.
     pub async fn logout(
         &self,
         access: &AccessToken,
@@ -204,7 +210,7 @@ impl Slas {
         let request = self.get("logout", context).query(&query).header(AUTHORIZATION, bearer);
         let operation = Operation { upstream: "slas", name: "logout" };
         match self.sender.send(operation, request).await {
-            // 400 and 401: there is nothing left to revoke.
+            // 400 and 401: there is nothing to revoke.
             Ok(reply) if reply.status.is_success() || reply.status.is_client_error() => {
                 LogoutResponse::Revoked
             }
@@ -220,24 +226,7 @@ impl Slas {
     pub async fn adopt(&self, call: &AdoptCall, context: &CallContext) -> AdoptResponse {
         match self.bridge_session(call, context).await {
             Ok(grant) => AdoptResponse::Granted(Box::new(grant)),
-            Err(SlasError::Refused(refusal)) if refusal.is_about_scope() => {
-                SlasError::Refused(refusal).warn("session_bridge");
-                AdoptResponse::NotPermitted
-            }
-            Err(SlasError::Refused(refusal))
-                if refusal.is_for_good() && !refusal.is_about_client() =>
-            {
-                tracing::info!(status = refusal.status.as_u16(), "the tenant refuses to adopt");
-                AdoptResponse::Refused
-            }
-            Err(SlasError::Refused(refusal)) if refusal.is_for_good() => {
-                SlasError::Refused(refusal).warn("session_bridge");
-                AdoptResponse::Refused
-            }
-            Err(error) => {
-                error.warn("session_bridge");
-                AdoptResponse::Unavailable(error.failure())
-            }
+            Err(error) => adopt_failed(&error),
         }
     }
 
@@ -249,7 +238,7 @@ impl Slas {
             let mut form = self.form("session_bridge");
             form.push(("code", code.code));
             form.push(("code_verifier", pkce.verifier));
-            with_usid(&mut form, code.usid.as_ref());
+            push_usid(&mut form, code.usid.as_ref());
             form
         } else {
             self.form("client_credentials")
@@ -261,12 +250,12 @@ impl Slas {
             (DwProof::Signature(signature), false) => ("dwsrst", signature.expose().to_owned()),
             (DwProof::Session(dwsid), _) => ("dwsid", dwsid.expose().to_owned()),
         });
-        with_dnt(&mut form, context);
-        let request = self.as_client(self.post("session-bridge/token", context)).form(&form);
+        push_dnt(&mut form, context);
+        let request = self.authorize_client(self.post("session-bridge/token", context)).form(&form);
         self.tokens("session_bridge", request).await
     }
 
-    /// `GET /jwks`: the tenant's signing keys. `None` when there is no usable answer.
+    /// `GET /jwks`: the tenant's signing keys. `None` without a usable response.
     pub async fn keys(&self) -> Option<Vec<Jwk>> {
         let operation = Operation { upstream: "slas", name: "jwks" };
         let request = self.sender.http.get(format!("{}/jwks", self.base));
@@ -287,39 +276,47 @@ impl Slas {
     }
 }
 
-fn with_usid(form: &mut Form, usid: Option<&Usid>) {
+fn push_usid(form: &mut Form, usid: Option<&Usid>) {
     if let Some(usid) = usid {
         form.push(("usid", usid.as_str().to_owned()));
     }
 }
 
-fn with_dnt(form: &mut Form, context: &CallContext) {
+fn push_dnt(form: &mut Form, context: &CallContext) {
     if let Some(dnt) = context.dnt {
         form.push(("dnt", dnt.to_string()));
     }
 }
 
-fn granted<Answer>(answer: fn(Box<Grant>) -> Answer) -> impl FnOnce(Grant) -> Answer {
-    move |grant| answer(Box::new(grant))
-}
-
-fn refresh_refused(error: &SlasError) -> RefreshResponse {
+fn adopt_failed(error: &SlasError) -> AdoptResponse {
     match error {
-        SlasError::Refused(refusal) if refusal.ends_refresh_token() => RefreshResponse::Refused,
+        SlasError::Rejected(rejection) if rejection.is_about_scope() => {
+            error.warn("session_bridge");
+            AdoptResponse::NotPermitted
+        }
+        SlasError::Rejected(rejection) if rejection.is_permanent() => {
+            if rejection.is_about_client() {
+                error.warn("session_bridge");
+            } else {
+                let status = rejection.status.as_u16();
+                tracing::info!(status, "session bridge rejected by the tenant");
+            }
+            AdoptResponse::Refused
+        }
         _ => {
-            error.warn("refresh");
-            RefreshResponse::Unavailable(error.failure())
+            error.warn("session_bridge");
+            AdoptResponse::Unavailable(error.failure())
         }
     }
 }
 
-fn login_refused(error: &SlasError) -> LoginResponse {
+fn login_failed(error: &SlasError) -> LoginResponse {
     match error {
-        SlasError::Refused(refusal) if refusal.status == StatusCode::CONFLICT => {
+        SlasError::Rejected(rejection) if rejection.status == StatusCode::CONFLICT => {
             LoginResponse::Conflict
         }
-        // A client that SLAS does not know looks the same here; its guests fail loudly enough.
-        SlasError::Refused(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
+        // The response is the same for an unknown client, but then guest calls fail as well.
+        SlasError::Rejected(rejection) if rejection.status == StatusCode::UNAUTHORIZED => {
             LoginResponse::BadCredentials
         }
         _ => {

@@ -1,10 +1,11 @@
-//! Calls of SLAS that a head makes through the façade: made anew from what was judged, with the
-//! credentials that belong to them, and answered whole.
+//! SLAS calls of a Head: rebuilt from validated parameters and sent with the credentials that the
+//! operation needs.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method};
 use reqwest::RequestBuilder;
 
+use super::error::SlasError;
 use super::{CallContext, Operation, Slas, wire};
 use crate::flow::UpstreamFailure;
 use crate::header_values;
@@ -12,10 +13,10 @@ use crate::ids::AccessToken;
 use crate::model::Grant;
 use crate::upstream::http::{BufferedResponse, CallError};
 
-/// One call to make. It does not print: its parameters are codes, tokens and passwords.
+/// A call to make. It is not `Debug`: its parameters are codes, tokens and passwords.
 #[derive(Clone)]
 pub struct PassthroughCall<'a> {
-    /// A word for metrics and logs.
+    /// The operation in metrics and logs.
     pub name: &'static str,
     /// Its method.
     pub method: Method,
@@ -25,9 +26,9 @@ pub struct PassthroughCall<'a> {
     pub query: &'a [(String, String)],
     /// Its body.
     pub body: PassthroughBody<'a>,
-    /// Whose credentials it carries.
+    /// Its credentials.
     pub credentials: CallCredentials,
-    /// Whether the client's secret may be added.
+    /// Whether the secret of our client may be added.
     pub private: bool,
 }
 
@@ -51,27 +52,26 @@ pub enum PassthroughBody<'a> {
     Json(&'a serde_json::Map<String, serde_json::Value>),
 }
 
-/// Whose credentials a call carries. Its values are marked sensitive.
+/// The credentials of a call. Header values are marked sensitive.
 #[derive(Clone, Debug)]
 pub enum CallCredentials {
-    /// The client's, as `Authorization: Basic`.
+    /// Our SLAS client's, as `Authorization: Basic`.
     Client,
-    /// A shopper's, as they came.
+    /// The shopper's `Authorization`, unchanged.
     Shopper(HeaderValue),
-    /// Nobody's.
+    /// None.
     None,
-    /// An agent's, as they came, and the client's beside them.
+    /// The agent's `Authorization`, unchanged, and our SLAS client's.
     Agent(HeaderValue),
-    /// A shopper's access token.
+    /// The shopper's access token.
     Token(AccessToken),
-    /// Those of a caller who is no browser, as they came.
+    /// The `Authorization` of a caller that is not a browser, unchanged.
     Caller(HeaderValue),
 }
 
 impl Slas {
-    /// Makes the call; repeated once where SLAS is busy with the same login or usid, but not with
-    /// the caller's PKCE challenge: SLAS takes none a second time, and only the caller can make
-    /// another.
+    /// Makes the call, and repeats it once after a 409. A call with the caller's PKCE challenge is
+    /// not repeated: SLAS accepts each challenge only once, and only the caller can make another.
     pub async fn pass_through(
         &self,
         call: &PassthroughCall<'_>,
@@ -91,7 +91,7 @@ impl Slas {
         if call.has_challenge() {
             return self.sender.send(operation, request).await;
         }
-        self.unless_conflict(operation, request).await
+        self.send_twice_on_conflict(operation, request).await
     }
 
     fn with_credentials(
@@ -99,9 +99,10 @@ impl Slas {
         request: RequestBuilder,
         call: &PassthroughCall<'_>,
     ) -> RequestBuilder {
-        let strict = |request| if call.private { self.as_strict_client(request) } else { request };
+        let strict =
+            |request| if call.private { self.authorize_strict_client(request) } else { request };
         match &call.credentials {
-            CallCredentials::Client if call.private => self.as_client(request),
+            CallCredentials::Client if call.private => self.authorize_client(request),
             CallCredentials::Client => request,
             CallCredentials::None => strict(request),
             CallCredentials::Shopper(credentials) => {
@@ -109,7 +110,7 @@ impl Slas {
             }
             CallCredentials::Agent(code) => {
                 let request = request.header(AUTHORIZATION, code.clone());
-                // Without `Basic`, as the `OpenAPI` description has it.
+                // Without `Basic`, as in the `OpenAPI` description.
                 match self.client_pair().filter(|_| call.private) {
                     Some(pair) => {
                         request.header("_sfdc_client_auth", header_values::sensitive(&pair))
@@ -124,10 +125,11 @@ impl Slas {
         }
     }
 
-    /// The tokens of such an answer, if they are for us.
+    /// The tokens of such a response, if they were issued for this site.
     pub fn parse_grant(&self, reply: &BufferedResponse) -> Result<Grant, UpstreamFailure> {
         let grant = wire::grant(reply, &self.config.audience, self.clock.now());
-        grant.map_err(super::SlasError::Malformed).map_err(|error| {
+        grant.map_err(|what| {
+            let error = SlasError::Malformed(what);
             error.warn("call");
             error.failure()
         })

@@ -4,14 +4,14 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// A verifier and its challenge, for one code only.
+/// A verifier and its challenge, for a single code.
 pub(super) struct Pkce {
     pub(super) verifier: String,
     pub(super) challenge: String,
 }
 
 impl Pkce {
-    /// 48 random octets become a verifier of 64 characters (43 to 128 are allowed).
+    /// 48 random bytes make a verifier of 64 characters (43 to 128 are allowed).
     pub(super) fn new(random: [u8; 48]) -> Self {
         Self::from_verifier(URL_SAFE_NO_PAD.encode(random))
     }

@@ -48,7 +48,7 @@ impl ApiCall {
             }
             GuestResponse::UsidTaken | GuestResponse::Unavailable(_) => FAILURE,
         };
-        let shared = self.site.crawlers.join((), |_| true, begin, keep);
+        let shared = self.site.crawlers.join((), begin, keep);
         match shared.await.1 {
             Some(GuestResponse::Granted(grant)) => Ok(grant.access),
             Some(GuestResponse::Unavailable(failure)) => Err(Problem::Upstream(failure)),

@@ -1,22 +1,20 @@
 //! What goes on to an API: the browser's headers without what is ours, and the shopper's token.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, ORIGIN, REFERER, TRAILER};
+use http::header::{AUTHORIZATION, HeaderName, ORIGIN, REFERER, TRAILER};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue};
 
-use crate::cookies::profiles::{DWSID, is_dw_companion};
-use crate::cookies::request_cookies::{pair_of, pairs_in};
 use crate::flow::DwChange;
 use crate::header_values::sensitive;
 use crate::ids::Dwsid;
 use crate::problem::Problem;
 use crate::proxy::Outgoing;
 use crate::route::Kind;
-use crate::site::Site;
 use crate::web::api_proxy::{ApiCall, ReplayBody, response};
 use crate::web::pages::{address_header, client_address, origin};
 use crate::web::request_log::RequestId;
+use crate::web::request_session::foreign_cookies;
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
 /// Said to us, or of the page: OCAPI refuses calls that bring an `Origin`.
@@ -47,7 +45,7 @@ impl ApiCall {
     async fn send(&self, upload: ReplayBody, mut set: HeaderMap) -> Result<Response, Problem> {
         let to = origin(&self.site, self.route.kind).ok_or(Problem::NotFound)?;
         let target = PathAndQuery::try_from(self.target.as_str());
-        let target = target.map_err(|_| Problem::BadRequest("The path is not one."))?;
+        let target = target.map_err(|_| Problem::BadRequest("Invalid path."))?;
         let told = address_header(&self.site, self.route.kind);
         set.extend(client_address(told, &self.parts));
         let remove: Vec<HeaderName> = STAYS.iter().chain(told).cloned().collect();
@@ -86,22 +84,6 @@ impl ApiCall {
     fn is_ocapi(&self) -> bool {
         self.route.kind == Kind::Ocapi
     }
-}
-
-/// The browser's cookies without those of the session: an API takes what it needs of them from the
-/// headers. Others stay: an order carries the attribution of its campaign in one.
-pub(crate) fn foreign_cookies(site: &Site, headers: &HeaderMap) -> Option<HeaderValue> {
-    let names = &site.names;
-    let ours = |name: &str| names.owns(name) || name == DWSID || is_dw_companion(name);
-    let foreign = |pair: &&[u8]| {
-        let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
-        // As generously as the most generous reader may take it.
-        pair.is_some_and(|(name, _)| !ours(name.trim()))
-    };
-    let lines = headers.get_all(COOKIE).iter();
-    let pairs = lines.flat_map(|line| pairs_in(line.as_bytes()));
-    let kept: Vec<&[u8]> = pairs.map(<[u8]>::trim_ascii).filter(foreign).collect();
-    (!kept.is_empty()).then(|| HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()).flatten()
 }
 
 /// The DW session that is known to be this shopper's: the platform then answers from the same

@@ -11,11 +11,11 @@ use crate::cookies::set_cookie::CookieChanges;
 use crate::header_values::bearer;
 use crate::route::{Kind, Route};
 use crate::site::Site;
-use crate::web::api_proxy::foreign_cookies;
 use crate::web::dispatch;
 use crate::web::headers::own_authorization;
 use crate::web::pages::ProxiedRequest;
 use crate::web::pages::file::File;
+use crate::web::request_session::foreign_cookies;
 
 /// For the APIs: the DW session that the token belongs to.
 const SFDC_DWSID: HeaderName = HeaderName::from_static("sfdc_dwsid");

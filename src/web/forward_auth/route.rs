@@ -6,6 +6,7 @@ use crate::problem::Problem;
 use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::{Kind, Route, readings};
 use crate::site::Site;
+use crate::web::site_lookup;
 use crate::web::{dispatch, pages};
 
 /// Where a path leads.
@@ -21,12 +22,12 @@ pub(crate) enum Place {
 /// counts.
 pub(crate) fn place(site: &Site, path: &str) -> Result<Place, Problem> {
     if !is_plain(path.as_bytes(), EncodedSlash::Refused) {
-        return Err(dispatch::CONFUSING);
+        return Err(site_lookup::AMBIGUOUS_PATH);
     }
     let below = pages::below_prefix(site, path);
     let [meant, _] = read_as(site, below);
     if readings::any(below, |reading| read_as(site, reading).iter().any(|read| *read != meant)) {
-        return Err(dispatch::CONFUSING);
+        return Err(site_lookup::AMBIGUOUS_PATH);
     }
     match meant {
         Target::Own => Ok(Place::Own),

@@ -11,10 +11,10 @@ use http::{HeaderMap, HeaderValue};
 use crate::header_values::has_media_type;
 use crate::route::Route;
 use crate::site::Site;
-use crate::web::api_proxy::foreign_cookies;
 use crate::web::headers::{no_shared_store, no_store};
 use crate::web::pages::passthrough_cookies;
 use crate::web::request_kind::is_file;
+use crate::web::request_session::foreign_cookies;
 
 /// Frameworks fetch the data of a page, which is the shopper's, by paths that end like this.
 const DATA: &str = ".json";
@@ -30,7 +30,7 @@ pub(crate) enum File {
     /// By its ending; it may be the data of a page.
     Data,
     /// By its ending, wherever it is.
-    Decision,
+    Suffix,
     /// By its folder, where the operator keeps files and nothing else.
     Folder,
 }
@@ -41,7 +41,7 @@ impl File {
         if route.is_files {
             Self::Folder
         } else if is_file(path, route, suffixes) {
-            if path.ends_with(DATA) { Self::Data } else { Self::Decision }
+            if path.ends_with(DATA) { Self::Data } else { Self::Suffix }
         } else if suffixes.iter().any(|suffix| ends_with(path, suffix)) {
             Self::Alike
         } else {
@@ -53,7 +53,7 @@ impl File {
     /// a page, and shall be nobody's.
     pub(crate) fn cookies(self, site: &Site, route: &Route, parts: &Parts) -> Option<HeaderValue> {
         match self {
-            Self::Decision => foreign_cookies(site, &parts.headers),
+            Self::Suffix => foreign_cookies(site, &parts.headers),
             Self::No | Self::Alike | Self::Data | Self::Folder => {
                 passthrough_cookies(site, route.kind, parts)
             }

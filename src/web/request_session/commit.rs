@@ -1,4 +1,4 @@
-//! What changes in the browser, and the cookies that say so.
+//! Turns a decision into cookie changes, and puts the cookies on the response.
 
 use axum::response::Response;
 use http::header::SET_COOKIE;
@@ -12,53 +12,53 @@ use crate::web::request_session::stray_cookies::Strays;
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
 impl RequestSession {
-    /// Works out what `ending` changes in the browser.
+    /// Works out what `decision` changes in the browser.
     pub(crate) fn commit(
         &self,
         decision: Decision,
         remember: Option<bool>,
     ) -> Result<SessionUpdate, Problem> {
-        let leaving = matches!(decision.outcome, Outcome::LoggedOut { .. });
-        let arriving = matches!(decision.outcome, Outcome::LoggedIn { .. });
-        let replaced = self.has_successor(&TokenChange::Keep);
-        if replaced && !leaving && changes_anything(&decision) {
-            // A logout or login in another tab came first, and its cookies must stay.
+        let is_logout = matches!(decision.outcome, Outcome::LoggedOut { .. });
+        let is_login = matches!(decision.outcome, Outcome::LoggedIn { .. });
+        let is_superseded = self.has_successor(&TokenChange::Keep);
+        if is_superseded && !is_logout && changes_anything(&decision) {
+            // A logout or login in another tab has finished first, and its cookies must stay.
             return Err(Problem::LoginConflict);
         }
-        let remember = remember.filter(|_| matches!(decision.outcome, Outcome::LoggedIn { .. }));
+        let remember = remember.filter(|_| is_login);
         let now = self.site.clock.now();
-        let before = CookieContext {
+        let context = CookieContext {
             names: &self.site.names,
             presented: &self.presented,
             state: &self.state,
             access: self.held(),
-            revoked: &if leaving { self.ends() } else { Vec::new() },
+            revoked: &if is_logout { self.logged_out_tags() } else { Vec::new() },
             now,
         };
-        let mut changes = before.changes(&decision, remember);
-        if (self.superseded && !leaving) || (self.is_late() && !leaving && !arriving) {
+        let mut changes = context.changes(&decision, remember);
+        if (self.superseded && !is_logout) || (self.is_late() && !is_logout && !is_login) {
             changes = CookieChanges { state: self.state.clone(), ..CookieChanges::default() };
         } else if self.preview.is_none() {
             let Strays { names, host, path } = &self.strays;
-            before.delete_strays(&StrayCookies { names, host, path }, &mut changes);
+            context.delete_strays(&StrayCookies { names, host, path }, &mut changes);
         }
         self.seal(&mut changes);
         if let Some(preview) = self.preview.clone() {
-            changes.show_in_preview(preview, leaving);
+            changes.show_in_preview(preview, is_logout);
         }
         Ok(SessionUpdate { decision, changes })
     }
 
-    /// The request goes on to ECOM now, which keeps the DW session alive.
+    /// Records that the request is about to reach ECOM, which keeps the DW session alive.
     pub(crate) fn record_dw_use(&self, update: &mut SessionUpdate) {
-        let stays = matches!(update.decision.dw, DwChange::Keep | DwChange::Confirm(_));
-        if stays && !self.superseded && !self.is_late() {
+        let is_kept = matches!(update.decision.dw, DwChange::Keep | DwChange::Confirm(_));
+        if is_kept && !self.superseded && !self.is_late() {
             update.changes.state.record_dw_use(self.site.clock.now());
             self.seal(&mut update.changes);
         }
     }
 
-    /// Adds our sealed cookies to the changes, as far as there is anything new in them.
+    /// Adds our sealed cookies to the changes, if their content has changed.
     pub(crate) fn seal(&self, changes: &mut CookieChanges) {
         let (names, id, now) = (&self.site.names, &self.site.config.id, self.site.clock.now());
         if changes.state == self.state {
@@ -75,7 +75,8 @@ impl RequestSession {
         changes.store_state(names, &sealed, now);
     }
 
-    /// Puts the cookies of `travelled` on `response`, unless another tab's have taken their place.
+    /// Puts the cookies of `update` on `response`, unless a login or logout in another tab has
+    /// superseded them.
     pub(crate) fn apply_cookies(&self, update: &SessionUpdate, response: &mut Response) {
         let SessionUpdate { decision, changes } = update;
         if self.is_superseded(decision) {

@@ -1,11 +1,12 @@
-//! Which of a request's cookies may go on to an upstream.
+//! The cookies of a request that may be forwarded to an upstream.
 
-use http::HeaderValue;
-use http::header::GetAll;
+use http::header::{COOKIE, GetAll};
+use http::{HeaderMap, HeaderValue};
 
 use crate::access_token;
 use crate::cookies::facts;
 use crate::cookies::ownership;
+use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::{RequestCookies, pair_of, pairs_in};
 use crate::cookies::sealed_state::SealedState;
 use crate::ids::{AccessToken, RefreshToken};
@@ -14,14 +15,14 @@ use crate::web::request_session::RequestSession;
 use crate::web::request_session::revocation::{is_live, without_logged_out};
 
 impl RequestSession {
-    /// The pairs of `headers` that may go on to an upstream.
-    pub(crate) fn judged<'h>(&self, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
-        judged(headers, &self.site, &self.presented, &self.state)
+    /// The cookie pairs of `headers` that may be forwarded to an upstream.
+    pub(crate) fn forwardable<'h>(&self, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
+        forwardable(headers, &self.site, &self.presented, &self.state)
     }
 }
 
-/// The pairs of `headers` that may go on to an upstream with a request for which no shopper is
-/// looked for: of several candidates it gets the same one as a page.
+/// The cookie pairs of `headers` that may be forwarded with a request whose shopper is not identified.
+/// Of several candidates, the upstream receives the same one as with a page.
 pub(crate) fn forwardable_unverified<'h>(
     site: &Site,
     headers: &GetAll<'h, HeaderValue>,
@@ -33,46 +34,62 @@ pub(crate) fn forwardable_unverified<'h>(
     let live = |tag| is_live(site, tag, now);
     ownership::retain_own(&mut presented, &state, site.layout, &site.names, live);
     ownership::retain_sealed(&mut presented, &state, site.layout);
-    // No signature is checked here: what a token says can only take it away.
+    // No signature is checked here, so the claims of a token may only remove it.
     let ended = |token: &AccessToken| {
         let claims = access_token::read_issued(token, site.audience()).ok();
         claims.is_some_and(|claims| site.revocations.has_ended(&claims, now))
     };
     presented.access.retain(|token| state.access == Some(token.tag()) || !ended(token));
-    judged(headers, site, &presented, &state)
+    forwardable(headers, site, &presented, &state)
 }
 
-/// What our own cookies say. A registered shopper's seal counts where its refresh token is presented,
-/// whatever a response about another shopper has written into the common one since; but not what that
-/// one says has been logged out.
+/// The state that our sealed cookies hold. A registered shopper's seal counts if the request presents
+/// its refresh token, even if a response about another shopper has changed the common seal since. It
+/// does not count if the common seal records its logout.
 pub(crate) fn sealed(presented: &RequestCookies, site: &Site) -> SealedState {
     let id = &site.config.id;
     let state = presented.seal.as_deref().unwrap_or_default();
     let state = site.seal.open(&site.names.seal, id, state);
     let registered = presented.registered_seal.as_deref();
     let registered = registered.map(|value| site.seal.open(&site.names.registered_seal, id, value));
-    let counts = |own: &SealedState| {
+    let is_current = |own: &SealedState| {
         let ours = |token: &RefreshToken| own.refresh == Some(token.tag());
         own.refresh != state.refresh
             && presented.registered_refresh.iter().any(ours)
             && !own.sealed_tags().any(|tag| state.logged_out.has(tag))
     };
-    match registered.filter(counts) {
+    match registered.filter(is_current) {
         Some(own) => state.with_registered_session(own),
         None => state,
     }
 }
 
-fn judged<'h>(
+fn forwardable<'h>(
     headers: &GetAll<'h, HeaderValue>,
     site: &Site,
     presented: &RequestCookies,
     state: &SealedState,
 ) -> Vec<&'h [u8]> {
-    let judged = |pair: &&[u8]| match std::str::from_utf8(pair).ok().and_then(pair_of) {
+    let may_forward = |pair: &&[u8]| match std::str::from_utf8(pair).ok().and_then(pair_of) {
         Some(pair) => facts::may_forward(pair, &site.names, presented, state),
         None => true,
     };
     let pairs = headers.iter().flat_map(|header| pairs_in(header.as_bytes()));
-    pairs.filter(judged).collect()
+    pairs.filter(may_forward).collect()
+}
+
+/// The browser's cookies without those of the session: an API takes what it needs of them from the
+/// headers. Others stay: an order carries the attribution of its campaign in one.
+pub(crate) fn foreign_cookies(site: &Site, headers: &HeaderMap) -> Option<HeaderValue> {
+    let names = &site.names;
+    let ours = |name: &str| names.owns(name) || name == DWSID || is_dw_companion(name);
+    let foreign = |pair: &&[u8]| {
+        let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
+        // As generously as the most generous reader may take it.
+        pair.is_some_and(|(name, _)| !ours(name.trim()))
+    };
+    let lines = headers.get_all(COOKIE).iter();
+    let pairs = lines.flat_map(|line| pairs_in(line.as_bytes()));
+    let kept: Vec<&[u8]> = pairs.map(<[u8]>::trim_ascii).filter(foreign).collect();
+    (!kept.is_empty()).then(|| HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()).flatten()
 }

@@ -1,5 +1,5 @@
-//! Who the shopper is: the access token in hand or a newer one from ECOM, once it is known to be
-//! genuine and this browser's own.
+//! Identifies the shopper by the browser's access token or a newer one from ECOM, if its signature is
+//! valid and it belongs to this browser.
 
 use crate::cookies::facts;
 use crate::cookies::ownership;
@@ -11,7 +11,7 @@ use crate::web::request_session::revocation::{effective_tags, is_recent};
 use crate::web::request_session::{Keys, RequestSession};
 
 impl RequestSession {
-    /// Finds out who the shopper is, by the token in hand or by a newer one from ECOM.
+    /// Identifies the shopper by the browser's access token, or by a newer one from ECOM.
     pub(crate) async fn identify(&mut self, keys: Keys) {
         let newer = facts::newer_handoff(&self.presented, &self.state, self.site.audience());
         if let Some(token) = newer.cloned()
@@ -33,7 +33,7 @@ impl RequestSession {
         };
         match self.check(&token, keys).await {
             Some(claims) if self.is_own(&token, &claims) => self.accept(token, claims),
-            // Of a session that was left, or of somebody else: it goes to no upstream either.
+            // It belongs to an ended session or to another shopper, and is not forwarded either.
             Some(claims) => self.reject(&claims),
             None => {}
         }
@@ -41,40 +41,40 @@ impl RequestSession {
 
     fn is_own(&self, token: &AccessToken, claims: &Claims) -> bool {
         let (presented, state) = (&self.presented, &self.state);
-        // Two devices of a shopper may have one `usid`: the seal knows which session it names.
+        // Two devices of a shopper may share one `usid`: the seal tells their sessions apart.
         let sealed = state.access == Some(token.tag());
-        let ended = !sealed && self.site.revocations.has_ended(claims, self.arrived);
+        let ended = !sealed && self.site.revocations.has_ended(claims, self.received_at);
         !ended && ownership::is_own(token, claims, presented, state, self.site.layout.tokens)
     }
 
-    /// The access token is genuine, but does not count here.
+    /// Discards an access token whose signature is valid, but which does not count here.
     fn reject(&mut self, claims: &Claims) {
         let (usid, issued) = (claims.usid.tag(), claims.issued_at);
-        let ended = self.site.revocations.session_ended(usid, issued, self.arrived);
+        let ended = self.site.revocations.session_ended(usid, issued, self.received_at);
         self.presented.access.clear();
         self.strays.add(vec![self.site.names.access.clone()]);
-        let late = ended.filter(|at| self.state.is_blank() && is_recent(*at, self.arrived));
-        if late.is_some() {
-            self.late = late;
+        let recent = ended.filter(|at| self.state.is_blank() && is_recent(*at, self.received_at));
+        if recent.is_some() {
+            self.logged_out_at = recent;
             self.presented.clear();
         }
     }
 
     async fn check(&self, token: &AccessToken, keys: Keys) -> Option<Claims> {
-        let (verifier, ours) = (&self.site.verifier, self.state.access);
+        let (verifier, sealed) = (&self.site.verifier, self.state.access);
         match keys {
-            Keys::Known => verifier.recognise(token, ours).await,
-            Keys::Fetched => verifier.verify(token, ours).await,
+            Keys::Known => verifier.verify_cached(token, sealed).await,
+            Keys::Fetched => verifier.verify(token, sealed).await,
         }
     }
 
     fn accept(&mut self, token: AccessToken, claims: Claims) {
-        let vouched = self.state.access == Some(token.tag());
-        let hashed = self.site.seal.log_id(claims.usid.as_str());
-        self.log_fields.with(|fields| fields.session = Some(hashed));
+        let is_sealed = self.state.access == Some(token.tag());
+        let log_id = self.site.seal.log_id(claims.usid.as_str());
+        self.log_fields.with(|fields| fields.session = Some(log_id));
         self.access = match Access::classify(token, claims, self.site.clock.now()) {
-            // By an expired token a guest is found again: only by one that we wrote here.
-            Access::Expired(claims) if !vouched && claims.customer.is_guest() => Access::None,
+            // An expired token identifies a guest only if Tandem wrote it to this browser.
+            Access::Expired(claims) if !is_sealed && claims.customer.is_guest() => Access::None,
             access => access,
         };
     }

@@ -1,4 +1,4 @@
-//! For forward-auth: what can be decided at once, without a call, and fits into one cookie.
+//! Decisions for forward-auth: without an upstream call, and with at most one cookie.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use crate::cookies::facts;
 use crate::flow::{self, Access, Decision, Intent, Outcome};
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
-/// Longest `Set-Cookie` that every gateway relays, in octets.
-const LONGEST: usize = 4000;
+/// Longest `Set-Cookie` that every gateway relays, in bytes.
+const MAX_SET_COOKIE: usize = 4000;
 
-/// More has changed than one cookie of ours can tell.
+/// The update sets more cookies than our seal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MoreThanOneCookie;
 
 impl RequestSession {
-    /// As [`travel`](Self::travel), but only where nobody has to be asked.
+    /// As [`resolve`](Self::resolve), but only if no upstream call is needed.
     pub(crate) fn resolve_locally(&self, intent: Intent) -> Option<SessionUpdate> {
         if self.is_late() {
             return self.commit(Decision::unchanged(Outcome::Ready), None).ok();
@@ -28,7 +28,7 @@ impl RequestSession {
         self.commit(*decision, None).ok()
     }
 
-    /// The one cookie that `travelled` sets, if it sets any: our own.
+    /// The only cookie that `update` sets, if it sets any: our seal.
     pub(crate) fn single_cookie(
         &self,
         update: &SessionUpdate,
@@ -40,14 +40,17 @@ impl RequestSession {
             [] => Ok(None),
             [only] if names.is_seal(only.name().as_bytes()) => {
                 let cookie = changes.headers(names).next();
-                cookie.filter(|cookie| cookie.len() < LONGEST).map(Some).ok_or(MoreThanOneCookie)
+                cookie
+                    .filter(|cookie| cookie.len() < MAX_SET_COOKIE)
+                    .map(Some)
+                    .ok_or(MoreThanOneCookie)
             }
             _ => Err(MoreThanOneCookie),
         }
     }
 
-    /// A token that could not be recognised for want of its key can be the next time. Nobody waits
-    /// for that.
+    /// Fetches the key of a token that could not be verified without it, for the next request. This
+    /// request does not wait for it.
     pub(crate) fn fetch_keys(&self) {
         let token = facts::effective_access_token(&self.presented, &self.state);
         if let (Access::None, Some(token)) = (&self.access, token.cloned()) {

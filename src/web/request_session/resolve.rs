@@ -1,4 +1,4 @@
-//! The way on from an ending, by what ECOM's answer has shown since.
+//! Follow-up decisions of a request, from what an upstream's response has shown.
 
 use crate::cookies::response_cookies::UpstreamRefresh;
 use crate::flow::{
@@ -10,23 +10,23 @@ use crate::revocations::Reason;
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
 impl RequestSession {
-    /// As [`travel`](Self::travel), to ECOM, from where `before` ended: its DW session has turned
+    /// As [`resolve`](Self::resolve), to ECOM, after the decision `before`: its DW session has turned
     /// out to be dead.
     pub(crate) async fn rebridge(&self, before: &Decision) -> Result<SessionUpdate, Problem> {
         let mut facts = self.facts_after(before);
         facts.dw = Dw::Dead;
         if before.tokens == TokenChange::Keep {
-            // Whatever token made the dead session must not make another one.
+            // The token that made the dead session must not make another one.
             facts.bridged = true;
         }
         let decision = self.decide(facts, Intent::Ecom, None).await?;
-        // Nothing that `before` did to the dead session remains to be done.
+        // What `before` decided about the dead session no longer applies.
         let before = Decision { dw: DwChange::Keep, ..before.clone() };
         self.commit(decision.following(before), None)
     }
 
-    /// The facts of this request for a caller who has been told that the access token no longer
-    /// works: it counts only if it cannot be renewed.
+    /// The facts of this request after an upstream has rejected the access token: the token counts
+    /// only if it cannot be renewed.
     pub(crate) fn facts_to_renew(&self) -> Facts {
         let mut facts = self.facts(None);
         if let Access::Fresh(held) = facts.access {
@@ -35,7 +35,7 @@ impl RequestSession {
         facts
     }
 
-    /// The facts of the browser after `before`.
+    /// The facts of the browser after the decision `before`.
     pub(crate) fn facts_after(&self, before: &Decision) -> Facts {
         let mut facts = self.facts(None).after(before, self.site.clock.now());
         if let TokenChange::Set(grant) = &before.tokens {
@@ -45,8 +45,8 @@ impl RequestSession {
         facts
     }
 
-    /// Leaves a refresh token that an upstream handed over, and that cannot be exchanged now, to the
-    /// next request. It may be the only one that still works.
+    /// Leaves a refresh token that an upstream handed over, and that cannot be exchanged now, for the
+    /// next request. It may be the only one that is still valid.
     pub(crate) fn defer_refresh_token(
         &self,
         offered: &UpstreamRefresh,
@@ -56,23 +56,23 @@ impl RequestSession {
         self.seal(&mut update.changes);
     }
 
-    /// Gets tokens for a DW session that ECOM vouches for.
+    /// Obtains tokens for a DW session that ECOM confirms.
     pub(crate) async fn session_bridge(&self, claim: DwClaim) -> Result<SessionUpdate, Problem> {
         let decision =
             self.run(flow::session_bridge(self.facts(None), claim), "session_bridge", None).await;
         self.commit(decision, None)
     }
 
-    /// As [`travel_on`](Self::travel_on), from where `before` ended, by what ECOM has just said.
+    /// Takes a page's response into account, after the decision `before`.
     pub(crate) async fn reconcile(
         &self,
         before: &Decision,
-        says: PageResponse,
+        response: PageResponse,
         remember: Option<bool>,
     ) -> Result<SessionUpdate, Problem> {
-        let step = flow::reconcile(self.facts_after(before), says);
+        let step = flow::reconcile(self.facts_after(before), response);
         if matches!(step, Step::Logout(_)) {
-            // First of all, so that no request under way can bring the session back.
+            // Before the calls, so that no request in progress can restore the session.
             self.revoke_presented(Reason::LoggedOut);
         }
         let decision = self.run(step, "reconcile", None).await;

@@ -1,4 +1,4 @@
-//! What a login, a logout or a refresh elsewhere has made a thing of the past.
+//! Credentials revoked or superseded by a login, a logout or a refresh in another request.
 
 use std::time::{Duration, Instant};
 
@@ -12,17 +12,17 @@ use crate::revocations::Reason;
 use crate::site::Site;
 use crate::web::request_session::RequestSession;
 
-/// A request that presents what was logged out less than this ago was on its way before the browser
-/// had the answer to its logout, or comes of a tab that has not seen it. Later than that, the
-/// browser has never had that answer, and begins anew.
+/// A request that presents credentials logged out less than this ago was sent before the browser had
+/// the response to its logout, or comes from a tab without that response. After this time, the
+/// browser has never received that response, and gets a new session.
 const LATE: Duration = Duration::from_secs(60);
 
-/// By then the browser has the answer to its login, or will never have it.
+/// After this time, the browser has received the response to its login or never will.
 const FRESH: Duration = Duration::from_secs(30);
 
 impl RequestSession {
-    /// A refresh of what the browser presents may be under way, or have come back a moment ago:
-    /// then its successor is what a logout must end.
+    /// Waits for a refresh of the presented token that is in progress or has just finished: a logout
+    /// must end its successor.
     pub(crate) async fn await_refresh(&mut self) {
         let writers = self.site.layout.tokens;
         let Some(held) = facts::effective_refresh_token(&self.presented, &self.state, writers)
@@ -33,11 +33,11 @@ impl RequestSession {
         let current = self.site.refreshes.current(&tag);
         let current = tokio::time::timeout(self.site.call_timeout, current).await.ok().flatten();
         if let Some(RefreshResponse::Granted(grant)) = current {
-            self.take_over(*grant);
+            self.apply_refresh(*grant);
         }
     }
 
-    fn take_over(&mut self, grant: Grant) {
+    fn apply_refresh(&mut self, grant: Grant) {
         self.confirmed.extend(grant.tags());
         if let Some(refresh) = grant.refresh {
             let candidates = match grant.claims.customer.kind {
@@ -49,7 +49,7 @@ impl RequestSession {
         self.access = Access::classify(grant.access, grant.claims, self.site.clock.now());
     }
 
-    /// Revokes the session of this request, and what a refresh of it has just brought.
+    /// Revokes the session of this request, and the tokens that a refresh of it has just brought.
     pub(crate) fn revoke_presented(&self, reason: Reason) {
         self.revoke(&self.issued(), reason);
         if reason == Reason::LoggedOut {
@@ -57,14 +57,14 @@ impl RequestSession {
         }
     }
 
-    /// The same, but for what `ending` keeps in the browser as the new shopper's.
+    /// The same, except for what `decision` keeps in the browser for the new shopper.
     pub(crate) fn revoke_all_but(&self, reason: Reason, decision: &Decision) {
         let dwsid = self.state.dw.as_ref().map(|dw| dw.dwsid);
-        let gone = |tag: &Tag| !decision.keeps(*tag, dwsid);
-        let tags: Vec<Tag> = self.issued().into_iter().filter(gone).collect();
+        let is_dropped = |tag: &Tag| !decision.keeps(*tag, dwsid);
+        let tags: Vec<Tag> = self.issued().into_iter().filter(is_dropped).collect();
         self.revoke(&tags, reason);
         if reason == Reason::LoggedOut {
-            self.end_sessions(|usid| gone(&usid));
+            self.end_sessions(|usid| is_dropped(&usid));
         }
     }
 
@@ -74,9 +74,9 @@ impl RequestSession {
         self.site.revocations.revoke(tags, reason, self.site.clock.monotonic());
     }
 
-    /// Fingerprints of the credentials that are known to have been issued: our seal names them, a
-    /// signature or SLAS has confirmed them in this request. Whatever else a request presents may be
-    /// made up, and must not fill what is remembered.
+    /// Fingerprints of the credentials that are known to have been issued: our seal names them, or a
+    /// signature or SLAS has confirmed them in this request. All others may be forged, and must not
+    /// fill the memory of revocations.
     pub(crate) fn issued(&self) -> Vec<Tag> {
         let held = self.held().map(|held| held.token.tag());
         let exchanged = |tag: &Tag| !successors(&self.site, *tag).is_empty();
@@ -85,18 +85,18 @@ impl RequestSession {
         refreshed.chain(confirmed).chain(held).chain(self.state.sealed_tags()).collect()
     }
 
-    /// Ends the SLAS session of this request, whatever other tokens of it are still about.
-    fn end_sessions(&self, gone: impl Fn(Tag) -> bool) {
+    /// Ends the SLAS session of this request, including all its tokens that others still hold.
+    fn end_sessions(&self, is_dropped: impl Fn(Tag) -> bool) {
         let (now, at) = (self.site.clock.monotonic(), self.site.clock.now());
         let sealed = self.state.session.as_ref().map(|session| (session.usid, at));
         let held = self.claims().map(|claims| (claims.usid.tag(), claims.issued_at.max(at)));
-        for (usid, issued) in sealed.into_iter().chain(held).filter(|(usid, _)| gone(*usid)) {
+        for (usid, issued) in sealed.into_iter().chain(held).filter(|(usid, _)| is_dropped(*usid)) {
             self.site.revocations.end_session(usid, issued, now);
         }
     }
 
-    /// What the browser is to remember of a logout: everything it presents, and its SLAS session.
-    pub(crate) fn ends(&self) -> Vec<Tag> {
+    /// What the seal records of a logout: every credential presented, and the SLAS session.
+    pub(crate) fn logged_out_tags(&self) -> Vec<Tag> {
         let sealed = self.state.session.as_ref().map(|session| session.usid);
         let session = self.claims().map(|claims| claims.usid.tag());
         let issued = self.issued().into_iter();
@@ -111,14 +111,15 @@ impl RequestSession {
         }
     }
 
-    /// Whether a logout or a login in another tab has made `ending` a thing of the past. An answer
-    /// may be held up by a slow page long after it was worked out, so this is asked when it leaves.
+    /// Whether a logout or a login in another tab has superseded `decision`. A slow page may delay a
+    /// response long after its decision, so the check is made when the response is sent.
     pub(crate) fn is_superseded(&self, decision: &Decision) -> bool {
         let own = matches!(decision.outcome, Outcome::LoggedIn { .. } | Outcome::LoggedOut { .. });
         !own && self.has_successor(&decision.tokens)
     }
 
-    /// Whether what this request presents, or has been granted, was revoked since it arrived.
+    /// Whether the credentials that this request presents or has been granted were revoked after it
+    /// was received.
     pub(crate) fn has_successor(&self, change: &TokenChange) -> bool {
         let (revocations, now) = (&self.site.revocations, self.site.clock.monotonic());
         let granted = match change {
@@ -128,14 +129,14 @@ impl RequestSession {
         let lineage = self.state.session.as_ref().map(|session| session.lineage);
         let granted_tags = granted.map(|grant| grant.tags()).unwrap_or_default();
         let tags: Vec<Tag> = granted_tags.into_iter().chain(lineage).collect();
-        // Two devices of a shopper may have one `usid`: where our seal names a lineage, that decides.
+        // Two devices of a shopper may share one `usid`: a lineage in our seal decides instead.
         let ended = |claims: &Claims| {
             let (usid, issued) = (claims.usid.tag(), claims.issued_at);
             let at = revocations.session_ended(usid, issued, now);
-            lineage.is_none() && at.is_some_and(|at| at >= self.arrived)
+            lineage.is_none() && at.is_some_and(|at| at >= self.received_at)
         };
-        revocations.any_since(&self.effective_tags, self.arrived, now)
-            || revocations.any_since(&tags, self.arrived, now)
+        revocations.any_since(&self.effective_tags, self.received_at, now)
+            || revocations.any_since(&tags, self.received_at, now)
             || granted.is_some_and(|grant| ended(&grant.claims))
             || self.claims().is_some_and(ended)
     }
@@ -156,33 +157,33 @@ pub(crate) fn effective_tags(
     let refresh = facts::effective_refresh_token(presented, state, site.layout.tokens);
     let refresh = refresh.map(|held| held.token.tag());
     let slas: Vec<Tag> = access.into_iter().chain(refresh).collect();
-    // Without SLAS credentials, it is by the DW session that the shopper is known.
+    // Without SLAS credentials, the DW session identifies the shopper.
     if slas.is_empty() { presented.dwsid.iter().map(Dwsid::tag).collect() } else { slas }
 }
 
-/// Why and since when a credential, or what it has just been refreshed to, is revoked.
+/// Why and since when a credential, or its successor by a recent refresh, is revoked.
 pub(crate) fn revoked(site: &Site, tag: Tag, now: Instant) -> Option<(Reason, Instant)> {
-    let found = |tag| site.revocations.find(tag, now);
-    found(tag).or_else(|| successors(site, tag).into_iter().find_map(found))
+    let find = |tag| site.revocations.find(tag, now);
+    find(tag).or_else(|| successors(site, tag).into_iter().find_map(find))
 }
 
 fn logged_out(site: &Site, tag: Tag, now: Instant) -> Option<Instant> {
     revoked(site, tag, now).and_then(|(reason, at)| (reason == Reason::LoggedOut).then_some(at))
 }
 
-/// Whether a moment of logout is so recent that the browser may not have its answer yet.
+/// Whether a logout is so recent that the browser may not have its response yet.
 pub(crate) fn is_recent(at: Instant, now: Instant) -> bool {
     now.saturating_duration_since(at) < LATE
 }
 
-/// Whether a moment of login is so recent that the browser may not have its answer yet.
+/// Whether a login is so recent that the browser may not have its response yet.
 pub(crate) fn is_fresh(at: Instant, now: Instant) -> bool {
     now.saturating_duration_since(at) < FRESH
 }
 
-/// Since when what a request presents has been logged out, if that is so recent that the browser may
-/// not have had the answer yet. Its own seal says what the request's session is; only without one
-/// does what it presents, for that may have been planted.
+/// When the session of a request was logged out, if that is so recent that the browser may not have
+/// the response yet. The seal identifies the session. The presented credentials do so only if there is
+/// no seal, because they may have been planted.
 pub(crate) fn logged_out_since(
     presented: &RequestCookies,
     state: &SealedState,
@@ -196,29 +197,29 @@ pub(crate) fn logged_out_since(
     tags.filter(|tag| !state.logged_out.has(*tag)).find_map(recent)
 }
 
-/// What a seal still says whose session has been logged out: the browser never got the answer.
+/// The state without a session that has been logged out: the browser never received the response.
 pub(crate) fn without_logged_out(state: SealedState, site: &Site, now: Instant) -> SealedState {
-    let vouched: Vec<Tag> = state.sealed_tags().collect();
-    if !vouched.iter().any(|tag| logged_out(site, *tag, now).is_some()) {
+    let sealed: Vec<Tag> = state.sealed_tags().collect();
+    if !sealed.iter().any(|tag| logged_out(site, *tag, now).is_some()) {
         return state;
     }
     let session = state.session.as_ref().map(|session| session.usid);
     let mut left = SealedState { dw: None, ..state.without_tokens() };
-    left.logged_out.add(vouched.into_iter().chain(session), site.clock.now());
+    left.logged_out.add(sealed.into_iter().chain(session), site.clock.now());
     left
 }
 
-/// The fingerprints of what a refresh of `tag` has brought within the last minute.
+/// The fingerprints of the tokens that a refresh of `tag` has brought within the last minute.
 fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
-    let granted = |answer: &RefreshResponse| match answer {
+    let granted = |response: &RefreshResponse| match response {
         RefreshResponse::Granted(grant) => grant.tags(),
         RefreshResponse::Refused | RefreshResponse::Unavailable(_) => Vec::new(),
     };
     site.refreshes.peek(&tag, granted).unwrap_or_default()
 }
 
-/// Whether a credential is not one of a session that has been logged out. That goes for the DW
-/// session too: nothing can end it at the platform, and whoever shows it would get tokens for it.
+/// Whether a credential does not belong to a session that has been logged out. This includes the DW
+/// session: no call ends it on the platform, and a client that presents it would get tokens for it.
 pub(crate) fn is_live(site: &Site, tag: Tag, now: Instant) -> bool {
     logged_out(site, tag, now).is_none()
 }

@@ -1,4 +1,4 @@
-//! Cookies under our names that others have set, as far as a request shows them.
+//! Cookies with our names that other hosts or applications have set, as a request shows them.
 
 use http::header::HOST;
 use http::request::Parts;
@@ -6,10 +6,10 @@ use http::uri::Authority;
 
 use crate::header_values::first_text;
 
-/// Cookies under our names that others have set.
+/// Cookies with our names that other hosts or applications have set.
 #[derive(Default)]
 pub(crate) struct Strays {
-    /// Those that came more than once, or with a value that is not this browser's own.
+    /// Names that occur more than once, or with a value that does not belong to this browser.
     pub(crate) names: Vec<String>,
     pub(crate) host: String,
     pub(crate) path: String,
@@ -24,7 +24,7 @@ impl Strays {
         Self { names, host, path: parts.uri.path().to_owned() }
     }
 
-    /// Of these names something did not count.
+    /// Adds the names of cookies that did not count.
     pub(crate) fn add(&mut self, names: Vec<String>) {
         for name in names {
             if !self.names.contains(&name) {

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use crate::allowlist::pairs;
 use crate::allowlist::slas_operations::{Form, Operation};
 use crate::allowlist::slas_parameters::{
-    self, Parameters, ShopperValues, SiteValues, validate, validate_json,
+    Parameters, ShopperValues, SiteValues, validate, validate_json,
 };
 use crate::flow::Access;
 use crate::header_values::has_media_type;
@@ -61,7 +62,7 @@ impl SlasProxyCall {
         };
         let operation = self.call.operation;
         let query = self.parts.uri.query().unwrap_or_default();
-        let query = slas_parameters::pairs(query.as_bytes()).ok_or(TOO_LONG)?;
+        let query = pairs(query.as_bytes()).ok_or(TOO_LONG)?;
         let hint = query.iter().find(|(name, _)| name == "hint").map(|(_, hint)| hint.as_str());
         let begins_guest = operation == Operation::Token || hint == Some("guest");
         let own =
@@ -77,7 +78,7 @@ impl SlasProxyCall {
                 if form == Form::Body && !body.is_empty() {
                     self.is_of_type("application/x-www-form-urlencoded")?;
                 }
-                let pairs = slas_parameters::pairs(body).ok_or(TOO_LONG)?;
+                let pairs = pairs(body).ok_or(TOO_LONG)?;
                 let said =
                     validate(operation, &query, &pairs, &site_values, &own).map_err(refused)?;
                 Ok(Message::Pairs(form, said))

@@ -18,7 +18,7 @@ impl SlasProxyCall {
     /// Tokens become cookies, and leave the body where scripts must not see them.
     pub(crate) async fn keep(&self, reply: &BufferedResponse) -> Result<Response, Problem> {
         let mut said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-        let tokens = match redact::tokens(&said) {
+        let tokens = match redact::find_tokens(&said) {
             Some(tokens) => tokens,
             // A passkey that does not fit is no fault of SLAS.
             None if said["success"] == false => {

@@ -1,0 +1,147 @@
+//! The errors of SLAS, and what they mean.
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::flow::UpstreamFailure;
+use crate::upstream::http::{BufferedResponse, CallError};
+
+/// Why SLAS returned no tokens.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SlasError {
+    #[error("SLAS call failed: {0}")]
+    Call(#[from] CallError),
+    #[error("SLAS rejected the call with {}", .0.status)]
+    Rejected(Rejection),
+    #[error("invalid response of SLAS: {0}")]
+    Malformed(&'static str),
+}
+
+pub(super) type SlasResult<T> = Result<T, SlasError>;
+
+impl SlasError {
+    /// The failure, where a rejection does not depend on what the shopper sent.
+    pub(super) fn failure(&self) -> UpstreamFailure {
+        match self {
+            Self::Call(error) => error.failure(),
+            Self::Malformed(_) => UpstreamFailure::unavailable_for(5),
+            Self::Rejected(rejection) => rejection.failure(),
+        }
+    }
+
+    pub(super) fn warn(&self, operation: &'static str) {
+        let detail = match self {
+            Self::Call(_) => None,
+            Self::Rejected(rejection) => Some(rejection.code.as_str()),
+            Self::Malformed(what) => Some(*what),
+        };
+        tracing::warn!(upstream = "slas", operation, detail, error = %self, "upstream call failed");
+    }
+}
+
+/// A 4xx response, or a redirect with an error.
+#[derive(Debug)]
+pub(super) struct Rejection {
+    pub(super) status: StatusCode,
+    /// `error`, if it has only lower-case letters and `_`: safe for logs.
+    pub(super) code: String,
+    /// All texts of the response in lower case, to classify it. They may contain a login, so they
+    /// are not logged.
+    text: String,
+}
+
+/// Errors about the state of SLAS itself (`OpenAPI`; RFC 6749 section 4.1.2.1).
+const TEMPORARY: [&str; 3] = ["server_error", "gateway_server_error", "temporarily_unavailable"];
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorBody {
+    error: String,
+    error_description: String,
+    message: String,
+}
+
+impl Rejection {
+    pub(super) fn of(reply: &BufferedResponse) -> Self {
+        let body: ErrorBody = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let text = format!("{} {}", body.error_description, body.message);
+        Self::new(reply.status, &body.error, &text)
+    }
+
+    pub(super) fn new(status: StatusCode, error: &str, text: &str) -> Self {
+        let text = format!("{error} {text}").to_lowercase();
+        let plain = error.len() <= 40
+            && error.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let code = if plain { error.to_owned() } else { String::new() };
+        Self { status, code, text }
+    }
+
+    /// Whether a later call may succeed: the error is about the state of SLAS itself, or the
+    /// response is HTML or empty, so it comes from the edge in front of SLAS.
+    fn is_temporary(&self) -> bool {
+        self.text.trim().is_empty() || TEMPORARY.contains(&self.code.as_str())
+    }
+
+    /// Whether it ends a refresh token. Any 400 does unless it is about the client; a 401 does only
+    /// if it names the refresh token: a wrong client secret must not log out all shoppers.
+    pub(super) fn ends_refresh_token(&self) -> bool {
+        match self.status {
+            StatusCode::BAD_REQUEST => {
+                self.is_about_refresh_token() || !(self.is_temporary() || self.is_about_client())
+            }
+            StatusCode::UNAUTHORIZED => self.is_about_refresh_token(),
+            _ => false,
+        }
+    }
+
+    /// Whether the same call would be rejected again at any later time.
+    pub(super) fn is_permanent(&self) -> bool {
+        match self.status {
+            StatusCode::CONFLICT => false,
+            // Reported responses of the retired grant, with or without a text. Treated as temporary,
+            // they would be retried for ever.
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::GONE => true,
+            _ => !self.is_temporary(),
+        }
+    }
+
+    /// The failure, where a rejection does not depend on what the shopper sent.
+    fn failure(&self) -> UpstreamFailure {
+        match self.status {
+            StatusCode::CONFLICT => UpstreamFailure::throttled_for(2),
+            _ if self.is_temporary() => UpstreamFailure::unavailable_for(5),
+            _ => UpstreamFailure::MISCONFIGURED,
+        }
+    }
+
+    /// Whether SLAS rejects the client, its secret or its settings.
+    pub(super) fn is_about_client(&self) -> bool {
+        [
+            "invalid_client",
+            "unauthorized_client",
+            "unsupported_grant_type",
+            "invalid_scope",
+            "client_id",
+            "channel_id",
+            "redirect",
+        ]
+        .iter()
+        .any(|word| self.text.contains(word))
+    }
+
+    /// Whether our client lacks a scope.
+    pub(super) fn is_about_scope(&self) -> bool {
+        self.text.contains("scope")
+    }
+
+    /// Whether the text names the refresh token.
+    fn is_about_refresh_token(&self) -> bool {
+        let text = self.text.replace(' ', "_");
+        text.contains("refresh_token")
+    }
+
+    /// Whether the usid belongs to another session that is still alive.
+    pub(super) fn is_about_usid(&self) -> bool {
+        self.text.contains("usid")
+    }
+}
