@@ -4,8 +4,9 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /src
 # Dependencies first: they change less often than the code, so this layer is cached.
 COPY Cargo.toml Cargo.lock ./
-# The image does not contain the simulator. Cargo only needs the manifest of every workspace member.
+# The image contains neither the simulator nor the test helpers. Cargo only needs the manifest of every workspace member.
 COPY crates/sandbox/Cargo.toml crates/sandbox/Cargo.toml
+COPY crates/testkit/Cargo.toml crates/testkit/Cargo.toml
 RUN mkdir -p src benches && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
  && for bench in decide footprint streaming load logouts; do echo 'fn main() {}' > benches/$bench.rs; done \
  && cargo build --locked --release --no-default-features \

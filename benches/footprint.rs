@@ -1,5 +1,5 @@
-//! What the release binary costs before anybody comes: time from its start to the first answer of
-//! `/livez`, and resident memory a second later.
+//! What the release binary costs before the first request: time from its start to the first response
+//! of `/livez`, and resident memory a second later.
 //!
 //! `cargo bench --bench footprint --no-default-features`
 
@@ -14,31 +14,17 @@ mod memory;
 mod tandem;
 
 use memory::Memory;
-use tandem::{BINARY, Folder, Tandem, free_address};
+use tandem::{BINARY, Folder, Tandem};
+use testkit::{ShopConfig, free_address};
 
 const RUNS: usize = 20;
-
-const CONFIG: &str = r#"
-[cookies]
-seal_keys = ["a key that exists only for this benchmark"]
-
-[[sites]]
-id = "RefArch"
-hosts = ["shop.test"]
-public_origin = "https://shop.test"
-slas.base_url = "https://127.0.0.1:1"
-slas.organization_id = "f_ecom_zzte_053"
-slas.client_id = "client"
-slas.redirect_uri = "https://shop.test/callback"
-ocapi.base_url = "https://127.0.0.1:1"
-routes.head = "http://127.0.0.1:1"
-"#;
 
 fn main() -> io::Result<()> {
     // `cargo test` runs benchmarks too, once and without wanting figures.
     let runs = if std::env::args().any(|argument| argument == "--bench") { RUNS } else { 1 };
     let folder = Folder::new("footprint")?;
-    let file = folder.write("tandem.toml", CONFIG)?;
+    let config = ShopConfig::minimal("https://127.0.0.1:1");
+    let file = folder.write("tandem.toml", &config.text())?;
     let figures: io::Result<Vec<_>> = (0..runs).map(|_| measure(&file)).collect();
     let figures = figures?;
     let started = median(figures.iter().map(|(started, _)| started.as_micros()).collect());
@@ -55,7 +41,7 @@ fn main() -> io::Result<()> {
 fn measure(config: &Path) -> io::Result<(Duration, Memory)> {
     #[expect(clippy::disallowed_methods, reason = "a stop-watch")]
     let start = Instant::now();
-    let tandem = Tandem::start(Command::new(BINARY), free_address()?, config, Stdio::null())?;
+    let tandem = Tandem::start(Command::new(BINARY), free_address(), config, Stdio::null())?;
     let started = start.elapsed();
     std::thread::sleep(Duration::from_secs(1));
     Ok((started, Memory::of(tandem.id())?))

@@ -21,7 +21,8 @@ mod platform;
 mod tandem;
 
 use nginx::Nginx;
-use tandem::{BINARY, Folder, Tandem, free_address};
+use tandem::{BINARY, Folder, Tandem};
+use testkit::{ShopConfig, free_address};
 
 const ROUNDS: usize = 9;
 /// Requests of one kind in one turn.
@@ -82,9 +83,11 @@ async fn compare() -> io::Result<()> {
     let folder = Folder::new("load")?;
     let platform = platform::start().await?;
     let nginx = nginx(&folder, platform)?;
-    let config = folder.write("tandem.toml", &config(platform))?;
+    let config = ShopConfig::minimal(&format!("http://{platform}"));
+    let config = config.site("slas.client_secret = \"secret\"");
+    let config = folder.write("tandem.toml", &config.text())?;
     let log = Stdio::from(File::create(folder.path("tandem.log"))?);
-    let address = free_address()?;
+    let address = free_address();
     let tandem = Tandem::start(on_proxy_core(BINARY), address, &config, log)?;
     let cookies = browsers::visit(address).await?;
     let works = [
@@ -127,26 +130,6 @@ fn nginx(folder: &Folder, platform: SocketAddr) -> io::Result<Nginx> {
         return Err(io::Error::other("this needs nginx: apt-get install nginx-light"));
     }
     Nginx::start(on_proxy_core("nginx"), folder, platform)
-}
-
-fn config(platform: SocketAddr) -> String {
-    format!(
-        r#"
-        [cookies]
-        seal_keys = ["a key that exists only for this benchmark"]
-        [[sites]]
-        id = "RefArch"
-        hosts = ["shop.test"]
-        public_origin = "https://shop.test"
-        slas.base_url = "http://{platform}"
-        slas.organization_id = "f_ecom_zzte_053"
-        slas.client_id = "client"
-        slas.client_secret = "secret"
-        slas.redirect_uri = "https://shop.test/callback"
-        ocapi.base_url = "http://{platform}"
-        routes.head = "http://{platform}"
-        "#
-    )
 }
 
 /// Every round, both have a turn; who is first changes with every round.

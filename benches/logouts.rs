@@ -18,7 +18,8 @@ mod tandem;
 
 use memory::Memory;
 use platform::{end_of_head, length};
-use tandem::{BINARY, Folder, Tandem, free_address};
+use tandem::{BINARY, Folder, Tandem};
+use testkit::{ShopConfig, free_address};
 
 const IMPOSTORS: usize = 100_000;
 const SHOPPERS: usize = 1_000;
@@ -29,8 +30,12 @@ fn main() -> io::Result<()> {
     let measured = std::env::args().any(|argument| argument == "--bench");
     let (impostors, shoppers) = if measured { (IMPOSTORS, SHOPPERS) } else { (160, 16) };
     let folder = Folder::new("logouts")?;
-    let config = folder.write("tandem.toml", &config(platform()?))?;
-    let address = free_address()?;
+    let platform = format!("http://{}", platform()?);
+    let config = ShopConfig::minimal(&platform)
+        .site("slas.client_secret = \"secret\"\nsession.after_logout = \"none\"")
+        .site(&format!("routes.ecom = \"{platform}\""));
+    let config = folder.write("tandem.toml", &config.text())?;
+    let address = free_address();
     let tandem = Tandem::start(Command::new(BINARY), address, &config, Stdio::null())?;
 
     let browsers = visits(address, shoppers)?;
@@ -53,28 +58,6 @@ fn main() -> io::Result<()> {
     );
     io::stdout().write_all(report.as_bytes())?;
     if back == 0 { Ok(()) } else { Err(io::Error::other("a logout did not stick")) }
-}
-
-fn config(platform: SocketAddr) -> String {
-    format!(
-        r#"
-        [cookies]
-        seal_keys = ["a key that exists only for this benchmark"]
-        [[sites]]
-        id = "RefArch"
-        hosts = ["shop.test"]
-        public_origin = "https://shop.test"
-        slas.base_url = "http://{platform}"
-        slas.organization_id = "f_ecom_zzte_053"
-        slas.client_id = "client"
-        slas.client_secret = "secret"
-        slas.redirect_uri = "https://shop.test/callback"
-        ocapi.base_url = "http://{platform}"
-        routes.head = "http://{platform}"
-        routes.ecom = "http://{platform}"
-        session.after_logout = "none"
-        "#
-    )
 }
 
 /// The platform, in a thread of its own.

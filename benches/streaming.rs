@@ -23,7 +23,8 @@ mod tandem;
 use ends::{Direction, Ends, Protocol, Way};
 use memory::Memory;
 use meter::{Meter, Stalled};
-use tandem::{BINARY, Folder, Tandem, free_address};
+use tandem::{BINARY, Folder, Tandem};
+use testkit::{ShopConfig, free_address};
 
 const MIB: u64 = 1024 * 1024;
 /// What each way carries, in MiB, unless the command line says otherwise.
@@ -46,8 +47,11 @@ async fn main() -> io::Result<()> {
     let amount = amount() * MIB;
     let folder = Folder::new("streaming")?;
     let ends = Ends::open().await?;
-    let config = folder.write("tandem.toml", &config(&ends.head.to_string()))?;
-    let address = free_address()?;
+    // Files pass here, which need no session and so no platform.
+    let config =
+        ShopConfig::minimal(&format!("http://{}", ends.head)).site("bridge.mode = \"none\"");
+    let config = folder.write("tandem.toml", &config.text())?;
+    let address = free_address();
     let tandem = Tandem::start(Command::new(BINARY), address, &config, Stdio::null())?;
     for way in WAYS {
         let meter = Arc::new(Meter::without_stall());
@@ -79,26 +83,6 @@ fn amount() -> u64 {
     let given = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let wanted = std::env::args().any(|argument| argument == "--bench");
     given.unwrap_or(if wanted { AMOUNT } else { 16 })
-}
-
-/// What passes here are files, which need no session and so no platform.
-fn config(head: &str) -> String {
-    format!(
-        r#"
-        [cookies]
-        seal_keys = ["a key that exists only for this benchmark"]
-        [[sites]]
-        id = "RefArch"
-        hosts = ["shop.test"]
-        public_origin = "https://shop.test"
-        bridge.mode = "none"
-        slas.base_url = "https://127.0.0.1:1"
-        slas.organization_id = "f_ecom_zzte_053"
-        slas.client_id = "client"
-        slas.redirect_uri = "https://shop.test/callback"
-        routes.head = "http://{head}"
-        "#
-    )
 }
 
 struct Figures {

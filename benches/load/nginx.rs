@@ -4,7 +4,9 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
-use crate::tandem::{Folder, Running, free_address, wait_until};
+use testkit::free_address;
+
+use crate::tandem::{Folder, Running, wait_until};
 
 /// A running nginx.
 pub(crate) struct Nginx {
@@ -19,7 +21,7 @@ impl Nginx {
         folder: &Folder,
         upstream: SocketAddr,
     ) -> io::Result<Self> {
-        let address = free_address()?;
+        let address = free_address();
         let root = folder.path("nginx");
         std::fs::create_dir_all(&root)?;
         let file = folder.write("nginx.conf", &config(address, upstream))?;

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use testkit::CLIENT;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -95,7 +96,7 @@ fn tokens(number: usize) -> Value {
     let claims = json!({
         "aut": "GUID", "ctx": "slas", "ist": 1, "sty": "User", "dnt": "0", "jti": format!("C2C-{number}"),
         "scp": "sfcc.shopper-myaccount.baskets sfcc.shopper-products ".repeat(20),
-        "sub": format!("cc-slas::{TENANT}::scid:client::usid:{usid}"),
+        "sub": format!("cc-slas::{TENANT}::scid:{CLIENT}::usid:{usid}"),
         "iss": format!("slas/prod/{TENANT}"), "aud": format!("commercecloud/prod/{TENANT}"),
         "isb": "uido:slas::upn:Guest::uidn:Guest User::gcid:abGuest::chid:RefArch",
         "nbf": now - 30, "iat": now, "exp": now + 1800,

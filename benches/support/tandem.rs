@@ -1,10 +1,12 @@
 //! The release binary at work, as an operator would start it.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use testkit::free_address;
 
 /// For a process to come up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,7 +62,7 @@ impl Tandem {
         config: &Path,
         log: Stdio,
     ) -> io::Result<Self> {
-        let admin = free_address()?;
+        let admin = free_address();
         let child = command
             .args(["serve", "--config"])
             .arg(config)
@@ -81,11 +83,6 @@ impl Tandem {
 
 /// The binary that cargo has built for this benchmark.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_tandem");
-
-/// An address of loopback that nobody listens at.
-pub(crate) fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind(("127.0.0.1", 0))?.local_addr()
-}
 
 /// Returns when `done`.
 pub(crate) fn wait_until(done: impl Fn() -> bool) -> io::Result<()> {

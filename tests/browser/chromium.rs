@@ -44,8 +44,8 @@ impl Chromium {
         Self { client, profile, _driver: driver }
     }
 
-    /// What the browser shows, as a file for whoever reads the failure.
-    pub(crate) async fn photograph(&self, name: &str) -> PathBuf {
+    /// What the browser shows, as a file for the reader of the failure.
+    pub(crate) async fn screenshot(&self, name: &str) -> PathBuf {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("browser-{name}.png"));
         if let Ok(picture) = self.client.screenshot().await {
             let _ = std::fs::write(&file, picture);

@@ -1,19 +1,19 @@
-//! `tandem sandbox` as a newcomer starts it.
+//! `tandem sandbox`, as a new user starts it.
 
-use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
+use testkit::free_address;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// A port that was free a moment ago may be taken when we come; then another one is tried.
+/// A port that was free a moment ago may be taken by now; then another one is tried.
 const ATTEMPTS: usize = 5;
 
 /// A running sandbox. Dropping it kills the process.
 pub(crate) struct Shop {
-    /// Where it says it is, without a slash at the end.
+    /// The address that it prints, without a slash at the end.
     pub(crate) origin: String,
     _process: Child,
 }
@@ -30,7 +30,7 @@ impl Shop {
 
     async fn try_open(arguments: &[&str]) -> Option<Self> {
         let mut process = Command::new(env!("CARGO_BIN_EXE_tandem"))
-            .args(["sandbox", "--port", &free_port().to_string()])
+            .args(["sandbox", "--port", &free_address().port().to_string()])
             .args(arguments)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -39,7 +39,7 @@ impl Shop {
         let mut lines = BufReader::new(process.stdout.take()?).lines();
         let printed = timeout(Duration::from_secs(20), address(&mut lines)).await;
         let origin = printed.expect("an address in time")?;
-        // The log goes on; a full pipe would stop the process.
+        // The log has more lines; a full pipe would block the process.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Some(Self { origin, _process: process })
     }
@@ -53,9 +53,4 @@ async fn address(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
         }
     }
     None
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-    listener.local_addr().expect("a bound socket").port()
 }

@@ -1,4 +1,4 @@
-//! What a visitor does and sees. Every look waits for what it wants to see, in bounded time.
+//! What a visitor does and sees. Every check waits in bounded time for what it expects to see.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use super::chromium::Chromium;
 use super::shop::Shop;
 
 /// Longer than any page here takes, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Someone at the browser.
+/// A person at the browser.
 pub(crate) struct Visitor {
     client: Client,
     origin: String,
 }
 
-/// Opens a shop with `arguments` and a browser, lets somebody visit, and ends both whatever
+/// Starts `tandem sandbox` with `arguments` and a browser, runs `visit`, and ends both whatever
 /// happens.
-pub(crate) async fn visiting<Visit>(
+pub(crate) async fn visit_sandbox<Visit>(
     name: &str,
     arguments: &[&str],
     visit: impl FnOnce(Visitor) -> Visit,
@@ -30,11 +30,11 @@ pub(crate) async fn visiting<Visit>(
 {
     let shop = Shop::open(arguments).await;
     let chromium = Chromium::start().await;
-    lets_visit(name, chromium, &shop.origin, visit).await;
+    self::visit(name, chromium, &shop.origin, visit).await;
 }
 
-/// Lets somebody visit the shop at `origin` and closes the browser, whatever happens.
-pub(crate) async fn lets_visit<Visit>(
+/// Runs `visit` at the shop at `origin` and closes the browser, whatever happens.
+pub(crate) async fn visit<Visit>(
     name: &str,
     chromium: Chromium,
     origin: &str,
@@ -46,11 +46,11 @@ pub(crate) async fn lets_visit<Visit>(
     let visited = tokio::spawn(visit(visitor)).await;
     let failed = match visited {
         Ok(()) => None,
-        Err(failed) => Some((failed, chromium.photograph(name).await)),
+        Err(failed) => Some((failed, chromium.screenshot(name).await)),
     };
     chromium.close().await;
-    if let Some((failed, picture)) = failed {
-        eprintln!("what the browser showed: {}", picture.display());
+    if let Some((failed, screenshot)) = failed {
+        eprintln!("screenshot: {}", screenshot.display());
         std::panic::resume_unwind(failed.into_panic());
     }
 }
@@ -66,7 +66,7 @@ impl Visitor {
         self.client.goto(address).await.expect("the page loads");
     }
 
-    /// As a browser that has never been here.
+    /// Deletes every cookie, as a browser that has never been here.
     pub(crate) async fn forgets_all_cookies(&self) {
         self.client.delete_all_cookies().await.expect("a browser that forgets");
     }
@@ -76,7 +76,7 @@ impl Visitor {
         let script = "const [path, body, done] = arguments;
             const headers = {'content-type': 'application/json'};
             fetch(path, {method: 'POST', headers, body: JSON.stringify(body)})
-                .then((answer) => answer.json()).then(done, () => done(null));";
+                .then((response) => response.json()).then(done, () => done(null));";
         let arguments = vec![json!(path), body.clone()];
         self.client.execute_async(script, arguments).await.expect("a script that runs")
     }
@@ -89,12 +89,12 @@ impl Visitor {
     }
 
     pub(crate) async fn clicks_link(&self, text: &str) {
-        let wait = self.client.wait().at_most(PATIENCE);
+        let wait = self.client.wait().at_most(TIME_LIMIT);
         let link = wait.for_element(Locator::LinkText(text)).await;
         link.expect("a link").click().await.expect("a link that can be clicked");
     }
 
-    /// Replaces what is in a field.
+    /// Replaces the text of a field.
     pub(crate) async fn types(&self, selector: &str, text: &str) {
         self.is_shown(selector).await;
         let field = self.client.find(Locator::Css(selector)).await.expect("a field");
@@ -119,18 +119,18 @@ impl Visitor {
 
     /// Waits until a script expression holds on the page, whichever page that is by then.
     pub(crate) async fn until(&self, condition: &str, what: &str) {
-        let began = Instant::now();
-        let mut beat = interval(Duration::from_millis(50));
+        let start = Instant::now();
+        let mut ticks = interval(Duration::from_millis(50));
         loop {
-            beat.tick().await;
-            // Between two pages there is nothing to ask.
+            ticks.tick().await;
+            // Between two pages the script fails.
             let held = self.client.execute(&format!("return Boolean({condition});"), vec![]).await;
             if matches!(held, Ok(Value::Bool(true))) {
                 return;
             }
-            if began.elapsed() > PATIENCE {
+            if start.elapsed() > TIME_LIMIT {
                 let shown = self.evaluates("document.body.innerText").await;
-                panic!("does not see {what} in {PATIENCE:?} but: {shown:#}");
+                panic!("does not see {what} in {TIME_LIMIT:?} but: {shown:#}");
             }
         }
     }
@@ -149,10 +149,10 @@ impl Visitor {
         self.client.find_all(Locator::Css(selector)).await.expect("a page").len()
     }
 
-    /// A field of `GET /bff/session`, asked by the page's own script.
+    /// A field of `GET /bff/session`, fetched by the page's own script.
     pub(crate) async fn session(&self, field: &str) -> String {
         let script = "const done = arguments[0];
-            fetch('/bff/session').then((answer) => answer.json()).then(done, () => done(null));";
+            fetch('/bff/session').then((response) => response.json()).then(done, () => done(null));";
         let session = self.client.execute_async(script, vec![]).await.expect("a script that runs");
         session[field].as_str().unwrap_or_else(|| panic!("no {field} in {session}")).to_owned()
     }

@@ -3,21 +3,14 @@
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-const SITE: &str = r#"
-[cookies]
-seal_keys = ["CANARY-seal-key-of-thirty-two-octets"]
+use testkit::ShopConfig;
 
-[[sites]]
-id = "RefArch"
-hosts = ["shop.test"]
-public_origin = "https://shop.test"
-slas.base_url = "https://kv7kzm78.api.commercecloud.salesforce.com"
-slas.organization_id = "f_ecom_zzte_053"
-slas.client_id = "client-1"
-slas.client_secret = "CANARY-client-secret"
-slas.redirect_uri = "https://shop.test/callback"
-ocapi.base_url = "https://instance.test"
-"#;
+/// A configuration whose secrets must not be printed.
+fn shop() -> ShopConfig {
+    ShopConfig::minimal("https://instance.test")
+        .sections("[cookies]\nseal_keys = [\"CANARY-seal-key-of-thirty-two-bytes-\"]")
+        .site("slas.client_secret = \"CANARY-client-secret\"")
+}
 
 /// A file of this test's own.
 fn file(name: &str, text: &str) -> PathBuf {
@@ -44,7 +37,7 @@ fn run(command: &mut Command) -> Output {
 
 #[test]
 fn check_of_a_good_file_says_so() {
-    let path = file("check-good.toml", SITE);
+    let path = file("check-good.toml", &shop().text());
     let output = run(&mut tandem(&["check", "--config", path.to_str().unwrap()]));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), format!("{} is valid (1 site)\n", path.display()));
@@ -53,8 +46,9 @@ fn check_of_a_good_file_says_so() {
 
 #[test]
 fn check_of_a_bad_file_names_every_fault_with_key_and_file_and_exits_with_2() {
-    let bad = SITE.replace("f_ecom_zzte_053", "CANARY").replace("hosts", "host");
-    let path = file("check-bad.toml", &bad);
+    let bad =
+        shop().site("slas.organization_id = \"CANARY\"\nhost = [\"shop.test\"]").without("hosts");
+    let path = file("check-bad.toml", &bad.text());
     let mut command = tandem(&["check", "--config", path.to_str().unwrap()]);
     command.env("TANDEM__SERVER__LISTEN", "everywhere");
     let output = run(&mut command);
@@ -92,10 +86,11 @@ fn a_file_that_is_missing_or_no_toml_is_a_fault_of_its_own() {
 
 #[test]
 fn attack_98_no_command_prints_a_secret() {
-    let broken = SITE.replace("client-secret\"", "client-secret");
-    let misspelt = SITE.replace("client_secret", "client_secrets").replace("seal_keys", "seal_key");
+    let good = shop().text();
+    let broken = good.replace("client-secret\"", "client-secret");
+    let misspelt = good.replace("client_secret", "client_secrets").replace("seal_keys", "seal_key");
     for (name, config) in
-        [("redacted", SITE), ("redacted-broken", &broken), ("redacted-odd", &misspelt)]
+        [("redacted", &good), ("redacted-broken", &broken), ("redacted-odd", &misspelt)]
     {
         let path = file(&format!("{name}.toml"), config);
         for command in ["print-config", "check", "serve"] {
@@ -111,10 +106,10 @@ fn attack_98_no_command_prints_a_secret() {
 
 #[test]
 fn print_config_shows_what_counts_and_where_secrets_come_from() {
-    let pointing = SITE
-        .replace("\"CANARY-client-secret\"", "{ file = \"/run/secrets/slas\" }")
-        .replace("\"CANARY-seal-key-of-thirty-two-octets\"", "{ env = \"SEAL\" }, \"plain\"");
-    let path = file("print.toml", &pointing);
+    let pointing = shop()
+        .site("slas.client_secret = { file = \"/run/secrets/slas\" }")
+        .sections("[cookies]\nseal_keys = [{ env = \"SEAL\" }, \"plain\"]");
+    let path = file("print.toml", &pointing.text());
     let mut command = tandem(&["print-config", "--config", path.to_str().unwrap()]);
     command.env("TANDEM__SITES__REFARCH__BRIDGE__TIME", "on-demand");
     let output = run(&mut command);
@@ -157,8 +152,8 @@ fn serve_with_a_bad_file_exits_with_2_and_starts_nothing() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     // Held open: had anything been started, it would have failed to bind and exited with 1.
-    let config = format!("[server]\nlisten = \"{address}\"\ndrain = 1\n{SITE}");
-    let path = file("serve-bad.toml", &config);
+    let config = shop().server(&format!("listen = \"{address}\"\ndrain = 1"));
+    let path = file("serve-bad.toml", &config.text());
     let output = run(&mut tandem(&["serve", "--config", path.to_str().unwrap()]));
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(text(&output.stdout), "", "no log line");
@@ -171,9 +166,8 @@ fn serve_with_a_bad_file_exits_with_2_and_starts_nothing() {
 fn serve_on_a_port_that_is_taken_says_so_and_exits_with_1() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let config =
-        format!("[server]\nlisten = \"{address}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{SITE}");
-    let path = file("serve-taken.toml", &config);
+    let config = shop().server(&format!("listen = \"{address}\""));
+    let path = file("serve-taken.toml", &config.text());
     let mut child = tandem(&["serve", "--config", path.to_str().unwrap()]);
     // Were the port shared, this would serve for ever.
     let mut child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -185,11 +179,7 @@ fn serve_on_a_port_that_is_taken_says_so_and_exits_with_1() {
 #[test]
 fn fault_52_serve_ends_with_0_when_it_is_told_to_from_its_first_log_line_on() {
     use std::io::{BufRead as _, BufReader};
-    let config = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\ndrain_delay_ms = 0\n\
-         [admin]\nlisten = \"127.0.0.1:0\"\n{SITE}"
-    );
-    let path = file("serve-good.toml", &config);
+    let path = file("serve-good.toml", &shop().server("drain_delay_ms = 0").text());
     let mut child = tandem(&["serve", "--config", path.to_str().unwrap()]);
     let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stdout.take().unwrap());
@@ -237,7 +227,7 @@ fn a_variable_that_is_no_text_does_not_matter_unless_it_is_ours() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
     let odd = OsStr::from_bytes(b"\xff\xfe");
-    let path = file("odd-variable.toml", SITE);
+    let path = file("odd-variable.toml", &shop().text());
     let check = || tandem(&["check", "--config", path.to_str().unwrap()]);
     let other = run(check().env("LS_COLORS", odd).env(odd, "x"));
     assert_eq!(other.status.code(), Some(0), "{}", text(&other.stderr));
@@ -248,7 +238,7 @@ fn a_variable_that_is_no_text_does_not_matter_unless_it_is_ours() {
 
 #[test]
 fn kind_19_a_reader_that_has_gone_is_no_failure_and_a_full_disk_is_one_without_a_panic() {
-    let good = file("closed-good.toml", SITE);
+    let good = file("closed-good.toml", &shop().text());
     let bad = file("closed-bad.toml", "[server]\nlisten = 1");
     let shell = |arguments: &str, path: &std::path::Path, to: &str| {
         let mut command = Command::new("sh");

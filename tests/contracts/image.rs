@@ -34,8 +34,13 @@ fn the_image_has_the_manifest_of_every_workspace_member_and_no_more_of_it() {
 /// A member without a spelt-out path would need a stand-in for its library.
 #[test]
 fn every_workspace_member_spells_out_where_its_library_is() {
-    let member: toml::Table = include_str!("../../crates/sandbox/Cargo.toml").parse().unwrap();
-    assert_eq!(member["lib"]["path"].as_str(), Some("src/lib.rs"));
+    for member in [
+        include_str!("../../crates/sandbox/Cargo.toml"),
+        include_str!("../../crates/testkit/Cargo.toml"),
+    ] {
+        let member: toml::Table = member.parse().unwrap();
+        assert_eq!(member["lib"]["path"].as_str(), Some("src/lib.rs"));
+    }
 }
 
 #[test]

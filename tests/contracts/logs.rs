@@ -13,7 +13,7 @@ use wiremock::matchers::{any, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::slas::oauth;
-use crate::support::{self, Captured, Settings, Shopper, html, status, unsigned};
+use crate::support::{self, CapturedLog, Settings, Shopper, html, status, unsigned};
 
 const SESSIONS: &str = "/s/RefArch/dw/shop/v24_5/sessions";
 const AUTH: &str = "/s/RefArch/dw/shop/v24_5/customers/auth";
@@ -96,11 +96,11 @@ impl Visit {
         self.platform.reset().await;
         let code = "https://shop.test/callback?usid=CANARY-USID&code=CANARY-CODE";
         let guest = self.living(Shopper::guest());
-        self.answers("GET", &oauth("authorize"), support::redirect(code)).await;
-        self.answers("POST", &oauth("login"), support::redirect(code)).await;
-        self.answers("POST", &oauth("token"), tokens(&guest, "AT-GUEST")).await;
-        self.answers("GET", &oauth("logout"), status(200)).await;
-        self.answers("POST", SESSIONS, sessions()).await;
+        self.responds("GET", &oauth("authorize"), support::redirect(code)).await;
+        self.responds("POST", &oauth("login"), support::redirect(code)).await;
+        self.responds("POST", &oauth("token"), tokens(&guest, "AT-GUEST")).await;
+        self.responds("GET", &oauth("logout"), status(200)).await;
+        self.responds("POST", SESSIONS, sessions()).await;
         let page = ResponseTemplate::new(200).set_body_raw("<p>the Head", "text/html");
         let other = Mock::given(any()).respond_with(page).with_priority(9);
         other.mount(&self.platform).await;
@@ -125,8 +125,8 @@ impl Visit {
         Mock::given(platform).respond_with(answer).with_priority(1).mount(&self.platform).await;
     }
 
-    async fn answers(&self, verb: &str, at: &str, answer: ResponseTemplate) {
-        Mock::given(method(verb)).and(path(at)).respond_with(answer).mount(&self.platform).await;
+    async fn responds(&self, verb: &str, at: &str, response: ResponseTemplate) {
+        Mock::given(method(verb)).and(path(at)).respond_with(response).mount(&self.platform).await;
     }
 
     pub(crate) async fn opens(&mut self, at: &str) -> u16 {
@@ -183,7 +183,7 @@ impl Visit {
 
     /// Promise 8, after whatever has happened.
     #[track_caller]
-    fn left_nothing_behind(&self, captured: &Captured, metrics: &str) {
+    fn left_nothing_behind(&self, captured: &CapturedLog, metrics: &str) {
         let log = captured.text();
         assert!(log.contains("\"message\":\"request\""), "the log was captured: {log}");
         assert!(metrics.contains("tandem_http_requests_total"), "the metrics were read: {metrics}");
@@ -208,7 +208,7 @@ pub(crate) const CLIENTS: [Settings; 2] = [
 
 #[tokio::test]
 async fn attack_70_a_visit_that_goes_well_leaves_no_secret_behind() {
-    let captured = Captured::start();
+    let captured = CapturedLog::start();
     for settings in CLIENTS {
         let mut visit = Visit::begin(&settings).await;
         visit.all_goes_well().await;
@@ -229,7 +229,7 @@ async fn attack_70_a_visit_that_goes_well_leaves_no_secret_behind() {
 
 #[tokio::test]
 async fn promise_8_and_attack_70_a_visit_on_which_everything_fails_leaves_no_secret_behind() {
-    let captured = Captured::start();
+    let captured = CapturedLog::start();
     let slow = Settings {
         limits: "[upstream]\ntimeout_ms = 60\nrefresh_timeout_ms = 60",
         ..CLIENTS[0].clone()
@@ -269,7 +269,7 @@ async fn promise_8_and_attack_70_a_visit_on_which_everything_fails_leaves_no_sec
 
 #[tokio::test]
 async fn attack_74_a_logout_that_finds_nobody_does_not_log_its_url() {
-    let captured = Captured::start();
+    let captured = CapturedLog::start();
     let mut visit = Visit::begin(&CLIENTS[0]).await;
     visit.all_goes_well().await;
     visit.a_login_goes_well().await;
@@ -286,7 +286,7 @@ async fn attack_74_a_logout_that_finds_nobody_does_not_log_its_url() {
 
 #[tokio::test]
 async fn a_canary_that_is_logged_is_found() {
-    let captured = Captured::start();
+    let captured = CapturedLog::start();
     tokio::spawn(async { tracing::trace!(secret = "CANARY-CONTROL", "deliberately") })
         .await
         .unwrap();
@@ -296,13 +296,13 @@ async fn a_canary_that_is_logged_is_found() {
 /// The probe of a DW session is on the way of every visit that begins with ECOM.
 #[tokio::test]
 async fn attack_70_a_visit_that_begins_with_ecom_leaves_no_secret_behind() {
-    let captured = Captured::start();
+    let captured = CapturedLog::start();
     let mut visit = Visit::begin(&CLIENTS[0]).await;
     visit.all_goes_well().await;
     let customer = json!({"auth_type": "registered", "customer_id": "CANARY-CUSTOMER", "login": "CANARY-LOGIN@example.com"});
     let answer = support::json(200, &customer).append_header("authorization", "Bearer CANARY-JWT");
-    visit.answers("POST", AUTH, answer).await;
-    visit.answers("POST", &oauth("session-bridge/token"), refusal(400)).await;
+    visit.responds("POST", AUTH, answer).await;
+    visit.responds("POST", &oauth("session-bridge/token"), refusal(400)).await;
     visit.jar.insert("dwsid".to_owned(), "CANARY-DWSID-ECOM".to_owned());
     visit.opens("/").await;
     let metrics = visit.metrics().await;

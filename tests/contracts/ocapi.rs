@@ -12,7 +12,8 @@ use tandem::upstream::CallContext;
 use wiremock::ResponseTemplate;
 
 use crate::support::{
-    self, Captured, Manner, Peer, Settings, World, context, html, pairs, redirect, status,
+    self, Behavior, CapturedLog, MisbehavingUpstream, MockPlatform, Settings, context, html, pairs,
+    redirect, status,
 };
 
 const SESSIONS: &str = "/s/RefArch/dw/shop/v24_5/sessions";
@@ -35,16 +36,16 @@ fn held() -> HeldDw {
     }
 }
 
-async fn bridge(world: &World) -> BridgeResponse {
-    world.site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await
+async fn bridge(platform: &MockPlatform) -> BridgeResponse {
+    platform.site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await
 }
 
-async fn probe(world: &World) -> ProbeResponse {
-    world.site.ocapi.as_ref().unwrap().probe(&held(), &context()).await
+async fn probe(platform: &MockPlatform) -> ProbeResponse {
+    platform.site.ocapi.as_ref().unwrap().probe(&held(), &context()).await
 }
 
-async fn with_settings(site: &'static str) -> World {
-    World::new(Settings { site, ..Settings::default() }).await
+async fn with_settings(site: &'static str) -> MockPlatform {
+    MockPlatform::new(Settings { site, ..Settings::default() }).await
 }
 
 fn set(cookies: &[&str]) -> ResponseTemplate {
@@ -58,17 +59,17 @@ fn customer(auth_type: &str) -> Value {
 
 #[tokio::test]
 async fn sessions_is_asked_with_the_access_token_and_nothing_else() {
-    let world = World::private().await;
-    world.answers("POST", SESSIONS, set(&[DWSID])).await;
-    let answer = bridge(&world).await;
+    let platform = MockPlatform::private().await;
+    platform.responds("POST", SESSIONS, set(&[DWSID])).await;
+    let answer = bridge(&platform).await;
     assert!(matches!(answer, BridgeResponse::Bridged(_)), "{answer:?}");
-    let sent = World::only(world.sent().await);
+    let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {SESSIONS}"));
     assert_eq!(sent.query(), pairs::<&str, &str>([]));
     // No Origin (401 at OCAPI), no cookies, no content type.
     assert_eq!(sent.headers(), ["authorization", "correlation-id", "x-dw-client-id"]);
     assert_eq!(sent.header("authorization"), Some("Bearer at.at.at"));
-    assert_eq!(sent.header("x-dw-client-id"), Some(support::CLIENT));
+    assert_eq!(sent.header("x-dw-client-id"), Some(testkit::CLIENT));
     assert_eq!(sent.header("content-type"), None);
 }
 
@@ -80,11 +81,11 @@ async fn the_shoppers_address_goes_along_where_it_is_known_and_wanted() {
         ("ocapi.client_ip_header = \"true-client-ip\"", Some("true-client-ip")),
         ("ocapi.client_ip_header = \"\"", None),
     ] {
-        let world = with_settings(site).await;
-        world.answers("POST", SESSIONS, set(&[DWSID])).await;
+        let platform = with_settings(site).await;
+        platform.responds("POST", SESSIONS, set(&[DWSID])).await;
         let context = CallContext { client, ..context() };
-        world.site.ocapi.as_ref().unwrap().bridge(&access(), &context).await;
-        let sent = World::only(world.sent().await);
+        platform.site.ocapi.as_ref().unwrap().bridge(&access(), &context).await;
+        let sent = platform.single_request().await;
         for name in ["x-client-ip", "true-client-ip"] {
             let expected = (told == Some(name)).then_some("203.0.113.7");
             assert_eq!(sent.header(name), expected, "{site}: {name}");
@@ -94,10 +95,12 @@ async fn the_shoppers_address_goes_along_where_it_is_known_and_wanted() {
 
 #[tokio::test]
 async fn sessions_says_that_its_body_is_empty() {
-    let peer = Peer::start(Manner::Says(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())).await;
+    let peer =
+        MisbehavingUpstream::start(Behavior::Sends(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()))
+            .await;
     let site = support::site(&Settings::default(), &peer.url(), &Clock::system());
     site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await;
-    let request = peer.heard().to_lowercase();
+    let request = peer.last_request().to_lowercase();
     assert!(request.starts_with("post /s/refarch/dw/shop/v24_5/sessions http/1.1\r\n"));
     assert_eq!(request.matches("content-length: 0\r\n").count(), 1, "{request}");
     assert!(!request.contains("transfer-encoding"), "{request}");
@@ -106,11 +109,11 @@ async fn sessions_says_that_its_body_is_empty() {
 
 #[tokio::test]
 async fn customers_auth_is_asked_with_the_dw_session_in_a_cookie() {
-    let world = World::private().await;
-    world.answers("POST", AUTH, support::json(200, &customer("guest"))).await;
-    let answer = probe(&world).await;
+    let platform = MockPlatform::private().await;
+    platform.responds("POST", AUTH, support::json(200, &customer("guest"))).await;
+    let answer = probe(&platform).await;
     assert!(matches!(answer, ProbeResponse::Alive { .. }), "{answer:?}");
-    let sent = World::only(world.sent().await);
+    let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {AUTH}"));
     assert_eq!(sent.headers(), ["cookie", "correlation-id", "x-dw-client-id"]);
     assert_eq!(sent.header("cookie"), Some("dwsid=Vx3-_a=="));
@@ -120,22 +123,22 @@ async fn customers_auth_is_asked_with_the_dw_session_in_a_cookie() {
 
 #[tokio::test]
 async fn the_secure_token_goes_along_only_where_https_is_not_enforced() {
-    let world = with_settings("ocapi.enforce_https = false").await;
-    world.answers("POST", AUTH, support::json(200, &customer("guest"))).await;
-    probe(&world).await;
-    let sent = World::only(world.sent().await);
+    let platform = with_settings("ocapi.enforce_https = false").await;
+    platform.responds("POST", AUTH, support::json(200, &customer("guest"))).await;
+    probe(&platform).await;
+    let sent = platform.single_request().await;
     let cookies = format!("dwsid=Vx3-_a==; {SECURE}=5Kx5-2P7==; dwsecuretoken_b=second");
     assert_eq!(sent.header("cookie"), Some(cookies.as_str()));
 }
 
 #[tokio::test]
 async fn version_and_client_id_are_those_of_the_configuration() {
-    let world =
+    let platform =
         with_settings("ocapi.version = \"v25_6\"\nocapi.client_id = \"ocapi-client\"").await;
     let at = SESSIONS.replace("v24_5", "v25_6");
-    world.answers("POST", &at, set(&[DWSID])).await;
-    assert!(matches!(bridge(&world).await, BridgeResponse::Bridged(_)));
-    assert_eq!(World::only(world.sent().await).header("x-dw-client-id"), Some("ocapi-client"));
+    platform.responds("POST", &at, set(&[DWSID])).await;
+    assert!(matches!(bridge(&platform).await, BridgeResponse::Bridged(_)));
+    assert_eq!(platform.single_request().await.header("x-dw-client-id"), Some("ocapi-client"));
 }
 
 #[tokio::test]
@@ -146,11 +149,11 @@ async fn all_three_variants_of_the_secure_token_are_understood() {
     for (line, expected) in
         [(None, vec![]), (Some(&value), vec![Some("5Kx5-2P7==")]), (Some(&deletion), vec![None])]
     {
-        let world = World::private().await;
+        let platform = MockPlatform::private().await;
         let mut lines = vec![DWSID, &anonymous];
         lines.extend(line.map(String::as_str));
-        world.answers("POST", SESSIONS, set(&lines)).await;
-        let BridgeResponse::Bridged(cookies) = bridge(&world).await else { panic!("{line:?}") };
+        platform.responds("POST", SESSIONS, set(&lines)).await;
+        let BridgeResponse::Bridged(cookies) = bridge(&platform).await else { panic!("{line:?}") };
         assert_eq!(cookies.dwsid.expose(), "eXv5R3FZ_-x==");
         let [first, rest @ ..] = &cookies.companions[..] else { panic!("no dwanonymous") };
         assert_eq!((first.name.as_str(), first.max_age), (ANONYMOUS, Some(15_552_000)));
@@ -173,10 +176,10 @@ async fn fault_23_a_success_without_exactly_one_dw_session_is_none() {
         &["DWSID=a"],
         &["not a cookie"],
     ] {
-        let world = World::private().await;
-        world.answers("POST", SESSIONS, set(cookies)).await;
+        let platform = MockPlatform::private().await;
+        platform.responds("POST", SESSIONS, set(cookies)).await;
         let expected = UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) };
-        assert_eq!(bridge(&world).await, BridgeResponse::Unavailable(expected), "{cookies:?}");
+        assert_eq!(bridge(&platform).await, BridgeResponse::Unavailable(expected), "{cookies:?}");
     }
 }
 
@@ -186,18 +189,18 @@ async fn attack_77_a_redirect_of_ocapi_is_not_followed() {
     let trap = wiremock::Mock::given(wiremock::matchers::any());
     trap.respond_with(set(&[DWSID])).expect(0).mount(&evil).await;
     for code in [301, 302, 303, 307, 308] {
-        let world = World::private().await;
+        let platform = MockPlatform::private().await;
         let answer = || status(code).insert_header("location", evil.uri());
-        world.answers("POST", SESSIONS, answer()).await;
-        world.answers("POST", AUTH, answer()).await;
-        assert!(matches!(bridge(&world).await, BridgeResponse::Unavailable(_)));
-        assert!(matches!(probe(&world).await, ProbeResponse::Unavailable(_)));
+        platform.responds("POST", SESSIONS, answer()).await;
+        platform.responds("POST", AUTH, answer()).await;
+        assert!(matches!(bridge(&platform).await, BridgeResponse::Unavailable(_)));
+        assert!(matches!(probe(&platform).await, ProbeResponse::Unavailable(_)));
     }
 }
 
 #[tokio::test]
 async fn fault_6_sessions_is_not_asked_again_after_the_connection_broke() {
-    let peer = Peer::start(Manner::Resets).await;
+    let peer = MisbehavingUpstream::start(Behavior::Resets).await;
     let site = support::site(&Settings::default(), &peer.url(), &Clock::system());
     let answer = site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await;
     assert!(matches!(answer, BridgeResponse::Unavailable(_)), "{answer:?}");
@@ -206,17 +209,17 @@ async fn fault_6_sessions_is_not_asked_again_after_the_connection_broke() {
 
 #[tokio::test]
 async fn attack_70_a_fault_that_echoes_the_token_does_not_reach_a_log() {
-    let captured = Captured::start();
+    let captured = CapturedLog::start();
     for shape in [json!("CANARY-AT"), json!({"type": "string", "value": "CANARY-AT"})] {
         let fault = json!({"fault": {
             "type": "InvalidAccessTokenException", "message": "CANARY-AT is invalid",
             "arguments": {"accessToken": shape}, "display_message_pattern": "CANARY-AT",
         }});
         for code in [400, 401, 403, 404, 500] {
-            let world = World::private().await;
-            world.answers("POST", SESSIONS, support::json(code, &fault)).await;
-            world.answers("POST", AUTH, support::json(code, &fault)).await;
-            let ocapi = world.site.ocapi.as_ref().unwrap();
+            let platform = MockPlatform::private().await;
+            platform.responds("POST", SESSIONS, support::json(code, &fault)).await;
+            platform.responds("POST", AUTH, support::json(code, &fault)).await;
+            let ocapi = platform.site.ocapi.as_ref().unwrap();
             let token = AccessToken::parse("CANARY-AT").unwrap();
             let answer = ocapi.bridge(&token, &context()).await;
             assert!(!format!("{answer:?}").contains("CANARY"));
@@ -342,15 +345,15 @@ async fn every_answer_of_ocapi_has_a_word_of_the_core() {
         format!("{:<45} | {:<20} | customers/auth\n{}\n", "", "sessions", "-".repeat(90));
     let shared = support::shared();
     for (name, answer) in answers() {
-        let world = World::sharing(&Settings::default(), &shared).await;
-        world.answers("POST", SESSIONS, answer.clone()).await;
-        world.answers("POST", AUTH, answer).await;
-        let made = bridged(&bridge(&world).await);
+        let platform = MockPlatform::sharing(&Settings::default(), &shared).await;
+        platform.responds("POST", SESSIONS, answer.clone()).await;
+        platform.responds("POST", AUTH, answer).await;
+        let made = bridged(&bridge(&platform).await);
         // A throttled or failing /sessions must not decide what customers/auth is shown here.
-        world.clock.advance(std::time::Duration::from_secs(61));
-        let seen = probed(&probe(&world).await);
+        platform.clock.advance(std::time::Duration::from_secs(61));
+        let seen = probed(&probe(&platform).await);
         let _ = writeln!(table, "{name:<45} | {made:<20} | {seen}");
-        assert_eq!(world.sent().await.len(), 2, "{name}: no second try");
+        assert_eq!(platform.requests().await.len(), 2, "{name}: no second try");
     }
     insta::assert_snapshot!("ocapi", table);
 }

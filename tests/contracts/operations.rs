@@ -11,7 +11,7 @@ use tandem::metrics::Metrics;
 
 use crate::logs::{CLIENTS, Visit};
 use crate::slas::oauth;
-use crate::support::Captured;
+use crate::support::CapturedLog;
 
 const PAGE: &str = include_str!("../../docs/operations.md");
 
@@ -88,7 +88,7 @@ fn kind(value: &Value) -> &'static str {
 
 /// What a visit logs that sees a page, a call of SLAS, and an error.
 async fn visit() -> String {
-    let captured = Captured::start();
+    let captured = CapturedLog::start();
     let mut visit = Visit::begin(&CLIENTS[0]).await;
     visit.all_goes_well().await;
     assert_eq!(visit.opens("/").await, 200);

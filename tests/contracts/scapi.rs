@@ -5,9 +5,9 @@ use tandem::flow::BasketResponse;
 use tandem::ids::{AccessToken, CustomerId};
 use wiremock::ResponseTemplate;
 
-use crate::support::{
-    self, ORGANIZATION, SITE, Settings, World, context, html, pairs, redirect, status,
-};
+use testkit::{ORGANIZATION, SITE};
+
+use crate::support::{self, MockPlatform, Settings, context, html, pairs, redirect, status};
 
 fn baskets_of(customer: &str) -> String {
     format!(
@@ -23,32 +23,32 @@ fn access() -> AccessToken {
     AccessToken::parse("at.at.at").unwrap()
 }
 
-async fn world(action: &'static str) -> World {
-    World::new(settings(action)).await
+async fn platform(action: &'static str) -> MockPlatform {
+    MockPlatform::new(settings(action)).await
 }
 
 fn settings(site: &'static str) -> Settings {
     Settings { site, ..Settings::default() }
 }
 
-async fn has_items(world: &World) -> BasketResponse {
+async fn has_items(platform: &MockPlatform) -> BasketResponse {
     let customer = CustomerId::parse("abGuest").unwrap();
-    world.site.scapi.has_items(&access(), &customer, &context()).await
+    platform.site.scapi.has_items(&access(), &customer, &context()).await
 }
 
-async fn transfer(world: &World) -> BasketResponse {
-    world.site.scapi.transfer(&access(), &context()).await
+async fn transfer(platform: &MockPlatform) -> BasketResponse {
+    platform.site.scapi.transfer(&access(), &context()).await
 }
 
 const EVERY_CALL: [&str; 2] = ["authorization", "correlation-id"];
 
 #[tokio::test]
 async fn the_guests_baskets_are_listed_with_the_guests_token() {
-    let world = World::private().await;
+    let platform = MockPlatform::private().await;
     let baskets = json!({"baskets": [{"basketId": "b-1", "productItems": [{"itemId": "i"}]}]});
-    world.answers("GET", &baskets_of("abGuest"), support::json(200, &baskets)).await;
-    assert_eq!(has_items(&world).await, BasketResponse::Yes);
-    let sent = World::only(world.sent().await);
+    platform.responds("GET", &baskets_of("abGuest"), support::json(200, &baskets)).await;
+    assert_eq!(has_items(&platform).await, BasketResponse::Yes);
+    let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("GET {}", baskets_of("abGuest")));
     assert_eq!(sent.query(), pairs([("siteId", SITE)]));
     assert_eq!(sent.headers(), EVERY_CALL);
@@ -57,10 +57,12 @@ async fn the_guests_baskets_are_listed_with_the_guests_token() {
 
 #[tokio::test]
 async fn a_basket_is_transferred_and_merged_with_what_is_there() {
-    let world = World::private().await;
-    world.answers("POST", &action("transfer"), support::json(200, &json!({"basketId": "b"}))).await;
-    assert_eq!(transfer(&world).await, BasketResponse::Yes);
-    let sent = World::only(world.sent().await);
+    let platform = MockPlatform::private().await;
+    platform
+        .responds("POST", &action("transfer"), support::json(200, &json!({"basketId": "b"})))
+        .await;
+    assert_eq!(transfer(&platform).await, BasketResponse::Yes);
+    let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {}", action("transfer")));
     assert_eq!(sent.query(), pairs([("siteId", SITE), ("merge", "true")]));
     assert_eq!(sent.headers(), EVERY_CALL);
@@ -70,10 +72,12 @@ async fn a_basket_is_transferred_and_merged_with_what_is_there() {
 
 #[tokio::test]
 async fn the_deprecated_merge_makes_a_basket_where_there_is_none() {
-    let world = world("basket.action = \"merge\"").await;
-    world.answers("POST", &action("merge"), support::json(200, &json!({"basketId": "b"}))).await;
-    assert_eq!(transfer(&world).await, BasketResponse::Yes);
-    let sent = World::only(world.sent().await);
+    let platform = platform("basket.action = \"merge\"").await;
+    platform
+        .responds("POST", &action("merge"), support::json(200, &json!({"basketId": "b"})))
+        .await;
+    assert_eq!(transfer(&platform).await, BasketResponse::Yes);
+    let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {}", action("merge")));
     assert_eq!(sent.query(), pairs([("siteId", SITE), ("createDestinationBasket", "true")]));
     assert_eq!(sent.headers(), EVERY_CALL);
@@ -83,9 +87,9 @@ async fn the_deprecated_merge_makes_a_basket_where_there_is_none() {
 
 #[tokio::test]
 async fn a_site_that_moves_no_baskets_makes_no_call() {
-    let world = world("basket.action = \"none\"").await;
-    assert_eq!(transfer(&world).await, BasketResponse::No);
-    assert!(world.sent().await.is_empty());
+    let platform = platform("basket.action = \"none\"").await;
+    assert_eq!(transfer(&platform).await, BasketResponse::No);
+    assert!(platform.requests().await.is_empty());
 }
 
 #[tokio::test]
@@ -110,10 +114,10 @@ async fn every_list_of_baskets_has_a_word_of_the_core() {
         (status(429), BasketResponse::Failed),
         (status(503).insert_header("sfdc_load_status", "THROTTLE"), BasketResponse::Failed),
     ] {
-        let world = World::sharing(&settings(""), &shared).await;
-        world.answers("GET", &baskets_of("abGuest"), answer.clone()).await;
-        assert_eq!(has_items(&world).await, expected, "{answer:?}");
-        assert_eq!(world.sent().await.len(), 1, "no second try: {answer:?}");
+        let platform = MockPlatform::sharing(&settings(""), &shared).await;
+        platform.responds("GET", &baskets_of("abGuest"), answer.clone()).await;
+        assert_eq!(has_items(&platform).await, expected, "{answer:?}");
+        assert_eq!(platform.requests().await.len(), 1, "no second try: {answer:?}");
     }
 }
 
@@ -148,10 +152,10 @@ async fn fault_27_every_answer_to_a_transfer_or_merge_has_a_word_of_the_core() {
         (status(504), BasketResponse::Failed),
     ] {
         for (setting, name) in [("", "transfer"), ("basket.action = \"merge\"", "merge")] {
-            let world = World::sharing(&settings(setting), &shared).await;
-            world.answers("POST", &action(name), answer.clone()).await;
-            assert_eq!(transfer(&world).await, expected, "{name} {answer:?}");
-            assert_eq!(world.sent().await.len(), 1, "no second try: {name} {answer:?}");
+            let platform = MockPlatform::sharing(&settings(setting), &shared).await;
+            platform.responds("POST", &action(name), answer.clone()).await;
+            assert_eq!(transfer(&platform).await, expected, "{name} {answer:?}");
+            assert_eq!(platform.requests().await.len(), 1, "no second try: {name} {answer:?}");
         }
     }
 }

@@ -8,7 +8,9 @@ use tandem::ids::{CustomerId, DwSignature, Dwsid, RefreshToken, Usid};
 use tandem::model::{Customer, CustomerType};
 use tandem::upstream::slas::Credentials;
 
-use crate::support::{ORGANIZATION, USID};
+use testkit::ORGANIZATION;
+
+use crate::support::USID;
 
 mod classification;
 mod conflicts;

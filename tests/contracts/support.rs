@@ -1,17 +1,14 @@
-//! The language the contracts are written in: a mocked platform with one site before it, tokens to
-//! measure, and a reader for the requests that arrived.
+//! What only these tests need: a mocked platform with one site before it, tokens, and a reader for
+//! the requests that the mock received.
 
 mod captured;
-mod peer;
+mod misbehaving;
+mod platform;
+mod received;
 mod tokens;
-mod wire;
-mod world;
 
-pub(crate) use captured::Captured;
-pub(crate) use peer::{Manner, Peer};
+pub(crate) use captured::CapturedLog;
+pub(crate) use misbehaving::{Behavior, MisbehavingUpstream};
+pub(crate) use platform::{MockPlatform, SECRET, Settings, USID, config, context, shared, site};
+pub(crate) use received::{Received, html, json, pairs, redirect, status};
 pub(crate) use tokens::{Shopper, SigningKey, base64url, tokens, unsigned};
-pub(crate) use wire::{Sent, html, json, pairs, redirect, status};
-pub(crate) use world::{
-    CLIENT, ORGANIZATION, REDIRECT, SECRET, SITE, Settings, USID, World, config, context, shared,
-    site,
-};

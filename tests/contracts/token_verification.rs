@@ -10,31 +10,31 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer};
 
 use crate::slas::oauth;
-use crate::support::{self, Shopper, SigningKey, World, base64url, html, status, unsigned};
+use crate::support::{self, MockPlatform, Shopper, SigningKey, base64url, html, status, unsigned};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A tenant that publishes these keys.
-async fn publishing(keys: &[&SigningKey]) -> World {
-    let world = World::private().await;
-    publish(&world, keys).await;
-    world
+async fn publishing(keys: &[&SigningKey]) -> MockPlatform {
+    let platform = MockPlatform::private().await;
+    publish(&platform, keys).await;
+    platform
 }
 
-async fn publish(world: &World, keys: &[&SigningKey]) {
+async fn publish(platform: &MockPlatform, keys: &[&SigningKey]) {
     let keys: Vec<Value> = keys.iter().map(|key| key.jwk()).collect();
-    world.server.reset().await;
-    world.answers("GET", &oauth("jwks"), support::json(200, &json!({"keys": keys}))).await;
+    platform.server.reset().await;
+    platform.responds("GET", &oauth("jwks"), support::json(200, &json!({"keys": keys}))).await;
 }
 
-async fn is_session(world: &World, token: &str) -> bool {
+async fn is_session(platform: &MockPlatform, token: &str) -> bool {
     let Some(token) = AccessToken::parse(token) else { return false };
-    world.site.verifier.verify(&token, None).await.is_some()
+    platform.site.verifier.verify(&token, None).await.is_some()
 }
 
-async fn fetches(world: &World) -> usize {
-    world.sent().await.len()
+async fn fetches(platform: &MockPlatform) -> usize {
+    platform.requests().await.len()
 }
 
 /// Another token of the same guest.
@@ -45,93 +45,93 @@ fn token(key: &SigningKey, jti: usize) -> String {
 #[tokio::test]
 async fn keys_without_alg_verify_tokens_and_are_fetched_once() {
     let (past, current) = (SigningKey::new("k-1"), SigningKey::new("k-2"));
-    let world = publishing(&[&past, &current]).await;
+    let platform = publishing(&[&past, &current]).await;
     for jti in 0..20 {
-        assert!(is_session(&world, &token(&current, jti)).await);
-        assert!(is_session(&world, &token(&past, jti)).await);
+        assert!(is_session(&platform, &token(&current, jti)).await);
+        assert!(is_session(&platform, &token(&past, jti)).await);
     }
-    assert_eq!(fetches(&world).await, 1);
-    world.clock.advance(DAY / 2);
-    assert!(is_session(&world, &token(&current, 20)).await);
-    assert_eq!(fetches(&world).await, 1);
-    world.clock.advance(DAY / 2);
-    assert!(is_session(&world, &token(&current, 21)).await);
-    assert_eq!(fetches(&world).await, 2, "fetched anew after a day");
+    assert_eq!(fetches(&platform).await, 1);
+    platform.clock.advance(DAY / 2);
+    assert!(is_session(&platform, &token(&current, 20)).await);
+    assert_eq!(fetches(&platform).await, 1);
+    platform.clock.advance(DAY / 2);
+    assert!(is_session(&platform, &token(&current, 21)).await);
+    assert_eq!(fetches(&platform).await, 2, "fetched anew after a day");
 }
 
 #[tokio::test]
 async fn two_hundred_tokens_at_once_fetch_the_keys_once() {
     let key = SigningKey::new("k-1");
-    let world = publishing(&[&key]).await;
+    let platform = publishing(&[&key]).await;
     let tokens: Vec<String> = (0..200).map(|jti| token(&key, jti)).collect();
-    let all = tokens.iter().map(|token| is_session(&world, token));
+    let all = tokens.iter().map(|token| is_session(&platform, token));
     let genuine = futures_util::future::join_all(all).await;
     assert!(genuine.into_iter().all(|genuine| genuine));
-    assert_eq!(fetches(&world).await, 1);
+    assert_eq!(fetches(&platform).await, 1);
 }
 
 #[tokio::test]
 async fn attack_17_a_thousand_unknown_kids_cost_at_most_one_fetch_a_minute() {
     let key = SigningKey::new("k-1");
-    let world = publishing(&[&key]).await;
+    let platform = publishing(&[&key]).await;
     for minute in 1..=3 {
         for number in 0..1000 {
             let header = json!({"typ": "jwt", "alg": "ES256", "kid": format!("random-{number}")});
             let forged = unsigned(&header, &json!({})) + ".c2ln";
-            assert!(!is_session(&world, &forged).await);
+            assert!(!is_session(&platform, &forged).await);
         }
-        assert_eq!(fetches(&world).await, minute);
-        assert!(is_session(&world, &token(&key, minute)).await, "genuine ones go on");
-        world.clock.advance(MINUTE);
+        assert_eq!(fetches(&platform).await, minute);
+        assert!(is_session(&platform, &token(&key, minute)).await, "genuine ones go on");
+        platform.clock.advance(MINUTE);
     }
 }
 
 #[tokio::test]
 async fn fault_49_a_rotated_key_costs_one_fetch() {
     let (old, new) = (SigningKey::new("k-1"), SigningKey::new("k-2"));
-    let world = publishing(&[&old]).await;
-    assert!(is_session(&world, &token(&old, 1)).await);
-    publish(&world, &[&old, &new]).await;
-    world.clock.advance(MINUTE);
+    let platform = publishing(&[&old]).await;
+    assert!(is_session(&platform, &token(&old, 1)).await);
+    publish(&platform, &[&old, &new]).await;
+    platform.clock.advance(MINUTE);
     for jti in 0..10 {
-        assert!(is_session(&world, &token(&new, jti)).await);
-        assert!(is_session(&world, &token(&old, jti)).await);
+        assert!(is_session(&platform, &token(&new, jti)).await);
+        assert!(is_session(&platform, &token(&old, jti)).await);
     }
-    assert_eq!(fetches(&world).await, 1, "since the rotation");
+    assert_eq!(fetches(&platform).await, 1, "since the rotation");
 }
 
 #[tokio::test]
 async fn fault_48_keys_that_cannot_be_fetched_anew_go_on_counting_for_a_fortnight() {
     let key = SigningKey::new("k-1");
     for broken in [status(503), html(200), support::json(200, &json!({"keys": []})), status(429)] {
-        let world = publishing(&[&key]).await;
-        assert!(is_session(&world, &token(&key, 1)).await);
-        world.server.reset().await;
-        world.answers("GET", &oauth("jwks"), broken).await;
-        world.clock.advance(DAY);
+        let platform = publishing(&[&key]).await;
+        assert!(is_session(&platform, &token(&key, 1)).await);
+        platform.server.reset().await;
+        platform.responds("GET", &oauth("jwks"), broken).await;
+        platform.clock.advance(DAY);
         for jti in 2..10 {
-            assert!(is_session(&world, &token(&key, jti)).await);
+            assert!(is_session(&platform, &token(&key, jti)).await);
         }
         let unknown = SigningKey::new("k-2");
-        assert!(!is_session(&world, &token(&unknown, 1)).await);
-        assert_eq!(fetches(&world).await, 1, "one try a minute");
-        world.clock.advance(13 * DAY);
-        assert!(!is_session(&world, &token(&key, 10)).await);
+        assert!(!is_session(&platform, &token(&unknown, 1)).await);
+        assert_eq!(fetches(&platform).await, 1, "one try a minute");
+        platform.clock.advance(13 * DAY);
+        assert!(!is_session(&platform, &token(&key, 10)).await);
     }
 }
 
 #[tokio::test]
 async fn a_tenant_without_keys_yet_is_asked_again_after_a_minute() {
     let key = SigningKey::new("k-1");
-    let world = World::private().await;
-    world.answers("GET", &oauth("jwks"), status(503)).await;
+    let platform = MockPlatform::private().await;
+    platform.responds("GET", &oauth("jwks"), status(503)).await;
     for jti in 0..10 {
-        assert!(!is_session(&world, &token(&key, jti)).await);
+        assert!(!is_session(&platform, &token(&key, jti)).await);
     }
-    assert_eq!(fetches(&world).await, 1);
-    publish(&world, &[&key]).await;
-    world.clock.advance(MINUTE);
-    assert!(is_session(&world, &token(&key, 1)).await);
+    assert_eq!(fetches(&platform).await, 1);
+    publish(&platform, &[&key]).await;
+    platform.clock.advance(MINUTE);
+    assert!(is_session(&platform, &token(&key, 1)).await);
 }
 
 #[tokio::test]
@@ -141,8 +141,8 @@ async fn attack_16_a_forged_token_is_no_session_and_makes_nobody_fetch() {
     let trap = MockServer::start().await;
     let document = support::json(200, &json!({"keys": [evil.jwk()]}));
     Mock::given(any()).respond_with(document).expect(0).mount(&trap).await;
-    let world = publishing(&[&key]).await;
-    assert!(is_session(&world, &token(&key, 1)).await);
+    let platform = publishing(&[&key]).await;
+    assert!(is_session(&platform, &token(&key, 1)).await);
     let guest = Shopper::guest();
     let header = |alg: &str| json!({"typ": "jwt", "alg": alg, "kid": "k-1"});
     let jku =
@@ -182,11 +182,11 @@ async fn attack_16_a_forged_token_is_no_session_and_makes_nobody_fetch() {
         ("64 kB", "x".repeat(65_536)),
         ("64 kB of a token", key.sign(&Shopper { jti: "j".repeat(65_536), ..Shopper::guest() })),
     ] {
-        assert!(!is_session(&world, &forged).await, "{name}");
+        assert!(!is_session(&platform, &forged).await, "{name}");
     }
-    world.clock.advance(2 * MINUTE);
-    assert!(!is_session(&world, &evil.sign_under(&jku, &guest)).await);
-    assert_eq!(fetches(&world).await, 1, "the first one, for the genuine token");
+    platform.clock.advance(2 * MINUTE);
+    assert!(!is_session(&platform, &evil.sign_under(&jku, &guest)).await);
+    assert_eq!(fetches(&platform).await, 1, "the first one, for the genuine token");
 }
 
 fn hs256(header: &Value, shopper: &Shopper, secret: &[u8]) -> String {
@@ -199,8 +199,8 @@ fn hs256(header: &Value, shopper: &Shopper, secret: &[u8]) -> String {
 #[tokio::test]
 async fn attack_16_a_genuine_token_of_another_tenant_client_or_site_is_no_session() {
     let key = SigningKey::new("k-1");
-    let world = publishing(&[&key]).await;
-    assert!(is_session(&world, &key.sign(&Shopper::guest())).await);
+    let platform = publishing(&[&key]).await;
+    assert!(is_session(&platform, &key.sign(&Shopper::guest())).await);
     for foreign in [
         Shopper { tenant: "aaaa_001", ..Shopper::guest() },
         Shopper { tenant: "zzte_05", ..Shopper::guest() },
@@ -209,31 +209,31 @@ async fn attack_16_a_genuine_token_of_another_tenant_client_or_site_is_no_sessio
         Shopper { channel: "Other", ..Shopper::guest() },
         Shopper { channel: "refarch", ..Shopper::registered() },
     ] {
-        assert!(!is_session(&world, &key.sign(&foreign)).await, "{:?}", foreign.payload());
+        assert!(!is_session(&platform, &key.sign(&foreign)).await, "{:?}", foreign.payload());
     }
 }
 
 #[tokio::test]
 async fn an_expired_but_genuine_token_still_says_who_it_was() {
     let key = SigningKey::new("k-1");
-    let world = publishing(&[&key]).await;
+    let platform = publishing(&[&key]).await;
     let expired = Shopper { life: -86_400, ..Shopper::registered() };
     let token = AccessToken::parse(&key.sign(&expired)).unwrap();
-    let claims = world.site.verifier.verify(&token, None).await.unwrap();
+    let claims = platform.site.verifier.verify(&token, None).await.unwrap();
     assert_eq!(claims.customer.kind, CustomerType::Registered);
-    assert!(claims.expires_at < world.clock.now());
+    assert!(claims.expires_at < platform.clock.now());
 }
 
 #[tokio::test]
 async fn a_token_that_our_seal_vouches_for_needs_no_key_but_must_still_be_ours() {
-    let world = World::private().await;
+    let platform = MockPlatform::private().await;
     let vouched = |shopper: Shopper| AccessToken::parse(&shopper.token()).unwrap();
-    let verifier = &world.site.verifier;
+    let verifier = &platform.site.verifier;
     let ours = vouched(Shopper::guest());
     assert!(verifier.verify(&ours, Some(ours.tag())).await.is_some());
     let foreign = vouched(Shopper { client: "another", ..Shopper::guest() });
     assert!(verifier.verify(&foreign, Some(foreign.tag())).await.is_none());
-    assert_eq!(fetches(&world).await, 0);
+    assert_eq!(fetches(&platform).await, 0);
     let other = vouched(Shopper { jti: "2".to_owned(), ..Shopper::guest() });
     assert!(verifier.verify(&other, Some(ours.tag())).await.is_none(), "the seal is for another");
 }
@@ -241,11 +241,11 @@ async fn a_token_that_our_seal_vouches_for_needs_no_key_but_must_still_be_ours()
 #[tokio::test]
 async fn attack_17_a_client_that_hangs_up_does_not_take_the_fetch_of_this_minute_with_it() {
     let key = SigningKey::new("k-1");
-    let world = publishing(&[&key]).await;
+    let platform = publishing(&[&key]).await;
     let hurried = token(&key, 1);
     // Polled once and dropped, as by a connection that is gone.
-    let asked = tokio::time::timeout(Duration::ZERO, is_session(&world, &hurried)).await;
+    let asked = tokio::time::timeout(Duration::ZERO, is_session(&platform, &hurried)).await;
     assert!(asked.is_err());
-    assert!(is_session(&world, &token(&key, 2)).await);
-    assert_eq!(fetches(&world).await, 1);
+    assert!(is_session(&platform, &token(&key, 2)).await);
+    assert_eq!(fetches(&platform).await, 1);
 }

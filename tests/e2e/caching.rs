@@ -3,20 +3,19 @@
 use std::collections::HashMap;
 
 use tandem_sandbox::{Fault, Times, Upstream};
-
-use crate::support::{Browser, JO, Page, Setup, controller};
+use testkit::{Browser, JO, Page, Scenario, controller};
 
 const PRIVATE: &str = "private, no-store";
 
 #[tokio::test]
 async fn promise_7_attack_71_a_page_that_brings_cookies_is_stored_by_nobody() {
-    for setup in Setup::all() {
-        let world = setup.start().await;
+    for scenario in Scenario::all() {
+        let world = scenario.start().await;
         let browser = world.browser();
         let page = browser.visits("/").await.expect(200);
         assert_eq!(page.cache_control(), PRIVATE);
         let page = browser.visits("/").await.expect(200);
-        page.sets_nothing();
+        page.sets_no_cookies();
         assert_eq!(page.cache_control(), "no-cache", "what the Head says, when we add nothing");
         world.minutes_pass(60);
         let page = browser.calls("/api/products").await.expect(200);
@@ -27,8 +26,8 @@ async fn promise_7_attack_71_a_page_that_brings_cookies_is_stored_by_nobody() {
 
 #[tokio::test]
 async fn promise_7_attack_72_redirects_refusals_and_errors_are_stored_by_nobody_either() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
         let browser = world.browser();
         let page = browser.visits("/nowhere").await.expect(404);
         assert!(!page.set_cookies().is_empty());
@@ -48,8 +47,8 @@ async fn promise_7_attack_72_redirects_refusals_and_errors_are_stored_by_nobody_
 
 #[tokio::test]
 async fn promise_7_every_answer_of_our_own_routes_is_private() {
-    for setup in Setup::all() {
-        let world = setup.start().await;
+    for scenario in Scenario::all() {
+        let world = scenario.start().await;
         let browser = world.browser();
         for answer in [
             browser.calls("/bff/session").await,
@@ -57,7 +56,7 @@ async fn promise_7_every_answer_of_our_own_routes_is_private() {
             browser.visits("/bff/go?to=/cart").await,
             browser.logs_in((JO.0, "wrong")).await,
             browser.logs_in(JO).await,
-            browser.posts("/bff/logout").await,
+            browser.logs_out().await,
             browser.calls("/bff/nothing").await,
             browser.posts("/bff/go").await,
         ] {
@@ -69,11 +68,11 @@ async fn promise_7_every_answer_of_our_own_routes_is_private() {
 
 #[tokio::test]
 async fn files_stay_cacheable_and_carry_no_cookie() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     browser.visits("/").await.expect(200);
     let page = browser.visits("/assets/app.css").await.expect(200);
-    assert_eq!(page.sets_nothing().cache_control(), "public, max-age=300");
+    assert_eq!(page.sets_no_cookies().cache_control(), "public, max-age=300");
 }
 
 /// The attributes by which a browser finds a cookie again, and those that guard it.
@@ -95,15 +94,15 @@ async fn life(browser: &Browser, pass_a_day: impl Fn()) -> Vec<Page> {
     pages.push(browser.logs_in(JO).await.expect(200));
     pass_a_day();
     pages.push(browser.visits(&controller("Home-Show")).await.expect(200));
-    pages.push(browser.posts("/bff/logout").await.expect(200));
+    pages.push(browser.logs_out().await.expect(200));
     pages
 }
 
 #[tokio::test]
 async fn promise_7_a_deletion_repeats_the_attributes_of_the_write() {
-    for setup in Setup::with_ecom() {
-        let setup = setup.with_site("session.after_logout", "none").without_enforce_https();
-        let world = setup.start().await;
+    for scenario in Scenario::with_ecom() {
+        let scenario = scenario.with_site("session.after_logout", "none").without_enforce_https();
+        let world = scenario.start().await;
         let browser = world.browser();
         let pages = life(&browser, || world.minutes_pass(24 * 60)).await;
         let mut written: HashMap<String, String> = HashMap::new();
@@ -124,7 +123,7 @@ async fn promise_7_a_deletion_repeats_the_attributes_of_the_write() {
 
 #[tokio::test]
 async fn attack_18_the_cookies_of_every_flow_look_as_reviewed() {
-    let world = Setup::private().without_enforce_https().start().await;
+    let world = Scenario::private().without_enforce_https().start().await;
     let browser = world.browser();
     let pages = life(&browser, || world.minutes_pass(24 * 60)).await;
     let [landing, ecom, login, returning, logout] = pages.as_slice() else { panic!("five pages") };
@@ -138,7 +137,7 @@ async fn attack_18_the_cookies_of_every_flow_look_as_reviewed() {
     dwsid=…; HttpOnly; SameSite=Lax; Secure; Path=/
     __Host-tandem=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000
     ");
-    ecom.sets_nothing();
+    ecom.sets_no_cookies();
     insta::assert_snapshot!(login.cookie_attributes(), @r"
     cc-nx-g=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT
     cc-nx=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=7776000
@@ -178,8 +177,8 @@ async fn attack_18_the_cookies_of_every_flow_look_as_reviewed() {
 
 #[tokio::test]
 async fn attack_18_no_cookie_has_a_domain_or_outlives_its_refresh_token() {
-    for setup in Setup::with_ecom() {
-        let world = setup.without_enforce_https().start().await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.without_enforce_https().start().await;
         let browser = world.browser();
         for page in life(&browser, || world.minutes_pass(24 * 60)).await {
             for line in page.set_cookies() {

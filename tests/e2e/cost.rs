@@ -3,8 +3,7 @@
 
 use http::Method;
 use serde_json::json;
-
-use crate::support::{Browser, Client, JO, Mode, Setup, Time, World, controller};
+use testkit::{Client, JO, Mode, Scenario, Time, World, controller};
 
 /// Calls in classic mode at landing, in classic mode on demand, and with Hybrid Auth.
 struct Row {
@@ -14,8 +13,8 @@ struct Row {
 }
 
 impl Row {
-    fn of(&self, setup: &Setup) -> usize {
-        match (setup.mode, setup.time) {
+    fn of(&self, scenario: &Scenario) -> usize {
+        match (scenario.mode, scenario.time) {
             (Mode::Classic, Time::Landing) => self.eager,
             (Mode::Classic, Time::OnDemand) => self.lazy,
             (Mode::Hybrid, _) => self.hybrid,
@@ -26,19 +25,12 @@ impl Row {
     #[track_caller]
     fn was_paid(&self, world: &World) {
         let calls = world.calls();
-        assert_eq!(calls.len(), self.of(&world.setup), "{}: {calls:?}", world.setup);
+        assert_eq!(calls.len(), self.of(&world.scenario), "{}: {calls:?}", world.scenario);
     }
 }
 
-fn kinds(client: Client) -> impl Iterator<Item = Setup> {
-    Setup::with_ecom().into_iter().filter(move |setup| setup.client == client)
-}
-
-async fn guest(world: &World) -> Browser {
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    world.calls();
-    browser
+fn kinds(client: Client) -> impl Iterator<Item = Scenario> {
+    Scenario::with_ecom().into_iter().filter(move |scenario| scenario.client == client)
 }
 
 #[tokio::test]
@@ -47,8 +39,8 @@ async fn a_new_guest_on_the_head() {
         (Client::Private, Row { eager: 2, lazy: 1, hybrid: 1 }),
         (Client::Public, Row { eager: 3, lazy: 2, hybrid: 2 }),
     ] {
-        for setup in kinds(client) {
-            let world = setup.start().await;
+        for scenario in kinds(client) {
+            let world = scenario.start().await;
             world.browser().visits("/").await.expect(200);
             row.was_paid(&world);
         }
@@ -61,8 +53,8 @@ async fn a_new_guest_on_ecom() {
         (Client::Private, Row { eager: 2, lazy: 2, hybrid: 1 }),
         (Client::Public, Row { eager: 3, lazy: 3, hybrid: 2 }),
     ] {
-        for setup in kinds(client) {
-            let world = setup.start().await;
+        for scenario in kinds(client) {
+            let world = scenario.start().await;
             world.browser().visits(&controller("Home-Show")).await.expect(200);
             row.was_paid(&world);
         }
@@ -71,9 +63,9 @@ async fn a_new_guest_on_ecom() {
 
 #[tokio::test]
 async fn returning_with_a_valid_token_and_dw_session() {
-    for setup in Setup::with_ecom() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         browser.visits(&controller("Home-Show")).await.expect(200);
         world.calls();
         browser.visits("/").await.expect(200);
@@ -84,9 +76,9 @@ async fn returning_with_a_valid_token_and_dw_session() {
 
 #[tokio::test]
 async fn a_valid_token_and_the_first_page_of_ecom() {
-    for setup in Setup::with_ecom() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         browser.visits(&controller("Home-Show")).await.expect(200);
         Row { eager: 0, lazy: 1, hybrid: 0 }.was_paid(&world);
     }
@@ -96,9 +88,9 @@ async fn a_valid_token_and_the_first_page_of_ecom() {
 /// made its session already.
 #[tokio::test]
 async fn a_valid_token_and_a_dead_dw_session_on_ecom() {
-    for setup in Setup::with_ecom() {
-        let world = setup.with_access_life(3 * 60 * 60).start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.with_access_life(3 * 60 * 60).start().await;
+        let browser = world.guest().await;
         browser.visits(&controller("Home-Show")).await.expect(200);
         world.minutes_pass(45);
         world.calls();
@@ -110,8 +102,8 @@ async fn a_valid_token_and_a_dead_dw_session_on_ecom() {
 
 #[tokio::test]
 async fn a_new_guest_and_a_beacon_of_the_same_page_are_one_guest() {
-    for setup in Setup::with_ecom() {
-        let world = setup.clone().start().await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.calls(&controller("__Analytics-Start")).await;
         world.has_called(&[]);
@@ -120,15 +112,15 @@ async fn a_new_guest_and_a_beacon_of_the_same_page_are_one_guest() {
         world.calls();
         browser.calls(&controller("__Analytics-Start")).await;
         Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
-        assert_eq!(browser.is_guest(true), guest, "{setup}");
+        assert_eq!(browser.is_guest(true), guest, "{scenario}");
     }
 }
 
 #[tokio::test]
 async fn an_expired_token_on_the_head() {
-    for setup in Setup::with_ecom() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         world.minutes_pass(120);
         browser.visits("/").await.expect(200);
         Row { eager: 2, lazy: 1, hybrid: 1 }.was_paid(&world);
@@ -137,9 +129,9 @@ async fn an_expired_token_on_the_head() {
 
 #[tokio::test]
 async fn an_expired_token_on_ecom_without_a_redirect() {
-    for setup in Setup::with_ecom() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         world.minutes_pass(120);
         browser.visits(&controller("Home-Show")).await.expect(200);
         Row { eager: 2, lazy: 2, hybrid: 1 }.was_paid(&world);
@@ -148,39 +140,39 @@ async fn an_expired_token_on_ecom_without_a_redirect() {
 
 #[tokio::test]
 async fn a_login_with_and_without_items_in_the_basket() {
-    for setup in Setup::with_ecom() {
-        let world = setup.start().await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.start().await;
         let login = |basket| json!({"username": JO.0, "password": JO.1, "basket": basket});
-        guest(&world).await.posts_json("/bff/login", &login("empty")).await.expect(200);
+        world.guest().await.posts_json("/bff/login", &login("empty")).await.expect(200);
         Row { eager: 3, lazy: 2, hybrid: 2 }.was_paid(&world);
         world.minutes_pass(1);
-        let browser = guest(&world).await;
+        let browser = world.guest().await;
         browser.puts_into_basket("bell-brass").await.expect(200);
         browser.posts_json("/bff/login", &login("items")).await.expect(200);
         Row { eager: 4, lazy: 3, hybrid: 3 }.was_paid(&world);
         // A page that does not say what is in the basket pays for one look into it.
         world.minutes_pass(1);
-        guest(&world).await.logs_in(JO).await.expect(200);
+        world.guest().await.logs_in(JO).await.expect(200);
         Row { eager: 4, lazy: 3, hybrid: 3 }.was_paid(&world);
     }
 }
 
 #[tokio::test]
 async fn a_logout() {
-    for setup in Setup::with_ecom() {
-        let world = setup.with_site("session.after_logout", "none").start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.with_site("session.after_logout", "none").start().await;
+        let browser = world.guest().await;
         browser.logs_in(JO).await.expect(200);
         world.calls();
-        browser.posts("/bff/logout").await.expect(200);
+        browser.logs_out().await.expect(200);
         Row { eager: 1, lazy: 1, hybrid: 1 }.was_paid(&world);
     }
 }
 
 #[tokio::test]
 async fn promise_6_assets_prefetches_preflights_and_crawlers_cost_nothing() {
-    for setup in Setup::with_ecom() {
-        let world = setup.start().await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.start().await;
         let browser = world.browser();
         let page = controller("Home-Show");
         for quiet in [
@@ -195,7 +187,7 @@ async fn promise_6_assets_prefetches_preflights_and_crawlers_cost_nothing() {
             browser.calls("/api/products").method(Method::OPTIONS),
             browser.calls("/bff/session").method(Method::OPTIONS),
         ] {
-            quiet.await.sets_nothing();
+            quiet.await.sets_no_cookies();
         }
         Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
     }
@@ -203,17 +195,17 @@ async fn promise_6_assets_prefetches_preflights_and_crawlers_cost_nothing() {
 
 #[tokio::test]
 async fn promise_6_they_cost_nothing_either_when_everything_has_expired() {
-    for setup in Setup::with_ecom() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         browser.logs_in(JO).await.expect(200);
         world.calls();
         world.minutes_pass(120);
         let before = browser.cookies();
-        browser.visits("/assets/app.css").await.expect(200).sets_nothing();
-        browser.visits("/").header("sec-purpose", "prefetch").await.expect(200).sets_nothing();
+        browser.visits("/assets/app.css").await.expect(200).sets_no_cookies();
+        browser.visits("/").header("sec-purpose", "prefetch").await.expect(200).sets_no_cookies();
         let page = controller("Home-Show");
-        browser.visits(&page).header("sec-purpose", "prefetch").await.expect(200).sets_nothing();
+        browser.visits(&page).header("sec-purpose", "prefetch").await.expect(200).sets_no_cookies();
         Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
         assert_eq!(browser.cookies(), before);
     }
@@ -221,18 +213,18 @@ async fn promise_6_they_cost_nothing_either_when_everything_has_expired() {
 
 #[tokio::test]
 async fn a_call_of_a_page_begins_no_session_for_a_visitor_with_nothing() {
-    for setup in Setup::with_ecom() {
-        let world = setup.start().await;
-        world.browser().calls("/api/products").await.expect(200).sets_nothing();
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.start().await;
+        world.browser().calls("/api/products").await.expect(200).sets_no_cookies();
         Row { eager: 0, lazy: 0, hybrid: 0 }.was_paid(&world);
     }
 }
 
 #[tokio::test]
 async fn tokens_of_our_own_making_need_no_key() {
-    for setup in Setup::with_ecom() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         browser.logs_in(JO).await.expect(200);
         for _ in 0..5 {
             world.minutes_pass(40);

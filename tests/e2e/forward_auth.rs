@@ -1,10 +1,10 @@
 //! A gateway sends requests on by itself and asks us first: the same promises hold, for every kind of
 //! client, bridge mode and bridge time.
 
-use crate::support::{Browser, JO, Setup, World, controller};
+use testkit::{Browser, JO, Scenario, World, controller};
 
-fn behind_envoy(setup: &Setup) -> Setup {
-    setup.clone().with("gateway.dialect", "envoy").with("gateway.peers", "127.0.0.1")
+fn behind_envoy(scenario: &Scenario) -> Scenario {
+    scenario.clone().with("gateway.dialect", "envoy").with("gateway.peers", "127.0.0.1")
 }
 
 /// The browser wants `target`: it is sent round until the gateway lets it through. How often it was
@@ -26,28 +26,28 @@ async fn wants(browser: &Browser, target: &str) -> usize {
     panic!("a circle, by {there}");
 }
 
-async fn shop(setup: &Setup) -> (World, Browser) {
-    let world = behind_envoy(setup).start().await;
+async fn shop(scenario: &Scenario) -> (World, Browser) {
+    let world = behind_envoy(scenario).start().await;
     let browser = world.browser();
     (world, browser)
 }
 
 #[tokio::test]
 async fn a_new_visitor_of_the_head_costs_what_a_landing_costs() {
-    for setup in Setup::all() {
-        let (world, browser) = shop(&setup).await;
-        assert_eq!(wants(&browser, "/").await, 3, "{setup}");
-        world.has_called(&setup.landing_calls());
-        assert_eq!(wants(&browser, "/cart").await, 0, "{setup}");
+    for scenario in Scenario::all() {
+        let (world, browser) = shop(&scenario).await;
+        assert_eq!(wants(&browser, "/").await, 3, "{scenario}");
+        world.has_called(&scenario.landing_calls());
+        assert_eq!(wants(&browser, "/cart").await, 0, "{scenario}");
         world.has_called(&[]);
     }
 }
 
 #[tokio::test]
 async fn promise_1_a_visitor_of_ecom_comes_in_the_shopper_s_session() {
-    for setup in Setup::with_ecom() {
-        let (world, browser) = shop(&setup).await;
-        assert_eq!(wants(&browser, &controller("Home-Show")).await, 3, "{setup}");
+    for scenario in Scenario::with_ecom() {
+        let (world, browser) = shop(&scenario).await;
+        assert_eq!(wants(&browser, &controller("Home-Show")).await, 3, "{scenario}");
         browser.is_guest(true);
         browser.logs_in(JO).await.expect(200);
         for minutes in [0, 20, 29, 40, 24 * 60] {
@@ -55,8 +55,8 @@ async fn promise_1_a_visitor_of_ecom_comes_in_the_shopper_s_session() {
             wants(&browser, &controller("Cart-Show")).await;
             browser.is_registered(JO.0, true);
             world.calls();
-            assert_eq!(wants(&browser, &controller("Cart-Show")).await, 0, "{setup}, {minutes}");
-            assert_eq!(wants(&browser, "/").await, 0, "{setup}, {minutes}");
+            assert_eq!(wants(&browser, &controller("Cart-Show")).await, 0, "{scenario}, {minutes}");
+            assert_eq!(wants(&browser, "/").await, 0, "{scenario}, {minutes}");
             world.has_called(&[]);
         }
     }
@@ -64,18 +64,18 @@ async fn promise_1_a_visitor_of_ecom_comes_in_the_shopper_s_session() {
 
 #[tokio::test]
 async fn promise_10_logout_sticks_behind_a_gateway_too() {
-    for setup in Setup::with_ecom() {
-        let (world, browser) = shop(&setup).await;
+    for scenario in Scenario::with_ecom() {
+        let (world, browser) = shop(&scenario).await;
         wants(&browser, "/").await;
         browser.logs_in(JO).await.expect(200);
         let (thief, late) = (browser.late(), browser.late());
-        browser.posts("/bff/logout").await.expect(200);
+        browser.logs_out().await.expect(200);
         wants(&browser, &controller("Account-Show")).await;
         browser.is_guest(true);
         let account = format!("/bff/auth{}", controller("Account-Show"));
         let allowed = late.visits(&account).await.expect(200);
-        allowed.sets_nothing();
-        assert_eq!(allowed.header("x-bff-customer-id"), "", "{setup}: kind 50");
+        allowed.sets_no_cookies();
+        assert_eq!(allowed.header("x-bff-customer-id"), "", "{scenario}: kind 50");
         world.minutes_pass(2);
         wants(&thief, &controller("Account-Show")).await;
         thief.is_guest(true);
@@ -84,8 +84,8 @@ async fn promise_10_logout_sticks_behind_a_gateway_too() {
 
 #[tokio::test]
 async fn promise_13_planted_cookies_do_not_name_another_shopper_to_a_gateway() {
-    for setup in Setup::with_ecom() {
-        let (world, browser) = shop(&setup).await;
+    for scenario in Scenario::with_ecom() {
+        let (world, browser) = shop(&scenario).await;
         let sibling = world.browser();
         wants(&sibling, "/").await;
         sibling.logs_in(JO).await.expect(200);
@@ -97,8 +97,8 @@ async fn promise_13_planted_cookies_do_not_name_another_shopper_to_a_gateway() {
             for path in ["/".to_owned(), controller("Account-Show")] {
                 wants(&browser, &path).await;
                 let page = browser.visits(&format!("/bff/auth{path}")).await.expect(200);
-                assert_eq!(page.header("x-bff-customer-id"), guest, "{setup}, {name}, {path}");
-                assert!(!page.header("cookie").contains(&sibling.holds("cc-nx")), "{setup}");
+                assert_eq!(page.header("x-bff-customer-id"), guest, "{scenario}, {name}, {path}");
+                assert!(!page.header("cookie").contains(&sibling.holds("cc-nx")), "{scenario}");
             }
         }
         browser.is_guest(true);
@@ -107,8 +107,8 @@ async fn promise_13_planted_cookies_do_not_name_another_shopper_to_a_gateway() {
 
 #[tokio::test]
 async fn kind_36_whom_a_head_behind_a_gateway_signs_in_is_the_same_shopper_on_ecom() {
-    for setup in Setup::with_ecom() {
-        let (world, browser) = shop(&setup).await;
+    for scenario in Scenario::with_ecom() {
+        let (world, browser) = shop(&scenario).await;
         wants(&browser, &controller("Account-Show")).await;
         browser.is_guest(true);
         world.minutes_pass(1);

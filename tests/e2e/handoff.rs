@@ -1,31 +1,21 @@
 //! Who hands a shopper over counts: ECOM does so in the DW session it responds in, a Head hands
 //! over tokens only (promise 19).
 
-use crate::support::{
-    Browser, Client, JO, Mode, Page, SAM, ScriptedHead, Setup, World, controller,
-};
+use testkit::{Browser, Client, JO, Mode, Page, SAM, Scenario, ScriptedHead, World, controller};
 
 /// A world whose Head says what a test tells it to.
-async fn scripted(setup: Setup) -> (World, ScriptedHead) {
+async fn scripted(scenario: Scenario) -> (World, ScriptedHead) {
     let head = ScriptedHead::start().await;
-    (setup.with_head(&head.origin).start().await, head)
+    (scenario.with_head(&head.origin).start().await, head)
 }
 
 /// Every client, bridge mode and bridge time, and the private client's with every cookie profile.
-fn setups() -> Vec<Setup> {
+fn scenarios() -> Vec<Scenario> {
     let profiles = ["pwa-kit", "storefront-next", "plugin-slas"];
-    let private = || Setup::all().into_iter().filter(|setup| setup.client == Client::Private);
-    let with = |profile| private().map(move |setup| setup.with_profile(profile));
-    Setup::all().into_iter().chain(profiles.into_iter().flat_map(with)).collect()
-}
-
-async fn guest(world: &World) -> Browser {
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    if world.setup.mode != Mode::None {
-        browser.visits(&controller("Home-Show")).await.expect(200);
-    }
-    browser
+    let private =
+        || Scenario::all().into_iter().filter(|scenario| scenario.client == Client::Private);
+    let with = |profile| private().map(move |scenario| scenario.with_profile(profile));
+    Scenario::all().into_iter().chain(profiles.into_iter().flat_map(with)).collect()
 }
 
 /// What a Head writes when it has signed `shopper` in on its own server.
@@ -53,8 +43,8 @@ fn access_token(browser: &Browser) -> String {
     browser.cookie("token").unwrap_or_else(|| pieces.collect())
 }
 
-fn suffix(setup: &Setup) -> &'static str {
-    if ["pwa-kit", "storefront-next"].contains(&setup.profile()) { "_RefArch" } else { "" }
+fn suffix(scenario: &Scenario) -> &'static str {
+    if ["pwa-kit", "storefront-next"].contains(&scenario.profile()) { "_RefArch" } else { "" }
 }
 
 async fn account(browser: &Browser) -> Page {
@@ -63,77 +53,81 @@ async fn account(browser: &Browser) -> Page {
 
 #[tokio::test]
 async fn kind_36_a_shopper_whom_the_head_signs_in_is_the_same_shopper_on_ecom() {
-    for setup in setups() {
-        let (world, head) = scripted(setup.clone()).await;
-        let browser = guest(&world).await;
+    for scenario in scenarios() {
+        let (world, head) = scripted(scenario.clone()).await;
+        let browser = world.guest_on_ecom().await;
         world.minutes_pass(1);
-        let (lines, jo) = signed_in_by_the_head(&world, suffix(&setup), JO).await;
+        let (lines, jo) = signed_in_by_the_head(&world, suffix(&scenario), JO).await;
         head.sets(lines);
         browser.posts("/head/login").await.expect(200);
-        assert_eq!(browser.token().map(|said| said.customer_id), Some(jo.clone()), "{setup}");
-        if setup.mode != Mode::None {
+        assert_eq!(
+            browser.token().map(|claims| claims.customer_id),
+            Some(jo.clone()),
+            "{scenario}"
+        );
+        if scenario.mode != Mode::None {
             let shown = account(&browser).await.ecom_customer();
-            assert_eq!(shown, ("registered".to_owned(), jo), "{setup}");
+            assert_eq!(shown, ("registered".to_owned(), jo), "{scenario}");
         }
-        browser.is_registered(JO.0, setup.mode != Mode::None);
+        browser.is_registered(JO.0, scenario.mode != Mode::None);
     }
 }
 
 #[tokio::test]
 async fn kind_36_ecom_never_shows_one_shopper_to_another_whom_the_head_has_signed_in() {
-    for setup in setups() {
-        let (world, head) = scripted(setup.clone()).await;
-        let browser = guest(&world).await;
+    for scenario in scenarios() {
+        let (world, head) = scripted(scenario.clone()).await;
+        let browser = world.guest_on_ecom().await;
         browser.logs_in(JO).await.expect(200);
-        if setup.mode != Mode::None {
+        if scenario.mode != Mode::None {
             account(&browser).await;
         }
         world.minutes_pass(1);
-        let (lines, sam) = signed_in_by_the_head(&world, suffix(&setup), SAM).await;
+        let (lines, sam) = signed_in_by_the_head(&world, suffix(&scenario), SAM).await;
         head.sets(lines);
         browser.posts("/head/login").await.expect(200);
-        if setup.mode != Mode::None {
+        if scenario.mode != Mode::None {
             let shown = account(&browser).await.ecom_customer();
-            assert_eq!(shown, ("registered".to_owned(), sam), "{setup}");
+            assert_eq!(shown, ("registered".to_owned(), sam), "{scenario}");
         }
-        browser.is_registered(SAM.0, setup.mode != Mode::None);
+        browser.is_registered(SAM.0, scenario.mode != Mode::None);
     }
 }
 
 #[tokio::test]
 async fn kind_36_a_head_that_deletes_the_refresh_cookie_has_signed_the_shopper_out() {
-    for setup in setups() {
-        let (world, head) = scripted(setup.clone()).await;
-        let browser = guest(&world).await;
+    for scenario in scenarios() {
+        let (world, head) = scripted(scenario.clone()).await;
+        let browser = world.guest_on_ecom().await;
         browser.logs_in(JO).await.expect(200);
         let before = browser.late();
-        let suffix = suffix(&setup);
+        let suffix = suffix(&scenario);
         head.sets([
             format!("cc-nx{suffix}=; Path=/; Max-Age=0; Secure"),
             format!("cc-at{suffix}=; Path=/; Max-Age=0; Secure"),
         ]);
         browser.posts("/head/logout").await.expect(200);
-        assert_eq!(browser.token(), None, "{setup}");
+        assert_eq!(browser.token(), None, "{scenario}");
         let view = browser.calls("/bff/session").await.expect(200).json();
-        assert_eq!(view["customer_type"], "none", "{setup}");
-        assert_eq!(view["session_expired"], false, "{setup}: a logout is no expiry");
+        assert_eq!(view["customer_type"], "none", "{scenario}");
+        assert_eq!(view["session_expired"], false, "{scenario}: a logout is no expiry");
         browser.visits("/").await.expect(200);
-        assert!(!browser.token().expect("a guest").registered, "{setup}");
+        assert!(!browser.token().expect("a guest").registered, "{scenario}");
         let late = before.calls("/bff/session").await.expect(200).json();
-        assert_eq!(late["customer_type"], "none", "{setup}: and it sticks");
+        assert_eq!(late["customer_type"], "none", "{scenario}: and it sticks");
     }
 }
 
 #[tokio::test]
 async fn kind_36_a_head_that_ends_the_slas_session_and_begins_a_guest_has_signed_out() {
-    for setup in setups() {
-        let (world, head) = scripted(setup.clone()).await;
-        let browser = guest(&world).await;
+    for scenario in scenarios() {
+        let (world, head) = scripted(scenario.clone()).await;
+        let browser = world.guest_on_ecom().await;
         browser.logs_in(JO).await.expect(200);
         world.minutes_pass(1);
         let other = world.browser();
         other.visits("/").await.expect(200);
-        let suffix = suffix(&setup);
+        let suffix = suffix(&scenario);
         world.control().revoke_refresh(&browser.holds("cc-nx"));
         head.sets([
             format!("cc-nx{suffix}=; Path=/; Max-Age=0; Secure"),
@@ -142,46 +136,46 @@ async fn kind_36_a_head_that_ends_the_slas_session_and_begins_a_guest_has_signed
         ]);
         browser.posts("/head/logout").await.expect(200);
         let view = browser.calls("/bff/session").await.expect(200).json();
-        assert_eq!(view["customer_type"], "guest", "{setup}");
-        assert_eq!(view["session_expired"], false, "{setup}: a logout is no expiry");
+        assert_eq!(view["customer_type"], "guest", "{scenario}");
+        assert_eq!(view["session_expired"], false, "{scenario}: a logout is no expiry");
         assert_eq!(
-            browser.token().map(|said| said.customer_id),
-            other.token().map(|said| said.customer_id)
+            browser.token().map(|claims| claims.customer_id),
+            other.token().map(|claims| claims.customer_id)
         );
-        if setup.mode != Mode::None {
-            assert_eq!(account(&browser).await.ecom_customer().0, "guest", "{setup}");
+        if scenario.mode != Mode::None {
+            assert_eq!(account(&browser).await.ecom_customer().0, "guest", "{scenario}");
         }
     }
 }
 
 #[tokio::test]
 async fn promise_2_a_head_that_makes_a_guest_while_the_session_lives_does_not_end_it() {
-    for setup in setups() {
-        let (world, head) = scripted(setup.clone()).await;
-        let browser = guest(&world).await;
+    for scenario in scenarios() {
+        let (world, head) = scripted(scenario.clone()).await;
+        let browser = world.guest_on_ecom().await;
         browser.logs_in(JO).await.expect(200);
-        if setup.mode != Mode::None {
+        if scenario.mode != Mode::None {
             account(&browser).await;
         }
         world.minutes_pass(1);
         let other = world.browser();
         other.visits("/").await.expect(200);
-        let suffix = suffix(&setup);
+        let suffix = suffix(&scenario);
         head.sets([
             format!("cc-nx{suffix}=; Path=/; Max-Age=0; Secure"),
             format!("cc-nx-g{suffix}={}; Path=/; Max-Age=2592000; Secure", other.holds("cc-nx-g")),
             format!("cc-at{suffix}={}; Path=/; Max-Age=1800; Secure", access_token(&other)),
         ]);
         browser.posts("/head/anything").await.expect(200);
-        browser.is_registered(JO.0, setup.mode != Mode::None);
+        browser.is_registered(JO.0, scenario.mode != Mode::None);
     }
 }
 
 #[tokio::test]
 async fn kind_36_tokens_of_the_same_shopper_leave_the_dw_session_alone() {
-    for setup in [Setup::private(), Setup::private().on_demand()] {
-        let (world, head) = scripted(setup.clone()).await;
-        let browser = guest(&world).await;
+    for scenario in [Scenario::private(), Scenario::private().on_demand()] {
+        let (world, head) = scripted(scenario.clone()).await;
+        let browser = world.guest_on_ecom().await;
         browser.logs_in(JO).await.expect(200);
         account(&browser).await;
         let dwsid = browser.holds("dwsid");
@@ -190,18 +184,18 @@ async fn kind_36_tokens_of_the_same_shopper_leave_the_dw_session_alone() {
         head.sets(lines);
         world.calls();
         browser.posts("/head/login").await.expect(200);
-        assert_eq!(browser.holds("dwsid"), dwsid, "{setup}");
+        assert_eq!(browser.holds("dwsid"), dwsid, "{scenario}");
         account(&browser).await;
-        assert!(!world.calls().contains(&"ocapi.sessions"), "{setup}");
+        assert!(!world.calls().contains(&"ocapi.sessions"), "{scenario}");
     }
 }
 
 #[tokio::test]
 async fn kind_36_a_dw_session_that_a_head_sets_is_taken_only_if_it_is_the_shoppers_own() {
-    let setup = Setup::private();
+    let scenario = Scenario::private();
     for whose in [JO, SAM] {
-        let (world, head) = scripted(setup.clone()).await;
-        let browser = guest(&world).await;
+        let (world, head) = scripted(scenario.clone()).await;
+        let browser = world.guest_on_ecom().await;
         world.minutes_pass(1);
         let (mut lines, jo) = signed_in_by_the_head(&world, "", JO).await;
         let dwsid = world.control().new_ecom_visitor();

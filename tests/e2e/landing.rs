@@ -2,37 +2,36 @@
 
 use serde_json::json;
 use tandem_sandbox::Operation;
-
-use crate::support::{Mode, Setup, controller};
+use testkit::{Mode, Scenario, controller};
 
 #[tokio::test]
 async fn promise_1_a_newcomer_on_the_head_is_one_guest_in_both_worlds() {
-    for setup in Setup::all() {
-        let world = setup.clone().start().await;
+    for scenario in Scenario::all() {
+        let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
-        world.has_called(&setup.landing_calls());
-        browser.is_guest(setup.mode == Mode::Hybrid || setup.bridges_at_landing());
+        world.has_called(&scenario.landing_calls());
+        browser.is_guest(scenario.mode == Mode::Hybrid || scenario.bridges_at_landing());
     }
 }
 
 #[tokio::test]
 async fn promise_1_a_newcomer_on_ecom_is_one_guest_in_both_worlds() {
-    for setup in Setup::with_ecom() {
-        let world = setup.clone().start().await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
         let browser = world.browser();
         let page = browser.visits(&controller("Home-Show")).await.expect(200);
         let guest = browser.is_guest(true);
-        assert_eq!(page.ecom_customer(), ("guest".to_owned(), guest), "{setup}");
-        let mut calls = setup.guest_calls();
-        calls.extend((setup.mode == Mode::Classic).then_some("ocapi.sessions"));
+        assert_eq!(page.ecom_customer(), ("guest".to_owned(), guest), "{scenario}");
+        let mut calls = scenario.guest_calls();
+        calls.extend((scenario.mode == Mode::Classic).then_some("ocapi.sessions"));
         world.has_called(&calls);
     }
 }
 
 #[tokio::test]
 async fn the_page_a_newcomer_sees_is_already_rendered_for_the_new_guest() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     browser.visits("/").await.expect(200);
     let calls = world.control().calls();
@@ -46,8 +45,8 @@ async fn the_page_a_newcomer_sees_is_already_rendered_for_the_new_guest() {
 
 #[tokio::test]
 async fn the_head_and_ecom_agree_from_the_first_page_on() {
-    for setup in Setup::with_ecom() {
-        let world = setup.clone().start().await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
         browser.puts_into_basket("bell-brass").await.expect(200);
@@ -58,18 +57,19 @@ async fn the_head_and_ecom_agree_from_the_first_page_on() {
             (me["customer_type"].as_str(), me["customer_id"].as_str()),
             (Some(&*kind), Some(&*id))
         );
-        assert!(page.text.contains("bell-brass"), "{setup}: the basket is there as well");
+        assert!(page.text.contains("bell-brass"), "{scenario}: the basket is there as well");
     }
 }
 
 #[tokio::test]
 async fn a_page_can_ask_for_a_session_and_is_told_who_the_shopper_is() {
-    for setup in Setup::all() {
-        let world = setup.clone().start().await;
+    for scenario in Scenario::all() {
+        let world = scenario.clone().start().await;
         let browser = world.browser();
         let answer = browser.posts("/bff/session").await.expect(200).json();
-        world.has_called(&setup.landing_calls());
-        let guest = browser.is_guest(setup.mode == Mode::Hybrid || setup.bridges_at_landing());
+        world.has_called(&scenario.landing_calls());
+        let guest =
+            browser.is_guest(scenario.mode == Mode::Hybrid || scenario.bridges_at_landing());
         assert_eq!(answer["customer_type"], "guest");
         assert_eq!(answer["customer_id"], guest);
         assert_eq!(answer["usid"], browser.usid());
@@ -78,8 +78,8 @@ async fn a_page_can_ask_for_a_session_and_is_told_who_the_shopper_is() {
 
 #[tokio::test]
 async fn scripts_see_the_ids_and_no_credential() {
-    for setup in Setup::all() {
-        let world = setup.without_enforce_https().start().await;
+    for scenario in Scenario::all() {
+        let world = scenario.without_enforce_https().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
         let mut seen = browser.script_sees();
@@ -91,8 +91,8 @@ async fn scripts_see_the_ids_and_no_credential() {
 
 #[tokio::test]
 async fn do_not_track_reaches_slas_with_the_first_call() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
         let browser = world.browser();
         browser.is_given("dw_dnt", "1").visits("/").await.expect(200);
         assert_eq!(browser.token().unwrap().dnt, "1");
@@ -103,7 +103,7 @@ async fn do_not_track_reaches_slas_with_the_first_call() {
 #[tokio::test]
 async fn promise_11_garbage_in_every_cookie_is_a_newcomer() {
     for garbage in ["x", "\"\"", "a.b.c", "%00%ff", "null", "eyJhbGciOiJub25lIn0.e30."] {
-        let world = Setup::private().start().await;
+        let world = Scenario::private().start().await;
         let browser = world.browser();
         for name in ["token", "cc-nx-g", "usid", "cid", "dwsid", "__Host-tandem"] {
             browser.is_given(name, garbage);
@@ -119,7 +119,7 @@ async fn promise_11_garbage_in_every_cookie_is_a_newcomer() {
 
 #[tokio::test]
 async fn attack_14_a_planted_usid_never_reaches_slas() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let victim = world.browser();
     victim.visits("/").await.expect(200);
     let thief = world.browser();

@@ -1,33 +1,23 @@
 //! Login: the guest becomes the shopper, in both worlds and with the basket.
 
-use std::time::Duration;
-
 use serde_json::json;
 use tandem_sandbox::{Fault, Operation};
-
-use crate::support::{Browser, JO, Mode, SAM, Setup, World, controller};
-
-async fn guest(world: &World) -> Browser {
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    world.calls();
-    browser
-}
+use testkit::{JO, Mode, SAM, Scenario, controller};
 
 #[tokio::test]
 async fn promise_1_after_a_login_both_worlds_know_the_shopper() {
-    for setup in Setup::all() {
-        let world = setup.clone().start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::all() {
+        let world = scenario.clone().start().await;
+        let browser = world.guest().await;
         let usid = browser.usid();
         let answer = browser.logs_in(JO).await.expect(200).json();
-        let bridged = setup.mode == Mode::Hybrid || setup.bridges_at_landing();
+        let bridged = scenario.mode == Mode::Hybrid || scenario.bridges_at_landing();
         let shopper = browser.is_registered(JO.0, bridged);
-        assert_eq!(answer["customer_id"], shopper, "{setup}");
+        assert_eq!(answer["customer_id"], shopper, "{scenario}");
         assert_eq!(answer["login_id"], JO.0);
         assert_eq!(browser.usid(), usid, "the usid is kept");
         assert_eq!(browser.cookie("cc-nx-g"), None, "the guest's token is gone");
-        if setup.mode != Mode::None {
+        if scenario.mode != Mode::None {
             let page = browser.visits(&controller("Account-Show")).await.expect(200);
             assert_eq!(page.ecom_customer(), ("registered".to_owned(), shopper));
         }
@@ -36,23 +26,23 @@ async fn promise_1_after_a_login_both_worlds_know_the_shopper() {
 
 #[tokio::test]
 async fn attack_13_the_guests_dwsid_never_survives_a_login() {
-    for setup in Setup::with_ecom() {
-        let world = setup.clone().start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
+        let browser = world.guest().await;
         browser.visits(&controller("Home-Show")).await.expect(200);
         let planted = browser.holds("dwsid");
         browser.logs_in(JO).await.expect(200);
-        assert_ne!(browser.cookie("dwsid"), Some(planted.clone()), "{setup}");
+        assert_ne!(browser.cookie("dwsid"), Some(planted.clone()), "{scenario}");
         let view = world.control().dw_session(&planted).unwrap();
-        assert_eq!(view.login, None, "{setup}: it was not upgraded");
+        assert_eq!(view.login, None, "{scenario}: it was not upgraded");
     }
 }
 
 #[tokio::test]
 async fn attack_9_the_cookies_of_before_the_login_never_see_the_shopper() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         let before = browser.copy();
         browser.logs_in(JO).await.expect(200);
         world.minutes_pass(24 * 60);
@@ -66,28 +56,28 @@ async fn attack_9_the_cookies_of_before_the_login_never_see_the_shopper() {
 #[tokio::test]
 async fn the_guests_basket_comes_along_and_ecom_shows_it_at_once() {
     for action in ["transfer", "merge"] {
-        for setup in Setup::with_ecom() {
-            let world = setup.clone().with_site("basket.action", action).start().await;
-            let browser = guest(&world).await;
+        for scenario in Scenario::with_ecom() {
+            let world = scenario.clone().with_site("basket.action", action).start().await;
+            let browser = world.guest().await;
             browser.puts_into_basket("tent-linnet").await.expect(200);
             browser.logs_in(JO).await.expect(200);
             let shopper = browser.holds("cid");
             assert_eq!(world.control().basket_of(&shopper)[0].product_id, "tent-linnet");
             let page = browser.visits(&controller("Cart-Show")).await.expect(200);
-            assert!(page.text.contains("tent-linnet"), "{setup}, {action}");
+            assert!(page.text.contains("tent-linnet"), "{scenario}, {action}");
         }
     }
 }
 
 #[tokio::test]
 async fn a_page_that_knows_the_basket_saves_the_look_into_it() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let login = |basket| json!({"username": JO.0, "password": JO.1, "basket": basket});
-    let browser = guest(&world).await;
+    let browser = world.guest().await;
     browser.posts_json("/bff/login", &login("empty")).await.expect(200);
     world.has_called(&["slas.login", "slas.token.code", "ocapi.sessions"]);
     world.minutes_pass(1);
-    let browser = guest(&world).await;
+    let browser = world.guest().await;
     browser.puts_into_basket("bell-brass").await.expect(200);
     browser.posts_json("/bff/login", &login("items")).await.expect(200);
     let transfer = "scapi.baskets.transfer";
@@ -97,13 +87,13 @@ async fn a_page_that_knows_the_basket_saves_the_look_into_it() {
 
 #[tokio::test]
 async fn a_wrong_password_leaves_the_guest_untouched() {
-    for setup in Setup::all() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::all() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         let before = browser.cookies();
         for (username, password) in [(JO.0, "wrong"), ("nobody@example.com", JO.1)] {
             let page = browser.logs_in((username, password)).await;
-            page.problem(401, "bad_credentials").sets_nothing();
+            page.expect_problem(401, "bad_credentials").sets_no_cookies();
         }
         assert_eq!(browser.cookies(), before);
         world.calls();
@@ -114,12 +104,12 @@ async fn a_wrong_password_leaves_the_guest_untouched() {
 
 #[tokio::test]
 async fn a_plain_form_logs_in_and_is_sent_on_to_a_page_of_this_site() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     for (wish, target) in
         [("/cart?x=1", "/cart?x=1"), ("//evil.test", "/"), ("/bff/logout", "/"), ("", "/")]
     {
         world.minutes_pass(1);
-        let browser = guest(&world).await;
+        let browser = world.guest().await;
         let fields = [("username", JO.0), ("password", JO.1), ("return_to", wish)];
         let page = browser.posts_form("/login", "/bff/login", &fields).await.expect(303);
         assert_eq!(page.location(), target);
@@ -129,21 +119,21 @@ async fn a_plain_form_logs_in_and_is_sent_on_to_a_page_of_this_site() {
 
 #[tokio::test]
 async fn a_visitor_with_nothing_can_log_in_right_away() {
-    for setup in Setup::all() {
-        let world = setup.clone().start().await;
+    for scenario in Scenario::all() {
+        let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.logs_in(JO).await.expect(200);
-        browser.is_registered(JO.0, setup.mode == Mode::Hybrid || setup.bridges_at_landing());
+        browser.is_registered(JO.0, scenario.mode == Mode::Hybrid || scenario.bridges_at_landing());
         let login = vec!["slas.login", "slas.token.code"];
-        world.has_called(&setup.and_bridge(login));
+        world.has_called(&scenario.and_bridge(login));
     }
 }
 
 #[tokio::test]
 async fn a_guest_whose_token_is_dead_is_refreshed_first_so_that_usid_and_basket_come_along() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         browser.puts_into_basket("flask-ember").await.expect(200);
         let usid = browser.usid();
         world.minutes_pass(60);
@@ -159,22 +149,22 @@ async fn a_guest_whose_token_is_dead_is_refreshed_first_so_that_usid_and_basket_
 
 #[tokio::test]
 async fn a_login_as_somebody_else_leaves_nothing_of_the_first_shopper() {
-    for setup in Setup::with_ecom() {
-        let world = setup.clone().start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
+        let browser = world.guest().await;
         browser.logs_in(JO).await.expect(200);
         browser.visits(&controller("Home-Show")).await.expect(200);
         browser.logs_in(SAM).await.expect(200);
         let page = browser.visits(&controller("Account-Show")).await.expect(200);
-        assert_eq!(page.ecom_customer().1, browser.is_registered(SAM.0, true), "{setup}");
+        assert_eq!(page.ecom_customer().1, browser.is_registered(SAM.0, true), "{scenario}");
     }
 }
 
 #[tokio::test]
 async fn a_usid_that_slas_changes_at_the_login_replaces_the_old_one_everywhere() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         browser.puts_into_basket("bell-brass").await.expect(200);
         let before = browser.usid();
         world.control().change_usid_at_next_login();
@@ -187,9 +177,9 @@ async fn a_usid_that_slas_changes_at_the_login_replaces_the_old_one_everywhere()
 
 #[tokio::test]
 async fn without_remember_me_closing_the_browser_signs_the_shopper_out() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         let login = json!({"username": JO.0, "password": JO.1, "remember_me": false});
         browser.posts_json("/bff/login", &login).await.expect(200);
         world.minutes_pass(40);
@@ -204,34 +194,34 @@ async fn without_remember_me_closing_the_browser_signs_the_shopper_out() {
 
 #[tokio::test]
 async fn fault_9_two_logins_of_one_shopper_at_the_same_moment_both_succeed() {
-    let world = Setup::private().start().await;
-    let (one, two) = (guest(&world).await, guest(&world).await);
+    let world = Scenario::private().start().await;
+    let (one, two) = (world.guest().await, world.guest().await);
     let (first, second) =
         tokio::join!(one.logs_in(JO).into_future(), two.logs_in(JO).into_future());
     first.expect(200);
     second.expect(200);
     one.is_registered(JO.0, true);
     two.is_registered(JO.0, true);
-    assert_eq!(world.control().count(Operation::Login), 3, "one of them was asked to wait");
+    assert_eq!(world.count(Operation::Login), 3, "one of them was asked to wait");
 }
 
 #[tokio::test]
 async fn fault_9_a_login_that_stays_in_conflict_is_told_so_after_one_more_try() {
-    let world = Setup::private().start().await;
-    let browser = guest(&world).await;
+    let world = Scenario::private().start().await;
+    let browser = world.guest().await;
     let before = browser.cookies();
     world.control().fault(Operation::Login, Fault::Status(409, None), 2);
     let page = browser.logs_in(JO).await;
-    page.problem(409, "login_conflict").sets_nothing();
-    assert_eq!(world.control().count(Operation::Login), 2);
+    page.expect_problem(409, "login_conflict").sets_no_cookies();
+    assert_eq!(world.count(Operation::Login), 2);
     assert_eq!(browser.cookies(), before);
 }
 
 #[tokio::test]
 async fn fault_27_a_basket_that_cannot_be_moved_does_not_fail_the_login() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         browser.puts_into_basket("bell-brass").await.expect(200);
         world.calls();
         world.control().fault(Operation::BasketTransfer, Fault::Status(503, None), 1);
@@ -244,15 +234,15 @@ async fn fault_27_a_basket_that_cannot_be_moved_does_not_fail_the_login() {
 
 #[tokio::test]
 async fn fault_28_a_login_without_bridge_works_on_the_head_and_ecom_tries_again() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         world.control().fault(Operation::Sessions, Fault::Status(503, None), 1);
         browser.logs_in(JO).await.expect(200);
         browser.is_registered(JO.0, false);
         browser.calls("/api/me").await.expect(200);
         // Those who ask at the same moment share a failure; by now it is a moment later.
-        world.passes(Duration::from_secs(2));
+        world.seconds_pass(2);
         let page = browser.visits(&controller("Account-Show")).await.expect(200);
         assert_eq!(page.ecom_customer().1, browser.is_registered(JO.0, true));
     }

@@ -2,100 +2,87 @@
 //! client can make it forgotten.
 
 use std::future::IntoFuture;
-use std::time::Duration;
 
 use tandem_sandbox::{Operation, RefreshState};
-
-use crate::support::{Browser, JO, Mode, SAM, Setup, World, controller};
-
-async fn jo(world: &World) -> Browser {
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    browser.logs_in(JO).await.expect(200);
-    browser
-}
-
-fn customer(browser: &Browser) -> Option<String> {
-    browser.token().map(|said| said.customer_id)
-}
+use testkit::{Browser, JO, Mode, SAM, Scenario, World, controller};
 
 /// Two renewals within a minute, each of which leaves an older tab behind.
 async fn renewed_twice(world: &World, browser: &Browser) -> [Browser; 2] {
     world.minutes_pass(60);
     let first = browser.late();
     browser.visits("/").await.expect(200);
-    world.passes(Duration::from_secs(5));
+    world.seconds_pass(5);
     let second = browser.late();
     browser.loses("token");
     browser.visits("/").await.expect(200);
-    world.passes(Duration::from_secs(5));
+    world.seconds_pass(5);
     [first, second]
 }
 
 #[tokio::test]
 async fn kind_49_a_late_tab_does_not_get_the_successor_of_a_token_whose_session_was_left() {
-    for setup in Setup::all() {
-        let world = setup.clone().start().await;
-        let browser = jo(&world).await;
+    for scenario in Scenario::all() {
+        let world = scenario.clone().start().await;
+        let browser = world.jo().await;
         let late = renewed_twice(&world, &browser).await;
-        browser.posts("/bff/logout").await.expect(200);
+        browser.logs_out().await.expect(200);
         for tab in late {
             for path in ["/", "/api/me", "/bff/session"] {
                 let page = tab.copy();
                 let shown = page.visits(path).await;
-                assert!(!shown.text.contains("jo@example.com"), "{setup}, {path}");
+                assert!(!shown.text.contains("jo@example.com"), "{scenario}, {path}");
             }
             let view = tab.calls("/bff/session").await.expect(200).json();
-            assert_eq!(view["customer_type"], "none", "{setup}");
-            if setup.mode != Mode::None {
+            assert_eq!(view["customer_type"], "none", "{scenario}");
+            if scenario.mode != Mode::None {
                 let page = tab.visits(&controller("Account-Show")).await.expect(200);
-                assert_eq!(page.ecom_customer().0, "guest", "{setup}");
+                assert_eq!(page.ecom_customer().0, "guest", "{scenario}");
             }
             let renewed = tab.sends(
                 "/mobify/slas/private/shopper/auth/v1/organizations/f_ecom_zzte_053/oauth2/token",
                 &[("grant_type", "refresh_token"), ("refresh_token", "x")],
             );
             let renewed = renewed.await;
-            assert!(!renewed.text.contains("\"customer_id\""), "{setup}: {}", renewed.text);
+            assert!(!renewed.text.contains("\"customer_id\""), "{scenario}: {}", renewed.text);
         }
     }
 }
 
 #[tokio::test]
 async fn kind_49_an_access_token_of_an_earlier_generation_counts_for_nothing_after_the_logout() {
-    for setup in Setup::all() {
-        let world = setup.clone().start().await;
-        let browser = jo(&world).await;
+    for scenario in Scenario::all() {
+        let world = scenario.clone().start().await;
+        let browser = world.jo().await;
         let earlier = browser.late();
-        world.passes(Duration::from_secs(70));
+        world.seconds_pass(70);
         browser.loses("token");
         browser.visits("/").await.expect(200);
-        world.passes(Duration::from_secs(70));
-        browser.posts("/bff/logout").await.expect(200);
+        world.seconds_pass(70);
+        browser.logs_out().await.expect(200);
         for kept in [&["token"][..], &["token", "__Host-tandem"], &["token", "dwsid"]] {
             let thief = earlier.copy();
             for name in earlier.names().iter().filter(|name| !kept.contains(&name.as_str())) {
                 thief.loses(name);
             }
             let view = thief.calls("/bff/session").await.expect(200).json();
-            assert_eq!(view["customer_type"], "none", "{setup}, {kept:?}");
+            assert_eq!(view["customer_type"], "none", "{scenario}, {kept:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn kind_50_a_late_request_does_not_take_the_session_away_that_followed_the_logout() {
-    for setup in Setup::all() {
-        let world = setup.clone().start().await;
+    for scenario in Scenario::all() {
+        let world = scenario.clone().start().await;
         for (again, seconds) in [(None, 0), (None, 30), (Some(JO), 2), (Some(SAM), 50)] {
-            let browser = jo(&world).await;
+            let browser = world.jo().await;
             let before = browser.late();
-            browser.posts("/bff/logout").await.expect(200);
+            browser.logs_out().await.expect(200);
             if let Some(shopper) = again {
                 browser.logs_in(shopper).await.expect(200);
             }
-            let now = customer(&browser);
-            world.passes(Duration::from_secs(seconds));
+            let now = browser.customer_id();
+            world.seconds_pass(seconds);
             world.calls();
             // The old requests arrive only now, and their answers reach the same browser.
             let token_call = "/mobify/slas/private/shopper/auth/v1/organizations/f_ecom_zzte_053\
@@ -108,60 +95,60 @@ async fn kind_50_a_late_request_does_not_take_the_session_away_that_followed_the
                 before.calls("/bff/session"),
                 before.sends(token_call, &[("grant_type", "refresh_token")]),
             ];
-            if setup.mode != Mode::None {
+            if scenario.mode != Mode::None {
                 late.push(before.visits(&controller("Account-Show")));
                 late.push(before.calls(&controller("Account-Show")));
             }
             for request in late {
                 let page = request.await;
-                let why = format!("{setup}, then {again:?}, {seconds} s later: {page:?}");
+                let why = format!("{scenario}, then {again:?}, {seconds} s later: {page:?}");
                 assert_eq!(page.set_cookies(), [""; 0], "{why}");
                 assert_ne!(page.status, 503, "{why}");
                 assert!(!page.text.contains("jo@example.com"), "{why}");
             }
-            assert_eq!(world.calls(), [""; 0], "{setup}: nothing is asked for nobody");
+            assert_eq!(world.calls(), [""; 0], "{scenario}: nothing is asked for nobody");
             browser.visits("/").await.expect(200);
-            assert_eq!(customer(&browser), now, "{setup}");
+            assert_eq!(browser.customer_id(), now, "{scenario}");
         }
     }
 }
 
 #[tokio::test]
 async fn promise_17_a_browser_that_never_heard_of_its_logout_gets_a_session_again() {
-    for setup in Setup::clients() {
-        let world = setup.clone().start().await;
-        let browser = jo(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let browser = world.jo().await;
         // The answer to the logout is lost on the way.
-        browser.copy().posts("/bff/logout").await.expect(200);
-        browser.visits("/").await.expect(200).sets_nothing();
+        browser.copy().logs_out().await.expect(200);
+        browser.visits("/").await.expect(200).sets_no_cookies();
         world.minutes_pass(2);
         browser.visits("/").await.expect(200);
         browser.is_guest(true);
-        let again = jo(&world).await;
-        again.copy().posts("/bff/logout").await.expect(200);
+        let again = world.jo().await;
+        again.copy().logs_out().await.expect(200);
         again.logs_in(SAM).await.expect(200);
         again.is_registered(SAM.0, true);
-        let again = jo(&world).await;
-        again.copy().posts("/bff/logout").await.expect(200);
-        world.passes(Duration::from_secs(6));
-        again.posts("/bff/logout").await.expect(200);
+        let again = world.jo().await;
+        again.copy().logs_out().await.expect(200);
+        world.seconds_pass(6);
+        again.logs_out().await.expect(200);
         again.is_guest(true);
     }
 }
 
 #[tokio::test]
 async fn promise_10_a_logout_is_remembered_by_the_browsers_own_seal_after_a_restart() {
-    for setup in Setup::all() {
-        let mut world = setup.clone().start().await;
-        let mut browser = jo(&world).await;
-        if setup.mode != Mode::None {
+    for scenario in Scenario::all() {
+        let mut world = scenario.clone().start().await;
+        let mut browser = world.jo().await;
+        if scenario.mode != Mode::None {
             browser.visits(&controller("Account-Show")).await.expect(200);
         }
         let (refresh, dwsid, access) =
             (browser.holds("cc-nx"), browser.cookie("dwsid"), browser.holds("token"));
         // SLAS cannot be told, so that its token lives on.
         world.control().fault(Operation::Logout, tandem_sandbox::Fault::Status(503, None), 9);
-        browser.posts("/bff/logout").await.expect(200);
+        browser.logs_out().await.expect(200);
         assert_eq!(world.control().refresh(&refresh).expect("a token").state, RefreshState::Live);
         world.restarts(&mut browser);
         for (name, value) in
@@ -171,9 +158,9 @@ async fn promise_10_a_logout_is_remembered_by_the_browsers_own_seal_after_a_rest
             let copy = browser.late();
             copy.loses("cc-nx-g").loses("token").loses("dwsid").is_given(name, value);
             let view = copy.calls("/bff/session").await.expect(200).json();
-            assert_ne!(view["customer_type"], "registered", "{setup}, {name}");
+            assert_ne!(view["customer_type"], "registered", "{scenario}, {name}");
             copy.visits("/").await.expect(200);
-            assert!(!copy.token().expect("a guest").registered, "{setup}, {name}");
+            assert!(!copy.token().expect("a guest").registered, "{scenario}, {name}");
         }
     }
 }
@@ -184,7 +171,7 @@ fn impostor(world: &World, number: usize) -> Browser {
     for name in ["cc-nx", "cc-nx-g", "token", "dwsid"] {
         for twin in 0..4 {
             let path = ["/", "/bff", "/bff/", "/bff/logout"][twin];
-            browser.keeps(&format!("{name}=made-up-{number}-{twin}; Path={path}; Secure"));
+            browser.stores(&format!("{name}=made-up-{number}-{twin}; Path={path}; Secure"));
         }
     }
     browser
@@ -192,15 +179,15 @@ fn impostor(world: &World, number: usize) -> Browser {
 
 #[tokio::test]
 async fn promise_16_and_kind_22_logouts_of_made_up_sessions_are_not_remembered_and_cost_no_call() {
-    let setup = Setup::public().with_site("session.after_logout", "none");
-    let world = setup.start().await;
-    let browser = jo(&world).await;
+    let scenario = Scenario::public().with_site("session.after_logout", "none");
+    let world = scenario.start().await;
+    let browser = world.jo().await;
     let before = browser.late();
     let before_them = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
     world.calls();
     for batch in 0..50 {
         let leaving = (0..40).map(|number| impostor(&world, batch * 40 + number));
-        let leaving: Vec<_> = leaving.map(|browser| browser.posts("/bff/logout")).collect();
+        let leaving: Vec<_> = leaving.map(|browser| browser.logs_out()).collect();
         for page in
             futures_util::future::join_all(leaving.into_iter().map(IntoFuture::into_future)).await
         {
@@ -210,7 +197,7 @@ async fn promise_16_and_kind_22_logouts_of_made_up_sessions_are_not_remembered_a
     assert_eq!(world.calls(), [""; 0]);
     let after_them = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
     assert!(after_them <= before_them, "nothing is remembered of them");
-    browser.posts("/bff/logout").await.expect(200);
+    browser.logs_out().await.expect(200);
     world.minutes_pass(3);
     let view = before.calls("/bff/session").await.expect(200).json();
     assert_eq!(view["customer_type"], "none");

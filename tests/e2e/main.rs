@@ -6,8 +6,6 @@
 //! holds the promises that need no test of their own: its cookies name one shopper, answers that
 //! set cookies are not stored, deletions come first, and no answer of ours tells a secret.
 
-mod support;
-
 mod api;
 mod bridge;
 mod caching;

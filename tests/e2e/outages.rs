@@ -1,10 +1,7 @@
 //! Outages: what cannot be asked now is not the shopper's fault, and costs no shopper the session.
 
-use std::time::Duration;
-
 use tandem_sandbox::{Control, Fault, Operation, Times, Upstream};
-
-use crate::support::{Browser, JO, Setup, World, controller};
+use testkit::{JO, Scenario, controller};
 
 /// SLAS refuses the client, not the shopper.
 const UNKNOWN_CLIENT: &str =
@@ -28,14 +25,6 @@ fn unavailable() -> [(Fault, u16, &'static str); 9] {
     ]
 }
 
-async fn jo(world: &World) -> Browser {
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    browser.logs_in(JO).await.expect(200);
-    world.calls();
-    browser
-}
-
 fn breaks(control: &Control, fault: &Fault) {
     for upstream in [Upstream::Slas, Upstream::Ocapi, Upstream::Scapi] {
         control.fault(upstream, fault.clone(), Times::Always);
@@ -44,10 +33,10 @@ fn breaks(control: &Control, fault: &Fault) {
 
 #[tokio::test]
 async fn promise_2_fault_4_an_unavailable_refresh_keeps_every_cookie_and_says_so() {
-    for setup in Setup::clients() {
+    for scenario in Scenario::clients() {
         for (fault, status, code) in unavailable() {
-            let world = setup.clone().impatient().start().await;
-            let browser = jo(&world).await;
+            let world = scenario.clone().with_short_timeouts().start().await;
+            let browser = world.jo().await;
             world.minutes_pass(60);
             let before = browser.cookies();
             world.control().fault(Operation::TokenRefresh, fault.clone(), Times::Always);
@@ -57,19 +46,19 @@ async fn promise_2_fault_4_an_unavailable_refresh_keeps_every_cookie_and_says_so
                 browser.visits(&controller("Account-Show")).await,
                 browser.visits("/account").await,
             ] {
-                page.problem(status, code).sets_nothing();
+                page.expect_problem(status, code).sets_no_cookies();
                 assert!(code == "misconfigured" || page.retry_after() > 0, "{fault:?}");
             }
-            assert_eq!(browser.cookies(), before, "{setup}, {fault:?}");
-            assert_eq!(world.control().count(Operation::EcomPage), 0, "no silent guest on ECOM");
+            assert_eq!(browser.cookies(), before, "{scenario}, {fault:?}");
+            assert_eq!(world.count(Operation::EcomPage), 0, "no silent guest on ECOM");
             world.control().clear_faults();
             world.minutes_pass(2);
             // What hung may be under way still: the browser comes back as told.
             let mut tries = 0;
             while browser.visits("/").await.status != 200 {
-                world.passes(Duration::from_secs(30));
+                world.seconds_pass(30);
                 tries += 1;
-                assert!(tries < 80, "{setup}, {fault:?}: never well again");
+                assert!(tries < 80, "{scenario}, {fault:?}: never well again");
             }
             browser.is_registered(JO.0, true);
         }
@@ -78,32 +67,32 @@ async fn promise_2_fault_4_an_unavailable_refresh_keeps_every_cookie_and_says_so
 
 #[tokio::test]
 async fn promise_2_a_token_that_is_still_valid_goes_on_working_without_its_refresh() {
-    for setup in Setup::clients() {
+    for scenario in Scenario::clients() {
         for (fault, ..) in unavailable() {
-            let world = setup.clone().impatient().start().await;
-            let browser = jo(&world).await;
+            let world = scenario.clone().with_short_timeouts().start().await;
+            let browser = world.jo().await;
             browser.visits(&controller("Home-Show")).await.expect(200);
             world.minutes_pass(15);
             browser.visits(&controller("Home-Show")).await.expect(200);
             // Thirty seconds are left.
-            world.passes(Duration::from_secs(14 * 60 + 30));
+            world.seconds_pass(14 * 60 + 30);
             world.control().fault(Operation::TokenRefresh, fault.clone(), Times::Always);
             let before = browser.holds("token");
             browser.visits("/").await.expect(200);
             browser.calls("/api/me").await.expect(200);
             browser.visits(&controller("Home-Show")).await.expect(200);
             assert_eq!(browser.holds("token"), before);
-            assert!(browser.token().unwrap().registered, "{setup}, {fault:?}");
+            assert!(browser.token().unwrap().registered, "{scenario}, {fault:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn promise_2_fault_62_a_warm_shopper_notices_nothing_while_slas_and_ocapi_are_down() {
-    for setup in Setup::with_ecom() {
+    for scenario in Scenario::with_ecom() {
         for fault in [Fault::Status(503, None), Fault::Hang] {
-            let world = setup.clone().impatient().start().await;
-            let browser = jo(&world).await;
+            let world = scenario.clone().with_short_timeouts().start().await;
+            let browser = world.jo().await;
             browser.visits(&controller("Home-Show")).await.expect(200);
             breaks(world.control(), &fault);
             world.calls();
@@ -122,20 +111,20 @@ async fn promise_2_fault_62_a_warm_shopper_notices_nothing_while_slas_and_ocapi_
 
 #[tokio::test]
 async fn faults_62_and_63_files_and_pages_for_crawlers_are_served_while_everything_is_down() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     world.lands_no_browser();
     breaks(world.control(), &Fault::Status(503, None));
     let browser = world.browser();
     browser.visits("/assets/app.css").await.expect(200);
     browser.calls("/api/products").await.expect(200);
     browser.visits("/").header("user-agent", "Googlebot/2.1").await.expect(200);
-    browser.visits("/").await.problem(503, "upstream_unavailable").sets_nothing();
+    browser.visits("/").await.expect_problem(503, "upstream_unavailable").sets_no_cookies();
 }
 
 #[tokio::test]
 async fn fault_62_the_recovery_is_no_stampede() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
         let mut browsers = Vec::new();
         for _ in 0..30 {
             let browser = world.browser();
@@ -151,7 +140,7 @@ async fn fault_62_the_recovery_is_no_stampede() {
         let calls = world.calls();
         assert!(calls.len() <= 5, "the breaker opens: {calls:?}");
         world.control().clear_faults();
-        world.passes(Duration::from_secs(6));
+        world.seconds_pass(6);
         for browser in &browsers {
             browser.visits("/").await.expect(200);
             browser.is_guest(true);
@@ -161,38 +150,38 @@ async fn fault_62_the_recovery_is_no_stampede() {
 
 #[tokio::test]
 async fn fault_10_while_slas_fails_it_is_left_alone_and_one_call_asks_whether_it_is_back() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let warm = jo(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let warm = world.jo().await;
         world.control().fault(Upstream::Slas, Fault::Status(500, None), Times::Always);
         for _ in 0..20 {
             let page = world.browser().visits("/").await;
-            page.problem(503, "upstream_unavailable").sets_nothing();
+            page.expect_problem(503, "upstream_unavailable").sets_no_cookies();
         }
         assert_eq!(world.calls().len(), 5);
-        world.passes(Duration::from_secs(6));
+        world.seconds_pass(6);
         for _ in 0..20 {
             world.browser().visits("/").await.expect(503);
         }
         assert_eq!(world.calls().len(), 1, "the probe");
         warm.visits("/").await.expect(200);
         world.control().clear_faults();
-        world.passes(Duration::from_secs(6));
+        world.seconds_pass(6);
         world.browser().visits("/").await.expect(200);
     }
 }
 
 #[tokio::test]
 async fn fault_8_throttled_by_slas_we_are_silent_for_as_long_as_it_asked() {
-    for setup in Setup::clients() {
-        let world = setup.clone().start().await;
-        let warm = jo(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let warm = world.jo().await;
         world.control().fault(Upstream::Slas, Fault::Status(429, Some(20)), 1);
         let page = world.browser().visits("/").await;
-        page.problem(503, "upstream_throttled").sets_nothing();
+        page.expect_problem(503, "upstream_throttled").sets_no_cookies();
         assert_eq!(page.retry_after(), 20);
         assert_eq!(world.calls().len(), 1);
-        world.passes(Duration::from_secs(15));
+        world.seconds_pass(15);
         for _ in 0..10 {
             let page = world.browser().visits("/").await.expect(503);
             assert!((1..=6).contains(&page.retry_after()), "{}", page.retry_after());
@@ -200,19 +189,19 @@ async fn fault_8_throttled_by_slas_we_are_silent_for_as_long_as_it_asked() {
         warm.visits("/").await.expect(200);
         warm.visits(&controller("Home-Show")).await.expect(200);
         world.has_called(&[]);
-        world.passes(Duration::from_secs(6));
+        world.seconds_pass(6);
         world.browser().visits("/").await.expect(200);
     }
 }
 
 #[tokio::test]
 async fn fault_8_one_refresh_token_that_is_throttled_shuts_nobody_else_out() {
-    let world = Setup::private().start().await;
-    let (one, other) = (jo(&world).await, world.browser());
+    let world = Scenario::private().start().await;
+    let (one, other) = (world.jo().await, world.browser());
     other.visits("/").await.expect(200);
     world.minutes_pass(60);
     world.control().fault(Operation::TokenRefresh, Fault::Status(429, Some(20)), 1);
-    one.visits("/").await.problem(503, "upstream_throttled");
+    one.visits("/").await.expect_problem(503, "upstream_throttled");
     other.visits("/").await.expect(200);
     other.is_guest(true);
     world.browser().visits("/").await.expect(200);
@@ -220,14 +209,14 @@ async fn fault_8_one_refresh_token_that_is_throttled_shuts_nobody_else_out() {
 
 #[tokio::test]
 async fn promise_2_a_login_while_slas_is_down_leaves_the_guest_as_is() {
-    for setup in Setup::clients() {
-        let world = setup.impatient().start().await;
+    for scenario in Scenario::clients() {
+        let world = scenario.with_short_timeouts().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
         let before = browser.cookies();
         for fault in [Fault::Status(503, None), Fault::Hang, Fault::Reset] {
             world.control().fault(Operation::Login, fault, 1);
-            browser.logs_in(JO).await.problem(503, "upstream_unavailable").sets_nothing();
+            browser.logs_in(JO).await.expect_problem(503, "upstream_unavailable").sets_no_cookies();
             assert_eq!(browser.cookies(), before);
             world.minutes_pass(1);
         }

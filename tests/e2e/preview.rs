@@ -1,17 +1,17 @@
 //! The shop in a frame of a trusted preview: only there are cookies fit for a frame.
 
-use crate::support::{Asking, Browser, JO, Setup, World};
+use testkit::{Browser, JO, PendingRequest, Scenario, World};
 
 const PREVIEW: &str = "https://preview.test";
 const MARKER: &str = "__Host-pwakit_preview_ctx";
 
 async fn previewed() -> World {
-    let setup = Setup::private().with_site("cookies.profile", "pwa-kit");
-    setup.with_site("cookies.preview_parents", PREVIEW).start().await
+    let scenario = Scenario::private().with_site("cookies.profile", "pwa-kit");
+    scenario.with_site("cookies.preview_parents", PREVIEW).start().await
 }
 
 /// The preview puts the shop into a frame.
-fn framed_by(browser: &Browser, referer: &str) -> Asking {
+fn framed_by(browser: &Browser, referer: &str) -> PendingRequest {
     browser
         .visits("/")
         .header("sec-fetch-site", "cross-site")
@@ -34,7 +34,7 @@ async fn in_a_trusted_frame_every_cookie_is_fit_for_it_and_the_frame_is_remember
     // The scripts in it log in: the marker says where they are.
     let page = browser.logs_in(JO).await.expect(200);
     assert!(page.set_cookies().iter().all(|line| line.contains("SameSite=None")));
-    let page = browser.posts("/bff/logout").await.expect(200);
+    let page = browser.logs_out().await.expect(200);
     let gone = |line: &str| line.starts_with(MARKER) && line.contains("Max-Age=0");
     assert!(page.set_cookies().iter().any(|line| gone(line)), "{:?}", page.set_cookies());
 }
@@ -43,7 +43,7 @@ async fn in_a_trusted_frame_every_cookie_is_fit_for_it_and_the_frame_is_remember
 async fn attack_101_a_spoofed_preview_stays_lax() {
     let world = previewed().await;
     for referer in ["https://evil.test/", "https://preview.test.evil.test/"] {
-        framed_by(&world.browser(), referer).await.expect(200).sets_nothing();
+        framed_by(&world.browser(), referer).await.expect(200).sets_no_cookies();
     }
     let browser = world.browser();
     let evil = browser.visits("/").header("x-pwakit-preview-parent", "https://evil.test");
@@ -60,8 +60,8 @@ async fn attack_101_a_spoofed_preview_stays_lax() {
 
 #[tokio::test]
 async fn attack_101_without_a_list_nobody_is_trusted() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     // A frame on another site begins no session.
     let browser = world.browser();
-    framed_by(&browser, "https://preview.test/").await.expect(200).sets_nothing();
+    framed_by(&browser, "https://preview.test/").await.expect(200).sets_no_cookies();
 }

@@ -5,23 +5,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tandem_sandbox::{Fault, Operation, RefreshState};
-
-use crate::support::{Browser, Client, JO, Mode, Page, SAM, Setup, Time, World, controller};
+use testkit::{Browser, Client, JO, Mode, Page, SAM, Scenario, Time, World, controller};
 
 /// Long enough to be overtaken, in a test that does not wait for it where it can help it.
 const SLOW: Duration = Duration::from_millis(150);
-
-async fn guest(world: &World) -> Browser {
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    browser
-}
-
-async fn jo(world: &World) -> Browser {
-    let browser = guest(world).await;
-    browser.logs_in(JO).await.expect(200);
-    browser
-}
 
 /// The same page in many tabs at once.
 async fn tabs(browser: &Browser, path: &str, count: usize) -> Vec<Page> {
@@ -30,26 +17,26 @@ async fn tabs(browser: &Browser, path: &str, count: usize) -> Vec<Page> {
 
 #[tokio::test]
 async fn promise_3_fault_1_two_hundred_tabs_with_one_expired_token_make_one_refresh() {
-    let hybrid = Setup::new(Client::Public, Mode::Hybrid, Time::Landing);
-    for setup in Setup::clients().into_iter().chain([hybrid]) {
-        let world = setup.clone().start().await;
-        let browser = jo(&world).await;
+    let hybrid = Scenario::new(Client::Public, Mode::Hybrid, Time::Landing);
+    for scenario in Scenario::clients().into_iter().chain([hybrid]) {
+        let world = scenario.clone().start().await;
+        let browser = world.jo().await;
         world.minutes_pass(60);
         world.calls();
         for page in tabs(&browser, "/", 200).await {
             page.expect(200);
         }
-        world.has_called(&setup.and_bridge(vec!["slas.token.refresh"]));
-        assert_eq!(world.control().max_exchanges_of_one_refresh_token(), 1, "{setup}");
+        world.has_called(&scenario.and_bridge(vec!["slas.token.refresh"]));
+        assert_eq!(world.control().max_exchanges_of_one_refresh_token(), 1, "{scenario}");
         assert!(browser.token().unwrap().registered);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_3_the_same_on_several_threads_for_pages_and_calls_of_both_worlds() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let browser = jo(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let browser = world.jo().await;
         world.minutes_pass(60);
         world.calls();
         let ecom = controller("Home-Show");
@@ -59,7 +46,7 @@ async fn promise_3_the_same_on_several_threads_for_pages_and_calls_of_both_world
             2 => browser.calls("/api/me"),
             _ => browser.posts("/bff/session"),
         });
-        let all = join_all(all.map(|asking| tokio::spawn(asking.into_future()))).await;
+        let all = join_all(all.map(|request| tokio::spawn(request.into_future()))).await;
         for page in all {
             page.unwrap().expect(200);
         }
@@ -70,11 +57,11 @@ async fn promise_3_the_same_on_several_threads_for_pages_and_calls_of_both_world
 
 #[tokio::test]
 async fn attack_76_in_a_storm_everybody_stays_who_they_are() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
         let mut browsers = Vec::new();
         for _ in 0..20 {
-            browsers.push(guest(&world).await);
+            browsers.push(world.guest().await);
         }
         world.minutes_pass(60);
         let shoppers: Vec<String> = browsers.iter().map(|browser| browser.holds("cid")).collect();
@@ -82,15 +69,15 @@ async fn attack_76_in_a_storm_everybody_stays_who_they_are() {
         for (n, page) in join_all(asked).await.into_iter().enumerate() {
             assert_eq!(page.expect(200).json()["customer_id"], shoppers[n % 20]);
         }
-        assert_eq!(world.control().count(Operation::TokenRefresh), 20);
+        assert_eq!(world.count(Operation::TokenRefresh), 20);
     }
 }
 
 #[tokio::test]
 async fn fault_2_a_browser_that_leaves_during_the_refresh_finds_its_tokens_when_it_comes_back() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let browser = jo(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let browser = world.jo().await;
         world.minutes_pass(60);
         world.calls();
         world.control().fault(Operation::TokenRefresh, Fault::DelayAfter(SLOW), 1);
@@ -100,20 +87,20 @@ async fn fault_2_a_browser_that_leaves_during_the_refresh_finds_its_tokens_when_
         assert!(leaving.await.unwrap_err().is_cancelled());
         browser.visits("/").await.expect(200);
         browser.is_registered(JO.0, true);
-        assert_eq!(world.control().count(Operation::TokenRefresh), 1);
+        assert_eq!(world.count(Operation::TokenRefresh), 1);
     }
 }
 
 #[tokio::test]
 async fn fault_5_an_answer_that_comes_after_the_browsers_patience_is_kept_for_the_next_request() {
-    for setup in Setup::clients() {
-        let world = setup.with("upstream.timeout_ms", "250").start().await;
-        let browser = jo(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.with("upstream.timeout_ms", "250").start().await;
+        let browser = world.jo().await;
         world.minutes_pass(60);
         world.calls();
         let before = browser.cookies();
         world.control().fault(Operation::TokenRefresh, Fault::DelayAfter(4 * SLOW), 1);
-        browser.visits("/").await.problem(503, "upstream_unavailable").sets_nothing();
+        browser.visits("/").await.expect_problem(503, "upstream_unavailable").sets_no_cookies();
         assert_eq!(browser.cookies(), before);
         let mut tries = 0;
         while browser.visits("/").await.status != 200 {
@@ -121,20 +108,20 @@ async fn fault_5_an_answer_that_comes_after_the_browsers_patience_is_kept_for_th
             assert!(tries < 20, "the answer never came");
         }
         browser.is_registered(JO.0, true);
-        assert_eq!(world.control().count(Operation::TokenRefresh), 1);
+        assert_eq!(world.count(Operation::TokenRefresh), 1);
     }
 }
 
 #[tokio::test]
 async fn promise_3_fault_18_a_late_tab_with_the_previous_token_gets_the_successor_for_a_minute() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let browser = jo(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let browser = world.jo().await;
         world.minutes_pass(60);
         let late = browser.copy();
         browser.visits("/").await.expect(200);
         world.calls();
-        world.passes(Duration::from_secs(55));
+        world.seconds_pass(55);
         late.visits("/").await.expect(200);
         world.has_called(&[]);
         assert_eq!(late.holds("token"), browser.holds("token"));
@@ -145,13 +132,13 @@ async fn promise_3_fault_18_a_late_tab_with_the_previous_token_gets_the_successo
 
 #[tokio::test]
 async fn attack_12_after_that_minute_a_spent_token_of_a_public_client_is_refused() {
-    let world = Setup::public().start().await;
-    let browser = jo(&world).await;
+    let world = Scenario::public().start().await;
+    let browser = world.jo().await;
     world.minutes_pass(60);
     let late = browser.copy();
     browser.visits("/").await.expect(200);
-    world.passes(Duration::from_secs(65));
-    late.posts("/bff/session").await.problem(401, "session_expired");
+    world.seconds_pass(65);
+    late.posts("/bff/session").await.expect_problem(401, "session_expired");
     late.is_guest(true);
     browser.visits("/").await.expect(200);
     browser.is_registered(JO.0, true);
@@ -159,9 +146,9 @@ async fn attack_12_after_that_minute_a_spent_token_of_a_public_client_is_refused
 
 #[tokio::test]
 async fn promise_4_fault_26_two_tabs_that_need_one_dw_session_make_one() {
-    for setup in Setup::clients() {
-        let world = setup.on_demand().start().await;
-        let browser = jo(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.on_demand().start().await;
+        let browser = world.jo().await;
         world.calls();
         for page in tabs(&browser, &controller("Account-Show"), 20).await {
             assert_eq!(page.expect(200).ecom_customer().0, "registered");
@@ -173,45 +160,45 @@ async fn promise_4_fault_26_two_tabs_that_need_one_dw_session_make_one() {
 
 #[tokio::test]
 async fn promise_10_attack_11_a_logout_during_a_slow_refresh_sticks() {
-    for setup in Setup::with_ecom() {
-        let world = setup.clone().start().await;
-        let browser = jo(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
+        let browser = world.jo().await;
         world.minutes_pass(60);
         let late = browser.late();
-        world.forgets_calls();
+        world.forget_calls();
         world.control().fault(Operation::TokenRefresh, Fault::DelayAfter(SLOW), 1);
         let page = tokio::spawn(browser.visits("/").into_future());
         world.receives(Operation::TokenRefresh, 1).await;
-        browser.posts("/bff/logout").await.expect(200);
+        browser.logs_out().await.expect(200);
         page.await.unwrap();
-        assert!(!browser.token().unwrap().registered, "{setup}");
-        assert_eq!(browser.cookie("cc-nx"), None, "{setup}");
-        assert_eq!(world.control().count(Operation::Logout), 1, "SLAS was told");
+        assert!(!browser.token().unwrap().registered, "{scenario}");
+        assert_eq!(browser.cookie("cc-nx"), None, "{scenario}");
+        assert_eq!(world.count(Operation::Logout), 1, "SLAS was told");
         // And whoever still has the cookies of before gets nothing with them.
-        late.visits("/").await.expect(200).sets_nothing();
+        late.visits("/").await.expect(200).sets_no_cookies();
         world.minutes_pass(2);
         late.visits("/").await.expect(200);
-        assert!(!late.token().unwrap().registered, "{setup}");
+        assert!(!late.token().unwrap().registered, "{scenario}");
     }
 }
 
 #[tokio::test]
 async fn promise_10_attack_11_a_page_that_comes_after_the_logout_does_not_bring_the_shopper_back() {
-    for setup in Setup::clients() {
+    for scenario in Scenario::clients() {
         for slow in [Operation::HeadPage, Operation::EcomPage] {
-            let world = setup.clone().start().await;
-            let browser = jo(&world).await;
+            let world = scenario.clone().start().await;
+            let browser = world.jo().await;
             world.minutes_pass(60);
-            world.forgets_calls();
+            world.forget_calls();
             world.control().fault(slow, Fault::DelayAfter(SLOW), 1);
             let path =
                 if slow == Operation::HeadPage { "/".to_owned() } else { controller("Home-Show") };
             let page = tokio::spawn(browser.visits(&path).into_future());
             world.receives(slow, 1).await;
-            browser.posts("/bff/logout").await.expect(200);
+            browser.logs_out().await.expect(200);
             let guest = browser.holds("cid");
             page.await.unwrap();
-            assert_eq!(browser.holds("cid"), guest, "{setup}, {slow:?}");
+            assert_eq!(browser.holds("cid"), guest, "{scenario}, {slow:?}");
             assert!(!browser.token().unwrap().registered);
             assert_eq!(browser.cookie("cc-nx"), None);
         }
@@ -220,18 +207,18 @@ async fn promise_10_attack_11_a_page_that_comes_after_the_logout_does_not_bring_
 
 #[tokio::test]
 async fn promise_10_attack_11_nor_does_one_that_shares_its_refresh_with_another_tab() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let browser = jo(&world).await;
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let browser = world.jo().await;
         world.minutes_pass(60);
-        world.forgets_calls();
+        world.forget_calls();
         world.control().fault(Operation::HeadPage, Fault::DelayAfter(SLOW), 1);
         let page = tokio::spawn(browser.visits("/").into_future());
         world.receives(Operation::HeadPage, 1).await;
         // The other tab has the new tokens by now, and it is those that are signed out.
         browser.visits("/").await.expect(200);
         let refresh = browser.holds("cc-nx");
-        browser.posts("/bff/logout").await.expect(200);
+        browser.logs_out().await.expect(200);
         assert_eq!(world.control().refresh(&refresh).unwrap().state, RefreshState::Revoked);
         page.await.unwrap();
         assert!(!browser.token().unwrap().registered);
@@ -241,29 +228,29 @@ async fn promise_10_attack_11_nor_does_one_that_shares_its_refresh_with_another_
 
 #[tokio::test]
 async fn promise_2_a_login_during_a_slow_guest_refresh_is_not_undone() {
-    for setup in Setup::with_ecom() {
-        let world = setup.clone().start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
+        let browser = world.guest().await;
         world.minutes_pass(60);
-        world.forgets_calls();
+        world.forget_calls();
         world.control().fault(Operation::TokenRefresh, Fault::DelayAfter(SLOW), 1);
         let page = tokio::spawn(browser.visits("/").into_future());
         world.receives(Operation::TokenRefresh, 1).await;
         browser.logs_in(JO).await.expect(200);
         page.await.unwrap();
-        assert!(browser.token().unwrap().registered, "{setup}");
-        assert_eq!(browser.cookie("cc-nx-g"), None, "{setup}");
+        assert!(browser.token().unwrap().registered, "{scenario}");
+        assert_eq!(browser.cookie("cc-nx-g"), None, "{scenario}");
     }
 }
 
 #[tokio::test]
 async fn promise_2_a_page_that_comes_after_the_login_does_not_make_the_shopper_a_guest_again() {
-    for setup in Setup::clients() {
+    for scenario in Scenario::clients() {
         for slow in [Operation::HeadPage, Operation::EcomPage] {
-            let world = setup.clone().start().await;
-            let browser = guest(&world).await;
+            let world = scenario.clone().start().await;
+            let browser = world.guest().await;
             world.minutes_pass(60);
-            world.forgets_calls();
+            world.forget_calls();
             world.control().fault(slow, Fault::DelayAfter(SLOW), 1);
             let path =
                 if slow == Operation::HeadPage { "/".to_owned() } else { controller("Home-Show") };
@@ -271,7 +258,7 @@ async fn promise_2_a_page_that_comes_after_the_login_does_not_make_the_shopper_a
             world.receives(slow, 1).await;
             browser.logs_in(JO).await.expect(200);
             page.await.unwrap();
-            assert!(browser.token().unwrap().registered, "{setup}, {slow:?}");
+            assert!(browser.token().unwrap().registered, "{scenario}, {slow:?}");
             browser.visits(&controller("Account-Show")).await.expect(200);
             browser.is_registered(JO.0, true);
         }
@@ -280,10 +267,10 @@ async fn promise_2_a_page_that_comes_after_the_login_does_not_make_the_shopper_a
 
 #[tokio::test]
 async fn promise_1_a_dw_session_made_for_the_guest_during_the_login_does_not_split_the_pair() {
-    for setup in Setup::clients() {
-        let world = setup.on_demand().start().await;
-        let browser = guest(&world).await;
-        world.forgets_calls();
+    for scenario in Scenario::clients() {
+        let world = scenario.on_demand().start().await;
+        let browser = world.guest().await;
+        world.forget_calls();
         world.control().fault(Operation::Sessions, Fault::DelayAfter(SLOW), 1);
         let page = tokio::spawn(browser.visits(&controller("Home-Show")).into_future());
         world.receives(Operation::Sessions, 1).await;
@@ -305,36 +292,36 @@ async fn straggler(world: &World, browser: &Browser) -> Browser {
 
 #[tokio::test]
 async fn promise_10_a_straggler_with_the_token_of_before_the_refresh_finds_the_logout_too() {
-    for setup in Setup::with_ecom() {
-        let world = setup.clone().start().await;
-        let browser = jo(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
+        let browser = world.jo().await;
         let straggler = straggler(&world, &browser).await;
-        browser.posts("/bff/logout").await.expect(200);
-        straggler.visits("/").await.expect(200).sets_nothing();
+        browser.logs_out().await.expect(200);
+        straggler.visits("/").await.expect(200).sets_no_cookies();
         world.minutes_pass(2);
         straggler.visits("/").await.expect(200);
-        assert!(!straggler.token().unwrap().registered, "{setup}");
-        assert_eq!(straggler.cookie("cc-nx"), None, "{setup}");
+        assert!(!straggler.token().unwrap().registered, "{scenario}");
+        assert_eq!(straggler.cookie("cc-nx"), None, "{scenario}");
     }
 }
 
 #[tokio::test]
 async fn promise_2_a_straggler_with_the_token_of_before_the_refresh_finds_the_login_too() {
-    for setup in Setup::with_ecom() {
-        let world = setup.start().await;
-        let browser = guest(&world).await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
         let straggler = straggler(&world, &browser).await;
         browser.logs_in(JO).await.expect(200);
-        straggler.visits("/").await.expect(200).sets_nothing();
+        straggler.visits("/").await.expect(200).sets_no_cookies();
     }
 }
 
 #[tokio::test]
 async fn two_logouts_at_once_are_one() {
-    for setup in Setup::clients() {
-        let world = setup.start().await;
-        let browser = jo(&world).await;
-        let twice = [browser.posts("/bff/logout"), browser.posts("/bff/logout")];
+    for scenario in Scenario::clients() {
+        let world = scenario.start().await;
+        let browser = world.jo().await;
+        let twice = [browser.logs_out(), browser.logs_out()];
         for page in join_all(twice.map(IntoFuture::into_future)).await {
             page.expect(200);
         }

@@ -2,36 +2,27 @@
 //! session, and that no header or ending of a path talks a rule away.
 
 use http::Method;
-
-use crate::support::{Browser, JO, Setup, World, controller};
+use testkit::{JO, Scenario, World, controller};
 
 const CRAWLER: (&str, &str) = ("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)");
 const PREFETCH: (&str, &str) = ("sec-purpose", "prefetch");
 
-async fn jo(world: &World) -> Browser {
-    let browser = world.browser();
-    browser.visits("/").await.expect(200);
-    browser.logs_in(JO).await.expect(200);
-    world.calls();
-    browser
-}
-
 /// How many requests have reached an upstream at all.
 fn reached(world: &World) -> usize {
     let count = world.control().calls().len();
-    world.forgets_calls();
+    world.forget_calls();
     count
 }
 
 #[tokio::test]
 async fn a_new_visitors_page_of_the_head_with_bridge_gets_a_dw_session() {
-    let setup = Setup::private().on_demand().with_route("path = \"/cart\"\nbridge = true");
-    let world = setup.start().await;
+    let scenario = Scenario::private().on_demand().route("path = \"/cart\"\nbridge = true");
+    let world = scenario.start().await;
     let browser = world.browser();
     browser.visits("/cart").await.expect(200);
     browser.is_guest(true);
     world.has_called(&["slas.token.guest", "ocapi.sessions"]);
-    world.browser().calls("/cart").await.expect(200).sets_nothing();
+    world.browser().calls("/cart").await.expect(200).sets_no_cookies();
     world.has_called(&[]);
 }
 
@@ -39,13 +30,13 @@ async fn a_new_visitors_page_of_the_head_with_bridge_gets_a_dw_session() {
 async fn a_page_of_ecom_with_optional_tokens_begins_nothing_and_keeps_the_pair_in_step() {
     let path = controller("Home-Show");
     let rule = format!("path = \"{path}\"\ntoken = \"optional\"");
-    for setup in Setup::with_ecom() {
-        let world = setup.with_route(&rule).start().await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.route(&rule).start().await;
         let new = world.browser();
         new.visits(&path).await.expect(200);
         assert_eq!(new.names(), [""; 0]);
         world.has_called(&[]);
-        let browser = jo(&world).await;
+        let browser = world.jo().await;
         for minutes in [0, 40, 24 * 60] {
             world.minutes_pass(minutes);
             let page = browser.visits(&path).await.expect(200);
@@ -58,7 +49,7 @@ async fn a_page_of_ecom_with_optional_tokens_begins_nothing_and_keeps_the_pair_i
 async fn a_page_of_ecom_without_bridge_has_its_tokens_and_never_costs_a_dw_session() {
     let path = controller("Home-Show");
     let rule = format!("path = \"{path}\"\nbridge = false");
-    let world = Setup::private().on_demand().with_route(&rule).start().await;
+    let world = Scenario::private().on_demand().route(&rule).start().await;
     let browser = world.browser();
     let page = browser.visits(&path).await.expect(200);
     world.has_called(&["slas.token.guest"]);
@@ -82,8 +73,8 @@ async fn a_page_of_ecom_without_bridge_has_its_tokens_and_never_costs_a_dw_sessi
 async fn promise_9_a_form_for_a_page_without_bridge_is_not_sent_into_another_dw_session() {
     let form = controller("Account-Login");
     let rule = format!("path = \"{form}\"\nbridge = false");
-    for setup in Setup::with_ecom() {
-        let world = setup.with_route(&rule).start().await;
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.route(&rule).start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
         let from = controller("Login-Show");
@@ -100,10 +91,10 @@ async fn promise_9_a_form_for_a_page_without_bridge_is_not_sent_into_another_dw_
 #[tokio::test]
 async fn what_is_for_registered_shoppers_cannot_be_had_by_an_ending_or_a_header() {
     let ecom = controller("Account-Show");
-    let setup = Setup::private().with_site("session.login_page", "/login");
-    let setup = setup.with_route("path = \"/members\"\ntoken = \"registered\"");
-    let setup = setup.with_route(&format!("path = \"{ecom}\"\ntoken = \"registered\""));
-    let world = setup.start().await;
+    let scenario = Scenario::private().with_site("session.login_page", "/login");
+    let scenario = scenario.route("path = \"/members\"\ntoken = \"registered\"");
+    let scenario = scenario.route(&format!("path = \"{ecom}\"\ntoken = \"registered\""));
+    let world = scenario.start().await;
     let guest = world.browser();
     guest.visits("/").await.expect(200);
     for browser in [&guest, &world.browser()] {
@@ -111,17 +102,17 @@ async fn what_is_for_registered_shoppers_cannot_be_had_by_an_ending_or_a_header(
             reached(&world);
             for (name, value) in [CRAWLER, PREFETCH, ("x-moz", "prefetch")] {
                 let page = browser.copy().visits(path).header(name, value).await;
-                page.problem(401, "login_required").sets_nothing();
+                page.expect_problem(401, "login_required").sets_no_cookies();
                 let page = browser.copy().calls(path).header(name, value).await;
-                page.problem(401, "login_required").sets_nothing();
+                page.expect_problem(401, "login_required").sets_no_cookies();
             }
-            browser.copy().calls(path).await.problem(401, "login_required");
+            browser.copy().calls(path).await.expect_problem(401, "login_required");
             assert_eq!(reached(&world), 0, "{path}");
             let page = browser.copy().visits(path).await.expect(303);
             assert!(page.location().starts_with("/login?return_to="), "{}", page.location());
         }
     }
-    let browser = jo(&world).await;
+    let browser = world.jo().await;
     for path in ["/members", "/members/list.json", "/members/a.css"] {
         reached(&world);
         browser.visits(path).await;
@@ -133,10 +124,10 @@ async fn what_is_for_registered_shoppers_cannot_be_had_by_an_ending_or_a_header(
 #[tokio::test]
 async fn a_preflight_of_what_is_for_registered_shoppers_is_no_auth_work() {
     let rule = "path = \"/members\"\ntoken = \"registered\"";
-    let world = Setup::private().with_route(rule).start().await;
+    let world = Scenario::private().route(rule).start().await;
     let page = world.browser().calls("/members").method(Method::OPTIONS).await;
     assert_ne!(page.status.as_u16(), 401);
-    page.sets_nothing();
+    page.sets_no_cookies();
     world.has_called(&[]);
 }
 
@@ -144,19 +135,19 @@ async fn a_preflight_of_what_is_for_registered_shoppers_is_no_auth_work() {
 async fn an_api_for_registered_shoppers_is_not_read_by_crawlers() {
     let rule = "path = \"/mobify/proxy/api/customer/\"\ntoken = \"registered\"\n\
                 crawlers = \"shared-guest\"";
-    let world = Setup::private().with_route(rule).start().await;
+    let world = Scenario::private().route(rule).start().await;
     let path = "/mobify/proxy/api/customer/shopper-customers/v1/organizations/f_ecom_zzte_053\
                 /customers/x?siteId=RefArch";
     let (name, value) = CRAWLER;
     let page = world.browser().calls(path).header(name, value).await;
-    page.problem(401, "login_required");
+    page.expect_problem(401, "login_required");
     world.has_called(&[]);
 }
 
 #[tokio::test]
 async fn promise_2_protected_paths_are_found_below_the_prefix_of_a_site() {
-    let setup = Setup::private().with_site("path_prefix", "/de");
-    let world = setup.with_site("session.login_page", "/de/login").start().await;
+    let scenario = Scenario::private().with_site("path_prefix", "/de");
+    let world = scenario.with_site("session.login_page", "/de/login").start().await;
     let browser = world.browser();
     browser.visits("/de/").await;
     let login = serde_json::json!({"username": JO.0, "password": JO.1});
@@ -169,15 +160,15 @@ async fn promise_2_protected_paths_are_found_below_the_prefix_of_a_site() {
 
 #[tokio::test]
 async fn attack_13_a_planted_dw_session_is_not_used_by_a_prefetch_or_a_crawler_either() {
-    let world = Setup::private().start().await;
-    let browser = jo(&world).await;
+    let world = Scenario::private().start().await;
+    let browser = world.jo().await;
     let own: Vec<String> =
         browser.cookies().iter().map(|(name, value)| format!("{name}={value}")).collect();
     let planted = world.control().new_ecom_visitor();
     let cookies = format!("dwsid={planted}; {}", own.join("; "));
     for (name, value) in [("x-none", "1"), PREFETCH, CRAWLER] {
-        let asking = world.browser().visits(&controller("Home-Show")).header("cookie", &cookies);
-        let page = asking.header(name, value).await.expect(200);
+        let request = world.browser().visits(&controller("Home-Show")).header("cookie", &cookies);
+        let page = request.header(name, value).await.expect(200);
         let shopper = ("registered".to_owned(), browser.holds("cid"));
         assert_eq!(page.ecom_customer(), shopper, "{name}: {value}");
     }

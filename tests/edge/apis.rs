@@ -1,8 +1,7 @@
 //! The API proxies and the façade, octet for octet: credentials, framing, and broken bodies.
 
 use tandem_sandbox::{Call, Fault, Operation, Times, Upstream};
-
-use crate::support::{HOST, Head, Jar, ORIGIN, World, get, post, request};
+use testkit::{Cookies, HOST, Head, ORIGIN, Scenario, World, get, post, request};
 
 const BASKETS: &str =
     "/mobify/proxy/api/checkout/shopper-baskets/v1/organizations/f_ecom_zzte_053/baskets";
@@ -13,9 +12,9 @@ fn missing_basket() -> String {
     format!("{BASKETS}/none?siteId=RefArch")
 }
 
-async fn guest() -> (World, Jar) {
+async fn guest() -> (World, Cookies) {
     let world = World::start().await;
-    let jar = world.guest().await;
+    let jar = world.guest_cookies().await;
     world.forget_calls();
     (world, jar)
 }
@@ -36,8 +35,8 @@ async fn attack_57_however_often_a_browser_says_who_it_is_the_cookie_counts() {
         &[("authorization", "Basic cGxhbnRlZDp4"), ("Authorization", "Bearer planted")],
         &[("authorization", "Bearer planted"), ("connection", "authorization")],
     ] {
-        let ask = get(&missing_basket()).own_page().cookies(&jar).headers(headers);
-        assert_eq!(world.ask(ask).await.status, 404, "{headers:?}");
+        let request = get(&missing_basket()).own_page().cookies(&jar).headers(headers);
+        assert_eq!(world.send(request).await.status, 404, "{headers:?}");
         let bearer = format!("Bearer {}", jar.value("token"));
         assert_eq!(only_call(&world).header("authorization"), Some(bearer.as_str()));
         world.forget_calls();
@@ -47,14 +46,14 @@ async fn attack_57_however_often_a_browser_says_who_it_is_the_cookie_counts() {
 #[tokio::test]
 async fn attacks_55_and_59_no_look_alike_and_no_connection_header_touches_what_we_add() {
     let (world, jar) = guest().await;
-    let ask = get(&missing_basket()).own_page().cookies(&jar).headers(&[
+    let request = get(&missing_basket()).own_page().cookies(&jar).headers(&[
         ("connection", "correlation-id, sfdc_dwsid, authorization"),
         ("sfdc-dwsid", "planted"),
         ("sfdc.dwsid", "planted"),
         ("x_site_id", "Other"),
         ("x.slas.client.auth", "planted"),
     ]);
-    assert_eq!(world.ask(ask).await.status, 404);
+    assert_eq!(world.send(request).await.status, 404);
     let call = only_call(&world);
     assert!(call.header("correlation-id").is_some());
     assert_eq!(call.header("sfdc_dwsid"), Some(jar.value("dwsid")));
@@ -80,9 +79,9 @@ async fn attacks_39_and_44_paths_that_can_be_read_in_two_ways_reach_no_upstream(
         TOKEN.replace("token", "%74oken"),
         TOKEN.to_uppercase().replace("/MOBIFY/SLAS/PRIVATE/", "/mobify/slas/private/"),
     ] {
-        for ask in [get(&path), post(&path).form("grant_type=client_credentials")] {
-            let answer = world.ask(ask.own_page().cookies(&jar)).await;
-            assert!([400, 403].contains(&answer.status), "{path}: {}", answer.status);
+        for request in [get(&path), post(&path).form("grant_type=client_credentials")] {
+            let response = world.send(request.own_page().cookies(&jar)).await;
+            assert!([400, 403].contains(&response.status), "{path}: {}", response.status);
         }
     }
     assert_eq!(world.auth_calls(), [""; 0]);
@@ -92,8 +91,8 @@ async fn attacks_39_and_44_paths_that_can_be_read_in_two_ways_reach_no_upstream(
 async fn a_query_goes_on_as_the_same_octets() {
     let (world, jar) = guest().await;
     let path = format!("{BASKETS}/n'%7Eone?siteId=RefArch&x=%2F..%2f&y=a+b'{{}}");
-    let ask = get(&path).own_page().cookies(&jar);
-    assert_eq!(world.ask(ask).await.status, 404);
+    let request = get(&path).own_page().cookies(&jar);
+    assert_eq!(world.send(request).await.status, 404);
     assert!(only_call(&world).path.ends_with("/n'%7Eone"), "{}", only_call(&world).path);
 }
 
@@ -101,80 +100,82 @@ async fn a_query_goes_on_as_the_same_octets() {
 async fn a_body_that_does_not_arrive_whole_never_reaches_an_upstream() {
     let (world, jar) = guest().await;
     for path in [format!("{BASKETS}?siteId=RefArch"), TOKEN.to_owned()] {
-        let ask = post(&path).own_page().cookies(&jar).header("content-length", "100");
-        let ask = ask.header("content-type", "application/json").body("{");
-        let mut line = world.line().await;
-        line.write(ask.bytes()).await;
-        line.finish().await;
-        let answer = line.try_answer(false).await;
-        assert!(answer.is_none_or(|answer| answer.status == 400 || answer.status == 413));
+        let request = post(&path).own_page().cookies(&jar).header("content-length", "100");
+        let request = request.header("content-type", "application/json").body("{");
+        let mut connection = world.begin(&request).await;
+        connection.finish().await;
+        let response = connection.try_response(false).await;
+        assert!(response.is_none_or(|response| response.status == 400 || response.status == 413));
     }
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 
 #[tokio::test]
 async fn attack_85_a_body_that_never_comes_is_not_waited_for() {
-    let world = World::with().server("request_timeout_ms = 300").start().await;
-    let mut line = world.line().await;
+    let world = Scenario::default().server("request_timeout_ms = 300").start().await;
+    let mut connection = world.connect().await;
     let form = "content-type: application/x-www-form-urlencoded\r\ncontent-length: 100";
-    line.write(format!("POST {TOKEN} HTTP/1.1\r\nhost: {HOST}\r\n{form}\r\n\r\ngrant")).await;
-    line.answer("POST").await.expect_problem(503, "upstream_unavailable");
+    connection.write(format!("POST {TOKEN} HTTP/1.1\r\nhost: {HOST}\r\n{form}\r\n\r\ngrant")).await;
+    connection.response("POST").await.expect_problem(503, "upstream_unavailable");
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_broken_body_is_not_called_too_long() {
     let world = World::start().await;
-    let mut line = world.line().await;
+    let mut connection = world.connect().await;
     let form = "content-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked";
-    line.write(format!("POST {TOKEN} HTTP/1.1\r\nhost: {HOST}\r\n{form}\r\n\r\nno chunk\r\n"))
+    connection
+        .write(format!("POST {TOKEN} HTTP/1.1\r\nhost: {HOST}\r\n{form}\r\n\r\nno chunk\r\n"))
         .await;
-    line.answer("POST").await.expect_problem(400, "bad_request");
+    connection.response("POST").await.expect_problem(400, "bad_request");
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_rotated_refresh_token_reaches_the_browser_although_the_call_fails() {
-    let world = World::with().public_client().start().await;
-    let mut jar = world.registered().await;
+    let world = Scenario::default().with_public_client().start().await;
+    let mut jar = world.registered_cookies().await;
     world.minutes_pass(31);
     world.control().fault(Operation::SlasOther, Fault::Status(503, None), Times::Always);
     let user =
         TOKEN.replace("private", "public").replace("2/token", "2/userinfo?channel_id=RefArch");
-    let ask = get(&user).own_page().cookies(&jar);
-    let answer = world.ask(ask).await;
-    answer.expect_problem(503, "upstream_unavailable");
-    jar.take(&answer);
+    let request = get(&user).own_page().cookies(&jar);
+    let response = world.send(request).await;
+    response.expect_problem(503, "upstream_unavailable");
+    jar.take(&response);
     world.minutes_pass(40);
-    let session = world.ask(post("/bff/session").own_page().cookies(&jar)).await;
+    let session = world.send(post("/bff/session").own_page().cookies(&jar)).await;
     assert_eq!(session.expect(200).json()["customer_type"], "registered");
 }
 
 #[tokio::test]
 async fn attack_85_a_body_that_never_comes_costs_no_refresh_token() {
     let rule = "path = \"/mobify/proxy/api/\", to = \"scapi\", timeout_ms = 300";
-    let world =
-        World::with().public_client().site(&format!("routes.rules = [{{ {rule} }}]")).start().await;
-    let jar = world.registered().await;
+    let world = Scenario::default()
+        .with_public_client()
+        .site(&format!("routes.rules = [{{ {rule} }}]"))
+        .start()
+        .await;
+    let jar = world.registered_cookies().await;
     world.minutes_pass(31);
     world.forget_calls();
-    let ask = post(&format!("{BASKETS}?siteId=RefArch")).own_page().cookies(&jar);
-    let ask = ask.header("content-length", "100").json("{");
-    let mut line = world.line().await;
-    line.write(ask.bytes()).await;
-    let answer = line.answer("POST").await;
-    answer.expect_problem(503, "upstream_unavailable").expect_no_cookies();
+    let request = post(&format!("{BASKETS}?siteId=RefArch")).own_page().cookies(&jar);
+    let request = request.header("content-length", "100").json("{");
+    let mut connection = world.begin(&request).await;
+    let response = connection.response("POST").await;
+    response.expect_problem(503, "upstream_unavailable").expect_no_cookies();
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 
 #[tokio::test]
 async fn attacks_19_to_23_no_link_and_no_picture_signs_anybody_out() {
     let world = World::start().await;
-    let jar = world.registered().await;
+    let jar = world.registered_cookies().await;
     world.forget_calls();
     let logout = TOKEN.replace("oauth2/token", "oauth2/logout?hint=all-sessions");
     let own = ("sec-fetch-site", "same-origin");
-    for ask in [
+    for request in [
         // From a mail, or typed in; from a comment on one of our own pages; in a picture there.
         get(&logout).document(),
         get(&logout).headers(&[("sec-fetch-site", "none")]),
@@ -188,41 +189,42 @@ async fn attacks_19_to_23_no_link_and_no_picture_signs_anybody_out() {
         // A browser that says nothing of the kind.
         get(&logout).headers(&[("accept", "text/html"), ("origin", ORIGIN)]),
     ] {
-        let answer = world.ask(ask.cookies(&jar)).await;
-        answer.expect_no_cookies();
-        assert_eq!(answer.status, 403, "{}", answer.text());
+        let response = world.send(request.cookies(&jar)).await;
+        response.expect_no_cookies();
+        assert_eq!(response.status, 403, "{}", response.text());
     }
     assert_eq!(world.auth_calls(), [""; 0]);
-    world.ask(get(&logout).own_page().cookies(&jar)).await.expect(200);
+    world.send(get(&logout).own_page().cookies(&jar)).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_body_of_unknown_length_is_streamed() {
     let (world, jar) = guest().await;
-    let mut line = world.line().await;
+    let mut connection = world.connect().await;
     let cookies = jar.header();
-    line.write(format!(
-        "POST {BASKETS}?siteId=RefArch HTTP/1.1\r\nhost: {HOST}\r\norigin: {ORIGIN}\r\n\
+    connection
+        .write(format!(
+            "POST {BASKETS}?siteId=RefArch HTTP/1.1\r\nhost: {HOST}\r\norigin: {ORIGIN}\r\n\
          cookie: {cookies}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
-    ))
-    .await;
-    line.write("1\r\n{\r\n").await;
-    line.write("1\r\n}\r\n0\r\n\r\n").await;
-    assert_eq!(line.answer("POST").await.status, 200);
+        ))
+        .await;
+    connection.write("1\r\n{\r\n").await;
+    connection.write("1\r\n}\r\n0\r\n\r\n").await;
+    assert_eq!(connection.response("POST").await.status, 200);
     assert_eq!(world.count(Operation::ScapiOther), 1);
 }
 
 #[tokio::test]
 async fn an_upgrade_is_for_nobody_here() {
     let (world, jar) = guest().await;
-    let ask = get(&missing_basket()).own_page().cookies(&jar).headers(&[
+    let request = get(&missing_basket()).own_page().cookies(&jar).headers(&[
         ("connection", "upgrade"),
         ("upgrade", "websocket"),
         ("origin", ORIGIN),
         ("sec-websocket-version", "13"),
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
     ]);
-    assert_eq!(world.ask(ask).await.status, 404);
+    assert_eq!(world.send(request).await.status, 404);
     assert_eq!(only_call(&world).header("upgrade"), None);
 }
 
@@ -241,14 +243,14 @@ async fn promise_14_and_attacks_19_to_23_a_foreign_page_neither_writes_nor_begin
         // No browser, but with a browser's cookies: whoever it is has to say so.
         &[],
     ] {
-        for ask in [
+        for request in [
             post(&format!("{BASKETS}?siteId=RefArch")).json("{}"),
             post(TOKEN).form("grant_type=client_credentials"),
             get(&logout),
             request("DELETE", &missing_basket()),
         ] {
-            let answer = world.ask(ask.headers(headers).cookies(&jar)).await;
-            answer.expect_problem(403, "csrf_rejected").expect_no_cookies();
+            let response = world.send(request.headers(headers).cookies(&jar)).await;
+            response.expect_problem(403, "csrf_rejected").expect_no_cookies();
         }
     }
     assert_eq!(world.auth_calls(), [""; 0]);
@@ -257,16 +259,16 @@ async fn promise_14_and_attacks_19_to_23_a_foreign_page_neither_writes_nor_begin
 #[tokio::test]
 async fn a_page_cannot_make_a_browser_look_like_a_server() {
     let world = World::start().await;
-    // A form of another site, without cookies because they are withheld: the tokens of the answer
+    // A form of another site, without cookies because they are withheld: the tokens of the response
     // would sign the browser in as somebody else.
     for headers in [
         &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")][..],
         &[("origin", "https://evil.test")],
     ] {
-        let ask = post(TOKEN).form("grant_type=client_credentials").headers(headers);
-        let answer = world.ask(ask).await;
-        assert_eq!(answer.status, 403, "{headers:?}");
-        answer.expect_no_cookies();
+        let request = post(TOKEN).form("grant_type=client_credentials").headers(headers);
+        let response = world.send(request).await;
+        assert_eq!(response.status, 403, "{headers:?}");
+        response.expect_no_cookies();
     }
     let calls = world.control().calls();
     assert!(calls.iter().all(|call| call.operation.upstream() != Upstream::Slas));
@@ -279,19 +281,19 @@ async fn a_refusal_that_breaks_off_or_never_ends_is_no_refusal_and_the_new_token
         let ocapi = Head::bind().await;
         let rule = "bridge.time = \"on-demand\"\n\
             routes.rules = [{ path = \"/mobify/proxy/ocapi/\", to = \"ocapi\", timeout_ms = 500 }]";
-        let plan = World::with().public_client().ocapi(ocapi.address).site(rule);
-        let world = plan.start().await;
-        let jar = world.guest().await;
+        let scenario =
+            Scenario::default().with_public_client().with_ocapi(ocapi.origin()).site(rule);
+        let world = scenario.start().await;
+        let jar = world.guest_cookies().await;
         world.minutes_pass(31);
-        let mut line = world.line().await;
-        line.write(get(PRODUCT).own_page().cookies(&jar).bytes()).await;
-        let (mut upstream, _) = ocapi.asked().await;
+        let mut connection = world.begin(&get(PRODUCT).own_page().cookies(&jar)).await;
+        let (mut upstream, _) = ocapi.receive().await;
         upstream.write("HTTP/1.1 401 Unauthorized\r\ncontent-length: 100\r\n\r\n{").await;
         let _open = (!closes).then_some(upstream);
-        let answer = line.answer("GET").await;
-        answer.expect_problem(status, "upstream_unavailable");
+        let response = connection.response("GET").await;
+        response.expect_problem(status, "upstream_unavailable");
         let mut renewed = jar.clone();
-        renewed.take(&answer);
+        renewed.take(&response);
         assert_ne!(renewed.value("cc-nx-g"), jar.value("cc-nx-g"), "the rotated token is lost");
     }
 }

@@ -6,14 +6,13 @@ use http::header::{COOKIE, HOST};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tandem_sandbox::{CustomerKind, Operation, TokenSignature, TokenSpec};
-
-use crate::support::{Answer, Jar, World, get, post};
+use testkit::{Cookies, RawResponse, World, get, post};
 
 const MEMORY: &str = "__Host-tandem";
 
 /// A jar in which only our memory tells that the DW session lives.
-async fn known(world: &World) -> Jar {
-    let jar = world.guest().await;
+async fn known(world: &World) -> Cookies {
+    let jar = world.guest_cookies().await;
     assert_eq!(world.session(&jar).await["dw_session"], "live");
     jar
 }
@@ -22,13 +21,13 @@ async fn known(world: &World) -> Jar {
 async fn attack_7_of_two_memories_in_one_header_none_counts() {
     let world = World::start().await;
     let jar = known(&world).await;
-    let other = world.guest().await;
+    let other = world.guest_cookies().await;
     for doubled in [
         format!("{}; {MEMORY}={}", jar.header(), other.value(MEMORY)),
         format!("{MEMORY}=x; {}", jar.header()),
     ] {
-        let answer = world.ask(get("/bff/session").own_page().header("cookie", &doubled)).await;
-        assert_eq!(answer.expect(200).json()["dw_session"], "unknown");
+        let response = world.send(get("/bff/session").own_page().header("cookie", &doubled)).await;
+        assert_eq!(response.expect(200).json()["dw_session"], "unknown");
     }
 }
 
@@ -36,7 +35,7 @@ async fn attack_7_of_two_memories_in_one_header_none_counts() {
 async fn attack_7_of_two_memories_in_two_http2_headers_none_counts() {
     let world = World::start().await;
     let jar = known(&world).await;
-    let both = [jar.header(), format!("{MEMORY}={}", world.guest().await.value(MEMORY))];
+    let both = [jar.header(), format!("{MEMORY}={}", world.guest_cookies().await.value(MEMORY))];
     for (headers, state) in [(&both[..1], "live"), (&both[..], "unknown")] {
         let stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
         let io = TokioIo::new(stream);
@@ -91,23 +90,23 @@ async fn attack_8_a_name_that_only_resembles_the_memory_is_not_it() {
         format!("\u{85}{MEMORY}={sealed}"),
     ] {
         let cookies = format!("{rest}; {trick}");
-        let answer = world.ask(get("/bff/session").own_page().header("cookie", &cookies)).await;
-        assert_eq!(answer.expect(200).json()["dw_session"], "unknown", "{trick:?}");
+        let response = world.send(get("/bff/session").own_page().header("cookie", &cookies)).await;
+        assert_eq!(response.expect(200).json()["dw_session"], "unknown", "{trick:?}");
     }
     let cookies = format!("{rest}; {MEMORY}={sealed}");
-    let answer = world.ask(get("/bff/session").own_page().header("cookie", &cookies)).await;
-    assert_eq!(answer.json()["dw_session"], "live", "the control");
+    let response = world.send(get("/bff/session").own_page().header("cookie", &cookies)).await;
+    assert_eq!(response.json()["dw_session"], "live", "the control");
 }
 
 #[tokio::test]
 async fn attack_13_a_planted_dw_session_is_never_made_the_shoppers() {
     let world = World::start().await;
     let planted = world.control().new_ecom_visitor();
-    let mut jar = Jar::of(&[("dwsid", &planted)]);
-    jar.take(world.ask(get("/").document().cookies(&jar)).await.expect(200));
+    let mut jar = Cookies::of(&[("dwsid", &planted)]);
+    jar.take(world.send(get("/").document().cookies(&jar)).await.expect(200));
     let login = post("/bff/login").own_page().cookies(&jar);
     let login = login.json(r#"{"username":"jo@example.com","password":"Tandem-2026"}"#);
-    jar.take(world.ask(login).await.expect(200));
+    jar.take(world.send(login).await.expect(200));
     assert_ne!(jar.value("dwsid"), planted);
     let theirs = world.control().dw_session(&planted).unwrap();
     assert_eq!(theirs.customer_type, CustomerKind::Guest, "the attacker's session is upgraded");
@@ -118,16 +117,16 @@ async fn attack_13_a_planted_dw_session_is_never_made_the_shoppers() {
 #[tokio::test]
 async fn attack_14_a_planted_usid_reaches_nobody() {
     let world = World::start().await;
-    let victim = world.guest().await.value("usid").to_owned();
-    let planted = Jar::of(&[("usid", &victim)]);
-    let asks = [
+    let victim = world.guest_cookies().await.value("usid").to_owned();
+    let planted = Cookies::of(&[("usid", &victim)]);
+    let requests = [
         get(&format!("/?usid={victim}")).document().cookies(&planted),
         get(&format!("/bff/go?to=/&usid={victim}")).document().cookies(&planted),
         post(&format!("/bff/session?usid={victim}")).own_page().cookies(&planted),
     ];
-    for ask in asks {
+    for request in requests {
         let mut jar = planted.clone();
-        jar.take(&world.ask(ask).await);
+        jar.take(&world.send(request).await);
         assert_ne!(jar.value("usid"), victim);
     }
     let login = post(&format!("/bff/login?usid={victim}")).own_page().cookies(&planted);
@@ -135,7 +134,7 @@ async fn attack_14_a_planted_usid_reaches_nobody() {
         r#"{{"username":"jo@example.com","password":"Tandem-2026","usid":"{victim}"}}"#
     ));
     let mut jar = planted.clone();
-    jar.take(world.ask(login).await.expect(200));
+    jar.take(world.send(login).await.expect(200));
     assert_ne!(jar.value("usid"), victim);
 }
 
@@ -155,38 +154,39 @@ async fn attack_16_a_forged_token_is_no_session_whichever_way_it_comes() {
     let tokens = forged.iter().map(|spec| world.control().forge_token(spec));
     let odd = ["x".repeat(4000), "a.b.c".to_owned(), "....".to_owned(), "e30.e30.".to_owned()];
     for token in tokens.chain(odd) {
-        let jar = Jar::of(&[("token", &token)]);
+        let jar = Cookies::of(&[("token", &token)]);
         // A call and a document both look at it; neither takes it for the registered shopper.
-        for ask in [post("/bff/session").own_page(), get("/").document()] {
-            let answer = world.ask(ask.cookies(&jar)).await;
+        for request in [post("/bff/session").own_page(), get("/").document()] {
+            let response = world.send(request.cookies(&jar)).await;
             // A token that is genuine but expired tells that somebody had signed in, no more.
-            assert!(matches!(answer.status, 200 | 401), "{}", answer.status);
+            assert!(matches!(response.status, 200 | 401), "{}", response.status);
             let mut after = jar.clone();
-            after.take(&answer);
+            after.take(&response);
             assert_eq!(world.session(&after).await["customer_type"], "guest");
             assert_ne!(after.0.get("token"), Some(&token));
         }
         let bearer = get("/bff/session").header("authorization", &format!("Bearer {token}"));
-        assert_eq!(world.ask(bearer).await.expect(200).json()["customer_type"], "none");
+        assert_eq!(world.send(bearer).await.expect(200).json()["customer_type"], "none");
     }
     assert!(world.count(Operation::Jwks) <= 1, "a forged token has fetched keys");
     let good = world.control().forge_token(&spec);
-    let answer = world.ask(post("/bff/session").own_page().cookies(&Jar::of(&[("token", &good)])));
-    assert_eq!(answer.await.expect(200).json()["customer_type"], "registered", "the control");
+    let response =
+        world.send(post("/bff/session").own_page().cookies(&Cookies::of(&[("token", &good)])));
+    assert_eq!(response.await.expect(200).json()["customer_type"], "registered", "the control");
 }
 
 #[tokio::test]
 async fn attack_17_a_thousand_unknown_keys_cost_one_fetch_a_minute() {
     let world = World::start().await;
-    world.guest().await;
-    world.clock.advance(std::time::Duration::from_secs(61));
+    world.guest_cookies().await;
+    world.seconds_pass(61);
     world.forget_calls();
     let spec = TokenSpec { signature: TokenSignature::UnknownKey, ..TokenSpec::default() };
-    let mut line = world.line().await;
+    let mut connection = world.connect().await;
     for _ in 0..1000 {
-        let jar = Jar::of(&[("token", &world.control().forge_token(&spec))]);
-        line.write(get("/api/products").own_page().cookies(&jar).bytes()).await;
-        assert_eq!(line.answer("GET").await.status, 200);
+        let jar = Cookies::of(&[("token", &world.control().forge_token(&spec))]);
+        connection.write(get("/api/products").own_page().cookies(&jar).bytes()).await;
+        assert_eq!(connection.response("GET").await.status, 200);
     }
     assert_eq!(world.count(Operation::Jwks), 1);
 }
@@ -195,22 +195,22 @@ async fn attack_17_a_thousand_unknown_keys_cost_one_fetch_a_minute() {
 async fn attack_18_every_cookie_of_ours_has_its_attributes_on_every_route() {
     let world = World::start().await;
     let mut seen = BTreeSet::new();
-    let mut note = |answer: &Answer| {
-        for line in answer.all("set-cookie") {
+    let mut note = |response: &RawResponse| {
+        for line in response.all("set-cookie") {
             seen.insert(shape(line));
         }
     };
-    note(&world.ask(post("/bff/session").own_page()).await);
-    note(&world.ask(get("/bff/go?to=/cart").document()).await);
-    let landing = world.ask(get("/").document()).await;
+    note(&world.send(post("/bff/session").own_page()).await);
+    note(&world.send(get("/bff/go?to=/cart").document()).await);
+    let landing = world.send(get("/").document()).await;
     note(&landing);
-    let mut jar = Jar::default();
+    let mut jar = Cookies::default();
     jar.take(&landing);
     let login = r#"{"username":"jo@example.com","password":"Tandem-2026"}"#;
-    let answer = world.ask(post("/bff/login").own_page().cookies(&jar).json(login)).await;
-    note(&answer);
-    jar.take(&answer);
-    note(&world.ask(post("/bff/logout").own_page().cookies(&jar)).await);
+    let response = world.send(post("/bff/login").own_page().cookies(&jar).json(login)).await;
+    note(&response);
+    jar.take(&response);
+    note(&world.send(post("/bff/logout").own_page().cookies(&jar)).await);
     let shapes: Vec<_> = seen.into_iter().collect();
     insta::assert_snapshot!(shapes.join("\n"), @r"
     __Host-tandem-nx=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT

@@ -1,6 +1,6 @@
 //! Only our own pages and listed origins may change state (attacks 19–28).
 
-use crate::support::{HOST, Jar, ORIGIN, StandIn, World, get, post, request};
+use testkit::{Cookies, FixedHead, HOST, ORIGIN, Scenario, World, get, post, request};
 
 const CHANGING: [&str; 3] = ["/bff/session", "/bff/login", "/bff/logout"];
 
@@ -31,15 +31,15 @@ const FOREIGN: &[&[(&str, &str)]] = &[
 #[tokio::test]
 async fn attacks_19_to_23_no_foreign_page_changes_state() {
     let world = World::start().await;
-    let jar = world.registered().await;
+    let jar = world.registered_cookies().await;
     let before = world.session(&jar).await;
     world.forget_calls();
     for headers in FOREIGN {
         for route in CHANGING {
-            let ask = post(route).headers(headers).cookies(&jar).json("{}");
-            let answer = world.ask(ask).await;
-            assert_eq!(answer.status, 403, "{route} {headers:?}");
-            answer.expect_problem(403, "csrf_rejected").expect_no_cookies();
+            let request = post(route).headers(headers).cookies(&jar).json("{}");
+            let response = world.send(request).await;
+            assert_eq!(response.status, 403, "{route} {headers:?}");
+            response.expect_problem(403, "csrf_rejected").expect_no_cookies();
         }
     }
     assert_eq!(world.auth_calls(), [""; 0]);
@@ -50,8 +50,8 @@ async fn attacks_19_to_23_no_foreign_page_changes_state() {
 
 #[tokio::test]
 async fn our_own_pages_and_listed_origins_may_change_state() {
-    let world = World::with().site(r#"cors_origins = ["https://app.test"]"#).start().await;
-    let jar = world.guest().await;
+    let world = Scenario::default().site(r#"cors_origins = ["https://app.test"]"#).start().await;
+    let jar = world.guest_cookies().await;
     let allowed: &[&[(&str, &str)]] = &[
         &[("sec-fetch-site", "same-origin")],
         &[("sec-fetch-site", "none")],
@@ -62,23 +62,23 @@ async fn our_own_pages_and_listed_origins_may_change_state() {
         &[("x-bff", "1")],
     ];
     for headers in allowed {
-        let answer = world.ask(post("/bff/session").headers(headers).cookies(&jar)).await;
-        assert_eq!(answer.status, 200, "{headers:?} {}", answer.text());
+        let response = world.send(post("/bff/session").headers(headers).cookies(&jar)).await;
+        assert_eq!(response.status, 200, "{headers:?} {}", response.text());
     }
 }
 
 #[tokio::test]
 async fn attack_24_a_picture_cannot_log_in_or_out() {
     let world = World::start().await;
-    let jar = world.registered().await;
+    let jar = world.registered_cookies().await;
     world.forget_calls();
     for route in ["/bff/logout", "/bff/login"] {
         for dest in ["image", "iframe", "script"] {
             for method in ["GET", "HEAD"] {
-                let ask = request(method, route).header("sec-fetch-dest", dest).cookies(&jar);
-                let answer = world.ask(ask).await;
-                answer.expect(405).expect_no_cookies();
-                assert_eq!(answer.header("allow"), Some("POST"), "{method} {route}");
+                let request = request(method, route).header("sec-fetch-dest", dest).cookies(&jar);
+                let response = world.send(request).await;
+                response.expect(405).expect_no_cookies();
+                assert_eq!(response.header("allow"), Some("POST"), "{method} {route}");
             }
         }
     }
@@ -89,13 +89,13 @@ async fn attack_24_a_picture_cannot_log_in_or_out() {
 #[tokio::test]
 async fn attack_25_a_simple_request_with_json_inside_is_no_login() {
     let world = World::start().await;
-    let jar = world.guest().await;
+    let jar = world.guest_cookies().await;
     world.forget_calls();
     let credentials = r#"{"username":"jo@example.com","password":"Tandem-2026"}"#;
     let simple = post("/bff/login").header("content-type", "text/plain").cookies(&jar);
     let simple = simple.body(credentials);
-    world.ask(simple.clone()).await.expect_problem(403, "csrf_rejected");
-    world.ask(simple.own_page()).await.expect_problem(400, "bad_request");
+    world.send(simple.clone()).await.expect_problem(403, "csrf_rejected");
+    world.send(simple.own_page()).await.expect_problem(400, "bad_request");
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 
@@ -106,24 +106,24 @@ async fn attack_26_a_header_or_parameter_cannot_change_the_method() {
         ("x-http-method", "POST"),
         ("x-method-override", "POST"),
     ];
-    let head = StandIn::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-    let world = World::with().head(head.address).start().await;
-    let jar = world.registered().await;
-    let asked = head.asked().len();
-    let ask = get("/bff/logout?_method=POST").headers(&overrides).own_page().cookies(&jar);
-    world.ask(ask).await.expect_problem(405, "not_allowed");
+    let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
+    let jar = world.registered_cookies().await;
+    let asked = head.requests().len();
+    let request = get("/bff/logout?_method=POST").headers(&overrides).own_page().cookies(&jar);
+    world.send(request).await.expect_problem(405, "not_allowed");
     assert_eq!(world.session(&jar).await["customer_type"], "registered");
-    world.ask(get("/account").headers(&overrides).own_page().cookies(&jar)).await.expect(200);
-    let (top, _) = &head.asked()[asked];
-    assert!(top.first.starts_with("GET "), "{}", top.first);
+    world.send(get("/account").headers(&overrides).own_page().cookies(&jar)).await.expect(200);
+    let (headers, _) = &head.requests()[asked];
+    assert!(headers.first.starts_with("GET "), "{}", headers.first);
     for (name, _) in overrides {
-        assert_eq!(top.header(name), None, "{name} reaches the Head");
+        assert_eq!(headers.header(name), None, "{name} reaches the Head");
     }
 }
 
 #[tokio::test]
 async fn attack_27_a_preflight_names_listed_origins_exactly_and_no_others() {
-    let world = World::with().site(r#"cors_origins = ["https://app.test"]"#).start().await;
+    let world = Scenario::default().site(r#"cors_origins = ["https://app.test"]"#).start().await;
     world.forget_calls();
     let preflight = |origin: &str| {
         request("OPTIONS", "/bff/login")
@@ -134,29 +134,29 @@ async fn attack_27_a_preflight_names_listed_origins_exactly_and_no_others() {
     for origin in
         ["https://evil.test", "null", "https://app.test.evil.test", "http://app.test", "*"]
     {
-        let answer = world.ask(preflight(origin)).await;
-        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+        let response = world.send(preflight(origin)).await;
+        assert_eq!(response.header("access-control-allow-origin"), None, "{origin}");
     }
-    let answer = world.ask(preflight("https://app.test")).await;
-    answer.expect_no_cookies();
-    assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.test"));
-    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
-    let vary = answer.all("vary").join(",").to_ascii_lowercase();
+    let response = world.send(preflight("https://app.test")).await;
+    response.expect_no_cookies();
+    assert_eq!(response.header("access-control-allow-origin"), Some("https://app.test"));
+    assert_eq!(response.header("access-control-allow-credentials"), Some("true"));
+    let vary = response.all("vary").join(",").to_ascii_lowercase();
     assert!(vary.contains("origin"), "{vary}");
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 
 #[tokio::test]
 async fn attack_27_only_a_listed_origin_may_read_answers() {
-    let world = World::with().site(r#"cors_origins = ["https://app.test"]"#).start().await;
+    let world = Scenario::default().site(r#"cors_origins = ["https://app.test"]"#).start().await;
     for (origin, readable) in
         [("https://app.test", true), ("https://evil.test", false), ("null", false)]
     {
-        for ask in [get("/bff/session"), post("/bff/logout"), get("/bff/nothing")] {
-            let answer = world.ask(ask.header("origin", origin)).await;
-            let allowed = answer.header("access-control-allow-origin");
-            assert_eq!(allowed, readable.then_some(origin), "{origin} {}", answer.status);
-            let vary = answer.all("vary").join(",").to_ascii_lowercase();
+        for request in [get("/bff/session"), post("/bff/logout"), get("/bff/nothing")] {
+            let response = world.send(request.header("origin", origin)).await;
+            let allowed = response.header("access-control-allow-origin");
+            assert_eq!(allowed, readable.then_some(origin), "{origin} {}", response.status);
+            let vary = response.all("vary").join(",").to_ascii_lowercase();
             assert!(vary.contains("origin"), "{vary}");
         }
     }
@@ -166,15 +166,16 @@ async fn attack_27_only_a_listed_origin_may_read_answers() {
 async fn attack_28_a_foreign_form_cannot_log_the_shopper_in_as_somebody_else() {
     let world = World::start().await;
     let form = "username=sam%40example.com&password=Tandem-2026&return_to=/";
-    for jar in [Jar::default(), world.registered().await] {
+    for jar in [Cookies::default(), world.registered_cookies().await] {
         world.forget_calls();
-        let ask = post("/bff/login").document().cookies(&jar).form(form);
-        let ask = ask.header("origin", "https://evil.test").header("referer", "https://evil.test/");
+        let request = post("/bff/login").document().cookies(&jar).form(form);
+        let request =
+            request.header("origin", "https://evil.test").header("referer", "https://evil.test/");
         // `document()` says "none"; the browser of a foreign form says where it comes from.
-        let foreign = String::from_utf8(ask.bytes()).unwrap();
+        let foreign = String::from_utf8(request.bytes()).unwrap();
         let foreign = foreign.replace("sec-fetch-site: none", "sec-fetch-site: cross-site");
-        let answer = world.ask_raw(foreign).await;
-        answer.expect_problem_page(403, "csrf_rejected").expect_no_cookies();
+        let response = world.send_bytes(foreign).await;
+        response.expect_problem_page(403, "csrf_rejected").expect_no_cookies();
         assert_eq!(world.auth_calls(), [""; 0]);
     }
 }
@@ -183,12 +184,12 @@ async fn attack_28_a_foreign_form_cannot_log_the_shopper_in_as_somebody_else() {
 async fn attacks_28_and_36_there_is_no_callback_to_abuse_and_nothing_is_reflected() {
     let world = World::start().await;
     let evil = "/bff/callback?code=x&state=y&error=<script>alert(1)</script>";
-    let answer = world.ask_raw(format!("GET {evil} HTTP/1.1\r\nhost: {HOST}\r\n\r\n")).await;
-    assert!(matches!(answer.status, 400 | 404), "{}", answer.status);
-    assert!(!answer.text().contains("script"));
+    let response = world.send_bytes(format!("GET {evil} HTTP/1.1\r\nhost: {HOST}\r\n\r\n")).await;
+    assert!(matches!(response.status, 400 | 404), "{}", response.status);
+    assert!(!response.text().contains("script"));
     let encoded = get("/bff/callback?code=x&state=y&error=%3Cscript%3Ealert(1)%3C/script%3E");
-    let answer = world.ask(encoded.document()).await;
-    answer.expect_problem_page(404, "not_found").expect_no_cookies();
-    assert!(!answer.text().contains("alert"));
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    let response = world.send(encoded.document()).await;
+    response.expect_problem_page(404, "not_found").expect_no_cookies();
+    assert!(!response.text().contains("alert"));
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
 }

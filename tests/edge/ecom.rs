@@ -1,30 +1,27 @@
 //! ECOM says nothing when a DW session is dead: it begins another one, of another shopper
 //! (fault 25). However fresh our tokens and memories are, the shopper must get their own page.
 
-use std::time::Duration;
-
 use tandem_sandbox::{Operation, TokenSpec};
-
-use crate::support::{Answer, Jar, StandIn, World, get};
+use testkit::{Cookies, FixedHead, RawResponse, Scenario, World, get};
 
 const HOME: &str = "/on/demandware.store/Sites-RefArch-Site/en_US/Home-Show";
 
 /// A customer of the simulator with these cookies, and what happens to them.
 struct Shopper<'a> {
     world: &'a World,
-    jar: Jar,
+    jar: Cookies,
     customer: String,
 }
 
 impl<'a> Shopper<'a> {
     async fn registered(world: &'a World) -> Self {
-        let jar = world.registered().await;
+        let jar = world.registered_cookies().await;
         let customer = world.control().customer_id_of("jo@example.com").expect("a customer");
         Self { world, jar, customer }
     }
 
     async fn guest(world: &'a World) -> Self {
-        let jar = world.guest().await;
+        let jar = world.guest_cookies().await;
         let customer = jar.value("cid").to_owned();
         Self { world, jar, customer }
     }
@@ -45,17 +42,17 @@ impl<'a> Shopper<'a> {
         self.jar.0.insert("token".to_owned(), expired);
     }
 
-    async fn visits_ecom(&mut self) -> Answer {
-        let answer = self.world.ask(get(HOME).document().cookies(&self.jar)).await;
-        self.jar.take(&answer);
-        answer
+    async fn visits_ecom(&mut self) -> RawResponse {
+        let response = self.world.send(get(HOME).document().cookies(&self.jar)).await;
+        self.jar.take(&response);
+        response
     }
 
     async fn is_served_as_themselves(&mut self, when: &str) {
-        let answer = self.visits_ecom().await;
+        let response = self.visits_ecom().await;
         let shown = format!("data-customer-id=\"{}\"", self.customer);
-        assert_eq!(answer.status, 200, "{when}: {}", answer.text());
-        assert!(answer.text().contains(&shown), "{when}: another shopper's page");
+        assert_eq!(response.status, 200, "{when}: {}", response.text());
+        assert!(response.text().contains(&shown), "{when}: another shopper's page");
         let session = self.world.control().dw_session(self.jar.value("dwsid")).expect("a session");
         assert!(session.live, "{when}: the browser is left with a dead session");
         assert_eq!(session.customer_id, self.customer, "{when}");
@@ -78,7 +75,7 @@ async fn fault_25_a_session_that_dies_again_within_the_minute_is_replaced_again(
 
 #[tokio::test]
 async fn fault_25_a_rotating_token_survives_the_same() {
-    let world = World::with().public_client().start().await;
+    let world = Scenario::default().with_public_client().start().await;
     let mut shoppers = [Shopper::registered(&world).await, Shopper::guest(&world).await];
     for shopper in &mut shoppers {
         for when in ["once", "twice", "three times"] {
@@ -107,9 +104,9 @@ async fn fault_25_an_exchange_of_a_moment_ago_does_not_bring_the_dead_session_ba
 async fn fault_25_a_fresh_token_of_the_same_request_makes_the_session() {
     let world = World::start().await;
     let mut shopper = Shopper::registered(&world).await;
-    world.clock.advance(Duration::from_secs(20 * 60));
+    world.seconds_pass(20 * 60);
     shopper.visits_ecom().await;
-    world.clock.advance(Duration::from_secs(11 * 60));
+    world.seconds_pass(11 * 60);
     shopper.dw_session_dies();
     world.forget_calls();
     shopper.is_served_as_themselves("token and session are gone").await;
@@ -120,18 +117,18 @@ async fn fault_25_a_fresh_token_of_the_same_request_makes_the_session() {
 #[tokio::test]
 async fn fault_21_a_registered_shopper_is_never_shown_a_guests_page() {
     // An instance that has forgotten every session by the next request.
-    let forgetful = StandIn::answering(
+    let forgetful = FixedHead::responding(
         "HTTP/1.1 200 OK\r\nset-cookie: dwsid=somebody-elses; Path=/\r\n\
          content-type: text/html\r\ncontent-length: 12\r\n\r\nhello, Guest",
     )
     .await;
-    let world = World::with().ecom(forgetful.address).start().await;
+    let world = Scenario::default().with_ecom_at(forgetful.origin()).start().await;
     let mut guest = Shopper::guest(&world).await;
     let mut registered = Shopper::registered(&world).await;
     assert_eq!(guest.visits_ecom().await.expect(200).text(), "hello, Guest");
     registered.visits_ecom().await.expect_problem_page(503, "upstream_unavailable");
     // Each was asked for once in the session there was, and once in one made for it.
-    assert_eq!(forgetful.asked().len(), 4);
+    assert_eq!(forgetful.requests().len(), 4);
     for shopper in [guest, registered] {
         assert_ne!(shopper.jar.value("dwsid"), "somebody-elses");
     }
@@ -139,7 +136,7 @@ async fn fault_21_a_registered_shopper_is_never_shown_a_guests_page() {
 
 #[tokio::test]
 async fn attacks_66_and_67_what_ecom_sets_in_our_names_is_absorbed_and_believed_only_if_genuine() {
-    let ecom = StandIn::answering(
+    let ecom = FixedHead::responding(
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\
          set-cookie: cc-nx=CANARY-REFRESH; Path=/; Max-Age=9000\r\n\
          set-cookie: cc-at=CANARY.ACCESS.TOKEN; Path=/\r\n\
@@ -154,16 +151,16 @@ async fn attacks_66_and_67_what_ecom_sets_in_our_names_is_absorbed_and_believed_
          set-cookie: ecom_own=1; Path=/; Priority=High\r\n\r\nok",
     )
     .await;
-    let world = World::with().ecom(ecom.address).start().await;
-    for mut jar in [world.guest().await, world.registered().await] {
+    let world = Scenario::default().with_ecom_at(ecom.origin()).start().await;
+    for mut jar in [world.guest_cookies().await, world.registered_cookies().await] {
         let before = jar.clone();
-        let answer = world.ask(get(HOME).document().cookies(&jar)).await;
-        answer.expect(200);
-        let lines = answer.all("set-cookie").join("\n");
+        let response = world.send(get(HOME).document().cookies(&jar)).await;
+        response.expect(200);
+        let lines = response.all("set-cookie").join("\n");
         assert!(!lines.contains("CANARY"), "{lines}");
         assert!(lines.contains("ecom_own=1; Path=/; Priority=High"), "{lines}");
         assert!(lines.contains("wide=1; Path=/") && !lines.contains("Domain"), "{lines}");
-        jar.take(&answer);
+        jar.take(&response);
         for name in ["token", "usid", "cid", "dwsid"] {
             assert_eq!(jar.value(name), before.value(name), "{name}");
         }
@@ -174,15 +171,15 @@ async fn attacks_66_and_67_what_ecom_sets_in_our_names_is_absorbed_and_believed_
 
 #[tokio::test]
 async fn a_page_on_which_shoppers_sign_in_is_found_below_the_prefix_of_a_site() {
-    let ecom = StandIn::answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    let ecom = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
     let lines = "path_prefix = \"/de\"\necom.sign_in = [\"/on/demandware.store/leave/now\"]";
-    let world = World::with().site(lines).ecom(ecom.address).start().await;
-    let mut jar = Jar::default();
-    jar.take(&world.ask(get("/de/").document()).await);
+    let world = Scenario::default().site(lines).with_ecom_at(ecom.origin()).start().await;
+    let mut jar = Cookies::default();
+    jar.take(&world.send(get("/de/").document()).await);
     for (path, asks) in [("stay/now", false), ("leave/now", true)] {
         world.forget_calls();
         let path = format!("/de/on/demandware.store/{path}");
-        world.ask(get(&path).document().cookies(&jar)).await.expect(200);
+        world.send(get(&path).document().cookies(&jar)).await.expect(200);
         assert_eq!(!world.auth_calls().is_empty(), asks, "{path}: {:?}", world.auth_calls());
     }
 }

@@ -1,10 +1,9 @@
 //! `GET /bff/establish`: where browsers behind a gateway get their cookies.
 
 use tandem_sandbox::{Fault, Operation, Times, Upstream};
+use testkit::{Cookies, ORIGIN, World, get, request};
 
-use crate::support::{
-    BASKETS, CART, GATEWAYS, Gateway, Jar, ORIGIN, PRODUCT, World, establish, get, request,
-};
+use crate::support::{BASKETS, CART, GATEWAYS, Gateway, PRODUCT, establish, follow_establish};
 
 async fn shop() -> World {
     Gateway::Nginx.shop().start().await
@@ -18,12 +17,13 @@ async fn a_new_visitor_comes_once_and_is_let_through_afterwards() {
             (CART, vec!["slas.token.guest", "ocapi.sessions"]),
         ] {
             let world = gateway.shop().start().await;
-            let mut jar = Jar::default();
-            assert_eq!(world.establish(target, &mut jar).await, 2);
+            let mut jar = Cookies::default();
+            assert_eq!(follow_establish(&world, target, &mut jar).await, 2);
             assert_eq!(world.auth_calls(), calls);
-            let answer = world.ask(gateway.asks("GET", target).document().cookies(&jar)).await;
-            gateway.expect_allowed(&answer);
-            answer.expect_no_cookies();
+            let response =
+                world.send(gateway.subrequest("GET", target).document().cookies(&jar)).await;
+            gateway.expect_allowed(&response);
+            response.expect_no_cookies();
             assert_eq!(world.session(&jar).await["customer_type"], "guest");
         }
     }
@@ -32,34 +32,34 @@ async fn a_new_visitor_comes_once_and_is_let_through_afterwards() {
 #[tokio::test]
 async fn a_returning_shopper_is_renewed_and_stays_who_they_are() {
     let world = shop().await;
-    let mut jar = world.registered().await;
+    let mut jar = world.registered_cookies().await;
     world.minutes_pass(24 * 60);
     world.forget_calls();
-    assert_eq!(world.establish(CART, &mut jar).await, 2);
+    assert_eq!(follow_establish(&world, CART, &mut jar).await, 2);
     assert_eq!(world.auth_calls(), ["slas.token.refresh", "ocapi.sessions"]);
     assert_eq!(world.session(&jar).await["login_id"], "jo@example.com");
     // Whoever has all it takes is sent on at once.
     world.forget_calls();
-    assert_eq!(world.establish(CART, &mut jar).await, 1);
+    assert_eq!(follow_establish(&world, CART, &mut jar).await, 1);
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_call_is_renewed_on_its_way_but_begins_no_session() {
     let world = shop().await;
-    let mut jar = world.guest().await;
+    let mut jar = world.guest_cookies().await;
     world.minutes_pass(31);
     world.forget_calls();
     let mut there = establish(PRODUCT);
     for _ in 0..2 {
-        let answer = world.ask(get(&there).own_page().cookies(&jar)).await;
-        jar.take(answer.expect(303));
-        there = answer.header("location").unwrap().to_owned();
+        let response = world.send(get(&there).own_page().cookies(&jar)).await;
+        jar.take(response.expect(303));
+        there = response.header("location").unwrap().to_owned();
     }
     assert_eq!(there, PRODUCT);
     assert_eq!(world.auth_calls(), ["slas.token.refresh"]);
     world.forget_calls();
-    let stranger = world.ask(get(&establish("/api/me")).own_page()).await;
+    let stranger = world.send(get(&establish("/api/me")).own_page()).await;
     stranger.expect_location("/api/me").expect_no_cookies();
     assert_eq!(world.auth_calls(), [""; 0]);
 }
@@ -69,26 +69,27 @@ async fn a_browser_that_keeps_no_cookies_gets_the_page_without_a_session_and_no_
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         for target in ["/cart", "/s?q=a", CART] {
-            let none = Jar::default();
-            let first = world.ask(get(&establish(target)).document()).await;
+            let none = Cookies::default();
+            let first = world.send(get(&establish(target)).document()).await;
             let second = format!("{}&again=1", establish(target));
             first.expect_location(&second);
             world.forget_calls();
-            let answer = world.ask(get(&second).document().cookies(&none)).await;
-            answer.expect_no_cookies();
-            let there = answer.expect(303).header("location").unwrap().to_owned();
+            let response = world.send(get(&second).document().cookies(&none)).await;
+            response.expect_no_cookies();
+            let there = response.expect(303).header("location").unwrap().to_owned();
             assert!(
                 there.starts_with(target) && there.ends_with("bff-without-session=1"),
                 "{there}"
             );
-            let answer = world.ask(gateway.asks("GET", &there).document()).await;
-            gateway.expect_allowed(&answer);
-            assert_eq!(answer.header("x-bff-customer-type"), Some(""));
+            let response = world.send(gateway.subrequest("GET", &there).document()).await;
+            gateway.expect_allowed(&response);
+            assert_eq!(response.header("x-bff-customer-type"), Some(""));
             assert_eq!(world.auth_calls(), [""; 0]);
             // The mark in the address takes nothing from whoever has a session.
-            let jar = world.guest().await;
-            let answer = world.ask(gateway.asks("GET", &there).document().cookies(&jar)).await;
-            assert_eq!(answer.header("x-bff-customer-type"), Some("guest"));
+            let jar = world.guest_cookies().await;
+            let response =
+                world.send(gateway.subrequest("GET", &there).document().cookies(&jar)).await;
+            assert_eq!(response.header("x-bff-customer-type"), Some("guest"));
         }
     }
 }
@@ -96,11 +97,11 @@ async fn a_browser_that_keeps_no_cookies_gets_the_page_without_a_session_and_no_
 #[tokio::test]
 async fn a_browser_whose_cookies_never_change_is_told_so_instead_of_going_in_a_circle() {
     let world = shop().await;
-    let jar = world.guest().await;
+    let jar = world.guest_cookies().await;
     world.minutes_pass(40);
     let again = format!("{}&again=1", establish("/cart"));
     world
-        .ask(get(&again).document().cookies(&jar))
+        .send(get(&again).document().cookies(&jar))
         .await
         .expect_problem_page(409, "login_conflict");
 }
@@ -108,7 +109,7 @@ async fn a_browser_whose_cookies_never_change_is_told_so_instead_of_going_in_a_c
 #[tokio::test]
 async fn attacks_32_and_34_only_paths_of_this_site_are_gone_back_to() {
     let world = shop().await;
-    let jar = world.guest().await;
+    let jar = world.guest_cookies().await;
     for hostile in [
         "//evil.test",
         "https://evil.test/",
@@ -119,27 +120,27 @@ async fn attacks_32_and_34_only_paths_of_this_site_are_gone_back_to() {
         "/a%0d%0aSet-Cookie:%20x=1",
         "",
     ] {
-        let answer = world.ask(get(&establish(hostile)).document().cookies(&jar)).await;
-        answer.expect_location("/");
+        let response = world.send(get(&establish(hostile)).document().cookies(&jar)).await;
+        response.expect_location("/");
     }
     for bare in ["/bff/establish", "/bff/establish?", "/bff/establish?again=1"] {
-        world.ask(get(bare).document().cookies(&jar)).await.expect_location("/");
+        world.send(get(bare).document().cookies(&jar)).await.expect_location("/");
     }
 }
 
 #[tokio::test]
 async fn promise_14_and_attack_24_an_image_of_another_site_that_points_here_begins_nothing() {
     let world = shop().await;
-    let jar = world.guest().await;
+    let jar = world.guest_cookies().await;
     world.minutes_pass(40);
     world.forget_calls();
-    for jar in [Jar::default(), jar] {
+    for jar in [Cookies::default(), jar] {
         let image = get(&establish("/cart")).cookies(&jar).headers(&[
             ("sec-fetch-site", "cross-site"),
             ("sec-fetch-mode", "no-cors"),
             ("sec-fetch-dest", "image"),
         ]);
-        world.ask(image).await.expect_no_cookies();
+        world.send(image).await.expect_no_cookies();
     }
     assert_eq!(world.auth_calls(), [""; 0]);
 }
@@ -147,30 +148,30 @@ async fn promise_14_and_attack_24_an_image_of_another_site_that_points_here_begi
 #[tokio::test]
 async fn an_outage_is_said_to_the_person_and_changes_nothing() {
     let world = shop().await;
-    let jar = world.registered().await;
+    let jar = world.registered_cookies().await;
     world.minutes_pass(40);
     world.control().fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
-    let answer = world.ask(get(&establish("/cart")).document().cookies(&jar)).await;
-    answer.expect_problem_page(503, "upstream_unavailable").expect_no_cookies();
-    assert!(answer.header("retry-after").is_some());
+    let response = world.send(get(&establish("/cart")).document().cookies(&jar)).await;
+    response.expect_problem_page(503, "upstream_unavailable").expect_no_cookies();
+    assert!(response.header("retry-after").is_some());
     world.control().clear_faults();
     world.minutes_pass(1);
-    assert_eq!(world.establish("/cart", &mut jar.clone()).await, 2);
+    assert_eq!(follow_establish(&world, "/cart", &mut jar.clone()).await, 2);
 }
 
 #[tokio::test]
 async fn promise_2_a_registered_session_that_is_over_is_told_on_the_way() {
     let world = Gateway::Nginx.shop().site("session.login_page = \"/login\"").start().await;
-    let jar = world.registered().await;
+    let jar = world.registered_cookies().await;
     world.control().revoke_refresh(jar.value("cc-nx"));
     world.minutes_pass(40);
-    let call = world.ask(get(&establish("/api/me")).own_page().cookies(&jar)).await;
+    let call = world.send(get(&establish("/api/me")).own_page().cookies(&jar)).await;
     call.expect_problem(401, "session_expired");
     assert_eq!(world.count(Operation::TokenRefresh), 1);
-    let jar = world.registered().await;
+    let jar = world.registered_cookies().await;
     world.control().revoke_refresh(jar.value("cc-nx"));
     world.minutes_pass(40);
-    let page = world.ask(get(&establish("/account")).document().cookies(&jar)).await;
+    let page = world.send(get(&establish("/account")).document().cookies(&jar)).await;
     page.expect_location("/login?error=session_expired&return_to=%2Faccount");
 }
 
@@ -183,15 +184,15 @@ async fn a_request_that_nginx_hands_over_is_established_or_told_why_not() {
     };
     let target = "/s?q=a&b=c";
     let again = format!("{}&again=1", establish(target));
-    world.ask(handed("GET", target).document()).await.expect_location(&again);
-    let jar = world.guest().await;
+    world.send(handed("GET", target).document()).await.expect_location(&again);
+    let jar = world.guest_cookies().await;
     world.minutes_pass(40);
     let call = handed("POST", BASKETS).own_page().cookies(&jar).header("content-length", "0");
-    world.ask(call).await.expect_problem(401, "renewal_needed");
+    world.send(call).await.expect_problem(401, "renewal_needed");
     let form = handed("POST", CART).document().cookies(&jar).header("content-length", "0");
     let form = form.header("origin", ORIGIN).header("referer", &format!("{ORIGIN}/cart"));
-    world.ask(form).await.expect_location(&establish("/cart"));
-    world.ask(handed("GET", "/x#y").document()).await.expect(400);
-    let foreign = Gateway::Nginx.shop_asked_by("192.0.2.1").start().await;
-    foreign.ask(handed("GET", target).document()).await.expect(403);
+    world.send(form).await.expect_location(&establish("/cart"));
+    world.send(handed("GET", "/x#y").document()).await.expect(400);
+    let foreign = Gateway::Nginx.shop_for_peer("192.0.2.1").start().await;
+    foreign.send(handed("GET", target).document()).await.expect(403);
 }

@@ -1,10 +1,11 @@
-//! `GET /bff/auth` as nginx, Traefik and Envoy ask it, on the wire (attacks 94–97).
+//! `GET /bff/auth` as nginx, Traefik and Envoy request it, on the wire (attacks 94–97).
 
 use tandem::proxy::STRIPPED;
 use tandem_sandbox::{Fault, Times, Upstream};
+use testkit::{Cookies, RawResponse, World, get};
 
 use crate::support::{
-    Answer, CART, GATEWAYS, Gateway, Jar, PRODUCT, REPLACED, World, get, tells_nothing,
+    CART, COPIED, GATEWAYS, Gateway, PRODUCT, expect_no_identity, follow_establish,
 };
 
 /// Headers by which a client would like to be somebody else.
@@ -22,12 +23,12 @@ const SPOOFED: [(&str, &str); 8] = [
 #[tokio::test]
 async fn attack_94_only_a_listed_gateway_may_ask() {
     for gateway in GATEWAYS {
-        let world = gateway.shop_asked_by("192.0.2.1").start().await;
-        let jar = world.registered().await;
+        let world = gateway.shop_for_peer("192.0.2.1").start().await;
+        let jar = world.registered_cookies().await;
         for target in ["/", "/assets/app.js", PRODUCT, CART] {
-            let ask = gateway.asks("GET", target).document().cookies(&jar);
-            let answer = world.ask(ask.header("x-forwarded-for", "192.0.2.1")).await;
-            tells_nothing(answer.expect(403));
+            let request = gateway.subrequest("GET", target).document().cookies(&jar);
+            let response = world.send(request.header("x-forwarded-for", "192.0.2.1")).await;
+            expect_no_identity(response.expect(403));
         }
     }
 }
@@ -35,23 +36,24 @@ async fn attack_94_only_a_listed_gateway_may_ask() {
 #[tokio::test]
 async fn attack_94_where_no_gateway_is_nobody_may_ask() {
     let world = World::start().await;
-    let jar = world.registered().await;
+    let jar = world.registered_cookies().await;
     for gateway in GATEWAYS {
-        let ask = gateway.asks("GET", PRODUCT).host("shop.test").own_page().cookies(&jar);
-        tells_nothing(world.ask(ask).await.expect_problem(404, "not_found"));
+        let request = gateway.subrequest("GET", PRODUCT).host("shop.test").own_page().cookies(&jar);
+        expect_no_identity(world.send(request).await.expect_problem(404, "not_found"));
     }
-    let answer = world.ask(get("/bff/establish?return_to=/").document()).await;
-    answer.expect_problem_page(404, "not_found");
+    let response = world.send(get("/bff/establish?return_to=/").document()).await;
+    response.expect_problem_page(404, "not_found");
 }
 
 #[tokio::test]
 async fn attack_94_a_question_about_the_question_is_refused() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        let jar = world.guest().await;
+        let jar = world.guest_cookies().await;
         for target in ["/bff/auth", "/bff/auth/", "/bff/auth/x", "/bff/auth?x"] {
-            let answer = world.ask(gateway.asks("GET", target).own_page().cookies(&jar)).await;
-            tells_nothing(answer.expect(403));
+            let response =
+                world.send(gateway.subrequest("GET", target).own_page().cookies(&jar)).await;
+            expect_no_identity(response.expect(403));
         }
     }
 }
@@ -61,8 +63,8 @@ async fn attack_95_a_question_that_is_not_about_one_request_is_refused() {
     let [nginx, traefik] =
         [Gateway::Nginx.shop().start().await, Gateway::Traefik.shop().start().await];
     let about = |names: [&'static str; 2], values: [&'static str; 2]| {
-        let ask = get("/bff/auth").own_page().header("x-forwarded-host", "shop.test");
-        names.iter().zip(values).fold(ask, |ask, (name, value)| ask.header(name, value))
+        let request = get("/bff/auth").own_page().header("x-forwarded-host", "shop.test");
+        names.iter().zip(values).fold(request, |request, (name, value)| request.header(name, value))
     };
     for values in [
         ["GET", "/x#/assets/app.js"],
@@ -74,34 +76,35 @@ async fn attack_95_a_question_that_is_not_about_one_request_is_refused() {
         ["GET POST", "/x"],
         ["", "/x"],
     ] {
-        let ask = about(["x-original-method", "x-original-uri"], values);
-        tells_nothing(nginx.ask(ask).await.expect(403));
-        let ask = about(["x-forwarded-method", "x-forwarded-uri"], values);
-        tells_nothing(traefik.ask(ask).await.expect_problem(400, "bad_request"));
+        let request = about(["x-original-method", "x-original-uri"], values);
+        expect_no_identity(nginx.send(request).await.expect(403));
+        let request = about(["x-forwarded-method", "x-forwarded-uri"], values);
+        expect_no_identity(traefik.send(request).await.expect_problem(400, "bad_request"));
     }
     for (gateway, world, uri) in [
         (Gateway::Nginx, &nginx, "x-original-uri"),
         (Gateway::Traefik, &traefik, "x-forwarded-uri"),
     ] {
-        let twice = gateway.asks("GET", "/").own_page().header(uri, "/assets/app.js");
-        assert!([400, 403].contains(&world.ask(twice).await.status));
+        let twice = gateway.subrequest("GET", "/").own_page().header(uri, "/assets/app.js");
+        assert!([400, 403].contains(&world.send(twice).await.status));
         let none = get("/bff/auth").own_page().header("x-forwarded-host", "shop.test");
-        assert!([400, 403].contains(&world.ask(none).await.status));
+        assert!([400, 403].contains(&world.send(none).await.status));
     }
-    let mut line = traefik.line().await;
-    line.write(
-        "POST /bff/auth HTTP/1.1\r\nhost: tandem\r\nx-forwarded-method: GET\r\n\
+    let mut connection = traefik.connect().await;
+    connection
+        .write(
+            "POST /bff/auth HTTP/1.1\r\nhost: tandem\r\nx-forwarded-method: GET\r\n\
          x-forwarded-uri: /\r\nx-forwarded-host: shop.test\r\ncontent-length: 0\r\n\r\n",
-    )
-    .await;
-    line.answer("POST").await.expect_problem(400, "bad_request");
+        )
+        .await;
+    connection.response("POST").await.expect_problem(400, "bad_request");
 }
 
 #[tokio::test]
 async fn attacks_39_40_and_95_a_path_that_a_gateway_may_read_in_another_way_is_refused() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        let jar = world.guest().await;
+        let jar = world.guest_cookies().await;
         for target in [
             "/x/../on/demandware.store/y",
             "/on%2Fdemandware.store/Sites-RefArch-Site/en_US/Cart-Show",
@@ -116,14 +119,16 @@ async fn attacks_39_40_and_95_a_path_that_a_gateway_may_read_in_another_way_is_r
             "/assets/..;/on/demandware.store/x",
             "/x%00.png",
         ] {
-            let answer = world.ask(gateway.asks("GET", target).document().cookies(&jar)).await;
+            let response =
+                world.send(gateway.subrequest("GET", target).document().cookies(&jar)).await;
             let refused = if gateway == Gateway::Nginx { 403 } else { 400 };
-            assert_eq!(answer.status, refused, "{gateway:?} {target}");
-            tells_nothing(&answer);
+            assert_eq!(response.status, refused, "{gateway:?} {target}");
+            expect_no_identity(&response);
         }
         for target in ["/caf%C3%A9", "/p;y=1?z=;?#".trim_end_matches('#'), "/a%20b?c=../d"] {
-            let answer = world.ask(gateway.asks("GET", target).document().cookies(&jar)).await;
-            gateway.expect_allowed(&answer);
+            let response =
+                world.send(gateway.subrequest("GET", target).document().cookies(&jar)).await;
+            gateway.expect_allowed(&response);
         }
     }
 }
@@ -133,20 +138,22 @@ async fn attack_96_every_answer_is_in_the_gateway_s_words_whatever_breaks() {
     let hang = std::time::Duration::from_secs(60);
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        let (guest, jo) = (world.guest().await, world.registered().await);
+        let (guest, jo) = (world.guest_cookies().await, world.registered_cookies().await);
         for (upstream, fault) in
             [(Upstream::Slas, Fault::Delay(hang)), (Upstream::Ocapi, Fault::Status(503, None))]
         {
             world.control().fault(upstream, fault, Times::Always);
             for minutes in [0, 20, 25, 400] {
                 world.minutes_pass(minutes);
-                for jar in [&Jar::default(), &guest, &jo] {
+                for jar in [&Cookies::default(), &guest, &jo] {
                     for target in ["/", PRODUCT, CART, "/assets/app.js", "/bff/auth", "/x/../y"] {
                         for method in ["GET", "POST", "OPTIONS", "TRACE"] {
-                            let ask = gateway.asks(method, target).document().cookies(jar);
-                            speaks_its_words(gateway, &world.ask(ask).await);
-                            let ask = gateway.asks(method, target).own_page().cookies(jar);
-                            speaks_its_words(gateway, &world.ask(ask).await);
+                            let request =
+                                gateway.subrequest(method, target).document().cookies(jar);
+                            speaks_its_words(gateway, &world.send(request).await);
+                            let request =
+                                gateway.subrequest(method, target).own_page().cookies(jar);
+                            speaks_its_words(gateway, &world.send(request).await);
                         }
                     }
                 }
@@ -156,17 +163,17 @@ async fn attack_96_every_answer_is_in_the_gateway_s_words_whatever_breaks() {
 }
 
 #[track_caller]
-fn speaks_its_words(gateway: Gateway, answer: &Answer) {
-    let status = answer.status;
+fn speaks_its_words(gateway: Gateway, response: &RawResponse) {
+    let status = response.status;
     match gateway {
-        _ if status == gateway.allowing() => gateway.expect_allowed(answer),
+        _ if status == gateway.allowing() => gateway.expect_allowed(response),
         Gateway::Nginx => assert!([401, 403].contains(&status), "{status}"),
         Gateway::Traefik | Gateway::Envoy => {
             assert!(status == 303 || (400..500).contains(&status), "{status}");
         }
     }
     if status != gateway.allowing() {
-        tells_nothing(answer);
+        expect_no_identity(response);
     }
 }
 
@@ -174,19 +181,19 @@ fn speaks_its_words(gateway: Gateway, answer: &Answer) {
 async fn attack_96_a_head_that_is_too_long_and_a_host_nobody_knows_are_said_in_its_words() {
     let world = Gateway::Nginx.shop().start().await;
     let long = "x".repeat(17_000);
-    let ask = || Gateway::Nginx.asks("GET", "/").document();
-    world.ask(ask().header("x-long", &long)).await.expect(403);
-    world.ask(ask().host("evil.test")).await.expect(403);
-    world.ask(ask().header("host", "shop.test")).await.expect(403);
+    let subrequest = || Gateway::Nginx.subrequest("GET", "/").document();
+    world.send(subrequest().header("x-long", &long)).await.expect(403);
+    world.send(subrequest().host("evil.test")).await.expect(403);
+    world.send(subrequest().header("host", "shop.test")).await.expect(403);
     let long = format!("/{}", "x".repeat(9000));
-    world.ask(Gateway::Nginx.asks("GET", &long).document()).await.expect(403);
+    world.send(Gateway::Nginx.subrequest("GET", &long).document()).await.expect(403);
 }
 
 #[tokio::test]
 async fn attack_97_every_identity_header_is_said_so_that_none_of_the_client_s_survives() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        let jar = world.registered().await;
+        let jar = world.registered_cookies().await;
         let customer = world.control().customer_id_of("jo@example.com").unwrap();
         let cases = [
             ("/cart", "head", "registered"),
@@ -199,15 +206,16 @@ async fn attack_97_every_identity_header_is_said_so_that_none_of_the_client_s_su
         ];
         for (target, upstream, kind) in cases {
             let page = !target.starts_with("/mobify");
-            let ask = gateway.asks("GET", target).headers(&SPOOFED).cookies(&jar);
-            let answer = world.ask(if page { ask.document() } else { ask.own_page() }).await;
-            gateway.expect_allowed(&answer);
-            assert_eq!(answer.header("x-bff-upstream"), Some(upstream), "{target}");
-            assert_eq!(answer.header("x-bff-customer-type"), Some(kind), "{target}");
+            let request = gateway.subrequest("GET", target).headers(&SPOOFED).cookies(&jar);
+            let response =
+                world.send(if page { request.document() } else { request.own_page() }).await;
+            gateway.expect_allowed(&response);
+            assert_eq!(response.header("x-bff-upstream"), Some(upstream), "{target}");
+            assert_eq!(response.header("x-bff-customer-type"), Some(kind), "{target}");
             let id = if kind.is_empty() { "" } else { &customer };
-            assert_eq!(answer.header("x-bff-customer-id"), Some(id), "{target}");
+            assert_eq!(response.header("x-bff-customer-id"), Some(id), "{target}");
             let usid = if kind.is_empty() { "" } else { jar.value("usid") };
-            assert_eq!(answer.header("x-bff-usid"), Some(usid), "{target}");
+            assert_eq!(response.header("x-bff-usid"), Some(usid), "{target}");
             let api = ["scapi", "ocapi"].contains(&upstream);
             let bearer = format!("Bearer {}", jar.value("token"));
             let authorization = match upstream {
@@ -216,12 +224,12 @@ async fn attack_97_every_identity_header_is_said_so_that_none_of_the_client_s_su
                 "tandem" => "Bearer CANARY",
                 _ => "",
             };
-            assert_eq!(answer.header("authorization"), Some(authorization), "{target}");
-            let client = answer.header("x-dw-client-id").unwrap();
+            assert_eq!(response.header("authorization"), Some(authorization), "{target}");
+            let client = response.header("x-dw-client-id").unwrap();
             assert_eq!(client.is_empty(), upstream != "ocapi", "{target}");
             let dwsid = if api { jar.value("dwsid") } else { "" };
-            assert_eq!(answer.header("sfdc_dwsid"), Some(dwsid), "{target}");
-            let cookies = answer.header("cookie").unwrap();
+            assert_eq!(response.header("sfdc_dwsid"), Some(dwsid), "{target}");
+            let cookies = response.header("cookie").unwrap();
             assert_eq!(cookies.contains("dwsid="), !api, "{target}");
             assert_eq!(cookies.contains("__Host-tandem="), upstream == "tandem", "{target}");
         }
@@ -235,7 +243,7 @@ async fn the_answer_to_a_gateway_fits_into_one_cookie_at_every_hour() {
     let gateway = Gateway::Envoy;
     for site in ["", "bridge.time = \"on-demand\"", "cookies.profile = \"pwa-kit\""] {
         let world = gateway.shop().site(site).start().await;
-        let mut jars = [world.guest().await, world.registered().await];
+        let mut jars = [world.guest_cookies().await, world.registered_cookies().await];
         let mut sealed = 0;
         for minutes in [0, 1, 4, 6, 6, 9, 12, 14, 16, 25, 29, 29, 31, 58, 61, 180, 355, 10, 24 * 60]
         {
@@ -243,17 +251,17 @@ async fn the_answer_to_a_gateway_fits_into_one_cookie_at_every_hour() {
             for jar in &mut jars {
                 for target in ["/cart", CART, PRODUCT, "/assets/app.js"] {
                     world.forget_calls();
-                    let ask = gateway.asks("GET", target).document().cookies(jar);
-                    let answer = world.ask(ask).await;
+                    let request = gateway.subrequest("GET", target).document().cookies(jar);
+                    let response = world.send(request).await;
                     assert_eq!(world.auth_calls(), [""; 0]);
-                    if answer.status == 303 {
-                        gateway.expect_sent_to_establish(&answer, target);
-                        assert_eq!(world.establish(target, jar).await, 2);
+                    if response.status == 303 {
+                        gateway.expect_establish(&response, target);
+                        assert_eq!(follow_establish(&world, target, jar).await, 2);
                         continue;
                     }
-                    gateway.expect_allowed(&answer);
-                    sealed += answer.all("set-cookie").len();
-                    jar.take(&answer);
+                    gateway.expect_allowed(&response);
+                    sealed += response.all("set-cookie").len();
+                    jar.take(&response);
                 }
             }
         }
@@ -269,7 +277,7 @@ fn attack_97_the_recipes_take_over_every_header() {
     let nginx = include_str!("../../config/nginx.conf").to_lowercase();
     let (_, upstream) = envoy.split_once("allowed_upstream_headers:").unwrap();
     let (upstream, _) = upstream.split_once("allowed_client_headers:").unwrap();
-    for name in REPLACED {
+    for name in COPIED {
         assert!(traefik.contains(&format!("- {name}\n")), "{name}");
         assert!(upstream.contains(&format!("- exact: {name}\n")), "{name}");
         assert!(nginx.contains(&format!("proxy_set_header {name} ")), "{name}");

@@ -1,8 +1,9 @@
 //! What a gateway is told about a request: it may go on, it must be established first, or neither.
 
 use tandem_sandbox::Operation;
+use testkit::{ORIGIN, get};
 
-use crate::support::{BASKETS, CART, GATEWAYS, Gateway, ORIGIN, PRODUCT, get, tells_nothing};
+use crate::support::{BASKETS, CART, GATEWAYS, Gateway, PRODUCT, expect_no_identity};
 
 const CRAWLER: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
 
@@ -10,12 +11,13 @@ const CRAWLER: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.googl
 async fn promise_5_a_warm_request_costs_one_question_and_no_call() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        for jar in [world.guest().await, world.registered().await] {
+        for jar in [world.guest_cookies().await, world.registered_cookies().await] {
             world.forget_calls();
             for target in ["/", "/cart", CART, PRODUCT] {
-                let answer = world.ask(gateway.asks("GET", target).document().cookies(&jar)).await;
-                gateway.expect_allowed(&answer);
-                answer.expect_no_cookies();
+                let response =
+                    world.send(gateway.subrequest("GET", target).document().cookies(&jar)).await;
+                gateway.expect_allowed(&response);
+                response.expect_no_cookies();
             }
             assert_eq!(world.auth_calls(), [""; 0]);
             // It is only asked about: it goes nowhere.
@@ -28,19 +30,19 @@ async fn promise_5_a_warm_request_costs_one_question_and_no_call() {
 async fn promise_6_files_crawlers_prefetches_and_preflights_pass_at_once_without_a_shopper() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        for ask in [
-            gateway.asks("GET", "/assets/app.js"),
-            gateway.asks("GET", "/logo.svg").document(),
-            gateway.asks("GET", "/").document().header("user-agent", CRAWLER),
-            gateway.asks("GET", CART).document().header("user-agent", CRAWLER),
-            gateway.asks("GET", PRODUCT).header("user-agent", CRAWLER),
-            gateway.asks("GET", "/").document().header("sec-purpose", "prefetch;prerender"),
-            gateway.asks("OPTIONS", "/api/me").header("origin", "https://evil.test"),
+        for request in [
+            gateway.subrequest("GET", "/assets/app.js"),
+            gateway.subrequest("GET", "/logo.svg").document(),
+            gateway.subrequest("GET", "/").document().header("user-agent", CRAWLER),
+            gateway.subrequest("GET", CART).document().header("user-agent", CRAWLER),
+            gateway.subrequest("GET", PRODUCT).header("user-agent", CRAWLER),
+            gateway.subrequest("GET", "/").document().header("sec-purpose", "prefetch;prerender"),
+            gateway.subrequest("OPTIONS", "/api/me").header("origin", "https://evil.test"),
         ] {
-            let answer = world.ask(ask).await;
-            gateway.expect_allowed(&answer);
+            let response = world.send(request).await;
+            gateway.expect_allowed(&response);
             for name in ["authorization", "sfdc_dwsid", "x-bff-customer-type", "cookie"] {
-                assert_eq!(answer.header(name), Some(""), "{name}");
+                assert_eq!(response.header(name), Some(""), "{name}");
             }
         }
         assert_eq!(world.auth_calls(), [""; 0]);
@@ -54,24 +56,24 @@ async fn what_is_for_registered_shoppers_cannot_be_had_by_an_ending_or_a_header(
                  { path = \"/mobify/proxy/api/product/\", token = \"registered\" },\n]";
     for gateway in GATEWAYS {
         let world = gateway.shop().site(rules).start().await;
-        let jar = world.guest().await;
-        for ask in [
-            gateway.asks("GET", "/members/list.json").own_page(),
-            gateway.asks("GET", "/members").own_page().header("sec-purpose", "prefetch"),
-            gateway.asks("GET", "/members").document().header("sec-purpose", "prefetch"),
-            gateway.asks("GET", "/members").document().header("user-agent", CRAWLER),
-            gateway.asks("GET", PRODUCT).own_page().header("user-agent", CRAWLER),
-            gateway.asks("GET", PRODUCT).own_page().header("sec-purpose", "prefetch"),
+        let jar = world.guest_cookies().await;
+        for request in [
+            gateway.subrequest("GET", "/members/list.json").own_page(),
+            gateway.subrequest("GET", "/members").own_page().header("sec-purpose", "prefetch"),
+            gateway.subrequest("GET", "/members").document().header("sec-purpose", "prefetch"),
+            gateway.subrequest("GET", "/members").document().header("user-agent", CRAWLER),
+            gateway.subrequest("GET", PRODUCT).own_page().header("user-agent", CRAWLER),
+            gateway.subrequest("GET", PRODUCT).own_page().header("sec-purpose", "prefetch"),
         ] {
-            tells_nothing(world.ask(ask.cookies(&jar)).await.expect(401));
+            expect_no_identity(world.send(request.cookies(&jar)).await.expect(401));
         }
-        let jar = world.registered().await;
+        let jar = world.registered_cookies().await;
         for target in ["/members", "/members/list.json", PRODUCT] {
-            let ask = gateway.asks("GET", target).own_page().cookies(&jar);
-            gateway.expect_allowed(&world.ask(ask).await);
+            let request = gateway.subrequest("GET", target).own_page().cookies(&jar);
+            gateway.expect_allowed(&world.send(request).await);
         }
-        let preflight = gateway.asks("OPTIONS", "/members");
-        gateway.expect_allowed(&world.ask(preflight).await);
+        let preflight = gateway.subrequest("OPTIONS", "/members");
+        gateway.expect_allowed(&world.send(preflight).await);
     }
 }
 
@@ -80,15 +82,15 @@ async fn rules_for_pages_of_ecom_hold_behind_a_gateway_too() {
     let rule = |need: &str| format!("routes.rules = [{{ path = \"{CART}\", {need} }}]");
     for gateway in GATEWAYS {
         let world = gateway.shop().site(&rule("token = \"optional\"")).start().await;
-        gateway.expect_allowed(&world.ask(gateway.asks("GET", CART).document()).await);
+        gateway.expect_allowed(&world.send(gateway.subrequest("GET", CART).document()).await);
         let world = gateway
             .shop()
             .site(&format!("bridge.time = \"on-demand\"\n{}", rule("bridge = false")))
             .start()
             .await;
-        let jar = world.guest().await.without("dwsid");
-        let answer = world.ask(gateway.asks("GET", CART).document().cookies(&jar)).await;
-        gateway.expect_allowed(&answer);
+        let jar = world.guest_cookies().await.without("dwsid");
+        let response = world.send(gateway.subrequest("GET", CART).document().cookies(&jar)).await;
+        gateway.expect_allowed(&response);
     }
 }
 
@@ -97,14 +99,15 @@ async fn a_page_without_what_it_needs_is_left_for_our_own_address_and_nobody_is_
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
         let target = "/s?q=a&b=//c";
-        let new = world.ask(gateway.asks("GET", target).document()).await;
-        gateway.expect_sent_to_establish(&new, target);
-        let jar = world.guest().await;
+        let new = world.send(gateway.subrequest("GET", target).document()).await;
+        gateway.expect_establish(&new, target);
+        let jar = world.guest_cookies().await;
         world.minutes_pass(40);
         world.forget_calls();
         for target in [target, CART] {
-            let stale = world.ask(gateway.asks("GET", target).document().cookies(&jar)).await;
-            gateway.expect_sent_to_establish(&stale, target);
+            let stale =
+                world.send(gateway.subrequest("GET", target).document().cookies(&jar)).await;
+            gateway.expect_establish(&stale, target);
         }
         assert_eq!(world.auth_calls(), [""; 0]);
     }
@@ -114,18 +117,19 @@ async fn a_page_without_what_it_needs_is_left_for_our_own_address_and_nobody_is_
 async fn a_call_with_a_dead_token_is_renewed_by_a_redirect_where_it_can_be_repeated() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        let jar = world.guest().await;
+        let jar = world.guest_cookies().await;
         world.minutes_pass(31);
-        let read = world.ask(gateway.asks("GET", PRODUCT).own_page().cookies(&jar)).await;
-        gateway.expect_sent_to_establish(&read, PRODUCT);
-        let written = world.ask(gateway.asks("POST", BASKETS).own_page().cookies(&jar)).await;
-        let elsewhere = gateway.asks("GET", PRODUCT).cookies(&jar);
+        let read = world.send(gateway.subrequest("GET", PRODUCT).own_page().cookies(&jar)).await;
+        gateway.expect_establish(&read, PRODUCT);
+        let written =
+            world.send(gateway.subrequest("POST", BASKETS).own_page().cookies(&jar)).await;
+        let elsewhere = gateway.subrequest("GET", PRODUCT).cookies(&jar);
         let elsewhere = elsewhere.header("sec-fetch-site", "same-site");
-        let elsewhere = world.ask(elsewhere.header("sec-fetch-mode", "cors")).await;
-        for answer in [written, elsewhere] {
-            tells_nothing(answer.expect(401));
+        let elsewhere = world.send(elsewhere.header("sec-fetch-mode", "cors")).await;
+        for response in [written, elsewhere] {
+            expect_no_identity(response.expect(401));
             if gateway != Gateway::Nginx {
-                answer.expect_problem(401, "renewal_needed");
+                response.expect_problem(401, "renewal_needed");
             }
         }
     }
@@ -135,14 +139,14 @@ async fn a_call_with_a_dead_token_is_renewed_by_a_redirect_where_it_can_be_repea
 async fn a_form_whose_session_is_gone_is_shown_again() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        let jar = world.guest().await;
+        let jar = world.guest_cookies().await;
         let form = || {
-            let ask = gateway.asks("POST", CART).document().cookies(&jar);
-            ask.header("origin", ORIGIN).header("referer", &format!("{ORIGIN}/cart?x=1"))
+            let request = gateway.subrequest("POST", CART).document().cookies(&jar);
+            request.header("origin", ORIGIN).header("referer", &format!("{ORIGIN}/cart?x=1"))
         };
-        gateway.expect_allowed(&world.ask(form()).await);
+        gateway.expect_allowed(&world.send(form()).await);
         world.minutes_pass(40);
-        gateway.expect_sent_to_establish(&world.ask(form()).await, "/cart?x=1");
+        gateway.expect_establish(&world.send(form()).await, "/cart?x=1");
     }
 }
 
@@ -150,12 +154,12 @@ async fn a_form_whose_session_is_gone_is_shown_again() {
 async fn attack_25_a_change_that_no_page_of_ours_sends_is_refused() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        let jar = world.registered().await;
-        let ask = gateway.asks("POST", BASKETS).cookies(&jar);
-        let answer = world.ask(ask.header("sec-fetch-site", "cross-site")).await;
-        tells_nothing(answer.expect(403));
-        let refused = world.ask(gateway.asks("TRACE", "/").cookies(&jar)).await;
-        tells_nothing(refused.expect(if gateway == Gateway::Nginx { 403 } else { 405 }));
+        let jar = world.registered_cookies().await;
+        let request = gateway.subrequest("POST", BASKETS).cookies(&jar);
+        let response = world.send(request.header("sec-fetch-site", "cross-site")).await;
+        expect_no_identity(response.expect(403));
+        let refused = world.send(gateway.subrequest("TRACE", "/").cookies(&jar)).await;
+        expect_no_identity(refused.expect(if gateway == Gateway::Nginx { 403 } else { 405 }));
     }
 }
 
@@ -163,7 +167,7 @@ async fn attack_25_a_change_that_no_page_of_ours_sends_is_refused() {
 async fn attacks_46_to_49_a_token_goes_to_the_own_organisation_and_site_only() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        let jar = world.registered().await;
+        let jar = world.registered_cookies().await;
         for (method, target) in [
             ("GET", PRODUCT.replace("zzte_053", "other_001")),
             ("GET", PRODUCT.replace("RefArch", "Other")),
@@ -173,14 +177,15 @@ async fn attacks_46_to_49_a_token_goes_to_the_own_organisation_and_site_only() {
             ("POST", PRODUCT.to_owned()),
             ("POST", PRODUCT.replace("product/shopper-products", "shopper/auth")),
         ] {
-            let answer = world.ask(gateway.asks(method, &target).own_page().cookies(&jar)).await;
+            let response =
+                world.send(gateway.subrequest(method, &target).own_page().cookies(&jar)).await;
             let refused = if gateway == Gateway::Nginx { &[403][..] } else { &[403, 405] };
-            assert!(refused.contains(&answer.status), "{method} {target}: {}", answer.status);
-            tells_nothing(&answer);
+            assert!(refused.contains(&response.status), "{method} {target}: {}", response.status);
+            expect_no_identity(&response);
         }
-        let other = gateway.asks("GET", PRODUCT).own_page().cookies(&jar);
-        let other = world.ask(other.header("x-site-id", "Other")).await;
-        tells_nothing(other.expect(if gateway == Gateway::Nginx { 403 } else { 400 }));
+        let other = gateway.subrequest("GET", PRODUCT).own_page().cookies(&jar);
+        let other = world.send(other.header("x-site-id", "Other")).await;
+        expect_no_identity(other.expect(if gateway == Gateway::Nginx { 403 } else { 400 }));
     }
 }
 
@@ -188,11 +193,12 @@ async fn attacks_46_to_49_a_token_goes_to_the_own_organisation_and_site_only() {
 async fn what_is_no_cookie_of_the_session_goes_on_to_an_api() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        let mut jar = world.guest().await;
+        let mut jar = world.guest_cookies().await;
         jar.0.insert("dw_attribution".to_owned(), "utm_source=x".to_owned());
-        let answer = world.ask(gateway.asks("GET", PRODUCT).own_page().cookies(&jar)).await;
-        gateway.expect_allowed(&answer);
-        assert_eq!(answer.header("cookie"), Some("dw_attribution=utm_source=x"));
+        let response =
+            world.send(gateway.subrequest("GET", PRODUCT).own_page().cookies(&jar)).await;
+        gateway.expect_allowed(&response);
+        assert_eq!(response.header("cookie"), Some("dw_attribution=utm_source=x"));
     }
 }
 
@@ -200,17 +206,17 @@ async fn what_is_no_cookie_of_the_session_goes_on_to_an_api() {
 async fn attack_30_a_foreign_page_opens_no_websocket_past_a_gateway() {
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        let jar = world.guest().await;
+        let jar = world.guest_cookies().await;
         for (origin, allowed) in
             [(ORIGIN, true), ("https://evil.shop.test", false), ("null", false)]
         {
-            let ask = gateway.asks("GET", "/socket").own_page().cookies(&jar);
-            let ask = ask.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-            let answer = world.ask(ask.header("origin", origin)).await;
+            let request = gateway.subrequest("GET", "/socket").own_page().cookies(&jar);
+            let request = request.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+            let response = world.send(request.header("origin", origin)).await;
             if allowed {
-                gateway.expect_allowed(&answer);
+                gateway.expect_allowed(&response);
             } else {
-                tells_nothing(answer.expect(403));
+                expect_no_identity(response.expect(403));
             }
         }
     }
@@ -233,21 +239,21 @@ async fn a_shop_under_a_path_is_asked_about_and_established_under_that_path() {
         slas.redirect_uri = "https://shop.test/de/callback"
         "#;
     for gateway in GATEWAYS {
-        let shop = gateway.shop().site("cookies.suffix = true").more(german);
+        let shop = gateway.shop().site("cookies.suffix = true").sections(german);
         let world = shop.start().await;
-        let answer = world.ask(gateway.asks("GET", "/de/cart").document()).await;
+        let response = world.send(gateway.subrequest("GET", "/de/cart").document()).await;
         if gateway == Gateway::Nginx {
-            answer.expect(401);
+            response.expect(401);
             let handed = get("/bff/establish").document().header("x-original-uri", "/de/a.js");
-            world.ask(handed).await.expect_location("/de/a.js");
+            world.send(handed).await.expect_location("/de/a.js");
         } else {
-            answer.expect_location(&format!("{ORIGIN}/de/bff/establish?return_to=%2Fde%2Fcart"));
+            response.expect_location(&format!("{ORIGIN}/de/bff/establish?return_to=%2Fde%2Fcart"));
         }
-        let own = world.ask(gateway.asks("GET", "/de/bff/session").own_page()).await;
+        let own = world.send(gateway.subrequest("GET", "/de/bff/session").own_page()).await;
         gateway.expect_allowed(&own);
         assert_eq!(own.header("x-bff-upstream"), Some("tandem"));
-        let asking = world.ask(gateway.asks("GET", "/de/bff/auth").own_page()).await;
-        tells_nothing(asking.expect(403));
+        let asking = world.send(gateway.subrequest("GET", "/de/bff/auth").own_page()).await;
+        expect_no_identity(asking.expect(403));
     }
 }
 
@@ -258,16 +264,18 @@ async fn promise_2_what_is_for_registered_shoppers_only_is_left_for_the_login_pa
         { path = \"/mobify/proxy/api/customer/\", token = \"registered\" }]";
     for gateway in [Gateway::Traefik, Gateway::Envoy] {
         let world = gateway.shop().site(rule).start().await;
-        let (guest, jo) = (world.guest().await, world.registered().await);
+        let (guest, jo) = (world.guest_cookies().await, world.registered_cookies().await);
         let api = "/mobify/proxy/api/customer/shopper-customers/v1/organizations/\
              f_ecom_zzte_053/customers/x";
-        let page = world.ask(gateway.asks("GET", "/account").document().cookies(&guest)).await;
+        let page =
+            world.send(gateway.subrequest("GET", "/account").document().cookies(&guest)).await;
         page.expect_location(&format!("{ORIGIN}/login?return_to=%2Faccount"));
-        let call = world.ask(gateway.asks("POST", api).own_page().cookies(&guest)).await;
+        let call = world.send(gateway.subrequest("POST", api).own_page().cookies(&guest)).await;
         call.expect_problem(401, "login_required");
         for target in ["/account", api] {
-            let answer = world.ask(gateway.asks("GET", target).document().cookies(&jo)).await;
-            gateway.expect_allowed(&answer);
+            let response =
+                world.send(gateway.subrequest("GET", target).document().cookies(&jo)).await;
+            gateway.expect_allowed(&response);
         }
     }
 }

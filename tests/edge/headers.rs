@@ -1,9 +1,10 @@
-//! What an upstream is told about a request, and what of its answer reaches the browser
+//! What an upstream is told about a request, and what of its response reaches the browser
 //! (attacks 50, 53 to 58, 66).
 
 use tandem_sandbox::Upstream;
+use testkit::{FixedHead, Head, RawRequest, Scenario, get};
 
-use crate::support::{Ask, CART, Head, StandIn, World, get};
+use crate::support::CART;
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -45,60 +46,63 @@ const FORGED: [&str; 34] = [
     "Proxy",
 ];
 
-fn forged(ask: Ask) -> Ask {
-    FORGED.iter().fold(ask, |ask, name| ask.header(name, "6.6.6.6"))
+fn forged(request: RawRequest) -> RawRequest {
+    FORGED.iter().fold(request, |request, name| request.header(name, "6.6.6.6"))
 }
 
 #[tokio::test]
 async fn attacks_50_53_and_55_to_58_nothing_forged_goes_on_and_nothing_is_asked_elsewhere() {
-    let (head, evil) = (StandIn::answering(EMPTY).await, Head::bind().await);
-    let world = World::with().head(head.address).start().await;
-    let jar = world.guest().await;
+    let (head, evil) = (FixedHead::responding(EMPTY).await, Head::bind().await);
+    let world = Scenario::default().with_head(head.origin()).start().await;
+    let jar = world.guest_cookies().await;
     for path in ["/page", "/assets/app.js"] {
-        let ask = forged(get(path).own_page().cookies(&jar));
-        let ask = ["x-upstream", "x-forwarded-server", "x-original-url", "x-rewrite-url"]
+        let request = forged(get(path).own_page().cookies(&jar));
+        let request = ["x-upstream", "x-forwarded-server", "x-original-url", "x-rewrite-url"]
             .iter()
-            .fold(ask, |ask, name| ask.header(name, &format!("http://{}/evil", evil.address)));
-        world.ask(ask).await.expect(200);
-        let asked = head.asked();
-        let (top, _) = asked.last().unwrap();
-        assert_eq!(top.first, format!("GET {path} HTTP/1.1"));
-        assert_eq!(top.all("host"), [head.address.to_string()]);
-        assert_eq!(top.all("x-forwarded-for"), ["127.0.0.1"]);
-        assert_eq!(top.all("x-forwarded-proto"), ["https"]);
-        assert_eq!(top.all("x-forwarded-host"), ["shop.test"]);
+            .fold(request, |request, name| {
+                request.header(name, &format!("http://{}/evil", evil.address))
+            });
+        world.send(request).await.expect(200);
+        let requests = head.requests();
+        let (headers, _) = requests.last().unwrap();
+        assert_eq!(headers.first, format!("GET {path} HTTP/1.1"));
+        assert_eq!(headers.all("host"), [head.address.to_string()]);
+        assert_eq!(headers.all("x-forwarded-for"), ["127.0.0.1"]);
+        assert_eq!(headers.all("x-forwarded-proto"), ["https"]);
+        assert_eq!(headers.all("x-forwarded-host"), ["shop.test"]);
         let ours = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
         for name in FORGED.map(str::to_lowercase) {
-            let kept = !ours.contains(&name.as_str()) && top.header(&name).is_some();
+            let kept = !ours.contains(&name.as_str()) && headers.header(&name).is_some();
             assert!(!kept, "{name} reaches the Head");
         }
     }
-    evil.is_left_alone().await;
+    evil.expect_no_connection().await;
 }
 
 #[tokio::test]
 async fn attack_54_of_a_trusted_proxys_chain_the_right_most_untrusted_address_is_the_client() {
-    let head = StandIn::answering(EMPTY).await;
+    let head = FixedHead::responding(EMPTY).await;
     let trusted = "trusted_proxies = [\"127.0.0.0/8\", \"10.0.0.0/8\"]";
-    let world = World::with().server(trusted).head(head.address).start().await;
-    let ask = get("/page").own_page();
-    for (ask, chain) in [
-        (ask.clone(), "127.0.0.1"),
+    let world = Scenario::default().server(trusted).with_head(head.origin()).start().await;
+    let request = get("/page").own_page();
+    for (request, chain) in [
+        (request.clone(), "127.0.0.1"),
         (
-            ask.clone().header("x-forwarded-for", "6.6.6.6, 203.0.113.7, 10.0.0.2"),
+            request.clone().header("x-forwarded-for", "6.6.6.6, 203.0.113.7, 10.0.0.2"),
             "203.0.113.7, 10.0.0.2, 127.0.0.1",
         ),
         (
-            ask.clone()
+            request
+                .clone()
                 .header("x-forwarded-for", "6.6.6.6")
                 .header("x-forwarded-for", "203.0.113.7, 10.0.0.2"),
             "203.0.113.7, 10.0.0.2, 127.0.0.1",
         ),
-        (ask.header("forwarded", "for=6.6.6.6").header("x-real-ip", "6.6.6.6"), "127.0.0.1"),
+        (request.header("forwarded", "for=6.6.6.6").header("x-real-ip", "6.6.6.6"), "127.0.0.1"),
     ] {
-        world.ask(ask).await.expect(200);
-        let asked = head.asked();
-        assert_eq!(asked.last().unwrap().0.all("x-forwarded-for"), [chain]);
+        world.send(request).await.expect(200);
+        let requests = head.requests();
+        assert_eq!(requests.last().unwrap().0.all("x-forwarded-for"), [chain]);
     }
 }
 
@@ -112,26 +116,31 @@ async fn attack_50_the_instance_hears_the_shoppers_address_from_us_only() {
             "ocapi.client_ip_header = \"x-shopper-ip\"\nbridge.mode = \"hybrid-auth\"",
         ),
     ] {
-        let ecom = StandIn::answering(EMPTY).await;
+        let ecom = FixedHead::responding(EMPTY).await;
         let trusted = "trusted_proxies = [\"127.0.0.0/8\"]";
-        let world = World::with().server(trusted).ecom(ecom.address).site(line).start().await;
+        let world = Scenario::default()
+            .server(trusted)
+            .with_ecom_at(ecom.origin())
+            .site(line)
+            .start()
+            .await;
         let forged = [(name, "6.6.6.6"), ("x_shopper.ip", "6.6.6.6"), ("connection", name)];
-        let ask = |path: &str| {
-            let ask = get(path).own_page().headers(&forged);
-            ask.header("x-forwarded-for", "203.0.113.7")
+        let request = |path: &str| {
+            let request = get(path).own_page().headers(&forged);
+            request.header("x-forwarded-for", "203.0.113.7")
         };
         // A page, and what needs no session.
         for path in [CART, "/on/demandware.static/app.js"] {
-            world.ask(ask(path)).await.expect(200);
-            let asked = ecom.asked();
-            let (top, _) = asked.last().unwrap();
-            assert_eq!(top.all(name), ["203.0.113.7"], "{line} {path}");
-            assert_eq!(top.header("x_shopper.ip").filter(|_| name != "x-client-ip"), None);
+            world.send(request(path)).await.expect(200);
+            let requests = ecom.requests();
+            let (headers, _) = requests.last().unwrap();
+            assert_eq!(headers.all(name), ["203.0.113.7"], "{line} {path}");
+            assert_eq!(headers.header("x_shopper.ip").filter(|_| name != "x-client-ip"), None);
         }
-        let jar = world.guest().await;
+        let jar = world.guest_cookies().await;
         world.forget_calls();
         let products = "/mobify/proxy/ocapi/s/RefArch/dw/shop/v24_5/products/brompton";
-        world.ask(ask(products).cookies(&jar)).await;
+        world.send(request(products).cookies(&jar)).await;
         let calls = world.control().calls();
         let ocapi = calls.iter().find(|call| call.operation.upstream() == Upstream::Ocapi);
         assert_eq!(ocapi.unwrap().header(name), Some("203.0.113.7"), "{line}");
@@ -140,17 +149,17 @@ async fn attack_50_the_instance_hears_the_shoppers_address_from_us_only() {
 
 #[tokio::test]
 async fn attack_50_where_no_address_is_told_none_of_the_browsers_is() {
-    let ecom = StandIn::answering(EMPTY).await;
+    let ecom = FixedHead::responding(EMPTY).await;
     let off = "ocapi.client_ip_header = \"\"";
-    let world = World::with().ecom(ecom.address).site(off).start().await;
-    world.ask(get(CART).own_page().header("x-client-ip", "6.6.6.6")).await.expect(200);
-    assert_eq!(ecom.asked().last().unwrap().0.header("x-client-ip"), None);
+    let world = Scenario::default().with_ecom_at(ecom.origin()).site(off).start().await;
+    world.send(get(CART).own_page().header("x-client-ip", "6.6.6.6")).await.expect(200);
+    assert_eq!(ecom.requests().last().unwrap().0.header("x-client-ip"), None);
 }
 
 #[tokio::test]
 async fn a_location_at_the_upstream_is_one_of_ours_and_others_stay() {
     let head = Head::bind().await;
-    let world = World::with().head(head.address).start().await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
     let at = head.address;
     for (location, seen) in [
         (format!("http://{at}/a%2Fb/?x=//y#z"), "https://shop.test/a%2Fb/?x=//y#z"),
@@ -160,18 +169,17 @@ async fn a_location_at_the_upstream_is_one_of_ours_and_others_stay() {
         ("https://login.example/x".to_owned(), "https://login.example/x"),
         (format!("http://{at}@evil.test/"), &*format!("http://{at}@evil.test/")),
     ] {
-        let mut line = world.line().await;
-        line.write(get("/page").own_page().bytes()).await;
-        let (mut upstream, _) = head.asked().await;
-        let answer = "HTTP/1.1 302 Found\r\ncontent-length: 0\r\nconnection: close\r\nlocation: ";
-        upstream.write(format!("{answer}{location}\r\n\r\n")).await;
-        assert_eq!(line.answer("GET").await.expect(302).header("location"), Some(seen));
+        let mut connection = world.begin(&get("/page").own_page()).await;
+        let (mut upstream, _) = head.receive().await;
+        let response = "HTTP/1.1 302 Found\r\ncontent-length: 0\r\nconnection: close\r\nlocation: ";
+        upstream.write(format!("{response}{location}\r\n\r\n")).await;
+        assert_eq!(connection.response("GET").await.expect(302).header("location"), Some(seen));
     }
 }
 
 #[tokio::test]
 async fn attack_66_cookies_of_an_upstream_that_would_be_ours_or_everybodys_are_filtered() {
-    let head = StandIn::answering(
+    let head = FixedHead::responding(
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\
          set-cookie: __Host-tandem=evil; Path=/; Secure\r\n\
          set-cookie: =__Host-tandem=evil\r\n\
@@ -181,11 +189,11 @@ async fn attack_66_cookies_of_an_upstream_that_would_be_ours_or_everybodys_are_f
          set-cookie: d=4; Expires=Thu, 01-Jan-1970 00:00:10 GMT\r\n\r\n",
     )
     .await;
-    let world = World::with().head(head.address).start().await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
     for path in ["/page", "/assets/app.js"] {
-        let answer = world.ask(get(path).own_page()).await;
+        let response = world.send(get(path).own_page()).await;
         assert_eq!(
-            answer.expect(200).all("set-cookie"),
+            response.expect(200).all("set-cookie"),
             [
                 "a=1; Path=/; Priority=High",
                 "b=2",

@@ -1,7 +1,7 @@
 //! Who a browser says it is, and by which credentials of its own, is for no upstream to hear
 //! (kind 21).
 
-use crate::support::{Ask, Head, StandIn, World, get, post};
+use testkit::{FixedHead, Head, RawRequest, Scenario, World, get, post};
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 const PRODUCT: &str = crate::support::PRODUCT;
@@ -40,19 +40,24 @@ const IDENTITIES: [&str; 30] = [
     "x-dw-client-id",
 ];
 
-fn forged(ask: Ask) -> Ask {
-    IDENTITIES.iter().fold(ask, |ask, name| ask.header(name, "CANARY"))
+fn forged(request: RawRequest) -> RawRequest {
+    IDENTITIES.iter().fold(request, |request, name| request.header(name, "CANARY"))
 }
 
 #[tokio::test]
 async fn kind_21_no_identity_that_a_browser_claims_reaches_an_upstream() {
-    let upstream = StandIn::answering(EMPTY).await;
-    let world = World::with().head(upstream.address).ecom(upstream.address).start().await;
+    let upstream = FixedHead::responding(EMPTY).await;
+    let world = Scenario::default()
+        .with_head(upstream.origin())
+        .with_ecom_at(upstream.origin())
+        .start()
+        .await;
     for path in ["/page", "/a.css", crate::support::CART] {
-        world.ask(forged(get(path).own_page())).await.expect(200);
-        let asked = upstream.asked();
-        let (top, _) = asked.last().unwrap();
-        let passed: Vec<_> = IDENTITIES.iter().filter(|name| top.header(name).is_some()).collect();
+        world.send(forged(get(path).own_page())).await.expect(200);
+        let requests = upstream.requests();
+        let (headers, _) = requests.last().unwrap();
+        let passed: Vec<_> =
+            IDENTITIES.iter().filter(|name| headers.header(name).is_some()).collect();
         assert!(passed.is_empty(), "{path}: {passed:?}");
     }
 }
@@ -60,10 +65,10 @@ async fn kind_21_no_identity_that_a_browser_claims_reaches_an_upstream() {
 #[tokio::test]
 async fn kind_21_nor_does_scapi_hear_one() {
     let world = World::start().await;
-    let jar = world.guest().await;
+    let jar = world.guest_cookies().await;
     world.forget_calls();
-    let ask = forged(get(PRODUCT).own_page().cookies(&jar)).header("trailer", "x-sum");
-    world.ask(ask).await.expect(404);
+    let request = forged(get(PRODUCT).own_page().cookies(&jar)).header("trailer", "x-sum");
+    world.send(request).await.expect(404);
     let calls = world.control().calls();
     let passed: Vec<_> = IDENTITIES.iter().filter(|name| calls[0].header(name).is_some()).collect();
     assert!(passed.is_empty(), "{passed:?}");
@@ -72,8 +77,8 @@ async fn kind_21_nor_does_scapi_hear_one() {
 
 #[tokio::test]
 async fn kind_21_a_name_that_a_server_may_read_as_a_known_one_is_dropped() {
-    let head = StandIn::answering(EMPTY).await;
-    let world = World::with().head(head.address).start().await;
+    let head = FixedHead::responding(EMPTY).await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
     let names = [
         "transfer_encoding",
         "transfer.encoding",
@@ -95,23 +100,27 @@ async fn kind_21_a_name_that_a_server_may_read_as_a_known_one_is_dropped() {
         "x!forwarded|for",
         "range_",
     ];
-    let ask = names.iter().fold(get("/page").own_page(), |ask, name| ask.header(name, "CANARY"));
-    world.ask(ask.header("my_header", "1").header("x_shop.colour", "2")).await.expect(200);
-    let asked = head.asked();
-    let (top, _) = asked.last().unwrap();
+    let request =
+        names.iter().fold(get("/page").own_page(), |request, name| request.header(name, "CANARY"));
+    world.send(request.header("my_header", "1").header("x_shop.colour", "2")).await.expect(200);
+    let requests = head.requests();
+    let (headers, _) = requests.last().unwrap();
     let passed: Vec<_> =
-        top.names().into_iter().filter(|name| top.all(name) == ["CANARY"]).collect();
+        headers.names().into_iter().filter(|name| headers.all(name) == ["CANARY"]).collect();
     assert!(passed.is_empty(), "{passed:?}");
     // The shop's own names pass, whatever they are made of.
-    assert_eq!((top.header("my_header"), top.header("x_shop.colour")), (Some("1"), Some("2")));
+    assert_eq!(
+        (headers.header("my_header"), headers.header("x_shop.colour")),
+        (Some("1"), Some("2"))
+    );
 }
 
 #[tokio::test]
 async fn kind_21_a_browsers_own_authorization_reaches_the_head_only_where_a_rule_says_so() {
-    let head = StandIn::answering(EMPTY).await;
+    let head = FixedHead::responding(EMPTY).await;
     let rules = "routes.rules = [{ path = \"/staging\", authorization = \"basic\" },\n\
         { path = \"/cms\", authorization = \"any\" }]";
-    let world = World::with().head(head.address).site(rules).start().await;
+    let world = Scenario::default().with_head(head.origin()).site(rules).start().await;
     for (path, sent, heard) in [
         ("/", "Basic c3RhZ2luZzp4", None),
         ("/", "Bearer planted", None),
@@ -124,27 +133,27 @@ async fn kind_21_a_browsers_own_authorization_reaches_the_head_only_where_a_rule
         ("/cms", "Digest username=\"x\"", Some("Digest username=\"x\"")),
         ("/Cms", "Bearer own", None),
     ] {
-        world.ask(get(path).own_page().header("authorization", sent)).await.expect(200);
-        let asked = head.asked();
-        assert_eq!(asked.last().unwrap().0.header("authorization"), heard, "{path} {sent}");
+        world.send(get(path).own_page().header("authorization", sent)).await.expect(200);
+        let requests = head.requests();
+        assert_eq!(requests.last().unwrap().0.header("authorization"), heard, "{path} {sent}");
     }
     let twice = get("/staging").own_page().header("authorization", "Basic c3RhZ2luZzp4");
-    world.ask(twice.header("authorization", "Basic eDp5")).await.expect(200);
-    assert_eq!(head.asked().last().unwrap().0.header("authorization"), None);
+    world.send(twice.header("authorization", "Basic eDp5")).await.expect(200);
+    assert_eq!(head.requests().last().unwrap().0.header("authorization"), None);
 }
 
-/// Instances that are not live ask for a storefront password, by HTTP Basic.
+/// Instances that are not live request for a storefront password, by HTTP Basic.
 #[tokio::test]
 async fn kind_21_the_storefront_password_reaches_ecom_and_a_bearer_does_not() {
-    let ecom = StandIn::answering(EMPTY).await;
-    let world = World::with().ecom(ecom.address).start().await;
+    let ecom = FixedHead::responding(EMPTY).await;
+    let world = Scenario::default().with_ecom_at(ecom.origin()).start().await;
     for path in [crate::support::CART, "/on/demandware.static/Sites-RefArch-Site/-/a.css"] {
         for (sent, heard) in
             [("Basic c3RvcmVmcm9udDp4", Some("Basic c3RvcmVmcm9udDp4")), ("Bearer planted", None)]
         {
-            world.ask(get(path).own_page().header("authorization", sent)).await.expect(200);
-            let asked = ecom.asked();
-            assert_eq!(asked.last().unwrap().0.header("authorization"), heard, "{path} {sent}");
+            world.send(get(path).own_page().header("authorization", sent)).await.expect(200);
+            let requests = ecom.requests();
+            assert_eq!(requests.last().unwrap().0.header("authorization"), heard, "{path} {sent}");
         }
     }
 }
@@ -152,25 +161,25 @@ async fn kind_21_the_storefront_password_reaches_ecom_and_a_bearer_does_not() {
 #[tokio::test]
 async fn kind_21_no_trailer_is_a_header_that_only_we_may_send() {
     let head = Head::bind().await;
-    let world = World::with().head(head.address).start().await;
-    let ask = post("/upload").own_page().header("trailer", "authorization, x-sum, x_bff.usid");
-    let ask = ask.header("transfer-encoding", "chunked");
-    let mut bytes = String::from_utf8(ask.bytes()).unwrap().replace("content-length: 0\r\n", "");
+    let world = Scenario::default().with_head(head.origin()).start().await;
+    let request = post("/upload").own_page().header("trailer", "authorization, x-sum, x_bff.usid");
+    let request = request.header("transfer-encoding", "chunked");
+    let mut bytes =
+        String::from_utf8(request.bytes()).unwrap().replace("content-length: 0\r\n", "");
     bytes.push_str("5\r\nhello\r\n0\r\nauthorization: CANARY\r\nx-sum: 1\r\nx_bff.usid: x\r\n\r\n");
-    let mut line = world.line().await;
-    line.write(bytes).await;
-    let (mut upstream, top) = head.asked().await;
-    assert_eq!(top.header("trailer"), Some("x-sum"));
+    let mut connection = world.connect().await;
+    connection.write(bytes).await;
+    let (mut upstream, headers) = head.receive().await;
+    assert_eq!(headers.header("trailer"), Some("x-sum"));
     assert_eq!(upstream.chunk().await.unwrap(), b"hello");
     let rest = "0\r\nx-sum: 1\r\n\r\n";
     assert_eq!(String::from_utf8_lossy(&upstream.take(rest.len()).await), rest);
     upstream.write("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
-    line.answer("POST").await.expect(204);
+    connection.response("POST").await.expect(204);
     // Without a body that could have any, none is announced.
-    let mut line = world.line().await;
-    line.write(get("/page").own_page().header("trailer", "x-sum").bytes()).await;
-    let (mut upstream, top) = head.asked().await;
-    assert_eq!(top.header("trailer"), None);
+    let mut connection = world.begin(&get("/page").own_page().header("trailer", "x-sum")).await;
+    let (mut upstream, headers) = head.receive().await;
+    assert_eq!(headers.header("trailer"), None);
     upstream.write(EMPTY).await;
-    line.answer("GET").await.expect(200);
+    connection.response("GET").await.expect(200);
 }

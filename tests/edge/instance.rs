@@ -1,7 +1,8 @@
 //! The route to ECOM leads to the pages of this shop, not to the rest of the instance (promise 18).
 
-use crate::support::{CART, GATEWAYS, Gateway, ORIGIN, StandIn, World, get, post, tells_nothing};
+use testkit::{FixedHead, ORIGIN, Scenario, get, post};
 
+use crate::support::{CART, GATEWAYS, Gateway, expect_no_identity};
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 /// The plain hybrid, and the storefront paths of an instance without aliases.
@@ -76,71 +77,76 @@ fn spellings(path: &str) -> Vec<String> {
 #[tokio::test]
 async fn kind_37_no_spelling_of_a_path_of_the_instance_goes_through_the_route_to_ecom() {
     for routes in [ALL_TO_ECOM, STOREFRONT] {
-        let ecom = StandIn::answering(EMPTY).await;
-        let world = World::with().ecom(ecom.address).site(routes).start().await;
-        let jar = world.registered().await;
-        let before = ecom.asked();
-        let landed: Vec<_> = before.iter().map(|(top, _)| top.first.as_str()).collect();
+        let ecom = FixedHead::responding(EMPTY).await;
+        let world = Scenario::default().with_ecom_at(ecom.origin()).site(routes).start().await;
+        let jar = world.registered_cookies().await;
+        let before = ecom.requests();
+        let landed: Vec<_> = before.iter().map(|(headers, _)| headers.first.as_str()).collect();
         let root = if routes == ALL_TO_ECOM { &AT_THE_ROOT[..] } else { &[] };
         for path in OF_THE_INSTANCE.iter().chain(root) {
             for spelling in spellings(path) {
-                let ask = post(&spelling).own_page().cookies(&jar).json("{\"type\":\"session\"}");
-                let answer = world.ask(ask).await;
-                assert!([400, 403, 404].contains(&answer.status), "{spelling}: {}", answer.status);
-                world.ask(get(&spelling).document().cookies(&jar)).await;
+                let request =
+                    post(&spelling).own_page().cookies(&jar).json("{\"type\":\"session\"}");
+                let response = world.send(request).await;
+                assert!(
+                    [400, 403, 404].contains(&response.status),
+                    "{spelling}: {}",
+                    response.status
+                );
+                world.send(get(&spelling).document().cookies(&jar)).await;
             }
-            let plain = world.ask(get(path).own_page().cookies(&jar)).await;
+            let plain = world.send(get(path).own_page().cookies(&jar)).await;
             plain.expect_problem(403, "not_allowed");
         }
-        let asked = ecom.asked();
-        let asked: Vec<_> = asked.iter().map(|(top, _)| top.first.as_str()).collect();
-        assert_eq!(asked, landed);
+        let requests = ecom.requests();
+        let targets: Vec<_> = requests.iter().map(|(headers, _)| headers.first.as_str()).collect();
+        assert_eq!(targets, landed);
     }
 }
 
 #[tokio::test]
 async fn kind_37_the_shops_own_pages_and_files_pass() {
     for routes in [ALL_TO_ECOM, STOREFRONT] {
-        let ecom = StandIn::answering(EMPTY).await;
-        let world = World::with().ecom(ecom.address).site(routes).start().await;
-        let jar = world.registered().await;
+        let ecom = FixedHead::responding(EMPTY).await;
+        let world = Scenario::default().with_ecom_at(ecom.origin()).site(routes).start().await;
+        let jar = world.registered_cookies().await;
         for path in OF_THE_SHOP {
-            world.ask(get(path).document().cookies(&jar)).await.expect(200);
-            let asked = ecom.asked();
-            assert_eq!(asked.last().unwrap().0.first, format!("GET {path} HTTP/1.1"));
+            world.send(get(path).document().cookies(&jar)).await.expect(200);
+            let requests = ecom.requests();
+            assert_eq!(requests.last().unwrap().0.first, format!("GET {path} HTTP/1.1"));
         }
     }
-    let ecom = StandIn::answering(EMPTY).await;
-    let world = World::with().ecom(ecom.address).site(ALL_TO_ECOM).start().await;
+    let ecom = FixedHead::responding(EMPTY).await;
+    let world = Scenario::default().with_ecom_at(ecom.origin()).site(ALL_TO_ECOM).start().await;
     for path in ["/", "/dw/image/v2/ZZTE_053/on/demandware.static/-/Sites-m/x.jpg", "/cart", "/s"] {
-        world.ask(get(path).document()).await.expect(200);
+        world.send(get(path).document()).await.expect(200);
     }
 }
 
 #[tokio::test]
 async fn kind_37_a_gateway_is_told_no_for_every_spelling() {
     for gateway in GATEWAYS {
-        let ecom = StandIn::answering(EMPTY).await;
-        let world = gateway.shop().ecom(ecom.address).site(ALL_TO_ECOM).start().await;
-        let jar = world.registered().await;
+        let ecom = FixedHead::responding(EMPTY).await;
+        let world = gateway.shop().with_ecom_at(ecom.origin()).site(ALL_TO_ECOM).start().await;
+        let jar = world.registered_cookies().await;
         for path in OF_THE_INSTANCE.iter().chain(&AT_THE_ROOT) {
             for spelling in spellings(path) {
                 for method in ["GET", "POST"] {
-                    let ask = gateway.asks(method, &spelling).own_page().cookies(&jar);
-                    let answer = world.ask(ask.header("origin", ORIGIN)).await;
-                    let refused = [400, 403, 404].contains(&answer.status);
-                    assert!(refused, "{gateway:?} {spelling}: {}", answer.status);
-                    tells_nothing(&answer);
+                    let request = gateway.subrequest(method, &spelling).own_page().cookies(&jar);
+                    let response = world.send(request.header("origin", ORIGIN)).await;
+                    let refused = [400, 403, 404].contains(&response.status);
+                    assert!(refused, "{gateway:?} {spelling}: {}", response.status);
+                    expect_no_identity(&response);
                 }
             }
-            let plain = world.ask(gateway.asks("GET", path).own_page().cookies(&jar)).await;
+            let plain = world.send(gateway.subrequest("GET", path).own_page().cookies(&jar)).await;
             if gateway != Gateway::Nginx {
                 plain.expect_problem(403, "not_allowed");
             }
         }
         for path in OF_THE_SHOP {
-            let ask = gateway.asks("GET", path).document().cookies(&jar);
-            gateway.expect_allowed(&world.ask(ask).await);
+            let request = gateway.subrequest("GET", path).document().cookies(&jar);
+            gateway.expect_allowed(&world.send(request).await);
         }
     }
 }
@@ -150,11 +156,11 @@ async fn kind_37_what_a_rule_names_exactly_is_reached_and_nothing_beside_it() {
     let rules = "routes.ecom_paths = [\"/s/\", \"/on/\"]\nroutes.rules = [\n\
         { path = \"/s/\", token = \"optional\" },\n\
         { path = \"/s/RefArch/dw/shop/v24_5/products/\", to = \"ecom\", token = \"none\" },\n]";
-    let ecom = StandIn::answering(EMPTY).await;
-    let world = World::with().ecom(ecom.address).site(rules).start().await;
+    let ecom = FixedHead::responding(EMPTY).await;
+    let world = Scenario::default().with_ecom_at(ecom.origin()).site(rules).start().await;
     let named = "/s/RefArch/dw/shop/v24_5/products/1";
-    world.ask(get(named).own_page()).await.expect(200);
-    let reached = ecom.asked().len();
+    world.send(get(named).own_page()).await.expect(200);
+    let reached = ecom.requests().len();
     for other in [
         "/s/RefArch/dw/shop/v24_5/sessions",
         "/s/RefArch/dw/shop/v24_5/product_search",
@@ -162,25 +168,25 @@ async fn kind_37_what_a_rule_names_exactly_is_reached_and_nothing_beside_it() {
         "/s/RefArch/dw/sho%70/v24_5/products/1",
         "/s/-/dw/data/v24_5/sites",
     ] {
-        world.ask(get(other).own_page()).await.expect_problem(403, "not_allowed");
+        world.send(get(other).own_page()).await.expect_problem(403, "not_allowed");
     }
-    assert_eq!(ecom.asked().len(), reached);
+    assert_eq!(ecom.requests().len(), reached);
 }
 
 #[tokio::test]
 async fn kind_37_further_sites_that_ecom_serves_here_are_named_in_the_configuration() {
     let sites = "routes.ecom_paths = [\"/s/\", \"/on/\"]\necom.sites = [\"RefArchB2B\"]";
-    let ecom = StandIn::answering(EMPTY).await;
-    let world = World::with().ecom(ecom.address).site(sites).start().await;
+    let ecom = FixedHead::responding(EMPTY).await;
+    let world = Scenario::default().with_ecom_at(ecom.origin()).site(sites).start().await;
     for path in [
         "/s/RefArchB2B/cart",
         "/on/demandware.store/Sites-RefArchB2B-Site/en_US/Cart-Show",
         "/on/demandware.static/Sites-RefArchB2B-Site/-/en_US/v1/css/main.css",
     ] {
-        world.ask(get(path).document()).await.expect(200);
+        world.send(get(path).document()).await.expect(200);
     }
     for path in ["/s/RefArchB2B/dw/shop/v24_5/sessions", "/s/Other/cart"] {
-        world.ask(get(path).document()).await.expect_problem_page(403, "not_allowed");
+        world.send(get(path).document()).await.expect_problem_page(403, "not_allowed");
     }
 }
 
@@ -192,27 +198,28 @@ async fn kind_37_a_credential_in_a_header_of_an_answer_reaches_no_script() {
         _sfdc_client_auth: CANARY\r\nx-auth-request-access-token: CANARY\r\n\
         x-forwarded-access-token: CANARY\r\nx-refresh-token: CANARY\r\n\
         authentication-info: Bearer CANARY\r\n";
-    let answer = format!("HTTP/1.1 200 OK\r\n{carriers}etag: \"x\"\r\ncontent-length: 0\r\n\r\n");
-    let upstream = StandIn::answering(&answer).await;
-    let plan = World::with().head(upstream.address).ecom(upstream.address);
-    let world = plan.ocapi(upstream.address).site("bridge.time = \"on-demand\"").start().await;
-    let jar = world.guest().await;
+    let response = format!("HTTP/1.1 200 OK\r\n{carriers}etag: \"x\"\r\ncontent-length: 0\r\n\r\n");
+    let upstream = FixedHead::responding(&response).await;
+    let scenario = Scenario::default().with_head(upstream.origin()).with_ecom_at(upstream.origin());
+    let world =
+        scenario.with_ocapi(upstream.origin()).site("bridge.time = \"on-demand\"").start().await;
+    let jar = world.guest_cookies().await;
     let ocapi = "/mobify/proxy/ocapi/s/RefArch/dw/shop/v24_5/products/1";
     let file = "/on/demandware.static/Sites-RefArch-Site/-/en_US/v1/css/main.css";
     for path in ["/", "/a.css", file, ocapi] {
-        let answer = world.ask(get(path).own_page().cookies(&jar)).await;
-        answer.expect(200);
-        assert_eq!(answer.header("etag"), Some("\"x\""), "{path}");
-        assert!(!answer.holds("CANARY"), "{path}: {answer:?}");
+        let response = world.send(get(path).own_page().cookies(&jar)).await;
+        response.expect(200);
+        assert_eq!(response.header("etag"), Some("\"x\""), "{path}");
+        assert!(!response.contains("CANARY"), "{path}: {response:?}");
     }
 }
 
 #[tokio::test]
 async fn kind_37_the_challenge_of_a_storefront_password_still_reaches_the_browser() {
-    let answer = "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=\"shop\"\r\n\
+    let response = "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=\"shop\"\r\n\
         content-length: 0\r\n\r\n";
-    let upstream = StandIn::answering(answer).await;
-    let world = World::with().head(upstream.address).start().await;
-    let page = world.ask(get("/").document()).await;
+    let upstream = FixedHead::responding(response).await;
+    let world = Scenario::default().with_head(upstream.origin()).start().await;
+    let page = world.send(get("/").document()).await;
     assert_eq!(page.expect(401).header("www-authenticate"), Some("Basic realm=\"shop\""));
 }

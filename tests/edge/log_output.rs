@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tandem::clock::Clock;
 use tandem_sandbox::{Options, Sandbox};
+use testkit::{Connection, HOST, Output, RawResponse, Scenario, Server, get, start_platform};
 use tokio::time::timeout;
 
-use crate::support::{Answer, HOST, Line, Output, Server, World, get};
+use crate::support::TANDEM;
 
 /// Their lines come to more than a pipe, the queue and what is being written hold together.
 const MANY: usize = 12_000;
@@ -15,27 +16,27 @@ const MANY: usize = 12_000;
 const AT_ONCE: usize = 100;
 
 async fn server(output: Output) -> (Server, Sandbox) {
-    let sandbox = Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox");
-    let plan = World::with().server("drain_delay_ms = 0\ndrain_timeout_ms = 1000");
-    (Server::start_with(output, &plan, &sandbox).await, sandbox)
+    let sandbox = start_platform(Options::default(), &Clock::system()).await;
+    let scenario = Scenario::default().server("drain_delay_ms = 0\ndrain_timeout_ms = 1000");
+    (TANDEM.serve_with(output, &scenario, &sandbox).await, sandbox)
 }
 
 /// Every request of `count` is answered.
 async fn answers(server: &Server, count: usize) {
     let request = format!("GET /bff/session HTTP/1.1\r\nhost: {HOST}\r\n\r\n");
-    let mut line = Line::open(server.address).await;
+    let mut connection = Connection::open(server.address).await;
     for _ in 0..count / AT_ONCE {
-        line.write(request.repeat(AT_ONCE)).await;
+        connection.write(request.repeat(AT_ONCE)).await;
         for _ in 0..AT_ONCE {
-            line.answer("GET").await.expect(200);
+            connection.response("GET").await.expect(200);
         }
     }
 }
 
-async fn admin(server: &Server, path: &str) -> Answer {
-    let mut line = Line::open(server.admin).await;
-    line.write(get(path).bytes()).await;
-    line.answer("GET").await
+async fn admin(server: &Server, path: &str) -> RawResponse {
+    let mut connection = Connection::open(server.admin).await;
+    connection.write(get(path).bytes()).await;
+    connection.response("GET").await
 }
 
 /// Log lines that were lost, by `/metrics`.

@@ -1,10 +1,10 @@
 //! What costs no upstream call and sets no cookie (promise 6, attack 68).
 
-use crate::support::{Ask, Jar, World, get, post, request};
+use testkit::{Cookies, RawRequest, World, get, post, request};
 
 const CRAWLER: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
 
-fn quiet() -> Vec<(&'static str, Ask)> {
+fn quiet() -> Vec<(&'static str, RawRequest)> {
     let preflight = |path: &str| {
         request("OPTIONS", path)
             .header("origin", "https://evil.test")
@@ -37,28 +37,28 @@ fn quiet() -> Vec<(&'static str, Ask)> {
 #[tokio::test]
 async fn promise_6_who_needs_no_session_gets_none_and_costs_nothing() {
     let world = World::start().await;
-    for (what, ask) in quiet() {
+    for (what, request) in quiet() {
         world.forget_calls();
-        let answer = world.ask(ask).await;
+        let response = world.send(request).await;
         assert_eq!(world.auth_calls(), [""; 0], "{what}");
-        assert_eq!(answer.all("set-cookie"), [""; 0], "{what}");
-        assert!(answer.status < 500, "{what}: {}", answer.status);
+        assert_eq!(response.all("set-cookie"), [""; 0], "{what}");
+        assert!(response.status < 500, "{what}: {}", response.status);
     }
 }
 
 #[tokio::test]
 async fn promise_6_an_expired_session_is_not_renewed_for_a_file_or_a_prefetch() {
     let world = World::start().await;
-    let jar = world.registered().await;
+    let jar = world.registered_cookies().await;
     world.minutes_pass(31);
-    for (what, ask) in quiet() {
+    for (what, request) in quiet() {
         world.forget_calls();
-        let answer = world.ask(ask.cookies(&jar)).await;
+        let response = world.send(request.cookies(&jar)).await;
         assert_eq!(world.auth_calls(), [""; 0], "{what}");
-        assert_eq!(answer.all("set-cookie"), [""; 0], "{what}");
+        assert_eq!(response.all("set-cookie"), [""; 0], "{what}");
     }
     // The control: a page does renew it.
-    let page = world.ask(get("/").document().cookies(&jar)).await;
+    let page = world.send(get("/").document().cookies(&jar)).await;
     assert!(!page.expect(200).all("set-cookie").is_empty());
 }
 
@@ -67,15 +67,15 @@ async fn attack_68_a_crawlers_name_opens_nothing() {
     let world = World::start().await;
     let names = ["kube-probe/1.0", "GoogleHC/1.0", CRAWLER];
     for name in names {
-        let calling = |ask: Ask| ask.header("user-agent", name);
-        world.ask(calling(post("/bff/logout"))).await.expect_problem(403, "csrf_rejected");
-        world.ask(calling(get("/").host("evil.test"))).await.expect_problem(421, "bad_request");
-        world.ask(calling(get("/api/me").own_page())).await.expect(401);
-        world.ask(calling(get("/bff/nothing"))).await.expect_problem(404, "not_found");
+        let calling = |request: RawRequest| request.header("user-agent", name);
+        world.send(calling(post("/bff/logout"))).await.expect_problem(403, "csrf_rejected");
+        world.send(calling(get("/").host("evil.test"))).await.expect_problem(421, "bad_request");
+        world.send(calling(get("/api/me").own_page())).await.expect(401);
+        world.send(calling(get("/bff/nothing"))).await.expect_problem(404, "not_found");
     }
     // Probes are people as far as the shop is concerned.
-    let mut jar = Jar::default();
-    jar.take(&world.ask(get("/").document().header("user-agent", names[0])).await);
+    let mut jar = Cookies::default();
+    jar.take(&world.send(get("/").document().header("user-agent", names[0])).await);
     assert!(!jar.0.is_empty());
 }
 
@@ -83,7 +83,7 @@ async fn attack_68_a_crawlers_name_opens_nothing() {
 async fn attack_41_a_query_never_makes_a_page_a_file() {
     let world = World::start().await;
     for path in ["/?x=/assets/app.css", "/?a.png", "/cart?/static/x.js"] {
-        let page = world.ask(get(path).document()).await;
+        let page = world.send(get(path).document()).await;
         assert!(!page.expect(200).all("set-cookie").is_empty(), "{path}");
     }
 }
@@ -92,9 +92,9 @@ async fn attack_41_a_query_never_makes_a_page_a_file() {
 async fn promise_6_the_admin_listener_costs_nothing() {
     let world = World::start().await;
     for path in ["/livez", "/readyz", "/metrics"] {
-        let mut line = crate::support::Line::open(world.admin).await;
-        line.write(get(path).bytes()).await;
-        line.answer("GET").await.expect(200).expect_no_cookies();
+        let mut connection = testkit::Connection::open(world.admin).await;
+        connection.write(get(path).bytes()).await;
+        connection.response("GET").await.expect(200).expect_no_cookies();
     }
     assert_eq!(world.auth_calls(), [""; 0]);
 }

@@ -1,6 +1,6 @@
 //! What is refused, is refused in the same words: for scripts as JSON, for people as a page.
 
-use crate::support::{StandIn, World, get, post, request};
+use testkit::{FixedHead, Scenario, World, get, post, request};
 
 #[tokio::test]
 async fn a_wrong_method_is_405_and_says_which_is_right() {
@@ -12,11 +12,11 @@ async fn a_wrong_method_is_405_and_says_which_is_right() {
         ("/bff/go", ["POST", "PUT", "DELETE"], "GET,HEAD"),
     ] {
         for method in methods {
-            let answer = world.ask(request(method, route).own_page()).await;
-            answer.expect(405).expect_no_cookies();
-            assert_eq!(answer.header("allow"), Some(allowed), "{method} {route}");
+            let response = world.send(request(method, route).own_page()).await;
+            response.expect(405).expect_no_cookies();
+            assert_eq!(response.header("allow"), Some(allowed), "{method} {route}");
             if method != "HEAD" {
-                answer.expect_problem(405, "not_allowed");
+                response.expect_problem(405, "not_allowed");
             }
         }
     }
@@ -25,49 +25,49 @@ async fn a_wrong_method_is_405_and_says_which_is_right() {
 
 #[tokio::test]
 async fn attack_31_unusual_methods_are_refused_everywhere() {
-    let head = StandIn::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-    let world = World::with().head(head.address).start().await;
-    let jar = world.guest().await;
-    let before = head.asked().len();
+    let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
+    let jar = world.guest_cookies().await;
+    let before = head.requests().len();
     for method in ["TRACE", "CONNECT", "PRI", "TRACK", "DEBUG", "PROPFIND", "FOO", "get"] {
         for target in ["/bff/session", "/bff/login", "/cart", "/assets/app.js", "*"] {
-            let answer = world.ask(request(method, target).own_page().cookies(&jar)).await;
-            let status = answer.status;
+            let response = world.send(request(method, target).own_page().cookies(&jar)).await;
+            let status = response.status;
             assert!(matches!(status, 400 | 405 | 421 | 501), "{method} {target}: {status}");
-            assert!(!answer.text().contains(jar.value("token")));
+            assert!(!response.text().contains(jar.value("token")));
         }
     }
     for target in ["shop.test", "shop.test:443", "evil.test:443"] {
         let bytes = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n");
-        let status = world.ask_raw(bytes).await.status;
+        let status = world.send_bytes(bytes).await.status;
         assert!(matches!(status, 400 | 405 | 421 | 501), "CONNECT {target}: {status}");
     }
-    assert_eq!(head.asked().len(), before, "the Head was asked");
+    assert_eq!(head.requests().len(), before, "the Head was asked");
 }
 
 #[tokio::test]
 async fn attack_31_head_is_judged_as_get_is() {
     let world = World::start().await;
-    let jar = world.guest().await;
+    let jar = world.guest_cookies().await;
     for target in ["/bff/session", "/bff/go?to=/cart", "/", "/nothing", "/bff/nothing"] {
-        let full = world.ask(get(target).document().cookies(&jar)).await;
-        let head = world.ask(request("HEAD", target).document().cookies(&jar)).await;
+        let full = world.send(get(target).document().cookies(&jar)).await;
+        let head = world.send(request("HEAD", target).document().cookies(&jar)).await;
         assert_eq!(head.status, full.status, "{target}");
         for name in ["content-type", "cache-control", "location"] {
             assert_eq!(head.header(name), full.header(name), "{name} of {target}");
         }
     }
-    let answer = world.ask(request("HEAD", "/").document().host("evil.test")).await;
-    answer.expect(421);
+    let response = world.send(request("HEAD", "/").document().host("evil.test")).await;
+    response.expect(421);
     // A page asked for by HEAD begins a session like one asked for by GET.
-    let landing = world.ask(request("HEAD", "/").document()).await;
+    let landing = world.send(request("HEAD", "/").document()).await;
     assert!(!landing.expect(200).all("set-cookie").is_empty());
 }
 
 #[tokio::test]
 async fn what_is_not_a_route_of_ours_is_404_and_never_the_heads() {
-    let head = StandIn::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-    let world = World::with().head(head.address).start().await;
+    let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
     for path in [
         "/bff/",
         "/bff/nothing",
@@ -83,45 +83,46 @@ async fn what_is_not_a_route_of_ours_is_404_and_never_the_heads() {
         "/bff/..",
         "/bff/app.js",
     ] {
-        world.ask(get(path).own_page()).await.expect_problem(404, "not_found");
-        world.ask(get(path).document()).await.expect_problem_page(404, "not_found");
+        world.send(get(path).own_page()).await.expect_problem(404, "not_found");
+        world.send(get(path).document()).await.expect_problem_page(404, "not_found");
         let change = post(path).own_page().json("{}");
-        world.ask(change).await.expect_problem(404, "not_found").expect_no_cookies();
+        world.send(change).await.expect_problem(404, "not_found").expect_no_cookies();
     }
-    assert!(head.asked().is_empty());
+    assert!(head.requests().is_empty());
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 
 #[tokio::test]
 async fn attack_52_nothing_of_the_admin_listener_is_on_the_public_one() {
-    let head = StandIn::answering("HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nhead").await;
-    let world = World::with().head(head.address).start().await;
+    let head =
+        FixedHead::responding("HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nhead").await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
     for path in ["/metrics", "/livez", "/readyz", "/debug/pprof", "/admin", "/.env"] {
         // To the Head it goes, as every other path of the shop.
-        let answer = world.ask(get(path)).await;
-        assert_eq!(answer.expect(404).text(), "head", "{path}");
-        world.ask(get(path).host("localhost")).await.expect_problem(421, "bad_request");
-        world.ask(get(path).host("127.0.0.1")).await.expect_problem(421, "bad_request");
+        let response = world.send(get(path)).await;
+        assert_eq!(response.expect(404).text(), "head", "{path}");
+        world.send(get(path).host("localhost")).await.expect_problem(421, "bad_request");
+        world.send(get(path).host("127.0.0.1")).await.expect_problem(421, "bad_request");
     }
     for (path, word) in [("/livez", "alive"), ("/readyz", "ready"), ("/metrics", "# EOF")] {
-        let mut line = crate::support::Line::open(world.admin).await;
-        line.write(get(path).bytes()).await;
-        assert!(line.answer("GET").await.expect(200).text().contains(word));
+        let mut connection = testkit::Connection::open(world.admin).await;
+        connection.write(get(path).bytes()).await;
+        assert!(connection.response("GET").await.expect(200).text().contains(word));
     }
     for path in ["/", "/bff/session", "/bff/go", "/cart"] {
-        let mut line = crate::support::Line::open(world.admin).await;
-        line.write(get(path).bytes()).await;
-        line.answer("GET").await.expect(404);
+        let mut connection = testkit::Connection::open(world.admin).await;
+        connection.write(get(path).bytes()).await;
+        connection.response("GET").await.expect(404);
     }
 }
 
 #[tokio::test]
 async fn a_body_that_is_neither_json_nor_a_form_is_400() {
     let world = World::start().await;
-    let jar = world.guest().await;
+    let jar = world.guest_cookies().await;
     world.forget_calls();
     let login = || post("/bff/login").own_page().cookies(&jar);
-    for ask in [
+    for request in [
         login(),
         login().json(""),
         login().json("{"),
@@ -147,10 +148,10 @@ async fn a_body_that_is_neither_json_nor_a_form_is_400() {
         post("/bff/logout").own_page().cookies(&jar).json("nonsense"),
         post("/bff/logout").own_page().cookies(&jar).json(r#"{"all_devices":"perhaps"}"#),
     ] {
-        let sent = String::from_utf8(ask.bytes()).unwrap();
-        let answer = world.ask(ask).await;
-        assert_eq!(answer.status, 400, "{sent}\n{}", answer.text());
-        answer.expect_problem(400, "bad_request").expect_no_cookies();
+        let sent = String::from_utf8(request.bytes()).unwrap();
+        let response = world.send(request).await;
+        assert_eq!(response.status, 400, "{sent}\n{}", response.text());
+        response.expect_problem(400, "bad_request").expect_no_cookies();
     }
     assert_eq!(world.auth_calls(), [""; 0]);
     assert_eq!(world.session(&jar).await["customer_type"], "guest");
@@ -159,15 +160,14 @@ async fn a_body_that_is_neither_json_nor_a_form_is_400() {
 #[tokio::test]
 async fn a_body_that_breaks_off_is_400_and_changes_nothing() {
     let world = World::start().await;
-    let jar = world.registered().await;
+    let jar = world.registered_cookies().await;
     world.forget_calls();
-    let ask = post("/bff/logout").own_page().cookies(&jar).header("content-length", "100");
-    let mut line = world.line().await;
-    line.write(ask.bytes()).await;
-    line.write("{\"all_devices\":true}").await;
-    line.finish().await;
-    if let Some(answer) = line.try_answer(false).await {
-        answer.expect_problem(400, "bad_request");
+    let request = post("/bff/logout").own_page().cookies(&jar).header("content-length", "100");
+    let mut connection = world.begin(&request).await;
+    connection.write("{\"all_devices\":true}").await;
+    connection.finish().await;
+    if let Some(response) = connection.try_response(false).await {
+        response.expect_problem(400, "bad_request");
     }
     assert_eq!(world.auth_calls(), [""; 0]);
     assert_eq!(world.session(&jar).await["customer_type"], "registered");
@@ -181,9 +181,9 @@ async fn people_get_a_page_and_scripts_get_json() {
         &[("sec-fetch-mode", "navigate"), ("accept", "application/json")][..],
         &[("accept", "text/html,application/xhtml+xml")],
     ] {
-        let answer = world.ask(missing(headers)).await;
-        answer.expect_problem_page(404, "not_found");
-        assert!(answer.text().contains("There is nothing here."));
+        let response = world.send(missing(headers)).await;
+        response.expect_problem_page(404, "not_found");
+        assert!(response.text().contains("There is nothing here."));
     }
     for headers in [
         &[("sec-fetch-mode", "cors"), ("accept", "text/html")][..],
@@ -191,17 +191,17 @@ async fn people_get_a_page_and_scripts_get_json() {
         &[("accept", "application/json")],
         &[],
     ] {
-        world.ask(missing(headers)).await.expect_problem(404, "not_found");
+        world.send(missing(headers)).await.expect_problem(404, "not_found");
     }
-    world.ask(get("/").document().host("evil.test")).await.expect_problem_page(421, "bad_request");
+    world.send(get("/").document().host("evil.test")).await.expect_problem_page(421, "bad_request");
 }
 
 #[tokio::test]
 async fn attack_81_the_session_is_never_compressed() {
     let world = World::start().await;
-    let jar = world.registered().await;
-    let ask = get("/bff/session").own_page().cookies(&jar);
-    let answer = world.ask(ask.header("accept-encoding", "gzip, br, zstd")).await;
-    assert_eq!(answer.header("content-encoding"), None);
-    assert_eq!(answer.json()["customer_type"], "registered");
+    let jar = world.registered_cookies().await;
+    let request = get("/bff/session").own_page().cookies(&jar);
+    let response = world.send(request.header("accept-encoding", "gzip, br, zstd")).await;
+    assert_eq!(response.header("content-encoding"), None);
+    assert_eq!(response.json()["customer_type"], "registered");
 }

@@ -1,6 +1,6 @@
 //! Where a redirect may lead, and whose name a request may use (attacks 32–38).
 
-use crate::support::{HOST, ORIGIN, StandIn, World, get, post};
+use testkit::{FixedHead, HOST, ORIGIN, Scenario, World, get, post};
 
 const CORPUS: &[&str] = &[
     "//evil.test",
@@ -55,17 +55,17 @@ fn encoded(text: &str) -> String {
 #[tokio::test]
 async fn attacks_32_to_35_a_redirect_stays_on_this_site() {
     let world = World::start().await;
-    let jar = world.guest().await;
-    let mut line = world.line().await;
+    let jar = world.guest_cookies().await;
+    let mut connection = world.connect().await;
     for target in CORPUS {
         // Encoded once is how it has to be sent; encoded twice, somebody may decode it once more.
         for sent in [encoded(target), encoded(&encoded(target))] {
-            let ask = get(&format!("/bff/go?to={sent}")).document().cookies(&jar);
-            line.write(ask.bytes()).await;
-            let answer = line.answer("GET").await;
-            assert_eq!(answer.header("location"), Some("/"), "{target:?} as {sent}");
-            assert_eq!(answer.header("x"), None);
-            assert!(answer.all("set-cookie").iter().all(|cookie| !cookie.starts_with("x=")));
+            let request = get(&format!("/bff/go?to={sent}")).document().cookies(&jar);
+            connection.write(request.bytes()).await;
+            let response = connection.response("GET").await;
+            assert_eq!(response.header("location"), Some("/"), "{target:?} as {sent}");
+            assert_eq!(response.header("x"), None);
+            assert!(response.all("set-cookie").iter().all(|cookie| !cookie.starts_with("x=")));
         }
     }
 }
@@ -73,43 +73,43 @@ async fn attacks_32_to_35_a_redirect_stays_on_this_site() {
 #[tokio::test]
 async fn attacks_32_to_35_a_form_is_sent_on_only_within_this_site() {
     let world = World::start().await;
-    let mut line = world.line().await;
+    let mut connection = world.connect().await;
     for target in CORPUS {
         for sent in [encoded(target), encoded(&encoded(target))] {
             let form = format!("return_to={sent}&all_devices=false");
-            line.write(post("/bff/logout").own_page().form(&form).bytes()).await;
-            let answer = line.answer("POST").await;
-            assert_eq!(answer.header("location"), Some("/"), "{target:?} as {sent}");
+            connection.write(post("/bff/logout").own_page().form(&form).bytes()).await;
+            let response = connection.response("POST").await;
+            assert_eq!(response.header("location"), Some("/"), "{target:?} as {sent}");
         }
     }
     for target in ["//evil.test", "/\\evil.test", "https://evil.test", "/bff/logout"] {
-        world.clock.advance(std::time::Duration::from_secs(2));
+        world.seconds_pass(2);
         let sent = encoded(target);
         let form = format!("username=jo%40example.com&password=Tandem-2026&return_to={sent}");
-        let answer = world.ask(post("/bff/login").own_page().form(&form)).await;
-        answer.expect_location("/");
+        let response = world.send(post("/bff/login").own_page().form(&form)).await;
+        response.expect_location("/");
     }
 }
 
 #[tokio::test]
 async fn a_path_of_this_site_is_redirected_to_as_it_is() {
     let world = World::start().await;
-    let jar = world.guest().await;
+    let jar = world.guest_cookies().await;
     for target in ["/cart", "/s/RefArch/search?q=caf%C3%A9&x=//y", "/p/100%25-wool"] {
-        let ask = get(&format!("/bff/go?to={}", encoded(target))).document().cookies(&jar);
-        world.ask(ask).await.expect_location(target);
+        let request = get(&format!("/bff/go?to={}", encoded(target))).document().cookies(&jar);
+        world.send(request).await.expect_location(target);
     }
 }
 
 #[tokio::test]
 async fn attack_37_a_target_of_ten_thousand_octets_is_the_default() {
     let world = World::start().await;
-    let jar = world.guest().await;
+    let jar = world.guest_cookies().await;
     let long = format!("/bff/go?to=/{}", "a".repeat(7000));
-    world.ask(get(&long).document().cookies(&jar)).await.expect_location("/");
+    world.send(get(&long).document().cookies(&jar)).await.expect_location("/");
     let form = format!("return_to=/{}", "a".repeat(10_000));
-    let answer = world.ask(post("/bff/logout").own_page().cookies(&jar).form(&form)).await;
-    answer.expect_location("/");
+    let response = world.send(post("/bff/logout").own_page().cookies(&jar).form(&form)).await;
+    response.expect_location("/");
 }
 
 #[tokio::test]
@@ -129,20 +129,20 @@ async fn attacks_33_and_38_only_the_sites_own_hosts_are_served() {
         "127.0.0.1",
         "user@shop.test",
     ] {
-        for ask in [get("/").document(), post("/bff/session").header("x-bff", "1")] {
-            let answer = world.ask(ask.host(host)).await;
-            assert!(matches!(answer.status, 400 | 421), "{host}: {}", answer.status);
-            answer.expect_no_cookies();
+        for request in [get("/").document(), post("/bff/session").header("x-bff", "1")] {
+            let response = world.send(request.host(host)).await;
+            assert!(matches!(response.status, 400 | 421), "{host}: {}", response.status);
+            response.expect_no_cookies();
         }
     }
     assert_eq!(world.auth_calls(), [""; 0]);
-    world.ask(get("/bff/session").host("SHOP.test")).await.expect(200);
+    world.send(get("/bff/session").host("SHOP.test")).await.expect(200);
 }
 
 #[tokio::test]
 async fn attack_38_a_forwarded_host_is_not_believed() {
-    let head = StandIn::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-    let world = World::with().head(head.address).start().await;
+    let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
     let spoofed = [
         ("x-forwarded-host", "evil.test"),
         ("x-forwarded-proto", "http"),
@@ -151,18 +151,18 @@ async fn attack_38_a_forwarded_host_is_not_believed() {
         ("x-real-ip", "6.6.6.6"),
         ("forwarded", "host=evil.test"),
     ];
-    world.ask(get("/").document().headers(&spoofed)).await.expect(200);
-    let (top, _) = &head.asked()[0];
-    assert_eq!(top.all("x-forwarded-host"), [HOST]);
-    assert_eq!(top.all("x-forwarded-proto"), ["https"]);
-    assert_eq!(top.all("x-forwarded-for"), ["127.0.0.1"]);
+    world.send(get("/").document().headers(&spoofed)).await.expect(200);
+    let (headers, _) = &head.requests()[0];
+    assert_eq!(headers.all("x-forwarded-host"), [HOST]);
+    assert_eq!(headers.all("x-forwarded-proto"), ["https"]);
+    assert_eq!(headers.all("x-forwarded-for"), ["127.0.0.1"]);
     for name in ["x-forwarded-port", "x-real-ip", "forwarded"] {
-        assert_eq!(top.header(name), None, "{name}");
+        assert_eq!(headers.header(name), None, "{name}");
     }
-    let answer = world.ask(get("/bff/go?to=/cart").document().headers(&spoofed)).await;
-    answer.expect_location("/cart");
+    let response = world.send(get("/bff/go?to=/cart").document().headers(&spoofed)).await;
+    response.expect_location("/cart");
     let evil = post("/bff/session").headers(&spoofed).header("origin", "https://evil.test");
-    world.ask(evil).await.expect_problem(403, "csrf_rejected");
+    world.send(evil).await.expect_problem(403, "csrf_rejected");
     let own = post("/bff/session").headers(&spoofed).header("origin", ORIGIN);
-    world.ask(own).await.expect(200);
+    world.send(own).await.expect(200);
 }

@@ -2,31 +2,33 @@
 
 use tandem::clock::Clock;
 use tandem_sandbox::{Options, Sandbox};
+use testkit::{Connection, Head, RawResponse, Scenario, Server, get, post, start_platform};
 use tokio::time::{Duration, Instant, timeout};
 
-use crate::support::{Answer, Head, Line, Plan, Server, World, get, post};
+use crate::support::TANDEM;
 
 async fn platform() -> Sandbox {
-    Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox")
+    start_platform(Options::default(), &Clock::system()).await
 }
 
 /// A server before a Head that the test plays, draining for `delay` milliseconds.
 async fn server(head: &Head, sandbox: &Sandbox, delay: u32) -> Server {
     let lines = format!("drain_delay_ms = {delay}\ndrain_timeout_ms = 10000");
-    let plan: Plan = World::with().alone().server(&lines).head(head.address);
-    Server::start(&plan, sandbox).await
+    let scenario: Scenario =
+        Scenario::default().on_its_own_address().server(&lines).with_head(head.origin());
+    TANDEM.serve(&scenario, sandbox).await
 }
 
-async fn asked(address: std::net::SocketAddr, path: &str) -> Answer {
-    let mut line = Line::open(address).await;
-    line.write(get(path).own_page().bytes()).await;
-    line.answer("GET").await
+async fn fetch(address: std::net::SocketAddr, path: &str) -> RawResponse {
+    let mut connection = Connection::open(address).await;
+    connection.write(get(path).own_page().bytes()).await;
+    connection.response("GET").await
 }
 
 /// Returns when `/readyz` says no.
 async fn draining(server: &Server) {
     let began = Instant::now();
-    while asked(server.admin, "/readyz").await.status != 503 {
+    while fetch(server.admin, "/readyz").await.status != 503 {
         assert!(began.elapsed() < Duration::from_secs(10), "still ready");
         tokio::task::yield_now().await;
     }
@@ -36,28 +38,28 @@ async fn draining(server: &Server) {
 async fn fault_50_on_sigterm_readiness_goes_first_and_what_is_under_way_is_finished() {
     let (head, sandbox) = (Head::bind().await, platform().await);
     let mut server = server(&head, &sandbox, 700).await;
-    assert_eq!(asked(server.admin, "/readyz").await.status, 200);
-    let mut under_way = Line::open(server.address).await;
+    assert_eq!(fetch(server.admin, "/readyz").await.status, 200);
+    let mut under_way = Connection::open(server.address).await;
     under_way.write(get("/slow").own_page().bytes()).await;
-    let (mut upstream, _) = head.asked().await;
-    let mut idle = Line::open(server.address).await;
+    let (mut upstream, _) = head.receive().await;
+    let mut idle = Connection::open(server.address).await;
     idle.write(get("/bff/session").bytes()).await;
-    idle.answer("GET").await.expect(200);
-    let silent = Line::open(server.address).await;
+    idle.response("GET").await.expect(200);
+    let silent = Connection::open(server.address).await;
 
     server.terminate();
     draining(&server).await;
     // The load balancer has not noticed yet: requests still come, and are still served.
-    assert_eq!(asked(server.address, "/bff/session").await.status, 200);
-    assert_eq!(asked(server.admin, "/livez").await.status, 200);
+    assert_eq!(fetch(server.address, "/bff/session").await.status, 200);
+    assert_eq!(fetch(server.admin, "/livez").await.status, 200);
     // Then the door closes; connections with nothing to do end.
     assert!(idle.is_closed().await);
     assert_eq!(silent.rest().await, "");
     assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
     // What was under way all the time is served to its end.
-    assert_eq!(asked(server.admin, "/livez").await.status, 200);
+    assert_eq!(fetch(server.admin, "/livez").await.status, 200);
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone").await;
-    assert_eq!(under_way.answer("GET").await.expect(200).text(), "done");
+    assert_eq!(under_way.response("GET").await.expect(200).text(), "done");
     assert!(under_way.is_closed().await);
     assert_eq!(server.ends().await.0, Some(0));
 }
@@ -66,9 +68,9 @@ async fn fault_50_on_sigterm_readiness_goes_first_and_what_is_under_way_is_finis
 async fn fault_51_a_second_sigterm_ends_the_process_at_once() {
     let (head, sandbox) = (Head::bind().await, platform().await);
     let mut server = server(&head, &sandbox, 60_000).await;
-    let mut under_way = Line::open(server.address).await;
+    let mut under_way = Connection::open(server.address).await;
     under_way.write(get("/slow").own_page().bytes()).await;
-    let _upstream = head.asked().await;
+    let _upstream = head.receive().await;
     server.terminate();
     draining(&server).await;
     server.terminate();
@@ -90,27 +92,27 @@ async fn fault_52_sigterm_with_nothing_to_do_ends_promptly_and_well() {
 async fn fault_50_with_every_slot_taken_a_drain_finishes_what_is_under_way() {
     let (head, sandbox) = (Head::bind().await, platform().await);
     let lines = "connection_limit = 1\ndrain_delay_ms = 0\ndrain_timeout_ms = 10000";
-    let plan = World::with().server(lines).head(head.address);
-    let mut server = Server::start(&plan, &sandbox).await;
-    let mut under_way = Line::open(server.address).await;
+    let scenario = Scenario::default().server(lines).with_head(head.origin());
+    let mut server = TANDEM.serve(&scenario, &sandbox).await;
+    let mut under_way = Connection::open(server.address).await;
     under_way.write(get("/slow").own_page().bytes()).await;
-    let (mut upstream, _) = head.asked().await;
-    let waiting = Line::open(server.address).await;
+    let (mut upstream, _) = head.receive().await;
+    let waiting = Connection::open(server.address).await;
     server.terminate();
     assert_eq!(waiting.rest().await, "");
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone").await;
-    assert_eq!(under_way.answer("GET").await.expect(200).text(), "done");
+    assert_eq!(under_way.response("GET").await.expect(200).text(), "done");
     assert_eq!(server.ends().await.0, Some(0));
 }
 
 #[tokio::test]
 async fn fault_50_what_does_not_end_is_cut_off_at_the_end_of_the_drain() {
     let (head, sandbox) = (Head::bind().await, platform().await);
-    let plan = World::with().server("drain_delay_ms = 0\ndrain_timeout_ms = 200");
-    let mut server = Server::start(&plan.head(head.address), &sandbox).await;
-    let mut under_way = Line::open(server.address).await;
+    let scenario = Scenario::default().server("drain_delay_ms = 0\ndrain_timeout_ms = 200");
+    let mut server = TANDEM.serve(&scenario.with_head(head.origin()), &sandbox).await;
+    let mut under_way = Connection::open(server.address).await;
     under_way.write(get("/slow").own_page().bytes()).await;
-    let _upstream = head.asked().await;
+    let _upstream = head.receive().await;
     server.terminate();
     assert!(under_way.is_closed().await);
     let (code, log) = server.ends().await;
@@ -125,13 +127,14 @@ async fn fault_50_what_does_not_end_is_cut_off_at_the_end_of_the_drain() {
 #[tokio::test]
 async fn attack_91_whatever_comes_in_is_one_line_of_json() {
     let (head, sandbox) = (Head::bind().await, platform().await);
-    drop(head.line());
+    drop(head.accept());
     let address = head.address;
     drop(head);
-    let plan = World::with().server("drain_delay_ms = 0").head(address);
-    let mut server = Server::start(&plan, &sandbox).await;
+    let scenario =
+        Scenario::default().server("drain_delay_ms = 0").with_head(format!("http://{address}"));
+    let mut server = TANDEM.serve(&scenario, &sandbox).await;
     let evil = "EVIL\u{1b}[31m";
-    let asks = [
+    let requests = [
         get("/%0d%0a%1b[31mEVIL\"}{\"level\":\"x").own_page().bytes(),
         get("/page").own_page().header("user-agent", "EVIL\"}\t'").bytes(),
         get("/page").host("EVIL\"x").bytes(),
@@ -144,18 +147,19 @@ async fn attack_91_whatever_comes_in_is_one_line_of_json() {
         format!("EVIL /page{evil} HTTP/1.1\r\nhost: shop.test\r\n\r\n").into_bytes(),
         "GET /bff/go?to=EVIL%0d%0a HTTP/1.1\r\nhost: shop.test\r\n\r\n".into(),
     ];
-    let count = asks.len();
-    for ask in asks {
-        let mut line = Line::open(server.address).await;
-        line.write(ask).await;
-        line.try_answer(false).await;
+    let count = requests.len();
+    for request in requests {
+        let mut connection = Connection::open(server.address).await;
+        connection.write(request).await;
+        connection.try_response(false).await;
     }
     server.terminate();
     let (code, log) = server.ends().await;
     assert_eq!(code, Some(0));
     assert!(log.len() >= count - 3, "{log:#?}");
-    for line in log {
-        let json: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
-        assert!(json.is_object() && !line.contains("EVIL"), "{line}");
+    for connection in log {
+        let json: serde_json::Value =
+            serde_json::from_str(&connection).expect("a connection of JSON");
+        assert!(json.is_object() && !connection.contains("EVIL"), "{connection}");
     }
 }

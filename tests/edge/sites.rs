@@ -2,8 +2,7 @@
 
 use tandem::clock::Clock;
 use tandem_sandbox::{Options, Sandbox};
-
-use crate::support::{Jar, StandIn, World, get, post, slas};
+use testkit::{Client, Cookies, FixedHead, Scenario, World, get, post, slas_keys};
 
 /// A shop at `/` and another at `/de`, on one host, with tenants of their own.
 struct Mall {
@@ -28,26 +27,26 @@ async fn mall() -> Mall {
         routes.head = "http://{head}"
         {}
         "#,
-        slas(&german, &options, false)
+        slas_keys(&german, &options, Client::Private)
     );
-    let world = World::with().site("cookies.suffix = true").more(&other).start().await;
+    let world = Scenario::default().site("cookies.suffix = true").sections(&other).start().await;
     Mall { world, german }
 }
 
 #[tokio::test]
 async fn two_sites_on_one_host_keep_their_shoppers_apart() {
     let Mall { world, german } = mall().await;
-    let mut jar = Jar::default();
-    jar.take(world.ask(post("/bff/session").own_page()).await.expect(200));
+    let mut jar = Cookies::default();
+    jar.take(world.send(post("/bff/session").own_page()).await.expect(200));
     let names: Vec<_> = jar.0.keys().map(String::as_str).collect();
     assert!(names.contains(&"token_RefArch") && names.contains(&"__Host-tandem_RefArch"));
-    jar.take(world.ask(post("/de/bff/session").own_page().cookies(&jar)).await.expect(200));
+    jar.take(world.send(post("/de/bff/session").own_page().cookies(&jar)).await.expect(200));
     assert!(jar.0.contains_key("token_RefArchDE"));
     let login = r#"{"username":"jo@example.com","password":"Tandem-2026"}"#;
     let login = post("/de/bff/login").own_page().cookies(&jar).json(login);
-    jar.take(world.ask(login).await.expect(200));
+    jar.take(world.send(login).await.expect(200));
     let here = world.session(&jar).await;
-    let there = world.ask(get("/de/bff/session").own_page().cookies(&jar)).await.json();
+    let there = world.send(get("/de/bff/session").own_page().cookies(&jar)).await.json();
     assert_eq!(
         (&here["customer_type"], &there["customer_type"]),
         (&"guest".into(), &"registered".into())
@@ -59,36 +58,36 @@ async fn two_sites_on_one_host_keep_their_shoppers_apart() {
 #[tokio::test]
 async fn attack_5_what_one_site_has_sealed_or_been_given_means_nothing_to_another() {
     let Mall { world, .. } = mall().await;
-    let mut jar = Jar::default();
-    jar.take(world.ask(post("/bff/session").own_page()).await.expect(200));
+    let mut jar = Cookies::default();
+    jar.take(world.send(post("/bff/session").own_page()).await.expect(200));
     let renamed =
         jar.0.iter().map(|(name, value)| (name.replace("_RefArch", "_RefArchDE"), value.clone()));
-    let renamed = Jar(renamed.collect());
-    let session = world.ask(get("/de/bff/session").own_page().cookies(&renamed)).await.json();
+    let renamed = Cookies(renamed.collect());
+    let session = world.send(get("/de/bff/session").own_page().cookies(&renamed)).await.json();
     assert_eq!(session["customer_type"], "none");
     assert_ne!(session["dw_session"], "live");
 }
 
 #[tokio::test]
 async fn a_sites_prefix_is_a_whole_segment() {
-    let head = StandIn::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let head = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let site = |path: &str| format!("path_prefix = \"{path}\"\n");
-    let world = World::with().head(head.address).site(&site("/de")).start().await;
+    let world = Scenario::default().with_head(head.origin()).site(&site("/de")).start().await;
     for path in ["/de/bff/session", "/de/bff/session?x=1"] {
-        world.ask(get(path)).await.expect(200);
+        world.send(get(path)).await.expect(200);
     }
     for path in ["/bff/session", "/dex/bff/session", "/DE/bff/session", "/", "//de/bff/session"] {
-        world.ask(get(path)).await.expect_problem(421, "bad_request");
+        world.send(get(path)).await.expect_problem(421, "bad_request");
     }
     for path in ["/de/bff/nothing", "/de/bff/"] {
-        world.ask(get(path)).await.expect_problem(404, "not_found");
+        world.send(get(path)).await.expect_problem(404, "not_found");
     }
     // The prefix stays in what is proxied.
     for path in ["/de", "/de/", "/de/cart?x=/bff/session", "/de/de/bff/session", "/de?/bff/session"]
     {
-        let before = head.asked().len();
-        world.ask(get(path).own_page()).await.expect(200);
-        assert_eq!(head.asked()[before].0.first, format!("GET {path} HTTP/1.1"));
+        let before = head.requests().len();
+        world.send(get(path).own_page()).await.expect(200);
+        assert_eq!(head.requests()[before].0.first, format!("GET {path} HTTP/1.1"));
     }
 }
 
@@ -97,8 +96,8 @@ async fn attack_48_a_site_named_by_the_client_is_not_believed() {
     let Mall { world, german } = mall().await;
     world.forget_calls();
     german.control().forget_calls();
-    let ask = post("/bff/session?siteId=RefArchDE").own_page().header("x-site-id", "RefArchDE");
-    let answer = world.ask(ask).await;
-    assert!(answer.all("set-cookie").iter().any(|cookie| cookie.starts_with("token_RefArch=")));
+    let request = post("/bff/session?siteId=RefArchDE").own_page().header("x-site-id", "RefArchDE");
+    let response = world.send(request).await;
+    assert!(response.all("set-cookie").iter().any(|cookie| cookie.starts_with("token_RefArch=")));
     assert!(german.control().calls().is_empty());
 }

@@ -1,5 +1,5 @@
 //! A client that does not read, or an upload that its upstream does not read, costs no other client
-//! an answer (promise 16; RFC 9113 section 5.2).
+//! a response (promise 16; RFC 9113 section 5.2).
 
 use std::time::Duration;
 
@@ -10,13 +10,12 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tandem::clock::Clock;
 use tandem_sandbox::{Options, Sandbox};
+use testkit::{Connection, Head, ORIGIN, RawResponse, Scenario, Server, get, start_platform};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{
-    Answer, Head, Http2, LARGE, Line, ORIGIN, Server, TlsHead, World, get, http2_get,
-};
+use crate::support::{Http2, LARGE, TANDEM, TlsHead, http2_get};
 
-/// Far longer than an answer takes on a busy machine, far shorter than any time limit that would
+/// Far longer than a response takes on a busy machine, far shorter than any time limit that would
 /// free what a stalled client holds.
 const PROMPT: Duration = Duration::from_secs(5);
 /// For windows and buffers to fill.
@@ -35,48 +34,48 @@ impl Shop {
     }
 
     async fn configured(head: TlsHead, upstream: &str) -> Self {
-        let sandbox = Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox");
+        let sandbox = start_platform(Options::default(), &Clock::system()).await;
         let upstream = format!("[upstream]\n{upstream}\n");
-        let plan = World::with().head_at(&head.origin()).more(&upstream);
-        let server = Server::start_trusting(&plan, &sandbox, Some(&head.certificate)).await;
+        let scenario = Scenario::default().with_head(head.origin()).sections(&upstream);
+        let server = TANDEM.serve_trusting(&scenario, &sandbox, Some(&head.certificate)).await;
         Self { server, head, _sandbox: sandbox }
     }
 
     /// Clients that have asked for a large file, each on a connection of its own, and read nothing.
-    async fn stalled(&self, count: usize) -> Vec<Line> {
-        let before = self.head.heard().len();
-        let mut lines = Vec::new();
+    async fn stalled(&self, count: usize) -> Vec<Connection> {
+        let before = self.head.requests().len();
+        let mut connections = Vec::new();
         for _ in 0..count {
-            let mut line = Line::open(self.server.address).await;
-            line.write(get("/large").own_page().bytes()).await;
-            lines.push(line);
+            let mut connection = Connection::open(self.server.address).await;
+            connection.write(get("/large").own_page().bytes()).await;
+            connections.push(connection);
         }
-        self.have_asked(before + count).await;
-        lines
+        self.receives(before + count).await;
+        connections
     }
 
     /// Returns when the Head has been asked so often and windows and buffers are full.
-    async fn have_asked(&self, count: usize) {
+    async fn receives(&self, count: usize) {
         let asked = async {
-            while self.head.heard().len() < count {
+            while self.head.requests().len() < count {
                 sleep(Duration::from_millis(20)).await;
             }
         };
         let asked = timeout(4 * PROMPT, asked).await;
-        asked.unwrap_or_else(|_| panic!("{} of {count} got through", self.head.heard().len()));
-        self.head.stands_still().await;
+        asked.unwrap_or_else(|_| panic!("{} of {count} got through", self.head.requests().len()));
+        self.head.stalls().await;
     }
 
-    async fn page(&self) -> Answer {
-        let mut line = Line::open(self.server.address).await;
-        line.write(get("/page").own_page().bytes()).await;
-        line.answer("GET").await
+    async fn page(&self) -> RawResponse {
+        let mut connection = Connection::open(self.server.address).await;
+        connection.write(get("/page").own_page().bytes()).await;
+        connection.response("GET").await
     }
 
     /// Another client is served now.
     async fn serves_another(&self, what: &str) {
-        let answer = prompt(what, self.page()).await;
-        assert_eq!(answer.expect(200).text(), "two", "{what}");
+        let response = prompt(what, self.page()).await;
+        assert_eq!(response.expect(200).text(), "two", "{what}");
     }
 }
 
@@ -110,7 +109,7 @@ async fn kind_24_the_next_client_is_served_while_a_hundred_and_fifty_read_nothin
 
 #[tokio::test]
 async fn kind_24_streams_that_the_upstream_does_not_allow_wait_for_no_client_that_reads_nothing() {
-    let shop = Shop::before(TlsHead::taking(&["h2"], 8).await).await;
+    let shop = Shop::before(TlsHead::allowing(&["h2"], 8).await).await;
     shop.serves_another("the first").await;
     let stalled = shop.stalled(20).await;
     shop.serves_another("beside 20 where 8 share a connection").await;
@@ -129,8 +128,8 @@ async fn kind_24_another_client_is_served_while_six_read_slowly() {
     drop(reading);
 }
 
-async fn read_slowly(mut line: Line) {
-    while !line.take(1200).await.is_empty() {
+async fn read_slowly(mut connection: Connection) {
+    while !connection.take(1200).await.is_empty() {
         sleep(Duration::from_millis(100)).await;
     }
 }
@@ -138,13 +137,13 @@ async fn read_slowly(mut line: Line) {
 #[tokio::test]
 async fn kind_24_streams_that_are_not_read_hold_up_no_other_stream_of_their_connection() {
     let shop = Shop::before(TlsHead::speaking(&["h2"]).await).await;
-    let mut edge = Http2::open(shop.server.address).await;
+    let mut client = Http2::open(shop.server.address).await;
     let mut stalled = Vec::new();
     for _ in 0..20 {
-        stalled.push(edge.ask(http2_get("/large").body(Body::empty()).unwrap()).await);
+        stalled.push(client.send(http2_get("/large").body(Body::empty()).unwrap()).await);
     }
-    shop.have_asked(20).await;
-    let page = edge.ask(http2_get("/page").body(Body::empty()).unwrap());
+    shop.receives(20).await;
+    let page = client.send(http2_get("/page").body(Body::empty()).unwrap());
     let page = prompt("beside 20 streams", async { page.await.into_body().collect().await });
     assert_eq!(page.await.expect("a whole page").to_bytes(), "two");
     // What has been waiting has not been lost.
@@ -156,19 +155,19 @@ async fn kind_24_streams_that_are_not_read_hold_up_no_other_stream_of_their_conn
 async fn kind_24_clients_that_leave_unread_answers_behind_give_back_what_they_held() {
     let shop = Shop::before(TlsHead::speaking(&["h2"]).await).await;
     for round in 0..8 {
-        for line in shop.stalled(10).await {
-            if round % 2 == 0 { line.reset() } else { drop(line) }
+        for connection in shop.stalled(10).await {
+            if round % 2 == 0 { connection.reset() } else { drop(connection) }
         }
-        let mut edge = Http2::open(shop.server.address).await;
-        let asked = edge.ask(http2_get("/large").body(Body::empty()).unwrap()).await;
+        let mut client = Http2::open(shop.server.address).await;
+        let asked = client.send(http2_get("/large").body(Body::empty()).unwrap()).await;
         sleep(Duration::from_millis(100)).await;
-        // Dropping the answer resets its stream; the connection stays.
+        // Dropping the response resets its stream; the connection stays.
         drop(asked);
         shop.serves_another("after they have left").await;
     }
-    let mut line = Line::open(shop.server.address).await;
-    line.write(get("/large").own_page().bytes()).await;
-    assert_eq!(line.answer("GET").await.expect(200).body.len(), LARGE);
+    let mut connection = Connection::open(shop.server.address).await;
+    connection.write(get("/large").own_page().bytes()).await;
+    assert_eq!(connection.response("GET").await.expect(200).body.len(), LARGE);
 }
 
 #[tokio::test]
@@ -176,18 +175,18 @@ async fn kind_24_a_websocket_that_is_not_read_holds_up_no_page() {
     let shop = Shop::before(TlsHead::speaking(&["h2", "http/1.1"]).await).await;
     let mut sockets = Vec::new();
     for _ in 0..20 {
-        let mut line = Line::open(shop.server.address).await;
-        let ask = get("/large").headers(&[
+        let mut connection = Connection::open(shop.server.address).await;
+        let request = get("/large").headers(&[
             ("connection", "Upgrade"),
             ("upgrade", "websocket"),
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
             ("sec-websocket-version", "13"),
             ("origin", ORIGIN),
         ]);
-        line.write(ask.bytes()).await;
-        sockets.push(line);
+        connection.write(request.bytes()).await;
+        sockets.push(connection);
     }
-    shop.have_asked(20).await;
+    shop.receives(20).await;
     shop.serves_another("beside 20 WebSockets").await;
 }
 
@@ -207,21 +206,21 @@ fn long() -> Body {
 #[tokio::test]
 async fn kind_24_uploads_that_no_upstream_reads_hold_up_no_other_post_of_their_connection() {
     let head = Head::bind().await;
-    let world = World::with().head(head.address).start().await;
-    let edge = Http2::open(world.address).await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
+    let client = Http2::open(world.address).await;
     let mut unread = Vec::new();
     for _ in 0..20 {
-        let sending = edge.begin(upload("/upload", long()));
-        unread.push((tokio::spawn(sending), head.asked().await));
+        let sending = client.begin(upload("/upload", long()));
+        unread.push((tokio::spawn(sending), head.receive().await));
     }
     sleep(SETTLE).await;
     for (path, body) in [
         ("/bff/session", "{}"),
         ("/bff/login", r#"{"username":"jo@example.com","password":"Tandem-2026"}"#),
     ] {
-        let asking = edge.begin(upload(path, body));
-        let answer: Response<Incoming> = prompt(path, asking).await;
-        assert_eq!(answer.status(), 200, "{path}");
+        let asking = client.begin(upload(path, body));
+        let response: Response<Incoming> = prompt(path, asking).await;
+        assert_eq!(response.status(), 200, "{path}");
     }
     drop(unread);
 }
@@ -229,11 +228,11 @@ async fn kind_24_uploads_that_no_upstream_reads_hold_up_no_other_post_of_their_c
 #[tokio::test]
 async fn a_long_upload_over_http_2_arrives_whole() {
     let head = Head::bind().await;
-    let world = World::with().head(head.address).start().await;
-    let edge = Http2::open(world.address).await;
-    let sending = tokio::spawn(edge.begin(upload("/upload", long())));
-    let (mut upstream, top) = head.asked().await;
-    let (body, whole) = prompt("16 MiB up", upstream.body(&top)).await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
+    let client = Http2::open(world.address).await;
+    let sending = tokio::spawn(client.begin(upload("/upload", long())));
+    let (mut upstream, headers) = head.receive().await;
+    let (body, whole) = prompt("16 MiB up", upstream.body(&headers)).await;
     assert!(whole);
     assert_eq!(body.len(), 16 << 20);
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;

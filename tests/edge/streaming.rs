@@ -3,64 +3,59 @@
 
 use std::time::Duration;
 
+use testkit::{Connection, Head, RawRequest, Scenario, World, get, post, stop_time};
 use tokio::time::timeout;
 
-use crate::support::{Ask, Head, Line, World, get, post, stop_time};
+use crate::support::with_head;
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-
-async fn with_head(upstream: &str) -> (World, Head) {
-    let head = Head::bind().await;
-    let plan = World::with().head(head.address).more(&format!("[upstream]\n{upstream}\n"));
-    (plan.start().await, head)
-}
 
 #[tokio::test]
 async fn trailers_of_an_answer_reach_a_browser_that_takes_them() {
     let (world, head) = with_head("").await;
-    let mut line = world.line().await;
-    let ask = get("/sum").own_page();
-    line.write(ask.header("te", "trailers").header("connection", "close, TE").bytes()).await;
-    let (mut upstream, top) = head.asked().await;
-    assert_eq!(top.all("te"), ["trailers"]);
-    assert_eq!(top.all("connection"), ["TE"]);
-    let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n";
-    upstream.write(format!("{answer}3\r\none\r\n0\r\nx-sum: 111\r\n\r\n")).await;
-    let said = line.rest().await;
+    let mut connection = world.connect().await;
+    let request = get("/sum").own_page();
+    connection
+        .write(request.header("te", "trailers").header("connection", "close, TE").bytes())
+        .await;
+    let (mut upstream, headers) = head.receive().await;
+    assert_eq!(headers.all("te"), ["trailers"]);
+    assert_eq!(headers.all("connection"), ["TE"]);
+    let response = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n";
+    upstream.write(format!("{response}3\r\none\r\n0\r\nx-sum: 111\r\n\r\n")).await;
+    let said = connection.rest().await;
     assert!(said.ends_with("3\r\none\r\n0\r\nx-sum: 111\r\n\r\n"), "{said}");
 }
 
 #[tokio::test]
 async fn attack_60_te_that_is_not_for_this_hop_is_not_passed_on_nor_are_trailers() {
     let (world, head) = with_head("").await;
-    let mut line = world.line().await;
-    let ask = get("/sum").own_page().header("te", "trailers").header("connection", "close");
-    line.write(ask.bytes()).await;
-    let (mut upstream, top) = head.asked().await;
-    assert_eq!(top.header("te"), None);
-    let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    upstream.write(format!("{answer}3\r\none\r\n0\r\nx-sum: 111\r\n\r\n")).await;
-    let said = line.rest().await;
+    let mut connection = world.connect().await;
+    let request = get("/sum").own_page().header("te", "trailers").header("connection", "close");
+    connection.write(request.bytes()).await;
+    let (mut upstream, headers) = head.receive().await;
+    assert_eq!(headers.header("te"), None);
+    let response = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    upstream.write(format!("{response}3\r\none\r\n0\r\nx-sum: 111\r\n\r\n")).await;
+    let said = connection.rest().await;
     assert!(said.ends_with("3\r\none\r\n0\r\n\r\n"), "{said}");
 }
 
 #[tokio::test]
 async fn fault_42_interim_answers_however_many_are_not_the_answer() {
     let (world, head) = with_head("").await;
-    let mut line = world.line().await;
-    line.write(get("/page").own_page().bytes()).await;
-    let (mut upstream, _) = head.asked().await;
+    let mut connection = world.begin(&get("/page").own_page()).await;
+    let (mut upstream, _) = head.receive().await;
     let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n".repeat(500);
     upstream.write(format!("HTTP/1.1 100 Continue\r\n\r\n{hints}{EMPTY}")).await;
-    line.answer("GET").await.expect(200);
+    connection.response("GET").await.expect(200);
 }
 
 #[tokio::test]
 async fn fault_42_interim_answers_without_end_are_no_answer() {
     let (world, head) = with_head("proxy_timeout_ms = 300").await;
-    let mut line = world.line().await;
-    line.write(get("/page").own_page().bytes()).await;
-    let (mut upstream, _) = head.asked().await;
+    let mut connection = world.begin(&get("/page").own_page()).await;
+    let (mut upstream, _) = head.receive().await;
     let hint = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n";
     let flood = async {
         loop {
@@ -70,14 +65,14 @@ async fn fault_42_interim_answers_without_end_are_no_answer() {
     };
     tokio::select! {
         () = flood => {}
-        answer = line.answer("GET") => {
-            answer.expect_problem(504, "upstream_unavailable");
+        response = connection.response("GET") => {
+            response.expect_problem(504, "upstream_unavailable");
         }
     }
 }
 
 /// How many octets `from` takes before it blocks, of at most `most`.
-async fn taken(from: &mut Line, most: usize) -> usize {
+async fn taken(from: &mut Connection, most: usize) -> usize {
     let piece = vec![b'x'; 1 << 20];
     let mut written = 0;
     while written < most && timeout(Duration::from_millis(500), from.write(&piece)).await.is_ok() {
@@ -90,9 +85,8 @@ async fn taken(from: &mut Line, most: usize) -> usize {
 async fn fault_44_an_answer_is_read_no_faster_than_the_browser_reads() {
     const LENGTH: usize = 200 << 20;
     let (world, head) = with_head("").await;
-    let mut line = world.line().await;
-    line.write(get("/large").own_page().bytes()).await;
-    let (mut upstream, _) = head.asked().await;
+    let _connection = world.begin(&get("/large").own_page()).await;
+    let (mut upstream, _) = head.receive().await;
     upstream.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {LENGTH}\r\n\r\n")).await;
     let written = taken(&mut upstream, LENGTH).await;
     // Sockets on four sides buffer some megabytes each.
@@ -102,11 +96,10 @@ async fn fault_44_an_answer_is_read_no_faster_than_the_browser_reads() {
 #[tokio::test]
 async fn attack_85_a_browser_that_never_reads_is_cut_off_and_the_head_is_told() {
     let head = Head::bind().await;
-    let plan = World::with().server("write_timeout_ms = 300").head(head.address);
-    let world = plan.start().await;
-    let mut line = world.line().await;
-    line.write(get("/large").own_page().bytes()).await;
-    let (mut upstream, _) = head.asked().await;
+    let scenario = Scenario::default().server("write_timeout_ms = 300").with_head(head.origin());
+    let world = scenario.start().await;
+    let _connection = world.begin(&get("/large").own_page()).await;
+    let (mut upstream, _) = head.receive().await;
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n").await;
     taken(&mut upstream, 1 << 30).await;
     assert!(upstream.is_closed().await);
@@ -115,12 +108,11 @@ async fn attack_85_a_browser_that_never_reads_is_cut_off_and_the_head_is_told() 
 #[tokio::test]
 async fn attack_85_a_browser_that_reads_slowly_is_served() {
     let head = Head::bind().await;
-    let plan = World::with().server("write_timeout_ms = 300").head(head.address);
-    let world = plan.start().await;
+    let scenario = Scenario::default().server("write_timeout_ms = 300").with_head(head.origin());
+    let world = scenario.start().await;
     let time = stop_time();
-    let mut line = world.line().await;
-    line.write(get("/large").own_page().bytes()).await;
-    let (mut upstream, _) = head.asked().await;
+    let mut connection = world.begin(&get("/large").own_page()).await;
+    let (mut upstream, _) = head.receive().await;
     let piece = vec![b'x'; 1 << 20];
     upstream.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 40 << 20)).await;
     let writing = async {
@@ -129,10 +121,10 @@ async fn attack_85_a_browser_that_reads_slowly_is_served() {
         }
     };
     let reading = async {
-        line.top().await.unwrap();
+        connection.headers().await.unwrap();
         let mut read = 0;
         while read < 40 << 20 {
-            let some = line.take(2 << 20).await.len();
+            let some = connection.take(2 << 20).await.len();
             assert!(some > 0, "cut off after {read} octets");
             read += some;
             // Its own pace, all in all far beyond the limit.
@@ -145,39 +137,37 @@ async fn attack_85_a_browser_that_reads_slowly_is_served() {
 #[tokio::test]
 async fn beyond_the_bound_of_an_upstream_requests_are_refused_at_once() {
     let (world, head) = with_head("proxy_concurrency = 2").await;
-    let mut lines = Vec::new();
+    let mut connections = Vec::new();
     for _ in 0..2 {
-        let mut line = world.line().await;
-        line.write(get("/slow").own_page().bytes()).await;
-        lines.push((line, head.asked().await.0));
+        let connection = world.begin(&get("/slow").own_page()).await;
+        connections.push((connection, head.receive().await.0));
     }
-    let refused = world.ask(get("/page").own_page()).await;
+    let refused = world.send(get("/page").own_page()).await;
     refused.expect_problem(503, "upstream_unavailable");
     assert!(refused.header("retry-after").is_some());
-    // An answer that has only begun still counts.
-    let (mut line, mut upstream) = lines.pop().unwrap();
+    // A response that has only begun still counts.
+    let (mut connection, mut upstream) = connections.pop().unwrap();
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nha").await;
-    assert_eq!(line.top().await.unwrap().first, "HTTP/1.1 200 OK");
-    world.ask(get("/page").own_page()).await.expect(503);
+    assert_eq!(connection.headers().await.unwrap().first, "HTTP/1.1 200 OK");
+    world.send(get("/page").own_page()).await.expect(503);
     upstream.write("lf").await;
-    assert_eq!(line.take(4).await, b"half");
-    let mut next = world.line().await;
+    assert_eq!(connection.take(4).await, b"half");
+    let mut next = world.connect().await;
     next.write(get("/page").own_page().bytes()).await;
-    let top = upstream.top().await.expect("the connection is used again");
-    assert_eq!(top.first, "GET /page HTTP/1.1");
+    let headers = upstream.headers().await.expect("the connection is used again");
+    assert_eq!(headers.first, "GET /page HTTP/1.1");
     upstream.write(EMPTY).await;
-    next.answer("GET").await.expect(200);
+    next.response("GET").await.expect(200);
     // Our own routes have nothing to do with it.
-    world.ask(get("/bff/session").own_page()).await.expect(200);
+    world.send(get("/bff/session").own_page()).await.expect(200);
 }
 
 /// A connection to the Head that has served one request and is kept.
-async fn kept(world: &World, head: &Head) -> Line {
-    let mut line = world.line().await;
-    line.write(get("/first").own_page().bytes()).await;
-    let (mut upstream, _) = head.asked().await;
+async fn kept(world: &World, head: &Head) -> Connection {
+    let mut connection = world.begin(&get("/first").own_page()).await;
+    let (mut upstream, _) = head.receive().await;
     upstream.write(EMPTY).await;
-    line.answer("GET").await.expect(200);
+    connection.response("GET").await.expect(200);
     upstream
 }
 
@@ -186,53 +176,50 @@ async fn fault_31_a_kept_connection_that_closes_under_a_request_costs_a_reading_
     let (world, head) = with_head("").await;
     for killed in [true, false] {
         let mut upstream = kept(&world, &head).await;
-        let mut line = world.line().await;
-        line.write(get("/second").own_page().bytes()).await;
-        upstream.top().await.expect("the request on the kept connection");
+        let mut connection = world.begin(&get("/second").own_page()).await;
+        upstream.headers().await.expect("the request on the kept connection");
         if killed {
             upstream.reset();
         } else {
             drop(upstream);
         }
-        let (mut again, top) = head.asked().await;
-        assert_eq!(top.first, "GET /second HTTP/1.1");
+        let (mut again, headers) = head.receive().await;
+        assert_eq!(headers.first, "GET /second HTTP/1.1");
         again.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-        line.answer("GET").await.expect(200);
+        connection.response("GET").await.expect(200);
     }
 }
 
 #[tokio::test]
 async fn fault_31_what_may_have_been_done_is_not_asked_for_twice() {
     let (world, head) = with_head("").await;
-    let asks: [Ask; 2] = [post("/second").own_page(), post("/second").own_page().body("x")];
-    for ask in asks {
+    let requests: [RawRequest; 2] =
+        [post("/second").own_page(), post("/second").own_page().body("x")];
+    for request in requests {
         let mut upstream = kept(&world, &head).await;
-        let mut line = world.line().await;
-        line.write(ask.bytes()).await;
-        upstream.top().await.expect("the request on the kept connection");
+        let mut connection = world.begin(&request).await;
+        upstream.headers().await.expect("the request on the kept connection");
         drop(upstream);
-        line.answer("POST").await.expect_problem(502, "upstream_unavailable");
-        head.is_left_alone().await;
+        connection.response("POST").await.expect_problem(502, "upstream_unavailable");
+        head.expect_no_connection().await;
     }
-    // Nor is what a new connection did not answer.
-    let mut line = world.line().await;
-    line.write(get("/page").own_page().bytes()).await;
-    drop(head.asked().await);
-    line.answer("GET").await.expect_problem(502, "upstream_unavailable");
-    head.is_left_alone().await;
+    // Nor is what a new connection did not response.
+    let mut connection = world.begin(&get("/page").own_page()).await;
+    drop(head.receive().await);
+    connection.response("GET").await.expect_problem(502, "upstream_unavailable");
+    head.expect_no_connection().await;
 }
 
 #[tokio::test]
 async fn a_second_failure_is_the_answer() {
     let (world, head) = with_head("").await;
     let mut upstream = kept(&world, &head).await;
-    let mut line = world.line().await;
-    line.write(get("/second").own_page().bytes()).await;
-    upstream.top().await.expect("the request on the kept connection");
+    let mut connection = world.begin(&get("/second").own_page()).await;
+    upstream.headers().await.expect("the request on the kept connection");
     drop(upstream);
-    drop(head.asked().await);
-    line.answer("GET").await.expect_problem(502, "upstream_unavailable");
-    head.is_left_alone().await;
+    drop(head.receive().await);
+    connection.response("GET").await.expect_problem(502, "upstream_unavailable");
+    head.expect_no_connection().await;
 }
 
 #[tokio::test]
@@ -240,10 +227,9 @@ async fn the_pool_keeps_connections_warm() {
     let (world, head) = with_head("").await;
     let mut upstream = kept(&world, &head).await;
     for at in 0..5 {
-        let mut line = world.line().await;
-        line.write(get(&format!("/{at}")).own_page().bytes()).await;
-        assert_eq!(upstream.top().await.unwrap().first, format!("GET /{at} HTTP/1.1"));
+        let mut connection = world.begin(&get(&format!("/{at}")).own_page()).await;
+        assert_eq!(upstream.headers().await.unwrap().first, format!("GET /{at} HTTP/1.1"));
         upstream.write(EMPTY).await;
-        line.answer("GET").await.expect(200);
+        connection.response("GET").await.expect(200);
     }
 }

@@ -1,23 +1,25 @@
-//! The small language of these tests: a world to build, requests as bytes, answers to expect.
+//! What only these tests need: gateways, HTTP/2 clients and upstreams behind TLS.
 
-mod ask;
 mod gateway;
-mod head;
 mod http2;
-mod process;
-mod time;
 mod tls;
-mod wire;
-mod world;
 
-pub(crate) use ask::{Ask, Jar, get, post, request};
+use testkit::{Head, Program, Scenario, World};
+
 pub(crate) use gateway::{
-    BASKETS, CART, GATEWAYS, Gateway, PRODUCT, REPLACED, establish, tells_nothing,
+    BASKETS, CART, COPIED, GATEWAYS, Gateway, PRODUCT, establish, expect_no_identity,
+    follow_establish,
 };
-pub(crate) use head::{Head, StandIn};
 pub(crate) use http2::{Http2, Reaction, http2_get, http2_reaction, http2_request};
-pub(crate) use process::{Output, Server};
-pub(crate) use time::{StoppedTime, stop_time};
 pub(crate) use tls::{LARGE, TlsHead};
-pub(crate) use wire::{Answer, Line};
-pub(crate) use world::{HOST, ORIGIN, Plan, World, slas};
+
+/// The real binary.
+pub(crate) const TANDEM: Program =
+    Program { binary: env!("CARGO_BIN_EXE_tandem"), folder: env!("CARGO_TARGET_TMPDIR") };
+
+/// A shop whose Head the test plays, with these lines of `[upstream]`.
+pub(crate) async fn with_head(upstream: &str) -> (World, Head) {
+    let head = Head::bind().await;
+    let world = Scenario::default().upstream(upstream).with_head(head.origin()).start().await;
+    (world, head)
+}

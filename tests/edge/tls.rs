@@ -7,20 +7,21 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use tandem::clock::Clock;
 use tandem_sandbox::{Options, Sandbox};
+use testkit::{Connection, ORIGIN, RawResponse, Scenario, Server, get, start_platform};
 
-use crate::support::{Answer, Http2, Line, ORIGIN, Server, TlsHead, World, get, http2_get};
+use crate::support::{Http2, TANDEM, TlsHead, http2_get};
 
 /// The real binary before a Head behind TLS, which it knows by its certificate.
 async fn server(head: &TlsHead) -> (Server, Sandbox) {
-    let sandbox = Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox");
-    let plan = World::with().head_at(&head.origin());
-    (Server::start_trusting(&plan, &sandbox, Some(&head.certificate)).await, sandbox)
+    let sandbox = start_platform(Options::default(), &Clock::system()).await;
+    let scenario = Scenario::default().with_head(head.origin());
+    (TANDEM.serve_trusting(&scenario, &sandbox, Some(&head.certificate)).await, sandbox)
 }
 
-async fn asked(server: &Server, path: &str) -> Answer {
-    let mut line = Line::open(server.address).await;
-    line.write(get(path).own_page().bytes()).await;
-    line.answer("GET").await
+async fn fetch(server: &Server, path: &str) -> RawResponse {
+    let mut connection = Connection::open(server.address).await;
+    connection.write(get(path).own_page().bytes()).await;
+    connection.response("GET").await
 }
 
 #[tokio::test]
@@ -28,25 +29,25 @@ async fn an_upstream_that_agrees_to_http_2_is_spoken_to_in_it_on_one_connection(
     let head = TlsHead::speaking(&["h2", "http/1.1"]).await;
     let (server, _sandbox) = server(&head).await;
     for path in ["/a;b/%7Ec?x=%2F&y=//", "/second"] {
-        assert_eq!(asked(&server, path).await.expect(200).text(), "two");
+        assert_eq!(fetch(&server, path).await.expect(200).text(), "two");
     }
-    let asked = head.heard();
-    for (heard, path) in asked.iter().zip(["/a;b/%7Ec?x=%2F&y=//", "/second"]) {
+    let requests = head.requests();
+    for (heard, path) in requests.iter().zip(["/a;b/%7Ec?x=%2F&y=//", "/second"]) {
         assert_eq!(heard.version, Version::HTTP_2);
         assert_eq!(heard.target, format!("{}{path}", head.origin()));
         assert_eq!(heard.headers.get("host"), None);
         assert_eq!(heard.headers["x-forwarded-for"], "127.0.0.1");
         assert_eq!(heard.connection, 0);
     }
-    assert_eq!(asked.len(), 2);
+    assert_eq!(requests.len(), 2);
 }
 
 #[tokio::test]
 async fn an_upstream_that_does_not_is_spoken_to_in_http_1_1() {
     let head = TlsHead::speaking(&["http/1.1"]).await;
     let (server, _sandbox) = server(&head).await;
-    asked(&server, "/page").await.expect(200);
-    let request = &head.heard()[0];
+    fetch(&server, "/page").await.expect(200);
+    let request = &head.requests()[0];
     assert_eq!(request.version, Version::HTTP_11);
     assert_eq!(request.target, "/page");
     let host = format!("localhost:{}", head.address.port());
@@ -62,12 +63,12 @@ async fn trailers_cross_from_http_2_to_http_2_both_ways() {
     let frames = [Frame::data(Bytes::from("one")), Frame::trailers(trailers.clone())];
     let frames = frames.map(Ok::<_, std::convert::Infallible>);
     let body = Body::new(StreamBody::new(futures_util::stream::iter(frames)));
-    let ask = http2_get("/upload").method("POST").header("te", "trailers").body(body).unwrap();
-    let mut line = Http2::open(server.address).await;
-    let answer = line.ask(ask).await.into_body().collect().await.unwrap();
-    assert_eq!(answer.trailers().unwrap()["x-sum"], "222");
-    assert_eq!(answer.to_bytes(), "two");
-    let request = &head.heard()[0];
+    let request = http2_get("/upload").method("POST").header("te", "trailers").body(body).unwrap();
+    let mut client = Http2::open(server.address).await;
+    let response = client.send(request).await.into_body().collect().await.unwrap();
+    assert_eq!(response.trailers().unwrap()["x-sum"], "222");
+    assert_eq!(response.to_bytes(), "two");
+    let request = &head.requests()[0];
     assert_eq!(request.body, "one");
     assert_eq!(request.trailers, Some(trailers));
     assert_eq!(request.headers["te"], "trailers");
@@ -77,43 +78,43 @@ async fn trailers_cross_from_http_2_to_http_2_both_ways() {
 async fn fault_32_an_http_2_upstream_that_resets_its_stream_leaves_a_visible_truncation() {
     let head = TlsHead::speaking(&["h2"]).await;
     let (server, _sandbox) = server(&head).await;
-    let mut line = Line::open(server.address).await;
-    line.write(get("/broken").own_page().bytes()).await;
-    let top = line.top().await.unwrap();
-    assert_eq!(top.first, "HTTP/1.1 200 OK");
+    let mut connection = Connection::open(server.address).await;
+    connection.write(get("/broken").own_page().bytes()).await;
+    let headers = connection.headers().await.unwrap();
+    assert_eq!(headers.first, "HTTP/1.1 200 OK");
     head.break_off();
-    let (body, whole) = line.body(&top).await;
+    let (body, whole) = connection.body(&headers).await;
     assert!(!whole, "{} octets look complete", body.len());
-    let mut line = Http2::open(server.address).await;
-    let answer = line.ask(http2_get("/broken").body(Body::empty()).unwrap()).await;
+    let mut client = Http2::open(server.address).await;
+    let response = client.send(http2_get("/broken").body(Body::empty()).unwrap()).await;
     head.break_off();
-    assert!(answer.into_body().collect().await.is_err());
+    assert!(response.into_body().collect().await.is_err());
 }
 
 #[tokio::test]
 async fn a_websocket_goes_by_http_1_1_even_to_who_would_rather_speak_http_2() {
     let head = TlsHead::speaking(&["h2", "http/1.1"]).await;
     let (server, _sandbox) = server(&head).await;
-    let ask = get("/socket").headers(&[
+    let request = get("/socket").headers(&[
         ("connection", "Upgrade"),
         ("upgrade", "websocket"),
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ("sec-websocket-version", "13"),
         ("origin", ORIGIN),
     ]);
-    let mut line = Line::open(server.address).await;
-    line.write(ask.bytes()).await;
-    line.answer("GET").await.expect(101);
-    assert_eq!(line.rest().await, "hello");
-    assert_eq!(head.heard()[0].version, Version::HTTP_11);
+    let mut connection = Connection::open(server.address).await;
+    connection.write(request.bytes()).await;
+    connection.response("GET").await.expect(101);
+    assert_eq!(connection.rest().await, "hello");
+    assert_eq!(head.requests()[0].version, Version::HTTP_11);
 }
 
 #[tokio::test]
 async fn attack_78_an_upstream_nobody_vouches_for_is_told_nothing() {
     let (known, head) = (TlsHead::speaking(&["h2"]).await, TlsHead::speaking(&["h2"]).await);
-    let sandbox = Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox");
-    let plan = World::with().head_at(&head.origin());
-    let server = Server::start_trusting(&plan, &sandbox, Some(&known.certificate)).await;
-    asked(&server, "/page").await.expect_problem(502, "upstream_unavailable");
-    assert_eq!(head.heard().len(), 0);
+    let sandbox = start_platform(Options::default(), &Clock::system()).await;
+    let scenario = Scenario::default().with_head(head.origin());
+    let server = TANDEM.serve_trusting(&scenario, &sandbox, Some(&known.certificate)).await;
+    fetch(&server, "/page").await.expect_problem(502, "upstream_unavailable");
+    assert_eq!(head.requests().len(), 0);
 }

@@ -3,68 +3,64 @@
 
 use std::time::Duration;
 
+use testkit::{post, stop_time};
 use tokio::time::timeout;
 
-use crate::support::{Head, World, post, stop_time};
+use crate::support::with_head;
 
 const LENGTH: usize = 200 << 20;
-
-async fn with_head(upstream: &str) -> (World, Head) {
-    let head = Head::bind().await;
-    let plan = World::with().head(head.address).more(&format!("[upstream]\n{upstream}\n"));
-    (plan.start().await, head)
-}
 
 #[tokio::test]
 async fn attack_65_a_body_is_asked_for_only_when_the_upstream_is_there() {
     let (world, head) = with_head("").await;
-    let ask = post("/upload").own_page().header("expect", "100-continue");
-    let ask = ask.header("content-length", "4").bytes();
-    let mut line = world.line().await;
-    line.write(&ask).await;
-    assert_eq!(line.answer("POST").await.status, 100);
-    line.write("body").await;
-    let (mut upstream, top) = head.asked().await;
+    let request = post("/upload").own_page().header("expect", "100-continue");
+    let request = request.header("content-length", "4").bytes();
+    let mut connection = world.connect().await;
+    connection.write(&request).await;
+    assert_eq!(connection.response("POST").await.status, 100);
+    connection.write("body").await;
+    let (mut upstream, headers) = head.receive().await;
     // It has been answered here, where it belongs to.
-    assert_eq!(top.header("expect"), None);
+    assert_eq!(headers.header("expect"), None);
     assert_eq!(upstream.take(4).await, b"body");
     upstream.write("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
-    line.answer("POST").await.expect(204);
+    connection.response("POST").await.expect(204);
     drop(upstream);
     drop(head);
-    let mut line = world.line().await;
-    line.write(&ask).await;
-    line.answer("POST").await.expect_problem(502, "upstream_unavailable");
-    assert!(line.is_closed().await, "the body that never came could be taken for a request");
+    let mut connection = world.connect().await;
+    connection.write(&request).await;
+    connection.response("POST").await.expect_problem(502, "upstream_unavailable");
+    assert!(connection.is_closed().await, "the body that never came could be taken for a request");
 }
 
 #[tokio::test]
 async fn attack_65_a_refused_request_is_not_told_to_go_on() {
     let (world, head) = with_head("proxy_concurrency = 1").await;
-    let mut busy = world.line().await;
+    let mut busy = world.connect().await;
     busy.write(post("/slow").own_page().bytes()).await;
-    let _upstream = head.asked().await;
+    let _upstream = head.receive().await;
     let expecting = |path: &str| {
         post(path).header("expect", "100-continue").header("content-length", "50").bytes()
     };
     for (path, status) in [("/bff/login", 403), ("/upload", 503), ("/a/%2e%2e/b", 400)] {
-        let mut line = world.line().await;
-        line.write(expecting(path)).await;
-        assert_eq!(line.answer("POST").await.status, status, "{path}");
-        assert!(line.is_closed().await, "{path}: the body could be taken for a request");
+        let mut connection = world.connect().await;
+        connection.write(expecting(path)).await;
+        assert_eq!(connection.response("POST").await.status, status, "{path}");
+        assert!(connection.is_closed().await, "{path}: the body could be taken for a request");
     }
 }
 
 #[tokio::test]
 async fn an_upload_is_taken_no_faster_than_the_head_takes_it() {
     let (world, head) = with_head("").await;
-    let mut line = world.line().await;
-    line.write(post("/upload").own_page().header("content-length", &LENGTH.to_string()).bytes())
+    let mut connection = world.connect().await;
+    connection
+        .write(post("/upload").own_page().header("content-length", &LENGTH.to_string()).bytes())
         .await;
-    let _upstream = head.asked().await;
+    let _upstream = head.receive().await;
     let piece = vec![b'x'; 1 << 20];
     let mut written = 0;
-    while timeout(Duration::from_millis(500), line.write(&piece)).await.is_ok() {
+    while timeout(Duration::from_millis(500), connection.write(&piece)).await.is_ok() {
         written += piece.len();
         assert!(written < 60 << 20, "{written} octets were taken for a Head that takes none");
     }
@@ -73,29 +69,29 @@ async fn an_upload_is_taken_no_faster_than_the_head_takes_it() {
 #[tokio::test]
 async fn an_upload_may_take_longer_than_an_answer_as_long_as_it_moves() {
     let (world, head) = with_head("proxy_timeout_ms = 200").await;
-    let mut line = world.line().await;
-    line.write(post("/upload").own_page().header("content-length", "8192").bytes()).await;
-    let (mut upstream, _) = head.asked().await;
+    let mut connection =
+        world.begin(&post("/upload").own_page().header("content-length", "8192")).await;
+    let (mut upstream, _) = head.receive().await;
     let time = stop_time();
     for _ in 0..8 {
         time.passes(Duration::from_millis(190)).await;
-        assert!(line.is_silent().await);
-        line.write([b'x'; 1024]).await;
+        assert!(connection.is_silent().await);
+        connection.write([b'x'; 1024]).await;
     }
     assert_eq!(upstream.take(8192).await, [b'x'; 8192]);
     upstream.write("HTTP/1.1 204 No Content\r\n\r\n").await;
-    line.answer("POST").await.expect(204);
+    connection.response("POST").await.expect(204);
 }
 
 #[tokio::test]
 async fn attack_85_and_fault_43_an_upload_that_stops_moving_ends() {
     let (world, head) = with_head("proxy_timeout_ms = 200").await;
-    let mut line = world.line().await;
-    line.write(post("/upload").own_page().header("content-length", "8").bytes()).await;
-    line.write("x").await;
-    let (mut upstream, _) = head.asked().await;
-    line.answer("POST").await.expect_problem(504, "upstream_unavailable");
-    assert!(line.is_closed().await);
+    let mut connection =
+        world.begin(&post("/upload").own_page().header("content-length", "8")).await;
+    connection.write("x").await;
+    let (mut upstream, _) = head.receive().await;
+    connection.response("POST").await.expect_problem(504, "upstream_unavailable");
+    assert!(connection.is_closed().await);
     assert_eq!(upstream.take(2).await, b"x");
     assert!(upstream.is_closed().await);
 }
@@ -103,18 +99,19 @@ async fn attack_85_and_fault_43_an_upload_that_stops_moving_ends() {
 #[tokio::test]
 async fn trailers_of_an_upload_reach_the_head() {
     let (world, head) = with_head("").await;
-    let mut line = world.line().await;
-    let ask = post("/upload").own_page().header("trailer", "x-sum");
-    let ask = String::from_utf8(ask.header("transfer-encoding", "chunked").bytes()).unwrap();
-    let ask = ask.replace("content-length: 0\r\n", "");
-    line.write(format!("{ask}3\r\none\r\n0\r\nx-sum: 111\r\n\r\n")).await;
-    let (mut upstream, top) = head.asked().await;
-    assert_eq!(top.all("trailer"), ["x-sum"]);
+    let mut connection = world.connect().await;
+    let request = post("/upload").own_page().header("trailer", "x-sum");
+    let request =
+        String::from_utf8(request.header("transfer-encoding", "chunked").bytes()).unwrap();
+    let request = request.replace("content-length: 0\r\n", "");
+    connection.write(format!("{request}3\r\none\r\n0\r\nx-sum: 111\r\n\r\n")).await;
+    let (mut upstream, headers) = head.receive().await;
+    assert_eq!(headers.all("trailer"), ["x-sum"]);
     assert_eq!(upstream.chunk().await.unwrap(), b"one");
     let rest = b"0\r\nx-sum: 111\r\n\r\n";
     assert_eq!(String::from_utf8_lossy(&upstream.take(rest.len()).await).as_bytes(), rest);
     upstream.write("HTTP/1.1 204 No Content\r\n\r\n").await;
-    line.answer("POST").await.expect(204);
+    connection.response("POST").await.expect(204);
 }
 
 #[tokio::test]
@@ -123,11 +120,11 @@ async fn fault_43_an_upload_that_is_answered_early_gets_that_answer() {
         "HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbig";
     for closes in [false, true] {
         let (world, head) = with_head("").await;
-        let mut line = world.line().await;
-        let ask = post("/upload").own_page().header("content-length", &LENGTH.to_string());
-        line.write(ask.bytes()).await;
-        line.write(vec![b'x'; 100_000]).await;
-        let (mut upstream, _) = head.asked().await;
+        let mut connection = world.connect().await;
+        let request = post("/upload").own_page().header("content-length", &LENGTH.to_string());
+        connection.write(request.bytes()).await;
+        connection.write(vec![b'x'; 100_000]).await;
+        let (mut upstream, _) = head.receive().await;
         upstream.take(100_000).await;
         upstream.write(refusal).await;
         let upstream = if closes {
@@ -136,8 +133,8 @@ async fn fault_43_an_upload_that_is_answered_early_gets_that_answer() {
         } else {
             Some(upstream)
         };
-        assert_eq!(line.answer("POST").await.expect(413).text(), "big");
-        assert!(line.is_closed().await, "the rest of the body could be taken for a request");
+        assert_eq!(connection.response("POST").await.expect(413).text(), "big");
+        assert!(connection.is_closed().await, "the rest of the body could be taken for a request");
         drop(upstream);
     }
 }
@@ -146,14 +143,15 @@ async fn fault_43_an_upload_that_is_answered_early_gets_that_answer() {
 async fn fault_43_an_upload_that_breaks_off_is_no_whole_body_for_the_head() {
     for framing in [("content-length", "100"), ("transfer-encoding", "chunked")] {
         let (world, head) = with_head("").await;
-        let mut line = world.line().await;
-        let ask = post("/upload").own_page().headers(&[framing]);
-        let ask = String::from_utf8(ask.bytes()).unwrap().replace("content-length: 0\r\n", "");
-        line.write(ask).await;
-        line.write(if framing.1 == "chunked" { "4\r\nhalf\r\n" } else { "half" }).await;
-        let (mut upstream, top) = head.asked().await;
-        drop(line);
-        let (body, whole) = upstream.body(&top).await;
+        let mut connection = world.connect().await;
+        let request = post("/upload").own_page().headers(&[framing]);
+        let request =
+            String::from_utf8(request.bytes()).unwrap().replace("content-length: 0\r\n", "");
+        connection.write(request).await;
+        connection.write(if framing.1 == "chunked" { "4\r\nhalf\r\n" } else { "half" }).await;
+        let (mut upstream, headers) = head.receive().await;
+        drop(connection);
+        let (body, whole) = upstream.body(&headers).await;
         assert!(!whole, "{framing:?}: {body:?} looks complete");
     }
 }

@@ -4,14 +4,17 @@
 use std::time::Duration;
 
 use tandem::clock::Clock;
-use tandem_sandbox::{Options, Sandbox};
+use tandem_sandbox::Options;
+use testkit::{
+    Connection, Head, ORIGIN, RawRequest, Scenario, World, get, start_platform, stop_time,
+};
 
-use crate::support::{Ask, Head, Line, ORIGIN, Server, World, get, stop_time};
+use crate::support::TANDEM;
 
 const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
                         upgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-fn handshake() -> Ask {
+fn handshake() -> RawRequest {
     get("/socket").headers(&[
         ("connection", "keep-alive, Upgrade"),
         ("upgrade", "websocket"),
@@ -21,32 +24,32 @@ fn handshake() -> Ask {
 }
 
 /// Both ends of a tunnel.
-async fn tunnel(world: &World, head: &Head) -> (Line, Line) {
-    let mut browser = world.line().await;
+async fn tunnel(world: &World, head: &Head) -> (Connection, Connection) {
+    let mut browser = world.connect().await;
     browser.write(handshake().header("origin", ORIGIN).bytes()).await;
-    let (mut upstream, _) = head.asked().await;
+    let (mut upstream, _) = head.receive().await;
     upstream.write(SWITCHED).await;
-    assert_eq!(browser.answer("GET").await.status, 101);
+    assert_eq!(browser.response("GET").await.status, 101);
     (browser, upstream)
 }
 
 #[tokio::test]
 async fn a_websocket_is_a_tunnel_both_ways_until_one_side_leaves() {
     let head = Head::bind().await;
-    let world = World::with().head(head.address).start().await;
-    let mut browser = world.line().await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
+    let mut browser = world.connect().await;
     browser.write(handshake().header("origin", ORIGIN).bytes()).await;
-    let (mut upstream, top) = head.asked().await;
-    assert_eq!(top.first, "GET /socket HTTP/1.1");
-    assert_eq!(top.all("connection"), ["Upgrade"]);
-    assert_eq!(top.all("upgrade"), ["websocket"]);
-    assert_eq!(top.all("sec-websocket-key"), ["dGhlIHNhbXBsZSBub25jZQ=="]);
-    assert_eq!(top.all("origin"), [ORIGIN]);
+    let (mut upstream, headers) = head.receive().await;
+    assert_eq!(headers.first, "GET /socket HTTP/1.1");
+    assert_eq!(headers.all("connection"), ["Upgrade"]);
+    assert_eq!(headers.all("upgrade"), ["websocket"]);
+    assert_eq!(headers.all("sec-websocket-key"), ["dGhlIHNhbXBsZSBub25jZQ=="]);
+    assert_eq!(headers.all("origin"), [ORIGIN]);
     upstream.write(format!("{SWITCHED}first from above")).await;
-    let answer = browser.answer("GET").await;
-    answer.expect(101);
-    assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-    assert_eq!(answer.header("upgrade"), Some("websocket"));
+    let response = browser.response("GET").await;
+    response.expect(101);
+    assert_eq!(response.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert_eq!(response.header("upgrade"), Some("websocket"));
     assert_eq!(browser.take(16).await, b"first from above");
     for word in ["\u{0}one", "GET /two HTTP/1.1\r\n\r\n"] {
         browser.write(word).await;
@@ -64,19 +67,19 @@ async fn a_websocket_is_a_tunnel_both_ways_until_one_side_leaves() {
 #[tokio::test]
 async fn attack_30_a_page_of_another_origin_opens_no_websocket_and_nobody_is_dialled() {
     let head = Head::bind().await;
-    let world = World::with().head(head.address).start().await;
+    let world = Scenario::default().with_head(head.origin()).start().await;
     for origin in ["https://evil.test", "null", "http://shop.test", "https://shop.test.evil.test"] {
         for cookies in [&[][..], &[("cookie", "usid=x")]] {
-            let ask = handshake().header("origin", origin).headers(cookies);
-            world.ask(ask).await.expect_problem(403, "csrf_rejected");
+            let request = handshake().header("origin", origin).headers(cookies);
+            world.send(request).await.expect_problem(403, "csrf_rejected");
         }
     }
     let twice = handshake().header("origin", ORIGIN).header("origin", "https://evil.test");
-    world.ask(twice).await.expect_problem(403, "csrf_rejected");
+    world.send(twice).await.expect_problem(403, "csrf_rejected");
     let nobody = handshake().header("cookie", "usid=x");
-    world.ask(nobody).await.expect_problem(403, "csrf_rejected");
+    world.send(nobody).await.expect_problem(403, "csrf_rejected");
     assert_eq!(world.auth_calls(), [""; 0]);
-    head.is_left_alone().await;
+    head.expect_no_connection().await;
 }
 
 #[tokio::test]
@@ -92,19 +95,22 @@ async fn attack_62_what_follows_an_upgrade_that_is_refused_goes_nowhere() {
         ]),
     ] {
         let head = Head::bind().await;
-        let world = World::with().head(head.address).start().await;
-        let mut browser = world.line().await;
+        let world = Scenario::default().with_head(head.origin()).start().await;
+        let mut browser = world.connect().await;
         browser.write([asked.bytes(), smuggled.clone()].concat()).await;
-        let (mut upstream, top) = head.asked().await;
-        assert!(top.header("upgrade").is_none_or(|upgrade| upgrade == "websocket"), "{top:?}");
-        assert_eq!(top.header("http2-settings"), None);
+        let (mut upstream, headers) = head.receive().await;
+        assert!(
+            headers.header("upgrade").is_none_or(|upgrade| upgrade == "websocket"),
+            "{headers:?}"
+        );
+        assert_eq!(headers.header("http2-settings"), None);
         upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno").await;
-        let answer = browser.answer("GET").await;
-        assert_eq!(answer.expect(200).text(), "no");
-        assert_eq!(answer.header("upgrade"), None);
+        let response = browser.response("GET").await;
+        assert_eq!(response.expect(200).text(), "no");
+        assert_eq!(response.header("upgrade"), None);
         assert!(browser.is_closed().await, "the connection could be taken for a tunnel");
         assert!(upstream.is_silent().await || upstream.is_closed().await);
-        head.is_left_alone().await;
+        head.expect_no_connection().await;
     }
 }
 
@@ -112,15 +118,16 @@ async fn attack_62_what_follows_an_upgrade_that_is_refused_goes_nowhere() {
 async fn attack_62_an_upstream_that_switches_unasked_or_to_something_else_is_502() {
     let other = SWITCHED.replace("upgrade: websocket", "upgrade: h2c");
     let plain = get("/page").own_page();
-    for (ask, answer) in [(plain, SWITCHED), (handshake().header("origin", ORIGIN), other.as_str())]
+    for (request, response) in
+        [(plain, SWITCHED), (handshake().header("origin", ORIGIN), other.as_str())]
     {
         let head = Head::bind().await;
-        let world = World::with().head(head.address).start().await;
-        let mut browser = world.line().await;
-        browser.write(ask.bytes()).await;
-        let (mut upstream, _) = head.asked().await;
-        upstream.write(answer).await;
-        browser.answer("GET").await.expect_problem(502, "upstream_unavailable");
+        let world = Scenario::default().with_head(head.origin()).start().await;
+        let mut browser = world.connect().await;
+        browser.write(request.bytes()).await;
+        let (mut upstream, _) = head.receive().await;
+        upstream.write(response).await;
+        browser.response("GET").await.expect_problem(502, "upstream_unavailable");
         assert!(upstream.is_closed().await);
     }
 }
@@ -128,22 +135,21 @@ async fn attack_62_an_upstream_that_switches_unasked_or_to_something_else_is_502
 #[tokio::test]
 async fn a_websocket_counts_as_a_request_at_its_upstream_as_long_as_it_lives() {
     let head = Head::bind().await;
-    let plan = World::with().head(head.address).more("[upstream]\nproxy_concurrency = 1\n");
-    let world = plan.start().await;
+    let scenario = Scenario::default().with_head(head.origin()).upstream("proxy_concurrency = 1");
+    let world = scenario.start().await;
     let (browser, upstream) = tunnel(&world, &head).await;
-    let busy = world.ask(get("/page").own_page()).await;
+    let busy = world.send(get("/page").own_page()).await;
     busy.expect_problem(503, "upstream_unavailable");
     drop(browser);
     drop(upstream);
     let free = async {
         loop {
-            let mut line = world.line().await;
-            line.write(get("/page").own_page().bytes()).await;
+            let mut connection = world.begin(&get("/page").own_page()).await;
             tokio::select! {
-                answer = line.answer("GET") => { answer.expect(503); }
-                (mut upstream, _) = head.asked() => {
+                response = connection.response("GET") => { response.expect(503); }
+                (mut upstream, _) = head.receive() => {
                     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-                    return line.answer("GET").await.status;
+                    return connection.response("GET").await.status;
                 }
             }
         }
@@ -154,20 +160,21 @@ async fn a_websocket_counts_as_a_request_at_its_upstream_as_long_as_it_lives() {
 #[tokio::test]
 async fn a_websocket_holds_its_connection_slot_until_it_ends() {
     let head = Head::bind().await;
-    let world = World::with().server("connection_limit = 1").head(head.address).start().await;
+    let world =
+        Scenario::default().server("connection_limit = 1").with_head(head.origin()).start().await;
     let (browser, _upstream) = tunnel(&world, &head).await;
-    let mut next = world.line().await;
+    let mut next = world.connect().await;
     next.write(get("/bff/session").own_page().bytes()).await;
     assert!(next.is_silent().await, "two connections have one slot");
     drop(browser);
-    next.answer("GET").await.expect(200);
+    next.response("GET").await.expect(200);
 }
 
 #[tokio::test]
 async fn a_websocket_in_which_nothing_moves_is_closed() {
     let head = Head::bind().await;
-    let plan = World::with().head(head.address).more("[upstream]\nwebsocket_idle_ms = 200\n");
-    let world = plan.start().await;
+    let scenario = Scenario::default().with_head(head.origin()).upstream("websocket_idle_ms = 200");
+    let world = scenario.start().await;
     let (mut browser, mut upstream) = tunnel(&world, &head).await;
     let time = stop_time();
     for _ in 0..4 {
@@ -188,19 +195,19 @@ async fn a_websocket_in_which_nothing_moves_is_closed() {
 #[tokio::test]
 async fn faults_50_and_53_a_websocket_may_go_on_until_the_drain_ends_and_no_longer() {
     let head = Head::bind().await;
-    let sandbox = Sandbox::start(Options::default(), Clock::system()).await.expect("a sandbox");
+    let sandbox = start_platform(Options::default(), &Clock::system()).await;
     let lines = "drain_delay_ms = 0\ndrain_timeout_ms = 500";
-    let plan = World::with().server(lines).head(head.address);
-    let mut server = Server::start(&plan, &sandbox).await;
-    let mut browser = Line::open(server.address).await;
+    let scenario = Scenario::default().server(lines).with_head(head.origin());
+    let mut server = TANDEM.serve(&scenario, &sandbox).await;
+    let mut browser = Connection::open(server.address).await;
     browser.write(handshake().header("origin", ORIGIN).bytes()).await;
-    let (mut upstream, _) = head.asked().await;
+    let (mut upstream, _) = head.receive().await;
     upstream.write(SWITCHED).await;
-    browser.answer("GET").await.expect(101);
+    browser.response("GET").await.expect(101);
     server.terminate();
-    let mut late = Line::open(server.admin).await;
+    let mut late = Connection::open(server.admin).await;
     late.write(get("/livez").bytes()).await;
-    assert_eq!(late.answer("GET").await.status, 200);
+    assert_eq!(late.response("GET").await.status, 200);
     upstream.write("still there").await;
     assert_eq!(browser.take(11).await, b"still there");
     assert!(browser.is_closed().await);

@@ -1,21 +1,22 @@
-//! Debian's nginx with the very recipe that is shipped; only addresses are replaced in it.
+//! Debian's nginx with the shipped recipe; only addresses are replaced in it.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tandem::clock::random;
+use testkit::free_address;
 use tokio::process::{Child, Command};
 
 const RECIPE: &str = include_str!("../../config/nginx.conf");
 const MISSING: &str = "this test needs nginx, and it is not installed. \
                        On Debian: apt-get update && apt-get install -y nginx-light";
 
-/// A port that was free a moment ago may be taken when we come; then another one is tried.
+/// A port that was free a moment ago may be taken by now; then another one is tried.
 const ATTEMPTS: usize = 5;
 
-/// Where nginx finds what it stands before.
+/// The servers behind nginx.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Behind {
     pub(crate) tandem: SocketAddr,
@@ -53,7 +54,7 @@ impl Nginx {
             .arg(&folder)
             .arg("-c")
             .arg(&file)
-            // One process, so that killing it leaves none behind.
+            // One process, so that killing it ends them all.
             .args(["-g", "daemon off; master_process off; pid nginx.pid;"])
             .stderr(Stdio::inherit())
             .kill_on_drop(true)
@@ -81,12 +82,8 @@ fn installed() -> PathBuf {
     found.unwrap_or_else(|| panic!("{MISSING}"))
 }
 
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-    listener.local_addr().expect("a bound socket")
-}
-
-/// The recipe with our addresses, without TLS to the upstreams, and with its files in `folder`.
+/// The recipe with the addresses of the test, without TLS to the upstreams, and with its files in
+/// `folder`.
 fn recipe(address: SocketAddr, behind: Behind, folder: &Path) -> String {
     let Behind { tandem, head, instance, api } = behind;
     let folder = folder.display();

@@ -2,91 +2,92 @@
 
 use std::net::SocketAddr;
 
-use crate::ask::{Ask, Jar, get, post};
-use crate::wire::{Answer, Line};
-use crate::world::ORIGIN;
+use serde_json::{Value, json};
+use testkit::{Connection, Cookies, JO, ORIGIN, RawRequest, RawResponse, get, post};
 
-/// More redirects than this in a row are a circle.
+/// More redirects than this in a row are a loop.
 const MOST_REDIRECTS: usize = 6;
 
 pub(crate) struct Shopper {
     nginx: SocketAddr,
-    pub(crate) jar: Jar,
+    pub(crate) cookies: Cookies,
     keeps_cookies: bool,
 }
 
-/// An answer at the end of a chain of redirects.
+/// The response at the end of a chain of redirects.
 pub(crate) struct Arrived {
-    pub(crate) answer: Answer,
-    /// The addresses on the way, the first one included.
-    pub(crate) way: Vec<String>,
+    pub(crate) response: RawResponse,
+    /// The addresses of the chain, the first one included.
+    pub(crate) chain: Vec<String>,
 }
 
 impl Shopper {
     pub(crate) fn new(nginx: SocketAddr) -> Self {
-        Self { nginx, jar: Jar::default(), keeps_cookies: true }
+        Self { nginx, cookies: Cookies::default(), keeps_cookies: true }
     }
 
     pub(crate) fn without_cookies(nginx: SocketAddr) -> Self {
         Self { keeps_cookies: false, ..Self::new(nginx) }
     }
 
-    /// One request, whatever comes.
-    pub(crate) async fn asks(&mut self, ask: Ask) -> Answer {
-        let ask = ask.cookies(&self.jar).header("connection", "close");
-        let mut line = Line::open(self.nginx).await;
-        line.write(ask.bytes()).await;
-        let answer = line.answer(&ask.method).await;
+    /// Sends one request and does not follow redirects.
+    pub(crate) async fn sends(&mut self, request: RawRequest) -> RawResponse {
+        let request = request.cookies(&self.cookies).header("connection", "close");
+        let mut connection = Connection::open(self.nginx).await;
+        connection.write(request.bytes()).await;
+        let response = connection.response(&request.method).await;
         if self.keeps_cookies {
-            self.jar.take(&answer);
+            self.cookies.take(&response);
         }
-        answer
+        response
     }
 
     /// Opens a page.
     pub(crate) async fn visits(&mut self, path: &str) -> Arrived {
-        self.follows(path, Ask::document).await
+        self.follows(path, RawRequest::document).await
     }
 
     /// A script of a page reads something.
     pub(crate) async fn fetches(&mut self, path: &str) -> Arrived {
-        self.follows(path, Ask::own_page).await
+        self.follows(path, RawRequest::own_page).await
     }
 
-    async fn follows(&mut self, path: &str, like: fn(Ask) -> Ask) -> Arrived {
-        let mut way = vec![path.to_owned()];
-        while way.len() <= MOST_REDIRECTS {
-            let next = way.last().cloned().unwrap_or_default();
-            let answer = self.asks(like(get(&next))).await;
-            if !matches!(answer.status, 301..=308) {
-                return Arrived { answer, way };
+    async fn follows(&mut self, path: &str, like: fn(RawRequest) -> RawRequest) -> Arrived {
+        let mut chain = vec![path.to_owned()];
+        while chain.len() <= MOST_REDIRECTS {
+            let next = chain.last().cloned().unwrap_or_default();
+            let response = self.sends(like(get(&next))).await;
+            if !matches!(response.status, 301..=308) {
+                return Arrived { response, chain };
             }
-            let location = answer.header("location").expect("a location");
+            let location = response.header("location").expect("a location");
             let local = location.strip_prefix(ORIGIN).unwrap_or(location).to_owned();
             assert!(local.starts_with('/'), "{location}");
-            way.push(local);
+            chain.push(local);
         }
-        panic!("a circle: {way:?}");
+        panic!("a redirect loop: {chain:?}");
     }
 
-    pub(crate) async fn posts(&mut self, path: &str, json: &str) -> Answer {
-        self.asks(post(path).own_page().header("origin", ORIGIN).json(json)).await
+    /// A script of a page posts JSON.
+    pub(crate) async fn posts(&mut self, path: &str, json: &str) -> RawResponse {
+        self.sends(post(path).own_page().header("origin", ORIGIN).json(json)).await
     }
 
-    pub(crate) async fn signs_in(&mut self) {
-        let login = r#"{"username":"jo@example.com","password":"Tandem-2026"}"#;
-        self.posts("/bff/login", login).await.expect(200);
+    /// Jo logs in.
+    pub(crate) async fn logs_in(&mut self) {
+        let login = json!({"username": JO.0, "password": JO.1}).to_string();
+        self.posts("/bff/login", &login).await.expect(200);
     }
 
-    /// Who the shopper is by our own word.
-    pub(crate) async fn session(&mut self) -> serde_json::Value {
-        self.asks(get("/bff/session").own_page()).await.expect(200).json()
+    /// What `/bff/session` tells.
+    pub(crate) async fn session(&mut self) -> Value {
+        self.sends(get("/bff/session").own_page()).await.expect(200).json()
     }
 }
 
-/// Whom a controller page takes the shopper for: type and id.
+/// The customer for whom a controller page was rendered: type and id.
 #[track_caller]
-pub(crate) fn ecom_customer(page: &Answer) -> (String, String) {
+pub(crate) fn ecom_customer(page: &RawResponse) -> (String, String) {
     let text = page.text();
     let attribute = |name: &str| {
         let (_, rest) = text.split_once(&format!("{name}=\"")).expect("a controller page");

@@ -16,7 +16,7 @@ use wiremock::ResponseTemplate;
 
 use super::{adopt_ask, credentials, oauth, refresh_token, usid};
 use crate::support::{
-    self, Settings, Shopper, SigningKey, World, context, html, redirect, status, tokens,
+    self, MockPlatform, Settings, Shopper, SigningKey, context, html, redirect, status, tokens,
 };
 
 /// The call that gets the answer in question; calls before and after it go well.
@@ -66,23 +66,23 @@ impl Call {
     async fn word(self, answer: ResponseTemplate, shared: &Shared) -> String {
         let public_client = matches!(self, Authorize | CodeExchange);
         let settings = Settings { public_client, ..Settings::default() };
-        let world = World::sharing(&settings, shared).await;
+        let platform = MockPlatform::sharing(&settings, shared).await;
         let (verb, endpoint) = self.endpoint();
-        world.answers(verb, &oauth(endpoint), answer).await;
+        platform.responds(verb, &oauth(endpoint), answer).await;
         let code = || redirect("https://shop.test/callback?code=code-1");
         let fine = |shopper| support::json(200, &tokens(&shopper));
-        world.answers("GET", &oauth("authorize"), code()).await;
-        world.answers("POST", &oauth("login"), code()).await;
+        platform.responds("GET", &oauth("authorize"), code()).await;
+        platform.responds("POST", &oauth("login"), code()).await;
         let shopper = if self == Login { Shopper::registered() } else { Shopper::guest() };
-        world.answers("POST", &oauth("token"), fine(shopper)).await;
-        let outcome = self.make(&world).await;
-        let made = world.sent().await;
+        platform.responds("POST", &oauth("token"), fine(shopper)).await;
+        let outcome = self.make(&platform).await;
+        let made = platform.requests().await;
         let made = made.iter().filter(|sent| sent.0.url.path() == oauth(endpoint)).count();
         if made == 1 { outcome } else { format!("{outcome} x{made}") }
     }
 
-    async fn make(self, world: &World) -> String {
-        let (slas, context) = (&world.site.slas, context());
+    async fn make(self, platform: &MockPlatform) -> String {
+        let (slas, context) = (&platform.site.slas, context());
         match self {
             Refresh => match slas.refresh(&refresh_token(), None, &context).await {
                 RefreshResponse::Granted(grant) => granted(&grant),

@@ -3,26 +3,28 @@
 use tandem::upstream::slas::{CallCredentials, PassthroughBody, PassthroughCall};
 
 use super::{credentials, oauth};
-use crate::support::{REDIRECT, Settings, USID, World, context, redirect, status};
+use testkit::REDIRECT_URI;
+
+use crate::support::{MockPlatform, Settings, USID, context, redirect, status};
 
 /// RFC 7636 section 4.1: a verifier for each authorization request. SLAS refuses one it has seen.
 #[tokio::test]
 async fn kind_21_after_a_conflict_the_next_try_has_another_challenge() {
     for public in [false, true] {
         let settings = Settings { public_client: public, ..Settings::default() };
-        let world = World::new(settings).await;
-        let code = || redirect(&format!("{REDIRECT}?code=c&usid={USID}"));
+        let platform = MockPlatform::new(settings).await;
+        let code = || redirect(&format!("{REDIRECT_URI}?code=c&usid={USID}"));
         for (verb, at) in [("POST", "login"), ("GET", "authorize")] {
-            world.answers(verb, &oauth(at), code()).await;
-            world.answers_once(verb, &oauth(at), status(409)).await;
+            platform.responds(verb, &oauth(at), code()).await;
+            platform.responds_once(verb, &oauth(at), status(409)).await;
         }
-        world.answers("POST", &oauth("token"), status(400)).await;
-        let slas = &world.site.slas;
+        platform.responds("POST", &oauth("token"), status(400)).await;
+        let slas = &platform.site.slas;
         slas.login(&credentials(), None, &context()).await;
         if public {
             slas.guest(None, &context()).await;
         }
-        let sent = world.sent().await;
+        let sent = platform.requests().await;
         for calls in sent.chunks(3) {
             let challenge = |at: usize| {
                 let said = if calls[at].line().starts_with("GET") {
@@ -48,15 +50,15 @@ fn challenge_of(verifier: &str) -> String {
 
 #[tokio::test]
 async fn kind_21_a_heads_own_challenge_is_not_sent_twice() {
-    let world = World::private().await;
+    let platform = MockPlatform::private().await;
     let form = |name: &str| vec![(name.to_owned(), "x".to_owned())];
     for (path, pairs, calls) in [
         ("login", form("code_challenge"), 1),
         ("password/reset", form("code_challenge"), 1),
         ("token", form("code_verifier"), 2),
     ] {
-        world.answers("POST", &oauth(path), status(409)).await;
-        let before = world.sent().await.len();
+        platform.responds("POST", &oauth(path), status(409)).await;
+        let before = platform.requests().await.len();
         let relay = PassthroughCall {
             name: "token",
             method: http::Method::POST,
@@ -66,7 +68,7 @@ async fn kind_21_a_heads_own_challenge_is_not_sent_twice() {
             credentials: CallCredentials::Client,
             private: true,
         };
-        assert_eq!(world.site.slas.pass_through(&relay, &context()).await.unwrap().status, 409);
-        assert_eq!(world.sent().await.len() - before, calls, "{path}");
+        assert_eq!(platform.site.slas.pass_through(&relay, &context()).await.unwrap().status, 409);
+        assert_eq!(platform.requests().await.len() - before, calls, "{path}");
     }
 }

@@ -10,7 +10,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::{credentials, oauth, refresh_token};
 use crate::support::{
-    self, Manner, Peer, Settings, Shopper, World, context, html, redirect, status, tokens,
+    self, Behavior, MisbehavingUpstream, MockPlatform, Settings, Shopper, context, html, redirect,
+    status, tokens,
 };
 
 const IMPATIENT: Settings = Settings {
@@ -37,13 +38,13 @@ async fn attack_77_a_redirect_is_an_answer_and_never_followed() {
     Mock::given(any()).respond_with(status(200)).expect(0).mount(&evil).await;
     for code in [301, 302, 303, 307, 308] {
         let answer = || status(code).insert_header("location", format!("{}/take", evil.uri()));
-        for world in [World::private().await, World::public().await] {
+        for platform in [MockPlatform::private().await, MockPlatform::public().await] {
             for (verb, at) in
                 [("POST", "token"), ("POST", "login"), ("GET", "authorize"), ("GET", "jwks")]
             {
-                world.answers(verb, &oauth(at), answer()).await;
+                platform.responds(verb, &oauth(at), answer()).await;
             }
-            let slas = &world.site.slas;
+            let slas = &platform.site.slas;
             let refreshed = slas.refresh(&refresh_token(), None, &context()).await;
             assert!(matches!(refreshed, RefreshResponse::Unavailable(_)), "{refreshed:?}");
             let guest = slas.guest(None, &context()).await;
@@ -57,27 +58,27 @@ async fn attack_77_a_redirect_is_an_answer_and_never_followed() {
 
 #[tokio::test]
 async fn fault_9_a_conflict_is_tried_once_more_after_a_second() {
-    let world = World::private().await;
-    world.answers("POST", &oauth("token"), guest_tokens()).await;
-    world.answers_once("POST", &oauth("token"), status(409)).await;
-    let (answer, took) = timed(world.site.slas.guest(None, &context())).await;
+    let platform = MockPlatform::private().await;
+    platform.responds("POST", &oauth("token"), guest_tokens()).await;
+    platform.responds_once("POST", &oauth("token"), status(409)).await;
+    let (answer, took) = timed(platform.site.slas.guest(None, &context())).await;
     assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
     assert!(took >= Duration::from_secs(1), "{took:?}");
-    assert_eq!(world.sent().await.len(), 2);
+    assert_eq!(platform.requests().await.len(), 2);
 }
 
 #[tokio::test]
 async fn fault_9_a_conflict_that_lasts_is_not_a_storm() {
-    let world = World::private().await;
-    world.answers("POST", &oauth("token"), status(409)).await;
-    world.answers("POST", &oauth("login"), status(409)).await;
-    let slas = &world.site.slas;
+    let platform = MockPlatform::private().await;
+    platform.responds("POST", &oauth("token"), status(409)).await;
+    platform.responds("POST", &oauth("login"), status(409)).await;
+    let slas = &platform.site.slas;
     let (context, credentials) = (context(), credentials());
     let (guest, signed_in) =
         tokio::join!(slas.guest(None, &context), slas.login(&credentials, None, &context));
     assert_eq!(guest, GuestResponse::Unavailable(throttled(2)));
     assert_eq!(signed_in, LoginResponse::Conflict);
-    assert_eq!(world.sent().await.len(), 4);
+    assert_eq!(platform.requests().await.len(), 4);
 }
 
 #[tokio::test]
@@ -85,13 +86,13 @@ async fn fault_6_a_refresh_is_never_sent_twice() {
     let public = Settings { public_client: true, ..Settings::default() };
     for settings in [public, Settings::default()] {
         for answer in [status(409), status(500), status(503), html(502), status(429)] {
-            let world = World::new(settings.clone()).await;
-            world.answers("POST", &oauth("token"), answer).await;
-            let answer = world.site.slas.refresh(&refresh_token(), None, &context()).await;
+            let platform = MockPlatform::new(settings.clone()).await;
+            platform.responds("POST", &oauth("token"), answer).await;
+            let answer = platform.site.slas.refresh(&refresh_token(), None, &context()).await;
             assert!(matches!(answer, RefreshResponse::Unavailable(_)), "{answer:?}");
-            assert_eq!(world.sent().await.len(), 1);
+            assert_eq!(platform.requests().await.len(), 1);
         }
-        let peer = Peer::start(Manner::Resets).await;
+        let peer = MisbehavingUpstream::start(Behavior::Resets).await;
         let site = support::site(&settings, &peer.url(), &Clock::system());
         let answer = site.slas.refresh(&refresh_token(), None, &context()).await;
         assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)));
@@ -116,21 +117,23 @@ async fn a_call_that_found_no_connection_is_made_once_more() {
 
 #[tokio::test]
 async fn fault_4_a_call_has_a_deadline() {
-    let world = World::new(IMPATIENT).await;
+    let platform = MockPlatform::new(IMPATIENT).await;
     let late = guest_tokens().set_delay(Duration::from_secs(30));
-    world.answers("POST", &oauth("token"), late).await;
-    let (answer, took) = timed(world.site.slas.guest(None, &context())).await;
+    platform.responds("POST", &oauth("token"), late).await;
+    let (answer, took) = timed(platform.site.slas.guest(None, &context())).await;
     assert_eq!(answer, GuestResponse::Unavailable(unavailable(5)));
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 #[tokio::test]
 async fn fault_5_a_refresh_may_take_longer_than_other_calls_but_not_for_ever() {
-    let world = World::new(IMPATIENT).await;
-    world.answers("POST", &oauth("token"), guest_tokens().set_delay(Duration::from_secs(30))).await;
+    let platform = MockPlatform::new(IMPATIENT).await;
+    platform
+        .responds("POST", &oauth("token"), guest_tokens().set_delay(Duration::from_secs(30)))
+        .await;
     let late = guest_tokens().set_delay(Duration::from_millis(300));
-    world.answers_once("POST", &oauth("token"), late).await;
-    let slas = &world.site.slas;
+    platform.responds_once("POST", &oauth("token"), late).await;
+    let slas = &platform.site.slas;
     let first = slas.refresh(&refresh_token(), None, &context()).await;
     assert!(matches!(first, RefreshResponse::Granted(_)), "{first:?}");
     let (second, took) = timed(slas.refresh(&refresh_token(), None, &context())).await;
@@ -146,11 +149,11 @@ async fn fault_11_an_answer_without_end_is_cut_off_at_the_limit() {
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     let unbounded = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec();
     for manner in [
-        Manner::Says(announced.into_bytes()),
-        Manner::Repeats { head: chunked, again: chunk },
-        Manner::Repeats { head: unbounded, again: body.into_bytes() },
+        Behavior::Sends(announced.into_bytes()),
+        Behavior::Repeats { head: chunked, piece: chunk },
+        Behavior::Repeats { head: unbounded, piece: body.into_bytes() },
     ] {
-        let peer = Peer::start(manner).await;
+        let peer = MisbehavingUpstream::start(manner).await;
         // The deadline is far away: it is the length that ends this.
         let limits = "[upstream]\nbody_limit_bytes = 16384\nrefresh_timeout_ms = 60000";
         let settings = Settings { limits, ..Settings::default() };
@@ -171,7 +174,7 @@ async fn fault_33_an_answer_that_breaks_off_is_no_answer() {
         b"not http at all\r\n\r\n",
         b"",
     ] {
-        let peer = Peer::start(Manner::Says(octets.to_vec())).await;
+        let peer = MisbehavingUpstream::start(Behavior::Sends(octets.to_vec())).await;
         let site = support::site(&Settings::default(), &peer.url(), &Clock::system());
         let answer = site.slas.refresh(&refresh_token(), None, &context()).await;
         assert_eq!(answer, RefreshResponse::Unavailable(unavailable(5)), "{octets:?}");
@@ -181,33 +184,33 @@ async fn fault_33_an_answer_that_breaks_off_is_no_answer() {
 
 #[tokio::test]
 async fn fault_8_a_throttled_tenant_is_left_alone_for_as_long_as_it_wishes() {
-    let world = World::private().await;
-    world.answers("POST", &oauth("token"), guest_tokens()).await;
-    world
-        .answers_once("POST", &oauth("token"), status(429).insert_header("retry-after", "20"))
+    let platform = MockPlatform::private().await;
+    platform.responds("POST", &oauth("token"), guest_tokens()).await;
+    platform
+        .responds_once("POST", &oauth("token"), status(429).insert_header("retry-after", "20"))
         .await;
-    let slas = &world.site.slas;
+    let slas = &platform.site.slas;
     let first = slas.guest(None, &context()).await;
     assert_eq!(first, GuestResponse::Unavailable(throttled(20)));
-    world.clock.advance(Duration::from_secs(18));
+    platform.clock.advance(Duration::from_secs(18));
     let resting = slas.guest(None, &context()).await;
     assert!(
         matches!(resting, GuestResponse::Unavailable(trouble) if trouble.retry_after <= Some(2))
     );
-    assert_eq!(world.sent().await.len(), 1, "nothing was sent while it rests");
-    world.clock.advance(Duration::from_secs(2));
+    assert_eq!(platform.requests().await.len(), 1, "nothing was sent while it rests");
+    platform.clock.advance(Duration::from_secs(2));
     let last = slas.guest(None, &context()).await;
     assert!(matches!(last, GuestResponse::Granted(_)), "{last:?}");
 }
 
 #[tokio::test]
 async fn fault_8_a_throttled_refresh_token_does_not_shut_the_tenant() {
-    let world = World::private().await;
-    world.answers("POST", &oauth("token"), guest_tokens()).await;
-    world
-        .answers_once("POST", &oauth("token"), status(429).insert_header("retry-after", "20"))
+    let platform = MockPlatform::private().await;
+    platform.responds("POST", &oauth("token"), guest_tokens()).await;
+    platform
+        .responds_once("POST", &oauth("token"), status(429).insert_header("retry-after", "20"))
         .await;
-    let slas = &world.site.slas;
+    let slas = &platform.site.slas;
     let first = slas.refresh(&refresh_token(), None, &context()).await;
     assert_eq!(first, RefreshResponse::Unavailable(throttled(20)));
     let other = RefreshToken::parse("another").unwrap();
@@ -220,59 +223,61 @@ async fn fault_8_a_throttled_refresh_token_does_not_shut_the_tenant() {
 #[tokio::test]
 async fn a_retry_after_that_is_missing_or_no_number_of_seconds_is_five() {
     for wish in [None, Some("soon"), Some("-1"), Some("Wed, 21 Oct 2026 07:28:00 GMT"), Some("")] {
-        let world = World::private().await;
+        let platform = MockPlatform::private().await;
         let answer = wish
             .iter()
             .fold(status(429), |answer, wish| answer.insert_header("retry-after", *wish));
-        world.answers("POST", &oauth("token"), answer).await;
-        let answer = world.site.slas.guest(None, &context()).await;
+        platform.responds("POST", &oauth("token"), answer).await;
+        let answer = platform.site.slas.guest(None, &context()).await;
         assert_eq!(answer, GuestResponse::Unavailable(throttled(5)), "{wish:?}");
     }
 }
 
 #[tokio::test]
 async fn fault_10_a_row_of_failures_rests_the_tenant_and_one_call_probes() {
-    let world = World::private().await;
-    world.answers("POST", &oauth("token"), status(503)).await;
-    let slas = &world.site.slas;
+    let platform = MockPlatform::private().await;
+    platform.responds("POST", &oauth("token"), status(503)).await;
+    let slas = &platform.site.slas;
     for _ in 0..20 {
         slas.guest(None, &context()).await;
     }
-    assert_eq!(world.sent().await.len(), 5);
-    world.clock.advance(Duration::from_secs(5));
+    assert_eq!(platform.requests().await.len(), 5);
+    platform.clock.advance(Duration::from_secs(5));
     for _ in 0..20 {
         slas.guest(None, &context()).await;
     }
-    assert_eq!(world.sent().await.len(), 6, "one probe");
-    world.server.reset().await;
-    world.answers("POST", &oauth("token"), guest_tokens()).await;
-    world.clock.advance(Duration::from_secs(5));
+    assert_eq!(platform.requests().await.len(), 6, "one probe");
+    platform.server.reset().await;
+    platform.responds("POST", &oauth("token"), guest_tokens()).await;
+    platform.clock.advance(Duration::from_secs(5));
     let answer = slas.guest(None, &context()).await;
     assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
 }
 
 #[tokio::test]
 async fn refusals_do_not_rest_the_tenant() {
-    let world = World::private().await;
-    world.answers("POST", &oauth("login"), status(401)).await;
+    let platform = MockPlatform::private().await;
+    platform.responds("POST", &oauth("login"), status(401)).await;
     for _ in 0..20 {
-        let answer = world.site.slas.login(&credentials(), None, &context()).await;
+        let answer = platform.site.slas.login(&credentials(), None, &context()).await;
         assert_eq!(answer, LoginResponse::BadCredentials);
     }
-    assert_eq!(world.sent().await.len(), 20);
+    assert_eq!(platform.requests().await.len(), 20);
 }
 
 #[tokio::test]
 async fn a_busy_token_endpoint_does_not_shut_out_the_keys() {
-    let world = World::private().await;
-    world.answers("POST", &oauth("token"), status(429).insert_header("retry-after", "60")).await;
+    let platform = MockPlatform::private().await;
+    platform
+        .responds("POST", &oauth("token"), status(429).insert_header("retry-after", "60"))
+        .await;
     let key = support::SigningKey::new("k-1");
     let document = serde_json::json!({"keys": [key.jwk()]});
-    world.answers("GET", &oauth("jwks"), support::json(200, &document)).await;
-    world.site.slas.guest(None, &context()).await;
+    platform.responds("GET", &oauth("jwks"), support::json(200, &document)).await;
+    platform.site.slas.guest(None, &context()).await;
     let token = key.sign(&Shopper::guest());
     let token = tandem::ids::AccessToken::parse(&token).unwrap();
-    assert!(world.site.verifier.verify(&token, None).await.is_some());
+    assert!(platform.site.verifier.verify(&token, None).await.is_some());
 }
 
 #[tokio::test]
@@ -283,12 +288,12 @@ async fn the_code_of_a_redirect_to_anywhere_is_read_and_nothing_else() {
         "?code=code-1&state=x&scope=openid%20offline_access",
         "com.example.app://callback?code=code-1",
     ] {
-        let world = World::public().await;
-        world.answers("GET", &oauth("authorize"), redirect(location)).await;
-        world.answers("POST", &oauth("token"), guest_tokens()).await;
-        let answer = world.site.slas.guest(None, &context()).await;
+        let platform = MockPlatform::public().await;
+        platform.responds("GET", &oauth("authorize"), redirect(location)).await;
+        platform.responds("POST", &oauth("token"), guest_tokens()).await;
+        let answer = platform.site.slas.guest(None, &context()).await;
         assert!(matches!(answer, GuestResponse::Granted(_)), "{location} {answer:?}");
-        let form = world.sent().await[1].form();
+        let form = platform.requests().await[1].form();
         assert_eq!(form["code"], "code-1");
         assert!(!form.contains_key("usid") && !form.contains_key("state"), "{form:?}");
     }

@@ -7,21 +7,23 @@ use tandem::model::CustomerType;
 use tandem::upstream::CallContext;
 
 use super::{adopt_ask, credentials, oauth, refresh_token, usid};
+use testkit::{CLIENT, REDIRECT_URI, SITE};
+
 use crate::support::{
-    self, CLIENT, REDIRECT, SECRET, SITE, Sent, Settings, Shopper, USID, World, base64url, context,
-    pairs, redirect, tokens,
+    self, MockPlatform, Received, SECRET, Settings, Shopper, USID, base64url, context, pairs,
+    redirect, tokens,
 };
 
 const CODE: &str = "https://shop.test/callback?usid=0f5b0f52-moved&code=code-1&state=";
 const MOVED_USID: &str = "0f5b0f52-moved";
 
-async fn serving_tokens(world: &World, shopper: &Shopper) {
-    world.answers("POST", &oauth("token"), support::json(200, &tokens(shopper))).await;
-    world
-        .answers("POST", &oauth("session-bridge/token"), support::json(200, &tokens(shopper)))
+async fn serving_tokens(platform: &MockPlatform, shopper: &Shopper) {
+    platform.responds("POST", &oauth("token"), support::json(200, &tokens(shopper))).await;
+    platform
+        .responds("POST", &oauth("session-bridge/token"), support::json(200, &tokens(shopper)))
         .await;
-    world.answers("GET", &oauth("authorize"), redirect(CODE)).await;
-    world.answers("POST", &oauth("login"), redirect(CODE)).await;
+    platform.responds("GET", &oauth("authorize"), redirect(CODE)).await;
+    platform.responds("POST", &oauth("login"), redirect(CODE)).await;
 }
 
 /// The challenge that belongs to the verifier of a later request.
@@ -32,11 +34,11 @@ fn challenge_of(verifier: &str) -> String {
 
 #[tokio::test]
 async fn a_private_client_gets_a_guest_with_one_call() {
-    let world = World::private().await;
-    serving_tokens(&world, &Shopper::guest()).await;
-    let answer = world.site.slas.guest(None, &context()).await;
+    let platform = MockPlatform::private().await;
+    serving_tokens(&platform, &Shopper::guest()).await;
+    let answer = platform.site.slas.guest(None, &context()).await;
     assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
-    let sent = World::only(world.sent().await);
+    let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {}", oauth("token")));
     assert_eq!(sent.form(), pairs([("grant_type", "client_credentials"), ("channel_id", SITE)]));
     assert_eq!(sent.query(), pairs::<&str, &str>([]));
@@ -48,27 +50,27 @@ async fn a_private_client_gets_a_guest_with_one_call() {
 #[tokio::test]
 async fn a_guest_is_attached_to_its_usid_and_keeps_its_do_not_track() {
     for (dnt, text) in [(true, "true"), (false, "false")] {
-        let world = World::private().await;
-        serving_tokens(&world, &Shopper::guest()).await;
+        let platform = MockPlatform::private().await;
+        serving_tokens(&platform, &Shopper::guest()).await;
         let context = CallContext { dnt: Some(dnt), ..context() };
-        world.site.slas.guest(Some(&usid()), &context).await;
+        platform.site.slas.guest(Some(&usid()), &context).await;
         let expected = [
             ("grant_type", "client_credentials"),
             ("channel_id", SITE),
             ("usid", USID),
             ("dnt", text),
         ];
-        assert_eq!(World::only(world.sent().await).form(), pairs(expected));
+        assert_eq!(platform.single_request().await.form(), pairs(expected));
     }
 }
 
 #[tokio::test]
 async fn a_public_client_gets_a_guest_by_code_and_proof() {
-    let world = World::public().await;
-    serving_tokens(&world, &Shopper::guest()).await;
-    let answer = world.site.slas.guest(Some(&usid()), &context()).await;
+    let platform = MockPlatform::public().await;
+    serving_tokens(&platform, &Shopper::guest()).await;
+    let answer = platform.site.slas.guest(Some(&usid()), &context()).await;
     assert!(matches!(answer, GuestResponse::Granted(_)), "{answer:?}");
-    let [authorize, token]: [Sent; 2] = world.sent().await.try_into().ok().unwrap();
+    let [authorize, token]: [Received; 2] = platform.requests().await.try_into().ok().unwrap();
     assert_eq!(authorize.line(), format!("GET {}", oauth("authorize")));
     assert_eq!(authorize.headers(), ["correlation-id"]);
     assert!(authorize.0.body.is_empty());
@@ -78,7 +80,7 @@ async fn a_public_client_gets_a_guest_by_code_and_proof() {
     assert_eq!(
         authorize.query(),
         pairs([
-            ("redirect_uri", REDIRECT),
+            ("redirect_uri", REDIRECT_URI),
             ("response_type", "code"),
             ("client_id", CLIENT),
             ("channel_id", SITE),
@@ -96,7 +98,7 @@ async fn a_public_client_gets_a_guest_by_code_and_proof() {
         ("code_verifier", verifier),
         ("client_id", CLIENT),
         ("channel_id", SITE),
-        ("redirect_uri", REDIRECT),
+        ("redirect_uri", REDIRECT_URI),
         ("usid", MOVED_USID),
     ];
     assert_eq!(form, pairs(expected));
@@ -104,22 +106,22 @@ async fn a_public_client_gets_a_guest_by_code_and_proof() {
 
 #[tokio::test]
 async fn no_two_codes_have_the_same_proof() {
-    let world = World::public().await;
-    serving_tokens(&world, &Shopper::guest()).await;
+    let platform = MockPlatform::public().await;
+    serving_tokens(&platform, &Shopper::guest()).await;
     for _ in 0..2 {
-        world.site.slas.guest(None, &context()).await;
+        platform.site.slas.guest(None, &context()).await;
     }
-    let sent = world.sent().await;
+    let sent = platform.requests().await;
     assert_ne!(sent[0].query()["code_challenge"], sent[2].query()["code_challenge"]);
 }
 
 #[tokio::test]
 async fn a_private_client_refreshes_with_its_secret() {
-    let world = World::private().await;
-    serving_tokens(&world, &Shopper::guest()).await;
-    let answer = world.site.slas.refresh(&refresh_token(), None, &context()).await;
+    let platform = MockPlatform::private().await;
+    serving_tokens(&platform, &Shopper::guest()).await;
+    let answer = platform.site.slas.refresh(&refresh_token(), None, &context()).await;
     assert!(matches!(answer, RefreshResponse::Granted(_)), "{answer:?}");
-    let sent = World::only(world.sent().await);
+    let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {}", oauth("token")));
     assert_eq!(sent.form(), refresh_form());
     assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
@@ -128,12 +130,12 @@ async fn a_private_client_refreshes_with_its_secret() {
 
 #[tokio::test]
 async fn a_public_client_refreshes_without_authorization_and_passes_its_dw_session() {
-    let world = World::public().await;
-    serving_tokens(&world, &Shopper::registered()).await;
+    let platform = MockPlatform::public().await;
+    serving_tokens(&platform, &Shopper::registered()).await;
     let dwsid = Dwsid::parse("abc==").unwrap();
-    let answer = world.site.slas.refresh(&refresh_token(), Some(&dwsid), &context()).await;
+    let answer = platform.site.slas.refresh(&refresh_token(), Some(&dwsid), &context()).await;
     assert!(matches!(answer, RefreshResponse::Granted(_)), "{answer:?}");
-    let sent = World::only(world.sent().await);
+    let sent = platform.single_request().await;
     assert_eq!(sent.form(), refresh_form());
     assert_eq!(sent.headers(), ["correlation-id", "sfdc_dwsid"]);
     assert_eq!(sent.header("sfdc_dwsid"), Some("abc=="));
@@ -150,11 +152,11 @@ fn refresh_form() -> std::collections::BTreeMap<String, String> {
 
 #[tokio::test]
 async fn a_login_carries_the_shoppers_credentials_and_shows_the_client_beside_them() {
-    let world = World::private().await;
-    serving_tokens(&world, &Shopper::registered()).await;
-    let answer = world.site.slas.login(&credentials(), Some(&usid()), &context()).await;
+    let platform = MockPlatform::private().await;
+    serving_tokens(&platform, &Shopper::registered()).await;
+    let answer = platform.site.slas.login(&credentials(), Some(&usid()), &context()).await;
     assert!(matches!(answer, LoginResponse::Granted(_)), "{answer:?}");
-    let [login, token]: [Sent; 2] = world.sent().await.try_into().ok().unwrap();
+    let [login, token]: [Received; 2] = platform.requests().await.try_into().ok().unwrap();
     assert_eq!(login.line(), format!("POST {}", oauth("login")));
     assert_eq!(login.headers(), ["authorization", "correlation-id", "x-slas-client-auth"]);
     // RFC 7617 with UTF-8, which a password with an umlaut needs.
@@ -167,7 +169,7 @@ async fn a_login_carries_the_shoppers_credentials_and_shows_the_client_beside_th
         pairs([
             ("client_id", CLIENT),
             ("channel_id", SITE),
-            ("redirect_uri", REDIRECT),
+            ("redirect_uri", REDIRECT_URI),
             ("response_type", "code"),
             ("usid", USID),
             ("code_challenge", &challenge_of(verifier)),
@@ -181,7 +183,7 @@ async fn a_login_carries_the_shoppers_credentials_and_shows_the_client_beside_th
         ("code_verifier", verifier),
         ("client_id", CLIENT),
         ("channel_id", SITE),
-        ("redirect_uri", REDIRECT),
+        ("redirect_uri", REDIRECT_URI),
         ("usid", MOVED_USID),
     ];
     assert_eq!(exchange, pairs(expected));
@@ -190,10 +192,10 @@ async fn a_login_carries_the_shoppers_credentials_and_shows_the_client_beside_th
 #[tokio::test]
 async fn a_client_that_is_public_or_not_strict_does_not_show_itself_at_login() {
     let lax = Settings { site: "slas.strict_client_auth = false", ..Settings::default() };
-    for world in [World::public().await, World::new(lax).await] {
-        serving_tokens(&world, &Shopper::registered()).await;
-        world.site.slas.login(&credentials(), None, &context()).await;
-        let login = &world.sent().await[0];
+    for platform in [MockPlatform::public().await, MockPlatform::new(lax).await] {
+        serving_tokens(&platform, &Shopper::registered()).await;
+        platform.site.slas.login(&credentials(), None, &context()).await;
+        let login = &platform.requests().await[0];
         assert_eq!(login.headers(), ["authorization", "correlation-id"]);
         assert!(!login.form().contains_key("usid"));
     }
@@ -202,15 +204,15 @@ async fn a_client_that_is_public_or_not_strict_does_not_show_itself_at_login() {
 #[tokio::test]
 async fn logout_is_a_get_with_the_refresh_token_in_the_query() {
     for (all_devices, hint) in [(false, None), (true, Some(("hint", "all-sessions")))] {
-        let world = World::private().await;
+        let platform = MockPlatform::private().await;
         // SLAS answers with empty strings and the word null.
         let nothing = json!({"access_token": "", "usid": "null", "expires_in": 0, "dnt": "null"});
-        world.answers("GET", &oauth("logout"), support::json(200, &nothing)).await;
+        platform.responds("GET", &oauth("logout"), support::json(200, &nothing)).await;
         let access = AccessToken::parse("at.at.at").unwrap();
-        let slas = &world.site.slas;
+        let slas = &platform.site.slas;
         let answer = slas.logout(&access, &refresh_token(), all_devices, &context()).await;
         assert_eq!(answer, LogoutResponse::Revoked);
-        let sent = World::only(world.sent().await);
+        let sent = platform.single_request().await;
         assert_eq!(sent.line(), format!("GET {}", oauth("logout")));
         assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
         assert_eq!(sent.header("authorization"), Some("Bearer at.at.at"));
@@ -228,11 +230,11 @@ async fn a_private_client_bridges_a_dw_session_with_one_call() {
         (CustomerType::Registered, None, "jo@example.com", ("dwsid", "dwsid-1==")),
         (CustomerType::Registered, Some("s.i.g"), "jo@example.com", ("dwsrst", "s.i.g")),
     ] {
-        let world = World::private().await;
-        serving_tokens(&world, &Shopper::guest()).await;
-        let answer = world.site.slas.adopt(&adopt_ask(kind, signature), &context()).await;
+        let platform = MockPlatform::private().await;
+        serving_tokens(&platform, &Shopper::guest()).await;
+        let answer = platform.site.slas.adopt(&adopt_ask(kind, signature), &context()).await;
         assert!(matches!(answer, AdoptResponse::Granted(_)), "{answer:?}");
-        let sent = World::only(world.sent().await);
+        let sent = platform.single_request().await;
         assert_eq!(sent.line(), format!("POST {}", oauth("session-bridge/token")));
         assert_eq!(sent.headers(), ["authorization", "correlation-id"]);
         assert_eq!(sent.basic(), format!("{CLIENT}:{SECRET}"));
@@ -253,11 +255,11 @@ async fn a_public_client_bridges_a_dw_session_by_code_and_proof() {
         (CustomerType::Guest, "sb-guest", "guest"),
         (CustomerType::Registered, "sb-user", "jo@example.com"),
     ] {
-        let world = World::public().await;
-        serving_tokens(&world, &Shopper::guest()).await;
-        let answer = world.site.slas.adopt(&adopt_ask(kind, None), &context()).await;
+        let platform = MockPlatform::public().await;
+        serving_tokens(&platform, &Shopper::guest()).await;
+        let answer = platform.site.slas.adopt(&adopt_ask(kind, None), &context()).await;
         assert!(matches!(answer, AdoptResponse::Granted(_)), "{answer:?}");
-        let [authorize, token]: [Sent; 2] = world.sent().await.try_into().ok().unwrap();
+        let [authorize, token]: [Received; 2] = platform.requests().await.try_into().ok().unwrap();
         assert_eq!(authorize.query()["hint"], hint);
         assert!(!authorize.query().contains_key("usid"));
         assert_eq!(token.headers(), ["correlation-id"]);
@@ -280,24 +282,26 @@ async fn a_public_client_bridges_a_dw_session_by_code_and_proof() {
 
 #[tokio::test]
 async fn the_key_document_is_fetched_without_credentials() {
-    let world = World::private().await;
+    let platform = MockPlatform::private().await;
     let key = support::SigningKey::new("k-1");
-    world.answers("GET", &oauth("jwks"), support::json(200, &json!({"keys": [key.jwk()]}))).await;
-    assert_eq!(world.site.slas.keys().await.unwrap().len(), 1);
-    let sent = World::only(world.sent().await);
+    platform
+        .responds("GET", &oauth("jwks"), support::json(200, &json!({"keys": [key.jwk()]})))
+        .await;
+    assert_eq!(platform.site.slas.keys().await.unwrap().len(), 1);
+    let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("GET {}", oauth("jwks")));
     assert_eq!((sent.headers(), sent.query()), (vec![], pairs::<&str, &str>([])));
 }
 
 #[tokio::test]
 async fn what_a_granted_answer_says_reaches_the_core() {
-    let world = World::private().await;
+    let platform = MockPlatform::private().await;
     let said: Value = tokens(&Shopper::registered());
     let answer = support::json(200, &said)
         .append_header("set-cookie", "dwsid=hybrid==; Path=/; HttpOnly; Secure; SameSite=None")
         .append_header("set-cookie", "dwanonymous_abc=x; Max-Age=15552000; Path=/");
-    world.answers("POST", &oauth("token"), answer).await;
-    let answer = world.site.slas.refresh(&refresh_token(), None, &context()).await;
+    platform.responds("POST", &oauth("token"), answer).await;
+    let answer = platform.site.slas.refresh(&refresh_token(), None, &context()).await;
     let RefreshResponse::Granted(grant) = answer else { panic!("{answer:?}") };
     assert_eq!(grant.access.expose(), said["access_token"]);
     let refresh = grant.refresh.unwrap();

@@ -1,4 +1,4 @@
-//! Everything that is logged on this thread, as the lines that would be written.
+//! Everything that this thread logs, as the lines that would be written.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -7,14 +7,14 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Logs go here until dropped. Tasks of a current-thread runtime run on this thread, too.
-pub(crate) struct Captured {
+/// Logs go here until it is dropped. Tasks of a current-thread runtime run on this thread, too.
+pub(crate) struct CapturedLog {
     lines: Lines,
     _guard: DefaultGuard,
 }
 
-impl Captured {
-    /// In the format of production, at the level that says most.
+impl CapturedLog {
+    /// In the format of production, at the most verbose level.
     pub(crate) fn start() -> Self {
         let lines = Lines::default();
         let subscriber = tracing_subscriber::fmt()
@@ -26,7 +26,7 @@ impl Captured {
         Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
     }
 
-    /// All of it.
+    /// Every line so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.lines.0.lock().unwrap().clone()).unwrap()
     }
@@ -36,9 +36,9 @@ impl Captured {
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Lines {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(octets);
-        Ok(octets.len())
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! Access tokens made to measure, and the answers that carry them.
+//! Access tokens with chosen claims, and the responses that carry them.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tandem::clock::Clock;
+use testkit::{CLIENT, SITE};
 
-use super::world::{CLIENT, SITE, TENANT, USID};
+use super::platform::{TENANT, USID};
 
 /// Whom a token is for, and until when.
 #[derive(Clone)]
@@ -18,7 +19,7 @@ pub(crate) struct Shopper {
     pub(crate) registered: bool,
     /// Seconds from now.
     pub(crate) life: i64,
-    /// Whatever makes this token differ from others.
+    /// What distinguishes this token from others.
     pub(crate) jti: String,
 }
 
@@ -49,13 +50,13 @@ impl Shopper {
         })
     }
 
-    /// A token that nobody signed: enough where SLAS itself hands it over.
+    /// A token with an invalid signature: SLAS responses are not verified.
     pub(crate) fn token(&self) -> String {
         unsigned(&json!({"typ": "jwt", "alg": "ES256", "kid": "k"}), &self.payload()) + ".c2ln"
     }
 }
 
-/// An answer of the token endpoint as SLAS gives it.
+/// A response of the token endpoint, as SLAS sends it.
 pub(crate) fn tokens(shopper: &Shopper) -> Value {
     json!({
         "access_token": shopper.token(), "id_token": "", "refresh_token": "refresh-2",
@@ -88,7 +89,7 @@ impl SigningKey {
         self.pair.public_key().as_ref()
     }
 
-    /// A token as SLAS signs it.
+    /// A token, signed as SLAS signs it.
     pub(crate) fn sign(&self, shopper: &Shopper) -> String {
         let header = json!({"ver": "1.0", "kid": self.kid, "typ": "jwt", "alg": "ES256"});
         self.sign_under(&header, shopper)

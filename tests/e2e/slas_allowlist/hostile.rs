@@ -4,11 +4,11 @@ use serde_json::json;
 use tandem_sandbox::{Fault, Operation};
 
 use super::{basic, begins, signs_in, slas};
-use crate::support::{Client, JO, Setup};
+use testkit::{Client, JO, Scenario};
 
 #[tokio::test]
 async fn attack_44_what_is_not_on_the_list_never_reaches_slas() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     for call in [
         "trusted-system/token",
@@ -25,7 +25,7 @@ async fn attack_44_what_is_not_on_the_list_never_reaches_slas() {
             let form = [("grant_type", "client_credentials")];
             let page = browser.sends(&slas(client, call), &form).await;
             assert!([400, 403].contains(&page.status.as_u16()), "{call}: {}", page.status);
-            page.sets_nothing();
+            page.sets_no_cookies();
         }
     }
     world.has_called(&[]);
@@ -33,7 +33,7 @@ async fn attack_44_what_is_not_on_the_list_never_reaches_slas() {
 
 #[tokio::test]
 async fn attack_45_doubled_and_foreign_parameters_never_reach_slas() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     let token = slas(Client::Private, "token");
     for form in [
@@ -44,36 +44,36 @@ async fn attack_45_doubled_and_foreign_parameters_never_reach_slas() {
         &[("grant_type", "session_bridge"), ("dwsid", "x")],
         &[("grant_type", "authorization_code_pkce"), ("redirect_uri", "https://evil.test/")],
     ] {
-        browser.sends(&token, form).await.problem(400, "bad_request");
+        browser.sends(&token, form).await.expect_problem(400, "bad_request");
     }
     let twice = format!("{token}?grant_type=client_credentials");
     let form = [("grant_type", "client_credentials")];
-    browser.sends(&twice, &form).await.problem(400, "bad_request");
+    browser.sends(&twice, &form).await.expect_problem(400, "bad_request");
     world.has_called(&[]);
 }
 
 #[tokio::test]
 async fn attack_48_a_site_id_that_disagrees_with_the_host_is_refused() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     let form = [("grant_type", "client_credentials")];
-    let asking = || browser.sends(&slas(Client::Private, "token"), &form);
-    asking().header("x-site-id", "Other").await.problem(400, "bad_request");
+    let request = || browser.sends(&slas(Client::Private, "token"), &form);
+    request().header("x-site-id", "Other").await.expect_problem(400, "bad_request");
     world.has_called(&[]);
-    asking().header("x-site-id", "RefArch").await.expect(200);
+    request().header("x-site-id", "RefArch").await.expect(200);
 }
 
 #[tokio::test]
 async fn attack_56_headers_that_only_we_may_set_never_come_from_outside() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     let form = [("grant_type", "client_credentials")];
-    let mut asking = browser.sends(&slas(Client::Private, "token"), &form);
+    let mut request = browser.sends(&slas(Client::Private, "token"), &form);
     let planted = ["sfdc_dwsid", "sfdc_refresh_token", "_sfdc_client_auth", "x-slas-client-auth"];
     for name in planted {
-        asking = asking.header(name, "planted");
+        request = request.header(name, "planted");
     }
-    asking.header("authorization", "Bearer planted").await.expect(200);
+    request.header("authorization", "Bearer planted").await.expect(200);
     let calls = world.control().calls();
     let call = calls.iter().find(|call| call.operation == Operation::TokenGuest).unwrap();
     for name in planted {
@@ -84,71 +84,74 @@ async fn attack_56_headers_that_only_we_may_set_never_come_from_outside() {
 
 #[tokio::test]
 async fn attack_69_a_crawler_gets_no_token() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let form = [("grant_type", "client_credentials")];
-    let asking = world.browser().sends(&slas(Client::Private, "token"), &form);
-    asking.header("user-agent", "Googlebot/2.1").await.problem(403, "not_allowed");
+    let request = world.browser().sends(&slas(Client::Private, "token"), &form);
+    request.header("user-agent", "Googlebot/2.1").await.expect_problem(403, "not_allowed");
     world.has_called(&[]);
 }
 
 #[tokio::test]
 async fn a_site_without_a_secret_has_nothing_below_the_private_prefix() {
-    let world = Setup::public().start().await;
+    let world = Scenario::public().start().await;
     let form = [("grant_type", "client_credentials")];
-    let asking = world.browser().sends(&slas(Client::Private, "token"), &form);
-    asking.await.problem(400, "bad_request");
+    let request = world.browser().sends(&slas(Client::Private, "token"), &form);
+    request.await.expect_problem(400, "bad_request");
     world.has_called(&[]);
 }
 
 #[tokio::test]
 async fn an_answer_of_slas_that_is_no_token_becomes_none() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     world.lands_no_browser();
     let browser = world.browser();
     world.control().fault(Operation::TokenGuest, Fault::Status(503, None), 1);
-    begins(&browser, Client::Private).await.problem(503, "upstream_unavailable").sets_nothing();
+    begins(&browser, Client::Private)
+        .await
+        .expect_problem(503, "upstream_unavailable")
+        .sets_no_cookies();
     assert!(browser.cookies().is_empty());
 }
 
 #[tokio::test]
 async fn a_call_that_has_to_be_a_form_is_a_form_and_not_long() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     let token = slas(Client::Private, "token");
     let form = [("grant_type", "client_credentials")];
-    let asking = browser.sends(&token, &form).header("content-type", "text/plain");
-    asking.await.problem(400, "bad_request");
+    let request = browser.sends(&token, &form).header("content-type", "text/plain");
+    request.await.expect_problem(400, "bad_request");
     browser.posts_json(&token, &json!({"grant_type": "client_credentials"})).await.expect(400);
     let long = "x".repeat(70_000);
-    browser.sends(&token, &[("code", &long)]).await.problem(413, "payload_too_large");
+    browser.sends(&token, &[("code", &long)]).await.expect_problem(413, "payload_too_large");
     world.has_called(&[]);
 }
 
 #[tokio::test]
 async fn attack_57_a_login_takes_credentials_from_one_header_only() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     for header in ["Bearer x", "Basic", "", "Basic  "] {
-        let asking = browser.sends(&slas(Client::Private, "login"), &[("code_challenge", "x")]);
-        asking.header("authorization", header).await.problem(400, "bad_request");
+        let request = browser.sends(&slas(Client::Private, "login"), &[("code_challenge", "x")]);
+        request.header("authorization", header).await.expect_problem(400, "bad_request");
     }
     world.has_called(&[]);
 }
 
 #[tokio::test]
 async fn attack_45_the_usid_of_a_registered_shopper_is_carried_to_nobody() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     signs_in(&browser, Client::Private, JO).await.expect(200);
     let usid = browser.usid();
-    world.forgets_calls();
-    signs_in(&browser, Client::Private, crate::support::SAM).await.expect(200);
+    world.forget_calls();
+    signs_in(&browser, Client::Private, testkit::SAM).await.expect(200);
     assert_ne!(browser.usid(), usid);
 }
 
 #[tokio::test]
 async fn an_error_of_slas_loses_what_may_be_a_secret() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     world.lands_no_browser();
     let browser = world.browser();
     let echoed = "Qx".repeat(40);
@@ -160,7 +163,7 @@ async fn an_error_of_slas_loses_what_may_be_a_secret() {
 
 #[tokio::test]
 async fn tokens_that_were_made_for_somebody_else_become_no_cookies() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     world.lands_no_browser();
     let browser = world.browser();
     let foreign = tandem_sandbox::TokenSpec {
@@ -176,14 +179,14 @@ async fn tokens_that_were_made_for_somebody_else_become_no_cookies() {
     ] {
         world.control().fault(Operation::TokenGuest, Fault::Body(200, said), 1);
         let page = begins(&browser, Client::Private).await;
-        page.problem(503, "upstream_unavailable").sets_nothing();
+        page.expect_problem(503, "upstream_unavailable").sets_no_cookies();
         assert!(!page.text.contains(&token));
     }
 }
 
 #[tokio::test]
 async fn nested_tokens_of_a_passkey_become_cookies_and_leave_the_body() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     let shopper = world.control().customer_id_of(JO.0);
     let spec =
@@ -205,14 +208,14 @@ async fn nested_tokens_of_a_passkey_become_cookies_and_leave_the_body() {
 
 #[tokio::test]
 async fn nobody_learns_who_has_an_account() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     let unknown = json!({"message": "user not found"}).to_string();
     world.control().fault(Operation::SlasOther, Fault::Body(404, unknown), 2);
     let form = [("user_id", "nobody@example.com"), ("mode", "email")];
-    let asking = || browser.sends(&slas(Client::Private, "passwordless/login"), &form);
-    for asking in [asking(), asking().by_a_server()] {
-        let page = asking.header("authorization", &basic(("a", "b"))).await.expect(200);
+    let request = || browser.sends(&slas(Client::Private, "passwordless/login"), &form);
+    for request in [request(), request().from_server()] {
+        let page = request.header("authorization", &basic(("a", "b"))).await.expect(200);
         assert_eq!(page.text, "");
     }
 }
@@ -227,33 +230,33 @@ async fn kind_21_the_beginning_of_a_sign_in_with_a_passkey_passes() {
         ],
     });
     let unknown = json!({"error": "not_found", "error_description": "User Not Found"});
-    for (setup, client) in [
-        (Setup::private(), Client::Private),
-        (Setup::private(), Client::Public),
-        (Setup::public(), Client::Public),
+    for (scenario, client) in [
+        (Scenario::private(), Client::Private),
+        (Scenario::private(), Client::Public),
+        (Scenario::public(), Client::Public),
     ] {
-        let world = setup.start().await;
+        let world = scenario.start().await;
         let start = slas(client, "webauthn/authenticate/start");
         for fields in
             [&[][..], &[("user_id", JO.0)], &[("user_id", JO.0), ("tenant_id", "zzte_053")]]
         {
             for server in [false, true] {
-                let asking = || {
-                    let asking = world.browser().sends(&start, fields);
-                    if server { asking.by_a_server() } else { asking }
+                let request = || {
+                    let request = world.browser().sends(&start, fields);
+                    if server { request.from_server() } else { request }
                 };
                 world.control().fault(
                     Operation::SlasOther,
                     Fault::Body(200, options.to_string()),
                     1,
                 );
-                assert_eq!(asking().await.expect(200).json(), options);
+                assert_eq!(request().await.expect(200).json(), options);
                 world.control().fault(
                     Operation::SlasOther,
                     Fault::Body(404, unknown.to_string()),
                     1,
                 );
-                assert_eq!(asking().await.expect(404).json(), unknown);
+                assert_eq!(request().await.expect(404).json(), unknown);
             }
         }
     }
@@ -261,15 +264,15 @@ async fn kind_21_the_beginning_of_a_sign_in_with_a_passkey_passes() {
 
 #[tokio::test]
 async fn kind_21_a_passkey_that_does_not_fit_is_no_outage() {
-    let world = Setup::private().start().await;
+    let world = Scenario::private().start().await;
     let browser = world.browser();
     let finish = slas(Client::Private, "webauthn/authenticate/finish");
     let refused = json!({"credentialId": "x", "success": false});
     world.control().fault(Operation::SlasOther, Fault::Body(200, refused.to_string()), 1);
     let page = browser.posts_json(&finish, &json!({"credential": {"id": "x"}})).await.expect(200);
-    assert_eq!(page.sets_nothing().json(), refused);
+    assert_eq!(page.sets_no_cookies().json(), refused);
     let nonsense = Fault::Body(200, json!({"success": true}).to_string());
     world.control().fault(Operation::SlasOther, nonsense, 1);
     let page = browser.posts_json(&finish, &json!({"credential": {"id": "x"}})).await;
-    page.problem(503, "upstream_unavailable").sets_nothing();
+    page.expect_problem(503, "upstream_unavailable").sets_no_cookies();
 }

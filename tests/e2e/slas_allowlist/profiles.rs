@@ -1,10 +1,10 @@
 //! What the neighbours of each cookie profile find after a token has passed.
 
 use super::{begins, leaves, signs_in};
-use crate::support::{Browser, Client, JO, Page, Setup, World};
+use testkit::{Browser, Client, JO, Page, Scenario, World};
 
 async fn world(profile: &str) -> (World, Browser) {
-    let world = Setup::private().with_site("cookies.profile", profile).start().await;
+    let world = Scenario::private().with_site("cookies.profile", profile).start().await;
     let browser = world.browser();
     (world, browser)
 }
@@ -70,10 +70,10 @@ async fn plugin_slas_finds_the_token_in_pieces() {
 
 #[tokio::test]
 async fn a_head_that_has_to_read_its_tokens_gets_them() {
-    let setup = Setup::private()
+    let scenario = Scenario::private()
         .with_site("cookies.profile", "plugin-slas")
         .with_site("cookies.readable_tokens", "true");
-    let world = setup.start().await;
+    let world = scenario.start().await;
     let browser = world.browser();
     let said = begins(&browser, Client::Private).await.expect(200).json();
     let token = said["access_token"].as_str().unwrap();

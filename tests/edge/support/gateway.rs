@@ -1,11 +1,9 @@
-//! A gateway that asks before it lets a request through, played by the test.
+//! A gateway, played by the test, that sends an auth subrequest before it forwards a request.
 
-use super::ask::{Ask, Jar, get, request};
-use super::wire::Answer;
-use super::world::{HOST, ORIGIN, Plan, World};
+use testkit::{Cookies, HOST, ORIGIN, RawRequest, RawResponse, Scenario, World, get, request};
 
-/// The headers that replace those of the request.
-pub(crate) const REPLACED: [&str; 8] = [
+/// The headers that the gateway copies to the request it forwards.
+pub(crate) const COPIED: [&str; 8] = [
     "authorization",
     "cookie",
     "sfdc_dwsid",
@@ -16,16 +14,16 @@ pub(crate) const REPLACED: [&str; 8] = [
     "x-bff-upstream",
 ];
 
-/// A call of SCAPI that every shopper may make.
+/// A SCAPI call that every shopper may make.
 pub(crate) const PRODUCT: &str = "/mobify/proxy/api/product/shopper-products/v1/organizations/\
      f_ecom_zzte_053/products/brompton?siteId=RefArch";
-/// Where a shopper makes a basket.
+/// The SCAPI call that creates a basket.
 pub(crate) const BASKETS: &str = "/mobify/proxy/api/checkout/shopper-baskets/v1/organizations/\
      f_ecom_zzte_053/baskets?siteId=RefArch";
 /// A page of ECOM.
 pub(crate) const CART: &str = "/on/demandware.store/Sites-RefArch-Site/en_US/Cart-Show";
 
-/// In whose words is asked.
+/// The dialect of the subrequest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gateway {
     Nginx,
@@ -37,19 +35,19 @@ pub(crate) const GATEWAYS: [Gateway; 3] = [Gateway::Nginx, Gateway::Traefik, Gat
 
 impl Gateway {
     /// A shop behind this gateway.
-    pub(crate) fn shop(self) -> Plan {
-        self.shop_asked_by("127.0.0.1")
+    pub(crate) fn shop(self) -> Scenario {
+        self.shop_for_peer("127.0.0.1")
     }
 
-    /// A shop that only this address may ask.
-    pub(crate) fn shop_asked_by(self, peer: &str) -> Plan {
+    /// A shop whose only gateway has this address.
+    pub(crate) fn shop_for_peer(self, peer: &str) -> Scenario {
         let dialect = format!("{self:?}").to_lowercase();
         let gateway = format!("[gateway]\ndialect = \"{dialect}\"\npeers = [\"{peer}\"]\n");
-        World::with().more(&gateway)
+        Scenario::default().sections(&gateway)
     }
 
-    /// The question about a request, which still wants the headers of that request.
-    pub(crate) fn asks(self, method: &str, target: &str) -> Ask {
+    /// The auth subrequest for a request, without the headers of that request.
+    pub(crate) fn subrequest(self, method: &str, target: &str) -> RawRequest {
         match self {
             Self::Nginx => get("/bff/auth").headers(&[
                 ("x-original-method", method),
@@ -69,69 +67,68 @@ impl Gateway {
         }
     }
 
+    /// The status of a response that allows the request.
     pub(crate) fn allowing(self) -> u16 {
         if self == Self::Nginx { 204 } else { 200 }
     }
 
-    /// It may go on, with every header said, and with at most one cookie that every gateway takes.
+    /// The request is allowed, with every header set, and with at most one cookie that fits every
+    /// gateway.
     #[track_caller]
-    pub(crate) fn expect_allowed(self, answer: &Answer) {
-        answer.expect(self.allowing());
-        for name in REPLACED {
-            assert_eq!(answer.all(name).len(), 1, "{name}");
+    pub(crate) fn expect_allowed(self, response: &RawResponse) {
+        response.expect(self.allowing());
+        for name in COPIED {
+            assert_eq!(response.all(name).len(), 1, "{name}");
         }
-        assert_eq!(answer.header("cache-control"), Some("private, no-store"));
-        assert_eq!(answer.text(), "");
-        let cookies = answer.all("set-cookie");
+        assert_eq!(response.header("cache-control"), Some("private, no-store"));
+        assert_eq!(response.text(), "");
+        let cookies = response.all("set-cookie");
         assert!(cookies.len() <= 1, "{cookies:?}");
         for cookie in cookies {
             assert!(cookie.starts_with("__Host-tandem") && cookie.len() < 4000, "{cookie}");
         }
     }
 
-    /// The browser is sent to be given what it needs for `target`.
+    /// The browser is redirected to `/bff/establish` for `target`.
     #[track_caller]
-    pub(crate) fn expect_sent_to_establish(self, answer: &Answer, target: &str) {
+    pub(crate) fn expect_establish(self, response: &RawResponse, target: &str) {
         if self == Self::Nginx {
-            answer.expect(401);
-            assert_eq!(answer.header("location"), None);
+            response.expect(401);
+            assert_eq!(response.header("location"), None);
         } else {
-            let there = format!("{ORIGIN}{}", establish(target));
-            answer.expect_location(&there);
+            response.expect_location(&format!("{ORIGIN}{}", establish(target)));
         }
-        assert_eq!(answer.header("cache-control"), Some("private, no-store"));
-        answer.expect_no_cookies();
+        assert_eq!(response.header("cache-control"), Some("private, no-store"));
+        response.expect_no_cookies();
     }
 }
 
-/// No answer but an allowing one holds anything about a shopper.
+/// Only a response that allows the request names the shopper.
 #[track_caller]
-pub(crate) fn tells_nothing(answer: &Answer) {
+pub(crate) fn expect_no_identity(response: &RawResponse) {
     for name in ["authorization", "cookie", "sfdc_dwsid", "x-bff-customer-id", "x-bff-usid"] {
-        assert_eq!(answer.header(name), None, "{name}");
+        assert_eq!(response.header(name), None, "{name}");
     }
-    answer.expect_no_cookies();
+    response.expect_no_cookies();
 }
 
-/// Our own address for what the way does not allow.
+/// The address that establishes a session for `target`.
 pub(crate) fn establish(target: &str) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     format!("/bff/establish?{}", query.append_pair("return_to", target).finish())
 }
 
-impl World {
-    /// A browser follows from `target` until it is back there with what it needs; how often it was
-    /// redirected.
-    pub(crate) async fn establish(&self, target: &str, jar: &mut Jar) -> usize {
-        let mut there = establish(target);
-        for hops in 1..=3 {
-            let answer = self.ask(get(&there).document().cookies(jar)).await;
-            jar.take(answer.expect(303));
-            answer.header("location").expect("a location").clone_into(&mut there);
-            if there == target {
-                return hops;
-            }
+/// A browser follows redirects from `/bff/establish` until it is back at `target`. Returns how many
+/// there were.
+pub(crate) async fn follow_establish(world: &World, target: &str, cookies: &mut Cookies) -> usize {
+    let mut next = establish(target);
+    for redirects in 1..=3 {
+        let response = world.send(get(&next).document().cookies(cookies)).await;
+        cookies.take(response.expect(303));
+        response.header("location").expect("a location").clone_into(&mut next);
+        if next == target {
+            return redirects;
         }
-        panic!("a circle, by {there}");
     }
+    panic!("a redirect loop at {next}");
 }

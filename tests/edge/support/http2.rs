@@ -1,4 +1,4 @@
-//! HTTP/2 as a browser speaks it, and as somebody speaks it who writes the frames by hand.
+//! HTTP/2 as a browser speaks it, and frames written by hand.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,67 +8,66 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use testkit::{Connection, HOST};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::wire::Line;
-use super::world::HOST;
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What a stream of ours may carry unread, and all of them together, in octets: streams of ours
-/// that are not read hold up none of the others.
+/// The windows of a stream and of the connection, in bytes: streams that this client does not read
+/// do not block the others.
 const WINDOWS: (u32, u32) = (64 << 10, 64 << 20);
 
 /// A connection of a well-behaved client.
 pub(crate) struct Http2 {
-    send: SendRequest<Body>,
+    sender: SendRequest<Body>,
     connection: JoinHandle<Result<(), hyper::Error>>,
 }
 
 impl Http2 {
     pub(crate) async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the listener accepts");
-        let shaken = Builder::new(TokioExecutor::new())
+        let handshake = Builder::new(TokioExecutor::new())
             .initial_stream_window_size(WINDOWS.0)
             .initial_connection_window_size(WINDOWS.1)
             .handshake(TokioIo::new(stream))
             .await;
-        let (send, connection) = shaken.expect("a handshake");
-        Self { send, connection: tokio::spawn(connection) }
+        let (sender, connection) = handshake.expect("a handshake");
+        Self { sender, connection: tokio::spawn(connection) }
     }
 
-    pub(crate) async fn ask(&mut self, request: Request<Body>) -> Response<Incoming> {
+    /// Sends a request and waits for the headers of the response.
+    pub(crate) async fn send(&mut self, request: Request<Body>) -> Response<Incoming> {
         self.begin(request).await
     }
 
-    /// As [`ask`](Self::ask), beside what else is under way.
+    /// As [`send`](Self::send), beside other requests.
     pub(crate) fn begin(
         &self,
         request: Request<Body>,
     ) -> impl Future<Output = Response<Incoming>> + use<> {
-        let mut send = self.send.clone();
+        let mut sender = self.sender.clone();
         async move {
-            let answer = timeout(PATIENCE, send.send_request(request)).await;
-            answer.expect("an answer in time").expect("an answer")
+            let response = timeout(TIME_LIMIT, sender.send_request(request)).await;
+            response.expect("a response in time").expect("a response")
         }
     }
 
     /// Returns when the server has ended the connection.
     pub(crate) async fn ends(self) {
-        let _ = timeout(PATIENCE, self.connection).await.expect("the connection ends in time");
+        let _ = timeout(TIME_LIMIT, self.connection).await.expect("the connection ends in time");
     }
 }
 
-/// A request of a script of one of our own pages.
+/// A request of a script of one of the shop's own pages.
 pub(crate) fn http2_get(path: &str) -> http::request::Builder {
     Request::get(format!("https://{HOST}{path}"))
         .header("sec-fetch-site", "same-origin")
         .header("sec-fetch-mode", "cors")
 }
 
-/// What a server makes of a request it was sent.
+/// How a server treats a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reaction {
     Answered,
@@ -95,12 +94,13 @@ pub(crate) fn http2_request(fields: &[(&[u8], &[u8])]) -> Vec<u8> {
     bytes
 }
 
-/// Reads frames until the request of [`http2_request`] has met its fate.
-pub(crate) async fn http2_reaction(line: &mut Line) -> Reaction {
+/// Reads frames until the server has reacted to the request of [`http2_request`].
+pub(crate) async fn http2_reaction(connection: &mut Connection) -> Reaction {
     loop {
-        let head = line.take(9).await;
+        let head = connection.take(9).await;
         let [high, middle, low, kind, ..] = head[..] else { return Reaction::ConnectionEnded };
-        line.take(usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low)).await;
+        let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+        connection.take(length).await;
         match kind {
             1 => return Reaction::Answered,
             3 => return Reaction::StreamReset,

@@ -1,4 +1,4 @@
-//! An upstream behind TLS, with a certificate made for the test, that remembers what it was asked.
+//! An upstream behind TLS, with a certificate made for the test, that records its requests.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -14,6 +14,7 @@ use http::{HeaderMap, Request, Response, Version};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -26,20 +27,19 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// What the answer to `/large` comes to: more than sockets and windows hold.
+/// The size of the response to `/large`: more than sockets and windows hold.
 pub(crate) const LARGE: usize = 32 << 20;
-/// Requests at a time on one connection, as most servers allow (RFC 9113 section 6.5.2).
-const STREAMS: u32 = 100;
-
 /// A piece of it.
 const PIECE: &[u8] = &[b'x'; 64 << 10];
-/// Samples without a change, after which answers count as standing still.
-const STILL: usize = 6;
+/// Concurrent streams of one connection, as most servers allow (RFC 9113 section 6.5.2).
+const STREAMS: u32 = 100;
+/// Samples without a change, after which responses count as stalled.
+const STALLED: usize = 6;
 const BETWEEN_SAMPLES: Duration = Duration::from_millis(50);
 
-/// What was asked, after TLS.
+/// A request as the upstream received it.
 #[derive(Clone, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct Received {
     pub(crate) version: Version,
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
@@ -52,29 +52,29 @@ pub(crate) struct Heard {
 /// The upstream.
 pub(crate) struct TlsHead {
     pub(crate) address: SocketAddr,
-    /// The file with the certificate it must be known by.
+    /// The file with its certificate.
     pub(crate) certificate: PathBuf,
-    book: Arc<Book>,
+    state: Arc<State>,
     _stop: DropGuard,
 }
 
 #[derive(Default)]
-struct Book {
-    heard: Mutex<Vec<Heard>>,
-    /// How much of the answers to `/large` has been taken, in pieces.
-    taken: AtomicUsize,
+struct State {
+    received: Mutex<Vec<Received>>,
+    /// How much of the responses to `/large` has been sent, in pieces.
+    sent: AtomicUsize,
     broken: Notify,
 }
 
 impl TlsHead {
     /// Agrees to one of these protocols, the first preferred.
     pub(crate) async fn speaking(protocols: &[&str]) -> Self {
-        Self::taking(protocols, STREAMS).await
+        Self::allowing(protocols, STREAMS).await
     }
 
-    /// Agrees to one of these protocols, and over HTTP/2 to so many requests at a time on one
+    /// Agrees to one of these protocols, and over HTTP/2 allows so many concurrent streams on one
     /// connection.
-    pub(crate) async fn taking(protocols: &[&str], streams: u32) -> Self {
+    pub(crate) async fn allowing(protocols: &[&str], streams: u32) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
         let name = format!("edge-{:016x}.pem", u64::from_be_bytes(random()));
@@ -91,36 +91,37 @@ impl TlsHead {
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().expect("a bound socket");
-        let book = Arc::<Book>::default();
+        let state = Arc::<State>::default();
         let stop = CancellationToken::new();
         let tls = TlsAcceptor::from(Arc::new(config));
-        let serving = serve(listener, tls, Arc::clone(&book), streams);
+        let serving = serve(listener, tls, Arc::clone(&state), streams);
         tokio::spawn(stop.clone().run_until_cancelled_owned(serving));
-        Self { address, certificate, book, _stop: stop.drop_guard() }
+        Self { address, certificate, state, _stop: stop.drop_guard() }
     }
 
     pub(crate) fn origin(&self) -> String {
         format!("https://localhost:{}", self.address.port())
     }
 
-    pub(crate) fn heard(&self) -> Vec<Heard> {
-        self.book.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Every request so far.
+    pub(crate) fn requests(&self) -> Vec<Received> {
+        self.state.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns when no answer to `/large` moves any more: windows and buffers are full.
-    pub(crate) async fn stands_still(&self) {
+    /// Returns when no response to `/large` moves any more: windows and buffers are full.
+    pub(crate) async fn stalls(&self) {
         let (mut before, mut samples) = (0, 0);
-        while samples < STILL {
+        while samples < STALLED {
             tokio::time::sleep(BETWEEN_SAMPLES).await;
-            let taken = self.book.taken.load(Ordering::Relaxed);
-            samples = if taken == before { samples + 1 } else { 0 };
-            before = taken;
+            let sent = self.state.sent.load(Ordering::Relaxed);
+            samples = if sent == before { samples + 1 } else { 0 };
+            before = sent;
         }
     }
 
-    /// Breaks off an answer to `/broken` in its middle.
+    /// Breaks off a response to `/broken` in its middle.
     pub(crate) fn break_off(&self) {
-        self.book.broken.notify_one();
+        self.state.broken.notify_one();
     }
 }
 
@@ -130,38 +131,39 @@ impl Drop for TlsHead {
     }
 }
 
-async fn serve(listener: TcpListener, tls: TlsAcceptor, book: Arc<Book>, streams: u32) {
+async fn serve(listener: TcpListener, tls: TlsAcceptor, state: Arc<State>, streams: u32) {
     for connection in 0.. {
         let Ok((stream, _)) = listener.accept().await else { return };
-        tokio::spawn(talk(stream, tls.clone(), Arc::clone(&book), (connection, streams)));
+        let (tls, state) = (tls.clone(), Arc::clone(&state));
+        tokio::spawn(serve_connection(stream, tls, state, (connection, streams)));
     }
 }
 
-async fn talk(
+async fn serve_connection(
     stream: TcpStream,
     tls: TlsAcceptor,
-    book: Arc<Book>,
+    state: Arc<State>,
     (connection, streams): (usize, u32),
 ) {
     let Ok(stream) = tls.accept(stream).await else { return };
     let service = service_fn(move |request: Request<Incoming>| {
-        let book = Arc::clone(&book);
-        async move { Ok::<_, Infallible>(answer(request, connection, book).await) }
+        let state = Arc::clone(&state);
+        async move { Ok::<_, Infallible>(respond(request, connection, state).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http2().max_concurrent_streams(streams);
     let _ = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
 }
 
-async fn answer(
+async fn respond(
     mut request: Request<Incoming>,
     connection: usize,
-    book: Arc<Book>,
+    state: Arc<State>,
 ) -> Response<Body> {
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Response::new(Body::empty()) };
-    let asked = Heard {
+    let received = Received {
         version: parts.version,
         target: parts.uri.to_string(),
         trailers: body.trailers().cloned(),
@@ -169,29 +171,17 @@ async fn answer(
         headers: parts.headers,
         connection,
     };
-    let websocket = asked.headers.get("upgrade").is_some();
-    let long = parts.uri.path() == "/large";
-    book.heard.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+    let websocket = received.headers.get("upgrade").is_some();
+    state.received.lock().unwrap_or_else(PoisonError::into_inner).push(received);
     match parts.uri.path() {
-        _ if websocket => {
-            tokio::spawn(async move {
-                let mut upgraded = TokioIo::new(upgrade.await.expect("a tunnel"));
-                for _ in 0..LARGE / PIECE.len() {
-                    let words = if long { PIECE } else { b"hello" };
-                    let written = upgraded.write_all(words).await;
-                    book.taken.fetch_add(1, Ordering::Relaxed);
-                    if written.is_err() || !long {
-                        break;
-                    }
-                }
-                let _ = upgraded.shutdown().await;
-            });
+        path if websocket => {
+            tokio::spawn(send_over_websocket(upgrade, path == "/large", state));
             let switched = Response::builder().status(101).header("connection", "upgrade");
-            switched.header("upgrade", "websocket").body(Body::empty()).expect("an answer")
+            switched.header("upgrade", "websocket").body(Body::empty()).expect("a response")
         }
-        "/large" => large(book),
+        "/large" => large(state),
         "/broken" => pieces(Frame::data(Bytes::from("half")), async move {
-            book.broken.notified().await;
+            state.broken.notified().await;
             Err("broken")
         }),
         _ => {
@@ -202,11 +192,22 @@ async fn answer(
     }
 }
 
-/// [`LARGE`] octets, as fast as they are taken.
-fn large(book: Arc<Book>) -> Response<Body> {
-    let pieces = std::iter::repeat_n(PIECE, LARGE / PIECE.len());
-    let pieces = pieces.map(move |piece| {
-        book.taken.fetch_add(1, Ordering::Relaxed);
+async fn send_over_websocket(upgrade: OnUpgrade, large: bool, state: Arc<State>) {
+    let mut upgraded = TokioIo::new(upgrade.await.expect("a tunnel"));
+    let (piece, count) = if large { (PIECE, LARGE / PIECE.len()) } else { (&b"hello"[..], 1) };
+    for _ in 0..count {
+        if upgraded.write_all(piece).await.is_err() {
+            return;
+        }
+        state.sent.fetch_add(1, Ordering::Relaxed);
+    }
+    let _ = upgraded.shutdown().await;
+}
+
+/// [`LARGE`] bytes, as fast as the client takes them.
+fn large(state: Arc<State>) -> Response<Body> {
+    let pieces = std::iter::repeat_n(PIECE, LARGE / PIECE.len()).map(move |piece| {
+        state.sent.fetch_add(1, Ordering::Relaxed);
         Ok::<_, Infallible>(Frame::data(Bytes::from_static(piece)))
     });
     Response::new(Body::new(StreamBody::new(futures_util::stream::iter(pieces))))

@@ -1,14 +1,14 @@
-//! Requests as they arrived, and answers to give.
+//! Requests as the mock received them, and responses for it.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use wiremock::{Request, ResponseTemplate};
 
-/// One request that reached a mock.
-pub(crate) struct Sent(pub(crate) Request);
+/// A request that the mock received.
+pub(crate) struct Received(pub(crate) Request);
 
-impl Sent {
+impl Received {
     /// `METHOD path?query`.
     pub(crate) fn line(&self) -> String {
         format!("{} {}", self.0.method, self.0.url.path())
@@ -64,7 +64,7 @@ fn debase64(text: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Names and values, whatever their order; a name that comes twice fails the test.
+/// Names and values in any order; a repeated name fails the test.
 #[track_caller]
 pub(crate) fn pairs<K: Into<String>, V: Into<String>>(
     items: impl IntoIterator<Item = (K, V)>,
@@ -72,7 +72,7 @@ pub(crate) fn pairs<K: Into<String>, V: Into<String>>(
     let mut found = BTreeMap::new();
     for (name, value) in items {
         let name = name.into();
-        assert!(!found.contains_key(&name), "{name} comes twice");
+        assert!(!found.contains_key(&name), "{name} is repeated");
         found.insert(name, value.into());
     }
     found

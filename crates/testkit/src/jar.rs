@@ -4,66 +4,68 @@ use cookie::time::OffsetDateTime;
 use cookie::{Cookie, SameSite};
 
 /// The host the jar belongs to.
-pub(super) const HOST: &str = "shop.test";
+pub(crate) use crate::config::HOST;
+
 /// Browsers refuse a cookie whose name and value are longer together.
 const LONGEST: usize = 4096;
 
-/// A cookie as the browser keeps it.
+/// A cookie as the browser stores it.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pub(super) name: String,
-    pub(super) value: String,
-    pub(super) http_only: bool,
+pub(crate) struct StoredCookie {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) http_only: bool,
     path: String,
     /// Whether it was set with `Domain`.
     for_siblings: bool,
-    /// Unix seconds; none until the browser closes.
-    pub(super) expires: Option<i64>,
+    /// Unix seconds; none for a session cookie.
+    pub(crate) expires: Option<i64>,
 }
 
 /// The cookies of one browser.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Jar(Vec<Kept>);
+pub(crate) struct Jar(Vec<StoredCookie>);
 
 impl Jar {
-    /// Takes over one `Set-Cookie` line of an answer to `path`, as far as a browser would.
-    pub(super) fn absorb(&mut self, line: &str, path: &str, now: i64) {
+    /// Applies one `Set-Cookie` line of a response to `path`, as far as a browser would.
+    pub(crate) fn absorb(&mut self, line: &str, path: &str, now: i64) {
         let Ok(cookie) = Cookie::parse(line) else { return };
-        let Some(kept) = keep(&cookie, path, now) else { return };
-        let same = |other: &Kept| {
+        let Some(stored) = store(&cookie, path, now) else { return };
+        let same = |other: &StoredCookie| {
             (&other.name, &other.path, other.for_siblings)
-                == (&kept.name, &kept.path, kept.for_siblings)
+                == (&stored.name, &stored.path, stored.for_siblings)
         };
         let place = self.0.iter().position(same);
         match place {
-            Some(at) if kept.is_over(now) => drop(self.0.remove(at)),
-            Some(at) => self.0[at] = kept,
-            None if kept.is_over(now) => {}
-            None => self.0.push(kept),
+            Some(at) if stored.is_over(now) => drop(self.0.remove(at)),
+            Some(at) => self.0[at] = stored,
+            None if stored.is_over(now) => {}
+            None => self.0.push(stored),
         }
     }
 
     /// The cookies that go with a request to `path`: longer paths first, then older ones.
-    pub(super) fn sent(&self, path: &str, now: i64) -> Vec<&Kept> {
-        let fits = |kept: &&Kept| !kept.is_over(now) && path_matches(path, &kept.path);
-        let mut sent: Vec<&Kept> = self.0.iter().filter(fits).collect();
-        sent.sort_by_key(|kept| std::cmp::Reverse(kept.path.len()));
+    pub(crate) fn sent(&self, path: &str, now: i64) -> Vec<&StoredCookie> {
+        let fits =
+            |stored: &&StoredCookie| !stored.is_over(now) && path_matches(path, &stored.path);
+        let mut sent: Vec<&StoredCookie> = self.0.iter().filter(fits).collect();
+        sent.sort_by_key(|stored| std::cmp::Reverse(stored.path.len()));
         sent
     }
 
-    /// The browser closes: what has no end ends.
-    pub(super) fn close(&mut self) {
-        self.0.retain(|kept| kept.expires.is_some());
+    /// The browser closes: session cookies go.
+    pub(crate) fn close(&mut self) {
+        self.0.retain(|stored| stored.expires.is_some());
     }
 
-    pub(super) fn forget(&mut self, name: &str) {
-        self.0.retain(|kept| kept.name != name);
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|stored| stored.name != name);
     }
 }
 
-impl Kept {
+impl StoredCookie {
     /// Whether it has the scope of what Tandem writes: this host alone, every path.
-    pub(super) fn is_tandems(&self) -> bool {
+    pub(crate) fn is_tandems(&self) -> bool {
         !self.for_siblings && self.path == "/"
     }
 
@@ -72,7 +74,7 @@ impl Kept {
     }
 }
 
-fn keep(cookie: &Cookie<'_>, path: &str, now: i64) -> Option<Kept> {
+fn store(cookie: &Cookie<'_>, path: &str, now: i64) -> Option<StoredCookie> {
     let (name, value) = (cookie.name(), cookie.value());
     let secure = cookie.secure() == Some(true);
     let host_prefix = name.starts_with("__Host-");
@@ -86,7 +88,7 @@ fn keep(cookie: &Cookie<'_>, path: &str, now: i64) -> Option<Kept> {
         || domain.is_some_and(|domain| domain != HOST);
     let age = cookie.max_age().map(|age| now.saturating_add(age.whole_seconds()));
     let date = || cookie.expires_datetime().map(OffsetDateTime::unix_timestamp);
-    (!refused).then(|| Kept {
+    (!refused).then(|| StoredCookie {
         name: name.to_owned(),
         value: value.to_owned(),
         http_only: cookie.http_only() == Some(true),
@@ -127,11 +129,14 @@ mod tests {
     }
 
     fn sent(jar: &Jar, path: &str, now: i64) -> Vec<String> {
-        jar.sent(path, now).iter().map(|kept| format!("{}={}", kept.name, kept.value)).collect()
+        jar.sent(path, now)
+            .iter()
+            .map(|stored| format!("{}={}", stored.name, stored.value))
+            .collect()
     }
 
     #[test]
-    fn the_jar_keeps_paths_ages_and_prefixes_as_a_browser_does() {
+    fn the_jar_treats_paths_ages_and_prefixes_as_a_browser_does() {
         let jar = jar(&[
             "a=1; Path=/",
             "a=2",
@@ -146,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_takes_away_only_what_it_names_exactly() {
+    fn a_deletion_removes_only_the_exact_cookie() {
         let mut jar = jar(&["a=1; Path=/", "a=2; Path=/a"]);
         jar.absorb("a=; Max-Age=0; Path=/", "/", 1000);
         assert_eq!(sent(&jar, "/a", 1000), ["a=2"]);

@@ -1,4 +1,4 @@
-//! A site whose upstreams are mocks, put to work by the same code as in production.
+//! A site whose upstreams are mocks, made by the same code as in production.
 
 use std::sync::Arc;
 
@@ -6,37 +6,34 @@ use tandem::clock::Clock;
 use tandem::config::{Config, Layers};
 use tandem::site::{Shared, Site};
 use tandem::upstream::CallContext;
+use testkit::ShopConfig;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::wire::Sent;
+use super::received::Received;
 
 pub(crate) const TENANT: &str = "zzte_053";
-pub(crate) const ORGANIZATION: &str = "f_ecom_zzte_053";
-pub(crate) const SITE: &str = "RefArch";
-pub(crate) const CLIENT: &str = "1d0c6a52-93be-4f1a-8d37-5b2f9e6c7a41";
 pub(crate) const SECRET: &str = "s3cret-ü";
 pub(crate) const USID: &str = "0f5b0f52-6a1e-4c2b-9a4e-0b9f3c1d2e3f";
-pub(crate) const REDIRECT: &str = "https://shop.test/callback";
 
 /// What differs from one site to another.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) public_client: bool,
-    /// Further lines of the site's table, as dotted keys.
+    /// Lines of the site's table, as dotted keys.
     pub(crate) site: &'static str,
-    /// Further tables before the site.
+    /// Further sections.
     pub(crate) limits: &'static str,
 }
 
 /// A mocked platform and the site that calls it.
-pub(crate) struct World {
+pub(crate) struct MockPlatform {
     pub(crate) server: MockServer,
     pub(crate) clock: Clock,
     pub(crate) site: Arc<Site>,
 }
 
-impl World {
+impl MockPlatform {
     pub(crate) async fn private() -> Self {
         Self::new(Settings::default()).await
     }
@@ -52,7 +49,7 @@ impl World {
         Self { server, clock, site }
     }
 
-    /// A world whose site shares what sites of one process share.
+    /// A platform whose site shares what sites of one process share.
     pub(crate) async fn sharing(settings: &Settings, shared: &Shared) -> Self {
         let server = MockServer::start().await;
         let mut config = config(settings, &server.uri());
@@ -60,34 +57,33 @@ impl World {
         Self { server, clock: shared.clock.clone(), site }
     }
 
-    /// `answer` to every call of that method and path that nothing else answers.
-    pub(crate) async fn answers(&self, verb: &str, at: &str, answer: ResponseTemplate) {
-        self.mock(verb, at, answer).mount(&self.server).await;
+    /// `response` to every call of that method and path without another response.
+    pub(crate) async fn responds(&self, verb: &str, at: &str, response: ResponseTemplate) {
+        mock(verb, at, response).mount(&self.server).await;
     }
 
-    /// `answer` to the next call only; what was mounted before answers the ones after.
-    pub(crate) async fn answers_once(&self, verb: &str, at: &str, answer: ResponseTemplate) {
-        let mock = self.mock(verb, at, answer).up_to_n_times(1).with_priority(1);
+    /// `response` to the next call only; what was mounted before responds to the ones after.
+    pub(crate) async fn responds_once(&self, verb: &str, at: &str, response: ResponseTemplate) {
+        let mock = mock(verb, at, response).up_to_n_times(1).with_priority(1);
         mock.mount(&self.server).await;
     }
 
-    #[expect(clippy::unused_self, reason = "reads as a sentence")]
-    fn mock(&self, verb: &str, at: &str, answer: ResponseTemplate) -> Mock {
-        Mock::given(method(verb)).and(path(at)).respond_with(answer)
+    /// Every request so far, in order.
+    pub(crate) async fn requests(&self) -> Vec<Received> {
+        self.server.received_requests().await.unwrap().into_iter().map(Received).collect()
     }
 
-    /// Everything that has arrived, in order.
-    pub(crate) async fn sent(&self) -> Vec<Sent> {
-        self.server.received_requests().await.unwrap().into_iter().map(Sent).collect()
+    /// The only request.
+    pub(crate) async fn single_request(&self) -> Received {
+        let mut requests = self.requests().await;
+        let lines: Vec<_> = requests.iter().map(Received::line).collect();
+        assert_eq!(requests.len(), 1, "{lines:?}");
+        requests.remove(0)
     }
+}
 
-    /// The only call.
-    #[track_caller]
-    pub(crate) fn only(sent: Vec<Sent>) -> Sent {
-        let mut sent = sent;
-        assert_eq!(sent.len(), 1, "{:?}", sent.iter().map(Sent::line).collect::<Vec<_>>());
-        sent.remove(0)
-    }
+fn mock(verb: &str, at: &str, response: ResponseTemplate) -> Mock {
+    Mock::given(method(verb)).and(path(at)).respond_with(response)
 }
 
 /// A site that calls `platform` for everything.
@@ -105,22 +101,10 @@ pub(crate) fn shared() -> Shared {
 
 /// One site, `shop.test`, that calls `platform` for everything.
 pub(crate) fn config(settings: &Settings, platform: &str) -> Config {
-    let secret = if settings.public_client {
-        String::new()
-    } else {
-        format!("slas.client_secret = \"{SECRET}\"")
-    };
-    let text = format!(
-        "{limits}\n[server]\nlisten = \"127.0.0.1:0\"\ndrain_delay_ms = 0\n\
-         [cookies]\nseal_keys = [\"{key}\"]\n[[sites]]\nid = \"{SITE}\"\n\
-         hosts = [\"shop.test\"]\npublic_origin = \"https://shop.test\"\n{secret}\n\
-         slas.base_url = \"{platform}\"\nslas.organization_id = \"{ORGANIZATION}\"\n\
-         slas.client_id = \"{CLIENT}\"\nslas.redirect_uri = \"{REDIRECT}\"\n\
-         ocapi.base_url = \"{platform}\"\nroutes.head = \"{platform}\"\n{site}\n",
-        key = "k".repeat(32),
-        limits = settings.limits,
-        site = settings.site,
-    );
+    let shop = ShopConfig::minimal(platform).server("drain_delay_ms = 0");
+    let secret = format!("slas.client_secret = \"{SECRET}\"");
+    let shop = if settings.public_client { shop } else { shop.site(&secret) };
+    let text = shop.site(settings.site).sections(settings.limits).text();
     Config::from_layers(&Layers::merge("test.toml", &text, []).unwrap()).unwrap()
 }
 

@@ -1,10 +1,11 @@
 //! The real binary, started with `serve --config` and ended by signals.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::Value;
 use tandem::clock::random;
 use tandem_sandbox::Sandbox;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
@@ -13,44 +14,61 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
-use super::world::Plan;
+use crate::scenario::Scenario;
+
+/// For the process to start or to end.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+
+/// The binary, and where the files of its runs go: only cargo can tell a test target.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// `env!("CARGO_BIN_EXE_tandem")`.
+    pub binary: &'static str,
+    /// `env!("CARGO_TARGET_TMPDIR")`.
+    pub folder: &'static str,
+}
 
 /// Where the output of the process goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Output {
+pub enum Output {
     /// Both to one pipe, which is not read until [`Server::read_on`].
     Unread,
-    /// Both to one pipe whose reader has gone.
+    /// Both to one pipe whose reader has closed it.
     Broken,
     /// Both closed before the process begins.
     Closed,
-    /// Both to a disk that is full.
+    /// Both to a full disk.
     Full,
 }
 
 /// A running `tandem serve`. Dropping it kills the process.
-pub(crate) struct Server {
+pub struct Server {
     child: Child,
     file: PathBuf,
     log: Option<JoinHandle<Vec<String>>>,
     unread: Option<ChildStdout>,
-    pub(crate) address: SocketAddr,
-    pub(crate) admin: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where its admin listener is.
+    pub admin: SocketAddr,
 }
 
-impl Server {
-    pub(crate) async fn start(plan: &Plan, sandbox: &Sandbox) -> Self {
-        Self::start_trusting(plan, sandbox, None).await
+impl Program {
+    /// Starts it before the platform `sandbox`.
+    pub async fn serve(self, scenario: &Scenario, sandbox: &Sandbox) -> Server {
+        self.serve_trusting(scenario, sandbox, None).await
     }
 
-    /// With the certificates of `trusted` in place of the system's.
-    pub(crate) async fn start_trusting(
-        plan: &Plan,
+    /// The same with the certificates of `trusted` in place of the system's.
+    pub async fn serve_trusting(
+        self,
+        scenario: &Scenario,
         sandbox: &Sandbox,
         trusted: Option<&Path>,
-    ) -> Self {
-        let file = configuration(plan, sandbox);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tandem"))
+    ) -> Server {
+        let file = self.write(scenario, sandbox);
+        let mut child = Command::new(self.binary)
+            .envs(scenario.environment().iter().cloned())
             .envs(trusted.map(|certificates| ("SSL_CERT_FILE", certificates)))
             .args(["serve", "--config"])
             .arg(&file)
@@ -59,21 +77,25 @@ impl Server {
             .spawn()
             .expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let serving = timeout(Duration::from_secs(20), next(&mut lines)).await;
-        let serving = serving.expect("a line in time");
+        let serving = timeout(TIME_LIMIT, first_line(&mut lines)).await.expect("a line in time");
         let address = |name: &str| -> SocketAddr {
             let text = serving[name].as_str().unwrap_or_else(|| panic!("no {name} in {serving}"));
             text.parse().expect("an address")
         };
         let (address, admin) = (address("public"), address("admin"));
         let log = Some(tokio::spawn(collect(lines)));
-        Self { child, file, log, unread: None, address, admin }
+        Server { child, file, log, unread: None, address, admin }
     }
 
-    /// With its output there, on ports that are free now. Its addresses cannot be read.
-    pub(crate) async fn start_with(output: Output, plan: &Plan, sandbox: &Sandbox) -> Self {
-        let file = configuration(plan, sandbox);
-        let (address, admin) = (free_port(), free_port());
+    /// Starts it with its output there, on ports that are free now: its addresses cannot be read.
+    pub async fn serve_with(
+        self,
+        output: Output,
+        scenario: &Scenario,
+        sandbox: &Sandbox,
+    ) -> Server {
+        let file = self.write(scenario, sandbox);
+        let (address, admin) = (separate_address(), separate_address());
         let to = match output {
             Output::Unread | Output::Broken => "2>&1",
             Output::Closed => ">&- 2>&-",
@@ -81,8 +103,9 @@ impl Server {
         };
         let mut child = Command::new("sh")
             .args(["-c", &format!("exec \"$0\" serve --config \"$1\" {to}")])
-            .arg(env!("CARGO_BIN_EXE_tandem"))
+            .arg(self.binary)
             .arg(&file)
+            .envs(scenario.environment().iter().cloned())
             .env("TANDEM__SERVER__LISTEN", address.to_string())
             .env("TANDEM__ADMIN__LISTEN", admin.to_string())
             .stdout(Stdio::piped())
@@ -90,22 +113,33 @@ impl Server {
             .spawn()
             .expect("the binary starts");
         let unread = child.stdout.take().filter(|_| output == Output::Unread);
-        let began = Instant::now();
+        let start = Instant::now();
         while TcpStream::connect(admin).await.is_err() {
-            assert!(began.elapsed() < Duration::from_secs(20), "{output:?}: it does not start");
+            assert!(start.elapsed() < TIME_LIMIT, "{output:?}: it does not start");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Self { child, file, log: None, unread, address, admin }
+        Server { child, file, log: None, unread, address, admin }
     }
 
-    /// Reads what has not been read of the log, and goes on.
-    pub(crate) fn read_on(&mut self) {
+    /// The configuration file, which is removed with the server.
+    fn write(self, scenario: &Scenario, sandbox: &Sandbox) -> PathBuf {
+        let name = format!("tandem-{:016x}.toml", u64::from_be_bytes(random()));
+        let file = PathBuf::from(self.folder).join(name);
+        let text = scenario.config(sandbox).text();
+        std::fs::write(&file, text).expect("a file in the target directory");
+        file
+    }
+}
+
+impl Server {
+    /// Reads what has not been read of the log, and goes on reading.
+    pub fn read_on(&mut self) {
         let unread = self.unread.take().expect("a pipe that is not read");
         self.log = Some(tokio::spawn(collect(BufReader::new(unread).lines())));
     }
 
     /// Sends the process SIGTERM.
-    pub(crate) fn terminate(&self) {
+    pub fn terminate(&self) {
         let id = self.child.id().expect("a running process");
         let kill = format!("kill -TERM {id}");
         let sent = std::process::Command::new("sh").args(["-c", &kill]).status();
@@ -113,8 +147,8 @@ impl Server {
     }
 
     /// The exit code and the log lines after the first, once the process has ended.
-    pub(crate) async fn ends(&mut self) -> (Option<i32>, Vec<String>) {
-        let ended = timeout(Duration::from_secs(20), self.child.wait()).await;
+    pub async fn ends(&mut self) -> (Option<i32>, Vec<String>) {
+        let ended = timeout(TIME_LIMIT, self.child.wait()).await;
         let code = ended.expect("the process ends in time").expect("a child").code();
         let Some(log) = self.log.take() else { return (code, Vec::new()) };
         (code, log.await.expect("a collector that does not panic"))
@@ -127,21 +161,13 @@ impl Drop for Server {
     }
 }
 
-/// The file for this plan, which goes with the server.
-fn configuration(plan: &Plan, sandbox: &Sandbox) -> PathBuf {
-    let name = format!("edge-{:016x}.toml", u64::from_be_bytes(random()));
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&file, plan.config(sandbox)).expect("a file in the target directory");
-    file
-}
-
-/// At an address that no other test binds.
-fn free_port() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.78:0").expect("a loopback port");
+/// An address of loopback that nothing else here binds.
+fn separate_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.78:0").expect("a loopback port");
     listener.local_addr().expect("a bound socket")
 }
 
-async fn next(lines: &mut Lines<BufReader<ChildStdout>>) -> serde_json::Value {
+async fn first_line(lines: &mut Lines<BufReader<ChildStdout>>) -> Value {
     let line = lines.next_line().await.expect("a pipe").expect("a line before the end");
     serde_json::from_str(&line).expect("JSON")
 }

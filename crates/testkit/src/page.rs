@@ -1,4 +1,4 @@
-//! An answer as a browser got it.
+//! A response as a browser received it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,27 +6,31 @@ use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
-pub(crate) struct Page {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) text: String,
-    /// What was asked, for messages.
-    pub(super) asked: String,
+pub struct Page {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub text: String,
+    /// The request, for messages.
+    pub(crate) asked: String,
 }
 
 impl Page {
+    /// The response has that status.
     #[track_caller]
-    pub(crate) fn expect(self, status: u16) -> Self {
-        let Self { asked, text, .. } = &self;
-        assert_eq!(self.status.as_u16(), status, "{asked}: {}", &text[..text.len().min(400)]);
+    pub fn expect(self, status: u16) -> Self {
+        let text: String = self.text.chars().take(400).collect();
+        assert_eq!(self.status.as_u16(), status, "{}: {text}", self.asked);
         self
     }
 
-    /// The stable word of a problem, for calls and for people.
+    /// A problem with that code, as JSON or as an HTML page.
     #[track_caller]
-    pub(crate) fn problem(&self, status: u16, code: &str) -> &Self {
+    pub fn expect_problem(&self, status: u16, code: &str) -> &Self {
         assert_eq!(self.status.as_u16(), status, "{}: {}", self.asked, self.text);
         let named = self.text.contains(&format!("\"code\":\"{code}\""))
             || (self.header("content-type").starts_with("text/html") && self.text.contains(code));
@@ -34,48 +38,51 @@ impl Page {
         self
     }
 
+    /// The body as JSON.
     #[track_caller]
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.text)
             .unwrap_or_else(|error| panic!("{}: {error}: {}", self.asked, self.text))
     }
 
     /// A header; empty where there is none.
-    pub(crate) fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    pub(crate) fn location(&self) -> &str {
+    /// `Location`; empty where there is none.
+    pub fn location(&self) -> &str {
         self.header(LOCATION.as_str())
     }
 
-    pub(crate) fn cache_control(&self) -> &str {
+    /// `Cache-Control`; empty where there is none.
+    pub fn cache_control(&self) -> &str {
         self.header(CACHE_CONTROL.as_str())
     }
 
     /// `Retry-After` in seconds.
     #[track_caller]
-    pub(crate) fn retry_after(&self) -> u64 {
+    pub fn retry_after(&self) -> u64 {
         let text = self.header("retry-after");
         text.parse().unwrap_or_else(|_| panic!("{}: Retry-After {text:?}", self.asked))
     }
 
     /// The `Set-Cookie` lines in order.
-    pub(crate) fn set_cookies(&self) -> Vec<&str> {
+    pub fn set_cookies(&self) -> Vec<&str> {
         let lines = self.headers.get_all(SET_COOKIE).iter();
         lines.filter_map(|line| line.to_str().ok()).collect()
     }
 
-    /// The answer leaves the browser's cookies as they are.
+    /// The response sets and deletes no cookie.
     #[track_caller]
-    pub(crate) fn sets_nothing(&self) -> &Self {
+    pub fn sets_no_cookies(&self) -> &Self {
         assert_eq!(self.set_cookies(), Vec::<&str>::new(), "{}", self.asked);
         self
     }
 
-    /// Whom the controller page takes the shopper for: type and id.
+    /// The customer for whom the controller page was rendered: type and id.
     #[track_caller]
-    pub(crate) fn ecom_customer(&self) -> (String, String) {
+    pub fn ecom_customer(&self) -> (String, String) {
         let attribute = |name: &str| {
             let (_, rest) = self.text.split_once(&format!("{name}=\""))?;
             rest.split_once('"').map(|(value, _)| value.to_owned())
@@ -87,15 +94,15 @@ impl Page {
 
     /// The value of the hidden field that a controller's form carries.
     #[track_caller]
-    pub(crate) fn csrf_token(&self) -> String {
+    pub fn csrf_token(&self) -> String {
         let field = self.text.split_once("name=\"csrf_token\" value=\"");
         let token = field.and_then(|(_, rest)| rest.split_once('"')).map(|(token, _)| token);
         token.unwrap_or_else(|| panic!("{}: no form: {}", self.asked, self.text)).to_owned()
     }
 
-    /// Every cookie this answer sets or deletes, one per line, values left out and lifetimes
-    /// rounded up to ten seconds: for snapshots.
-    pub(crate) fn cookie_attributes(&self) -> String {
+    /// Every cookie that the response sets or deletes, one per line, without values and with
+    /// lifetimes rounded up to ten seconds: for snapshots.
+    pub fn cookie_attributes(&self) -> String {
         let line = |line: &&str| {
             let (pair, attributes) = line.split_once("; ").unwrap_or((line, ""));
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -111,24 +118,28 @@ impl Page {
     }
 }
 
-/// A second may pass between two of the simulator's looks at the clock.
+/// The simulator may read the clock twice, a second apart.
 fn rounded(attribute: &str) -> String {
     let age = attribute.strip_prefix("Max-Age=").and_then(|age| age.parse::<i64>().ok());
     age.map_or_else(|| attribute.to_owned(), |age| format!("Max-Age={}", (age + 9) / 10 * 10))
 }
 
-/// What the payload of an access token says, by key, wherever it stands.
+/// The claims of an access token that tests look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Said {
-    pub(crate) customer_id: String,
-    pub(crate) registered: bool,
-    pub(crate) usid: String,
-    pub(crate) dnt: String,
+pub struct TokenClaims {
+    /// The customer.
+    pub customer_id: String,
+    /// Whether the customer is registered.
+    pub registered: bool,
+    /// The SLAS session.
+    pub usid: String,
+    /// The do-not-track claim, `0` or `1`.
+    pub dnt: String,
 }
 
-impl Said {
-    /// Reads a token without any check: the simulator made it.
-    pub(super) fn by(token: &str) -> Option<Self> {
+impl TokenClaims {
+    /// Reads a token without checking it: the simulator made it.
+    pub(crate) fn read(token: &str) -> Option<Self> {
         let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
         let payload: Value = serde_json::from_slice(&payload).ok()?;
         let pairs = |claim: &str| payload[claim].as_str().unwrap_or_default().to_owned();

@@ -12,14 +12,14 @@ const TOO_LONG: Duration = Duration::from_secs(60);
 /// timer that ends, the bytes that follow from it and their arrival on loopback take fewer than ten.
 const TURNS: usize = 100;
 
-/// The clock of this test's runtime, stopped.
-pub(crate) struct StoppedTime {
+/// The stopped clock of the runtime of a test. It runs again when this value is dropped.
+pub struct StoppedTime {
     _running: Sender<()>,
     was_waited_for: Arc<AtomicBool>,
 }
 
 /// Stops the clock until the test ends.
-pub(crate) fn stop_time() -> StoppedTime {
+pub fn stop_time() -> StoppedTime {
     tokio::time::pause();
     let (running, ended) = channel();
     let was_waited_for = Arc::<AtomicBool>::default();
@@ -33,8 +33,8 @@ pub(crate) fn stop_time() -> StoppedTime {
 }
 
 impl StoppedTime {
-    /// Moves the clock, and lets happen what follows from it.
-    pub(crate) async fn passes(&self, time: Duration) {
+    /// Moves the clock, and runs everything that follows.
+    pub async fn passes(&self, time: Duration) {
         settle().await;
         tokio::time::advance(time).await;
         settle().await;
@@ -46,13 +46,13 @@ impl Drop for StoppedTime {
         let was_waited_for = self.was_waited_for.load(Ordering::Relaxed);
         assert!(
             !was_waited_for || std::thread::panicking(),
-            "nothing happened at the time at which it had to"
+            "nothing happened when the clock was moved; the test waited for it to run again"
         );
     }
 }
 
-/// Lets happen what can happen at this moment.
-pub(crate) async fn settle() {
+/// Runs everything that can run at this moment.
+pub async fn settle() {
     for _ in 0..TURNS {
         tokio::task::yield_now().await;
     }
