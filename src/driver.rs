@@ -156,7 +156,7 @@ async fn exchange(
     let joined = site.refreshes.join_if(token.tag(), is_newer, call, keep_refresh);
     // The exchange may take longer than the request waits; the next request then gets its result.
     let (source, response) =
-        tokio::time::timeout(site.patience, joined).await.unwrap_or((Source::Leader, None));
+        tokio::time::timeout(site.call_timeout, joined).await.unwrap_or((Source::Leader, None));
     site.metrics.token_refresh(match source {
         Source::Leader => "leader",
         Source::Shared => "shared",

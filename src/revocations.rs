@@ -21,7 +21,7 @@ use crate::timestamp::Timestamp;
 /// A DW session, which cannot be ended early, expires after six hours; an access token expires sooner,
 /// and the refresh token has been revoked.
 const LOGGED_OUT: Duration = Duration::from_secs(6 * 60 * 60);
-/// No response to a request that a guest sent before the login arrives later than this.
+/// Responses to requests from before the login arrive within this time.
 const SUPERSEDED: Duration = Duration::from_secs(10 * 60);
 /// Bytes for the revoked credentials of one site, and as many for its ended sessions, at most.
 pub const LIMIT: usize = 32 * 1024 * 1024;

@@ -57,7 +57,7 @@ pub struct Site {
     /// Which systems write session cookies into browsers.
     pub layout: Layout,
     /// How long a request waits for an upstream call.
-    pub patience: Duration,
+    pub call_timeout: Duration,
     /// The source of time.
     pub clock: Clock,
     /// Metrics.
@@ -140,7 +140,7 @@ impl Site {
             crawlers: SingleFlight::new(clock.clone(), GuestResponse::heap_bytes, &responses),
             revocations: Revocations::new(&revocations),
             layout: layout(&config, shared.behind_gateway),
-            patience: shared.limits.timeout,
+            call_timeout: shared.limits.timeout,
             metrics: Arc::clone(&shared.metrics),
             adoption_refused: Mutex::default(),
             slas,

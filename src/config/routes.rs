@@ -11,7 +11,7 @@ use crate::route::{
     Authorization, Crawlers, Csrf, Kind, Route, SetCookies, SlasClient, Table, TokenNeed,
 };
 
-/// Where requests go.
+/// The upstreams of a site's pages, and its route table.
 #[derive(Clone, Debug)]
 pub struct RouteConfig {
     /// The Head.

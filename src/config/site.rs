@@ -34,7 +34,7 @@ pub struct SiteConfig {
     pub slas: SlasConfig,
     /// OCAPI; always present in bridge mode `classic`.
     pub ocapi: Option<OcapiConfig>,
-    /// The header that carries the shopper's address to the instance, with OCAPI and ECOM.
+    /// The header with the shopper's address in OCAPI calls and requests to ECOM.
     pub client_ip_header: Option<HeaderName>,
     /// What happens to the guest's basket at login.
     pub basket: BasketAction,

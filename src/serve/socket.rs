@@ -28,8 +28,8 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// `stream`, which fails when a write stalls for `limit`, and when `cancelled` is. It holds
-    /// `permit` and `tracked` until it is closed.
+    /// `stream`, which fails when a write stalls for `limit`, and once `cancelled` is cancelled. It
+    /// holds `permit` and `tracked` until it is closed.
     pub(super) fn new(
         stream: TcpStream,
         limit: Duration,

@@ -44,17 +44,6 @@ fn check_of_a_valid_file_prints_so_and_exits_with_0() {
     assert_eq!(text(&output.stderr), "");
 }
 
-#[cfg(not(feature = "sandbox"))]
-#[test]
-fn without_a_command_the_program_names_one_and_exits_with_2() {
-    let output = run(&mut tandem(&[]));
-    assert_eq!(output.status.code(), Some(2));
-    assert_eq!(
-        text(&output.stderr),
-        "missing command; try `tandem serve --config FILE` or `tandem --help`\n"
-    );
-}
-
 #[test]
 fn check_of_an_invalid_file_names_every_fault_and_exits_with_2() {
     let bad =

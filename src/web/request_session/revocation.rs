@@ -31,7 +31,7 @@ impl RequestSession {
         };
         let tag = held.token.tag();
         let current = self.site.refreshes.current(&tag);
-        let current = tokio::time::timeout(self.site.patience, current).await.ok().flatten();
+        let current = tokio::time::timeout(self.site.call_timeout, current).await.ok().flatten();
         if let Some(RefreshResponse::Granted(grant)) = current {
             self.apply_refresh(*grant);
         }
