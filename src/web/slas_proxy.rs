@@ -5,7 +5,6 @@
 //! is made for them: the head may have more to do first (it moves the guest's basket itself), and
 //! the next page makes one. A server that renders pages brings no cookies: it gets what SLAS says.
 
-mod renewal;
 mod request;
 mod response;
 mod tokens;

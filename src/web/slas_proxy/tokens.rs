@@ -1,10 +1,14 @@
-//! Tokens that pass through become the browser's, or leave it.
+//! Tokens that pass through become the browser's, are renewed, or leave it.
 
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 
 use crate::allowlist::redact;
-use crate::flow::{self, Decision, Facts, Intent, Outcome, UpstreamFailure};
+use crate::driver;
+use crate::flow::{
+    self, Decision, Facts, Intent, Outcome, RefreshResponse, TokenChange, UpstreamFailure,
+};
+use crate::ids::RefreshToken;
 use crate::model::Grant;
 use crate::problem::Problem;
 use crate::revocations::Reason;
@@ -45,6 +49,50 @@ impl SlasProxyCall {
             redact::strip(&mut said);
         }
         let response = response::json(reply.status, &said, &reply.headers);
+        Ok(with_cookies(&self.session, &update, response))
+    }
+
+    /// Exchanges the refresh token of the cookie; one that a caller `given` counts only without.
+    pub(crate) async fn renew(&self, given: Option<&str>) -> Result<Response, Problem> {
+        match given.map(RefreshToken::parse) {
+            Some(given) if self.server || self.session.facts(None).refresh.is_none() => {
+                match given.filter(|token| !self.session.is_logged_out(token.tag())) {
+                    Some(token) => self.renew_given(&token).await,
+                    None => Ok(response::invalid_refresh_token()),
+                }
+            }
+            _ => self.renew_own().await,
+        }
+    }
+
+    async fn renew_own(&self) -> Result<Response, Problem> {
+        let facts = self.session.facts_to_renew();
+        let update = self.session.resolve(facts, Intent::Api).await?;
+        let response = match (&update.decision.tokens, &update.decision.outcome) {
+            (TokenChange::Set(grant), _) => response::tokens(grant, &self.session),
+            (_, Outcome::Unavailable(failure)) => Problem::Upstream(*failure).into_response(),
+            (TokenChange::Keep, _) => match self.session.access.held() {
+                // It cannot be renewed now, but it still works.
+                Some(held) => response::held(held, &self.session),
+                None => response::invalid_refresh_token(),
+            },
+            (TokenChange::Drop, _) => response::invalid_refresh_token(),
+        };
+        Ok(with_cookies(&self.session, &update, response))
+    }
+
+    async fn renew_given(&self, token: &RefreshToken) -> Result<Response, Problem> {
+        let context = self.session.context();
+        let grant = match driver::renew(&self.session.site, token, None, None, context).await {
+            RefreshResponse::Granted(grant) => grant,
+            RefreshResponse::Refused => return Ok(response::invalid_refresh_token()),
+            RefreshResponse::Unavailable(failure) => return Err(Problem::Upstream(failure)),
+        };
+        if self.server {
+            return Ok(response::unsealed(&grant, &self.session));
+        }
+        let response = response::tokens(&grant, &self.session);
+        let update = self.receive(*grant)?;
         Ok(with_cookies(&self.session, &update, response))
     }
 
