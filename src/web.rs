@@ -12,6 +12,7 @@ mod csrf;
 mod dispatch;
 mod forward_auth;
 mod headers;
+mod incoming;
 mod layers;
 mod pages;
 mod redirect;

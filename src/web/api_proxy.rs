@@ -30,7 +30,8 @@ use crate::route::{Kind, Route, TokenNeed};
 use crate::site::Site;
 use crate::web::csrf;
 use crate::web::headers::authorization;
-use crate::web::request_kind::{is_crawler, is_reading};
+use crate::web::incoming::Incoming;
+use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::RequestSession;
 use crate::web::site_lookup::check_site_id;
 use crate::web::slas_proxy::{no_access_token, refused};
@@ -48,21 +49,16 @@ struct ApiCall {
     parts: Parts,
 }
 
-/// Answers a call of an API at `path`, below the route's own.
-pub(crate) async fn call(
-    app: Arc<App>,
-    site: Arc<Site>,
-    route: Arc<Route>,
-    path: &str,
-    mut parts: Parts,
-    body: Body,
-) -> Result<Response, Problem> {
-    check(&site, &route, path, &parts)?;
+/// Answers a call of an API.
+pub(crate) async fn call(incoming: Incoming) -> Result<Response, Problem> {
+    let path = incoming.path_below_route();
+    let Incoming { app, site, route, kind, mut parts, body } = incoming;
+    check(&site, &route, &path, &parts)?;
     // There are no WebSockets behind this.
     parts.headers.remove(UPGRADE);
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let call = ApiCall { app, site, route, target: format!("/{path}{query}"), parts };
-    if is_crawler(&call.parts.headers, &call.app.crawlers) {
+    if kind == RequestKind::Crawler {
         return match call.route.token {
             // The guest that crawlers share has not signed in either.
             TokenNeed::Registered => Err(Problem::LoginRequired),

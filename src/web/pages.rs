@@ -30,11 +30,30 @@ use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed, readings};
 use crate::site::Site;
 use crate::web::headers::{own_authorization, path_and_query, see_other};
+use crate::web::incoming::below_prefix;
 use crate::web::redirect::local_path;
 use crate::web::request_kind::RequestKind;
 use crate::web::request_log::RequestId;
 use crate::web::request_session::foreign_cookies;
 use crate::web::request_session::{RequestSession, SessionUpdate, forwardable_unverified};
+
+/// Why a shopper must log in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LoginReason {
+    /// The page is for registered shoppers.
+    Required,
+    /// The session of a registered shopper has expired.
+    Expired,
+}
+
+/// What becomes of the cookies that accompany `dwsid` in a response.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DwCompanions {
+    /// They belong to the DW session in the browser.
+    Passed,
+    /// They belong to another DW session.
+    Stripped,
+}
 
 /// One request on its way through.
 pub(crate) struct ProxiedRequest {
@@ -79,11 +98,9 @@ impl ProxiedRequest {
     ) -> Option<Response> {
         match kind {
             _ if !update.decision.session_expired => self.login_required_response(kind, update),
-            RequestKind::Document if self.is_protected() => self.login_page(true),
+            RequestKind::Document if self.is_protected() => self.login_page(LoginReason::Expired),
             RequestKind::Document => None,
-            RequestKind::Call | RequestKind::Passive => {
-                Some(Problem::SessionExpired.into_response())
-            }
+            _ => Some(Problem::SessionExpired.into_response()),
         }
     }
 
@@ -103,7 +120,8 @@ impl ProxiedRequest {
 
     /// The way to the login page, or the word that a call gets in its place.
     pub(crate) fn redirect_to_login(&self, kind: RequestKind) -> Response {
-        let page = if kind == RequestKind::Document { self.login_page(false) } else { None };
+        let is_document = kind == RequestKind::Document;
+        let page = is_document.then(|| self.login_page(LoginReason::Required)).flatten();
         page.unwrap_or_else(|| Problem::LoginRequired.into_response())
     }
 
@@ -126,10 +144,10 @@ impl ProxiedRequest {
 
     /// Where a shopper is sent whose registered session has expired: once, because the new guest
     /// who comes back has nothing left that could expire.
-    fn login_page(&self, expired: bool) -> Option<Response> {
+    fn login_page(&self, reason: LoginReason) -> Option<Response> {
         let page = self.session.site.config.session.login_page.as_deref()?;
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        if expired {
+        if reason == LoginReason::Expired {
             query.append_pair("error", "session_expired");
         }
         let query = query
@@ -141,26 +159,34 @@ impl ProxiedRequest {
     /// The answer with our cookies in place of the upstream's.
     pub(crate) fn with_cookies(&self, mut response: Response, update: &SessionUpdate) -> Response {
         let ours = update.changes.cookies.iter().any(|write| write.name() == DWSID);
-        let past = self.session.is_superseded(&update.decision);
-        filter(&self.session.site, &self.route, ours || past, &mut response);
+        let companions = if ours || self.session.is_superseded(&update.decision) {
+            DwCompanions::Stripped
+        } else {
+            DwCompanions::Passed
+        };
+        filter(&self.session.site, &self.route, companions, &mut response);
         self.session.apply_cookies(update, &mut response);
         response
     }
 
     /// The answer without any cookie about the shopper.
     pub(crate) fn without_session_cookies(&self, mut response: Response) -> Response {
-        filter(&self.session.site, &self.route, true, &mut response);
+        filter(&self.session.site, &self.route, DwCompanions::Stripped, &mut response);
         response
     }
 
     /// A page that cannot be had is an answer too: it carries the cookies that were made for it,
     /// or a rotated refresh token would be lost.
     pub(crate) async fn forward(&self, body: Body, changes: Option<&CookieChanges>) -> Response {
-        let cookies = self.cookies(changes);
-        let site = &self.session.site;
-        let response =
-            send_upstream(&self.app, site, &self.route, &self.parts, body, cookies).await;
-        response.unwrap_or_else(IntoResponse::into_response)
+        let request = UpstreamRequest {
+            app: &self.app,
+            site: &self.session.site,
+            route: &self.route,
+            parts: &self.parts,
+            body,
+            cookies: self.cookies(changes),
+        };
+        request.send().await.unwrap_or_else(IntoResponse::into_response)
     }
 
     /// The request's cookies after `changes`: of several candidates for a credential only the one
@@ -195,33 +221,39 @@ fn guard(cookies: &mut Vec<u8>, name: &str) {
     }
 }
 
-/// Sends a request to the upstream of `route`.
-pub(crate) async fn send_upstream(
-    app: &App,
-    site: &Site,
-    route: &Route,
-    parts: &Parts,
-    body: Body,
-    cookies: Option<HeaderValue>,
-) -> Result<Response, Problem> {
-    let origin = origin(site, route.kind).ok_or(Problem::NotFound)?;
-    let told = address_header(site, route.kind);
-    let mut set = client_address(told, parts);
-    set.extend(own_authorization(route, &parts.headers).map(|value| (AUTHORIZATION, value)));
-    let outgoing = Outgoing {
-        to: origin,
-        public_origin: &site.config.public_origin,
-        allowed_origins: &site.config.cors_origins,
-        parts,
-        target: None,
-        body,
-        cookies,
-        set,
-        remove: told.map(std::slice::from_ref).unwrap_or_default(),
-        timeout: route.timeout,
-        request_id: RequestId::of(parts),
-    };
-    app.proxy.forward(outgoing).await
+/// A request for a page or a file, on its way to its upstream.
+pub(crate) struct UpstreamRequest<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) site: &'a Site,
+    pub(crate) route: &'a Route,
+    pub(crate) parts: &'a Parts,
+    pub(crate) body: Body,
+    /// They replace those of the browser.
+    pub(crate) cookies: Option<HeaderValue>,
+}
+
+impl UpstreamRequest<'_> {
+    /// Sends it to the upstream of its route.
+    pub(crate) async fn send(self) -> Result<Response, Problem> {
+        let Self { app, site, route, parts, body, cookies } = self;
+        let address_header = address_header(site, route.kind);
+        let mut set = client_address(address_header, parts);
+        set.extend(own_authorization(route, &parts.headers).map(|value| (AUTHORIZATION, value)));
+        let outgoing = Outgoing {
+            to: origin(site, route.kind).ok_or(Problem::NotFound)?,
+            public_origin: &site.config.public_origin,
+            allowed_origins: &site.config.cors_origins,
+            parts,
+            target: None,
+            body,
+            cookies,
+            set,
+            remove: address_header.map(std::slice::from_ref).unwrap_or_default(),
+            timeout: route.timeout,
+            request_id: RequestId::of(parts),
+        };
+        app.proxy.forward(outgoing).await
+    }
 }
 
 /// The header by which upstreams of this kind are told the shopper's address. They believe it, so a
@@ -249,12 +281,6 @@ pub(crate) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
     }
 }
 
-/// What of a path the site's own routes and lists speak of.
-pub(crate) fn below_prefix<'p>(site: &Site, path: &'p str) -> &'p str {
-    let below = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
-    if below.is_empty() { "/" } else { below }
-}
-
 /// The request's cookies, of several candidates only the one we believe in, without our own state;
 /// to ECOM, without the tokens too. ECOM would use them up where its own session is dead, and what
 /// it gets for them does not reach the browser.
@@ -271,13 +297,20 @@ pub(crate) fn passthrough_cookies(site: &Site, kind: Kind, parts: &Parts) -> Opt
 /// Only we write cookies about the shopper. ECOM and heads that fetch tokens by themselves have
 /// their say by them, which has been read by now; the companions of a `dwsid` pass where they
 /// belong to the one in the browser.
-pub(crate) fn filter(site: &Site, route: &Route, companions_too: bool, response: &mut Response) {
+pub(crate) fn filter(
+    site: &Site,
+    route: &Route,
+    companions: DwCompanions,
+    response: &mut Response,
+) {
     if route.cookies == SetCookies::Passed {
         return;
     }
     let names = &site.names;
-    let about_shopper =
-        |name: &str| names.owns(name) || name == DWSID || (companions_too && is_dw_companion(name));
+    let about_shopper = |name: &str| {
+        let strips = companions == DwCompanions::Stripped;
+        names.owns(name) || name == DWSID || (strips && is_dw_companion(name))
+    };
     let filter = CookieFilter {
         public_origin: &site.config.public_origin,
         seal: &names.seal,

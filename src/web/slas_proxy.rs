@@ -35,7 +35,8 @@ use crate::upstream::http::BufferedResponse;
 use crate::upstream::slas::{CallCredentials, PassthroughCall};
 use crate::web::csrf;
 use crate::web::headers::{authorization, no_store};
-use crate::web::request_kind::{is_crawler, is_navigation, is_reading};
+use crate::web::incoming::Incoming;
+use crate::web::request_kind::{RequestKind, is_navigation, is_reading};
 use crate::web::request_log::LogFields;
 use crate::web::request_session::RequestSession;
 use crate::web::site_lookup::check_site_id;
@@ -57,15 +58,10 @@ struct SlasProxyCall {
     parts: Parts,
 }
 
-/// Answers a call of SLAS at `path`, below the route's own.
-pub(crate) async fn call(
-    app: Arc<App>,
-    site: &Arc<Site>,
-    client: SlasClient,
-    path: &str,
-    mut parts: Parts,
-    body: Body,
-) -> Result<Response, Problem> {
+/// Answers a call of SLAS as `client`.
+pub(crate) async fn call(incoming: Incoming, client: SlasClient) -> Result<Response, Problem> {
+    let path = incoming.path_below_route();
+    let Incoming { app, site, kind, mut parts, body, .. } = incoming;
     let organization = &site.config.slas.organization_id;
     let call = slas_operations::find(&parts.method, &format!("/{path}"), organization);
     let call = call.map_err(refused)?;
@@ -76,7 +72,7 @@ pub(crate) async fn call(
     if call.operation.changes_state() {
         csrf::check_slas_call(&parts.method, &parts.headers, &site.config)?;
     }
-    if is_crawler(&parts.headers, &app.crawlers) {
+    if kind == RequestKind::Crawler {
         return Err(Problem::Refused);
     }
     let private = client == SlasClient::Private;

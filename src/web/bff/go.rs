@@ -14,7 +14,7 @@ use crate::flow::Intent;
 use crate::problem::Problem;
 use crate::web::headers::see_other;
 use crate::web::redirect::local_path;
-use crate::web::request_kind::{is_navigation, is_passive};
+use crate::web::request_kind::RequestKind;
 use crate::web::request_session::RequestSession;
 
 #[derive(Deserialize)]
@@ -33,7 +33,7 @@ pub(crate) async fn go(
         target.as_ref().ok().and_then(|Query(target)| local_path(&target.to)).unwrap_or("/");
     let mut response = see_other(target);
     // Links are followed by people. An image or a script that points here, on whatever site, is not.
-    if is_passive(&headers, &app.crawlers) || !is_navigation(&headers) {
+    if RequestKind::on_own_route(&app, &headers) != RequestKind::Document {
         return Ok(response);
     }
     let update = session.resolve(session.facts(None), Intent::Ecom).await?;

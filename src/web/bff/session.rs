@@ -14,7 +14,7 @@ use crate::flow::{Intent, Outcome};
 use crate::ids::DwSignature;
 use crate::problem::Problem;
 use crate::web::bff::session_view::SessionView;
-use crate::web::request_kind::is_passive;
+use crate::web::request_kind::RequestKind;
 use crate::web::request_session::{LocalSession, RequestSession, SessionUpdate};
 
 /// What the browser may know. Never a token, never an upstream call, and it slides nothing.
@@ -37,7 +37,7 @@ pub(crate) async fn make(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    if is_passive(&headers, &app.crawlers) {
+    if !RequestKind::on_own_route(&app, &headers).has_shopper() {
         return Ok(Json(SessionView::of(&session, None)).into_response());
     }
     let signature = signature(&body)?;

@@ -25,9 +25,10 @@ use crate::web::forward_auth::dialect::{AUTH, Allowed, AuthSubrequest, establish
 pub(crate) use crate::web::forward_auth::headers::AuthHeaders;
 use crate::web::forward_auth::route::{Place, place};
 use crate::web::headers::{path_and_query, see_other};
+use crate::web::incoming::path_below_route;
 use crate::web::pages::ProxiedRequest;
 use crate::web::redirect::local_path;
-use crate::web::request_kind::{RequestKind, is_crawler, is_navigation, is_reading};
+use crate::web::request_kind::{RequestKind, is_navigation, is_reading};
 use crate::web::request_session::{LocalSession, SessionUpdate};
 use crate::web::{api_proxy, csrf, dispatch, slas_proxy};
 
@@ -99,7 +100,8 @@ pub(crate) fn classify(app: &App, site: &Site, parts: &Parts) -> Result<Classifi
         Place::Own => return Ok(Classified::Passes(AuthHeaders::to_ourselves(&parts.headers))),
         Place::Routed(route) => route,
     };
-    dispatch::check(app, site, &route, parts)?;
+    let kind = RequestKind::on_route(app, site, &route, parts);
+    dispatch::check(site, &route, kind, parts)?;
     csrf::check_gateway_websocket(&parts.headers, &site.config)?;
     match route.kind {
         Kind::Slas(_) => return Ok(Classified::Passes(AuthHeaders::to_ourselves(&parts.headers))),
@@ -107,19 +109,22 @@ pub(crate) fn classify(app: &App, site: &Site, parts: &Parts) -> Result<Classifi
             return Ok(Classified::Passes(AuthHeaders::to_ourselves(&parts.headers)));
         }
         Kind::Head | Kind::Ecom => {}
-        kind @ (Kind::Scapi | Kind::Ocapi) => {
-            api_proxy::check(site, &route, &dispatch::below(site, &route, parts), parts)?;
-            if is_crawler(&parts.headers, &app.crawlers) && !is_reading(&parts.method) {
+        upstream @ (Kind::Scapi | Kind::Ocapi) => {
+            api_proxy::check(site, &route, &path_below_route(site, &route, parts), parts)?;
+            if kind == RequestKind::Crawler && !is_reading(&parts.method) {
                 return Err(Problem::Refused);
             }
             if let Some(bearer) = api_proxy::bearer_of_a_front(site, parts) {
-                return Ok(Classified::Passes(AuthHeaders::of_front(site, kind, parts, bearer)));
+                return Ok(Classified::Passes(AuthHeaders::of_front(
+                    site, upstream, parts, bearer,
+                )));
             }
         }
     }
-    match dispatch::request_kind_of(app, site, &route, parts) {
-        RequestKind::Passive => Ok(Classified::Passes(AuthHeaders::anonymous(site, &route, parts))),
-        kind => Ok(Classified::Depends(route, kind)),
+    if kind.has_shopper() {
+        Ok(Classified::Depends(route, kind))
+    } else {
+        Ok(Classified::Passes(AuthHeaders::anonymous(site, &route, parts)))
     }
 }
 

@@ -11,7 +11,6 @@ use crate::cookies::set_cookie::CookieChanges;
 use crate::header_values::bearer;
 use crate::route::{Kind, Route};
 use crate::site::Site;
-use crate::web::dispatch;
 use crate::web::headers::own_authorization;
 use crate::web::pages::ProxiedRequest;
 use crate::web::pages::file::File;
@@ -58,7 +57,7 @@ impl AuthHeaders {
 
     /// Without a shopper: files, crawlers, and whoever has no session and begins none.
     pub(crate) fn anonymous(site: &Site, route: &Route, parts: &Parts) -> Self {
-        if !is_page(route.kind) {
+        if !route.kind.is_pages() {
             return Self::to_api(site, route.kind, parts);
         }
         let mut pass = Self::to_page(route, parts);
@@ -77,7 +76,7 @@ impl AuthHeaders {
     /// As the shopper of `hop`, whose cookies are those after `changes`.
     pub(crate) fn of_shopper(request: &ProxiedRequest, changes: &CookieChanges) -> Self {
         let kind = request.route.kind;
-        if !is_page(kind) {
+        if !kind.is_pages() {
             let mut pass = Self::to_api(&request.session.site, kind, &request.parts);
             pass.authorize(request);
             return pass;
@@ -89,13 +88,13 @@ impl AuthHeaders {
     }
 
     fn to_page(route: &Route, parts: &Parts) -> Self {
-        let mut pass = Self::new(dispatch::word(route.kind));
+        let mut pass = Self::new(route.kind.as_str());
         pass.set_if(AUTHORIZATION, own_authorization(route, &parts.headers));
         pass
     }
 
     fn to_api(site: &Site, kind: Kind, parts: &Parts) -> Self {
-        let mut pass = Self::new(dispatch::word(kind));
+        let mut pass = Self::new(kind.as_str());
         pass.set_if(COOKIE, foreign_cookies(site, &parts.headers));
         if let Some(ocapi) = site.config.ocapi.as_ref().filter(|_| kind == Kind::Ocapi) {
             pass.set_text(CLIENT_ID, &ocapi.client_id);
@@ -139,8 +138,4 @@ impl AuthHeaders {
     pub(crate) fn headers(self) -> HeaderMap {
         self.0
     }
-}
-
-fn is_page(kind: Kind) -> bool {
-    matches!(kind, Kind::Head | Kind::Ecom)
 }

@@ -6,8 +6,8 @@ use crate::problem::Problem;
 use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::{Kind, Route, readings};
 use crate::site::Site;
-use crate::web::site_lookup;
-use crate::web::{dispatch, pages};
+use crate::web::incoming::below_prefix;
+use crate::web::{dispatch, site_lookup};
 
 /// Where a path leads.
 pub(crate) enum Place {
@@ -24,7 +24,7 @@ pub(crate) fn place(site: &Site, path: &str) -> Result<Place, Problem> {
     if !is_plain(path.as_bytes(), EncodedSlash::Refused) {
         return Err(site_lookup::AMBIGUOUS_PATH);
     }
-    let below = pages::below_prefix(site, path);
+    let below = below_prefix(site, path);
     let [meant, _] = read_as(site, below);
     if readings::any(below, |reading| read_as(site, reading).iter().any(|read| *read != meant)) {
         return Err(site_lookup::AMBIGUOUS_PATH);

@@ -10,7 +10,7 @@ use crate::flow::{DwChange, Intent, UpstreamFailure};
 use crate::model::CustomerType;
 use crate::problem::{Problem, wants_page};
 use crate::web::headers::{path_and_query, see_other};
-use crate::web::pages::{ProxiedRequest, filter};
+use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::SessionUpdate;
 
@@ -61,7 +61,7 @@ impl ProxiedRequest {
         if !said.is_other_session(&update) {
             // The companions of another DW session are written with it, or not at all.
             if said.other_dw.is_some() {
-                filter(&self.session.site, &self.route, true, &mut response);
+                filter(&self.session.site, &self.route, DwCompanions::Stripped, &mut response);
             }
             return Ok(self.with_cookies(response, &update));
         }

@@ -35,6 +35,15 @@ pub(crate) enum File {
     Folder,
 }
 
+/// For whom an upstream made a response.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MadeFor {
+    /// The request had a shopper's cookies.
+    OneShopper,
+    /// It had none.
+    Everyone,
+}
+
 impl File {
     pub(crate) fn of(site: &Site, route: &Route, path: &str) -> Self {
         let suffixes = &site.config.routes.asset_suffixes;
@@ -62,7 +71,7 @@ impl File {
 
     /// Keeps an answer from shared caches if it was made for one shopper, or is no file: a page, or
     /// one that sets cookies.
-    pub(crate) fn keep_private(self, of_shopper: bool, response: &mut Response) {
+    pub(crate) fn limit_caching(self, made_for: MadeFor, response: &mut Response) {
         if self == Self::No {
             return;
         }
@@ -70,7 +79,7 @@ impl File {
         let headers = response.headers_mut();
         if page || headers.contains_key(SET_COOKIE) {
             no_store(headers);
-        } else if of_shopper {
+        } else if made_for == MadeFor::OneShopper {
             no_shared_store(headers);
         }
     }

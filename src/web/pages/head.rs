@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use crate::flow::{Decision, Intent, Outcome, TokenChange};
 use crate::problem::Problem;
 use crate::route::{Kind, TokenNeed};
-use crate::web::pages::{ProxiedRequest, filter};
+use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::SessionUpdate;
 
@@ -83,7 +83,7 @@ impl ProxiedRequest {
             Ok(update) => {
                 // The companions of another DW session are written with it, or not at all.
                 if said.other_dw.is_some() {
-                    filter(&self.session.site, &self.route, true, &mut response);
+                    filter(&self.session.site, &self.route, DwCompanions::Stripped, &mut response);
                 }
                 Ok(self.with_cookies(response, &update))
             }

@@ -64,9 +64,7 @@ impl SlasProxyCall {
         let query = self.parts.uri.query().unwrap_or_default();
         let query = pairs(query.as_bytes()).ok_or(TOO_LONG)?;
         let hint = query.iter().find(|(name, _)| name == "hint").map(|(_, hint)| hint.as_str());
-        let begins_guest = operation == Operation::Token || hint == Some("guest");
-        let own =
-            ShopperValues { usid: self.own_usid(begins_guest), dnt: self.session.presented.dnt };
+        let own = ShopperValues { usid: self.own_usid(hint), dnt: self.session.presented.dnt };
         match operation.form() {
             Form::Json => {
                 self.is_of_type("application/json")?;
@@ -89,7 +87,8 @@ impl SlasProxyCall {
     /// The usid of the browser's own token, if that is a guest's: a registered shopper's would carry
     /// over into somebody else's session. Who begins a guest session while one still lives wants
     /// another one.
-    fn own_usid(&self, begins_guest: bool) -> Option<&str> {
+    fn own_usid(&self, hint: Option<&str>) -> Option<&str> {
+        let begins_guest = self.call.operation == Operation::Token || hint == Some("guest");
         let claims = match &self.session.access {
             Access::Fresh(held) | Access::Expiring(held) if !begins_guest => &held.claims,
             Access::Expired(claims) => claims,
