@@ -114,7 +114,7 @@ pub(crate) fn classify(app: &App, site: &Site, parts: &Parts) -> Result<Classifi
             if kind == RequestKind::Crawler && !is_reading(&parts.method) {
                 return Err(Problem::Refused);
             }
-            if let Some(bearer) = api_proxy::bearer_of_a_front(site, parts) {
+            if let Some(bearer) = api_proxy::server_bearer(site, parts) {
                 return Ok(Classified::Passes(AuthHeaders::of_front(
                     site, upstream, parts, bearer,
                 )));
