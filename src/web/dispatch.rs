@@ -116,7 +116,7 @@ async fn page(incoming: Incoming) -> Result<Response, Problem> {
     } else {
         request.serve_head(kind, body).await
     }?;
-    let made_for = if file == File::Alike { MadeFor::Everyone } else { MadeFor::OneShopper };
+    let made_for = if file == File::Lookalike { MadeFor::Everyone } else { MadeFor::OneShopper };
     file.limit_caching(made_for, &mut response);
     Ok(response)
 }
