@@ -44,7 +44,7 @@ pub fn router(app: &Arc<App>) -> Router {
     let all = own
         .fallback(dispatch::proxy)
         // What a gateway only asks about is judged, and goes to no route.
-        .layer(from_fn_with_state(Arc::clone(app), forward_auth::decision::answer))
+        .layer(from_fn_with_state(Arc::clone(app), forward_auth::decision::respond))
         .with_state(Arc::clone(app));
     layers::all(all, app)
 }
