@@ -1,4 +1,5 @@
-//! Everything that is not a route of our own: to where the route table says, on its terms.
+//! Fallback handler: matches the request against the route table, checks the route's conditions,
+//! and proxies it.
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::web::request_session::{RequestSession, foreign_cookies};
 use crate::web::site_lookup::AMBIGUOUS_PATH;
 use crate::web::{csrf, slas_proxy};
 
-/// Sends a request where its path leads.
+/// Sends a request to the upstream of its route.
 pub(crate) async fn proxy(
     State(app): State<Arc<App>>,
     request: Request,
@@ -76,8 +77,11 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// The route for a path, which is read below the site's prefix and must read alike everywhere, as
-/// strict as for any other spelling of it.
+/// The route for a path below the site's prefix: as strict as for any other reading of that path.
+///
+/// # Errors
+///
+/// When upstreams may read the path differently, or none of the site's routes has it.
 pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
     if !is_plain(path.as_bytes(), EncodedSlash::Part) || !readings::are_bounded(path) {
         return Err(AMBIGUOUS_PATH);
@@ -91,9 +95,9 @@ pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
         let mut ids = std::iter::once(&site.config.id).chain(&site.config.ecom.sites);
         ids.any(|known| known.as_str().eq_ignore_ascii_case(id))
     };
-    // ECOM sees the whole path, and may know the prefix for a locale's.
-    let reached = |path| instance::is_reached(&route, path, is_own);
-    if reached(below) || (below.len() != path.len() && reached(path)) {
+    // ECOM gets the path with the prefix, and may read that as the prefix of a locale.
+    let reaches_instance = |path| instance::is_reached(&route, path, is_own);
+    if reaches_instance(below) || (below.len() != path.len() && reaches_instance(path)) {
         return Err(Problem::Refused);
     }
     Ok(route)
