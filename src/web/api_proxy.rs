@@ -32,7 +32,7 @@ use crate::site::Site;
 use crate::web::csrf;
 use crate::web::headers::authorization;
 use crate::web::incoming::Incoming;
-use crate::web::request_kind::{RequestKind, is_reading};
+use crate::web::request_kind::RequestKind;
 use crate::web::request_session::RequestSession;
 use crate::web::site_lookup::check_site_id;
 use crate::web::slas_proxy::{no_access_token, refused};
@@ -160,10 +160,6 @@ impl ApiCall {
         let (bearer, dwsid) = (bearer(&grant.access), dwsid(session, &second));
         let response = self.send(upload, Some(&bearer), dwsid.as_ref()).await;
         Ok(with_cookies(session, &second, response))
-    }
-
-    fn reads(&self) -> bool {
-        is_reading(&self.parts.method)
     }
 }
 

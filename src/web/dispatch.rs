@@ -32,13 +32,12 @@ pub(crate) async fn proxy(
     let (parts, body) = request.into_parts();
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let route = route(&site, parts.uri.path())?;
-    if let Some(log_fields) = parts.extensions.get::<LogFields>() {
-        log_fields.with(|fields| fields.route = Some(route.kind.as_str()));
-    }
+    LogFields::of(&parts.extensions).with(|fields| fields.route = Some(route.kind.as_str()));
     let kind = RequestKind::on_route(&app, &site, &route, &parts);
     match check(&site, &route, kind, &parts) {
         Err(Problem::MethodNotAllowed) => {
-            let allowed = [(ALLOW, listed(&route.methods))];
+            let methods: Vec<&str> = route.methods.iter().map(Method::as_str).collect();
+            let allowed = [(ALLOW, methods.join(","))];
             return Ok((allowed, Problem::MethodNotAllowed).into_response());
         }
         checked => checked?,
@@ -101,10 +100,6 @@ pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
         return Err(Problem::Refused);
     }
     Ok(route)
-}
-
-fn listed(methods: &[Method]) -> String {
-    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(",")
 }
 
 async fn page(incoming: Incoming) -> Result<Response, Problem> {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::Extensions;
 use http::request::Parts;
 
 /// Handlers record into it; the log layer reads it when the response is ready.
@@ -22,6 +23,11 @@ pub(crate) struct Fields {
 }
 
 impl LogFields {
+    /// The fields of a request, by its extensions.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or_default()
+    }
+
     pub(crate) fn with(&self, record: impl FnOnce(&mut Fields)) {
         record(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }

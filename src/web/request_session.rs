@@ -108,7 +108,7 @@ pub(crate) enum Keys {
 /// What the layers in front of the routes have put into the request's extensions.
 fn from_layers(parts: &Parts) -> Result<(Arc<Site>, LogFields, CallContext), Problem> {
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
-    let log_fields = parts.extensions.get::<LogFields>().cloned().unwrap_or_default();
+    let log_fields = LogFields::of(&parts.extensions);
     let correlation_id = RequestId::of(parts).to_owned();
     let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
     Ok((site, log_fields, CallContext { correlation_id, dnt: None, client }))

@@ -41,9 +41,8 @@ pub(crate) async fn find_site(
     if may_be_of_other_site(&app, &host, &site, request.uri().path()) {
         return AMBIGUOUS_PATH.into_response();
     }
-    if let Some(log_fields) = request.extensions().get::<LogFields>() {
-        log_fields.with(|fields| fields.site = Some(site.config.id.to_string()));
-    }
+    let id = site.config.id.to_string();
+    LogFields::of(request.extensions()).with(|fields| fields.site = Some(id));
     if let Some(own) = own_route(request.uri(), &site.config.path_prefix) {
         *request.uri_mut() = own;
     }

@@ -64,9 +64,8 @@ pub(crate) async fn call(incoming: Incoming, client: SlasClient) -> Result<Respo
     let organization = &site.config.slas.organization_id;
     let call = slas_operations::find(&parts.method, &format!("/{path}"), organization);
     let call = call.map_err(refused)?;
-    if let Some(log_fields) = parts.extensions.get::<LogFields>() {
-        log_fields.with(|fields| fields.operation = Some(call.operation.as_str()));
-    }
+    let name = call.operation.as_str();
+    LogFields::of(&parts.extensions).with(|fields| fields.operation = Some(name));
     check_site_id(&parts.headers, &site.config)?;
     if call.operation.changes_state() {
         csrf::check_slas_call(&parts.method, &parts.headers, &site.config)?;

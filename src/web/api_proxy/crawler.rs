@@ -13,6 +13,7 @@ use crate::route::Crawlers;
 use crate::upstream::CallContext;
 use crate::web::api_proxy::ApiCall;
 use crate::web::api_proxy::replay_body::ReplayBody;
+use crate::web::request_kind::is_reading;
 use crate::web::request_log::RequestId;
 
 /// How long a failure to get the shared guest is cached.
@@ -23,7 +24,7 @@ const MARGIN: i64 = 60;
 impl ApiCall {
     /// Makes the call without a session, or with the token of the guest that all crawlers share.
     pub(crate) async fn for_crawler(&self) -> Result<Response, Problem> {
-        if !self.reads() {
+        if !is_reading(&self.parts.method) {
             return Err(Problem::Refused);
         }
         let token = match self.route.crawlers {

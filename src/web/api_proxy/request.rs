@@ -75,14 +75,12 @@ impl ApiCall {
         add("authorization", bearer.cloned());
         add("sfdc_dwsid", dwsid.map(|dwsid| sensitive(dwsid.expose())));
         add("correlation-id", HeaderValue::from_str(RequestId::of(&self.parts)).ok());
-        if let Some(ocapi) = self.site.config.ocapi.as_ref().filter(|_| self.is_ocapi()) {
-            add("x-dw-client-id", HeaderValue::from_str(&ocapi.client_id).ok());
+        if self.route.kind == Kind::Ocapi {
+            let client = self.site.config.ocapi.as_ref();
+            let id = client.and_then(|ocapi| HeaderValue::from_str(&ocapi.client_id).ok());
+            add("x-dw-client-id", id);
         }
         added
-    }
-
-    fn is_ocapi(&self) -> bool {
-        self.route.kind == Kind::Ocapi
     }
 }
 
