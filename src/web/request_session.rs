@@ -215,14 +215,14 @@ impl RequestSession {
     /// The facts of this request.
     pub(crate) fn facts(&self, signature: Option<DwSignature>) -> Facts {
         let site_facts = SiteFacts {
+            policy: self.site.config.policy,
             signature,
             guest_adoption_retired: self.site.guest_adoption_retired(),
             fronts_ecom: self.site.config.routes.ecom.is_some(),
             layout: self.site.layout,
         };
-        let policy = self.site.config.policy;
         let now = self.site.clock.now();
-        facts::derive(&self.presented, &self.state, self.access.clone(), policy, site_facts, now)
+        facts::derive(&self.presented, &self.state, self.access.clone(), site_facts, now)
     }
 
     /// Decides, makes the upstream calls, and works out what changes in the browser.
