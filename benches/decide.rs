@@ -9,8 +9,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use moka::sync::Cache;
 
 use tandem::cookies::facts::{self, SiteFacts};
-use tandem::cookies::ownership::{self, Layout};
-use tandem::cookies::profiles::CookieNames;
+use tandem::cookies::ownership::{self, Layout, Writers};
+use tandem::cookies::profiles::{CookieNames, Suffix, Transport};
 use tandem::cookies::request_cookies::RequestCookies;
 use tandem::cookies::sealed_state::{KeyRing, SealedDw, SealedState};
 use tandem::flow::{self, BridgeMode, BridgeTime, Intent, Outcome, Policy, Step};
@@ -19,8 +19,17 @@ use tandem::model::{Claims, Customer, CustomerType};
 use tandem::timestamp::Timestamp;
 
 const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
-const POLICY: Policy =
-    Policy { mode: BridgeMode::Classic, time: BridgeTime::Landing, guest_after_logout: true };
+const SITE: SiteFacts = SiteFacts {
+    policy: Policy {
+        mode: BridgeMode::Classic,
+        time: BridgeTime::Landing,
+        guest_after_logout: true,
+    },
+    signature: None,
+    guest_adoption_retired: false,
+    fronts_ecom: false,
+    layout: Layout { tokens: Writers::Tandem, dw: Writers::Tandem },
+};
 
 /// A shopper with valid tokens of the usual length, a DW session and the usual foreign cookies.
 struct Warm {
@@ -34,7 +43,7 @@ struct Warm {
 impl Warm {
     fn new() -> Option<Self> {
         let site = SiteId::parse("RefArch")?;
-        let names = CookieNames::classic(&site, false, true);
+        let names = CookieNames::classic(&site, Suffix::None, Transport::Https);
         let seal = KeyRing::new(&["k".repeat(32)])?;
         let access = AccessToken::parse(&"eyJ2ZXIiOiIxLjAifQ".repeat(125))?;
         let refresh = RefreshToken::parse(&format!("{0}.{0}", "r".repeat(43)))?;
@@ -84,14 +93,13 @@ impl Warm {
         let mut presented = RequestCookies::read([self.header.as_bytes()].into_iter(), &self.names);
         let sealed = presented.seal.as_deref().unwrap_or_default();
         let state = self.seal.open(&self.names.seal, &self.site, sealed);
-        let layout = Layout::default();
-        ownership::retain_own(&mut presented, &state, layout, &self.names, |_| true);
+        ownership::retain_own(&mut presented, &state, SITE.layout, &self.names, |_| true);
         let known = facts::effective_access_token(&presented, &state)
             .and_then(|token| Some((token.clone(), self.verified.get(&token.tag())?)));
         let access = known.map_or(flow::Access::None, |(token, claims)| {
             flow::Access::classify(token, claims, NOW)
         });
-        let facts = facts::derive(&presented, &state, access, POLICY, SiteFacts::default(), NOW);
+        let facts = facts::derive(&presented, &state, access, SITE, NOW);
         flow::decide(facts, Intent::Head)
     }
 }

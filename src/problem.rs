@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
 
 use crate::flow::{Cause, UpstreamFailure};
@@ -199,15 +199,15 @@ impl Problem {
         self.parts().code
     }
 
-    /// The HTML page; `retry` offers to load the same address again.
-    fn page(self, retry: bool) -> Response {
+    /// The HTML page. After a safe `method` it offers to load the same address again.
+    fn page(self, method: &Method) -> Response {
         let Parts { status, code, title, retry_after } = self.parts();
         // All of these are fixed texts of ours.
         let page = include_str!("problem.html")
             .replace("{{status}}", status.as_str())
             .replace("{{title}}", title)
             .replace("{{code}}", code)
-            .replace("{{again}}", if retry { TRY_AGAIN } else { "" });
+            .replace("{{again}}", if method.is_safe() { TRY_AGAIN } else { "" });
         let html = HeaderValue::from_static("text/html; charset=utf-8");
         respond(status, html, page, retry_after)
     }
@@ -278,12 +278,12 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
 /// Layer: gives a problem the format that the caller wants, and keeps the headers it already has.
 pub async fn present(request: Request, next: Next) -> Response {
     let page = wants_page(request.headers());
-    let retry = request.method().is_safe();
+    let method = request.method().clone();
     let response = next.run(request).await;
     match response.extensions().get::<Problem>().copied() {
         Some(problem) if page => {
             let (mut parts, _) = response.into_parts();
-            let (page, body) = problem.page(retry).into_parts();
+            let (page, body) = problem.page(&method).into_parts();
             parts.headers.remove(CONTENT_LENGTH);
             for (name, value) in &page.headers {
                 parts.headers.insert(name, value.clone());
@@ -298,16 +298,16 @@ pub async fn present(request: Request, next: Next) -> Response {
 mod tests {
     use super::*;
 
-    async fn page(retry: bool) -> String {
-        let body = Problem::TimedOut.page(retry).into_body();
+    async fn page(method: Method) -> String {
+        let body = Problem::TimedOut.page(&method).into_body();
         let bytes = axum::body::to_bytes(body, 10_000).await.unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
     #[tokio::test]
     async fn a_page_offers_to_try_again_only_after_a_safe_method() {
-        assert!(page(true).await.contains("Try again"));
-        let posted = page(false).await;
+        assert!(page(Method::GET).await.contains("Try again"));
+        let posted = page(Method::POST).await;
         assert!(!posted.contains("Try again<") && !posted.contains("{{"), "{posted}");
     }
 }

@@ -98,7 +98,7 @@ impl Proxy {
         } else {
             (Protocols::Http1, 1)
         };
-        let limit = Arc::new(ConcurrencyLimit::new(permits, limits.proxy_http2));
+        let limit = Arc::new(ConcurrencyLimit::new(permits, limits));
         let connector = connection::connector(limits, protocols, &limit)?;
         Some(Self {
             clients: (0..connections).map(|_| client(connector.clone())).collect(),

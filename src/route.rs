@@ -31,6 +31,26 @@ pub enum Kind {
     Slas(SlasClient),
 }
 
+impl Kind {
+    /// Whether it serves pages, and not calls.
+    #[must_use]
+    pub fn is_pages(self) -> bool {
+        matches!(self, Self::Head | Self::Ecom)
+    }
+
+    /// Its name in logs, in metrics and for a gateway.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Ecom => "ecom",
+            Self::Scapi => "scapi",
+            Self::Ocapi => "ocapi",
+            Self::Slas(_) => "slas",
+        }
+    }
+}
+
 /// Which SLAS client the calls of a route use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SlasClient {

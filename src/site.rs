@@ -7,7 +7,7 @@ use crate::access_token::Audience;
 use crate::clock::Clock;
 use crate::config::{self, Config, UpstreamLimits};
 use crate::cookies::ownership::{Layout, Writers};
-use crate::cookies::profiles::CookieNames;
+use crate::cookies::profiles::{CookieNames, Transport};
 use crate::cookies::sealed_state::KeyRing;
 use crate::flow::{BridgeMode, BridgeResponse, GuestResponse, RefreshResponse};
 use crate::ids::Tag;
@@ -139,7 +139,7 @@ impl Site {
             bridges: SingleFlight::new(clock.clone(), BridgeResponse::heap_bytes, &responses),
             crawlers: SingleFlight::new(clock.clone(), GuestResponse::heap_bytes, &responses),
             revocations: Revocations::new(&revocations),
-            layout: layout(&config, shared.behind_gateway),
+            layout: layout(&config, shared),
             call_timeout: shared.limits.timeout,
             metrics: Arc::clone(&shared.metrics),
             adoption_refused: Mutex::default(),
@@ -172,10 +172,10 @@ impl Site {
 
 /// Tandem is the only writer of session cookies if all responses of the Head and of ECOM pass through
 /// it. Scripts may write tokens that they can read, but no `dwsid`.
-fn layout(config: &config::SiteConfig, behind_gateway: bool) -> Layout {
+fn layout(config: &config::SiteConfig, shared: &Shared) -> Layout {
     let ecom_is_beside = config.policy.mode != BridgeMode::None && config.routes.ecom.is_none();
     let tandem = if config.cookies.accept_unsealed { Writers::Tandem } else { Writers::OnlyTandem };
-    let dw = if behind_gateway || ecom_is_beside { Writers::Others } else { tandem };
+    let dw = if shared.behind_gateway || ecom_is_beside { Writers::Others } else { tandem };
     Layout { tokens: if config.cookies.readable_tokens { Writers::Others } else { dw }, dw }
 }
 
@@ -188,7 +188,8 @@ fn preview_parents(config: &config::SiteConfig) -> Vec<String> {
 
 fn names(config: &config::SiteConfig) -> CookieNames {
     let cookies = &config.cookies;
-    let secure = config.public_origin.is_https();
-    let names = CookieNames::new(cookies.profile, &config.id, cookies.suffix, secure);
+    let is_https = config.public_origin.is_https();
+    let transport = if is_https { Transport::Https } else { Transport::PlainHttp };
+    let names = CookieNames::new(cookies.profile, &config.id, cookies.suffix, transport);
     if cookies.readable_tokens { names.with_readable_tokens() } else { names }
 }

@@ -12,6 +12,7 @@ mod csrf;
 mod dispatch;
 mod forward_auth;
 mod headers;
+mod incoming;
 mod layers;
 mod pages;
 mod redirect;
@@ -28,7 +29,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::web::bff::{bridge, go, login, logout, session};
 
-/// Every route of our own; everything else goes where the route table says.
+/// Our own routes; the route table has all others, `/mobify/slas/` and `/mobify/proxy/` among them.
 pub fn router(app: &Arc<App>) -> Router {
     let own = Router::new()
         .route("/bff/session", only(get(session::show).post(session::make)))
@@ -42,8 +43,8 @@ pub fn router(app: &Arc<App>) -> Router {
     let own = layers::own(own, app);
     let all = own
         .fallback(dispatch::proxy)
-        // What a gateway only asks about is judged, and goes to no route.
-        .layer(from_fn_with_state(Arc::clone(app), forward_auth::decision::answer))
+        // An auth subrequest of a gateway is decided here, and reaches no route.
+        .layer(from_fn_with_state(Arc::clone(app), forward_auth::decision::respond))
         .with_state(Arc::clone(app));
     layers::all(all, app)
 }

@@ -2,7 +2,7 @@
 
 use super::parse::Origin;
 use super::section::{Section, read_fields};
-use crate::cookies::profiles::Profile;
+use crate::cookies::profiles::{Profile, Suffix};
 
 /// Which cookies a site writes, and which it accepts.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub struct CookieConfig {
     /// Their names and attributes.
     pub profile: Profile,
     /// Whether their names end in the site id.
-    pub suffix: bool,
+    pub suffix: Suffix,
     /// Whether scripts may read the tokens.
     pub readable_tokens: bool,
     /// Whether tokens are accepted that a browser presents without our sealed cookie.
@@ -36,9 +36,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<CookieConfig> {
     })
 }
 
-fn read_suffix(section: &Section<'_>, profile: Option<Profile>) -> Option<bool> {
-    let suffix = section.boolean("suffix")?;
-    Some(suffix || profile.is_some_and(Profile::always_suffixed))
+fn read_suffix(section: &Section<'_>, profile: Option<Profile>) -> Option<Suffix> {
+    let suffixed = section.boolean("suffix")? || profile.is_some_and(Profile::always_suffixed);
+    Some(if suffixed { Suffix::SiteId } else { Suffix::None })
 }
 
 fn read_readable_tokens(section: &Section<'_>, profile: Option<Profile>) -> Option<bool> {

@@ -116,9 +116,11 @@ pub(super) fn effective_dwsid<'a>(
     select(&presented.dwsid, state.dw.as_ref().map(|dw| dw.dwsid), Dwsid::tag)
 }
 
-/// What is known of the site, besides its policy.
-#[derive(Clone, Debug, Default)]
+/// What is known of the site.
+#[derive(Clone, Debug)]
 pub struct SiteFacts {
+    /// What its operator decided.
+    pub policy: Policy,
     /// ECOM's signature over its session, if the caller sent one.
     pub signature: Option<DwSignature>,
     /// The tenant has refused to bridge a guest's plain `dwsid`.
@@ -135,7 +137,6 @@ pub fn derive(
     presented: &RequestCookies,
     state: &SealedState,
     access: Access,
-    policy: Policy,
     site: SiteFacts,
     now: Timestamp,
 ) -> Facts {
@@ -148,14 +149,14 @@ pub fn derive(
     let Layout { tokens: writers, dw: dw_writers } = site.layout;
     let mut refresh = effective_refresh_tokens(presented, state, writers);
     Facts {
-        policy,
+        policy: site.policy,
         bridged: held.is_some() && held == state.bridged,
         bridge_resting: state.bridge_after.is_some_and(|after| now < after),
         access,
         refresh: refresh.next(),
         fallbacks: refresh.collect(),
         known: ownership::sealed_customer(presented, state, writers).cloned(),
-        dw: dw(presented, state, site.fronts_ecom, now),
+        dw: dw(presented, state, &site, now),
         dw_provenance: dw_source(presented, state, dw_writers),
         signature: site.signature,
         guest_adoption_retired: site.guest_adoption_retired,
@@ -163,13 +164,13 @@ pub fn derive(
     }
 }
 
-fn dw(presented: &RequestCookies, state: &SealedState, fronts_ecom: bool, now: Timestamp) -> Dw {
+fn dw(presented: &RequestCookies, state: &SealedState, site: &SiteFacts, now: Timestamp) -> Dw {
     let Some(dwsid) = effective_dwsid(presented, state) else { return Dw::Absent };
     let held = held_dw(dwsid, presented);
     match &state.dw {
         // A handoff may mean a login or a logout in the same session.
         Some(known) if known.dwsid == dwsid.tag() && presented.handoff.is_none() => {
-            match (liveness(known, fronts_ecom, now), known.owner.clone()) {
+            match (liveness(known, site, now), known.owner.clone()) {
                 (Liveness::Live, Some(owner)) => Dw::Live { held, owner },
                 (Liveness::Live | Liveness::Unverified, owner) => Dw::Unverified { held, owner },
                 (Liveness::Dead, _) => Dw::Dead,
@@ -202,13 +203,13 @@ enum Liveness {
     Dead,
 }
 
-fn liveness(known: &SealedDw, fronts_ecom: bool, now: Timestamp) -> Liveness {
+fn liveness(known: &SealedDw, site: &SiteFacts, now: Timestamp) -> Liveness {
     let (age, idle) = (now.since(known.created_at), now.since(known.used_at));
     if age >= DW_MAX_AGE - DW_MARGIN {
         Liveness::Dead
     } else if idle < DW_IDLE - DW_MARGIN {
         Liveness::Live
-    } else if fronts_ecom && idle >= DW_IDLE + DW_USE_RECORD {
+    } else if site.fronts_ecom && idle >= DW_IDLE + DW_USE_RECORD {
         // Even a request that is not recorded yet would be too long ago.
         Liveness::Dead
     } else {

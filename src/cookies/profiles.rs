@@ -49,6 +49,32 @@ pub enum Field {
     Obsolete,
 }
 
+/// Whether cookie names carry the site id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Suffix {
+    /// Only where the profile always has it.
+    None,
+    /// `_{site}`: several sites share a host.
+    SiteId,
+}
+
+/// How browsers reach the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Cookies are `Secure`.
+    Https,
+    /// On loopback only: a browser would drop `Secure` cookies.
+    PlainHttp,
+}
+
+impl Transport {
+    /// Whether cookies are marked `Secure`.
+    #[must_use]
+    pub fn is_secure(self) -> bool {
+        self == Self::Https
+    }
+}
+
 /// How long a cookie lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
@@ -154,8 +180,8 @@ pub struct CookieNames {
     pub seal: String,
     /// The seal of a registered shopper's tokens, which no response about another shopper touches.
     pub registered_seal: String,
-    /// Whether cookies are marked `Secure`; false only for plain http on loopback.
-    pub secure: bool,
+    /// How browsers reach the site.
+    pub transport: Transport,
     /// Whether scripts may read the tokens and `dwsid`, for a Head that needs that.
     pub script_readable: bool,
     entries: Vec<Entry>,
@@ -187,13 +213,13 @@ pub(super) const MOST_COMPANIONS: usize = 8;
 pub const MOST_PIECES: usize = 6;
 
 impl CookieNames {
-    /// The names of `profile`; `suffix` appends `_{site}` if several sites share a host.
+    /// The names of `profile` at `site`.
     #[must_use]
-    pub fn new(profile: Profile, site: &SiteId, suffix: bool, secure: bool) -> Self {
-        let suffix = suffix || profile.always_suffixed();
-        let name = |base: &str| if suffix { format!("{base}_{site}") } else { base.to_owned() };
-        // The `__Host-` prefix needs `Secure`: over plain http a browser would drop the cookie.
-        let seal = if secure { "__Host-tandem" } else { "tandem" };
+    pub fn new(profile: Profile, site: &SiteId, suffix: Suffix, transport: Transport) -> Self {
+        let suffixed = suffix == Suffix::SiteId || profile.always_suffixed();
+        let name = |base: &str| if suffixed { format!("{base}_{site}") } else { base.to_owned() };
+        // The `__Host-` prefix needs `Secure`.
+        let seal = if transport.is_secure() { "__Host-tandem" } else { "tandem" };
         let rows = profile.rows().iter();
         let entries: Vec<Entry> = rows
             .map(|&(field, base, readable, life)| Entry { field, name: name(base), life, readable })
@@ -209,7 +235,7 @@ impl CookieNames {
             guard: name("cc-sg"),
             seal: name(seal),
             registered_seal: name(&format!("{seal}-nx")),
-            secure,
+            transport,
             script_readable: false,
             entries,
         }
@@ -217,8 +243,8 @@ impl CookieNames {
 
     /// The `classic` names.
     #[must_use]
-    pub fn classic(site: &SiteId, suffix: bool, secure: bool) -> Self {
-        Self::new(Profile::Classic, site, suffix, secure)
+    pub fn classic(site: &SiteId, suffix: Suffix, transport: Transport) -> Self {
+        Self::new(Profile::Classic, site, suffix, transport)
     }
 
     /// The same, but scripts may read the tokens and `dwsid`.
@@ -327,13 +353,13 @@ pub fn is_dw_companion(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn names(profile: Profile, suffix: bool) -> CookieNames {
-        CookieNames::new(profile, &SiteId::parse("LOE_USA").unwrap(), suffix, true)
+    fn names(profile: Profile, suffix: Suffix) -> CookieNames {
+        CookieNames::new(profile, &SiteId::parse("LOE_USA").unwrap(), suffix, Transport::Https)
     }
 
     #[test]
     fn attack_6_a_piece_is_recognised_by_its_whole_name() {
-        let suffixed = names(Profile::PluginSlas, true);
+        let suffixed = names(Profile::PluginSlas, Suffix::SiteId);
         assert_eq!(suffixed.piece(1), "cc-at_LOE_USA");
         assert_eq!(suffixed.piece(2), "cc-at_LOE_USA_2");
         for (name, piece) in [
@@ -352,10 +378,10 @@ mod tests {
 
     #[test]
     fn profiles_that_always_suffix_get_their_suffix() {
-        assert_eq!(names(Profile::PwaKit, false).access, "cc-at_LOE_USA");
-        assert_eq!(names(Profile::StorefrontNext, false).usid, "usid_LOE_USA");
-        assert_eq!(names(Profile::PluginSlas, false).access, "cc-at");
-        assert_eq!(names(Profile::Classic, true).access, "token_LOE_USA");
+        assert_eq!(names(Profile::PwaKit, Suffix::None).access, "cc-at_LOE_USA");
+        assert_eq!(names(Profile::StorefrontNext, Suffix::None).usid, "usid_LOE_USA");
+        assert_eq!(names(Profile::PluginSlas, Suffix::None).access, "cc-at");
+        assert_eq!(names(Profile::Classic, Suffix::SiteId).access, "token_LOE_USA");
     }
 
     #[test]
@@ -363,12 +389,12 @@ mod tests {
         for profile in
             [Profile::Classic, Profile::PwaKit, Profile::StorefrontNext, Profile::PluginSlas]
         {
-            let closed = names(profile, false);
+            let closed = names(profile, Suffix::None);
             for name in [&closed.access, &closed.guest_refresh, DWSID, &closed.seal] {
                 assert_eq!(closed.readable(name), ByServersOnly, "{name}");
             }
         }
-        let opened = names(Profile::PluginSlas, false).with_readable_tokens();
+        let opened = names(Profile::PluginSlas, Suffix::None).with_readable_tokens();
         assert_eq!(opened.readable("cc-nx"), ByScripts);
         assert_eq!(opened.readable("__Host-tandem"), ByServersOnly);
         assert_eq!(opened.readable("dwsecuretoken_ab"), ByServersOnly);

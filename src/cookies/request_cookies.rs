@@ -286,7 +286,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn names() -> CookieNames {
-        CookieNames::classic(&SiteId::parse("RefArch").unwrap(), false, true)
+        CookieNames::classic(
+            &SiteId::parse("RefArch").unwrap(),
+            profiles::Suffix::None,
+            profiles::Transport::Https,
+        )
     }
 
     fn read(headers: &[&str]) -> RequestCookies {

@@ -81,6 +81,24 @@ pub struct CookieContext<'a> {
     pub now: Timestamp,
 }
 
+/// When a cookie is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deletion {
+    /// Whatever the request presents: another tab may have received the cookie since.
+    Always,
+    /// If the request presents the cookie.
+    IfPresented,
+}
+
+/// What happens to the cookie that marks the preview.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PreviewMarker {
+    /// It stays, or is set.
+    Kept,
+    /// It is deleted: a logout ends the preview.
+    Deleted,
+}
+
 impl CookieContext<'_> {
     /// The cookie changes that `decision` requires. `remember` is the shopper's choice at a login.
     #[must_use]
@@ -92,10 +110,11 @@ impl CookieContext<'_> {
             changes.state.forget_on_close = !remember;
         }
         let logging_out = matches!(decision.outcome, Outcome::LoggedOut { .. });
-        self.delete_tokens(&decision.tokens, logging_out, &mut changes);
-        self.delete_dw(&decision.dw, logging_out, &mut changes);
+        let deletion = if logging_out { Deletion::Always } else { Deletion::IfPresented };
+        self.delete_tokens(&decision.tokens, deletion, &mut changes);
+        self.delete_dw(&decision.dw, deletion, &mut changes);
         match (&decision.tokens, self.access) {
-            (TokenChange::Set(grant), _) => self.set_tokens(grant, logging_out, &mut changes),
+            (TokenChange::Set(grant), _) => self.set_tokens(grant, deletion, &mut changes),
             (TokenChange::Keep, Some(held)) => {
                 self.accept_handoff(held, &mut changes);
                 tokens::seal_held_token(held, &mut changes.state);
@@ -112,13 +131,13 @@ impl CookieContext<'_> {
         changes
     }
 
-    fn delete_dw(&self, change: &DwChange, logging_out: bool, changes: &mut CookieChanges) {
+    fn delete_dw(&self, change: &DwChange, deletion: Deletion, changes: &mut CookieChanges) {
         let kept: &[_] = match change {
             DwChange::Keep | DwChange::Recheck | DwChange::Confirm(_) => return,
             DwChange::Set { cookies, .. } => &cookies.companions,
             DwChange::Drop | DwChange::Failed(_) => {
-                self.delete(DWSID, logging_out, changes);
-                self.delete(&self.names.guard, false, changes);
+                self.delete(DWSID, deletion, changes);
+                self.delete(&self.names.guard, Deletion::IfPresented, changes);
                 &[]
             }
         };
@@ -205,8 +224,8 @@ impl CookieContext<'_> {
         }
     }
 
-    fn delete(&self, name: &str, always: bool, changes: &mut CookieChanges) {
-        if always || self.presented.has(name) {
+    fn delete(&self, name: &str, deletion: Deletion, changes: &mut CookieChanges) {
+        if deletion == Deletion::Always || self.presented.has(name) {
             changes.delete(name);
         }
     }
@@ -264,9 +283,9 @@ impl CookieChanges {
 
     /// Records that the shop is shown in `preview`, until the browser closes. A logout also ends
     /// the preview.
-    pub fn show_in_preview(&mut self, preview: Preview, logging_out: bool) {
+    pub fn show_in_preview(&mut self, preview: Preview, marker: PreviewMarker) {
         let changed = !self.cookies.is_empty();
-        if logging_out {
+        if marker == PreviewMarker::Deleted {
             self.delete(MARKER);
         } else if changed && !preview.marked {
             self.set(MARKER, &preview.parent, None);
@@ -284,7 +303,7 @@ impl CookieChanges {
     pub fn headers<'a>(&'a self, names: &'a CookieNames) -> impl Iterator<Item = HeaderValue> + 'a {
         // Every value was parsed as a cookie value, so none is invalid here.
         let cookies = self.cookies.iter();
-        let cookies = cookies.filter_map(|write| write.header(names, self.preview.is_some()).ok());
+        let cookies = cookies.filter_map(|write| write.header(names, self.preview.as_ref()).ok());
         self.strays.iter().cloned().chain(cookies)
     }
 
@@ -322,13 +341,14 @@ impl CookieWrite {
     fn header(
         &self,
         names: &CookieNames,
-        in_preview: bool,
+        preview: Option<&Preview>,
     ) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
         let mut cookie = Cookie::new(&self.name, self.value.as_deref().unwrap_or_default());
         cookie.set_path("/");
-        cookie.set_same_site(if in_preview { SameSite::None } else { SameSite::Lax });
-        cookie.set_partitioned(in_preview.then_some(true));
-        cookie.set_secure(names.secure);
+        let same_site = if preview.is_some() { SameSite::None } else { SameSite::Lax };
+        cookie.set_same_site(same_site);
+        cookie.set_partitioned(preview.map(|_| true));
+        cookie.set_secure(names.transport.is_secure());
         cookie.set_http_only(names.readable(&self.name) == Readable::ByServersOnly);
         if self.value.is_none() {
             cookie.set_max_age(Duration::ZERO);

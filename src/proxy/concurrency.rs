@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::capacity::Streams;
 use super::settings::Allowed;
-use crate::config::Origin;
+use crate::config::{Origin, UpstreamLimits};
 
 /// The permit of one request to an upstream; released when the last clone is dropped.
 #[derive(Clone)]
@@ -50,9 +50,9 @@ pub(super) struct ConcurrencyLimit {
 }
 
 impl ConcurrencyLimit {
-    /// `permits` for every upstream; with `http2`, an https upstream may use HTTP/2.
-    pub(super) fn new(permits: usize, http2: bool) -> Self {
-        Self { permits, http2, upstreams: RwLock::default() }
+    /// `permits` for every upstream.
+    pub(super) fn new(permits: usize, limits: &UpstreamLimits) -> Self {
+        Self { permits, http2: limits.proxy_http2, upstreams: RwLock::default() }
     }
 
     /// A permit for `origin`; `None` if all are in use, or all streams that it allows. Requests do

@@ -1,8 +1,9 @@
-//! The Commerce APIs and the instance's OCAPI, with the shopper's token from the cookie.
+//! Calls of the Commerce APIs and of the instance's OCAPI, with the shopper's token from the
+//! cookie.
 //!
-//! Path and query go on octet for octet, once they are known to be those of the own organisation
-//! and site. The body is streamed; only a short one is kept, to be sent once more if the API no
-//! longer accepts a token that seemed good.
+//! Path and query are checked to be those of the site's own organisation, and forwarded byte for
+//! byte. The body is streamed. Only a short one is buffered, so that the call can be repeated if
+//! the API rejects a token that is valid by its expiry.
 
 mod crawler;
 mod replay_body;
@@ -30,7 +31,8 @@ use crate::route::{Kind, Route, TokenNeed};
 use crate::site::Site;
 use crate::web::csrf;
 use crate::web::headers::authorization;
-use crate::web::request_kind::{is_crawler, is_reading};
+use crate::web::incoming::Incoming;
+use crate::web::request_kind::RequestKind;
 use crate::web::request_session::RequestSession;
 use crate::web::site_lookup::check_site_id;
 use crate::web::slas_proxy::{no_access_token, refused};
@@ -38,48 +40,43 @@ use crate::web::tokens::{renewed, token_after, with_cookies};
 use replay_body::ReplayBody;
 use request::dwsid;
 
-/// A call on its way to an API.
+/// A call of an API.
 struct ApiCall {
     app: Arc<App>,
     site: Arc<Site>,
     route: Arc<Route>,
-    /// Path and query as the API gets them.
+    /// Path and query that the API gets.
     target: String,
     parts: Parts,
 }
 
-/// Answers a call of an API at `path`, below the route's own.
-pub(crate) async fn call(
-    app: Arc<App>,
-    site: Arc<Site>,
-    route: Arc<Route>,
-    path: &str,
-    mut parts: Parts,
-    body: Body,
-) -> Result<Response, Problem> {
-    check(&site, &route, path, &parts)?;
-    // There are no WebSockets behind this.
+/// Handles a call of an API.
+pub(crate) async fn call(incoming: Incoming) -> Result<Response, Problem> {
+    let path = incoming.path_below_route();
+    let Incoming { app, site, route, kind, mut parts, body } = incoming;
+    check(&site, &route, &path, &parts)?;
+    // The APIs have no WebSockets.
     parts.headers.remove(UPGRADE);
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let call = ApiCall { app, site, route, target: format!("/{path}{query}"), parts };
-    if is_crawler(&call.parts.headers, &call.app.crawlers) {
+    if kind == RequestKind::Crawler {
         return match call.route.token {
-            // The guest that crawlers share has not signed in either.
+            // The guest that crawlers share is not registered.
             TokenNeed::Registered => Err(Problem::LoginRequired),
             _ => call.for_crawler().await,
         };
     }
-    if let Some(bearer) = bearer_of_a_front(&call.site, &call.parts) {
+    if let Some(bearer) = server_bearer(&call.site, &call.parts) {
         let upload = ReplayBody::streamed(body);
-        return Ok(call.forwarded(upload, Some(&bearer), None).await);
+        return Ok(call.send(upload, Some(&bearer), None).await);
     }
     if call.route.token == TokenNeed::None {
-        return Ok(call.forwarded(ReplayBody::streamed(body), None, None).await);
+        return Ok(call.send(ReplayBody::streamed(body), None, None).await);
     }
     call.for_shopper(body).await
 }
 
-/// The rules that need nothing but the request's own line and headers.
+/// Checks a call by its request line and headers alone.
 pub(crate) fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Result<(), Problem> {
     let (path, query, method) = (format!("/{path}"), parts.uri.query(), &parts.method);
     let (config, id) = (&site.config, site.config.id.as_str());
@@ -95,8 +92,8 @@ pub(crate) fn check(site: &Site, route: &Route, path: &str, parts: &Parts) -> Re
     check_site_id(&parts.headers, config)
 }
 
-/// The token of a server that renders pages, where the operator trusts it to have one.
-pub(crate) fn bearer_of_a_front(site: &Site, parts: &Parts) -> Option<HeaderValue> {
+/// The token of a server that renders pages, where the operator trusts its address.
+pub(crate) fn server_bearer(site: &Site, parts: &Parts) -> Option<HeaderValue> {
     let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
     let trusted = client.is_some_and(|ip| site.config.bearer_from.is_trusted(ip));
     let bearer = authorization(&parts.headers, "Bearer");
@@ -107,11 +104,11 @@ impl ApiCall {
     async fn for_shopper(mut self, body: Body) -> Result<Response, Problem> {
         let app = Arc::clone(&self.app);
         let session = RequestSession::from_request_parts(&mut self.parts, &app).await?;
-        // Before anything is renewed: a body that never comes must not cost a refresh token.
+        // Before the renewal: a body that never arrives must not spend a refresh token.
         let upload = ReplayBody::read(body, &self.parts, self.route.timeout).await?;
         let first = match renewed(&session, session.facts(None)).await {
             Ok(first) => first,
-            Err(answer) => return answer,
+            Err(response) => return response,
         };
         let token = token_after(&session, &first);
         if token.is_none() && self.route.kind == Kind::Scapi {
@@ -122,56 +119,52 @@ impl ApiCall {
         if self.route.token == TokenNeed::Registered && !registered {
             return Ok(with_cookies(&session, &first, Problem::LoginRequired.into_response()));
         }
-        let again = upload.again();
+        let repeated = upload.to_repeat();
         let dwsid = dwsid(&session, &first);
         let bearer = token.as_ref().map(bearer);
-        let response = self.forwarded(upload, bearer.as_ref(), dwsid.as_ref()).await;
+        let response = self.send(upload, bearer.as_ref(), dwsid.as_ref()).await;
         if response.status() != StatusCode::UNAUTHORIZED || token.is_none() {
             return Ok(with_cookies(&session, &first, response));
         }
-        let (response, says_changed) =
+        let (response, credentials_changed) =
             match response::unauthorized(response, self.route.timeout).await {
                 Ok(read) => read,
                 Err(problem) => return Ok(with_cookies(&session, &first, problem.into_response())),
             };
-        if says_changed {
-            return signed_out(&session);
+        if credentials_changed {
+            return end_session(&session);
         }
-        match again {
-            // A token made a moment ago that is not accepted will not get better.
-            Some(again) if first.decision.tokens == TokenChange::Keep => {
-                self.once_more(&session, again, response).await
+        match repeated {
+            // A token that was renewed for this call and is rejected would be rejected again.
+            Some(repeated) if first.decision.tokens == TokenChange::Keep => {
+                self.retry_renewed(&session, repeated, response).await
             }
             _ => Ok(with_cookies(&session, &first, response)),
         }
     }
 
-    /// Renews the token that the API refuses, and sends the call once more.
-    async fn once_more(
+    /// Renews the token that the API rejected, and repeats the call.
+    async fn retry_renewed(
         &self,
         session: &RequestSession,
         upload: ReplayBody,
-        refusal: Response,
+        rejection: Response,
     ) -> Result<Response, Problem> {
         let second = match renewed(session, session.facts_to_renew()).await {
             Ok(second) => second,
-            Err(answer) => return answer,
+            Err(response) => return response,
         };
         let TokenChange::Set(grant) = &second.decision.tokens else {
-            return Ok(with_cookies(session, &second, refusal));
+            return Ok(with_cookies(session, &second, rejection));
         };
         let (bearer, dwsid) = (bearer(&grant.access), dwsid(session, &second));
-        let response = self.forwarded(upload, Some(&bearer), dwsid.as_ref()).await;
+        let response = self.send(upload, Some(&bearer), dwsid.as_ref()).await;
         Ok(with_cookies(session, &second, response))
-    }
-
-    fn reads(&self) -> bool {
-        is_reading(&self.parts.method)
     }
 }
 
-/// The password was changed elsewhere: every token of before is dead, and so is this session.
-fn signed_out(session: &RequestSession) -> Result<Response, Problem> {
+/// The password was changed elsewhere, which invalidates every older token. Ends the session.
+fn end_session(session: &RequestSession) -> Result<Response, Problem> {
     session.revoke_presented(Reason::LoggedOut);
     let update = session.commit(Decision::logged_out_locally(), None)?;
     Ok(with_cookies(session, &update, Problem::SessionExpired.into_response()))

@@ -8,7 +8,7 @@ use crate::config::SiteConfig;
 use crate::header_values::{Occurrence, first_text, occurrence};
 use crate::problem::Problem;
 use crate::proxy::websocket;
-use crate::route::{Csrf, Kind, Route};
+use crate::route::{Csrf, Route};
 use crate::web::request_kind::is_navigation;
 
 /// Headers that a page of another origin cannot add without a preflight.
@@ -17,12 +17,10 @@ const NOT_CROSS_ORIGIN: [&str; 3] = ["authorization", "x-bff", "x-site-id"];
 /// Whether a request may change state on `route`, or open a WebSocket there.
 pub(crate) fn check_route(route: &Route, site: &SiteConfig, parts: &Parts) -> Result<(), Problem> {
     let (method, headers) = (&parts.method, &parts.headers);
-    match (route.csrf, route.kind) {
-        (Csrf::SameOrigin, Kind::Head | Kind::Ecom) => may_change_state(method, headers, site)?,
-        (Csrf::SameOrigin, Kind::Slas(_) | Kind::Scapi | Kind::Ocapi) => {
-            call_may_change_state(method, headers, site)?;
-        }
-        (Csrf::Upstream, _) => {}
+    match route.csrf {
+        Csrf::SameOrigin if route.kind.is_pages() => may_change_state(method, headers, site)?,
+        Csrf::SameOrigin => call_may_change_state(method, headers, site)?,
+        Csrf::Upstream => {}
     }
     if websocket::is_handshake(parts) { check_websocket(headers, site) } else { Ok(()) }
 }

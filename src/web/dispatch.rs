@@ -1,8 +1,8 @@
-//! Everything that is not a route of our own: to where the route table says, on its terms.
+//! Fallback handler: matches the request against the route table, checks the route's conditions,
+//! and proxies it.
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::Method;
@@ -15,15 +15,16 @@ use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::{Crawlers, Kind, Route, TokenNeed, instance, readings};
 use crate::site::Site;
 use crate::web::api_proxy;
-use crate::web::pages::file::File;
-use crate::web::pages::{ProxiedRequest, below_prefix, filter, send_upstream};
-use crate::web::request_kind::{KindRules, RequestKind, classify, is_crawler, is_passive};
+use crate::web::incoming::{Incoming, below_prefix};
+use crate::web::pages::file::{File, MadeFor};
+use crate::web::pages::{DwCompanions, ProxiedRequest, UpstreamRequest, filter};
+use crate::web::request_kind::RequestKind;
 use crate::web::request_log::LogFields;
 use crate::web::request_session::{RequestSession, foreign_cookies};
 use crate::web::site_lookup::AMBIGUOUS_PATH;
 use crate::web::{csrf, slas_proxy};
 
-/// Sends a request where its path leads.
+/// Sends a request to the upstream of its route.
 pub(crate) async fn proxy(
     State(app): State<Arc<App>>,
     request: Request,
@@ -31,12 +32,12 @@ pub(crate) async fn proxy(
     let (parts, body) = request.into_parts();
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
     let route = route(&site, parts.uri.path())?;
-    if let Some(log_fields) = parts.extensions.get::<LogFields>() {
-        log_fields.with(|fields| fields.route = Some(word(route.kind)));
-    }
-    match check(&app, &site, &route, &parts) {
+    LogFields::of(&parts.extensions).with(|fields| fields.route = Some(route.kind.as_str()));
+    let kind = RequestKind::on_route(&app, &site, &route, &parts);
+    match check(&site, &route, kind, &parts) {
         Err(Problem::MethodNotAllowed) => {
-            let allowed = [(ALLOW, listed(&route.methods))];
+            let methods: Vec<&str> = route.methods.iter().map(Method::as_str).collect();
+            let allowed = [(ALLOW, methods.join(","))];
             return Ok((allowed, Problem::MethodNotAllowed).into_response());
         }
         checked => checked?,
@@ -44,48 +45,42 @@ pub(crate) async fn proxy(
     if slas_proxy::is_callback(&site, &route, &parts) {
         return Ok(slas_proxy::callback());
     }
-    match route.kind {
-        Kind::Head | Kind::Ecom => page(app, &site, route, parts, body).await,
-        Kind::Slas(client) => {
-            let path = below(&site, &route, &parts);
-            slas_proxy::call(app, &site, client, &path, parts, body).await
-        }
-        Kind::Scapi | Kind::Ocapi => {
-            let path = below(&site, &route, &parts);
-            api_proxy::call(app, site, route, &path, parts, body).await
-        }
+    let upstream = route.kind;
+    let incoming = Incoming { app, site, route, kind, parts, body };
+    match upstream {
+        Kind::Head | Kind::Ecom => page(incoming).await,
+        Kind::Slas(client) => slas_proxy::call(incoming, client).await,
+        Kind::Scapi | Kind::Ocapi => api_proxy::call(incoming).await,
     }
 }
 
-/// Whether anybody may make this request.
-pub(crate) fn check(app: &App, site: &Site, route: &Route, parts: &Parts) -> Result<(), Problem> {
+/// Whether the route serves this request at all, whoever the shopper is.
+pub(crate) fn check(
+    site: &Site,
+    route: &Route,
+    kind: RequestKind,
+    parts: &Parts,
+) -> Result<(), Problem> {
     if !route.methods.contains(&parts.method) {
         return Err(Problem::MethodNotAllowed);
     }
     csrf::check_route(route, &site.config, parts)?;
-    check_presence(app, route, parts)?;
-    if route.crawlers == Crawlers::Refused && is_crawler(&parts.headers, &app.crawlers) {
+    let is_anonymous = matches!(kind, RequestKind::Prefetch | RequestKind::Crawler);
+    if is_anonymous && route.token == TokenNeed::Registered && parts.method != Method::OPTIONS {
+        // Without auth work, a header would be a way around the login.
+        return Err(Problem::LoginRequired);
+    }
+    if kind == RequestKind::Crawler && route.crawlers == Crawlers::Refused {
         return Err(Problem::Refused);
     }
     Ok(())
 }
 
-/// Who only looks gets no auth work, and so nothing that is for registered shoppers: a header would
-/// otherwise be the way around the login.
-fn check_presence(app: &App, route: &Route, parts: &Parts) -> Result<(), Problem> {
-    let (headers, crawlers) = (&parts.headers, &app.crawlers);
-    let is_absent = match route.kind {
-        Kind::Head | Kind::Ecom => is_passive(headers, crawlers),
-        Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => is_crawler(headers, crawlers),
-    };
-    if route.token == TokenNeed::Registered && parts.method != Method::OPTIONS && is_absent {
-        return Err(Problem::LoginRequired);
-    }
-    Ok(())
-}
-
-/// The route for a path, which is read below the site's prefix and must read alike everywhere, as
-/// strict as for any other spelling of it.
+/// The route for a path below the site's prefix: as strict as for any other reading of that path.
+///
+/// # Errors
+///
+/// When upstreams may read the path differently, or none of the site's routes has it.
 pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
     if !is_plain(path.as_bytes(), EncodedSlash::Part) || !readings::are_bounded(path) {
         return Err(AMBIGUOUS_PATH);
@@ -99,69 +94,42 @@ pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
         let mut ids = std::iter::once(&site.config.id).chain(&site.config.ecom.sites);
         ids.any(|known| known.as_str().eq_ignore_ascii_case(id))
     };
-    // ECOM sees the whole path, and may know the prefix for a locale's.
-    let reached = |path| instance::is_reached(&route, path, is_own);
-    if reached(below) || (below.len() != path.len() && reached(path)) {
+    // ECOM gets the path with the prefix, and may read that as the prefix of a locale.
+    let reaches_instance = |path| instance::is_reached(&route, path, is_own);
+    if reaches_instance(below) || (below.len() != path.len() && reaches_instance(path)) {
         return Err(Problem::Refused);
     }
     Ok(route)
 }
 
-/// What of the path lies below `route`.
-pub(crate) fn below(site: &Site, route: &Route, parts: &Parts) -> String {
-    let path = parts.uri.path();
-    let path = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
-    route.below(path).unwrap_or_default().to_owned()
-}
-
-/// Words from a fixed set, for logs and metrics.
-pub(crate) fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Head => "head",
-        Kind::Ecom => "ecom",
-        Kind::Scapi => "scapi",
-        Kind::Ocapi => "ocapi",
-        Kind::Slas(_) => "slas",
+async fn page(incoming: Incoming) -> Result<Response, Problem> {
+    let file = File::of(&incoming.site, &incoming.route, incoming.parts.uri.path());
+    if !incoming.kind.has_shopper() {
+        return page_without_shopper(incoming, file).await;
     }
-}
-
-fn listed(methods: &[Method]) -> String {
-    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(",")
-}
-
-/// How a request must be treated.
-pub(crate) fn request_kind_of(app: &App, site: &Site, route: &Route, parts: &Parts) -> RequestKind {
-    let asset_suffixes = &site.config.routes.asset_suffixes;
-    let preview_parents = &site.preview_parents;
-    let rules = KindRules { asset_suffixes, crawlers: &app.crawlers, preview_parents };
-    classify(&parts.method, parts.uri.path(), &parts.headers, route, &rules)
-}
-
-async fn page(
-    app: Arc<App>,
-    site: &Arc<Site>,
-    route: Arc<Route>,
-    mut parts: Parts,
-    body: Body,
-) -> Result<Response, Problem> {
-    let kind = request_kind_of(&app, site, &route, &parts);
-    let file = File::of(site, &route, parts.uri.path());
-    if kind == RequestKind::Passive {
-        let cookies = file.cookies(site, &route, &parts);
-        let shared = file != File::Data || cookies == foreign_cookies(site, &parts.headers);
-        let mut response = send_upstream(&app, site, &route, &parts, body, cookies).await?;
-        // Nor does it change the session: ECOM may have begun another one for it.
-        filter(site, &route, true, &mut response);
-        file.keep_private(!shared, &mut response);
-        return Ok(response);
-    }
+    let Incoming { app, route, kind, mut parts, body, .. } = incoming;
     let session = RequestSession::from_request_parts(&mut parts, &app).await?;
-    let upstream = route.kind;
     let request = ProxiedRequest { app, session, route, parts };
-    let mut response = match upstream {
-        Kind::Ecom if request.route.bridge => request.serve_ecom(kind, body).await,
-        _ => request.serve_head(kind, body).await,
+    let mut response = if request.route.kind == Kind::Ecom && request.route.bridge {
+        request.serve_ecom(kind, body).await
+    } else {
+        request.serve_head(kind, body).await
     }?;
-    file.keep_private(file != File::Alike, &mut response);
+    let made_for = if file == File::Lookalike { MadeFor::Everyone } else { MadeFor::OneShopper };
+    file.limit_caching(made_for, &mut response);
+    Ok(response)
+}
+
+async fn page_without_shopper(incoming: Incoming, file: File) -> Result<Response, Problem> {
+    let Incoming { app, site, route, parts, body, .. } = incoming;
+    let cookies = file.cookies(&site, &route, &parts);
+    let is_personal = file == File::Data && cookies != foreign_cookies(&site, &parts.headers);
+    let request =
+        UpstreamRequest { app: &app, site: &site, route: &route, parts: &parts, body, cookies };
+    let mut response = request.send().await?;
+    // ECOM may have begun another session for the request: the browser keeps its own.
+    filter(&site, &route, DwCompanions::Stripped, &mut response);
+    let made_for = if is_personal { MadeFor::OneShopper } else { MadeFor::Everyone };
+    file.limit_caching(made_for, &mut response);
     Ok(response)
 }

@@ -1,5 +1,5 @@
-//! Forward-auth: a gateway (nginx, Traefik, Envoy) asks `/bff/auth` whether a request may go on, and
-//! `/bff/establish` makes the session that such a response cannot make.
+//! Forward-auth: a gateway (nginx, Traefik, Envoy) sends an auth subrequest to `/bff/auth` before
+//! it forwards a request. `/bff/establish` makes a session where the response to it cannot.
 
 pub(super) mod decision;
 pub(super) mod dialect;

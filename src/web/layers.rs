@@ -21,46 +21,46 @@ use crate::web::headers::no_store;
 use crate::web::request_log::{LogFields, RequestId};
 use crate::web::{csrf, site_lookup};
 
-/// Longest path and query, in octets.
+/// Longest path and query, in bytes.
 const LONGEST_TARGET: usize = 8 * 1024;
-/// Longest single header, in octets; by far the longest of a browser is `Cookie`.
+/// Longest single header, in bytes; by far the longest of a browser is `Cookie`.
 const LONGEST_HEADER: usize = 16 * 1024;
-/// All headers together, in octets. The Commerce APIs take no more than this either.
+/// All headers together, in bytes. The Commerce APIs accept no more than this either.
 const LONGEST_HEAD: usize = 24 * 1024;
 
 /// For our own routes only: what is proxied has its own rules.
 pub(crate) fn own(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
     router
-        // Our bodies are a login at the longest.
+        // The longest body of these routes is a login.
         .layer(RequestBodyLimitLayer::new(app.server.body_limit))
-        // A state-changing request must come from our own pages. Inside CORS, so that a refusal
-        // can be read by a listed origin.
+        // A state-changing request must come from our own pages. Inside CORS, so that scripts of
+        // listed origins can read the rejection.
         .layer(from_fn(check_origin))
-        // Scripts of listed origins may call us; all others see no CORS header.
+        // Scripts of listed origins may call these routes; others get no CORS header.
         .layer(cors())
-        // A whole request ends in bounded time; proxied ones are bounded by their upstream.
+        // A request ends in bounded time; proxied requests have the timeout of their route.
         .layer(from_fn_with_state(Arc::clone(app), bound_time))
-        // Nobody stores or sniffs an answer of ours.
+        // No cache stores a response of these routes, and no browser sniffs its type.
         .layer(from_fn(keep_private))
 }
 
 /// For every request.
 pub(crate) fn all(router: Router, app: &Arc<App>) -> Router {
     let before_routing = tower::ServiceBuilder::new()
-        // A gateway's question is about another request, and it hears no other words than its own,
-        // whatever goes wrong inside.
+        // Converts between a gateway's auth subrequests and the requests they are about. Outside
+        // all others, so that every error inside has the form that the gateway expects.
         .layer(from_fn_with_state(Arc::clone(app), dialect::interpret))
-        // Puts problems into the form the caller wants.
+        // Gives problems the form that the caller accepts.
         .layer(from_fn(problem::present))
-        // A defect costs one request, not the process. Inside the log, so that it is seen.
+        // A panic fails one request, not the process. Inside the log, so that it is logged.
         .layer(CatchPanicLayer::custom(|_| Problem::Internal.into_response()))
-        // What no upstream of ours would take ends here.
+        // Rejects what no upstream would accept.
         .layer(from_fn(bound_head))
-        // Before routing, because the site's path prefix comes off our own routes.
+        // Before routing, because our own routes lose the site's path prefix.
         .layer(from_fn_with_state(Arc::clone(app), site_lookup::find_site));
     Router::new()
         .fallback_service(before_routing.service(router))
-        // One line per request, whatever happened inside.
+        // One line per request, whatever happens inside.
         .layer(from_fn_with_state(Arc::clone(app), log))
 }
 
@@ -80,23 +80,23 @@ async fn bound_head(request: Request, next: Next) -> Response {
 
 async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = app.clock.monotonic();
-    let notebook = LogFields::default();
+    let log_fields = LogFields::default();
     let id = RequestId(hex(clock::random::<8>()));
     let method = request.method().clone();
-    let own = own_route(request.uri().path());
-    request.extensions_mut().insert(notebook.clone());
+    let own = own_route_label(request.uri().path());
+    request.extensions_mut().insert(log_fields.clone());
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
-    let took = app.clock.monotonic().saturating_duration_since(started);
-    let fields = notebook.read();
+    let elapsed = app.clock.monotonic().saturating_duration_since(started);
+    let fields = log_fields.read();
     let route = fields.route.or(own).unwrap_or("none");
     app.metrics.http_request(route, response.status());
     tracing::info!(
         request_id = id.0,
-        method = method_word(&method),
+        method = method_label(&method),
         route,
         status = response.status().as_u16(),
-        duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         site = fields.site,
         session = fields.session,
         outcome = fields.outcome,
@@ -111,8 +111,8 @@ async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> R
     response
 }
 
-/// Words from a fixed set: paths may carry what does not belong in a log.
-fn own_route(path: &str) -> Option<&'static str> {
+/// A label from a fixed set: paths may contain what does not belong in a log.
+fn own_route_label(path: &str) -> Option<&'static str> {
     let at = path.find("/bff/")?;
     Some(match &path[at..] {
         "/bff/session" => "session",
@@ -126,7 +126,7 @@ fn own_route(path: &str) -> Option<&'static str> {
     })
 }
 
-fn method_word(method: &Method) -> &str {
+fn method_label(method: &Method) -> &str {
     match method.as_str() {
         known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
         _ => "other",
@@ -174,7 +174,8 @@ async fn keep_private(request: Request, next: Next) -> Response {
         response = match response.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Problem::PayloadTooLarge.into_response(),
             StatusCode::BAD_REQUEST => {
-                Problem::BadRequest("The body does not arrive whole.").into_response()
+                Problem::BadRequest("The request body could not be read completely.")
+                    .into_response()
             }
             _ => response,
         };
@@ -210,7 +211,7 @@ mod tests {
         slas.redirect_uri = "https://shop.test/callback"
     "#;
 
-    async fn broken() -> Response {
+    async fn panicking() -> Response {
         panic!("CANARY in a panic")
     }
 
@@ -220,11 +221,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn attack_96_a_gateway_that_asks_never_hears_of_a_panic() {
-        for (dialect, heard) in [("nginx", 401), ("traefik", 500)] {
+    async fn attack_96_a_gateway_gets_its_own_status_after_a_panic() {
+        for (dialect, expected) in [("nginx", 401), ("traefik", 500)] {
             let gateway = format!("[gateway]\ndialect = '{dialect}'\npeers = ['10.0.0.7']\n");
             let app = app(&gateway);
-            let routes = all(Router::new().route("/broken", get(broken)), &app);
+            let routes = all(Router::new().route("/broken", get(panicking)), &app);
             let mut request = Request::get("/bff/auth").header("host", "shop.test");
             for (name, value) in [("method", "GET"), ("uri", "/broken"), ("host", "shop.test")] {
                 request = request.header(format!("x-original-{name}"), value);
@@ -235,14 +236,15 @@ mod tests {
             let client = app.server.trusted_proxies.client(peer, request.headers());
             request.extensions_mut().insert(client);
             let response = routes.oneshot(request).await.unwrap();
-            assert_eq!(response.status().as_u16(), heard, "{dialect}");
+            assert_eq!(response.status().as_u16(), expected, "{dialect}");
         }
     }
 
     #[tokio::test]
-    async fn attack_80_and_fault_60_a_panic_costs_one_request_and_tells_nothing() {
+    async fn attack_80_and_fault_60_a_panic_fails_one_request_and_reveals_nothing() {
         let app = app("");
-        let routes = Router::new().route("/broken", get(broken)).route("/fine", get(|| async {}));
+        let routes =
+            Router::new().route("/broken", get(panicking)).route("/fine", get(|| async {}));
         let routes = all(routes, &app);
         for (path, accept, status, kind) in [
             ("/broken", "*/*", 500, Some("application/problem+json")),
@@ -253,9 +255,9 @@ mod tests {
             let request = request.body(Body::empty()).unwrap();
             let response = routes.clone().oneshot(request).await.unwrap();
             assert_eq!(response.status().as_u16(), status);
-            let answered =
+            let content_type =
                 response.headers().get("content-type").map(|kind| kind.to_str().unwrap());
-            assert_eq!(answered, kind);
+            assert_eq!(content_type, kind);
             assert!(response.headers().contains_key("x-request-id"));
             let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
             let body = String::from_utf8_lossy(&body);

@@ -1,7 +1,7 @@
-//! One request on its way through to an upstream, and its answer on the way back.
+//! One request for a page: forwarded to its upstream, and the response returned to the browser.
 //!
-//! The request that goes on already carries the new cookies, so a page is rendered once, in the
-//! right session; the browser gets the same cookies on the answer.
+//! The forwarded request already has the new cookies, so a page is rendered once, in the right
+//! session. The browser gets the same cookies with the response.
 
 mod ecom;
 mod ecom_response;
@@ -30,13 +30,32 @@ use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed, readings};
 use crate::site::Site;
 use crate::web::headers::{own_authorization, path_and_query, see_other};
+use crate::web::incoming::below_prefix;
 use crate::web::redirect::local_path;
 use crate::web::request_kind::RequestKind;
 use crate::web::request_log::RequestId;
 use crate::web::request_session::foreign_cookies;
 use crate::web::request_session::{RequestSession, SessionUpdate, forwardable_unverified};
 
-/// One request on its way through.
+/// Why a shopper must log in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LoginReason {
+    /// The page is for registered shoppers.
+    Required,
+    /// The session of a registered shopper has expired.
+    Expired,
+}
+
+/// What becomes of the cookies that accompany `dwsid` in a response.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DwCompanions {
+    /// They belong to the DW session in the browser.
+    Passed,
+    /// They belong to another DW session.
+    Stripped,
+}
+
+/// A request for a page, or of a page, and the session of its shopper.
 pub(crate) struct ProxiedRequest {
     pub(crate) app: Arc<App>,
     pub(crate) session: RequestSession,
@@ -45,13 +64,13 @@ pub(crate) struct ProxiedRequest {
 }
 
 impl ProxiedRequest {
-    /// Whether a new visitor's request begins a session.
+    /// Whether the request of a new visitor begins a session.
     pub(crate) fn may_create_session(&self, kind: RequestKind) -> bool {
         kind == RequestKind::Document && self.route.token != TokenNeed::Optional
     }
 
-    /// What must be in step before a request of the Head or for ECOM goes on: a document has what
-    /// its route asks for, a call renews what there is. ECOM never gets half of a pair.
+    /// What the session needs before the request is forwarded. A document gets what its route
+    /// requires, a call renews an existing session. ECOM never gets one session without the other.
     pub(crate) fn intent(&self, kind: RequestKind) -> Intent {
         match (self.route.bridge, self.may_create_session(kind)) {
             (true, _) if self.route.kind == Kind::Ecom => Intent::Ecom,
@@ -61,7 +80,7 @@ impl ProxiedRequest {
         }
     }
 
-    /// The answer for whoever brings nothing, where nothing is begun.
+    /// The response to a request without a session that begins none.
     pub(crate) async fn without_session(&self, kind: RequestKind, body: Body) -> Response {
         if self.route.token == TokenNeed::Registered {
             return self.redirect_to_login(kind);
@@ -69,9 +88,10 @@ impl ProxiedRequest {
         self.without_session_cookies(self.forward(body, None).await)
     }
 
-    /// A registered shopper never silently becomes a guest: a call is refused before it could be
-    /// made as somebody else, and a page that needs the shopper is left for the login page. Other
-    /// pages are shown to the guest, and `GET /bff/session` tells.
+    /// The response in place of the upstream's, where the registered session has expired or the
+    /// route requires one. A registered shopper never silently becomes a guest: a call is rejected
+    /// instead of being made as a guest, and a protected page redirects to the login page. Other
+    /// pages are shown to the guest, and `GET /bff/session` reports the expired session.
     pub(crate) fn expired_response(
         &self,
         kind: RequestKind,
@@ -79,15 +99,13 @@ impl ProxiedRequest {
     ) -> Option<Response> {
         match kind {
             _ if !update.decision.session_expired => self.login_required_response(kind, update),
-            RequestKind::Document if self.is_protected() => self.login_page(true),
+            RequestKind::Document if self.is_protected() => self.login_page(LoginReason::Expired),
             RequestKind::Document => None,
-            RequestKind::Call | RequestKind::Passive => {
-                Some(Problem::SessionExpired.into_response())
-            }
+            _ => Some(Problem::SessionExpired.into_response()),
         }
     }
 
-    /// What is for registered shoppers only is left for the login page, or refused.
+    /// For guests on a route for registered shoppers: a redirect to the login page, or a rejection.
     fn login_required_response(
         &self,
         kind: RequestKind,
@@ -101,13 +119,14 @@ impl ProxiedRequest {
         Some(self.redirect_to_login(kind))
     }
 
-    /// The way to the login page, or the word that a call gets in its place.
+    /// A redirect to the login page; for a call, the error `login_required`.
     pub(crate) fn redirect_to_login(&self, kind: RequestKind) -> Response {
-        let page = if kind == RequestKind::Document { self.login_page(false) } else { None };
+        let is_document = kind == RequestKind::Document;
+        let page = is_document.then(|| self.login_page(LoginReason::Required)).flatten();
         page.unwrap_or_else(|| Problem::LoginRequired.into_response())
     }
 
-    /// The path of our own page that this request comes from; `/` where there is none.
+    /// The path of the page of this site that sent the request; `/` where there is none.
     pub(crate) fn referring_path(&self) -> &str {
         let origin = self.session.site.config.public_origin.as_str();
         let referer = first_text(&self.parts.headers, REFERER);
@@ -124,12 +143,12 @@ impl ProxiedRequest {
         self.route.token == TokenNeed::Registered || readings::any(path, needs_login)
     }
 
-    /// Where a shopper is sent whose registered session has expired: once, because the new guest
-    /// who comes back has nothing left that could expire.
-    fn login_page(&self, expired: bool) -> Option<Response> {
+    /// A redirect to the login page. After an expired session it happens once: the new guest
+    /// session that follows is not a registered one that could expire again.
+    fn login_page(&self, reason: LoginReason) -> Option<Response> {
         let page = self.session.site.config.session.login_page.as_deref()?;
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        if expired {
+        if reason == LoginReason::Expired {
             query.append_pair("error", "session_expired");
         }
         let query = query
@@ -138,33 +157,41 @@ impl ProxiedRequest {
         Some(see_other(&format!("{page}?{query}")))
     }
 
-    /// The answer with our cookies in place of the upstream's.
+    /// The response with our cookies in place of the upstream's.
     pub(crate) fn with_cookies(&self, mut response: Response, update: &SessionUpdate) -> Response {
         let ours = update.changes.cookies.iter().any(|write| write.name() == DWSID);
-        let past = self.session.is_superseded(&update.decision);
-        filter(&self.session.site, &self.route, ours || past, &mut response);
+        let companions = if ours || self.session.is_superseded(&update.decision) {
+            DwCompanions::Stripped
+        } else {
+            DwCompanions::Passed
+        };
+        filter(&self.session.site, &self.route, companions, &mut response);
         self.session.apply_cookies(update, &mut response);
         response
     }
 
-    /// The answer without any cookie about the shopper.
+    /// The response without any session cookie.
     pub(crate) fn without_session_cookies(&self, mut response: Response) -> Response {
-        filter(&self.session.site, &self.route, true, &mut response);
+        filter(&self.session.site, &self.route, DwCompanions::Stripped, &mut response);
         response
     }
 
-    /// A page that cannot be had is an answer too: it carries the cookies that were made for it,
-    /// or a rotated refresh token would be lost.
+    /// Sends the request with the cookies after `changes`. A failure becomes a response, not an
+    /// error: it must carry the new cookies, or a rotated refresh token would be lost.
     pub(crate) async fn forward(&self, body: Body, changes: Option<&CookieChanges>) -> Response {
-        let cookies = self.cookies(changes);
-        let site = &self.session.site;
-        let response =
-            send_upstream(&self.app, site, &self.route, &self.parts, body, cookies).await;
-        response.unwrap_or_else(IntoResponse::into_response)
+        let request = UpstreamRequest {
+            app: &self.app,
+            site: &self.session.site,
+            route: &self.route,
+            parts: &self.parts,
+            body,
+            cookies: self.cookies(changes),
+        };
+        request.send().await.unwrap_or_else(IntoResponse::into_response)
     }
 
-    /// The request's cookies after `changes`: of several candidates for a credential only the one
-    /// that was judged, and nothing of our own state.
+    /// The request's cookies after `changes`, without our sealed state; of several values for one
+    /// credential only the effective one.
     pub(crate) fn cookies(&self, changes: Option<&CookieChanges>) -> Option<HeaderValue> {
         if self.session.is_late() {
             return foreign_cookies(&self.session.site, &self.parts.headers);
@@ -175,16 +202,16 @@ impl ProxiedRequest {
         let mut forwarded =
             changes.unwrap_or(&unchanged).request_header(judged.into_iter(), names)?;
         if self.route.kind == Kind::Ecom {
-            guard(&mut forwarded, &names.guard);
+            add_guard(&mut forwarded, &names.guard);
         }
         HeaderValue::from_bytes(&forwarded).ok()
     }
 }
 
-/// By its guard `plugin_slas` knows that a DW session needs no bridge. Without it the cartridge, if
-/// there is one, would make another; the one in the browser may have run out while the session has
-/// been in use.
-fn guard(cookies: &mut Vec<u8>, name: &str) {
+/// Adds the guard cookie `name`, by which `plugin_slas` knows that the DW session needs no bridge.
+/// Without it the cartridge would bridge again. The guard in the browser may have expired while the
+/// session has been in use.
+fn add_guard(cookies: &mut Vec<u8>, name: &str) {
     let has = |wanted: &str| {
         let mut pairs = cookies.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
         pairs
@@ -195,50 +222,56 @@ fn guard(cookies: &mut Vec<u8>, name: &str) {
     }
 }
 
-/// Sends a request to the upstream of `route`.
-pub(crate) async fn send_upstream(
-    app: &App,
-    site: &Site,
-    route: &Route,
-    parts: &Parts,
-    body: Body,
-    cookies: Option<HeaderValue>,
-) -> Result<Response, Problem> {
-    let origin = origin(site, route.kind).ok_or(Problem::NotFound)?;
-    let told = address_header(site, route.kind);
-    let mut set = client_address(told, parts);
-    set.extend(own_authorization(route, &parts.headers).map(|value| (AUTHORIZATION, value)));
-    let outgoing = Outgoing {
-        to: origin,
-        public_origin: &site.config.public_origin,
-        allowed_origins: &site.config.cors_origins,
-        parts,
-        target: None,
-        body,
-        cookies,
-        set,
-        remove: told.map(std::slice::from_ref).unwrap_or_default(),
-        timeout: route.timeout,
-        request_id: RequestId::of(parts),
-    };
-    app.proxy.forward(outgoing).await
+/// A request for a page or a file, on its way to its upstream.
+pub(crate) struct UpstreamRequest<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) site: &'a Site,
+    pub(crate) route: &'a Route,
+    pub(crate) parts: &'a Parts,
+    pub(crate) body: Body,
+    /// They replace those of the browser.
+    pub(crate) cookies: Option<HeaderValue>,
 }
 
-/// The header by which upstreams of this kind are told the shopper's address. They believe it, so a
-/// browser's own never goes on.
+impl UpstreamRequest<'_> {
+    /// Sends it to the upstream of its route.
+    pub(crate) async fn send(self) -> Result<Response, Problem> {
+        let Self { app, site, route, parts, body, cookies } = self;
+        let address_header = address_header(site, route.kind);
+        let mut set = client_address(address_header, parts);
+        set.extend(own_authorization(route, &parts.headers).map(|value| (AUTHORIZATION, value)));
+        let outgoing = Outgoing {
+            to: origin(site, route.kind).ok_or(Problem::NotFound)?,
+            public_origin: &site.config.public_origin,
+            allowed_origins: &site.config.cors_origins,
+            parts,
+            target: None,
+            body,
+            cookies,
+            set,
+            remove: address_header.map(std::slice::from_ref).unwrap_or_default(),
+            timeout: route.timeout,
+            request_id: RequestId::of(parts),
+        };
+        app.proxy.forward(outgoing).await
+    }
+}
+
+/// The header that tells upstreams of this kind the client's IP address. They trust it, so a value
+/// from the client is never forwarded.
 pub(crate) fn address_header(site: &Site, kind: Kind) -> Option<&HeaderName> {
     let is_instance = matches!(kind, Kind::Ecom | Kind::Ocapi);
     site.config.client_ip_header.as_ref().filter(|_| is_instance)
 }
 
-/// The shopper's address under that name, if both are known.
+/// The client's IP address under that name, if both are known.
 pub(crate) fn client_address(name: Option<&HeaderName>, parts: &Parts) -> HeaderMap {
     let address = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
     let value = address.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok());
     name.cloned().zip(value).into_iter().collect()
 }
 
-/// Where the upstream of a kind is reached, if the site has it.
+/// The origin of the upstream of this kind, if the site has one.
 pub(crate) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
     let config = &site.config;
     match kind {
@@ -249,40 +282,40 @@ pub(crate) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
     }
 }
 
-/// What of a path the site's own routes and lists speak of.
-pub(crate) fn below_prefix<'p>(site: &Site, path: &'p str) -> &'p str {
-    let below = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
-    if below.is_empty() { "/" } else { below }
-}
-
-/// The request's cookies, of several candidates only the one we believe in, without our own state;
-/// to ECOM, without the tokens too. ECOM would use them up where its own session is dead, and what
-/// it gets for them does not reach the browser.
+/// The cookies of a request that is forwarded without its shopper: without our sealed state, and of
+/// several values for one credential only the effective one. ECOM gets no tokens: it would spend
+/// them where its own session has ended, and the new ones would not reach the browser.
 pub(crate) fn passthrough_cookies(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
-    let token = |pair: &&[u8]| {
+    let is_token = |pair: &&[u8]| {
         let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
         kind == Kind::Ecom && pair.is_some_and(|(name, _)| site.names.owns(name.trim()))
     };
     let pairs = forwardable_unverified(site, &parts.headers.get_all(COOKIE)).into_iter();
-    let kept = pairs.filter(|pair| !token(pair));
+    let kept = pairs.filter(|pair| !is_token(pair));
     HeaderValue::from_bytes(&CookieChanges::default().request_header(kept, &site.names)?).ok()
 }
 
-/// Only we write cookies about the shopper. ECOM and heads that fetch tokens by themselves have
-/// their say by them, which has been read by now; the companions of a `dwsid` pass where they
-/// belong to the one in the browser.
-pub(crate) fn filter(site: &Site, route: &Route, companions_too: bool, response: &mut Response) {
+/// Strips session cookies that the upstream sets: only Tandem writes those, and what they state has
+/// been taken into account already.
+pub(crate) fn filter(
+    site: &Site,
+    route: &Route,
+    companions: DwCompanions,
+    response: &mut Response,
+) {
     if route.cookies == SetCookies::Passed {
         return;
     }
     let names = &site.names;
-    let about_shopper =
-        |name: &str| names.owns(name) || name == DWSID || (companions_too && is_dw_companion(name));
+    let is_session_cookie = |name: &str| {
+        let strips = companions == DwCompanions::Stripped;
+        names.owns(name) || name == DWSID || (strips && is_dw_companion(name))
+    };
     let filter = CookieFilter {
         public_origin: &site.config.public_origin,
         seal: &names.seal,
-        absorbed: &|name| !names.is_seal(name.as_bytes()) && about_shopper(name),
-        reserved: &about_shopper,
+        absorbed: &|name| !names.is_seal(name.as_bytes()) && is_session_cookie(name),
+        reserved: &is_session_cookie,
     };
     filter.apply(response.headers_mut(), &site.metrics);
 }

@@ -1,18 +1,18 @@
-//! May the browser be redirected to that path? Pure rules.
+//! May a browser be redirected to that path? Pure rules.
 
 /// Longest path of a redirect, in bytes.
 const LONGEST_PATH: usize = 2048;
 
-/// The path of this site that `text` names, if it is one: it cannot lead to another origin, to our
-/// own routes, or into a header.
+/// `text`, if it is a path of this site: it cannot lead to another origin or to our own routes, and
+/// cannot inject a header.
 pub(crate) fn local_path(text: &str) -> Option<&str> {
-    let harmless = text.len() <= LONGEST_PATH
+    let is_valid = text.len() <= LONGEST_PATH
         && text.starts_with('/')
         && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let path = text.split(['?', '#']).next().unwrap_or_default();
     let plain = decoded(path)?;
-    // What a careless decoder, a browser or an upstream may yet make of it.
-    let confusing = plain.contains("//")
+    // A lenient decoder, a browser or an upstream may read these differently.
+    let ambiguous = plain.contains("//")
         || plain.contains('\\')
         || plain.bytes().any(|byte| byte <= b' ' || byte == 0x7F)
         || plain.split('/').any(|segment| {
@@ -20,10 +20,10 @@ pub(crate) fn local_path(text: &str) -> Option<&str> {
             name == ".." || name == "."
         });
     let own = plain.split('/').any(|segment| segment.eq_ignore_ascii_case("bff"));
-    (harmless && !confusing && !own && !path.starts_with("/;")).then_some(text)
+    (is_valid && !ambiguous && !own && !path.starts_with("/;")).then_some(text)
 }
 
-/// Percent-decodes until nothing changes; a path that takes more than three rounds is a trick.
+/// Percent-decodes until nothing changes. No honest path takes more than three rounds.
 fn decoded(path: &str) -> Option<String> {
     let mut text = path.to_owned();
     for _ in 0..3 {
@@ -42,7 +42,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn attacks_32_to_35_only_paths_of_this_site_are_redirected_to() {
+    fn attacks_32_to_35_only_a_path_of_this_site_is_a_redirect_target() {
         for hostile in [
             "//evil.test",
             "///evil.test",
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_paths_pass_as_they_are() {
+    fn ordinary_paths_are_accepted_unchanged() {
         for path in ["/", "/cart", "/s/RefArch/search?q=caf%C3%A9&x=//y", "/p/100%25-wool", "/a#b"]
         {
             assert_eq!(local_path(path), Some(path));
@@ -89,7 +89,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_passes_stays_on_this_origin(text in "\\PC{0,60}") {
+        fn every_accepted_path_stays_on_this_origin(text in "\\PC{0,60}") {
             if let Some(path) = local_path(&text) {
                 let base = url::Url::parse("https://shop.test/x").unwrap();
                 prop_assert_eq!(base.join(path).unwrap().origin(), base.origin());

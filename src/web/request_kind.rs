@@ -1,58 +1,98 @@
-//! What kind of request it is: a person's page, a call of a page, or nobody yet.
+//! What kind of request it is: a page, a call, or one without auth work. The crawler rule is here.
 
 use http::header::{ACCEPT, USER_AGENT};
+use http::request::Parts;
 use http::{HeaderMap, Method};
 
+use crate::app::App;
 use crate::cookies::preview;
 use crate::header_values::first_text;
 use crate::route::{Kind, Route, TokenNeed};
+use crate::site::Site;
 
 /// How a request must be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestKind {
-    /// A page a person will look at: it may begin a session.
+    /// A page that a person will look at: it may begin a session.
     Document,
     /// A call of a page: it may renew a session.
     Call,
-    /// Files, prefetches, preflights, crawlers: no auth work.
+    /// A file, a preflight, or a route that needs no token: no auth work.
     Passive,
+    /// A page that the browser fetches ahead, and that may never be looked at: no auth work.
+    Prefetch,
+    /// A known crawler, by its user agent. That only ever takes rights away.
+    Crawler,
 }
 
-/// Sorts a request. The query never takes part.
-pub(crate) fn classify(
+impl RequestKind {
+    /// The kind of a request on a route of the table.
+    pub(crate) fn on_route(app: &App, site: &Site, route: &Route, parts: &Parts) -> Self {
+        let rules = KindRules {
+            asset_suffixes: &site.config.routes.asset_suffixes,
+            crawlers: &app.crawlers,
+            preview_parents: &site.preview_parents,
+        };
+        classify(&parts.method, parts.uri.path(), &parts.headers, route, &rules)
+    }
+
+    /// The kind of a request on one of our own routes.
+    pub(crate) fn on_own_route(app: &App, headers: &HeaderMap) -> Self {
+        if is_crawler(headers, &app.crawlers) {
+            Self::Crawler
+        } else if is_prefetch(headers) {
+            Self::Prefetch
+        } else if is_navigation(headers) {
+            Self::Document
+        } else {
+            Self::Call
+        }
+    }
+
+    /// Whether the request may have a shopper: all others are served without auth work.
+    pub(crate) fn has_shopper(self) -> bool {
+        matches!(self, Self::Document | Self::Call)
+    }
+}
+
+/// By what a site recognises requests without auth work.
+struct KindRules<'a> {
+    asset_suffixes: &'a [String],
+    crawlers: &'a [String],
+    preview_parents: &'a [String],
+}
+
+/// Classifies a request. The query never takes part.
+fn classify(
     method: &Method,
     path: &str,
     headers: &HeaderMap,
     route: &Route,
-    site: &KindRules<'_>,
+    rules: &KindRules<'_>,
 ) -> RequestKind {
-    let quiet = match route.token {
-        TokenNeed::None => true,
-        // Neither an ending nor a header makes nobody of the shopper whom the route asks for.
-        TokenNeed::Registered => false,
-        TokenNeed::Optional | TokenNeed::Shopper => {
-            is_file(path, route, site.asset_suffixes) || is_passive(headers, site.crawlers)
-        }
+    let needs_login = route.token == TokenNeed::Registered;
+    let needs_token = match route.token {
+        TokenNeed::None => false,
+        // A file suffix does not lift the requirement of a registered shopper.
+        TokenNeed::Registered => true,
+        TokenNeed::Optional | TokenNeed::Shopper => !is_file(path, route, rules.asset_suffixes),
     };
-    if *method == Method::OPTIONS || quiet {
+    if is_crawler(headers, rules.crawlers) {
+        RequestKind::Crawler
+    } else if *method == Method::OPTIONS || !needs_token {
         RequestKind::Passive
-    } else if is_reading(method) && (is_navigation(headers) || is_framed(headers, site)) {
+    } else if (route.kind.is_pages() || !needs_login) && is_prefetch(headers) {
+        RequestKind::Prefetch
+    } else if is_reading(method) && (is_navigation(headers) || is_framed(headers, rules)) {
         RequestKind::Document
     } else {
         RequestKind::Call
     }
 }
 
-/// By what a site knows requests that need no session.
-pub(crate) struct KindRules<'a> {
-    pub(crate) asset_suffixes: &'a [String],
-    pub(crate) crawlers: &'a [String],
-    pub(crate) preview_parents: &'a [String],
-}
-
 /// Whether a trusted preview shows the page in a frame of its own.
-fn is_framed(headers: &HeaderMap, site: &KindRules<'_>) -> bool {
-    preview::opener(headers, site.preview_parents).is_some()
+fn is_framed(headers: &HeaderMap, rules: &KindRules<'_>) -> bool {
+    preview::opener(headers, rules.preview_parents).is_some()
 }
 
 /// Whether the method only reads, and may therefore be repeated.
@@ -60,18 +100,13 @@ pub(crate) fn is_reading(method: &Method) -> bool {
     *method == Method::GET || *method == Method::HEAD
 }
 
-/// Only the Head keeps files anywhere. An ending is one only if every reader sees the same: not
-/// behind a `;` or an encoded octet.
+/// Whether the path is that of a file. Only the Head has files on any path. A suffix counts only if
+/// every reader sees the same: not behind a `;` or an encoded byte.
 pub(crate) fn is_file(path: &str, route: &Route, suffixes: &[String]) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     route.kind == Kind::Head
         && !name.contains([';', '%'])
         && suffixes.iter().any(|suffix| name.ends_with(suffix))
-}
-
-/// Whether nobody is there yet to have a session: a prefetch, or a crawler.
-pub(crate) fn is_passive(headers: &HeaderMap, crawlers: &[String]) -> bool {
-    is_prefetch(headers) || is_crawler(headers, crawlers)
 }
 
 fn is_prefetch(headers: &HeaderMap) -> bool {
@@ -81,10 +116,8 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether the user agent is a known crawler. That only ever takes rights away.
-pub(crate) fn is_crawler(headers: &HeaderMap, crawlers: &[String]) -> bool {
-    let agent = first_text(headers, USER_AGENT);
-    agent.is_some_and(|agent| {
+fn is_crawler(headers: &HeaderMap, crawlers: &[String]) -> bool {
+    first_text(headers, USER_AGENT).is_some_and(|agent| {
         let agent = agent.to_ascii_lowercase();
         crawlers.iter().any(|crawler| agent.contains(crawler.as_str()))
     })
@@ -95,11 +128,68 @@ pub(crate) fn is_navigation(headers: &HeaderMap) -> bool {
     let text = |name: &str| first_text(headers, name);
     match text("sec-fetch-mode") {
         Some(mode) => {
-            // A frame on another site gets no cookies from the browser, nor keeps any.
+            // In a frame on another site, the browser neither sends nor stores our cookies.
             let ours = text("sec-fetch-site") != Some("cross-site");
             let page = |dest| dest == "document" || (ours && matches!(dest, "iframe" | "frame"));
             mode == "navigate" && text("sec-fetch-dest").is_none_or(page)
         }
         None => text(ACCEPT.as_str()).is_some_and(|accept| accept.contains("text/html")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    const PAGE: (&str, &str) = ("accept", "text/html");
+    const PREFETCH: (&str, &str) = ("sec-purpose", "prefetch;prerender");
+    const CRAWLER: (&str, &str) = ("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)");
+
+    fn kind(
+        request: &str,
+        headers: &[(&'static str, &'static str)],
+        (kind, token): (Kind, TokenNeed),
+    ) -> RequestKind {
+        let (method, path) = request.split_once(' ').unwrap();
+        let header = |(name, value): &(&'static str, &'static str)| {
+            (name.parse().unwrap(), HeaderValue::from_static(value))
+        };
+        let headers = headers.iter().map(header).collect();
+        let route = Route { token, ..Route::new("/", kind, Duration::ZERO) };
+        let rules = KindRules {
+            asset_suffixes: &[".js".to_owned()],
+            crawlers: &["googlebot".to_owned()],
+            preview_parents: &[],
+        };
+        classify(&method.parse().unwrap(), path, &headers, &route, &rules)
+    }
+
+    #[test]
+    fn promise_6_files_prefetches_preflights_and_crawlers_have_no_shopper() {
+        let head = (Kind::Head, TokenNeed::Optional);
+        assert_eq!(kind("GET /", &[PAGE], head), RequestKind::Document);
+        assert_eq!(kind("POST /", &[PAGE], head), RequestKind::Call);
+        assert_eq!(kind("GET /", &[], head), RequestKind::Call);
+        assert_eq!(kind("GET /app.js", &[], head), RequestKind::Passive);
+        assert_eq!(kind("OPTIONS /", &[], head), RequestKind::Passive);
+        assert_eq!(kind("GET /", &[PAGE, PREFETCH], head), RequestKind::Prefetch);
+        assert_eq!(kind("GET /", &[PAGE, PREFETCH, CRAWLER], head), RequestKind::Crawler);
+        assert_eq!(kind("GET /", &[PAGE], (Kind::Ecom, TokenNeed::None)), RequestKind::Passive);
+        for kind in [RequestKind::Passive, RequestKind::Prefetch, RequestKind::Crawler] {
+            assert!(!kind.has_shopper());
+        }
+    }
+
+    #[test]
+    fn a_route_for_registered_shoppers_has_no_files_and_its_calls_no_prefetches() {
+        let registered = |kind| (kind, TokenNeed::Registered);
+        assert_eq!(kind("GET /app.js", &[], registered(Kind::Head)), RequestKind::Call);
+        assert_eq!(kind("GET /x", &[PREFETCH], registered(Kind::Ecom)), RequestKind::Prefetch);
+        assert_eq!(kind("GET /x", &[PREFETCH], registered(Kind::Scapi)), RequestKind::Call);
+        assert_eq!(kind("GET /x", &[CRAWLER], registered(Kind::Scapi)), RequestKind::Crawler);
     }
 }

@@ -1,14 +1,15 @@
-//! What one request's log line will say beyond method and status.
+//! Fields of a request's log line beyond method and status, and the request's id.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::Extensions;
 use http::request::Parts;
 
-/// Filled in by whoever learns something; read when the answer is ready.
+/// Handlers record into it; the log layer reads it when the response is ready.
 #[derive(Clone, Debug, Default)]
 pub struct LogFields(Arc<Mutex<Fields>>);
 
-/// What has been noted.
+/// What was recorded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fields {
     pub(crate) route: Option<&'static str>,
@@ -22,8 +23,13 @@ pub(crate) struct Fields {
 }
 
 impl LogFields {
-    pub(crate) fn with(&self, note: impl FnOnce(&mut Fields)) {
-        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    /// The fields of a request, by its extensions.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn with(&self, record: impl FnOnce(&mut Fields)) {
+        record(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     pub(crate) fn read(&self) -> Fields {
@@ -31,7 +37,7 @@ impl LogFields {
     }
 }
 
-/// The id by which a request is found in our log and, as `correlation-id`, in the platform's.
+/// Identifies a request in our log and, as `correlation-id`, in those of the platform.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
 

@@ -108,7 +108,7 @@ pub(crate) enum Keys {
 /// What the layers in front of the routes have put into the request's extensions.
 fn from_layers(parts: &Parts) -> Result<(Arc<Site>, LogFields, CallContext), Problem> {
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
-    let log_fields = parts.extensions.get::<LogFields>().cloned().unwrap_or_default();
+    let log_fields = LogFields::of(&parts.extensions);
     let correlation_id = RequestId::of(parts).to_owned();
     let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
     Ok((site, log_fields, CallContext { correlation_id, dnt: None, client }))
@@ -215,14 +215,14 @@ impl RequestSession {
     /// The facts of this request.
     pub(crate) fn facts(&self, signature: Option<DwSignature>) -> Facts {
         let site_facts = SiteFacts {
+            policy: self.site.config.policy,
             signature,
             guest_adoption_retired: self.site.guest_adoption_retired(),
             fronts_ecom: self.site.config.routes.ecom.is_some(),
             layout: self.site.layout,
         };
-        let policy = self.site.config.policy;
         let now = self.site.clock.now();
-        facts::derive(&self.presented, &self.state, self.access.clone(), policy, site_facts, now)
+        facts::derive(&self.presented, &self.state, self.access.clone(), site_facts, now)
     }
 
     /// Decides, makes the upstream calls, and works out what changes in the browser.

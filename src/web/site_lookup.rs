@@ -1,4 +1,4 @@
-//! Which site a request is for.
+//! Finds the site of a request, by host and path.
 
 use std::sync::Arc;
 
@@ -21,30 +21,28 @@ use crate::web::request_log::LogFields;
 pub(crate) const AMBIGUOUS_PATH: Problem =
     Problem::BadRequest("The path can be read in more than one way.");
 
-/// Layer: finds the site by host and path, and takes a site's path prefix off our own routes.
+/// Layer: finds the site by host and path, and removes its path prefix from our own routes.
 ///
-/// The prefix stays in the path of everything that is proxied, so that the Head sees what the
-/// browser sent.
+/// Proxied requests keep the prefix, so that the Head gets the path that the browser sent.
 pub(crate) async fn find_site(
     State(app): State<Arc<App>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let Some(host) = host(&request) else {
-        return Problem::BadRequest("The request names no host, or two.").into_response();
+        return Problem::BadRequest("Missing or repeated Host header.").into_response();
     };
-    if !is_of_the_web(request.uri()) {
-        return Problem::BadRequest("The address is not one of http or https.").into_response();
+    if !is_http(request.uri()) {
+        return Problem::BadRequest("The scheme must be http or https.").into_response();
     }
     let Some(site) = app.site(&host, request.uri().path()).cloned() else {
         return Problem::UnknownHost.into_response();
     };
-    if may_be_anothers(&app, &host, &site, request.uri().path()) {
+    if may_be_of_other_site(&app, &host, &site, request.uri().path()) {
         return AMBIGUOUS_PATH.into_response();
     }
-    if let Some(log_fields) = request.extensions().get::<LogFields>() {
-        log_fields.with(|fields| fields.site = Some(site.config.id.to_string()));
-    }
+    let id = site.config.id.to_string();
+    LogFields::of(request.extensions()).with(|fields| fields.site = Some(id));
     if let Some(own) = own_route(request.uri(), &site.config.path_prefix) {
         *request.uri_mut() = own;
     }
@@ -52,16 +50,16 @@ pub(crate) async fn find_site(
     next.run(request).await
 }
 
-/// An address in absolute form names a scheme (RFC 9112 section 3.2.2).
-fn is_of_the_web(uri: &Uri) -> bool {
+/// An address in absolute form has a scheme (RFC 9112 section 3.2.2).
+fn is_http(uri: &Uri) -> bool {
     uri.scheme().is_none_or(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS)
 }
 
-/// Whether an upstream may read `path` as one of another site below this one: its shopper, and what
-/// protects its paths, would be the wrong ones. Where several sites share a host, most share a Head.
-fn may_be_anothers(app: &App, host: &Authority, site: &Site, path: &str) -> bool {
+/// Whether an upstream may read `path` as one of another site below this one. The request would
+/// then have the wrong site's shopper and protection. Most sites that share a host share a Head.
+fn may_be_of_other_site(app: &App, host: &Authority, site: &Site, path: &str) -> bool {
     if !is_plain(path.as_bytes(), EncodedSlash::Part) {
-        // It reaches no upstream at all.
+        // The route lookup rejects it.
         return false;
     }
     let own = site.config.path_prefix.as_str();
@@ -72,7 +70,7 @@ fn may_be_anothers(app: &App, host: &Authority, site: &Site, path: &str) -> bool
     })
 }
 
-/// The host a request names, once: `:authority` in HTTP/2, `Host` in HTTP/1.
+/// The host of a request: `:authority` in HTTP/2, `Host` in HTTP/1.
 pub(crate) fn host(request: &Request) -> Option<Authority> {
     let header = match occurrence(request.headers(), HOST) {
         Occurrence::Once(host) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
@@ -86,16 +84,16 @@ pub(crate) fn host(request: &Request) -> Option<Authority> {
     }
 }
 
-/// Checks `x-site-id`, which only confirms the site that host and path name.
+/// Rejects an `x-site-id` that contradicts host and path. It never selects a site.
 pub(crate) fn check_site_id(headers: &HeaderMap, site: &SiteConfig) -> Result<(), Problem> {
-    let foreign = |value: &HeaderValue| value.as_bytes() != site.id.as_str().as_bytes();
-    if headers.get_all("x-site-id").iter().any(foreign) {
+    let is_other = |value: &HeaderValue| value.as_bytes() != site.id.as_str().as_bytes();
+    if headers.get_all("x-site-id").iter().any(is_other) {
         return Err(Problem::BadRequest("The header x-site-id names another site."));
     }
     Ok(())
 }
 
-/// `/de/bff/session` → `/bff/session` for a site that lives under `/de`.
+/// `/de/bff/session` → `/bff/session` for a site with the path prefix `/de`.
 fn own_route(uri: &Uri, prefix: &str) -> Option<Uri> {
     if prefix.is_empty() {
         return None;

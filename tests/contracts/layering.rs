@@ -95,12 +95,13 @@ const DOORS: [(&str, &[&str]); 27] = [
 
 /// Every module below `web`, and the modules beside it that it may use: features (`bff`, `pages`, the
 /// proxies, forward-auth) use a request's session, and the session uses no feature.
-const BELOW_WEB: [(&str, &[&str]); 15] = [
+const BELOW_WEB: [(&str, &[&str]); 16] = [
     (
         "api_proxy",
         &[
             "csrf",
             "headers",
+            "incoming",
             "pages",
             "request_kind",
             "request_log",
@@ -117,6 +118,7 @@ const BELOW_WEB: [(&str, &[&str]); 15] = [
         &[
             "api_proxy",
             "csrf",
+            "incoming",
             "pages",
             "request_kind",
             "request_log",
@@ -132,6 +134,7 @@ const BELOW_WEB: [(&str, &[&str]); 15] = [
             "csrf",
             "dispatch",
             "headers",
+            "incoming",
             "pages",
             "redirect",
             "request_kind",
@@ -141,8 +144,12 @@ const BELOW_WEB: [(&str, &[&str]); 15] = [
         ],
     ),
     ("headers", &[]),
+    ("incoming", &["request_kind"]),
     ("layers", &["csrf", "forward_auth", "headers", "request_log", "site_lookup"]),
-    ("pages", &["headers", "redirect", "request_kind", "request_log", "request_session"]),
+    (
+        "pages",
+        &["headers", "incoming", "redirect", "request_kind", "request_log", "request_session"],
+    ),
     ("redirect", &[]),
     ("request_kind", &[]),
     ("request_log", &[]),
@@ -153,6 +160,7 @@ const BELOW_WEB: [(&str, &[&str]); 15] = [
         &[
             "csrf",
             "headers",
+            "incoming",
             "request_kind",
             "request_log",
             "request_session",

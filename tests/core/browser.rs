@@ -6,7 +6,7 @@ use cookie::Cookie;
 use http::HeaderValue;
 use tandem::cookies::facts::{self, SiteFacts};
 use tandem::cookies::ownership::Layout;
-use tandem::cookies::profiles::CookieNames;
+use tandem::cookies::profiles::{CookieNames, Suffix, Transport};
 use tandem::cookies::request_cookies::RequestCookies;
 use tandem::cookies::sealed_state::{SealedDw, SealedState, SlasSession};
 use tandem::cookies::set_cookie::CookieContext;
@@ -27,7 +27,7 @@ pub(crate) fn site() -> SiteId {
 }
 
 pub(crate) fn names() -> CookieNames {
-    CookieNames::classic(&site(), false, true)
+    CookieNames::classic(&site(), Suffix::None, Transport::Https)
 }
 
 /// The cookies of one origin, by name.
@@ -137,12 +137,13 @@ impl Browser {
         let access =
             known.map_or(Access::None, |(token, claims)| Access::classify(token, claims, now()));
         let site_facts = SiteFacts {
+            policy: like.policy,
             signature: like.signature.clone(),
             guest_adoption_retired: retired,
             fronts_ecom: false,
             layout: Layout::default(),
         };
-        facts::derive(&presented, &self.state, access, like.policy, site_facts, now())
+        facts::derive(&presented, &self.state, access, site_facts, now())
     }
 }
 

@@ -160,6 +160,7 @@ impl World {
     fn handle(&mut self, intent: Intent, path: &str) -> Decision {
         let request = self.request(path);
         let site_facts = SiteFacts {
+            policy: self.policy,
             signature: None,
             guest_adoption_retired: false,
             fronts_ecom: self.writers != Writers::Others,
@@ -167,7 +168,7 @@ impl World {
         };
         let (presented, state) = (&request.presented, &request.state);
         let access = request.access.clone();
-        let facts = facts::derive(presented, state, access, self.policy, site_facts, self.now());
+        let facts = facts::derive(presented, state, access, site_facts, self.now());
         let decision = self.platform.run(decide(facts, intent));
         self.respond(&request, &decision, path);
         decision

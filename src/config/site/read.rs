@@ -11,6 +11,7 @@ use crate::config::cookies::{self, CookieConfig};
 use crate::config::parse;
 use crate::config::routes::{self, RouteConfig};
 use crate::config::section::{Section, read_fields};
+use crate::cookies::profiles::Suffix;
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
 
@@ -52,7 +53,7 @@ fn check_together(sites: &[Option<SiteConfig>], root: &Section<'_>) {
                 let message = format!("{host}{} belongs to two sites", site.path_prefix);
                 root.error(&format!("sites.{index}.hosts"), &message);
             }
-            if !site.cookies.suffix && !unsuffixed.insert(host) {
+            if site.cookies.suffix == Suffix::None && !unsuffixed.insert(host) {
                 let message = format!("must be true: several sites share {host}");
                 root.error(&format!("sites.{index}.cookies.suffix"), &message);
             }

@@ -8,7 +8,7 @@
 use http::HeaderValue;
 
 use super::{CookieChanges, CookieContext};
-use crate::cookies::profiles::DWSID;
+use crate::cookies::profiles::{DWSID, Transport};
 use crate::cookies::sealed_state::SealedState;
 use crate::ids::{Dwsid, RefreshToken};
 use crate::timestamp::Timestamp;
@@ -50,7 +50,7 @@ impl CookieContext<'_> {
             let whole_host = scope == (Some(strays.host), "/");
             let fit = |name: &&&String| !whole_host || self.may_delete_host_wide(name);
             for line in names.iter().filter(fit) {
-                let line = deletion(line, scope, self.names.secure);
+                let line = deletion(line, scope, self.names.transport);
                 bytes += line.as_ref().map_or(0, HeaderValue::len);
                 changes.strays.extend(line.filter(|_| bytes <= MOST_BYTES));
             }
@@ -141,9 +141,9 @@ fn paths(path: &str) -> impl Iterator<Item = &str> {
     ends.take_while(|end| *end <= LONGEST_PATH).map(move |end| &path[..end])
 }
 
-fn deletion(name: &str, (domain, path): Scope<'_>, secure: bool) -> Option<HeaderValue> {
+fn deletion(name: &str, (domain, path): Scope<'_>, transport: Transport) -> Option<HeaderValue> {
     let domain = domain.map(|domain| format!("; Domain={domain}")).unwrap_or_default();
-    let secure = if secure { "; Secure" } else { "" };
+    let secure = if transport.is_secure() { "; Secure" } else { "" };
     let expired = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
     let line = format!("{name}=; SameSite=Lax{secure}; Path={path}{domain}; {expired}");
     // A path that is invalid in a cookie attribute is left out (RFC 6265 section 4.1.1).
@@ -174,11 +174,11 @@ mod tests {
 
     #[test]
     fn a_deletion_names_its_scope_and_an_invalid_path_is_skipped() {
-        let line = deletion("cc-nx", (Some("shop.example"), "/de"), true).unwrap();
+        let line = deletion("cc-nx", (Some("shop.example"), "/de"), Transport::Https).unwrap();
         let expected = "cc-nx=; SameSite=Lax; Secure; Path=/de; Domain=shop.example; Max-Age=0; \
                         Expires=Thu, 01 Jan 1970 00:00:00 GMT";
         assert_eq!(line, expected);
-        assert_eq!(deletion("cc-nx", (None, "/a;b"), true), None);
+        assert_eq!(deletion("cc-nx", (None, "/a;b"), Transport::Https), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Writes and deletes the cookies of SLAS tokens, by the profile's table.
 
-use super::{CookieChanges, CookieContext};
+use super::{CookieChanges, CookieContext, Deletion};
 use crate::cookies::profiles::{Field, Lifetime, MOST_PIECES};
 use crate::cookies::request_cookies::{PIECE, RequestHandoff};
 use crate::cookies::sealed_state::{SealedState, SlasSession};
@@ -13,15 +13,15 @@ impl CookieContext<'_> {
     pub(super) fn delete_tokens(
         &self,
         change: &TokenChange,
-        logging_out: bool,
+        deletion: Deletion,
         changes: &mut CookieChanges,
     ) {
         if *change == TokenChange::Drop {
             for entry in self.names.entries() {
-                self.delete(&entry.name, logging_out, changes);
+                self.delete(&entry.name, deletion, changes);
             }
             changes.state = changes.state.without_tokens();
-            self.delete(&self.names.registered_seal, logging_out, changes);
+            self.delete(&self.names.registered_seal, deletion, changes);
         }
         let in_use = *change == TokenChange::Keep && self.names.access == self.names.handoff;
         if !in_use {
@@ -34,12 +34,17 @@ impl CookieContext<'_> {
         for number in 1..=MOST_PIECES {
             let name = self.names.piece(number);
             if name != self.names.access {
-                self.delete(&name, false, changes);
+                self.delete(&name, Deletion::IfPresented, changes);
             }
         }
     }
 
-    pub(super) fn set_tokens(&self, grant: &Grant, logging_out: bool, changes: &mut CookieChanges) {
+    pub(super) fn set_tokens(
+        &self,
+        grant: &Grant,
+        deletion: Deletion,
+        changes: &mut CookieChanges,
+    ) {
         let kind = grant.claims.customer.kind;
         let state = &mut changes.state;
         state.forget_on_close &= kind.is_registered();
@@ -63,11 +68,11 @@ impl CookieContext<'_> {
                     self.set_pieces(&token, life, changes);
                 }
                 Some(value) => changes.set(&entry.name, &value, life),
-                None => self.delete(&entry.name, logging_out, changes),
+                None => self.delete(&entry.name, deletion, changes),
             }
         }
         if kind.is_guest() {
-            self.delete(&self.names.registered_seal, logging_out, changes);
+            self.delete(&self.names.registered_seal, deletion, changes);
         }
     }
 
@@ -104,7 +109,8 @@ impl CookieContext<'_> {
         }
         for number in number + 1..=MOST_PIECES {
             let next = token.len().div_ceil(PIECE) + 1 == number;
-            self.delete(&self.names.piece(number), next, changes);
+            let deletion = if next { Deletion::Always } else { Deletion::IfPresented };
+            self.delete(&self.names.piece(number), deletion, changes);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A crawler's calls: it reads, and never as anybody.
+//! API calls of crawlers: read-only, without a shopper.
 
 use std::time::Duration;
 
@@ -13,17 +13,18 @@ use crate::route::Crawlers;
 use crate::upstream::CallContext;
 use crate::web::api_proxy::ApiCall;
 use crate::web::api_proxy::replay_body::ReplayBody;
+use crate::web::request_kind::is_reading;
 use crate::web::request_log::RequestId;
 
-/// How long a failed try counts.
+/// How long a failure to get the shared guest is cached.
 const FAILURE: Duration = Duration::from_secs(5);
-/// Less life than this is not worth a call with the token, in seconds.
+/// A token is replaced this long before it expires, in seconds.
 const MARGIN: i64 = 60;
 
 impl ApiCall {
-    /// Without a session, or with the token of the one guest all crawlers share.
+    /// Makes the call without a session, or with the token of the guest that all crawlers share.
     pub(crate) async fn for_crawler(&self) -> Result<Response, Problem> {
-        if !self.reads() {
+        if !is_reading(&self.parts.method) {
             return Err(Problem::Refused);
         }
         let token = match self.route.crawlers {
@@ -31,8 +32,8 @@ impl ApiCall {
             Crawlers::WithoutSession | Crawlers::Refused => None,
         };
         let bearer = token.as_ref().map(bearer);
-        let nothing = ReplayBody::streamed(Body::empty());
-        Ok(self.forwarded(nothing, bearer.as_ref(), None).await)
+        let no_body = ReplayBody::streamed(Body::empty());
+        Ok(self.send(no_body, bearer.as_ref(), None).await)
     }
 
     async fn shared_token(&self) -> Result<AccessToken, Problem> {
@@ -41,14 +42,14 @@ impl ApiCall {
         let site = std::sync::Arc::clone(&self.site);
         let begin = move || async move { site.slas.guest(None, &context).await };
         let clock = self.site.clock.clone();
-        let keep = move |answer: &GuestResponse| match answer {
+        let lifetime = move |response: &GuestResponse| match response {
             GuestResponse::Granted(grant) => {
-                let left = grant.claims.expires_at.since(clock.now()) - MARGIN;
-                Duration::from_secs(u64::try_from(left).unwrap_or_default())
+                let seconds = grant.claims.expires_at.since(clock.now()) - MARGIN;
+                Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
             }
             GuestResponse::UsidTaken | GuestResponse::Unavailable(_) => FAILURE,
         };
-        let shared = self.site.crawlers.join((), begin, keep);
+        let shared = self.site.crawlers.join((), begin, lifetime);
         match shared.await.1 {
             Some(GuestResponse::Granted(grant)) => Ok(grant.access),
             Some(GuestResponse::Unavailable(failure)) => Err(Problem::Upstream(failure)),

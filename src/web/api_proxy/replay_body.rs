@@ -1,4 +1,4 @@
-//! A body on its way to an API: streamed, or short enough to be sent twice.
+//! The body of a call: streamed, or short enough to be buffered and sent twice.
 
 use std::time::Duration;
 
@@ -8,57 +8,58 @@ use hyper::body::Body as _;
 
 use crate::problem::Problem;
 
-/// Longest body that is kept for a second try, in octets.
+/// Longest body that is buffered for a retry, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
 /// A body.
 pub(crate) enum ReplayBody {
-    /// Kept whole.
-    Kept(Bytes),
-    /// As it comes.
+    /// Read completely.
+    Buffered(Bytes),
+    /// As it arrives.
     Streamed(Body),
 }
 
 impl ReplayBody {
-    /// One that is not kept.
+    /// One that is not buffered.
     pub(crate) fn streamed(body: Body) -> Self {
         Self::Streamed(body)
     }
 
-    /// Reads `body` if it says that it is short. `patience` is how long it may take.
+    /// Reads `body` within `timeout`, if its declared length is short.
     pub(crate) async fn read(
         body: Body,
         parts: &Parts,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Self, Problem> {
         if body.is_end_stream() {
-            return Ok(Self::Kept(Bytes::new()));
+            return Ok(Self::Buffered(Bytes::new()));
         }
-        // `Expect: 100-continue`: the API has not asked for the body yet.
-        let waits = parts.headers.contains_key(http::header::EXPECT);
+        // `Expect: 100-continue`: the client waits until the API wants the body.
+        let client_waits = parts.headers.contains_key(http::header::EXPECT);
         match body.size_hint().exact() {
-            Some(length) if length <= LONGEST && !waits => {
+            Some(length) if length <= LONGEST && !client_waits => {
                 let read = axum::body::to_bytes(body, usize::MAX);
-                let read = tokio::time::timeout(patience, read).await;
-                let broken = Problem::BadRequest("The body does not arrive whole.");
-                Ok(Self::Kept(read.map_err(|_| Problem::TimedOut)?.map_err(|_| broken)?))
+                let read = tokio::time::timeout(timeout, read).await;
+                let incomplete =
+                    Problem::BadRequest("The request body could not be read completely.");
+                Ok(Self::Buffered(read.map_err(|_| Problem::TimedOut)?.map_err(|_| incomplete)?))
             }
             _ => Ok(Self::Streamed(body)),
         }
     }
 
-    /// The same once more, if it has been kept.
-    pub(crate) fn again(&self) -> Option<Self> {
+    /// A copy for a retry, if it is buffered.
+    pub(crate) fn to_repeat(&self) -> Option<Self> {
         match self {
-            Self::Kept(bytes) => Some(Self::Kept(bytes.clone())),
+            Self::Buffered(bytes) => Some(Self::Buffered(bytes.clone())),
             Self::Streamed(_) => None,
         }
     }
 
     pub(crate) fn into_body(self) -> Body {
         match self {
-            Self::Kept(bytes) if bytes.is_empty() => Body::empty(),
-            Self::Kept(bytes) => Body::from(bytes),
+            Self::Buffered(bytes) if bytes.is_empty() => Body::empty(),
+            Self::Buffered(bytes) => Body::from(bytes),
             Self::Streamed(body) => body,
         }
     }

@@ -1,4 +1,4 @@
-//! What goes on to an API: the browser's headers without what is ours, and the shopper's token.
+//! The request that an API gets: the browser's headers without ours, and the shopper's token.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, HeaderName, ORIGIN, REFERER, TRAILER};
@@ -17,8 +17,8 @@ use crate::web::request_log::RequestId;
 use crate::web::request_session::foreign_cookies;
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
-/// Said to us, or of the page: OCAPI refuses calls that bring an `Origin`.
-const STAYS: [HeaderName; 7] = [
+/// For Tandem, or about the page: OCAPI rejects calls with an `Origin`.
+const NOT_FORWARDED: [HeaderName; 7] = [
     AUTHORIZATION,
     ORIGIN,
     REFERER,
@@ -29,26 +29,26 @@ const STAYS: [HeaderName; 7] = [
 ];
 
 impl ApiCall {
-    /// Sends the call. An API that cannot be reached is an answer too.
-    pub(crate) async fn forwarded(
+    /// Sends the call. A failure becomes a response, not an error: it must carry new cookies.
+    pub(crate) async fn send(
         &self,
         upload: ReplayBody,
         bearer: Option<&HeaderValue>,
         dwsid: Option<&Dwsid>,
     ) -> Response {
-        let sent = self.send(upload, self.added(bearer, dwsid)).await;
-        let mut response = sent.unwrap_or_else(IntoResponse::into_response);
+        let response = self.forward(upload, self.own_headers(bearer, dwsid)).await;
+        let mut response = response.unwrap_or_else(IntoResponse::into_response);
         response::make_private(response.headers_mut());
         response
     }
 
-    async fn send(&self, upload: ReplayBody, mut set: HeaderMap) -> Result<Response, Problem> {
+    async fn forward(&self, upload: ReplayBody, mut set: HeaderMap) -> Result<Response, Problem> {
         let to = origin(&self.site, self.route.kind).ok_or(Problem::NotFound)?;
         let target = PathAndQuery::try_from(self.target.as_str());
         let target = target.map_err(|_| Problem::BadRequest("Invalid path."))?;
-        let told = address_header(&self.site, self.route.kind);
-        set.extend(client_address(told, &self.parts));
-        let remove: Vec<HeaderName> = STAYS.iter().chain(told).cloned().collect();
+        let address_header = address_header(&self.site, self.route.kind);
+        set.extend(client_address(address_header, &self.parts));
+        let remove: Vec<HeaderName> = NOT_FORWARDED.iter().chain(address_header).cloned().collect();
         let outgoing = Outgoing {
             to,
             public_origin: &self.site.config.public_origin,
@@ -65,7 +65,7 @@ impl ApiCall {
         self.app.proxy.forward(outgoing).await
     }
 
-    fn added(&self, bearer: Option<&HeaderValue>, dwsid: Option<&Dwsid>) -> HeaderMap {
+    fn own_headers(&self, bearer: Option<&HeaderValue>, dwsid: Option<&Dwsid>) -> HeaderMap {
         let mut added = HeaderMap::new();
         let mut add = |name: &'static str, value: Option<HeaderValue>| {
             if let Some(value) = value {
@@ -75,18 +75,16 @@ impl ApiCall {
         add("authorization", bearer.cloned());
         add("sfdc_dwsid", dwsid.map(|dwsid| sensitive(dwsid.expose())));
         add("correlation-id", HeaderValue::from_str(RequestId::of(&self.parts)).ok());
-        if let Some(ocapi) = self.site.config.ocapi.as_ref().filter(|_| self.is_ocapi()) {
-            add("x-dw-client-id", HeaderValue::from_str(&ocapi.client_id).ok());
+        if self.route.kind == Kind::Ocapi {
+            let client = self.site.config.ocapi.as_ref();
+            let id = client.and_then(|ocapi| HeaderValue::from_str(&ocapi.client_id).ok());
+            add("x-dw-client-id", id);
         }
         added
     }
-
-    fn is_ocapi(&self) -> bool {
-        self.route.kind == Kind::Ocapi
-    }
 }
 
-/// The DW session that is known to be this shopper's: the platform then answers from the same
+/// The DW session, if it is known to be this shopper's: the platform then responds from the same
 /// application server.
 pub(crate) fn dwsid(session: &RequestSession, update: &SessionUpdate) -> Option<Dwsid> {
     let customer = update.customer(session)?;

@@ -1,4 +1,4 @@
-//! What comes back from an API.
+//! The responses of APIs.
 
 use std::time::Duration;
 
@@ -11,45 +11,44 @@ use serde::Deserialize;
 use crate::problem::Problem;
 use crate::web::headers::no_shared_store;
 
-/// Longest refusal that is looked into, in octets.
-const LONGEST_REFUSAL: usize = 64 * 1024;
-/// By which SCAPI says that the shopper's password was changed elsewhere.
+/// Longest body of a 401 that is read, in bytes.
+const LONGEST_REJECTION: usize = 64 * 1024;
+/// The detail of a 401 of SCAPI after the shopper's password was changed elsewhere.
 const CHANGED: &str = "Customer credentials changed after token was issued.";
 
-/// Looks into a 401: whether it ends the session for good. `patience` is how long its body may
-/// take.
+/// Reads a 401 within `timeout`: whether the shopper's credentials have changed, which ends the
+/// session.
 ///
-/// One that is compressed is not looked into but taken for an ordinary one, which costs one renewal
-/// and one more try; if the password was changed, SLAS or the second answer has the last word.
-/// Asking APIs for plain answers instead would make all of them, and most are large, several times
-/// as long for the sake of this one.
+/// A compressed one is not read but treated as an ordinary one, which costs one renewal and one
+/// retry; after a changed password, SLAS or the second response decides. Requesting uncompressed
+/// responses from APIs would make all of them several times as long for the sake of this one.
 ///
 /// # Errors
 ///
-/// When the body does not arrive whole or in time, or is longer than any refusal.
+/// When the body is incomplete, late or too long.
 pub(crate) async fn unauthorized(
     response: Response,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<(Response, bool), Problem> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
-    struct Refusal {
+    struct Rejection {
         detail: String,
     }
     if response.headers().contains_key(CONTENT_ENCODING) {
         return Ok((response, false));
     }
     let (mut parts, body) = response.into_parts();
-    let read = axum::body::to_bytes(body, LONGEST_REFUSAL);
-    let read = tokio::time::timeout(patience, read).await.map_err(|_| Problem::TooSlow)?;
+    let read = axum::body::to_bytes(body, LONGEST_REJECTION);
+    let read = tokio::time::timeout(timeout, read).await.map_err(|_| Problem::TooSlow)?;
     let body = read.map_err(|_| Problem::Unreachable)?;
-    let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_default();
+    let rejection: Rejection = serde_json::from_slice(&body).unwrap_or_default();
     parts.headers.remove(CONTENT_LENGTH);
-    Ok((Response::from_parts(parts, Body::from(body)), refusal.detail == CHANGED))
+    Ok((Response::from_parts(parts, Body::from(body)), rejection.detail == CHANGED))
 }
 
-/// The answer was made for one shopper: nobody else's cache keeps it. Nor may an API set cookies,
-/// or say whose scripts may read it.
+/// Keeps a response for one shopper out of shared caches. An API may neither set cookies nor decide
+/// which origins read the response.
 pub(crate) fn make_private(headers: &mut HeaderMap) {
     headers.remove(SET_COOKIE);
     let cross_origin: Vec<_> = headers
@@ -70,19 +69,19 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_refusal_is_understood_only_if_it_is_whole_plain_and_short() {
-        const PATIENCE: Duration = Duration::from_millis(50);
+    async fn a_401_is_read_only_if_it_is_complete_uncompressed_and_short() {
+        const TIMEOUT: Duration = Duration::from_millis(50);
         let text = format!("{{\"detail\":\"{CHANGED}\"}}");
-        let said = unauthorized(Response::new(Body::from(text.clone())), PATIENCE).await;
-        assert!(said.is_ok_and(|(_, says_changed)| says_changed));
+        let read = unauthorized(Response::new(Body::from(text.clone())), TIMEOUT).await;
+        assert!(read.is_ok_and(|(_, credentials_changed)| credentials_changed));
         let mut zipped = Response::new(Body::from(vec![0x1f, 0x8b]));
         zipped.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        let (kept, says_changed) = unauthorized(zipped, PATIENCE).await.unwrap();
-        assert!(!says_changed);
-        assert_eq!(kept.headers()[CONTENT_ENCODING], "gzip");
-        assert_eq!(axum::body::to_bytes(kept.into_body(), 9).await.unwrap(), [0x1f, 0x8b][..]);
-        let long = Body::from(text + &" ".repeat(LONGEST_REFUSAL));
-        let said = unauthorized(Response::new(long), PATIENCE).await;
-        assert!(matches!(said, Err(Problem::Unreachable)));
+        let (unread, credentials_changed) = unauthorized(zipped, TIMEOUT).await.unwrap();
+        assert!(!credentials_changed);
+        assert_eq!(unread.headers()[CONTENT_ENCODING], "gzip");
+        assert_eq!(axum::body::to_bytes(unread.into_body(), 9).await.unwrap(), [0x1f, 0x8b][..]);
+        let long = Body::from(text + &" ".repeat(LONGEST_REJECTION));
+        let read = unauthorized(Response::new(long), TIMEOUT).await;
+        assert!(matches!(read, Err(Problem::Unreachable)));
     }
 }

@@ -56,7 +56,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     let format = Format::of(headers);
     let format = format.ok_or(Problem::BadRequest("The body must be JSON or a form."))?;
     let fields = match format {
-        // A list would be read as an object's fields in their order.
+        // serde would read a list as the fields of an object, in order.
         Format::Json if body.trim_ascii_start().starts_with(b"{") => {
             serde_json::from_slice(body).ok()
         }
@@ -70,7 +70,7 @@ fn from_form<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     let mut fields = serde_json::Map::new();
     for (name, value) in url::form_urlencoded::parse(body) {
         let value = serde_json::Value::String(value.into_owned());
-        // A field that comes twice has no one meaning.
+        // A repeated field is ambiguous.
         if fields.insert(name.into_owned(), value).is_some() {
             return None;
         }

@@ -1,5 +1,5 @@
-//! `GET /bff/go?to=/cart`: repair the pair, then go on. By this an ECOM that Tandem does not front
-//! sends a returning visitor through us, and the Head links to such an ECOM.
+//! `GET /bff/go?to=/cart`: repairs the session pair, then redirects. An ECOM that Tandem does not
+//! front sends a returning visitor here, and the Head links to such an ECOM through it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::flow::Intent;
 use crate::problem::Problem;
 use crate::web::headers::see_other;
 use crate::web::redirect::local_path;
-use crate::web::request_kind::{is_navigation, is_passive};
+use crate::web::request_kind::RequestKind;
 use crate::web::request_session::RequestSession;
 
 #[derive(Deserialize)]
@@ -22,7 +22,7 @@ pub(crate) struct Target {
     to: String,
 }
 
-/// Sends the browser on with both credentials in step.
+/// Redirects the browser with SLAS tokens and a DW session of one shopper.
 pub(crate) async fn go(
     State(app): State<Arc<App>>,
     session: RequestSession,
@@ -32,8 +32,8 @@ pub(crate) async fn go(
     let target =
         target.as_ref().ok().and_then(|Query(target)| local_path(&target.to)).unwrap_or("/");
     let mut response = see_other(target);
-    // Links are followed by people. An image or a script that points here, on whatever site, is not.
-    if is_passive(&headers, &app.crawlers) || !is_navigation(&headers) {
+    // Only a person who follows a link gets a session: not an image or a script, on whatever site.
+    if RequestKind::on_own_route(&app, &headers) != RequestKind::Document {
         return Ok(response);
     }
     let update = session.resolve(session.facts(None), Intent::Ecom).await?;

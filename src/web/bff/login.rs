@@ -14,7 +14,7 @@ use crate::web::bff::body::{self, Format};
 use crate::web::bff::session_view::SessionView;
 use crate::web::request_session::RequestSession;
 
-/// Longest login or password, in octets.
+/// Longest login or password, in bytes.
 const LONGEST: usize = 1024;
 
 #[derive(Deserialize)]
@@ -30,7 +30,7 @@ struct LoginRequest {
     return_to: Option<String>,
 }
 
-/// A tick box: a boolean in JSON, a word in a form.
+/// A checkbox: a boolean in JSON, a word in a form.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(untagged)]
 enum Flag {
@@ -54,7 +54,7 @@ enum Basket {
     Items,
 }
 
-/// Guest → registered, in both worlds.
+/// Guest → registered, for SLAS and ECOM.
 pub(crate) async fn login(
     session: RequestSession,
     headers: HeaderMap,
@@ -62,9 +62,9 @@ pub(crate) async fn login(
 ) -> Result<Response, Problem> {
     let (request, format) = parse(&headers, &body)?;
     let remember = match request.remember_me {
-        Some(Flag::Boolean(wish)) => wish,
+        Some(Flag::Boolean(checked)) => checked,
         Some(Flag::Word(word)) => !matches!(word, Word::False),
-        // An unticked box is absent from a form.
+        // A form omits an unchecked checkbox.
         None => format == Format::Json && session.site.config.session.remember_me,
     };
     let basket = match request.basket {
@@ -99,12 +99,14 @@ pub(crate) async fn login(
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(LoginRequest, Format), Problem> {
     let (request, format): (Option<LoginRequest>, _) = body::read(headers, body)?;
     let request = request
-        .ok_or(Problem::BadRequest("The body must have username and password, each once."))?;
+        .ok_or(Problem::BadRequest("The body must contain username and password, each once."))?;
     let length = request.password.expose_secret().len();
-    let odd = |length: usize| length == 0 || length > LONGEST;
+    let is_invalid = |length: usize| length == 0 || length > LONGEST;
     // `Authorization: Basic` ends the login at the first colon (RFC 7617 section 2).
-    if odd(request.username.len()) || odd(length) || request.username.contains(':') {
-        return Err(Problem::BadRequest("Login or password is empty, too long, or has a colon."));
+    if is_invalid(request.username.len()) || is_invalid(length) || request.username.contains(':') {
+        return Err(Problem::BadRequest(
+            "Login or password is empty or too long, or the login contains a colon.",
+        ));
     }
     Ok((request, format))
 }

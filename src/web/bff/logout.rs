@@ -1,4 +1,4 @@
-//! `POST /bff/logout`: out of both worlds, on this device or on all.
+//! `POST /bff/logout`: ends the SLAS and the DW session, on this or all devices.
 
 use std::sync::Arc;
 
@@ -25,7 +25,8 @@ struct LogoutRequest {
     return_to: Option<String>,
 }
 
-/// Local state goes whatever the upstream says; then a fresh guest by the site's policy.
+/// Deletes local state whatever the upstream responds; then begins a guest session if the site's
+/// policy says so.
 pub(crate) async fn logout(
     State(app): State<Arc<App>>,
     mut session: RequestSession,
@@ -33,12 +34,12 @@ pub(crate) async fn logout(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let (request, format) = parse(&headers, &body)?;
-    // First of all, so that no request that is under way or comes now can bring the session back.
+    // Before the upstream call, so that no concurrent request can restore the session.
     session.revoke_presented(Reason::LoggedOut);
     session.await_refresh().await;
     session.revoke_presented(Reason::LoggedOut);
     let intent = Intent::Logout { all_devices: request.all_devices };
-    // Upstreams that take their time must not keep the shopper signed in here.
+    // A slow upstream must not keep the shopper logged in here.
     let update = tokio::time::timeout(
         app.server.request_timeout / 2,
         session.resolve(session.facts(None), intent),
@@ -65,6 +66,6 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(LogoutRequest, Format), Pr
         return Ok((LogoutRequest::default(), Format::Json));
     }
     let request = serde_json::from_slice(body)
-        .map_err(|_| Problem::BadRequest("The body must be JSON, a form, or nothing."))?;
+        .map_err(|_| Problem::BadRequest("The body must be JSON, a form, or empty."))?;
     Ok((request, Format::Json))
 }

@@ -1,4 +1,4 @@
-//! `GET /bff/session`: who the shopper is. `POST /bff/session`: make it so.
+//! `GET /bff/session` returns the session; `POST /bff/session` creates or renews it.
 
 use std::sync::Arc;
 
@@ -14,15 +14,15 @@ use crate::flow::{Intent, Outcome};
 use crate::ids::DwSignature;
 use crate::problem::Problem;
 use crate::web::bff::session_view::SessionView;
-use crate::web::request_kind::is_passive;
+use crate::web::request_kind::RequestKind;
 use crate::web::request_session::{LocalSession, RequestSession, SessionUpdate};
 
-/// What the browser may know. Never a token, never an upstream call, and it slides nothing.
+/// Returns what the browser may know: never a token. Calls no upstream and extends no session.
 pub(crate) async fn show(LocalSession(session): LocalSession) -> Response {
     Json(SessionView::of(&session, None)).into_response()
 }
 
-/// A signature over its session that ECOM gave the page, where there is one.
+/// ECOM's signature over its session, where the page has one.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Signed {
@@ -30,14 +30,14 @@ struct Signed {
     dwsrst: Option<String>,
 }
 
-/// Landing or returning, the bridge by the site's policy; answers as [`show`].
+/// Creates or renews the session, with a DW session by the site's policy; responds like [`show`].
 pub(crate) async fn make(
     State(app): State<Arc<App>>,
     session: RequestSession,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    if is_passive(&headers, &app.crawlers) {
+    if !RequestKind::on_own_route(&app, &headers).has_shopper() {
         return Ok(Json(SessionView::of(&session, None)).into_response());
     }
     let signature = signature(&body)?;
@@ -52,11 +52,12 @@ fn signature(body: &[u8]) -> Result<Option<DwSignature>, Problem> {
     if body.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let signed: Signed = serde_json::from_slice(body)
-        .map_err(|_| Problem::BadRequest("The body is not JSON with dwsgst or dwsrst."))?;
+    let signed: Signed = serde_json::from_slice(body).map_err(|_| {
+        Problem::BadRequest("The body must be JSON with dwsgst or dwsrst, or empty.")
+    })?;
     let Some(text) = signed.dwsgst.or(signed.dwsrst) else { return Ok(None) };
     let signature = DwSignature::parse(&text);
-    signature.map(Some).ok_or(Problem::BadRequest("The signature is not one."))
+    signature.map(Some).ok_or(Problem::BadRequest("Malformed session signature."))
 }
 
 fn answer(session: &RequestSession, update: &SessionUpdate) -> Response {
@@ -64,7 +65,7 @@ fn answer(session: &RequestSession, update: &SessionUpdate) -> Response {
         Outcome::Unavailable(failure) | Outcome::NoDwSession(failure) => {
             Problem::Upstream(failure).into_response()
         }
-        // The caller is told; the cookies on this answer are already the new guest's.
+        // The response already has the cookies of the new guest session.
         _ if update.decision.session_expired => Problem::SessionExpired.into_response(),
         _ => Json(SessionView::of(session, Some(update))).into_response(),
     }

@@ -1,4 +1,4 @@
-//! What a page may know about its shopper. Never a token.
+//! The JSON of `/bff/session`: what a page may know about its shopper, never a token.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::model::Claims;
 use crate::site::Site;
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
-/// Who the shopper is, and how long that holds.
+/// Who the shopper is, and how long the session is valid.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct SessionView {
     customer_type: &'static str,
@@ -26,7 +26,7 @@ pub(crate) struct SessionView {
 }
 
 impl SessionView {
-    /// The shopper of `arrival` after `travelled`, or now.
+    /// The shopper of `session`, after `update` if there is one.
     pub(crate) fn of(session: &RequestSession, update: Option<&SessionUpdate>) -> Self {
         let granted = update.and_then(|update| match &update.decision.tokens {
             TokenChange::Set(grant) => Some(Some(&grant.claims)),

@@ -1,8 +1,8 @@
-//! Whether a request that a gateway asks about may go on as it is: the same route table, the same
-//! shopper and the same decision as for a request that comes through us.
+//! Decides an auth subrequest: by the same route table, shopper and rules as a request that Tandem
+//! proxies itself.
 //!
-//! A gateway can take over headers and at most one cookie from our answer, and it does not wait
-//! long. So nothing is asked upstream here. Whoever needs new tokens or a DW session gets them from
+//! A gateway copies headers and at most one cookie from the response, and has a short timeout. So
+//! no upstream is called here. A browser that needs new tokens or a DW session is redirected to
 //! [`establish`](super::establish).
 
 use std::sync::Arc;
@@ -23,24 +23,25 @@ use crate::route::{Kind, Route, TokenNeed};
 use crate::site::Site;
 use crate::web::forward_auth::dialect::{AUTH, Allowed, AuthSubrequest, establish_path};
 pub(crate) use crate::web::forward_auth::headers::AuthHeaders;
-use crate::web::forward_auth::route::{Place, place};
+use crate::web::forward_auth::route::{Destination, destination};
 use crate::web::headers::{path_and_query, see_other};
+use crate::web::incoming::path_below_route;
 use crate::web::pages::ProxiedRequest;
 use crate::web::redirect::local_path;
-use crate::web::request_kind::{RequestKind, is_crawler, is_navigation, is_reading};
+use crate::web::request_kind::{RequestKind, is_navigation, is_reading};
 use crate::web::request_session::{LocalSession, SessionUpdate};
 use crate::web::{api_proxy, csrf, dispatch, slas_proxy};
 
-/// In the query of a page for a browser that keeps no cookies: it gets the page without a session.
+/// In the query of a page for a browser that stores no cookies: it gets the page without a session.
 pub(crate) const WITHOUT_SESSION: &str = "bff-without-session=1";
 
-/// What a gateway is told.
+/// The decision about a request.
 pub(crate) enum AuthDecision {
-    /// It may go on, with these headers.
+    /// The gateway may forward it, with these headers.
     Allow(Box<AuthHeaders>),
-    /// The browser must get new cookies first, and come back to this path.
+    /// The browser must get new cookies first, and then request this path.
     Establish(String),
-    /// It may not go on, or somewhere else.
+    /// It is rejected or redirected.
     Deny(Response),
 }
 
@@ -50,16 +51,16 @@ impl From<Problem> for AuthDecision {
     }
 }
 
-/// What is known of a request before its shopper is.
+/// What path and headers alone decide about a request.
 pub(crate) enum Classified {
-    /// It goes on whoever sent it.
-    Passes(AuthHeaders),
-    /// It depends on the shopper.
+    /// It is allowed, whoever the shopper is.
+    Allowed(AuthHeaders),
+    /// The decision depends on the shopper.
     Depends(Arc<Route>, RequestKind),
 }
 
-/// Layer: answers for a request that a gateway asks about.
-pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// Layer: responds to auth subrequests.
+pub(crate) async fn respond(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     if request.extensions().get::<AuthSubrequest>().is_none() {
         return next.run(request).await;
     }
@@ -68,10 +69,10 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request, next: 
         return Problem::UnknownHost.into_response();
     };
     match decide_for(&app, &site, parts).await.unwrap_or_else(AuthDecision::from) {
-        AuthDecision::Allow(pass) => pass.into_response(),
+        AuthDecision::Allow(headers) => headers.into_response(),
         AuthDecision::Establish(path) => {
-            let there = establish_path(&site.config.path_prefix, &path);
-            absolute(see_other(&there), &site)
+            let path = establish_path(&site.config.path_prefix, &path);
+            absolute(see_other(&path), &site)
         }
         AuthDecision::Deny(response) => absolute(response, &site),
     }
@@ -83,7 +84,7 @@ async fn decide_for(
     mut parts: Parts,
 ) -> Result<AuthDecision, Problem> {
     let (route, kind) = match classify(app, site, &parts)? {
-        Classified::Passes(pass) => return Ok(AuthDecision::Allow(Box::new(pass))),
+        Classified::Allowed(headers) => return Ok(AuthDecision::Allow(Box::new(headers))),
         Classified::Depends(route, kind) => (route, kind),
     };
     let LocalSession(session) = LocalSession::from_request_parts(&mut parts, app).await?;
@@ -92,43 +93,51 @@ async fn decide_for(
     Ok(request.decide(kind))
 }
 
-/// Sorts a request by its path and headers alone.
+/// Classifies a request by its path and headers alone.
 pub(crate) fn classify(app: &App, site: &Site, parts: &Parts) -> Result<Classified, Problem> {
-    let route = match place(site, parts.uri.path())? {
-        Place::Own if parts.uri.path().starts_with(AUTH) => return Err(Problem::Refused),
-        Place::Own => return Ok(Classified::Passes(AuthHeaders::to_ourselves(&parts.headers))),
-        Place::Routed(route) => route,
+    let route = match destination(site, parts.uri.path())? {
+        Destination::Own if parts.uri.path().starts_with(AUTH) => return Err(Problem::Refused),
+        Destination::Own => {
+            return Ok(Classified::Allowed(AuthHeaders::for_own_route(&parts.headers)));
+        }
+        Destination::Routed(route) => route,
     };
-    dispatch::check(app, site, &route, parts)?;
+    let kind = RequestKind::on_route(app, site, &route, parts);
+    dispatch::check(site, &route, kind, parts)?;
     csrf::check_gateway_websocket(&parts.headers, &site.config)?;
     match route.kind {
-        Kind::Slas(_) => return Ok(Classified::Passes(AuthHeaders::to_ourselves(&parts.headers))),
+        Kind::Slas(_) => {
+            return Ok(Classified::Allowed(AuthHeaders::for_own_route(&parts.headers)));
+        }
         Kind::Head if slas_proxy::is_callback(site, &route, parts) => {
-            return Ok(Classified::Passes(AuthHeaders::to_ourselves(&parts.headers)));
+            return Ok(Classified::Allowed(AuthHeaders::for_own_route(&parts.headers)));
         }
         Kind::Head | Kind::Ecom => {}
-        kind @ (Kind::Scapi | Kind::Ocapi) => {
-            api_proxy::check(site, &route, &dispatch::below(site, &route, parts), parts)?;
-            if is_crawler(&parts.headers, &app.crawlers) && !is_reading(&parts.method) {
+        upstream @ (Kind::Scapi | Kind::Ocapi) => {
+            api_proxy::check(site, &route, &path_below_route(site, &route, parts), parts)?;
+            if kind == RequestKind::Crawler && !is_reading(&parts.method) {
                 return Err(Problem::Refused);
             }
-            if let Some(bearer) = api_proxy::bearer_of_a_front(site, parts) {
-                return Ok(Classified::Passes(AuthHeaders::of_front(site, kind, parts, bearer)));
+            if let Some(bearer) = api_proxy::server_bearer(site, parts) {
+                return Ok(Classified::Allowed(AuthHeaders::for_server(
+                    site, upstream, parts, bearer,
+                )));
             }
         }
     }
-    match dispatch::request_kind_of(app, site, &route, parts) {
-        RequestKind::Passive => Ok(Classified::Passes(AuthHeaders::anonymous(site, &route, parts))),
-        kind => Ok(Classified::Depends(route, kind)),
+    if kind.has_shopper() {
+        Ok(Classified::Depends(route, kind))
+    } else {
+        Ok(Classified::Allowed(AuthHeaders::anonymous(site, &route, parts)))
     }
 }
 
-/// The shopper's part of the judgement.
+/// What depends on the shopper.
 impl ProxiedRequest {
-    /// Decided by what the browser holds, without asking anybody.
+    /// Decides by the session in the browser, without an upstream call.
     pub(crate) fn decide(&self, kind: RequestKind) -> AuthDecision {
-        let begins = self.may_create_session(kind) && !self.rejects_cookies();
-        if !begins && self.session.presented.is_empty() {
+        let begins_session = self.may_create_session(kind) && !self.rejects_cookies();
+        if !begins_session && self.session.presented.is_empty() {
             return self.anonymous(kind);
         }
         match (self.route.kind, kind) {
@@ -136,12 +145,12 @@ impl ProxiedRequest {
             (Kind::Head | Kind::Ecom, RequestKind::Document) => {
                 self.for_page(kind, self.intent(kind))
             }
-            _ => self.for_a_call(kind),
+            _ => self.for_call(kind),
         }
     }
 
-    /// A browser that came back from [`establish`](super::establish) with empty hands must not be
-    /// sent there for ever.
+    /// Whether the browser came back from [`establish`](super::establish) without cookies: it must
+    /// not be redirected there in a loop.
     fn rejects_cookies(&self) -> bool {
         let query = self.parts.uri.query().unwrap_or_default();
         query.split('&').any(|pair| pair == WITHOUT_SESSION)
@@ -149,17 +158,17 @@ impl ProxiedRequest {
 
     fn anonymous(&self, kind: RequestKind) -> AuthDecision {
         if self.route.token != TokenNeed::Registered {
-            let pass = AuthHeaders::anonymous(&self.session.site, &self.route, &self.parts);
-            return AuthDecision::Allow(Box::new(pass));
+            let headers = AuthHeaders::anonymous(&self.session.site, &self.route, &self.parts);
+            return AuthDecision::Allow(Box::new(headers));
         }
         AuthDecision::Deny(self.redirect_to_login(kind))
     }
 
-    /// A page, and whatever goes to ECOM: the pair must be in step before.
+    /// For a page, and every request to ECOM: both sessions must be valid and of one shopper.
     fn for_page(&self, kind: RequestKind, intent: Intent) -> AuthDecision {
         let Some(mut update) = self.ready(intent) else { return self.renewal_needed(kind) };
-        if let Some(told) = self.expired_response(kind, &update) {
-            return AuthDecision::Deny(told);
+        if let Some(response) = self.expired_response(kind, &update) {
+            return AuthDecision::Deny(response);
         }
         if self.route.kind == Kind::Ecom && self.route.bridge {
             self.session.record_dw_use(&mut update);
@@ -170,49 +179,49 @@ impl ProxiedRequest {
         }
     }
 
-    /// A call needs a token and nothing else; what else has changed waits for the next page.
-    fn for_a_call(&self, kind: RequestKind) -> AuthDecision {
+    /// For a call, which needs only a token: other changes wait for the next page.
+    fn for_call(&self, kind: RequestKind) -> AuthDecision {
         if let Some(update) = self.ready(Intent::Api) {
-            if let Some(told) = self.expired_response(kind, &update) {
-                return AuthDecision::Deny(told);
+            if let Some(response) = self.expired_response(kind, &update) {
+                return AuthDecision::Deny(response);
             }
             let cookie = self.session.single_cookie(&update).unwrap_or_default();
             return self.allow(&update.changes, cookie);
         }
-        // A token that is due for a refresh still works.
+        // A token that is due for a refresh is still valid.
         match self.session.held() {
-            Some(held) if self.may_speak_for(held) => self.allow(&CookieChanges::default(), None),
+            Some(held) if self.may_use(held) => self.allow(&CookieChanges::default(), None),
             _ => self.renewal_needed(kind),
         }
     }
 
-    /// A call is never made as somebody else than the shopper who has signed in.
-    fn may_speak_for(&self, held: &HeldAccess) -> bool {
+    /// Whether a call may be made with the token: never as a guest where the shopper has logged in.
+    fn may_use(&self, held: &HeldAccess) -> bool {
         let refresh = self.session.facts(None).refresh;
         held.claims.customer.is_registered()
             || !(refresh.is_some_and(|refresh| refresh.kind.is_registered())
                 || self.route.token == TokenNeed::Registered)
     }
 
-    /// The end of a journey that had nothing to ask, and left everything well.
+    /// The update, if it needs no upstream call and the session is valid after it.
     fn ready(&self, intent: Intent) -> Option<SessionUpdate> {
         let update = self.session.resolve_locally(intent)?;
         let decision = &update.decision;
-        let well = decision.outcome.failure().is_none()
+        let is_valid = decision.outcome.failure().is_none()
             && !decision.session_expired
             && decision.tokens == TokenChange::Keep;
-        well.then_some(update)
+        is_valid.then_some(update)
     }
 
     fn allow(&self, changes: &CookieChanges, cookie: Option<HeaderValue>) -> AuthDecision {
-        let mut pass = AuthHeaders::of_shopper(self, changes);
+        let mut headers = AuthHeaders::for_shopper(self, changes);
         if let Some(cookie) = cookie {
-            pass.set(SET_COOKIE, cookie);
+            headers.set(SET_COOKIE, cookie);
         }
-        AuthDecision::Allow(Box::new(pass))
+        AuthDecision::Allow(Box::new(headers))
     }
 
-    /// What the browser holds does not do any more.
+    /// The session must be renewed first.
     fn renewal_needed(&self, kind: RequestKind) -> AuthDecision {
         match self.referring_location(kind) {
             Some(path) => AuthDecision::Establish(path),
@@ -220,35 +229,39 @@ impl ProxiedRequest {
         }
     }
 
-    /// The path to come back to with new cookies; none if only the caller can try again. A form is
-    /// not sent twice: its page is shown again.
+    /// The path that the browser requests with new cookies; none if only the caller can retry. A
+    /// form is not sent twice: its page is shown again.
     fn referring_location(&self, kind: RequestKind) -> Option<String> {
         let (method, headers) = (&self.parts.method, &self.parts.headers);
         if is_reading(method) {
-            let own = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
+            let same_origin =
+                headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
             return match (kind, local_path(path_and_query(&self.parts.uri))) {
                 (RequestKind::Document, None) => Some(home(&self.session.site)),
-                (kind, Some(path)) if own || kind == RequestKind::Document => Some(path.to_owned()),
+                (kind, Some(path)) if same_origin || kind == RequestKind::Document => {
+                    Some(path.to_owned())
+                }
                 _ => None,
             };
         }
-        let ours = csrf::may_change_state(method, headers, &self.session.site.config).is_ok();
-        (ours && is_navigation(headers)).then(|| self.referring_path().to_owned())
+        let from_our_page =
+            csrf::may_change_state(method, headers, &self.session.site.config).is_ok();
+        (from_our_page && is_navigation(headers)).then(|| self.referring_path().to_owned())
     }
 }
 
-/// Where a site begins.
+/// The first path of a site.
 pub(crate) fn home(site: &Site) -> String {
     format!("{}/", site.config.path_prefix)
 }
 
-/// A gateway may take a path for one of ours, at the address where it knows us.
+/// Makes `Location` absolute: a gateway may resolve a path against the address where it calls us.
 fn absolute(mut response: Response, site: &Site) -> Response {
     let location = first_text(response.headers(), LOCATION);
     if let Some(path) = location.filter(|location| location.starts_with('/')) {
-        let whole = format!("{}{path}", site.config.public_origin.as_str());
-        if let Ok(whole) = HeaderValue::from_str(&whole) {
-            response.headers_mut().insert(LOCATION, whole);
+        let address = format!("{}{path}", site.config.public_origin.as_str());
+        if let Ok(address) = HeaderValue::from_str(&address) {
+            response.headers_mut().insert(LOCATION, address);
         }
     }
     response

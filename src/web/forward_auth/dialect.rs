@@ -1,8 +1,9 @@
-//! Forward-auth: a gateway in front asks about a request before it sends the request on.
+//! The formats of gateways.
 //!
-//! Each gateway asks and hears in a dialect of its own. This layer, outside all others but the log,
-//! turns a question into the request it is about, so that it is judged as if it came through us,
-//! and the judgement, or whatever fault kept us from one, into what the gateway can hear.
+//! Each gateway sends its auth subrequest in its own format. This outermost layer (inside only the
+//! request log) rebuilds the original request from it, so the rest of the stack treats it like
+//! proxied traffic, and converts the decision, or any error, into the response that gateway
+//! expects.
 
 use std::sync::Arc;
 
@@ -23,20 +24,20 @@ use crate::web::forward_auth::original_request::{self, Original, one};
 use crate::web::headers::no_store;
 use crate::web::site_lookup;
 
-/// Where a gateway asks.
+/// The path of auth subrequests.
 pub(crate) const AUTH: &str = "/bff/auth";
-/// Where a browser goes for what cannot be had on the way.
+/// The path where a browser gets a session that the gateway cannot pass on.
 pub(crate) const ESTABLISH: &str = "/bff/establish";
 
-/// In the extensions of a request that a gateway asks about: it goes nowhere.
+/// In the extensions of the original request of an auth subrequest: it is decided, not forwarded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AuthSubrequest;
 
-/// In the extensions of an answer: the request may go on. No status alone says that.
+/// In the extensions of a response: the gateway may forward the request. No status alone allows it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowed;
 
-/// Layer: understands questions, and answers them in the gateway's dialect.
+/// Layer: reads auth subrequests, and responds to them in the dialect of the gateway.
 pub(crate) async fn interpret(
     State(app): State<Arc<App>>,
     request: Request,
@@ -44,11 +45,11 @@ pub(crate) async fn interpret(
 ) -> Response {
     let Some(dialect) = app.gateway.dialect else { return next.run(request).await };
     if is_auth_subrequest(dialect, request.uri().path()) {
-        let answer = match original_request(&app, dialect, request) {
+        let response = match original_request(&app, dialect, request) {
             Ok(request) => next.run(request).await,
             Err(problem) => problem.into_response(),
         };
-        return translate(dialect, answer);
+        return translate(dialect, response);
     }
     if dialect == Dialect::Nginx && is_from_nginx(&request) {
         return match to_establish(&app, request) {
@@ -59,7 +60,7 @@ pub(crate) async fn interpret(
     next.run(request).await
 }
 
-/// Envoy puts the path it asks about behind ours.
+/// Whether the path is that of an auth subrequest. Envoy appends the original path to it.
 fn is_auth_subrequest(dialect: Dialect, path: &str) -> bool {
     match path.strip_prefix(AUTH) {
         Some(rest) => rest.is_empty() || (dialect == Dialect::Envoy && rest.starts_with('/')),
@@ -67,7 +68,7 @@ fn is_auth_subrequest(dialect: Dialect, path: &str) -> bool {
     }
 }
 
-/// The request that the question is about, without a body.
+/// The original request of an auth subrequest, without a body.
 fn original_request(app: &App, dialect: Dialect, request: Request) -> Result<Request, Problem> {
     check_peer(app, &request)?;
     let (mut parts, _) = request.into_parts();
@@ -88,27 +89,28 @@ fn original_request(app: &App, dialect: Dialect, request: Request) -> Result<Req
     Ok(Request::from_parts(parts, Body::empty()))
 }
 
-/// What a gateway says about a request is believed: only of the listed ones.
+/// Rejects auth subrequests of peers that are not listed: what they state is trusted.
 fn check_peer(app: &App, request: &Request) -> Result<(), Problem> {
     let peer = request.extensions().get::<ClientAddress>().and_then(ClientAddress::peer);
     let listed = peer.is_some_and(|peer| app.gateway.peers.is_trusted(peer));
     if listed { Ok(()) } else { Err(Problem::Refused) }
 }
 
-/// `:authority` of HTTP/2 stays.
+/// The address with another path and query. It keeps the `:authority` of HTTP/2.
 fn with_target(uri: Uri, target: PathAndQuery) -> Result<Uri, Problem> {
     let mut parts = uri.into_parts();
     parts.path_and_query = Some(target);
-    Uri::from_parts(parts).map_err(|_| Problem::BadRequest("The question is about no address."))
+    Uri::from_parts(parts)
+        .map_err(|_| Problem::BadRequest("The forwarded URI is missing or invalid."))
 }
 
-/// nginx cannot relay a redirect of ours. It hands the request itself over instead, and has no means
-/// to put an address into a query.
+/// Whether nginx forwards a request to [`ESTABLISH`]. It cannot pass a redirect on, so it sends the
+/// original request itself, and it cannot put an address into a query.
 fn is_from_nginx(request: &Request) -> bool {
     request.uri().path() == ESTABLISH && request.headers().contains_key(original_request::NGINX_URI)
 }
 
-/// The same request as a browser makes it that was redirected.
+/// The same request in the form that a redirected browser sends.
 fn to_establish(app: &App, mut request: Request) -> Result<Request, Problem> {
     check_peer(app, &request)?;
     let target = original_request::target(one(request.headers(), original_request::NGINX_URI)?)?;
@@ -116,41 +118,41 @@ fn to_establish(app: &App, mut request: Request) -> Result<Request, Problem> {
     let prefix = site.map(|site| site.config.path_prefix.clone()).unwrap_or_default();
     let address = establish_path(&prefix, target.as_str());
     let address = PathAndQuery::try_from(address)
-        .map_err(|_| Problem::BadRequest("The question is about no address."))?;
+        .map_err(|_| Problem::BadRequest("The forwarded URI is missing or invalid."))?;
     *request.uri_mut() = with_target(request.uri().clone(), address)?;
     Ok(request)
 }
 
-/// Where `target` is established, at a site under `prefix`.
+/// The path that makes a session for `target`, at a site with the path prefix `prefix`.
 pub(crate) fn establish_path(prefix: &str, target: &str) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     let query = query.append_pair("return_to", target).finish();
     format!("{prefix}{ESTABLISH}?{query}")
 }
 
-/// What the gateway hears.
-fn translate(dialect: Dialect, mut answer: Response) -> Response {
-    let allowed = answer.extensions().get::<Allowed>().is_some();
+/// The response in the form that the gateway expects.
+fn translate(dialect: Dialect, mut response: Response) -> Response {
+    let allowed = response.extensions().get::<Allowed>().is_some();
     match (dialect, allowed) {
-        (Dialect::Nginx, true) => *answer.status_mut() = StatusCode::NO_CONTENT,
-        (Dialect::Traefik | Dialect::Envoy, true) => *answer.status_mut() = StatusCode::OK,
-        (Dialect::Nginx, false) => return denied_to_nginx(answer.status()),
-        // Nobody has said that it may go on.
-        (Dialect::Traefik | Dialect::Envoy, false) if answer.status().as_u16() < 300 => {
+        (Dialect::Nginx, true) => *response.status_mut() = StatusCode::NO_CONTENT,
+        (Dialect::Traefik | Dialect::Envoy, true) => *response.status_mut() = StatusCode::OK,
+        (Dialect::Nginx, false) => return denied_to_nginx(response.status()),
+        // Nothing has allowed the request.
+        (Dialect::Traefik | Dialect::Envoy, false) if response.status().as_u16() < 300 => {
             return Problem::Internal.into_response();
         }
         (Dialect::Traefik | Dialect::Envoy, false) => {}
     }
-    no_store(answer.headers_mut());
-    answer
+    no_store(response.headers_mut());
+    response
 }
 
-/// nginx takes any other status for a fault of ours and shows a page of its own. After 401 it hands
-/// the request over to [`ESTABLISH`], which says what is wrong, or mends it.
+/// nginx treats any other status as our failure and shows its own error page. After a 401 it sends
+/// the request to [`ESTABLISH`], which makes a session or reports the error.
 fn denied_to_nginx(status: StatusCode) -> Response {
-    let mendable =
+    let may_be_established =
         status == StatusCode::UNAUTHORIZED || status.is_redirection() || status.is_server_error();
-    let status = if mendable { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+    let status = if may_be_established { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
     (status, [(CACHE_CONTROL, PRIVATE_NO_STORE)]).into_response()
 }
 
@@ -158,29 +160,29 @@ fn denied_to_nginx(status: StatusCode) -> Response {
 mod tests {
     use super::*;
 
-    fn heard(dialect: Dialect, status: u16, allowed: bool) -> u16 {
-        let mut answer = Response::new(Body::empty());
-        *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+    fn translated(dialect: Dialect, status: u16, allowed: bool) -> u16 {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
         if allowed {
-            answer.extensions_mut().insert(Allowed);
+            response.extensions_mut().insert(Allowed);
         }
-        translate(dialect, answer).status().as_u16()
+        translate(dialect, response).status().as_u16()
     }
 
     #[test]
-    fn attack_96_whatever_happens_each_dialect_hears_only_its_own_words() {
+    fn attack_96_each_dialect_gets_only_its_own_statuses() {
         for status in 100..=599 {
-            assert!([401, 403].contains(&heard(Dialect::Nginx, status, false)), "{status}");
-            assert_eq!(heard(Dialect::Nginx, status, true), 204);
+            assert!([401, 403].contains(&translated(Dialect::Nginx, status, false)), "{status}");
+            assert_eq!(translated(Dialect::Nginx, status, true), 204);
             for dialect in [Dialect::Traefik, Dialect::Envoy] {
-                assert!(heard(dialect, status, false) >= 300, "{status}");
-                assert_eq!(heard(dialect, status, true), 200);
+                assert!(translated(dialect, status, false) >= 300, "{status}");
+                assert_eq!(translated(dialect, status, true), 200);
             }
         }
     }
 
     #[test]
-    fn only_envoy_asks_below_the_path() {
+    fn only_envoy_appends_the_original_path() {
         for dialect in [Dialect::Nginx, Dialect::Traefik, Dialect::Envoy] {
             assert!(is_auth_subrequest(dialect, "/bff/auth"));
             assert_eq!(is_auth_subrequest(dialect, "/bff/auth/x"), dialect == Dialect::Envoy);

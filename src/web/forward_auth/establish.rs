@@ -1,9 +1,10 @@
-//! `GET /bff/establish?return_to=/cart`: what forward-auth cannot do on the way. Behind a gateway, a
-//! browser whose tokens or DW session need making or renewing comes here, gets its cookies, and goes
-//! back.
+//! `GET /bff/establish?return_to=/cart`: makes the session that forward-auth cannot make. Behind a
+//! gateway, a browser whose tokens or DW session must be made or renewed is redirected here, gets
+//! its cookies, and is redirected back.
 //!
-//! It comes twice: first for its cookies, then to show that it keeps them. So a browser that keeps
-//! none is found out without a mark in anybody else's address, and never sent round in a circle.
+//! It comes twice: first for the cookies, then to prove that it stores them. So a browser that
+//! stores none is recognised without a marker in the addresses of others, and never redirected in a
+//! loop.
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use crate::web::redirect::local_path;
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::RequestSession;
 
-/// Makes the pair for a request to the path `return_to`, and sends the browser back there.
+/// Makes both sessions for a request to the path `return_to`, and redirects the browser there.
 pub(crate) async fn establish(
     State(app): State<Arc<App>>,
     request: Request,
@@ -37,34 +38,34 @@ pub(crate) async fn establish(
     }
     let (mut parts, _) = request.into_parts();
     let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
-    let wish = Wish::read(&site, &parts);
-    parts.uri = wish.target;
+    let return_to = ReturnTo::read(&site, &parts);
+    parts.uri = return_to.target;
     let (route, kind) = match classify(&app, &site, &parts)? {
         Classified::Depends(route, kind) => (route, kind),
-        Classified::Passes(_) => return Ok(back(&parts)),
+        Classified::Allowed(_) => return Ok(back(&parts)),
     };
     let session = RequestSession::from_request_parts(&mut parts, &app).await?;
     let request = ProxiedRequest { app, session, route, parts };
     match request.decide(kind) {
         AuthDecision::Allow(_) => Ok(back(&request.parts)),
         AuthDecision::Deny(response) => Ok(response),
-        // A form, handed over by nginx: its page is what is established.
+        // A form that nginx sent here: the session is made for the page of the form.
         AuthDecision::Establish(path) if !is_reading(&request.parts.method) => {
             Ok(see_other(&establish_path(&site.config.path_prefix, &path)))
         }
-        AuthDecision::Establish(_) if wish.again => request.without_cookies(),
+        AuthDecision::Establish(_) if return_to.again => request.without_cookies(),
         AuthDecision::Establish(_) => request.establish(kind).await,
     }
 }
 
-/// What the query says.
-struct Wish {
+/// The query.
+struct ReturnTo {
     target: Uri,
-    /// The browser has been here and should have come back with cookies.
+    /// The browser has been given cookies here and should send them now.
     again: bool,
 }
 
-impl Wish {
+impl ReturnTo {
     fn read(site: &Site, parts: &Parts) -> Self {
         let query = parts.uri.query().unwrap_or_default();
         let field = |wanted: &str| {
@@ -80,7 +81,7 @@ impl Wish {
     }
 }
 
-/// A form cannot be sent again by a redirect.
+/// A redirect to the original path. It cannot send a form again.
 fn back(parts: &Parts) -> Response {
     if is_reading(&parts.method) {
         see_other(path_and_query(&parts.uri))
@@ -99,22 +100,22 @@ impl ProxiedRequest {
         if let Some(failure) = update.decision.outcome.failure() {
             return Ok(self.with_cookies(Problem::Upstream(failure).into_response(), &update));
         }
-        if let Some(told) = self.expired_response(kind, &update) {
-            return Ok(self.with_cookies(told, &update));
+        if let Some(response) = self.expired_response(kind, &update) {
+            return Ok(self.with_cookies(response, &update));
         }
         let prefix = &self.session.site.config.path_prefix;
         let again = format!("{}&again=1", establish_path(prefix, path_and_query(&self.parts.uri)));
         Ok(self.with_cookies(see_other(&again), &update))
     }
 
-    /// The browser has been here before, and its cookies still do not do. One that sends none gets
-    /// the page without a session.
+    /// The session is still not valid after new cookies. A browser that sends none gets the page
+    /// without a session.
     fn without_cookies(&self) -> Result<Response, Problem> {
         if !self.session.presented.is_empty() {
             return Err(Problem::LoginConflict);
         }
         let target = path_and_query(&self.parts.uri);
-        let sign = if target.contains('?') { '&' } else { '?' };
-        Ok(see_other(&format!("{target}{sign}{WITHOUT_SESSION}")))
+        let separator = if target.contains('?') { '&' } else { '?' };
+        Ok(see_other(&format!("{target}{separator}{WITHOUT_SESSION}")))
     }
 }

@@ -1,7 +1,7 @@
-//! The headers with which an allowed request goes on, by name and by kind of upstream.
+//! The headers that a gateway sets on an allowed request, by kind of upstream.
 //!
-//! The same names always, empty where there is nothing to say: a gateway copies what it finds, and
-//! a header that is missing here would be the client's own.
+//! All of them are always set, empty where there is no value: a gateway copies the headers that it
+//! finds, and would forward the client's own value of a missing one.
 
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::request::Parts;
@@ -11,24 +11,23 @@ use crate::cookies::set_cookie::CookieChanges;
 use crate::header_values::bearer;
 use crate::route::{Kind, Route};
 use crate::site::Site;
-use crate::web::dispatch;
 use crate::web::headers::own_authorization;
 use crate::web::pages::ProxiedRequest;
 use crate::web::pages::file::File;
 use crate::web::request_session::foreign_cookies;
 
-/// For the APIs: the DW session that the token belongs to.
+/// For the APIs: the DW session of the same shopper.
 const SFDC_DWSID: HeaderName = HeaderName::from_static("sfdc_dwsid");
-/// For OCAPI: our client.
+/// For OCAPI: the client id of the site.
 const CLIENT_ID: HeaderName = HeaderName::from_static("x-dw-client-id");
 /// `guest` or `registered`.
 const CUSTOMER_TYPE: HeaderName = HeaderName::from_static("x-bff-customer-type");
 const CUSTOMER_ID: HeaderName = HeaderName::from_static("x-bff-customer-id");
 const USID: HeaderName = HeaderName::from_static("x-bff-usid");
-/// Where the route table sends the request.
+/// The upstream of the route.
 const UPSTREAM: HeaderName = HeaderName::from_static("x-bff-upstream");
 
-/// What replaces headers of the request.
+/// They replace those of the request.
 const REPLACED: [HeaderName; 8] =
     [AUTHORIZATION, COOKIE, SFDC_DWSID, CLIENT_ID, CUSTOMER_TYPE, CUSTOMER_ID, USID, UPSTREAM];
 
@@ -46,61 +45,61 @@ impl AuthHeaders {
         Self(headers)
     }
 
-    /// To our own routes, which judge for themselves: as the client sent it.
-    pub(crate) fn to_ourselves(theirs: &HeaderMap) -> Self {
-        let mut pass = Self::new("tandem");
-        pass.set_if(AUTHORIZATION, theirs.get(AUTHORIZATION).cloned());
+    /// For our own routes, which check requests themselves: as the client sent them.
+    pub(crate) fn for_own_route(client: &HeaderMap) -> Self {
+        let mut headers = Self::new("tandem");
+        headers.set_if(AUTHORIZATION, client.get(AUTHORIZATION).cloned());
         // HTTP/2 may bring several.
-        let cookies: Vec<_> = theirs.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-        pass.set_if(COOKIE, HeaderValue::from_bytes(&cookies.join(&b"; "[..])).ok());
-        pass
+        let cookies: Vec<_> = client.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        headers.set_if(COOKIE, HeaderValue::from_bytes(&cookies.join(&b"; "[..])).ok());
+        headers
     }
 
-    /// Without a shopper: files, crawlers, and whoever has no session and begins none.
+    /// Without a shopper: files, crawlers, and requests that neither have nor begin a session.
     pub(crate) fn anonymous(site: &Site, route: &Route, parts: &Parts) -> Self {
-        if !is_page(route.kind) {
-            return Self::to_api(site, route.kind, parts);
+        if !route.kind.is_pages() {
+            return Self::for_api(site, route.kind, parts);
         }
-        let mut pass = Self::to_page(route, parts);
+        let mut headers = Self::for_page(route, parts);
         let file = File::of(site, route, parts.uri.path());
-        pass.set_if(COOKIE, file.cookies(site, route, parts));
-        pass
+        headers.set_if(COOKIE, file.cookies(site, route, parts));
+        headers
     }
 
-    /// To an API, with the token that a server of the operator's has by itself.
-    pub(crate) fn of_front(site: &Site, kind: Kind, parts: &Parts, bearer: HeaderValue) -> Self {
-        let mut pass = Self::to_api(site, kind, parts);
-        pass.set(AUTHORIZATION, bearer);
-        pass
+    /// For an API, with the own token of a server that renders pages.
+    pub(crate) fn for_server(site: &Site, kind: Kind, parts: &Parts, bearer: HeaderValue) -> Self {
+        let mut headers = Self::for_api(site, kind, parts);
+        headers.set(AUTHORIZATION, bearer);
+        headers
     }
 
-    /// As the shopper of `hop`, whose cookies are those after `changes`.
-    pub(crate) fn of_shopper(request: &ProxiedRequest, changes: &CookieChanges) -> Self {
+    /// For the shopper of `request`, with the cookies after `changes`.
+    pub(crate) fn for_shopper(request: &ProxiedRequest, changes: &CookieChanges) -> Self {
         let kind = request.route.kind;
-        if !is_page(kind) {
-            let mut pass = Self::to_api(&request.session.site, kind, &request.parts);
-            pass.authorize(request);
-            return pass;
+        if !kind.is_pages() {
+            let mut headers = Self::for_api(&request.session.site, kind, &request.parts);
+            headers.authorize(request);
+            return headers;
         }
-        let mut pass = Self::to_page(&request.route, &request.parts);
-        pass.identify(request);
-        pass.set_if(COOKIE, request.cookies(Some(changes)));
-        pass
+        let mut headers = Self::for_page(&request.route, &request.parts);
+        headers.identify(request);
+        headers.set_if(COOKIE, request.cookies(Some(changes)));
+        headers
     }
 
-    fn to_page(route: &Route, parts: &Parts) -> Self {
-        let mut pass = Self::new(dispatch::word(route.kind));
-        pass.set_if(AUTHORIZATION, own_authorization(route, &parts.headers));
-        pass
+    fn for_page(route: &Route, parts: &Parts) -> Self {
+        let mut headers = Self::new(route.kind.as_str());
+        headers.set_if(AUTHORIZATION, own_authorization(route, &parts.headers));
+        headers
     }
 
-    fn to_api(site: &Site, kind: Kind, parts: &Parts) -> Self {
-        let mut pass = Self::new(dispatch::word(kind));
-        pass.set_if(COOKIE, foreign_cookies(site, &parts.headers));
+    fn for_api(site: &Site, kind: Kind, parts: &Parts) -> Self {
+        let mut headers = Self::new(kind.as_str());
+        headers.set_if(COOKIE, foreign_cookies(site, &parts.headers));
         if let Some(ocapi) = site.config.ocapi.as_ref().filter(|_| kind == Kind::Ocapi) {
-            pass.set_text(CLIENT_ID, &ocapi.client_id);
+            headers.set_text(CLIENT_ID, &ocapi.client_id);
         }
-        pass
+        headers
     }
 
     fn identify(&mut self, request: &ProxiedRequest) {
@@ -139,8 +138,4 @@ impl AuthHeaders {
     pub(crate) fn headers(self) -> HeaderMap {
         self.0
     }
-}
-
-fn is_page(kind: Kind) -> bool {
-    matches!(kind, Kind::Head | Kind::Ecom)
 }

@@ -1,4 +1,4 @@
-//! What a gateway says about the request it asks about: read strictly, or not at all.
+//! Reads the original request of an auth subrequest, strictly.
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri};
@@ -8,72 +8,82 @@ use crate::problem::Problem;
 use crate::web::forward_auth::dialect::AUTH;
 
 const NGINX_METHOD: &str = "x-original-method";
-/// Path and query as they stood in the request line.
+/// Path and query of the original request line.
 pub(crate) const NGINX_URI: &str = "x-original-uri";
 const TRAEFIK_METHOD: &str = "x-forwarded-method";
 const TRAEFIK_URI: &str = "x-forwarded-uri";
 const TRAEFIK_HOST: &str = "x-forwarded-host";
 
-const UNCLEAR: Problem = Problem::BadRequest("The question is not about one request.");
+const UNCLEAR: Problem = Problem::BadRequest("Forwarded headers are missing, repeated or invalid.");
 
-/// The request a question is about.
+/// The original request.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Original {
     pub(crate) method: Method,
     pub(crate) target: PathAndQuery,
-    /// Where the question itself does not go to the host of the request.
+    /// The host, where the subrequest itself has another one.
     pub(crate) host: Option<HeaderValue>,
 }
 
 impl Original {
-    pub(crate) fn nginx(asked_with: &Method, headers: &HeaderMap) -> Result<Self, Problem> {
-        let method = method(asked_with, one(headers, NGINX_METHOD)?)?;
+    pub(crate) fn nginx(subrequest_method: &Method, headers: &HeaderMap) -> Result<Self, Problem> {
+        let method = method(subrequest_method, one(headers, NGINX_METHOD)?)?;
         Ok(Self { method, target: target(one(headers, NGINX_URI)?)?, host: None })
     }
 
-    pub(crate) fn traefik(asked_with: &Method, headers: &HeaderMap) -> Result<Self, Problem> {
-        let method = method(asked_with, one(headers, TRAEFIK_METHOD)?)?;
+    pub(crate) fn traefik(
+        subrequest_method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Self, Problem> {
+        let method = method(subrequest_method, one(headers, TRAEFIK_METHOD)?)?;
         let host = Some(one(headers, TRAEFIK_HOST)?.clone());
         Ok(Self { method, target: target(one(headers, TRAEFIK_URI)?)?, host })
     }
 
-    /// Envoy asks with the request's own method, and its path behind ours.
-    pub(crate) fn envoy(asked_with: &Method, uri: &Uri) -> Result<Self, Problem> {
-        let asked = uri.path_and_query().map(PathAndQuery::as_str).unwrap_or_default();
-        let own = asked.strip_prefix(AUTH).ok_or(UNCLEAR)?;
-        let own = HeaderValue::from_str(own).map_err(|_| UNCLEAR)?;
-        Ok(Self { method: asked_with.clone(), target: target(&own)?, host: None })
+    /// Envoy uses the method of the original request, and appends its path to ours.
+    pub(crate) fn envoy(subrequest_method: &Method, uri: &Uri) -> Result<Self, Problem> {
+        let path = uri.path_and_query().map(PathAndQuery::as_str).unwrap_or_default();
+        let original = path.strip_prefix(AUTH).ok_or(UNCLEAR)?;
+        let original = HeaderValue::from_str(original).map_err(|_| UNCLEAR)?;
+        Ok(Self { method: subrequest_method.clone(), target: target(&original)?, host: None })
     }
 }
 
-/// The header's one value.
+/// The only value of a header.
 pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h HeaderValue, Problem> {
     single(headers, name).ok_or(UNCLEAR)
 }
 
-/// A gateway asks with GET, or with the method of the request itself.
-fn method(asked_with: &Method, named: &HeaderValue) -> Result<Method, Problem> {
+/// The method of the original request: the subrequest has the same, or GET.
+fn method(subrequest_method: &Method, named: &HeaderValue) -> Result<Method, Problem> {
     let named = Method::from_bytes(named.as_bytes()).map_err(|_| UNCLEAR)?;
-    if *asked_with == Method::GET || *asked_with == named { Ok(named) } else { Err(UNCLEAR) }
+    if *subrequest_method == Method::GET || *subrequest_method == named {
+        Ok(named)
+    } else {
+        Err(UNCLEAR)
+    }
 }
 
-/// Path and query, octet for octet. A `#` would end the path for some and not for others, and an
-/// absolute address names a host.
+/// Path and query, byte for byte. Some readers end a path at `#` and others do not, and an absolute
+/// address has a host.
 pub(crate) fn target(text: &HeaderValue) -> Result<PathAndQuery, Problem> {
-    let octets = text.as_bytes();
-    let strange = |byte: &u8| !byte.is_ascii_graphic() || matches!(byte, b'#' | b'\\');
-    if octets.first() != Some(&b'/') || octets.iter().any(strange) {
+    let bytes = text.as_bytes();
+    let is_invalid = |byte: &u8| !byte.is_ascii_graphic() || matches!(byte, b'#' | b'\\');
+    if bytes.first() != Some(&b'/') || bytes.iter().any(is_invalid) {
         return Err(UNCLEAR);
     }
-    let target = PathAndQuery::try_from(octets).map_err(|_| UNCLEAR)?;
-    if target.as_str().as_bytes() == octets { Ok(target) } else { Err(UNCLEAR) }
+    let target = PathAndQuery::try_from(bytes).map_err(|_| UNCLEAR)?;
+    if target.as_str().as_bytes() == bytes { Ok(target) } else { Err(UNCLEAR) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn nginx(asked_with: &Method, headers: &[(&'static str, &'static str)]) -> Option<Original> {
+    fn nginx(
+        subrequest_method: &Method,
+        headers: &[(&'static str, &'static str)],
+    ) -> Option<Original> {
         let headers = headers.iter().map(|(name, value)| {
             (name.parse::<http::HeaderName>().unwrap(), HeaderValue::from_static(value))
         });
@@ -81,26 +91,28 @@ mod tests {
         for (name, value) in headers {
             map.append(name, value);
         }
-        Original::nginx(asked_with, &map).ok()
+        Original::nginx(subrequest_method, &map).ok()
     }
 
     #[test]
-    fn attack_95_a_method_that_is_not_the_question_s_own_is_refused() {
-        let about = |asked_with: &Method, method: &'static str| {
-            let asked =
-                nginx(asked_with, &[("x-original-method", method), ("x-original-uri", "/x")]);
-            asked.map(|asked| asked.method)
+    fn attack_95_a_method_that_contradicts_the_subrequest_is_rejected() {
+        let original = |subrequest_method: &Method, method: &'static str| {
+            let original = nginx(
+                subrequest_method,
+                &[("x-original-method", method), ("x-original-uri", "/x")],
+            );
+            original.map(|original| original.method)
         };
-        assert_eq!(about(&Method::GET, "POST"), Some(Method::POST));
-        assert_eq!(about(&Method::POST, "POST"), Some(Method::POST));
-        assert_eq!(about(&Method::POST, "GET"), None);
-        assert_eq!(about(&Method::HEAD, "GET"), None);
-        assert_eq!(about(&Method::GET, "GET POST"), None);
-        assert_eq!(about(&Method::GET, ""), None);
+        assert_eq!(original(&Method::GET, "POST"), Some(Method::POST));
+        assert_eq!(original(&Method::POST, "POST"), Some(Method::POST));
+        assert_eq!(original(&Method::POST, "GET"), None);
+        assert_eq!(original(&Method::HEAD, "GET"), None);
+        assert_eq!(original(&Method::GET, "GET POST"), None);
+        assert_eq!(original(&Method::GET, ""), None);
     }
 
     #[test]
-    fn attack_95_a_question_about_two_requests_or_none_is_refused() {
+    fn attack_95_a_subrequest_for_two_requests_or_none_is_rejected() {
         for headers in [
             &[][..],
             &[("x-original-method", "GET")],
@@ -113,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn attack_95_only_path_and_query_are_an_address() {
+    fn attack_95_only_path_and_query_are_a_target() {
         let text = |text: &str| {
             let value = HeaderValue::from_bytes(text.as_bytes()).unwrap();
             target(&value).ok().map(|target| target.as_str().to_owned())
         };
-        for strange in [
+        for invalid in [
             "",
             "x",
             "*",
@@ -131,7 +143,7 @@ mod tests {
             "http://evil.test/",
             "/x?\u{e9}",
         ] {
-            assert_eq!(text(strange), None, "{strange}");
+            assert_eq!(text(invalid), None, "{invalid}");
         }
         for plain in ["/", "/%2e%2e/x", "//x", "/x;y=1?z=;?&a=//", "/'x'?q={}|"] {
             assert_eq!(text(plain).as_deref(), Some(plain));
@@ -139,15 +151,15 @@ mod tests {
     }
 
     #[test]
-    fn envoy_s_question_is_about_what_stands_behind_our_path() {
-        let about = |uri: &'static str| {
-            let asked = Original::envoy(&Method::PUT, &Uri::from_static(uri)).ok();
-            asked.map(|asked| asked.target.as_str().to_owned())
+    fn envoy_appends_the_original_path_to_ours() {
+        let original = |uri: &'static str| {
+            let original = Original::envoy(&Method::PUT, &Uri::from_static(uri)).ok();
+            original.map(|original| original.target.as_str().to_owned())
         };
-        assert_eq!(about("/bff/auth/"), Some("/".to_owned()));
-        assert_eq!(about("/bff/auth/cart?x=/y"), Some("/cart?x=/y".to_owned()));
-        assert_eq!(about("http://shop.test/bff/auth/cart"), Some("/cart".to_owned()));
-        assert_eq!(about("/bff/auth"), None);
-        assert_eq!(about("/bff/auth?x"), None);
+        assert_eq!(original("/bff/auth/"), Some("/".to_owned()));
+        assert_eq!(original("/bff/auth/cart?x=/y"), Some("/cart?x=/y".to_owned()));
+        assert_eq!(original("http://shop.test/bff/auth/cart"), Some("/cart".to_owned()));
+        assert_eq!(original("/bff/auth"), None);
+        assert_eq!(original("/bff/auth?x"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Where the path leads that a gateway asks about, whichever way the gateway may have read it.
+//! The route of the path in an auth subrequest, whichever way the gateway reads that path.
 
 use std::sync::Arc;
 
@@ -6,33 +6,33 @@ use crate::problem::Problem;
 use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::{Kind, Route, readings};
 use crate::site::Site;
-use crate::web::site_lookup;
-use crate::web::{dispatch, pages};
+use crate::web::incoming::below_prefix;
+use crate::web::{dispatch, site_lookup};
 
-/// Where a path leads.
-pub(crate) enum Place {
-    /// To our own routes.
+/// What a path is served by.
+pub(crate) enum Destination {
+    /// One of our own routes.
     Own,
-    /// Where the table says.
+    /// A route of the table.
     Routed(Arc<Route>),
 }
 
-/// A gateway finds the upstream by a path that it may have decoded, folded, or cut parameters out of:
-/// every reading must lead to the same upstream. What the readings ask for may differ: the strictest
-/// counts.
-pub(crate) fn place(site: &Site, path: &str) -> Result<Place, Problem> {
+/// Finds what serves `path`. A gateway may decode it, change its case or remove parameters before
+/// it selects the upstream, so every reading must lead to the same upstream. Where the readings
+/// have different routes, the strictest one counts.
+pub(crate) fn destination(site: &Site, path: &str) -> Result<Destination, Problem> {
     if !is_plain(path.as_bytes(), EncodedSlash::Refused) {
         return Err(site_lookup::AMBIGUOUS_PATH);
     }
-    let below = pages::below_prefix(site, path);
-    let [meant, _] = read_as(site, below);
-    if readings::any(below, |reading| read_as(site, reading).iter().any(|read| *read != meant)) {
+    let below = below_prefix(site, path);
+    let [target, _] = targets(site, below);
+    if readings::any(below, |reading| targets(site, reading).iter().any(|other| *other != target)) {
         return Err(site_lookup::AMBIGUOUS_PATH);
     }
-    match meant {
-        Target::Own => Ok(Place::Own),
+    match target {
+        Target::Own => Ok(Destination::Own),
         Target::Nowhere => Err(Problem::NotFound),
-        Target::Upstream(_) => dispatch::route(site, path).map(Place::Routed),
+        Target::Upstream(_) => dispatch::route(site, path).map(Destination::Routed),
     }
 }
 
@@ -43,8 +43,8 @@ enum Target {
     Upstream(Kind),
 }
 
-/// Where one reading leads, with regard to case and without.
-fn read_as(site: &Site, reading: &str) -> [Target; 2] {
+/// The targets of one reading, case-sensitive and case-insensitive.
+fn targets(site: &Site, reading: &str) -> [Target; 2] {
     let table = &site.config.routes.table;
     let own = [reading.starts_with("/bff/"), readings::is_below(reading, "/bff/")];
     let mut routes = table.find_reading(reading).into_iter();

@@ -1,4 +1,4 @@
-//! To ECOM, with a DW session that lives and is the shopper's.
+//! Pages of ECOM, with a live DW session of the shopper.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -10,7 +10,7 @@ use crate::flow::{DwChange, Intent, UpstreamFailure};
 use crate::model::CustomerType;
 use crate::problem::{Problem, wants_page};
 use crate::web::headers::{path_and_query, see_other};
-use crate::web::pages::{ProxiedRequest, filter};
+use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::SessionUpdate;
 
@@ -20,9 +20,9 @@ impl ProxiedRequest {
         kind: RequestKind,
         body: Body,
     ) -> Result<Response, Problem> {
-        // A form sent from another site comes without cookies (a payment page's return), and so
-        // does a beacon of a page that is just loading: neither may begin a session, because it
-        // would take the place of the one the browser holds back.
+        // Cookies are missing from a form sent by another site (the return from a payment page) and
+        // from a beacon of a page that is still loading. Neither may begin a session: it would
+        // replace the one whose cookies the browser did not send.
         let begins_nothing = !self.may_create_session(kind) && self.session.presented.is_empty();
         if begins_nothing || self.session.is_late() {
             return Ok(self.without_session(kind, body).await);
@@ -31,11 +31,10 @@ impl ProxiedRequest {
         if let Some(failure) = update.decision.outcome.failure() {
             return Ok(self.with_cookies(Problem::Upstream(failure).into_response(), &update));
         }
-        if let Some(told) = self.expired_response(kind, &update) {
-            return Ok(self.with_cookies(told, &update));
+        if let Some(response) = self.expired_response(kind, &update) {
+            return Ok(self.with_cookies(response, &update));
         }
-        let safe = self.may_be_repeated();
-        if !safe && self.was_replaced(&update) {
+        if !self.may_be_repeated() && self.was_replaced(&update) {
             return Ok(self.with_cookies(self.redirect_to_form(), &update));
         }
         if kind == RequestKind::Document && self.redirects_returning(&update) {
@@ -46,27 +45,27 @@ impl ProxiedRequest {
         self.after_ecom(response, update).await
     }
 
-    /// ECOM has answered: what it said about the shopper is taken over, and what it answered in a
-    /// session that is not the shopper's is put right.
+    /// Reconciles the session with ECOM's response, and corrects a response that ECOM made in a
+    /// session that is not the shopper's.
     async fn after_ecom(
         &self,
         mut response: Response,
         sent: SessionUpdate,
     ) -> Result<Response, Problem> {
-        let said = self.observe(&sent, &response);
-        // What has been done stands: saying "try again" would have it done twice.
-        let Ok(update) = self.reconcile(&said, sent).await else {
+        let observed = self.observe(&sent, &response);
+        // The upstream has done its work: an error that invites a retry would have it done twice.
+        let Ok(update) = self.reconcile(&observed, sent).await else {
             return Ok(self.without_session_cookies(response));
         };
-        if !said.is_other_session(&update) {
-            // The companions of another DW session are written with it, or not at all.
-            if said.other_dw.is_some() {
-                filter(&self.session.site, &self.route, true, &mut response);
+        if !observed.is_other_session(&update) {
+            // Cookies that accompany another DW session are written with it, or not at all.
+            if observed.other_dw.is_some() {
+                filter(&self.session.site, &self.route, DwCompanions::Stripped, &mut response);
             }
             return Ok(self.with_cookies(response, &update));
         }
         let safe = self.may_be_repeated() && !has_body(&self.parts.headers);
-        tracing::info!(repeated = safe, "ECOM has silently begun another DW session");
+        tracing::info!(repeated = safe, "ECOM replaced the DW session");
         if safe {
             self.retry_in_new_session(response, update).await
         } else {
@@ -74,16 +73,16 @@ impl ProxiedRequest {
         }
     }
 
-    /// SFRA sends some forms by GET too. What carries a CSRF token belongs to the session in which
-    /// that was made.
+    /// Whether the request may be sent again in another session. SFRA sends some forms by GET, and
+    /// a CSRF token is valid only in the session that made it.
     fn may_be_repeated(&self) -> bool {
         let query = self.parts.uri.query().unwrap_or_default();
         let is_form = query.split('&').any(|pair| pair.starts_with("csrf_token="));
         is_reading(&self.parts.method) && !is_form
     }
 
-    /// Where the operator wants it, a returning visitor asks again with the new session. Somebody
-    /// who shows no cookie may keep none either, and would ask for ever.
+    /// Whether a returning visitor is redirected to the same page with the new session, because the
+    /// operator chose so. A browser without cookies may store none, and would loop.
     fn redirects_returning(&self, update: &SessionUpdate) -> bool {
         self.session.site.config.ecom.redirect_returning
             && !self.session.presented.is_empty()
@@ -96,8 +95,8 @@ impl ProxiedRequest {
         (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location)]).into_response()
     }
 
-    /// A request that must not be repeated was served in a session of nobody we know: the answer
-    /// stands, the session does not reach the browser. The next page makes the shopper's anew.
+    /// A response to a request that must not be repeated, made in an unknown session. It is
+    /// returned without that session. The next page bridges a new one for the shopper.
     fn serve_without_session(&self, swapped: Response, before: SessionUpdate) -> Response {
         let mut decision = before.decision;
         decision.dw = DwChange::Drop;
@@ -107,20 +106,20 @@ impl ProxiedRequest {
         }
     }
 
-    /// ECOM has silently begun a new guest session in place of ours: ours was dead. It is made
-    /// anew, and the page is asked for once more.
+    /// ECOM replaced our DW session by a new guest session, because ours had ended. Bridges another
+    /// one and requests the page again.
     async fn retry_in_new_session(
         &self,
         swapped: Response,
         before: SessionUpdate,
     ) -> Result<Response, Problem> {
         if matches!(before.decision.dw, DwChange::Set { .. }) {
-            // A session we made a moment ago and ECOM does not know: asking again would loop.
+            // ECOM does not accept a session that was made for this request: a retry would loop.
             return Ok(self.not_accepted(swapped, &before));
         }
         let update = self.session.rebridge(&before.decision).await?;
         if let Some(failure) = update.decision.outcome.failure() {
-            // What ECOM has shown is somebody else's page.
+            // The page that ECOM returned is not the shopper's.
             return Ok(self.with_cookies(Problem::Upstream(failure).into_response(), &update));
         }
         let changes = Some(&update.changes);
@@ -131,10 +130,10 @@ impl ProxiedRequest {
         Ok(self.with_cookies(response, &update))
     }
 
-    /// ECOM does not know a session that OCAPI has just made. A guest may see the page it made for
-    /// another guest; a registered shopper must not be shown a guest's page as if it were theirs.
+    /// ECOM does not accept a session that OCAPI has just made. A guest may see the page of another
+    /// guest session; a registered shopper must not get a guest's page.
     fn not_accepted(&self, swapped: Response, update: &SessionUpdate) -> Response {
-        tracing::warn!("ECOM does not accept the DW session that OCAPI made");
+        tracing::warn!("DW session made by OCAPI rejected by ECOM");
         let DwChange::Set { owner, .. } = &update.decision.dw else {
             return self.with_cookies(swapped, update);
         };
@@ -148,8 +147,8 @@ impl ProxiedRequest {
         self.with_cookies(swapped, update)
     }
 
-    /// Whether the DW session the form was rendered in is no more. Where there was none, the form
-    /// was not rendered in one.
+    /// Whether the DW session that a form was rendered in has been replaced. Without a DW session,
+    /// the form was not rendered in one.
     pub(crate) fn was_replaced(&self, update: &SessionUpdate) -> bool {
         if !self.session.presented.has(DWSID) && self.session.state.dw.is_none() {
             return false;
@@ -157,15 +156,15 @@ impl ProxiedRequest {
         update.decision.dw.replaces(&self.session.presented.dwsid)
     }
 
-    /// The `dwsid` that went along.
+    /// The `dwsid` that the upstream got.
     pub(crate) fn sent_dwsid(&self, update: &SessionUpdate) -> Option<String> {
         let cookies = self.cookies(Some(&update.changes))?;
         let dwsid = value_of(cookies.as_bytes(), DWSID)?;
         std::str::from_utf8(dwsid).ok().map(str::to_owned)
     }
 
-    /// A form that was rendered in a session that is no more cannot be sent in the new one: its
-    /// CSRF token would be wrong, and ECOM would log the shopper out. The page is shown again.
+    /// A redirect to the page of the form. A form cannot be sent in another session than the one it
+    /// was rendered in: its CSRF token would be invalid, and ECOM would log the shopper out.
     pub(crate) fn redirect_to_form(&self) -> Response {
         if !wants_page(&self.parts.headers) {
             return Problem::SessionExpired.into_response();

@@ -14,7 +14,8 @@ use crate::ids::AccessToken;
 use crate::model::{DwCookies, RefreshGrant};
 use crate::problem::Problem;
 use crate::route::Kind;
-use crate::web::pages::{ProxiedRequest, below_prefix};
+use crate::web::incoming::below_prefix;
+use crate::web::pages::ProxiedRequest;
 use crate::web::request_session::SessionUpdate;
 
 /// How long a refresh token counts whose cookie ends with the browser session, in seconds.

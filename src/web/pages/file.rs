@@ -1,7 +1,8 @@
-//! What is asked for as a file: whose cookies go with it, and which caches may keep the answer.
+//! Requests for files: which cookies are forwarded, and which caches may store the response.
 //!
-//! Shared caches take a path that ends like a file for one. If a Head shows a page there all the
-//! same (`/account/x.css` as `/account`), it must be nobody's page, or one that no cache keeps.
+//! Shared caches treat a path with a file suffix as a file. If a Head serves a page there all the
+//! same (`/account/x.css` as `/account`), it must be a page without a shopper, or no cache may
+//! store it.
 
 use axum::response::Response;
 use http::header::SET_COOKIE;
@@ -16,23 +17,32 @@ use crate::web::pages::passthrough_cookies;
 use crate::web::request_kind::is_file;
 use crate::web::request_session::foreign_cookies;
 
-/// Frameworks fetch the data of a page, which is the shopper's, by paths that end like this.
+/// Frameworks fetch the data of a page, which is the shopper's, by paths with this suffix.
 const DATA: &str = ".json";
 
-/// Whether a path is that of a file.
+/// Whether a path is that of a file, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum File {
     /// A page, or a call.
     No,
-    /// The same, but a cache may take its ending for a file's: in capitals, behind a parameter or an
-    /// encoded slash, or at ECOM.
-    Alike,
-    /// By its ending; it may be the data of a page.
+    /// The same, but a cache may take it for a file: the suffix is in capitals, behind a parameter
+    /// or an encoded slash, or at ECOM.
+    Lookalike,
+    /// By its suffix; it may be the data of a page.
     Data,
-    /// By its ending, wherever it is.
+    /// By its suffix, in any folder.
     Suffix,
-    /// By its folder, where the operator keeps files and nothing else.
+    /// By its folder, which the operator has for files only.
     Folder,
+}
+
+/// For whom an upstream made a response.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MadeFor {
+    /// The request had a shopper's cookies.
+    OneShopper,
+    /// It had none.
+    Everyone,
 }
 
 impl File {
@@ -43,26 +53,26 @@ impl File {
         } else if is_file(path, route, suffixes) {
             if path.ends_with(DATA) { Self::Data } else { Self::Suffix }
         } else if suffixes.iter().any(|suffix| ends_with(path, suffix)) {
-            Self::Alike
+            Self::Lookalike
         } else {
             Self::No
         }
     }
 
-    /// The cookies of a request for which no shopper is looked for. What only ends like a file may be
-    /// a page, and shall be nobody's.
+    /// The cookies of a request without auth work. By its suffix alone a file may be a page after
+    /// all: it gets no cookies of a shopper.
     pub(crate) fn cookies(self, site: &Site, route: &Route, parts: &Parts) -> Option<HeaderValue> {
         match self {
             Self::Suffix => foreign_cookies(site, &parts.headers),
-            Self::No | Self::Alike | Self::Data | Self::Folder => {
+            Self::No | Self::Lookalike | Self::Data | Self::Folder => {
                 passthrough_cookies(site, route.kind, parts)
             }
         }
     }
 
-    /// Keeps an answer from shared caches if it was made for one shopper, or is no file: a page, or
-    /// one that sets cookies.
-    pub(crate) fn keep_private(self, of_shopper: bool, response: &mut Response) {
+    /// Keeps a response out of shared caches if it was made for one shopper. A page, or a response
+    /// that sets cookies, is kept out of all caches.
+    pub(crate) fn limit_caching(self, made_for: MadeFor, response: &mut Response) {
         if self == Self::No {
             return;
         }
@@ -70,7 +80,7 @@ impl File {
         let headers = response.headers_mut();
         if page || headers.contains_key(SET_COOKIE) {
             no_store(headers);
-        } else if of_shopper {
+        } else if made_for == MadeFor::OneShopper {
             no_shared_store(headers);
         }
     }

@@ -1,4 +1,4 @@
-//! To the Head; and to pages of ECOM that need no DW session, which go the same way.
+//! Pages of the Head, and those of ECOM that need no DW session.
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use crate::flow::{Decision, Intent, Outcome, TokenChange};
 use crate::problem::Problem;
 use crate::route::{Kind, TokenNeed};
-use crate::web::pages::{ProxiedRequest, filter};
+use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::SessionUpdate;
 
@@ -24,7 +24,8 @@ impl ProxiedRequest {
             return Ok(self.without_session(kind, body).await);
         }
         let update = match self.session.resolve(self.session.facts(None), intent).await {
-            // A call that a login in another tab has overtaken still works; it changes nothing.
+            // A login in another tab replaced the session: the call still works, and changes
+            // nothing.
             Err(Problem::LoginConflict) if self.route.token != TokenNeed::Registered => {
                 return Ok(self.without_session_cookies(self.forward(body, None).await));
             }
@@ -35,8 +36,8 @@ impl ProxiedRequest {
         {
             return Ok(self.with_cookies(Problem::Upstream(failure).into_response(), &update));
         }
-        if let Some(told) = self.expired_response(kind, &update) {
-            return Ok(self.with_cookies(told, &update));
+        if let Some(response) = self.expired_response(kind, &update) {
+            return Ok(self.with_cookies(response, &update));
         }
         let form = self.route.kind == Kind::Ecom && !is_reading(&self.parts.method);
         if form && self.was_replaced(&update) {
@@ -46,8 +47,8 @@ impl ProxiedRequest {
         self.after_head(response, update).await
     }
 
-    /// A request from before a logout is answered without a session. A sign-in at the Head is heard all
-    /// the same: the browser may never have had the answer to its logout.
+    /// Serves a request that was sent before a logout, without a session. A login at the Head
+    /// counts all the same: the browser may never have received the response to its logout.
     async fn serve_head_after_logout(&self, kind: RequestKind, body: Body) -> Response {
         if self.route.token == TokenNeed::Registered {
             return self.redirect_to_login(kind);
@@ -56,8 +57,8 @@ impl ProxiedRequest {
         let Ok(before) = self.session.commit(Decision::unchanged(Outcome::Ready), None) else {
             return self.without_session_cookies(response);
         };
-        let said = self.observe(&before, &response);
-        match self.reconcile(&said, before).await {
+        let observed = self.observe(&before, &response);
+        match self.reconcile(&observed, before).await {
             Ok(update) if self.is_new_login(&update) => self.with_cookies(response, &update),
             _ => self.without_session_cookies(response),
         }
@@ -72,22 +73,24 @@ impl ProxiedRequest {
         }
     }
 
-    /// A Head may fetch tokens by itself, on its server, and tell so by the same cookies as ECOM.
+    /// Reconciles the session with the Head's response: its server may have fetched tokens, which
+    /// it sets by the same cookies as ECOM.
     async fn after_head(
         &self,
         mut response: Response,
         sent: SessionUpdate,
     ) -> Result<Response, Problem> {
-        let said = self.observe(&sent, &response);
-        match self.reconcile(&said, sent).await {
+        let observed = self.observe(&sent, &response);
+        match self.reconcile(&observed, sent).await {
             Ok(update) => {
-                // The companions of another DW session are written with it, or not at all.
-                if said.other_dw.is_some() {
-                    filter(&self.session.site, &self.route, true, &mut response);
+                // Cookies that accompany another DW session are written with it, or not at all.
+                if observed.other_dw.is_some() {
+                    filter(&self.session.site, &self.route, DwCompanions::Stripped, &mut response);
                 }
                 Ok(self.with_cookies(response, &update))
             }
-            // What has been done stands: saying "try again" would have it done twice.
+            // The upstream has done its work: an error that invites a retry would have it done
+            // twice.
             Err(_) => Ok(self.without_session_cookies(response)),
         }
     }

@@ -4,7 +4,7 @@ use axum::response::Response;
 use http::header::SET_COOKIE;
 
 use crate::clock;
-use crate::cookies::set_cookie::{CookieChanges, CookieContext, StrayCookies};
+use crate::cookies::set_cookie::{CookieChanges, CookieContext, PreviewMarker, StrayCookies};
 use crate::flow::{Decision, DwChange, Outcome, TokenChange};
 use crate::problem::Problem;
 use crate::web::headers::no_store;
@@ -44,7 +44,8 @@ impl RequestSession {
         }
         self.seal(&mut changes);
         if let Some(preview) = self.preview.clone() {
-            changes.show_in_preview(preview, is_logout);
+            let marker = if is_logout { PreviewMarker::Deleted } else { PreviewMarker::Kept };
+            changes.show_in_preview(preview, marker);
         }
         Ok(SessionUpdate { decision, changes })
     }

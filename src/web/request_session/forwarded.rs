@@ -78,14 +78,14 @@ fn forwardable<'h>(
     pairs.filter(may_forward).collect()
 }
 
-/// The browser's cookies without those of the session: an API takes what it needs of them from the
-/// headers. Others stay: an order carries the attribution of its campaign in one.
+/// The browser's cookies without those of the session, which an API gets in headers. The others are
+/// forwarded: one has the campaign to which an order is attributed.
 pub(crate) fn foreign_cookies(site: &Site, headers: &HeaderMap) -> Option<HeaderValue> {
     let names = &site.names;
     let ours = |name: &str| names.owns(name) || name == DWSID || is_dw_companion(name);
     let foreign = |pair: &&[u8]| {
         let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
-        // As generously as the most generous reader may take it.
+        // As the most lenient reader may read it.
         pair.is_some_and(|(name, _)| !ours(name.trim()))
     };
     let lines = headers.get_all(COOKIE).iter();

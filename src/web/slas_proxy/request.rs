@@ -1,4 +1,4 @@
-//! What a call says, judged.
+//! Validates the parameters of a call and adds those of the site and the shopper.
 
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::upstream::slas::PassthroughBody;
 use crate::web::slas_proxy::{SlasProxyCall, refused};
 
-/// What goes to SLAS.
+/// The parameters that SLAS gets.
 pub(crate) enum Message {
     /// Names and values.
     Pairs(Form, Parameters),
@@ -24,7 +24,7 @@ pub(crate) enum Message {
 impl Message {
     pub(crate) fn query(&self) -> &[(String, String)] {
         match self {
-            Self::Pairs(_, said) => &said.query,
+            Self::Pairs(_, parameters) => &parameters.query,
             Self::Json(_) => &[],
         }
     }
@@ -32,18 +32,18 @@ impl Message {
     pub(crate) fn body(&self) -> PassthroughBody<'_> {
         match self {
             Self::Pairs(Form::Query, _) => PassthroughBody::None,
-            Self::Pairs(_, said) => PassthroughBody::Form(&said.form),
+            Self::Pairs(_, parameters) => PassthroughBody::Form(&parameters.form),
             Self::Json(fields) => PassthroughBody::Json(fields),
         }
     }
 
     pub(crate) fn refreshes(&self) -> bool {
-        matches!(self, Self::Pairs(_, said) if said.refreshes())
+        matches!(self, Self::Pairs(_, parameters) if parameters.refreshes())
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         match self {
-            Self::Pairs(_, said) => said.get(name),
+            Self::Pairs(_, parameters) => parameters.get(name),
             Self::Json(_) => None,
         }
     }
@@ -51,7 +51,7 @@ impl Message {
 
 impl SlasProxyCall {
     pub(crate) fn message(&self, body: &[u8]) -> Result<Message, Problem> {
-        const TOO_LONG: Problem = Problem::BadRequest("There are too many parameters.");
+        const TOO_MANY: Problem = Problem::BadRequest("Too many parameters.");
         let config = &self.session.site.config;
         let site_values = SiteValues {
             client_id: &config.slas.client_id,
@@ -62,11 +62,9 @@ impl SlasProxyCall {
         };
         let operation = self.call.operation;
         let query = self.parts.uri.query().unwrap_or_default();
-        let query = pairs(query.as_bytes()).ok_or(TOO_LONG)?;
+        let query = pairs(query.as_bytes()).ok_or(TOO_MANY)?;
         let hint = query.iter().find(|(name, _)| name == "hint").map(|(_, hint)| hint.as_str());
-        let begins_guest = operation == Operation::Token || hint == Some("guest");
-        let own =
-            ShopperValues { usid: self.own_usid(begins_guest), dnt: self.session.presented.dnt };
+        let own = ShopperValues { usid: self.own_usid(hint), dnt: self.session.presented.dnt };
         match operation.form() {
             Form::Json => {
                 self.is_of_type("application/json")?;
@@ -78,18 +76,19 @@ impl SlasProxyCall {
                 if form == Form::Body && !body.is_empty() {
                     self.is_of_type("application/x-www-form-urlencoded")?;
                 }
-                let pairs = pairs(body).ok_or(TOO_LONG)?;
-                let said =
+                let pairs = pairs(body).ok_or(TOO_MANY)?;
+                let parameters =
                     validate(operation, &query, &pairs, &site_values, &own).map_err(refused)?;
-                Ok(Message::Pairs(form, said))
+                Ok(Message::Pairs(form, parameters))
             }
         }
     }
 
-    /// The usid of the browser's own token, if that is a guest's: a registered shopper's would carry
-    /// over into somebody else's session. Who begins a guest session while one still lives wants
-    /// another one.
-    fn own_usid(&self, begins_guest: bool) -> Option<&str> {
+    /// The usid of the browser's own token, if that is a guest's: that of a registered shopper
+    /// would be carried over into another customer's session. A caller that begins a guest session
+    /// while one is valid wants another one.
+    fn own_usid(&self, hint: Option<&str>) -> Option<&str> {
+        let begins_guest = self.call.operation == Operation::Token || hint == Some("guest");
         let claims = match &self.session.access {
             Access::Fresh(held) | Access::Expiring(held) if !begins_guest => &held.claims,
             Access::Expired(claims) => claims,
@@ -102,7 +101,7 @@ impl SlasProxyCall {
         if has_media_type(&self.parts.headers, wanted) {
             Ok(())
         } else {
-            Err(Problem::BadRequest("The body is not of the type that SLAS takes."))
+            Err(Problem::BadRequest("The Content-Type is not the one that SLAS accepts."))
         }
     }
 }
