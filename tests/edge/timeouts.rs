@@ -18,9 +18,7 @@ async fn ticks_pass(time: &StoppedTime, ticks: u32) {
 
 /// A connection on which an upload of 100 000 bytes begins.
 async fn uploading(world: &World) -> Connection {
-    let connection =
-        world.begin(&post("/upload").own_page().header("content-length", "100000")).await;
-    connection
+    world.begin(&post("/upload").own_page().header("content-length", "100000")).await
 }
 
 /// Whether another request gets a permit.

@@ -320,8 +320,8 @@ async fn table(title: &str, calls: &[Call], responses: Responses) -> String {
     // One HTTP client for all rows: creating one takes longer than every call here.
     let shared = support::shared();
     for (name, response) in responses {
-        let cells = calls.iter().map(|call| call.classification(response.clone(), &shared));
-        text += &row(name, join_all(cells).await);
+        let classified = calls.iter().map(|call| call.classification(response.clone(), &shared));
+        text += &row(name, join_all(classified).await);
     }
     text
 }
