@@ -54,7 +54,7 @@ pub(crate) async fn proxy(
     }
 }
 
-/// Whether the route serves this request at all, whoever the shopper is.
+/// Whether the route serves this request at all, for any shopper.
 pub(crate) fn check(
     site: &Site,
     route: &Route,

@@ -29,7 +29,7 @@ pub(crate) async fn renewed(
     }
 }
 
-/// The access token of the browser after `travelled`.
+/// The access token of the browser after `update`.
 pub(crate) fn token_after(session: &RequestSession, update: &SessionUpdate) -> Option<AccessToken> {
     match (&update.decision.tokens, &session.access) {
         (TokenChange::Set(grant), _) => Some(grant.access.clone()),
@@ -38,7 +38,7 @@ pub(crate) fn token_after(session: &RequestSession, update: &SessionUpdate) -> O
     }
 }
 
-/// `response` with the cookies of `travelled`.
+/// `response` with the cookies of `update`.
 pub(crate) fn with_cookies(
     session: &RequestSession,
     update: &SessionUpdate,

@@ -297,7 +297,7 @@ fn a_planted_forbidden_use_is_found() {
 #[test]
 fn a_permitted_use_is_not_found() {
     for (path, line) in [
-        ("flow/ensure_session.rs", "use super::journey::FlowState;"),
+        ("flow/ensure_session.rs", "use super::state::FlowState;"),
         ("flow/ensure_session.rs", "use crate::{ids::{Usid, SiteId}, model::Grant};"),
         ("upstream/slas/operations.rs", "use super::super::http::Sender;"),
         ("serve.rs", "use crate::web;"),

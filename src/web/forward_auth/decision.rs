@@ -53,7 +53,7 @@ impl From<Problem> for AuthDecision {
 
 /// What path and headers alone decide about a request.
 pub(crate) enum Classified {
-    /// It is allowed, whoever the shopper is.
+    /// It is allowed, for any shopper.
     Allowed(AuthHeaders),
     /// The decision depends on the shopper.
     Depends(Arc<Route>, RequestKind),
