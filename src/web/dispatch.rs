@@ -54,7 +54,7 @@ pub(crate) async fn proxy(
     }
 }
 
-/// Whether the route serves this request at all, for any shopper.
+/// Checks what does not depend on the shopper: method, origin, kind of request.
 pub(crate) fn check(
     site: &Site,
     route: &Route,

@@ -55,7 +55,7 @@ pub(crate) enum DwCompanions {
     Stripped,
 }
 
-/// A request for a page, or of a page, and the session of its shopper.
+/// A request and the session of its shopper: for a page, or in an auth subrequest.
 pub(crate) struct ProxiedRequest {
     pub(crate) app: Arc<App>,
     pub(crate) session: RequestSession,
@@ -151,9 +151,8 @@ impl ProxiedRequest {
         if reason == LoginReason::Expired {
             query.append_pair("error", "session_expired");
         }
-        let query = query
-            .append_pair("return_to", local_path(path_and_query(&self.parts.uri)).unwrap_or("/"))
-            .finish();
+        let return_to = local_path(path_and_query(&self.parts.uri)).unwrap_or("/");
+        let query = query.append_pair("return_to", return_to).finish();
         Some(see_other(&format!("{page}?{query}")))
     }
 
@@ -198,9 +197,9 @@ impl ProxiedRequest {
         }
         let unchanged = CookieChanges::default();
         let names = &self.session.site.names;
-        let judged = self.session.forwardable(&self.parts.headers.get_all(COOKIE));
+        let forwardable = self.session.forwardable(&self.parts.headers.get_all(COOKIE));
         let mut forwarded =
-            changes.unwrap_or(&unchanged).request_header(judged.into_iter(), names)?;
+            changes.unwrap_or(&unchanged).request_header(forwardable.into_iter(), names)?;
         if self.route.kind == Kind::Ecom {
             add_guard(&mut forwarded, &names.guard);
         }

@@ -1,4 +1,4 @@
-//! The browser's access token for a call that needs one, and the cookies of the answer.
+//! The browser's access token for a call that needs one, and the cookies of the response.
 
 use axum::response::{IntoResponse as _, Response};
 
@@ -7,23 +7,23 @@ use crate::ids::AccessToken;
 use crate::problem::Problem;
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
-/// The browser's tokens, renewed if need be; or the answer for a browser that has none.
+/// The browser's tokens, renewed if necessary; or the response for a browser that has none.
 pub(crate) async fn renewed(
     session: &RequestSession,
     facts: Facts,
 ) -> Result<SessionUpdate, Result<Response, Problem>> {
     let update = match session.resolve(facts, Intent::Api).await {
-        // A call that a login in another tab has overtaken still works; it changes nothing.
+        // A login in another tab replaced the session: the call still works, and changes nothing.
         Err(Problem::LoginConflict) => session.commit(Decision::unchanged(Outcome::Ready), None),
         update => update,
     };
     let update = update.map_err(Err)?;
-    let told = if update.decision.session_expired {
+    let problem = if update.decision.session_expired {
         Some(Problem::SessionExpired)
     } else {
         update.decision.outcome.failure().map(Problem::Upstream)
     };
-    match told {
+    match problem {
         Some(problem) => Err(Ok(with_cookies(session, &update, problem.into_response()))),
         None => Ok(update),
     }

@@ -43,7 +43,7 @@ pub(crate) async fn make(
     let signature = signature(&body)?;
     let facts = session.facts(signature);
     let update = session.resolve(facts, Intent::Head).await?;
-    let mut response = answer(&session, &update);
+    let mut response = respond(&session, &update);
     session.apply_cookies(&update, &mut response);
     Ok(response)
 }
@@ -60,7 +60,7 @@ fn signature(body: &[u8]) -> Result<Option<DwSignature>, Problem> {
     signature.map(Some).ok_or(Problem::BadRequest("Malformed session signature."))
 }
 
-fn answer(session: &RequestSession, update: &SessionUpdate) -> Response {
+fn respond(session: &RequestSession, update: &SessionUpdate) -> Response {
     match update.decision.outcome {
         Outcome::Unavailable(failure) | Outcome::NoDwSession(failure) => {
             Problem::Upstream(failure).into_response()

@@ -97,12 +97,12 @@ impl ProxiedRequest {
 
     /// A response to a request that must not be repeated, made in an unknown session. It is
     /// returned without that session. The next page bridges a new one for the shopper.
-    fn serve_without_session(&self, swapped: Response, before: SessionUpdate) -> Response {
+    fn serve_without_session(&self, response: Response, before: SessionUpdate) -> Response {
         let mut decision = before.decision;
         decision.dw = DwChange::Drop;
         match self.session.commit(decision, None) {
-            Ok(update) => self.with_cookies(swapped, &update),
-            Err(_) => self.without_session_cookies(swapped),
+            Ok(update) => self.with_cookies(response, &update),
+            Err(_) => self.without_session_cookies(response),
         }
     }
 
@@ -110,12 +110,12 @@ impl ProxiedRequest {
     /// one and requests the page again.
     async fn retry_in_new_session(
         &self,
-        swapped: Response,
+        response: Response,
         before: SessionUpdate,
     ) -> Result<Response, Problem> {
         if matches!(before.decision.dw, DwChange::Set { .. }) {
             // ECOM does not accept a session that was made for this request: a retry would loop.
-            return Ok(self.not_accepted(swapped, &before));
+            return Ok(self.reject_session(response, &before));
         }
         let update = self.session.rebridge(&before.decision).await?;
         if let Some(failure) = update.decision.outcome.failure() {
@@ -125,17 +125,17 @@ impl ProxiedRequest {
         let changes = Some(&update.changes);
         let response = self.forward(Body::empty(), changes).await;
         if self.observe(&update, &response).other_dw.is_some() {
-            return Ok(self.not_accepted(response, &update));
+            return Ok(self.reject_session(response, &update));
         }
         Ok(self.with_cookies(response, &update))
     }
 
     /// ECOM does not accept a session that OCAPI has just made. A guest may see the page of another
     /// guest session; a registered shopper must not get a guest's page.
-    fn not_accepted(&self, swapped: Response, update: &SessionUpdate) -> Response {
+    fn reject_session(&self, response: Response, update: &SessionUpdate) -> Response {
         tracing::warn!("DW session made by OCAPI rejected by ECOM");
         let DwChange::Set { owner, .. } = &update.decision.dw else {
-            return self.with_cookies(swapped, update);
+            return self.with_cookies(response, update);
         };
         let owner = owner.as_ref().or_else(|| update.customer(&self.session));
         if owner.is_some_and(|owner| owner.kind == CustomerType::Registered) {
@@ -144,7 +144,7 @@ impl ProxiedRequest {
                 update,
             );
         }
-        self.with_cookies(swapped, update)
+        self.with_cookies(response, update)
     }
 
     /// Whether the DW session that a form was rendered in has been replaced. Without a DW session,
