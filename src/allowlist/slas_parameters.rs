@@ -139,7 +139,7 @@ fn complete(
     set_fixed(operation, pairs, "client_id", site.client_id)?;
     set_fixed(operation, pairs, "channel_id", site.channel)?;
     let grant = get(pairs, "grant_type").map(ToOwned::to_owned);
-    check_grant(operation, grant.as_deref(), get(pairs, "hint"), site.private)?;
+    check_grant(operation, grant.as_deref(), get(pairs, "hint"), site)?;
     let has_code = grant.is_some_and(|grant| grant.starts_with("authorization_code"));
     let redirects = matches!(
         operation,
@@ -185,13 +185,13 @@ fn check_grant(
     operation: Operation,
     grant: Option<&str>,
     hint: Option<&str>,
-    private: bool,
+    site: &SiteValues<'_>,
 ) -> Result<(), Refusal> {
     let allowed = match operation {
         Operation::Token => match grant {
             Some("authorization_code_pkce" | "refresh_token") => true,
             // Without PKCE and without a secret, any holder of a code could exchange it.
-            Some("client_credentials" | "authorization_code") => private,
+            Some("client_credentials" | "authorization_code") => site.private,
             _ => false,
         },
         Operation::PasswordlessToken => {

@@ -37,6 +37,9 @@ const REMOVED: [HeaderName; 21] = [
     UPGRADE,
 ];
 
+const HTTPS_PORT: &str = ":443";
+const HTTP_PORT: &str = ":80";
+
 /// Rewrites the response headers of `upstream` for a browser that sees the origin `public`.
 pub(super) fn rewrite_response(headers: &mut HeaderMap, upstream: &Origin, public: &Origin) {
     // `Connection` is read first, because it is removed as well.
@@ -69,30 +72,32 @@ fn bearer_headers(headers: &HeaderMap) -> Vec<HeaderName> {
 ///
 /// Either scheme matches: an upstream behind a TLS terminator may assume plain http.
 fn at_public_origin(location: &[u8], upstream: &Origin, public: &Origin) -> Option<HeaderValue> {
-    let (https, rest) = without_scheme(location)?;
+    let (port, rest) = without_scheme(location)?;
     // Browsers read a backslash as a slash.
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'\\' | b'?' | b'#'));
     let (authority, rest) = rest.split_at(end.unwrap_or(rest.len()));
     let authority = std::str::from_utf8(authority).ok()?;
-    let named = without_default_port(authority, https.unwrap_or(upstream.is_https()));
-    let own = without_default_port(upstream.authority(), upstream.is_https());
+    let own_port = if upstream.is_https() { HTTPS_PORT } else { HTTP_PORT };
+    let named = without_port(authority, port.unwrap_or(own_port));
+    let own = without_port(upstream.authority(), own_port);
     if !named.eq_ignore_ascii_case(own) {
         return None;
     }
     HeaderValue::from_bytes(&[public.as_str().as_bytes(), rest].concat()).ok()
 }
 
-/// Whether the scheme is https (`None`: the scheme of the page), and what follows `//`.
-fn without_scheme(location: &[u8]) -> Option<(Option<bool>, &[u8])> {
-    let known = [(&b"https://"[..], Some(true)), (b"http://", Some(false)), (b"//", None)];
-    known.into_iter().find_map(|(scheme, https)| {
+/// The default port of the scheme (`None`: the scheme of the page), and what follows `//`.
+fn without_scheme(location: &[u8]) -> Option<(Option<&'static str>, &[u8])> {
+    let known =
+        [(&b"https://"[..], Some(HTTPS_PORT)), (b"http://", Some(HTTP_PORT)), (b"//", None)];
+    known.into_iter().find_map(|(scheme, port)| {
         let (start, rest) = location.split_at_checked(scheme.len())?;
-        start.eq_ignore_ascii_case(scheme).then_some((https, rest))
+        start.eq_ignore_ascii_case(scheme).then_some((port, rest))
     })
 }
 
-fn without_default_port(authority: &str, https: bool) -> &str {
-    authority.strip_suffix(if https { ":443" } else { ":80" }).unwrap_or(authority)
+fn without_port<'a>(authority: &'a str, port: &str) -> &'a str {
+    authority.strip_suffix(port).unwrap_or(authority)
 }
 
 #[cfg(test)]
