@@ -4,18 +4,24 @@ use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use tandem_sandbox::{Fault, Operation};
-use testkit::{JO, Scenario};
+use testkit::{Browser, JO, Scenario, World};
+
+/// Two browsers with one SLAS session id, in both of which Jo has logged in.
+async fn two_devices(scenario: &Scenario) -> (World, Browser, Browser) {
+    let world = scenario.clone().start().await;
+    let phone = world.guest().await;
+    let desk = phone.copy();
+    phone.logs_in(JO).await.expect(200);
+    world.minutes_pass(1);
+    desk.logs_in(JO).await.expect(200);
+    assert_eq!(phone.usid(), desk.usid(), "two devices of one shopper");
+    (world, phone, desk)
+}
 
 #[tokio::test]
 async fn kind_49_a_logout_does_not_reach_another_device_of_the_usid() {
     for scenario in Scenario::clients() {
-        let world = scenario.clone().start().await;
-        let phone = world.guest().await;
-        let desk = phone.copy();
-        phone.logs_in(JO).await.expect(200);
-        world.minutes_pass(1);
-        desk.logs_in(JO).await.expect(200);
-        assert_eq!(phone.usid(), desk.usid(), "two devices of one shopper");
+        let (world, phone, desk) = two_devices(&scenario).await;
         world.minutes_pass(1);
         phone.logs_out().await.expect(200);
         let view = desk.calls("/bff/session").await.expect(200).json();
@@ -24,14 +30,9 @@ async fn kind_49_a_logout_does_not_reach_another_device_of_the_usid() {
 }
 
 #[tokio::test]
-async fn kind_49_nor_the_tokens_that_the_other_device_refreshes() {
+async fn kind_49_a_logout_does_not_stop_a_refresh_of_another_device() {
     for scenario in Scenario::clients() {
-        let world = scenario.clone().start().await;
-        let phone = world.guest().await;
-        let desk = phone.copy();
-        phone.logs_in(JO).await.expect(200);
-        world.minutes_pass(1);
-        desk.logs_in(JO).await.expect(200);
+        let (world, phone, desk) = two_devices(&scenario).await;
         world.minutes_pass(60);
         let slow = Fault::DelayAfter(Duration::from_millis(300));
         world.forget_calls();

@@ -3,10 +3,19 @@
 
 use testkit::{Browser, Client, JO, Mode, Page, SAM, Scenario, ScriptedHead, World, controller};
 
-/// A world with a Head that the test scripts.
-async fn scripted(scenario: Scenario) -> (World, ScriptedHead) {
+/// A shop with a Head that the test scripts, and the browser of a guest with both sessions.
+async fn with_guest(scenario: &Scenario) -> (World, ScriptedHead, Browser) {
     let head = ScriptedHead::start().await;
-    (scenario.with_head(&head.origin).start().await, head)
+    let world = scenario.clone().with_head(&head.origin).start().await;
+    let browser = world.guest_on_ecom().await;
+    (world, head, browser)
+}
+
+/// The same after a login of Jo.
+async fn with_jo(scenario: &Scenario) -> (World, ScriptedHead, Browser) {
+    let (world, head, browser) = with_guest(scenario).await;
+    browser.logs_in(JO).await.expect(200);
+    (world, head, browser)
 }
 
 /// Every client, bridge mode and bridge time, and those of the private client with every profile.
@@ -45,6 +54,28 @@ fn suffix(scenario: &Scenario) -> &'static str {
     if ["pwa-kit", "storefront-next"].contains(&scenario.profile()) { "_RefArch" } else { "" }
 }
 
+/// The cookies that a Head sets after it has created a guest on its own server, and a browser with
+/// that guest.
+async fn guest_by_the_head(world: &World, suffix: &str) -> (Vec<String>, Browser) {
+    let elsewhere = world.browser();
+    elsewhere.visits("/").await.expect(200);
+    let (access, refresh) = (access_token(&elsewhere), elsewhere.holds("cc-nx-g"));
+    let lines = vec![
+        format!("cc-nx{suffix}=; Path=/; Max-Age=0; Secure"),
+        format!("cc-nx-g{suffix}={refresh}; Path=/; Max-Age=2592000; Secure"),
+        format!("cc-at{suffix}={access}; Path=/; Max-Age=1800; Secure"),
+    ];
+    (lines, elsewhere)
+}
+
+/// Where there are classic pages, they show the registered shopper with that customer id.
+async fn ecom_shows(scenario: &Scenario, browser: &Browser, customer: String) {
+    if scenario.mode != Mode::None {
+        let shown = account(browser).await.ecom_customer();
+        assert_eq!(shown, ("registered".to_owned(), customer), "{scenario}");
+    }
+}
+
 async fn account(browser: &Browser) -> Page {
     browser.visits(&controller("Account-Show")).await.expect(200)
 }
@@ -52,17 +83,13 @@ async fn account(browser: &Browser) -> Page {
 #[tokio::test]
 async fn kind_36_a_login_by_the_head_is_the_same_shopper_on_ecom() {
     for scenario in scenarios() {
-        let (world, head) = scripted(scenario.clone()).await;
-        let browser = world.guest_on_ecom().await;
+        let (world, head, browser) = with_guest(&scenario).await;
         world.minutes_pass(1);
         let (lines, jo) = logged_in_by_the_head(&world, suffix(&scenario), JO).await;
         head.sets(lines);
         browser.posts("/head/login").await.expect(200);
         assert_eq!(browser.customer_id(), Some(jo.clone()), "{scenario}");
-        if scenario.mode != Mode::None {
-            let shown = account(&browser).await.ecom_customer();
-            assert_eq!(shown, ("registered".to_owned(), jo), "{scenario}");
-        }
+        ecom_shows(&scenario, &browser, jo).await;
         browser.is_registered(JO.0, scenario.mode != Mode::None);
     }
 }
@@ -70,9 +97,7 @@ async fn kind_36_a_login_by_the_head_is_the_same_shopper_on_ecom() {
 #[tokio::test]
 async fn kind_36_ecom_shows_the_second_shopper_after_a_login_by_the_head() {
     for scenario in scenarios() {
-        let (world, head) = scripted(scenario.clone()).await;
-        let browser = world.guest_on_ecom().await;
-        browser.logs_in(JO).await.expect(200);
+        let (world, head, browser) = with_jo(&scenario).await;
         if scenario.mode != Mode::None {
             account(&browser).await;
         }
@@ -80,10 +105,7 @@ async fn kind_36_ecom_shows_the_second_shopper_after_a_login_by_the_head() {
         let (lines, sam) = logged_in_by_the_head(&world, suffix(&scenario), SAM).await;
         head.sets(lines);
         browser.posts("/head/login").await.expect(200);
-        if scenario.mode != Mode::None {
-            let shown = account(&browser).await.ecom_customer();
-            assert_eq!(shown, ("registered".to_owned(), sam), "{scenario}");
-        }
+        ecom_shows(&scenario, &browser, sam).await;
         browser.is_registered(SAM.0, scenario.mode != Mode::None);
     }
 }
@@ -91,9 +113,7 @@ async fn kind_36_ecom_shows_the_second_shopper_after_a_login_by_the_head() {
 #[tokio::test]
 async fn kind_36_a_head_that_deletes_the_refresh_cookie_logs_out() {
     for scenario in scenarios() {
-        let (world, head) = scripted(scenario.clone()).await;
-        let browser = world.guest_on_ecom().await;
-        browser.logs_in(JO).await.expect(200);
+        let (_world, head, browser) = with_jo(&scenario).await;
         let before = browser.late();
         let suffix = suffix(&scenario);
         head.sets([
@@ -115,19 +135,11 @@ async fn kind_36_a_head_that_deletes_the_refresh_cookie_logs_out() {
 #[tokio::test]
 async fn kind_36_a_head_that_replaces_the_ended_session_logs_out() {
     for scenario in scenarios() {
-        let (world, head) = scripted(scenario.clone()).await;
-        let browser = world.guest_on_ecom().await;
-        browser.logs_in(JO).await.expect(200);
+        let (world, head, browser) = with_jo(&scenario).await;
         world.minutes_pass(1);
-        let other = world.browser();
-        other.visits("/").await.expect(200);
-        let suffix = suffix(&scenario);
+        let (lines, other) = guest_by_the_head(&world, suffix(&scenario)).await;
         world.control().revoke_refresh(&browser.holds("cc-nx"));
-        head.sets([
-            format!("cc-nx{suffix}=; Path=/; Max-Age=0; Secure"),
-            format!("cc-nx-g{suffix}={}; Path=/; Max-Age=2592000; Secure", other.holds("cc-nx-g")),
-            format!("cc-at{suffix}={}; Path=/; Max-Age=1800; Secure", access_token(&other)),
-        ]);
+        head.sets(lines);
         browser.posts("/head/logout").await.expect(200);
         let view = browser.calls("/bff/session").await.expect(200).json();
         assert_eq!(view["customer_type"], "guest", "{scenario}");
@@ -142,21 +154,12 @@ async fn kind_36_a_head_that_replaces_the_ended_session_logs_out() {
 #[tokio::test]
 async fn promise_2_a_guest_of_the_head_does_not_end_a_live_session() {
     for scenario in scenarios() {
-        let (world, head) = scripted(scenario.clone()).await;
-        let browser = world.guest_on_ecom().await;
-        browser.logs_in(JO).await.expect(200);
+        let (world, head, browser) = with_jo(&scenario).await;
         if scenario.mode != Mode::None {
             account(&browser).await;
         }
         world.minutes_pass(1);
-        let other = world.browser();
-        other.visits("/").await.expect(200);
-        let suffix = suffix(&scenario);
-        head.sets([
-            format!("cc-nx{suffix}=; Path=/; Max-Age=0; Secure"),
-            format!("cc-nx-g{suffix}={}; Path=/; Max-Age=2592000; Secure", other.holds("cc-nx-g")),
-            format!("cc-at{suffix}={}; Path=/; Max-Age=1800; Secure", access_token(&other)),
-        ]);
+        head.sets(guest_by_the_head(&world, suffix(&scenario)).await.0);
         browser.posts("/head/anything").await.expect(200);
         browser.is_registered(JO.0, scenario.mode != Mode::None);
     }
@@ -165,9 +168,7 @@ async fn promise_2_a_guest_of_the_head_does_not_end_a_live_session() {
 #[tokio::test]
 async fn kind_36_tokens_of_the_same_shopper_keep_the_dw_session() {
     for scenario in [Scenario::private(), Scenario::private().on_demand()] {
-        let (world, head) = scripted(scenario.clone()).await;
-        let browser = world.guest_on_ecom().await;
-        browser.logs_in(JO).await.expect(200);
+        let (world, head, browser) = with_jo(&scenario).await;
         account(&browser).await;
         let dwsid = browser.holds("dwsid");
         world.minutes_pass(1);
@@ -185,8 +186,7 @@ async fn kind_36_tokens_of_the_same_shopper_keep_the_dw_session() {
 async fn kind_36_a_dw_session_of_the_head_counts_for_its_own_shopper() {
     let scenario = Scenario::private();
     for whose in [JO, SAM] {
-        let (world, head) = scripted(scenario.clone()).await;
-        let browser = world.guest_on_ecom().await;
+        let (world, head, browser) = with_guest(&scenario).await;
         world.minutes_pass(1);
         let (mut lines, jo) = logged_in_by_the_head(&world, "", JO).await;
         let dwsid = world.control().new_ecom_visitor();

@@ -3,6 +3,8 @@
 use serde_json::json;
 use testkit::{JO, SAM, Scenario, ScriptedHead, controller};
 
+use crate::logout_sticks::earlier_token_of_a_logout;
+
 #[tokio::test]
 async fn promise_10_a_late_bridge_with_an_older_signature_is_rejected() {
     for scenario in Scenario::clients() {
@@ -55,13 +57,7 @@ async fn kind_49_an_earlier_token_reaches_no_head_after_the_logout() {
             scenario = scenario.without_fronting_ecom();
         }
         let world = scenario.clone().start().await;
-        let browser = world.jo().await;
-        let earlier = browser.late();
-        world.seconds_pass(70);
-        browser.loses("token");
-        browser.visits("/").await.expect(200);
-        world.seconds_pass(70);
-        browser.logs_out().await.expect(200);
+        let earlier = earlier_token_of_a_logout(&world).await;
         head.received_cookies();
         earlier.visits("/account").header("sec-purpose", "prefetch").await;
         let received = head.received_cookies();

@@ -48,17 +48,23 @@ async fn kind_49_a_late_tab_gets_no_successor_after_the_logout() {
     }
 }
 
+/// A browser with an access token that Jo's session replaced before its logout.
+pub(crate) async fn earlier_token_of_a_logout(world: &World) -> Browser {
+    let browser = world.jo().await;
+    let earlier = browser.late();
+    world.seconds_pass(70);
+    browser.loses("token");
+    browser.visits("/").await.expect(200);
+    world.seconds_pass(70);
+    browser.logs_out().await.expect(200);
+    earlier
+}
+
 #[tokio::test]
 async fn kind_49_an_earlier_access_token_is_revoked_by_the_logout() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
-        let browser = world.jo().await;
-        let earlier = browser.late();
-        world.seconds_pass(70);
-        browser.loses("token");
-        browser.visits("/").await.expect(200);
-        world.seconds_pass(70);
-        browser.logs_out().await.expect(200);
+        let earlier = earlier_token_of_a_logout(&world).await;
         for kept in [&["token"][..], &["token", "__Host-tandem"], &["token", "dwsid"]] {
             let thief = earlier.copy();
             for name in earlier.names().iter().filter(|name| !kept.contains(&name.as_str())) {

@@ -246,7 +246,7 @@ async fn promise_13_a_planted_and_revoked_token_changes_no_guest() {
 }
 
 #[tokio::test]
-async fn promise_13_nor_a_registered_shopper_with_an_expired_token() {
+async fn promise_13_a_planted_token_replaces_no_expired_shopper() {
     let world = Scenario::private().start().await;
     let victim = world.jo().await;
     world.minutes_pass(31);

@@ -88,7 +88,7 @@ async fn kind_35_a_planted_registered_dw_session_logs_no_visitor_in() {
 }
 
 #[tokio::test]
-async fn kind_35_nor_does_one_with_a_prefetch_a_call_or_a_form() {
+async fn kind_35_a_planted_dw_session_logs_in_no_prefetch_call_or_form() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;
         let planted = credentials_of(&world, SAM).await;

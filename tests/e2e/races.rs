@@ -210,7 +210,7 @@ async fn promise_10_attack_11_a_late_page_does_not_undo_the_logout() {
 }
 
 #[tokio::test]
-async fn promise_10_attack_11_nor_does_one_with_a_shared_refresh() {
+async fn promise_10_attack_11_a_late_shared_refresh_does_not_undo_it() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.jo().await;

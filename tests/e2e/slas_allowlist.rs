@@ -6,7 +6,7 @@ mod profiles;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tandem_sandbox::{Fault, Operation};
-use testkit::{Browser, Client, JO, Mode, Page, PendingRequest, SAM, Scenario, controller};
+use testkit::{Browser, Client, JO, Mode, Page, PendingRequest, SAM, Scenario, World, controller};
 
 const BELOW: &str = "shopper/auth/v1/organizations/f_ecom_zzte_053/oauth2";
 const VERIFIER: &str = "a-code-verifier-of-at-least-forty-three-characters";
@@ -201,14 +201,20 @@ async fn a_dead_refresh_token_ends_the_session_with_an_error() {
     assert_eq!(browser.cookie("token"), None);
 }
 
+/// Jo after a login by the SDK. The access token has expired, and every refresh fails.
+async fn jo_without_refresh(scenario: &Scenario) -> (World, Browser) {
+    let world = scenario.clone().start().await;
+    let browser = world.browser();
+    sdk_login(&browser, scenario.client, JO).await.expect(200);
+    world.minutes_pass(40);
+    world.control().fault(Operation::TokenRefresh, Fault::Status(503, None), 10);
+    (world, browser)
+}
+
 #[tokio::test]
 async fn promise_2_an_outage_logs_no_shopper_out_if_the_head_gives_up() {
     for scenario in Scenario::clients() {
-        let world = scenario.clone().start().await;
-        let browser = world.browser();
-        sdk_login(&browser, scenario.client, JO).await.expect(200);
-        world.minutes_pass(40);
-        world.control().fault(Operation::TokenRefresh, Fault::Status(503, None), 10);
+        let (world, browser) = jo_without_refresh(&scenario).await;
         sdk_refresh(&browser, scenario.client).await.expect_problem(503, "upstream_unavailable");
         // The SDK now creates a guest session.
         sdk_guest(&browser, scenario.client).await.expect(503);
@@ -223,11 +229,7 @@ async fn promise_2_an_outage_logs_no_shopper_out_if_the_head_gives_up() {
 #[tokio::test]
 async fn promise_2_an_outage_is_not_reported_as_a_missing_token() {
     for scenario in Scenario::clients() {
-        let world = scenario.clone().start().await;
-        let browser = world.browser();
-        sdk_login(&browser, scenario.client, JO).await.expect(200);
-        world.minutes_pass(40);
-        world.control().fault(Operation::TokenRefresh, Fault::Status(503, None), 10);
+        let (world, browser) = jo_without_refresh(&scenario).await;
         let user = slas(scenario.client, "userinfo?channel_id=RefArch");
         browser.calls(&user).await.expect_problem(503, "upstream_unavailable");
         assert!(browser.cookie("cc-nx").is_some(), "{scenario}: still logged in");

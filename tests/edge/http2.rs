@@ -6,7 +6,7 @@ use axum::body::Body;
 use http::StatusCode;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
-use testkit::{FixedHead, Head, Scenario};
+use testkit::{FixedHead, Head, Scenario, World};
 
 use crate::support::{Http2, Reaction, http2_get, http2_reaction, http2_request};
 
@@ -19,13 +19,18 @@ const PLAIN: [(&[u8], &[u8]); 4] = [
     (b":path", b"/page"),
 ];
 
+/// How Tandem reacts to a request with these fields on a new connection.
+async fn reaction(world: &World, fields: &[(&[u8], &[u8])]) -> Reaction {
+    let mut connection = world.connect().await;
+    connection.write(http2_request(fields)).await;
+    http2_reaction(&mut connection).await
+}
+
 #[tokio::test]
 async fn attack_63_ambiguous_http_2_requests_are_stream_errors() {
     let head = FixedHead::responding(EMPTY).await;
     let world = Scenario::default().with_head(head.origin()).start().await;
-    let mut connection = world.connect().await;
-    connection.write(http2_request(&PLAIN)).await;
-    assert_eq!(http2_reaction(&mut connection).await, Reaction::Answered);
+    assert_eq!(reaction(&world, &PLAIN).await, Reaction::Response);
     let before = head.requests().len();
     let extra: [(&[u8], &[u8]); 13] = [
         (b"connection", b"close"),
@@ -43,25 +48,19 @@ async fn attack_63_ambiguous_http_2_requests_are_stream_errors() {
         (b":unknown", b"1"),
     ];
     for field in extra {
-        let request = http2_request(&[&PLAIN[..], &[field]].concat());
-        let mut connection = world.connect().await;
-        connection.write(request).await;
+        let fields = [&PLAIN[..], &[field]].concat();
         let name = String::from_utf8_lossy(field.0);
-        assert_ne!(http2_reaction(&mut connection).await, Reaction::Answered, "{name}");
+        assert_ne!(reaction(&world, &fields).await, Reaction::Response, "{name}");
     }
     for (at, value) in [(3, &b""[..]), (3, b"page"), (3, b"/a\r\nb"), (0, b""), (0, b"G T")] {
         let mut fields = PLAIN;
         fields[at].1 = value;
-        let mut connection = world.connect().await;
-        connection.write(http2_request(&fields)).await;
-        assert_ne!(http2_reaction(&mut connection).await, Reaction::Answered, "{at}: {value:?}");
+        assert_ne!(reaction(&world, &fields).await, Reaction::Response, "{at}: {value:?}");
     }
     for missing in [0, 1, 3] {
         let mut fields = PLAIN.to_vec();
         fields.remove(missing);
-        let mut connection = world.connect().await;
-        connection.write(http2_request(&fields)).await;
-        assert_ne!(http2_reaction(&mut connection).await, Reaction::Answered, "without {missing}");
+        assert_ne!(reaction(&world, &fields).await, Reaction::Response, "without {missing}");
     }
     assert_eq!(head.requests().len(), before, "{:?}", head.requests().split_off(before));
 }

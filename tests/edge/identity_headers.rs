@@ -62,7 +62,7 @@ async fn kind_21_claimed_identities_reach_no_upstream() {
 }
 
 #[tokio::test]
-async fn kind_21_nor_do_they_reach_scapi() {
+async fn kind_21_claimed_identities_do_not_reach_scapi() {
     let world = World::start().await;
     let jar = world.guest_cookies().await;
     world.forget_calls();

@@ -70,7 +70,7 @@ pub(crate) fn http2_get(path: &str) -> http::request::Builder {
 /// How a server treats a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reaction {
-    Answered,
+    Response,
     StreamReset,
     ConnectionEnded,
 }
@@ -102,7 +102,7 @@ pub(crate) async fn http2_reaction(connection: &mut Connection) -> Reaction {
         let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
         connection.take(length).await;
         match kind {
-            1 => return Reaction::Answered,
+            1 => return Reaction::Response,
             3 => return Reaction::StreamReset,
             7 => return Reaction::ConnectionEnded,
             _ => {}
