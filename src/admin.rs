@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 
 /// The state of the admin routes.
 #[derive(Clone)]
-pub struct Admin {
+pub(crate) struct Admin {
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// Cancelled when the process begins to drain.
@@ -23,7 +23,7 @@ pub struct Admin {
 }
 
 /// The admin routes.
-pub fn router(admin: Admin) -> Router {
+pub(crate) fn router(admin: Admin) -> Router {
     Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))

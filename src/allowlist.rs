@@ -8,14 +8,14 @@
 
 use url::form_urlencoded;
 
-pub mod commerce_apis;
-pub mod redact;
-pub mod slas_operations;
-pub mod slas_parameters;
+pub(crate) mod commerce_apis;
+pub(crate) mod redact;
+pub(crate) mod slas_operations;
+pub(crate) mod slas_parameters;
 
 /// Why a request is not forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// Not on the list, or for another organisation or site.
     Forbidden,
     /// On the list, but not with this method.
@@ -32,11 +32,11 @@ const LONGEST_NAME: usize = 100;
 const LONGEST_VALUE: usize = 4096;
 
 /// Names and values, in order.
-pub type Pairs = Vec<(String, String)>;
+pub(crate) type Pairs = Vec<(String, String)>;
 
 /// The names and values of a query or a form; `None` if there are too many, or one is too long.
 #[must_use]
-pub fn pairs(text: &[u8]) -> Option<Pairs> {
+pub(crate) fn pairs(text: &[u8]) -> Option<Pairs> {
     let pairs: Pairs = form_urlencoded::parse(text).into_owned().take(MOST + 1).collect();
     let fits = |(name, value): &(String, String)| {
         name.len() <= LONGEST_NAME && value.len() <= LONGEST_VALUE

@@ -28,7 +28,7 @@ const NO_OCAPI: UpstreamFailure = UpstreamFailure::MISCONFIGURED;
 
 /// What a flow needs besides the facts.
 #[derive(Clone, Debug)]
-pub struct FlowContext {
+pub(crate) struct FlowContext {
     /// Sent with every call.
     pub context: CallContext,
     /// For a login.
@@ -37,7 +37,7 @@ pub struct FlowContext {
 
 /// The result of a flow.
 #[derive(Clone, Debug)]
-pub struct FlowResult {
+pub(crate) struct FlowResult {
     /// What follows for the caller and the browser.
     pub decision: Decision,
     /// Number of calls the flow made.
@@ -46,7 +46,7 @@ pub struct FlowResult {
 
 /// Runs a flow to its end, in a separate task: if the browser disconnects in the middle, exchanged
 /// tokens must still be stored for its next request.
-pub async fn drive(site: Arc<Site>, step: Step, flow_context: FlowContext) -> FlowResult {
+pub(crate) async fn drive(site: Arc<Site>, step: Step, flow_context: FlowContext) -> FlowResult {
     match step {
         Step::Done(decision) => FlowResult { decision: *decision, upstream_calls: 0 },
         step => {
@@ -110,7 +110,7 @@ async fn refresh(site: &Arc<Site>, call: RefreshCall, context: &CallContext) -> 
 
 /// Exchanges a refresh token, once for all concurrent requests. Tokens of a session that a logout
 /// in another tab has ended meanwhile count as refused.
-pub async fn renew(
+pub(crate) async fn renew(
     site: &Arc<Site>,
     token: &RefreshToken,
     dwsid: Option<&Dwsid>,

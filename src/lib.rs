@@ -7,15 +7,15 @@
 //! forwards the request. `ARCHITECTURE.md` lists which module may use which.
 
 pub mod access_token;
-pub mod admin;
-pub mod allowlist;
+mod admin;
+mod allowlist;
 pub mod app;
 pub mod cli;
 pub mod client_ip;
 pub mod clock;
 pub mod config;
 pub mod cookies;
-pub mod driver;
+mod driver;
 mod expiring_map;
 pub mod flow;
 mod header_values;
@@ -29,7 +29,7 @@ pub mod revocations;
 pub mod route;
 pub mod serve;
 pub mod site;
-pub mod telemetry;
+mod telemetry;
 pub mod timestamp;
 pub mod upstream;
-pub mod web;
+mod web;

@@ -25,13 +25,13 @@ static DROPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
 
 /// Counts the lines that were not written because the output was blocked or failed.
 #[must_use]
-pub fn dropped_lines() -> Counter {
+pub(crate) fn dropped_lines() -> Counter {
     DROPPED.clone()
 }
 
 /// The log of the process. When it is dropped, the last lines are written, within a second.
 #[must_use]
-pub struct Log(Option<Queue>);
+pub(crate) struct Log(Option<Queue>);
 
 impl Drop for Log {
     fn drop(&mut self) {
@@ -43,7 +43,7 @@ impl Drop for Log {
 
 /// Writes the events that pass `filter` to standard output. Does nothing if a subscriber is already
 /// set (tests).
-pub fn start(filter: &str) -> Log {
+pub(crate) fn start(filter: &str) -> Log {
     let queue = Queue::new(dropped_lines());
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let started = tracing_subscriber::fmt()

@@ -23,14 +23,12 @@ mod site_lookup;
 mod slas_proxy;
 mod tokens;
 
-pub use request_log::LogFields;
-
 use crate::app::App;
 use crate::problem::Problem;
 use crate::web::bff::{bridge, go, login, logout, session};
 
 /// Our own routes; the route table has all others, `/mobify/slas/` and `/mobify/proxy/` among them.
-pub fn router(app: &Arc<App>) -> Router {
+pub(crate) fn router(app: &Arc<App>) -> Router {
     let own = Router::new()
         .route("/bff/session", only(get(session::show).post(session::make)))
         .route("/bff/login", only(post(login::login)))

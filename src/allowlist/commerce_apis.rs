@@ -24,7 +24,7 @@ const READ_ONLY: [&str; 8] = [
 ];
 
 /// Checks that a request to SCAPI at `path` may be forwarded with the shopper's token.
-pub fn check_scapi(
+pub(crate) fn check_scapi(
     method: &Method,
     path: &str,
     query: Option<&str>,
@@ -53,7 +53,7 @@ pub fn check_scapi(
 
 /// The OCAPI Shop API of a site.
 #[derive(Clone, Copy, Debug)]
-pub struct Shop<'a> {
+pub(crate) struct Shop<'a> {
     /// The site's id.
     pub site: &'a str,
     /// The configured version, such as `v24_5`: the rules for shoppers hold for this version.
@@ -63,7 +63,7 @@ pub struct Shop<'a> {
 }
 
 /// Checks that a request to OCAPI at `path` may be forwarded with the shopper's token.
-pub fn check_ocapi(
+pub(crate) fn check_ocapi(
     method: &Method,
     path: &str,
     query: Option<&str>,

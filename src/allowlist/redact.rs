@@ -21,13 +21,13 @@ const LONGEST_WORD: usize = 36;
 
 /// The object with the tokens in a 200 response: the body, or the one nested in it.
 #[must_use]
-pub fn find_tokens(body: &Value) -> Option<&Value> {
+pub(crate) fn find_tokens(body: &Value) -> Option<&Value> {
     let has_token = |value: &&Value| value.get("access_token").is_some_and(Value::is_string);
     Some(body).filter(has_token).or_else(|| body.get(NESTED).filter(has_token))
 }
 
 /// Removes every credential from `body`.
-pub fn strip(body: &mut Value) {
+pub(crate) fn strip(body: &mut Value) {
     match body {
         Value::Object(fields) => {
             fields.retain(|name, _| !SECRETS.contains(&name.as_str()));
@@ -40,7 +40,7 @@ pub fn strip(body: &mut Value) {
 
 /// The fields of an error that are known and short, and contain nothing like a token.
 #[must_use]
-pub fn error(body: &[u8]) -> Map<String, Value> {
+pub(crate) fn error(body: &[u8]) -> Map<String, Value> {
     let mut fields: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
     fields.retain(|name, value| ERROR_FIELDS.contains(&name.as_str()) && is_safe(value));
     fields

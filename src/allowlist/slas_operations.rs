@@ -15,7 +15,7 @@ const BASE: &str = "/shopper/auth/v1/organizations/";
 
 /// An operation of SLAS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// `GET authorize`: a code, by redirect.
     Authorize,
     /// `POST login`: a code for B2C Commerce credentials, by redirect.
@@ -60,7 +60,7 @@ pub enum Operation {
 
 /// The credentials that a call needs, and where they are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Credential {
+pub(crate) enum Credential {
     /// Those of our SLAS client: `Authorization: Basic`, which replaces the caller's.
     Client,
     /// The shopper's: the caller's `Authorization: Basic`. Under Strict Client Auth, those of our
@@ -77,7 +77,7 @@ pub enum Credential {
 
 /// Where the parameters of a call are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// In the query; there is no body.
     Query,
     /// In an `application/x-www-form-urlencoded` body.
@@ -88,7 +88,7 @@ pub enum Form {
 
 /// A call that is forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub(crate) struct Call {
     /// Its operation.
     pub operation: Operation,
     /// Its method at SLAS.
@@ -137,7 +137,7 @@ const LIST: [Entry; 20] = [
 
 /// The listed call for `method` and `path` (below the proxy's own prefix). `organization` is the
 /// site's.
-pub fn find(method: &Method, path: &str, organization: &str) -> Result<Call, Refusal> {
+pub(crate) fn find(method: &Method, path: &str, organization: &str) -> Result<Call, Refusal> {
     let below = path.strip_prefix(BASE).and_then(|rest| rest.strip_prefix(organization));
     let path = below
         .and_then(|rest| rest.strip_prefix("/oauth2/"))
@@ -170,7 +170,7 @@ fn is_name(segment: &str) -> bool {
 impl Operation {
     /// The credentials it needs.
     #[must_use]
-    pub fn credential(self) -> Credential {
+    pub(crate) fn credential(self) -> Credential {
         match self {
             Self::Token
             | Self::PasswordlessLogin
@@ -196,7 +196,7 @@ impl Operation {
 
     /// Where its parameters are.
     #[must_use]
-    pub fn form(self) -> Form {
+    pub(crate) fn form(self) -> Form {
         match self {
             Self::Authorize
             | Self::Logout
@@ -211,7 +211,7 @@ impl Operation {
 
     /// Whether a 200 response has tokens.
     #[must_use]
-    pub fn returns_tokens(self) -> bool {
+    pub(crate) fn returns_tokens(self) -> bool {
         matches!(
             self,
             Self::Token
@@ -223,13 +223,13 @@ impl Operation {
 
     /// Whether it changes anything in the browser or for the shopper, whatever its method.
     #[must_use]
-    pub fn changes_state(self) -> bool {
+    pub(crate) fn changes_state(self) -> bool {
         !matches!(self, Self::Authorize | Self::TrustedAgentAuthorize | Self::UserInfo)
     }
 
     /// Its name in metrics and logs.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Authorize => "authorize",
             Self::Login => "login",

@@ -21,7 +21,7 @@ const SECRET_SENT: Refusal = Refusal::Malformed("Client secrets are not accepted
 
 /// The values that the site's configuration fixes.
 #[derive(Clone, Copy, Debug)]
-pub struct SiteValues<'a> {
+pub(crate) struct SiteValues<'a> {
     /// `client_id`.
     pub client_id: &'a str,
     /// `channel_id`.
@@ -36,7 +36,7 @@ pub struct SiteValues<'a> {
 
 /// The values from the browser's cookies.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ShopperValues<'a> {
+pub(crate) struct ShopperValues<'a> {
     /// The usid of a verified access token.
     pub usid: Option<&'a str>,
     /// Do-not-track, where the shopper chose.
@@ -45,7 +45,7 @@ pub struct ShopperValues<'a> {
 
 /// The parameters to send to SLAS. `Debug` shows only their names.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Parameters {
+pub(crate) struct Parameters {
     /// For the query.
     pub query: Pairs,
     /// For the form.
@@ -62,20 +62,20 @@ impl fmt::Debug for Parameters {
 impl Parameters {
     /// The value of `name`, in query or form.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.query.iter().chain(&self.form).find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// Whether they request the exchange of a refresh token.
     #[must_use]
-    pub fn refreshes(&self) -> bool {
+    pub(crate) fn refreshes(&self) -> bool {
         self.get("grant_type") == Some("refresh_token")
     }
 }
 
 /// The parameters to send for `query` and `form` of a call, with the site's and the shopper's values.
-pub fn validate(
+pub(crate) fn validate(
     operation: Operation,
     query: &Pairs,
     form: &Pairs,
@@ -105,7 +105,7 @@ pub fn validate(
 }
 
 /// The same for a JSON body. Of a duplicate name, the parser has kept the last value.
-pub fn validate_json(
+pub(crate) fn validate_json(
     operation: Operation,
     body: &[u8],
     site: &SiteValues<'_>,

@@ -7,7 +7,7 @@ use http::request::Parts;
 
 /// Handlers record into it; the log layer reads it when the response is ready.
 #[derive(Clone, Debug, Default)]
-pub struct LogFields(Arc<Mutex<Fields>>);
+pub(crate) struct LogFields(Arc<Mutex<Fields>>);
 
 /// What was recorded.
 #[derive(Clone, Debug, Default)]
