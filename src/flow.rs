@@ -8,7 +8,7 @@
 //! calls.
 
 use crate::ids::Usid;
-use crate::model::{Claims, CustomerType};
+use crate::model::Claims;
 
 mod accept_tokens;
 mod calls;
@@ -84,5 +84,5 @@ pub fn decide(facts: Facts, intent: Intent) -> Step {
 /// The usid of the guest session to re-attach to. SLAS needs the usid of a token whose signature
 /// was valid.
 fn guest_usid(claims: &Claims) -> Option<Usid> {
-    (claims.customer.kind == CustomerType::Guest).then(|| claims.usid.clone())
+    claims.customer.is_guest().then(|| claims.usid.clone())
 }

@@ -262,12 +262,6 @@ impl CookieNames {
         }
     }
 
-    /// Whether scripts may read the tokens.
-    #[must_use]
-    pub fn tokens_are_readable(&self) -> bool {
-        self.script_readable
-    }
-
     /// Every cookie of the profile, in the order they are written.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {

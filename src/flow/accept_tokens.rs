@@ -5,7 +5,7 @@
 
 use super::state::{FlowState, Goal};
 use super::{BridgeMode, Decision, DwChange, Facts, Intent, Outcome, TokenChange};
-use crate::model::{CustomerType, Grant};
+use crate::model::Grant;
 
 /// The decision when `grant` replaces the tokens of the browser.
 #[must_use]
@@ -21,8 +21,8 @@ pub fn accept_tokens(facts: Facts, grant: Box<Grant>) -> Decision {
         None => DwChange::Keep,
     };
     // A Head requests guest tokens when a registered session is over: report the expiry.
-    let expired = shopper.kind == CustomerType::Guest && state.is_registered();
-    let logged_in = changed && shopper.kind == CustomerType::Registered;
+    let expired = shopper.is_guest() && state.is_registered();
+    let logged_in = changed && shopper.is_registered();
     Decision {
         outcome: if logged_in { Outcome::LoggedIn { basket_lost: false } } else { Outcome::Ready },
         tokens: TokenChange::Set(grant),

@@ -138,7 +138,7 @@ fn bridge(state: FlowState, owner: Customer) -> Step {
             Step::Bridge(BridgeCall { access, owner, state: Box::new(state) })
         }
         (_, Some(refresh)) => state.refresh(refresh, RefreshPurpose::EnsureSession),
-        _ => without_dw(state, UpstreamFailure { cause: Cause::Unavailable, retry_after: None }),
+        _ => without_dw(state, UpstreamFailure::UNAVAILABLE),
     }
 }
 
@@ -152,9 +152,7 @@ pub(super) fn bridged(state: FlowState, owner: Customer, response: BridgeRespons
             mark_access_used(state).refresh(refresh, RefreshPurpose::EnsureSession)
         }
         // OCAPI refuses even a new token of SLAS: it does not know our client.
-        (BridgeResponse::TokenRefused, _) => {
-            without_dw(state, UpstreamFailure { cause: Cause::Misconfigured, retry_after: None })
-        }
+        (BridgeResponse::TokenRefused, _) => without_dw(state, UpstreamFailure::MISCONFIGURED),
         (BridgeResponse::Unavailable(failure), _) => without_dw(state, failure),
     }
 }

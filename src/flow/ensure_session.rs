@@ -30,7 +30,7 @@ pub(super) fn begin(facts: Facts, intent: Intent) -> Step {
 
 fn without_refresh(state: FlowState) -> Step {
     match &state.facts.access {
-        Access::Expired(claims) if claims.customer.kind == CustomerType::Registered => {
+        Access::Expired(claims) if claims.customer.is_registered() => {
             expire_session(state, CustomerType::Registered)
         }
         Access::Fresh(_) => dw_session::align(state),
@@ -73,14 +73,13 @@ pub(super) fn refreshed(
         // A registered shopper never silently becomes a guest, even if the upstream grants a
         // guest's tokens.
         RefreshResponse::Granted(grant)
-            if kind == CustomerType::Registered
-                && grant.claims.customer.kind == CustomerType::Guest =>
+            if kind == CustomerType::Registered && grant.claims.customer.is_guest() =>
         {
             expire_session(state, kind)
         }
         RefreshResponse::Granted(grant) => {
             // The fallback for a refused token may be a registered shopper's after all.
-            state.session_expired &= grant.claims.customer.kind == CustomerType::Guest;
+            state.session_expired &= grant.claims.customer.is_guest();
             state.tokens = Tokens::Renewed(grant);
             dw_session::align(state)
         }
@@ -106,7 +105,7 @@ fn unavailable(mut state: FlowState, failure: UpstreamFailure) -> Step {
 
 pub(super) fn guest(mut state: FlowState, sent_usid: bool, response: GuestResponse) -> Step {
     match response {
-        GuestResponse::Granted(grant) if grant.claims.customer.kind == CustomerType::Guest => {
+        GuestResponse::Granted(grant) if grant.claims.customer.is_guest() => {
             let same = state.facts.customer() == Some(&grant.claims.customer);
             state.tokens =
                 if sent_usid && same { Tokens::Renewed(grant) } else { Tokens::New(grant) };
@@ -118,7 +117,7 @@ pub(super) fn guest(mut state: FlowState, sent_usid: bool, response: GuestRespon
             state.request_guest(None)
         }
         GuestResponse::UsidTaken | GuestResponse::Granted(_) => {
-            without_guest(state, UpstreamFailure { cause: Cause::Unavailable, retry_after: None })
+            without_guest(state, UpstreamFailure::UNAVAILABLE)
         }
         GuestResponse::Unavailable(failure) => without_guest(state, failure),
     }
@@ -160,7 +159,7 @@ pub(super) fn probed(mut state: FlowState, response: ProbeResponse) -> Step {
 }
 
 fn is_planted(state: &FlowState, owner: &Customer) -> bool {
-    owner.kind == CustomerType::Registered
+    owner.is_registered()
         && state.facts.dw_provenance == Provenance::Browser
         && state.facts.signature.is_none()
 }
@@ -194,7 +193,7 @@ pub(super) fn adopted(
     owner: Option<&Customer>,
     response: AdoptResponse,
 ) -> Step {
-    let guest = owner.is_some_and(|owner| owner.kind == CustomerType::Guest);
+    let guest = owner.is_some_and(Customer::is_guest);
     match response {
         AdoptResponse::Granted(grant) if Some(&grant.claims.customer) == owner => {
             state.confirmed = true;
@@ -204,9 +203,7 @@ pub(super) fn adopted(
         // The tokens of a new guest can be used; the DW session cannot. But a signature that names
         // another session than the browser's may come from any other browser.
         AdoptResponse::Granted(grant)
-            if state.facts.signature.is_none()
-                && guest
-                && grant.claims.customer.kind == CustomerType::Guest =>
+            if state.facts.signature.is_none() && guest && grant.claims.customer.is_guest() =>
         {
             state.tokens = Tokens::New(grant);
             dw_session::align(state)

@@ -7,8 +7,8 @@
 use super::calls::{CheckBasketCall, LoginCall, RefreshPurpose, TransferBasketCall};
 use super::state::{FlowState, Goal, Tokens};
 use super::{
-    BasketResponse, Cause, DwChange, Facts, GuestBasket, LoginResponse, Outcome, RefreshResponse,
-    Step, UpstreamFailure, dw_session,
+    BasketResponse, DwChange, Facts, GuestBasket, LoginResponse, Outcome, RefreshResponse, Step,
+    UpstreamFailure, dw_session,
 };
 use crate::ids::{AccessToken, CustomerId, Usid};
 use crate::model::CustomerType;
@@ -69,13 +69,11 @@ fn log_in(mut state: FlowState) -> Step {
 
 pub(super) fn logged_in(mut state: FlowState, response: LoginResponse) -> Step {
     let refused = match response {
-        LoginResponse::Granted(grant) if grant.claims.customer.kind == CustomerType::Registered => {
+        LoginResponse::Granted(grant) if grant.claims.customer.is_registered() => {
             state.tokens = Tokens::New(grant);
             return transfer(state);
         }
-        LoginResponse::Granted(_) => {
-            Outcome::Unavailable(UpstreamFailure { cause: Cause::Unavailable, retry_after: None })
-        }
+        LoginResponse::Granted(_) => Outcome::Unavailable(UpstreamFailure::UNAVAILABLE),
         LoginResponse::BadCredentials => Outcome::BadCredentials,
         LoginResponse::Conflict => Outcome::LoginConflict,
         LoginResponse::Unavailable(failure) => Outcome::Unavailable(failure),
@@ -102,7 +100,7 @@ pub(super) fn transferred(mut state: FlowState, response: BasketResponse) -> Ste
 
 /// The guest whose session the login takes over.
 fn guest(state: &FlowState) -> Option<(AccessToken, CustomerId)> {
-    let guest = state.customer().filter(|customer| customer.kind == CustomerType::Guest)?;
+    let guest = state.customer().filter(|customer| customer.is_guest())?;
     Some((state.access()?.clone(), guest.id.clone()))
 }
 

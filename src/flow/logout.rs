@@ -5,13 +5,12 @@ use super::calls::{LogoutCall, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
 use super::{DwChange, Facts, LogoutResponse, RefreshResponse, Step};
 use crate::ids::{AccessToken, RefreshToken};
-use crate::model::CustomerType;
 
 pub(super) fn begin(facts: Facts, all_devices: bool) -> Step {
-    // SLAS logout is for registered shoppers only; a guest has nothing there to revoke.
-    let revoked = !is_registered(&facts);
-    let state = FlowState::new(facts, Goal::Logout { all_devices, revoked });
-    if revoked {
+    let mut state = FlowState::new(facts, Goal::Logout { all_devices, revoked: false });
+    if !state.is_registered() {
+        // SLAS logout is for registered shoppers only; a guest has nothing there to revoke.
+        state.goal = Goal::Logout { all_devices, revoked: true };
         return clear(state);
     }
     match (state.access().cloned(), state.unused_refresh()) {
@@ -24,12 +23,6 @@ pub(super) fn begin(facts: Facts, all_devices: bool) -> Step {
     }
 }
 
-fn is_registered(facts: &Facts) -> bool {
-    let registered = CustomerType::Registered;
-    facts.customer().is_some_and(|customer| customer.kind == registered)
-        || facts.refresh.as_ref().is_some_and(|refresh| refresh.kind == registered)
-}
-
 fn revoke(state: FlowState, access: AccessToken, refresh: RefreshToken) -> Step {
     let all_devices = matches!(state.goal, Goal::Logout { all_devices: true, .. });
     Step::Logout(LogoutCall { access, refresh, all_devices, state: Box::new(state) })
@@ -37,9 +30,7 @@ fn revoke(state: FlowState, access: AccessToken, refresh: RefreshToken) -> Step 
 
 pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step {
     match response {
-        RefreshResponse::Granted(grant)
-            if grant.claims.customer.kind == CustomerType::Registered =>
-        {
+        RefreshResponse::Granted(grant) if grant.claims.customer.is_registered() => {
             let renewed = grant.refresh.as_ref().map(|refresh| refresh.token.clone());
             let presented = state.facts.refresh.as_ref().map(|held| held.token.clone());
             match renewed.or(presented) {

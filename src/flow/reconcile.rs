@@ -100,7 +100,7 @@ fn is_downgrade(facts: &Facts, page_token: &HeldRefresh, page: EcomPage) -> bool
 /// ECOM turns registered shoppers into guests whenever it cannot renew their tokens, even in an
 /// outage. The shopper's own refresh token decides whether the session is over.
 fn accept_or_verify(state: FlowState, grant: Box<Grant>) -> Step {
-    let guest = grant.claims.customer.kind == CustomerType::Guest;
+    let guest = grant.claims.customer.is_guest();
     let logging_out = is_on(&state, EcomPage::Logout);
     match state.unused_refresh() {
         Some(own) if guest && !logging_out && own.kind == CustomerType::Registered => {
@@ -121,7 +121,7 @@ pub(super) fn after_guest_grant_check(
     let own_stays = response_dw(&state).is_some() || is_by_head(&state);
     let dw = if own_stays { DwChange::Keep } else { DwChange::Drop };
     match response {
-        RefreshResponse::Granted(grant) if is_registered(&grant.claims.customer) => {
+        RefreshResponse::Granted(grant) if grant.claims.customer.is_registered() => {
             let head = is_by_head(&state).then(|| own_dw(&state, &grant.claims.customer));
             state.tokens = Tokens::Renewed(grant);
             state.decide(head.unwrap_or(dw))
@@ -134,9 +134,9 @@ pub(super) fn after_guest_grant_check(
 /// Accepts the tokens: the shopper is the one whom the response names.
 fn accept(mut state: FlowState, grant: Box<Grant>) -> Step {
     let customer = grant.claims.customer.clone();
-    let was_registered = state.customer().is_some_and(is_registered);
+    let was_registered = state.customer().is_some_and(Customer::is_registered);
     // A registered shopper never silently becomes a guest, even if ECOM causes it.
-    let lost = was_registered && !is_registered(&customer);
+    let lost = was_registered && !customer.is_registered();
     state.session_expired = lost && !is_logout(&state);
     state.tokens = Tokens::New(grant);
     let unproven = is_by_head(&state) && state.facts.policy.mode == BridgeMode::Classic;
@@ -150,7 +150,7 @@ fn accept(mut state: FlowState, grant: Box<Grant>) -> Step {
 fn decide_accepted(state: FlowState, dw: DwChange) -> Step {
     let before = state.facts.held().map(|held| &held.claims.customer);
     let now = state.customer();
-    let registered = |customer: Option<&Customer>| customer.is_some_and(is_registered);
+    let registered = |customer: Option<&Customer>| customer.is_some_and(Customer::is_registered);
     let outcome = match (registered(before), registered(now)) {
         (_, true) if before != now => Outcome::LoggedIn { basket_lost: false },
         (true, false) => Outcome::LoggedOut { revoked: true },
@@ -186,7 +186,8 @@ fn own_dw(state: &FlowState, owner: &Customer) -> DwChange {
 
 /// The shopper has logged out on a page of ECOM, or through a Head.
 fn logged_out(mut state: FlowState) -> Step {
-    state.session_expired = !is_logout(&state) && state.customer().is_some_and(is_registered);
+    state.session_expired =
+        !is_logout(&state) && state.customer().is_some_and(Customer::is_registered);
     drop_session(state)
 }
 
@@ -208,7 +209,7 @@ fn refresh_handed(mut state: FlowState, page_token: Option<HeldRefresh>) -> Step
 /// The refresh token in hand was refused, by SLAS now or by ECOM before: the session is over.
 fn expired(mut state: FlowState) -> Step {
     state.session_expired =
-        !is_on(&state, EcomPage::Logout) && state.customer().is_some_and(is_registered);
+        !is_on(&state, EcomPage::Logout) && state.customer().is_some_and(Customer::is_registered);
     drop_session(state)
 }
 
@@ -245,7 +246,7 @@ fn unchanged_dw(state: &FlowState) -> DwChange {
 fn by_page(state: FlowState, page: EcomPage) -> Step {
     let classic = state.facts.policy.mode == BridgeMode::Classic;
     let hybrid = state.facts.policy.mode == BridgeMode::HybridAuth;
-    let registered = state.facts.customer().is_some_and(is_registered);
+    let registered = state.facts.customer().is_some_and(Customer::is_registered);
     let sets_dw = response_dw(&state).is_some();
     match page {
         _ if is_by_head(&state) => state.decide(DwChange::Keep),
@@ -288,7 +289,7 @@ pub(super) fn probed(state: FlowState, response: ProbeResponse) -> Step {
     }
     let may_log_in = is_on(&state, EcomPage::Login);
     match (login, state.held_dw().cloned()) {
-        (Some(login), Some(dw)) if may_log_in && is_registered(&owner) => {
+        (Some(login), Some(dw)) if may_log_in && owner.is_registered() => {
             let (proof, kind) = (DwProof::Session(dw.dwsid), owner.kind);
             let state = Box::new(state);
             Step::Adopt(AdoptCall {
@@ -300,7 +301,7 @@ pub(super) fn probed(state: FlowState, response: ProbeResponse) -> Step {
                 state,
             })
         }
-        _ if is_registered(&owner) && may_log_in => drop_guest_tokens(state, owner),
+        _ if owner.is_registered() && may_log_in => drop_guest_tokens(state, owner),
         // A replacement session that belongs to another customer is ignored. If the browser's own
         // session changed customer, it is dropped.
         _ if response_dw(&state).is_some() => state.decide(DwChange::Keep),
@@ -351,8 +352,4 @@ fn drop_guest_tokens(mut state: FlowState, owner: Customer) -> Step {
     state.tokens = Tokens::Dropped;
     let dw = dw_from_response(&state, owner);
     state.decide_with(Outcome::Ready, dw)
-}
-
-fn is_registered(customer: &Customer) -> bool {
-    customer.kind == CustomerType::Registered
 }

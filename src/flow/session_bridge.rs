@@ -2,9 +2,7 @@
 
 use super::calls::{AdoptCall, AdoptPurpose, DwProof};
 use super::state::{FlowState, Goal, Tokens};
-use super::{
-    AdoptResponse, Cause, Dw, DwChange, Facts, Outcome, Step, UpstreamFailure, dw_session,
-};
+use super::{AdoptResponse, Dw, DwChange, Facts, Outcome, Step, UpstreamFailure, dw_session};
 use crate::model::CustomerType;
 
 /// A DW session that a caller claims for the browser.
@@ -52,7 +50,7 @@ pub(super) fn adopted(mut state: FlowState, kind: CustomerType, response: AdoptR
             dw_session::align(state)
         }
         AdoptResponse::Granted(_) => {
-            let failure = UpstreamFailure { cause: Cause::Unavailable, retry_after: None };
+            let failure = UpstreamFailure::UNAVAILABLE;
             state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
         }
         AdoptResponse::Refused => state.decide_with(not_bridged(false), DwChange::Keep),

@@ -122,7 +122,7 @@ impl FlowState {
     /// A registered refresh token beside a guest's access token: another writer (ECOM) has logged
     /// the shopper in, and the registered token wins.
     pub(super) fn is_superseded_by_registered(&self) -> bool {
-        let guest = self.customer().is_some_and(|customer| customer.kind == CustomerType::Guest);
+        let guest = self.customer().is_some_and(Customer::is_guest);
         let refresh = self.facts.refresh.as_ref();
         guest && refresh.is_some_and(|refresh| refresh.kind == CustomerType::Registered)
     }
@@ -136,7 +136,7 @@ impl FlowState {
     /// Whether any credential in hand is a registered shopper's.
     pub(super) fn is_registered(&self) -> bool {
         let refresh = self.facts.refresh.as_ref();
-        self.facts.customer().is_some_and(is_registered)
+        self.facts.customer().is_some_and(Customer::is_registered)
             || refresh.is_some_and(|held| held.kind == CustomerType::Registered)
     }
 
@@ -180,7 +180,7 @@ impl FlowState {
     pub(super) fn decide(self, dw: DwChange) -> Step {
         let outcome = match &self.goal {
             // A login on ECOM is a login here too.
-            Goal::SessionBridge if self.customer().is_some_and(is_registered) => {
+            Goal::SessionBridge if self.customer().is_some_and(Customer::is_registered) => {
                 Outcome::LoggedIn { basket_lost: false }
             }
             Goal::EnsureSession(_) | Goal::Reconcile { .. } | Goal::SessionBridge => Outcome::Ready,
@@ -214,20 +214,15 @@ impl FlowState {
         matches!(self.goal, Goal::EnsureSession(_))
             && !stays
             && self.facts.dw_provenance != Provenance::Browser
-            && self.dw_owner().is_some_and(is_registered)
-            && !self.customer().is_some_and(is_registered)
+            && self.dw_owner().is_some_and(Customer::is_registered)
+            && !self.customer().is_some_and(Customer::is_registered)
     }
-}
-
-fn is_registered(customer: &Customer) -> bool {
-    customer.kind == CustomerType::Registered
 }
 
 /// Whether the refresh token belongs to the session of the access token. A guest's refresh token
 /// beside a registered shopper's access token does not: using it would log the shopper out.
 fn is_of_session(facts: &Facts) -> bool {
-    let registered =
-        facts.customer().is_some_and(|customer| customer.kind == CustomerType::Registered);
+    let registered = facts.customer().is_some_and(Customer::is_registered);
     let guest = |refresh: &HeldRefresh| refresh.kind == CustomerType::Guest;
     !(registered && facts.refresh.as_ref().is_some_and(guest))
 }

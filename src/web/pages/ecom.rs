@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::cookies::profiles::DWSID;
 use crate::flow::{DwChange, Intent, UpstreamFailure};
-use crate::model::CustomerType;
+use crate::model::Customer;
 use crate::problem::{Problem, wants_page};
 use crate::web::headers::{path_and_query, see_other};
 use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
@@ -138,7 +138,7 @@ impl ProxiedRequest {
             return self.with_cookies(response, update);
         };
         let owner = owner.as_ref().or_else(|| update.customer(&self.session));
-        if owner.is_some_and(|owner| owner.kind == CustomerType::Registered) {
+        if owner.is_some_and(Customer::is_registered) {
             return self.with_cookies(
                 Problem::Upstream(UpstreamFailure::UNAVAILABLE).into_response(),
                 update,

@@ -89,7 +89,7 @@ impl RequestSession {
     fn end_sessions(&self, is_dropped: impl Fn(Tag) -> bool) {
         let (now, at) = (self.site.clock.monotonic(), self.site.clock.now());
         let sealed = self.state.session.as_ref().map(|session| (session.usid, at));
-        let held = self.claims().map(|claims| (claims.usid.tag(), claims.issued_at.max(at)));
+        let held = self.access.claims().map(|claims| (claims.usid.tag(), claims.issued_at.max(at)));
         for (usid, issued) in sealed.into_iter().chain(held).filter(|(usid, _)| is_dropped(*usid)) {
             self.site.revocations.end_session(usid, issued, now);
         }
@@ -98,17 +98,9 @@ impl RequestSession {
     /// What the seal records of a logout: every credential presented, and the SLAS session.
     pub(crate) fn logged_out_tags(&self) -> Vec<Tag> {
         let sealed = self.state.session.as_ref().map(|session| session.usid);
-        let session = self.claims().map(|claims| claims.usid.tag());
+        let session = self.access.claims().map(|claims| claims.usid.tag());
         let issued = self.issued().into_iter();
         self.presented_tags.iter().copied().chain(issued).chain(sealed).chain(session).collect()
-    }
-
-    fn claims(&self) -> Option<&Claims> {
-        match &self.access {
-            Access::Fresh(held) | Access::Expiring(held) => Some(&held.claims),
-            Access::Expired(claims) => Some(claims),
-            Access::None => None,
-        }
     }
 
     /// Whether a logout or a login in another tab has superseded `decision`. A slow page may delay a
@@ -138,7 +130,7 @@ impl RequestSession {
         revocations.any_since(&self.effective_tags, self.received_at, now)
             || revocations.any_since(&tags, self.received_at, now)
             || granted.is_some_and(|grant| ended(&grant.claims))
-            || self.claims().is_some_and(ended)
+            || self.access.claims().is_some_and(ended)
     }
 }
 

@@ -46,7 +46,7 @@ impl SlasProxyCall {
             }
         }
         let update = self.accept(grant)?;
-        if !self.session.site.names.tokens_are_readable() {
+        if !self.session.site.names.script_readable {
             redact::strip(&mut fields);
         }
         let response = response::json(reply.status, &fields, &reply.headers);
