@@ -9,10 +9,11 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use moka::sync::Cache;
 
 use tandem::cookies::facts::{self, SiteFacts};
+use tandem::cookies::key_ring::KeyRing;
 use tandem::cookies::ownership::{self, Layout, Writers};
 use tandem::cookies::profiles::{CookieNames, Suffix, Transport};
 use tandem::cookies::request_cookies::RequestCookies;
-use tandem::cookies::sealed_state::{KeyRing, SealedDw, SealedState};
+use tandem::cookies::sealed_state::{SealedDw, SealedState};
 use tandem::flow::{self, BridgeMode, BridgeTime, Intent, Outcome, Policy, Step};
 use tandem::ids::{AccessToken, CustomerId, Dwsid, RefreshToken, SiteId, Tag, Usid};
 use tandem::model::{Claims, Customer, CustomerType};

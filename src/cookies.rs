@@ -7,6 +7,7 @@
 
 pub mod dw_cookies;
 pub mod facts;
+pub mod key_ring;
 pub mod logged_out;
 pub mod ownership;
 pub mod preview;
@@ -15,3 +16,4 @@ pub mod request_cookies;
 pub mod response_cookies;
 pub mod sealed_state;
 pub mod set_cookie;
+mod token_pieces;

@@ -16,12 +16,12 @@ mod incoming;
 mod layers;
 mod pages;
 mod redirect;
+mod rejection;
 mod request_kind;
 mod request_log;
 mod request_session;
 mod site_lookup;
 mod slas_proxy;
-mod tokens;
 
 use crate::app::App;
 use crate::problem::Problem;

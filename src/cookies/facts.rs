@@ -3,8 +3,9 @@
 
 use super::ownership::{self, Layout, Writers};
 use super::profiles::{CookieNames, DWSID};
-use super::request_cookies::{PIECE, RequestCookies, RequestHandoff};
+use super::request_cookies::{RequestCookies, RequestHandoff};
 use super::sealed_state::{SealedDw, SealedState};
+use super::token_pieces::PIECE;
 use crate::access_token::{self, Audience};
 use crate::flow::{Access, Dw, Facts, HeldAccess, HeldDw, HeldRefresh, Policy, Provenance};
 use crate::ids::{AccessToken, DwSignature, Dwsid, RefreshToken, Tag};

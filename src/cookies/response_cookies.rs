@@ -10,7 +10,8 @@ use http::header::SET_COOKIE;
 
 use super::dw_cookies;
 use super::profiles::{CookieNames, DWSID};
-use super::request_cookies::{Pieces, RequestHandoff};
+use super::request_cookies::RequestHandoff;
+use super::token_pieces::Pieces;
 use crate::ids::RefreshToken;
 use crate::model::{CustomerType, DwCookies};
 use crate::timestamp::Timestamp;

@@ -36,9 +36,7 @@ use crate::web::request_kind::RequestKind;
 use crate::web::request_session::RequestSession;
 use crate::web::site_lookup::check_site_id;
 use crate::web::slas_proxy::{no_access_token, refused};
-use crate::web::tokens::{renewed, token_after, with_cookies};
 use replay_body::ReplayBody;
-use request::dwsid;
 
 /// A call of an API.
 struct ApiCall {
@@ -106,40 +104,43 @@ impl ApiCall {
         let session = RequestSession::from_request_parts(&mut self.parts, &app).await?;
         // Before the renewal: a body that never arrives must not spend a refresh token.
         let upload = ReplayBody::read(body, &self.parts, self.route.timeout).await?;
-        let first = match renewed(&session, session.facts(None)).await {
+        let first = match session.resolve_call(session.facts(None)).await {
             Ok(first) => first,
-            Err(response) => return response,
+            Err(response) => return Ok(response),
         };
-        let token = token_after(&session, &first);
+        let token = first.access_token(&session);
         if token.is_none() && self.route.kind == Kind::Scapi {
-            return Ok(with_cookies(&session, &first, no_access_token()));
+            return Ok((first, no_access_token()).into_response());
         }
         let customer = first.customer(&session);
         let registered = customer.is_some_and(Customer::is_registered);
         if self.route.token == TokenNeed::Registered && !registered {
-            return Ok(with_cookies(&session, &first, Problem::LoginRequired.into_response()));
+            return Ok((first, Problem::LoginRequired).into_response());
         }
         let repeated = upload.to_repeat();
-        let dwsid = dwsid(&session, &first);
+        let dwsid = first.dwsid(&session);
         let bearer = token.as_ref().map(bearer);
         let response = self.send(upload, bearer.as_ref(), dwsid.as_ref()).await;
         if response.status() != StatusCode::UNAUTHORIZED || token.is_none() {
-            return Ok(with_cookies(&session, &first, response));
+            return Ok((first, response).into_response());
         }
         let (response, credentials_changed) =
             match response::unauthorized(response, self.route.timeout).await {
                 Ok(read) => read,
-                Err(problem) => return Ok(with_cookies(&session, &first, problem.into_response())),
+                Err(problem) => return Ok((first, problem).into_response()),
             };
         if credentials_changed {
+            first.discard();
             return end_session(&session);
         }
         match repeated {
             // A token that was renewed for this call and is rejected would be rejected again.
-            Some(repeated) if first.decision.tokens == TokenChange::Keep => {
+            Some(repeated) if first.decision().tokens == TokenChange::Keep => {
+                // The second update is made from the same cookies, and includes what this one changes.
+                first.discard();
                 self.retry_renewed(&session, repeated, response).await
             }
-            _ => Ok(with_cookies(&session, &first, response)),
+            _ => Ok((first, response).into_response()),
         }
     }
 
@@ -150,16 +151,16 @@ impl ApiCall {
         upload: ReplayBody,
         rejection: Response,
     ) -> Result<Response, Problem> {
-        let second = match renewed(session, session.facts_to_renew()).await {
+        let second = match session.resolve_call(session.facts_to_renew()).await {
             Ok(second) => second,
-            Err(response) => return response,
+            Err(response) => return Ok(response),
         };
-        let TokenChange::Set(grant) = &second.decision.tokens else {
-            return Ok(with_cookies(session, &second, rejection));
+        let TokenChange::Set(grant) = &second.decision().tokens else {
+            return Ok((second, rejection).into_response());
         };
-        let (bearer, dwsid) = (bearer(&grant.access), dwsid(session, &second));
+        let (bearer, dwsid) = (bearer(&grant.access), second.dwsid(session));
         let response = self.send(upload, Some(&bearer), dwsid.as_ref()).await;
-        Ok(with_cookies(session, &second, response))
+        Ok((second, response).into_response())
     }
 }
 
@@ -167,5 +168,5 @@ impl ApiCall {
 fn end_session(session: &RequestSession) -> Result<Response, Problem> {
     session.revoke_presented(Reason::LoggedOut);
     let update = session.commit(Decision::logged_out_locally(), None)?;
-    Ok(with_cookies(session, &update, Problem::SessionExpired.into_response()))
+    Ok((update, Problem::SessionExpired).into_response())
 }

@@ -89,6 +89,9 @@ async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> R
     let mut response = next.run(request).await;
     let elapsed = app.clock.monotonic().saturating_duration_since(started);
     let fields = log_fields.read();
+    if fields.update_lost {
+        response = report_lost_update(response, &id);
+    }
     let route = fields.route.or(own).unwrap_or("none");
     app.metrics.http_request(route, response.status());
     tracing::info!(
@@ -109,6 +112,13 @@ async fn log(State(app): State<Arc<App>>, mut request: Request, next: Next) -> R
         response.headers_mut().insert("x-request-id", id);
     }
     response
+}
+
+/// A defect of a handler. A debug build fails the request, so that a test of the route finds it;
+/// a shopper still gets the response.
+fn report_lost_update(response: Response, id: &RequestId) -> Response {
+    tracing::error!(request_id = id.0, "session update lost: the response lacks its cookies");
+    if cfg!(debug_assertions) { Problem::Internal.into_response() } else { response }
 }
 
 /// A label from a fixed set: paths may contain what does not belong in a log.
@@ -192,32 +202,61 @@ mod tests {
     use axum::body::Body;
     use axum::routing::get;
     use http::header::ACCEPT;
+    use testkit::ShopConfig;
     use tower::ServiceExt as _;
 
     use super::*;
     use crate::config::{Config, Layers};
-
-    const CONFIG: &str = r#"
-        [cookies]
-        seal_keys = ["a key for tests only, long enough"]
-        [[sites]]
-        id = "RefArch"
-        hosts = ["shop.test"]
-        public_origin = "https://shop.test"
-        bridge.mode = "none"
-        slas.base_url = "http://127.0.0.1:1"
-        slas.organization_id = "f_ecom_zzte_053"
-        slas.client_id = "client"
-        slas.redirect_uri = "https://shop.test/callback"
-    "#;
+    use crate::flow::Decision;
+    use crate::web::request_session::{RequestSession, SessionUpdate};
 
     async fn panicking() -> Response {
         panic!("CANARY in a panic")
     }
 
-    fn app(more: &str) -> Arc<App> {
-        let layers = Layers::merge("test.toml", &format!("{CONFIG}{more}"), []).unwrap();
+    /// A shop without upstreams, with these sections in its configuration.
+    fn app(sections: &str) -> Arc<App> {
+        let config = ShopConfig::minimal("http://127.0.0.1:1").sections(sections).text();
+        let layers = Layers::merge("test.toml", &config, []).unwrap();
         App::new(Config::from_layers(&layers).unwrap(), clock::Clock::system()).unwrap()
+    }
+
+    fn logged_out(session: &RequestSession) -> Result<SessionUpdate, Problem> {
+        session.commit(Decision::logged_out_locally(), None)
+    }
+
+    async fn responding(session: RequestSession) -> Result<Response, Problem> {
+        Ok((logged_out(&session)?, "done").into_response())
+    }
+
+    async fn forgetting(session: RequestSession) -> Result<Response, Problem> {
+        let update = logged_out(&session)?;
+        Ok(format!("{:?}", update.decision().outcome).into_response())
+    }
+
+    async fn discarding(session: RequestSession) -> Result<Response, Problem> {
+        logged_out(&session)?.discard();
+        Ok("done".into_response())
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_forgets_a_session_update_fails_the_request() {
+        let app = app("");
+        let routes = Router::new()
+            .route("/responds", get(responding))
+            .route("/forgets", get(forgetting))
+            .route("/discards", get(discarding))
+            .with_state(Arc::clone(&app));
+        let routes = all(routes, &app);
+        for (path, status, has_cookies) in
+            [("/responds", 200, true), ("/forgets", 500, false), ("/discards", 200, false)]
+        {
+            let request = Request::get(path).header("host", "shop.test");
+            let request = request.body(Body::empty()).unwrap();
+            let response = routes.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), status, "{path}");
+            assert_eq!(response.headers().contains_key("set-cookie"), has_cookies, "{path}");
+        }
     }
 
     #[tokio::test]

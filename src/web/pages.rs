@@ -7,12 +7,13 @@ mod ecom;
 mod ecom_response;
 pub(super) mod file;
 mod head;
+mod rejection;
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, COOKIE, REFERER};
+use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -23,28 +24,15 @@ use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::pair_of;
 use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::Intent;
-use crate::header_values::first_text;
-use crate::model::Customer;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
-use crate::route::{Kind, Route, SetCookies, TokenNeed, readings};
+use crate::route::{Kind, Route, SetCookies, TokenNeed};
 use crate::site::Site;
-use crate::web::headers::{own_authorization, path_and_query, see_other};
-use crate::web::incoming::below_prefix;
-use crate::web::redirect::local_path;
+use crate::web::headers::own_authorization;
 use crate::web::request_kind::RequestKind;
 use crate::web::request_log::RequestId;
 use crate::web::request_session::foreign_cookies;
 use crate::web::request_session::{RequestSession, SessionUpdate, forwardable_unverified};
-
-/// Why a shopper must log in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LoginReason {
-    /// The page is for registered shoppers.
-    Required,
-    /// The session of a registered shopper has expired.
-    Expired,
-}
 
 /// What becomes of the cookies that accompany `dwsid` in a response.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,85 +76,16 @@ impl ProxiedRequest {
         self.without_session_cookies(self.forward(body, None).await)
     }
 
-    /// The response in place of the upstream's, where the registered session has expired or the
-    /// route requires one. A registered shopper never silently becomes a guest: a call is rejected
-    /// instead of being made as a guest, and a protected page redirects to the login page. Other
-    /// pages are shown to the guest, and `GET /bff/session` reports the expired session.
-    pub(crate) fn expired_response(
-        &self,
-        kind: RequestKind,
-        update: &SessionUpdate,
-    ) -> Option<Response> {
-        match kind {
-            _ if !update.decision.session_expired => self.login_required_response(kind, update),
-            RequestKind::Document if self.is_protected() => self.login_page(LoginReason::Expired),
-            RequestKind::Document => None,
-            _ => Some(Problem::SessionExpired.into_response()),
-        }
-    }
-
-    /// For guests on a route for registered shoppers: a redirect to the login page, or a rejection.
-    fn login_required_response(
-        &self,
-        kind: RequestKind,
-        update: &SessionUpdate,
-    ) -> Option<Response> {
-        let customer = update.customer(&self.session);
-        let registered = customer.is_some_and(Customer::is_registered);
-        if self.route.token != TokenNeed::Registered || registered {
-            return None;
-        }
-        Some(self.redirect_to_login(kind))
-    }
-
-    /// A redirect to the login page; for a call, the error `login_required`.
-    pub(crate) fn redirect_to_login(&self, kind: RequestKind) -> Response {
-        let is_document = kind == RequestKind::Document;
-        let page = is_document.then(|| self.login_page(LoginReason::Required)).flatten();
-        page.unwrap_or_else(|| Problem::LoginRequired.into_response())
-    }
-
-    /// The path of the page of this site that sent the request; `/` where there is none.
-    pub(crate) fn referring_path(&self) -> &str {
-        let origin = self.session.site.config.public_origin.as_str();
-        let referer = first_text(&self.parts.headers, REFERER);
-        let path = referer.and_then(|referer| referer.strip_prefix(origin)).and_then(local_path);
-        path.unwrap_or("/")
-    }
-
-    fn is_protected(&self) -> bool {
-        let path = below_prefix(&self.session.site, self.parts.uri.path());
-        let protected = &self.session.site.config.session.protected_paths;
-        let needs_login = |reading: &str| {
-            protected.iter().any(|prefix| readings::is_below(reading, prefix.trim_end_matches('/')))
-        };
-        self.route.token == TokenNeed::Registered || readings::any(path, needs_login)
-    }
-
-    /// A redirect to the login page. After an expired session it happens once: the new guest
-    /// session that follows is not a registered one that could expire again.
-    fn login_page(&self, reason: LoginReason) -> Option<Response> {
-        let page = self.session.site.config.session.login_page.as_deref()?;
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        if reason == LoginReason::Expired {
-            query.append_pair("error", "session_expired");
-        }
-        let return_to = local_path(path_and_query(&self.parts.uri)).unwrap_or("/");
-        let query = query.append_pair("return_to", return_to).finish();
-        Some(see_other(&format!("{page}?{query}")))
-    }
-
     /// The response with our cookies in place of the upstream's.
-    pub(crate) fn with_cookies(&self, mut response: Response, update: &SessionUpdate) -> Response {
-        let ours = update.changes.cookies.iter().any(|write| write.name() == DWSID);
-        let companions = if ours || self.session.is_superseded(&update.decision) {
+    pub(crate) fn with_cookies(&self, mut response: Response, update: SessionUpdate) -> Response {
+        let ours = update.changes().cookies.iter().any(|write| write.name() == DWSID);
+        let companions = if ours || update.is_superseded() {
             DwCompanions::Stripped
         } else {
             DwCompanions::Passed
         };
         filter(&self.session.site, &self.route, companions, &mut response);
-        self.session.apply_cookies(update, &mut response);
-        response
+        (update, response).into_response()
     }
 
     /// The response without any session cookie.

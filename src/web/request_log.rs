@@ -20,6 +20,8 @@ pub(crate) struct Fields {
     /// Of the SLAS proxy.
     pub(crate) operation: Option<&'static str>,
     pub(crate) upstream_calls: u32,
+    /// A handler has dropped a session update, whose cookies the response lacks.
+    pub(crate) update_lost: bool,
 }
 
 impl LogFields {

@@ -8,6 +8,7 @@ mod local;
 mod resolve;
 mod revocation;
 mod stray_cookies;
+mod update;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,9 +25,9 @@ use crate::cookies::ownership;
 use crate::cookies::preview::Preview;
 use crate::cookies::request_cookies::{RequestCookies, RequestHandoff};
 use crate::cookies::sealed_state::SealedState;
-use crate::cookies::set_cookie::CookieChanges;
+use crate::cookies::set_cookie::CookieLife;
 use crate::driver::{FlowContext, FlowResult, drive};
-use crate::flow::{self, Access, Decision, Dw, Facts, HeldAccess, Intent, Outcome, TokenChange};
+use crate::flow::{self, Access, Decision, Dw, Facts, HeldAccess, Intent, Outcome};
 use crate::ids::{DwSignature, Dwsid, Tag};
 use crate::model::{Claims, Customer};
 use crate::problem::Problem;
@@ -42,6 +43,7 @@ use crate::web::request_session::revocation::{
     without_logged_out,
 };
 use crate::web::request_session::stray_cookies::Strays;
+pub(crate) use crate::web::request_session::update::SessionUpdate;
 
 /// The shopper session that a request presents, on one site.
 pub(crate) struct RequestSession {
@@ -240,7 +242,7 @@ impl RequestSession {
         facts: Facts,
         intent: Intent,
         credentials: Option<Credentials>,
-        remember: Option<bool>,
+        remember: Option<CookieLife>,
     ) -> Result<SessionUpdate, Problem> {
         let decision = self.decide(facts, intent, credentials).await?;
         self.commit(decision, remember)
@@ -288,22 +290,5 @@ impl RequestSession {
             fields.outcome = Some(outcome);
             fields.upstream_calls += upstream_calls;
         });
-    }
-}
-
-/// A decision, and what it changes in the browser.
-pub(crate) struct SessionUpdate {
-    pub(crate) decision: Decision,
-    pub(crate) changes: CookieChanges,
-}
-
-impl SessionUpdate {
-    /// The customer of `session` after this update.
-    pub(crate) fn customer<'a>(&'a self, session: &'a RequestSession) -> Option<&'a Customer> {
-        match (&self.decision.tokens, &session.access) {
-            (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
-            (TokenChange::Keep, access) => access.held().map(|held| &held.claims.customer),
-            (TokenChange::Drop, _) => None,
-        }
     }
 }

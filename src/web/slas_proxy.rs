@@ -40,7 +40,6 @@ use crate::web::request_log::LogFields;
 use crate::web::request_session::RequestSession;
 use crate::web::site_lookup::check_site_id;
 use crate::web::slas_proxy::request::Message;
-use crate::web::tokens::{renewed, token_after, with_cookies};
 
 /// Longest body of a call, in bytes; by far the longest is that of a passkey.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -146,11 +145,11 @@ impl SlasProxyCall {
 
     /// Makes the call with the access token of the cookie, renewed if necessary.
     async fn with_own_token(&self, message: &Message) -> Result<Response, Problem> {
-        let update = match renewed(&self.session, self.session.facts(None)).await {
+        let update = match self.session.resolve_call(self.session.facts(None)).await {
             Ok(update) => update,
-            Err(response) => return response,
+            Err(response) => return Ok(response),
         };
-        let response = match token_after(&self.session, &update) {
+        let response = match update.access_token(&self.session) {
             None => no_access_token(),
             Some(token) => match self.pass_through(message, CallCredentials::Token(token)).await {
                 Ok(reply) => response::without_tokens(self.call.operation, &reply),
@@ -158,7 +157,7 @@ impl SlasProxyCall {
                 Err(problem) => problem.into_response(),
             },
         };
-        Ok(with_cookies(&self.session, &update, response))
+        Ok((update, response).into_response())
     }
 
     async fn pass_through(

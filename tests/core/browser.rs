@@ -9,7 +9,7 @@ use tandem::cookies::ownership::Layout;
 use tandem::cookies::profiles::{CookieNames, Suffix, Transport};
 use tandem::cookies::request_cookies::RequestCookies;
 use tandem::cookies::sealed_state::{SealedDw, SealedState, SlasSession};
-use tandem::cookies::set_cookie::CookieContext;
+use tandem::cookies::set_cookie::{CookieContext, CookieLife};
 use tandem::flow::{Access, Decision, Dw, Facts, HeldAccess, HeldDw, TokenChange};
 use tandem::ids::{AccessToken, SiteId};
 use tandem::lifetimes::{DW_IDLE, DW_MAX_AGE};
@@ -115,7 +115,7 @@ impl Browser {
             revoked: &[],
             now: now(),
         };
-        let changes = context.changes(decision, Some(true));
+        let changes = context.changes(decision, Some(CookieLife::Tokens));
         let mut next = self.clone();
         next.jar.store(changes.headers(&names));
         next.state = changes.state;

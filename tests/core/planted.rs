@@ -5,11 +5,12 @@ use cookie_store::CookieStore;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tandem::cookies::facts::{self, SiteFacts};
+use tandem::cookies::key_ring::KeyRing;
 use tandem::cookies::ownership::{self, Layout, Writers};
 use tandem::cookies::profiles::CookieNames;
 use tandem::cookies::request_cookies::RequestCookies;
-use tandem::cookies::sealed_state::{KeyRing, SealedState};
-use tandem::cookies::set_cookie::{CookieContext, StrayCookies};
+use tandem::cookies::sealed_state::SealedState;
+use tandem::cookies::set_cookie::{CookieContext, CookieLife, StrayCookies};
 use tandem::flow::{
     Access, BridgeMode, BridgeTime, Decision, DwChange, GuestBasket, HeldAccess, Intent, Outcome,
     Policy, TokenChange, decide,
@@ -195,7 +196,7 @@ impl World {
         let (presented, state) = (&request.presented, &request.state);
         let (names, revoked, now) = (&self.names, &request.tags, self.now());
         let context = CookieContext { names, presented, state, access: held, revoked, now };
-        let mut changes = context.changes(decision, Some(true));
+        let mut changes = context.changes(decision, Some(CookieLife::Tokens));
         context.delete_strays(
             &StrayCookies { names: &request.strays, host: SHOP, path },
             &mut changes,

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use cookie::{Cookie, SameSite};
 use proptest::prelude::*;
+use tandem::cookies::key_ring::KeyRing;
 use tandem::cookies::logged_out::LoggedOut;
-use tandem::cookies::sealed_state::{KeyRing, SealedDw, SealedState, SlasSession};
+use tandem::cookies::sealed_state::{SealedDw, SealedState, SlasSession};
+use tandem::cookies::set_cookie::CookieLife::{self, BrowserSession};
 use tandem::cookies::set_cookie::{CookieChanges, CookieContext};
 use tandem::flow::{Decision, HeldAccess, TokenChange};
 use tandem::ids::{AccessToken, CustomerId, RefreshToken, SiteId};
@@ -19,18 +21,23 @@ use crate::generators::{decision, jar, state};
 const READABLE: [&str; 4] = ["usid", "cid", "dwanonymous_0", "dwpersonalization_0"];
 const SEAL: &str = "__Host-tandem";
 
-/// One generated case: a browser, its sealed state, a decision, and "remember me" of a login.
+/// One generated case: a browser, its sealed state, a decision, and the choice at a login.
 #[derive(Debug)]
 struct Case {
     jar: Jar,
     state: SealedState,
     decision: Decision,
-    remember: Option<bool>,
+    life: Option<CookieLife>,
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    (jar(), state(), decision(), any::<Option<bool>>())
-        .prop_map(|(jar, state, decision, remember)| Case { jar, state, decision, remember })
+    let life = prop::option::of(prop::sample::select(&[CookieLife::Tokens, BrowserSession][..]));
+    (jar(), state(), decision(), life).prop_map(|(jar, state, decision, life)| Case {
+        jar,
+        state,
+        decision,
+        life,
+    })
 }
 
 impl Case {
@@ -54,7 +61,7 @@ impl Case {
             revoked: &[],
             now: now(),
         };
-        context.changes(&self.decision, self.remember)
+        context.changes(&self.decision, self.life)
     }
 
     fn grant(&self) -> Option<&Grant> {
@@ -164,8 +171,8 @@ proptest! {
         let kept = case.decision.tokens == TokenChange::Keep;
         let registered =
             case.grant().map_or(kept, |grant| grant.claims.customer.kind == Registered);
-        let remember = case.remember.filter(|_| matches!(case.decision.outcome, LoggedIn { .. }));
-        let forget = remember.map_or(case.state.forget_on_close, |remember| !remember);
+        let life = case.life.filter(|_| matches!(case.decision.outcome, LoggedIn { .. }));
+        let forget = life.map_or(case.state.forget_on_close, |life| life == BrowserSession);
         prop_assert_eq!(forgets, registered && forget);
     }
 

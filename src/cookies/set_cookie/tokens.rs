@@ -2,8 +2,9 @@
 
 use super::{CookieChanges, CookieContext, Deletion};
 use crate::cookies::profiles::{Field, Lifetime, MOST_PIECES};
-use crate::cookies::request_cookies::{PIECE, RequestHandoff};
+use crate::cookies::request_cookies::RequestHandoff;
 use crate::cookies::sealed_state::{SealedState, SlasSession};
+use crate::cookies::token_pieces::PIECE;
 use crate::flow::{HeldAccess, TokenChange};
 use crate::ids::AccessToken;
 use crate::model::{Claims, Extras, Grant};

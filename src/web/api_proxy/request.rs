@@ -5,7 +5,6 @@ use http::header::{AUTHORIZATION, HeaderName, ORIGIN, REFERER, TRAILER};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue};
 
-use crate::flow::DwChange;
 use crate::header_values::sensitive;
 use crate::ids::Dwsid;
 use crate::problem::Problem;
@@ -15,7 +14,6 @@ use crate::web::api_proxy::{ApiCall, ReplayBody, response};
 use crate::web::pages::{address_header, client_address, origin};
 use crate::web::request_log::RequestId;
 use crate::web::request_session::foreign_cookies;
-use crate::web::request_session::{RequestSession, SessionUpdate};
 
 /// For Tandem, or about the page: OCAPI rejects calls with an `Origin`.
 const NOT_FORWARDED: [HeaderName; 7] = [
@@ -81,16 +79,5 @@ impl ApiCall {
             add("x-dw-client-id", id);
         }
         added
-    }
-}
-
-/// The DW session, if it is known to be this shopper's: the platform then responds from the same
-/// application server.
-pub(crate) fn dwsid(session: &RequestSession, update: &SessionUpdate) -> Option<Dwsid> {
-    let customer = update.customer(session)?;
-    match &update.decision.dw {
-        DwChange::Set { cookies, .. } => Some(cookies.dwsid.clone()),
-        DwChange::Drop | DwChange::Failed(_) | DwChange::Recheck => None,
-        DwChange::Keep | DwChange::Confirm(_) => session.dwsid_of(customer),
     }
 }

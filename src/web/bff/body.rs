@@ -10,6 +10,7 @@ use crate::problem::Problem;
 use crate::web::bff::session_view::SessionView;
 use crate::web::headers::see_other;
 use crate::web::redirect::local_path;
+use crate::web::request_session::{RequestSession, SessionUpdate};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -34,13 +35,21 @@ impl Format {
         }
     }
 
-    /// The response to a request that succeeded: the session for a script, a redirect to the page
-    /// `return_to` for a form.
-    pub(crate) fn respond(self, view: &SessionView, return_to: Option<&str>) -> Response {
-        match self {
-            Self::Json => Json(view).into_response(),
-            Self::Form => see_other(return_to.and_then(local_path).unwrap_or("/")),
-        }
+    /// The response after `update`, with its cookies: a problem if the caller did not get what it
+    /// asked for; otherwise the session for a script, and a redirect to the page `return_to` for a
+    /// form.
+    pub(crate) fn respond(
+        self,
+        session: &RequestSession,
+        update: SessionUpdate,
+        return_to: Option<&str>,
+    ) -> Response {
+        let response = match (update.rejection(), self) {
+            (Some(problem), _) => problem.into_response(),
+            (None, Self::Json) => Json(SessionView::of(session, Some(&update))).into_response(),
+            (None, Self::Form) => see_other(return_to.and_then(local_path).unwrap_or("/")),
+        };
+        (update, response).into_response()
     }
 }
 

@@ -2,18 +2,16 @@
 //! vouches for its DW session.
 
 use axum::body::Bytes;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use crate::flow::{BridgeMode, DwClaim, DwProof, Outcome};
+use crate::flow::{BridgeMode, DwClaim, DwProof};
 use crate::ids::{DwSignature, Dwsid};
 use crate::model::CustomerType;
 use crate::problem::Problem;
-use crate::revocations::Reason;
 use crate::web::bff::body;
-use crate::web::bff::session_view::SessionView;
 use crate::web::request_session::RequestSession;
 
 /// The longest login of SLAS, in bytes.
@@ -60,20 +58,7 @@ pub(crate) async fn bridge(
         return Err(Problem::SignatureRefused);
     }
     let update = session.session_bridge(claim).await?;
-    let mut response = match update.decision.outcome {
-        Outcome::Unavailable(failure) => Problem::Upstream(failure).into_response(),
-        Outcome::NotBridged { scope: true } => Problem::ScopeMissing.into_response(),
-        Outcome::NotBridged { scope: false } => Problem::SignatureRefused.into_response(),
-        _ => {
-            let view = SessionView::of(&session, Some(&update));
-            format.respond(&view, request.return_to.as_deref())
-        }
-    };
-    session.apply_cookies(&update, &mut response);
-    if matches!(update.decision.outcome, Outcome::LoggedIn { .. }) {
-        session.revoke_all_but(Reason::Superseded, &update.decision);
-    }
-    Ok(response)
+    Ok(format.respond(&session, update, request.return_to.as_deref()))
 }
 
 fn claim(request: &BridgeRequest) -> Result<DwClaim, Problem> {

@@ -31,15 +31,16 @@ pub(crate) async fn go(
 ) -> Result<Response, Problem> {
     let target =
         target.as_ref().ok().and_then(|Query(target)| local_path(&target.to)).unwrap_or("/");
-    let mut response = see_other(target);
+    let response = see_other(target);
     // Only a person who follows a link gets a session: not an image or a script, on whatever site.
     if RequestKind::on_own_route(&app, &headers) != RequestKind::Document {
         return Ok(response);
     }
     let update = session.resolve(session.facts(None), Intent::Ecom).await?;
-    if let Some(failure) = update.decision.outcome.failure() {
-        response = Problem::Upstream(failure).into_response();
-    }
-    session.apply_cookies(&update, &mut response);
-    Ok(response)
+    let response = match update.rejection() {
+        // The page is shown to the guest, and reports the expired session itself.
+        None | Some(Problem::SessionExpired) => response,
+        Some(problem) => problem.into_response(),
+    };
+    Ok((update, response).into_response())
 }

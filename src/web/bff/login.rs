@@ -1,17 +1,16 @@
 //! `POST /bff/login`: B2C Commerce credentials, as JSON or as a form.
 
 use axum::body::Bytes;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use crate::flow::{GuestBasket, Intent, Outcome};
+use crate::cookies::set_cookie::CookieLife;
+use crate::flow::{GuestBasket, Intent};
 use crate::problem::Problem;
-use crate::revocations::Reason;
 use crate::upstream::slas::Credentials;
 use crate::web::bff::body::{self, Format};
-use crate::web::bff::session_view::SessionView;
 use crate::web::request_session::RequestSession;
 
 /// Longest login or password, in bytes.
@@ -67,6 +66,7 @@ pub(crate) async fn login(
         // A form omits an unchecked checkbox.
         None => format == Format::Json && session.site.config.session.remember_me,
     };
+    let life = if remember { CookieLife::Tokens } else { CookieLife::BrowserSession };
     let basket = match request.basket {
         None => GuestBasket::Unknown,
         Some(Basket::Empty) => GuestBasket::Empty,
@@ -74,26 +74,9 @@ pub(crate) async fn login(
     };
     let credentials = Credentials { username: request.username, password: request.password };
     let intent = Intent::Login(basket);
-    let update = session
-        .resolve_login(session.facts(None), intent, Some(credentials), Some(remember))
-        .await?;
-    let mut response = match update.decision.outcome {
-        Outcome::LoggedIn { .. } => {
-            session.revoke_presented(Reason::Superseded);
-            let view = SessionView::of(&session, Some(&update));
-            format.respond(&view, request.return_to.as_deref())
-        }
-        Outcome::LoginConflict => Problem::LoginConflict.into_response(),
-        Outcome::Unavailable(failure) | Outcome::NoDwSession(failure) => {
-            Problem::Upstream(failure).into_response()
-        }
-        Outcome::BadCredentials
-        | Outcome::NotBridged { .. }
-        | Outcome::Ready
-        | Outcome::LoggedOut { .. } => Problem::BadCredentials.into_response(),
-    };
-    session.apply_cookies(&update, &mut response);
-    Ok(response)
+    let update =
+        session.resolve_login(session.facts(None), intent, Some(credentials), Some(life)).await?;
+    Ok(format.respond(&session, update, request.return_to.as_deref()))
 }
 
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(LoginRequest, Format), Problem> {

@@ -13,7 +13,6 @@ use crate::flow::{Decision, Intent};
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::web::bff::body::Format;
-use crate::web::bff::session_view::SessionView;
 use crate::web::request_session::RequestSession;
 
 #[derive(Default, Deserialize)]
@@ -46,10 +45,7 @@ pub(crate) async fn logout(
     )
     .await
     .unwrap_or_else(|_| session.commit(Decision::logged_out_locally(), None))?;
-    let view = SessionView::of(&session, Some(&update));
-    let mut response = format.respond(&view, request.return_to.as_deref());
-    session.apply_cookies(&update, &mut response);
-    Ok(response)
+    Ok(format.respond(&session, update, request.return_to.as_deref()))
 }
 
 /// A plain form may log out as well. A body of any other type is read as JSON.

@@ -10,12 +10,13 @@ use http::HeaderMap;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::flow::{Intent, Outcome};
+use crate::flow::Intent;
 use crate::ids::DwSignature;
 use crate::problem::Problem;
+use crate::web::bff::body::Format;
 use crate::web::bff::session_view::SessionView;
 use crate::web::request_kind::RequestKind;
-use crate::web::request_session::{LocalSession, RequestSession, SessionUpdate};
+use crate::web::request_session::{LocalSession, RequestSession};
 
 /// Returns what the browser may know: never a token. Calls no upstream and extends no session.
 pub(crate) async fn show(LocalSession(session): LocalSession) -> Response {
@@ -43,9 +44,7 @@ pub(crate) async fn make(
     let signature = signature(&body)?;
     let facts = session.facts(signature);
     let update = session.resolve(facts, Intent::Head).await?;
-    let mut response = respond(&session, &update);
-    session.apply_cookies(&update, &mut response);
-    Ok(response)
+    Ok(Format::Json.respond(&session, update, None))
 }
 
 fn signature(body: &[u8]) -> Result<Option<DwSignature>, Problem> {
@@ -58,15 +57,4 @@ fn signature(body: &[u8]) -> Result<Option<DwSignature>, Problem> {
     let Some(text) = signed.dwsgst.or(signed.dwsrst) else { return Ok(None) };
     let signature = DwSignature::parse(&text);
     signature.map(Some).ok_or(Problem::BadRequest("Malformed session signature."))
-}
-
-fn respond(session: &RequestSession, update: &SessionUpdate) -> Response {
-    match update.decision.outcome {
-        Outcome::Unavailable(failure) | Outcome::NoDwSession(failure) => {
-            Problem::Upstream(failure).into_response()
-        }
-        // The response already has the cookies of the new guest session.
-        _ if update.decision.session_expired => Problem::SessionExpired.into_response(),
-        _ => Json(SessionView::of(session, Some(update))).into_response(),
-    }
 }

@@ -28,15 +28,15 @@ pub(crate) struct SessionView {
 impl SessionView {
     /// The shopper of `session`, after `update` if there is one.
     pub(crate) fn of(session: &RequestSession, update: Option<&SessionUpdate>) -> Self {
-        let granted = update.and_then(|update| match &update.decision.tokens {
+        let granted = update.and_then(|update| match &update.decision().tokens {
             TokenChange::Set(grant) => Some(Some(&grant.claims)),
             TokenChange::Drop => Some(None),
             TokenChange::Keep => None,
         });
         let held = session.held().map(|held| &held.claims);
-        let state = update.map_or(&session.state, |update| &update.changes.state);
+        let state = update.map_or(&session.state, |update| &update.changes().state);
         let dw = session.facts(None).dw;
-        let dw = match update.map_or(dw.clone(), |update| dw.after(&update.decision.dw)) {
+        let dw = match update.map_or(dw.clone(), |update| dw.after(&update.decision().dw)) {
             Dw::Absent => "none",
             Dw::Live { .. } => "live",
             Dw::Unverified { .. } => "unknown",

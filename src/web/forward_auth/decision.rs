@@ -167,14 +167,16 @@ impl ProxiedRequest {
     /// For a page, and every request to ECOM: both sessions must be valid and of one shopper.
     fn for_page(&self, kind: RequestKind, intent: Intent) -> AuthDecision {
         let Some(mut update) = self.ready(intent) else { return self.renewal_needed(kind) };
-        if let Some(response) = self.expired_response(kind, &update) {
+        if let Some(response) = self.rejection(kind, intent, &update) {
+            update.discard();
             return AuthDecision::Deny(response);
         }
         if self.route.kind == Kind::Ecom && self.route.bridge {
-            self.session.record_dw_use(&mut update);
+            update.record_dw_use(&self.session);
         }
-        match self.session.single_cookie(&update) {
-            Ok(cookie) => self.allow(&update.changes, cookie),
+        let headers = AuthHeaders::for_shopper(self, update.changes());
+        match update.into_single_cookie() {
+            Ok(cookie) => allow(headers, cookie),
             Err(_) => self.renewal_needed(kind),
         }
     }
@@ -182,15 +184,18 @@ impl ProxiedRequest {
     /// For a call, which needs only a token: other changes wait for the next page.
     fn for_call(&self, kind: RequestKind) -> AuthDecision {
         if let Some(update) = self.ready(Intent::Api) {
-            if let Some(response) = self.expired_response(kind, &update) {
+            if let Some(response) = self.rejection(kind, Intent::Api, &update) {
+                update.discard();
                 return AuthDecision::Deny(response);
             }
-            let cookie = self.session.single_cookie(&update).unwrap_or_default();
-            return self.allow(&update.changes, cookie);
+            let headers = AuthHeaders::for_shopper(self, update.changes());
+            return allow(headers, update.into_single_cookie().unwrap_or_default());
         }
         // A token that is due for a refresh is still valid.
         match self.session.held() {
-            Some(held) if self.may_use(held) => self.allow(&CookieChanges::default(), None),
+            Some(held) if self.may_use(held) => {
+                allow(AuthHeaders::for_shopper(self, &CookieChanges::default()), None)
+            }
             _ => self.renewal_needed(kind),
         }
     }
@@ -206,19 +211,11 @@ impl ProxiedRequest {
     /// The update, if it needs no upstream call and the session is valid after it.
     fn ready(&self, intent: Intent) -> Option<SessionUpdate> {
         let update = self.session.resolve_locally(intent)?;
-        let decision = &update.decision;
-        let is_valid = decision.outcome.failure().is_none()
-            && !decision.session_expired
-            && decision.tokens == TokenChange::Keep;
-        is_valid.then_some(update)
-    }
-
-    fn allow(&self, changes: &CookieChanges, cookie: Option<HeaderValue>) -> AuthDecision {
-        let mut headers = AuthHeaders::for_shopper(self, changes);
-        if let Some(cookie) = cookie {
-            headers.set(SET_COOKIE, cookie);
+        if update.rejection().is_some() || update.decision().tokens != TokenChange::Keep {
+            update.discard();
+            return None;
         }
-        AuthDecision::Allow(Box::new(headers))
+        Some(update)
     }
 
     /// The session must be renewed first.
@@ -248,6 +245,13 @@ impl ProxiedRequest {
             csrf::may_change_state(method, headers, &self.session.site.config).is_ok();
         (from_our_page && is_navigation(headers)).then(|| self.referring_path().to_owned())
     }
+}
+
+fn allow(mut headers: AuthHeaders, cookie: Option<HeaderValue>) -> AuthDecision {
+    if let Some(cookie) = cookie {
+        headers.set(SET_COOKIE, cookie);
+    }
+    AuthDecision::Allow(Box::new(headers))
 }
 
 /// The first path of a site.

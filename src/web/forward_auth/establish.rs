@@ -97,15 +97,12 @@ impl ProxiedRequest {
             Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => Intent::Api,
         };
         let update = self.session.resolve(self.session.facts(None), intent).await?;
-        if let Some(failure) = update.decision.outcome.failure() {
-            return Ok(self.with_cookies(Problem::Upstream(failure).into_response(), &update));
-        }
-        if let Some(response) = self.expired_response(kind, &update) {
-            return Ok(self.with_cookies(response, &update));
+        if let Some(response) = self.rejection(kind, intent, &update) {
+            return Ok(self.with_cookies(response, update));
         }
         let prefix = &self.session.site.config.path_prefix;
         let again = format!("{}&again=1", establish_path(prefix, path_and_query(&self.parts.uri)));
-        Ok(self.with_cookies(see_other(&again), &update))
+        Ok(self.with_cookies(see_other(&again), update))
     }
 
     /// The session is still not valid after new cookies. A browser that sends none gets the page

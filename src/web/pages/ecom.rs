@@ -28,20 +28,17 @@ impl ProxiedRequest {
             return Ok(self.without_session(kind, body).await);
         }
         let mut update = self.session.resolve(self.session.facts(None), Intent::Ecom).await?;
-        if let Some(failure) = update.decision.outcome.failure() {
-            return Ok(self.with_cookies(Problem::Upstream(failure).into_response(), &update));
-        }
-        if let Some(response) = self.expired_response(kind, &update) {
-            return Ok(self.with_cookies(response, &update));
+        if let Some(response) = self.rejection(kind, Intent::Ecom, &update) {
+            return Ok(self.with_cookies(response, update));
         }
         if !self.may_be_repeated() && self.was_replaced(&update) {
-            return Ok(self.with_cookies(self.redirect_to_form(), &update));
+            return Ok(self.with_cookies(self.redirect_to_form(), update));
         }
         if kind == RequestKind::Document && self.redirects_returning(&update) {
-            return Ok(self.with_cookies(self.redirect_to_self(), &update));
+            return Ok(self.with_cookies(self.redirect_to_self(), update));
         }
-        self.session.record_dw_use(&mut update);
-        let response = self.forward(body, Some(&update.changes)).await;
+        update.record_dw_use(&self.session);
+        let response = self.forward(body, Some(update.changes())).await;
         self.after_ecom(response, update).await
     }
 
@@ -62,7 +59,7 @@ impl ProxiedRequest {
             if observed.other_dw.is_some() {
                 filter(&self.session.site, &self.route, DwCompanions::Stripped, &mut response);
             }
-            return Ok(self.with_cookies(response, &update));
+            return Ok(self.with_cookies(response, update));
         }
         let safe = self.may_be_repeated() && !has_body(&self.parts.headers);
         tracing::info!(repeated = safe, "ECOM replaced the DW session");
@@ -86,7 +83,7 @@ impl ProxiedRequest {
     fn redirects_returning(&self, update: &SessionUpdate) -> bool {
         self.session.site.config.ecom.redirect_returning
             && !self.session.presented.is_empty()
-            && matches!(update.decision.dw, DwChange::Set { .. })
+            && matches!(update.decision().dw, DwChange::Set { .. })
     }
 
     fn redirect_to_self(&self) -> Response {
@@ -98,10 +95,10 @@ impl ProxiedRequest {
     /// A response to a request that must not be repeated, made in an unknown session. It is
     /// returned without that session. The next page bridges a new one for the shopper.
     fn serve_without_session(&self, response: Response, before: SessionUpdate) -> Response {
-        let mut decision = before.decision;
+        let mut decision = before.into_decision();
         decision.dw = DwChange::Drop;
         match self.session.commit(decision, None) {
-            Ok(update) => self.with_cookies(response, &update),
+            Ok(update) => self.with_cookies(response, update),
             Err(_) => self.without_session_cookies(response),
         }
     }
@@ -113,36 +110,36 @@ impl ProxiedRequest {
         response: Response,
         before: SessionUpdate,
     ) -> Result<Response, Problem> {
-        if matches!(before.decision.dw, DwChange::Set { .. }) {
+        if matches!(before.decision().dw, DwChange::Set { .. }) {
             // ECOM does not accept a session that was made for this request: a retry would loop.
-            return Ok(self.reject_session(response, &before));
+            return Ok(self.reject_session(response, before));
         }
-        let update = self.session.rebridge(&before.decision).await?;
-        if let Some(failure) = update.decision.outcome.failure() {
+        let update = self.session.rebridge(before).await?;
+        if let Some(problem @ Problem::Upstream(_)) = update.rejection() {
             // The page that ECOM returned is not the shopper's.
-            return Ok(self.with_cookies(Problem::Upstream(failure).into_response(), &update));
+            return Ok(self.with_cookies(problem.into_response(), update));
         }
-        let changes = Some(&update.changes);
-        let response = self.forward(Body::empty(), changes).await;
+        let response = self.forward(Body::empty(), Some(update.changes())).await;
         if self.observe(&update, &response).other_dw.is_some() {
-            return Ok(self.reject_session(response, &update));
+            return Ok(self.reject_session(response, update));
         }
-        Ok(self.with_cookies(response, &update))
+        Ok(self.with_cookies(response, update))
     }
 
     /// ECOM does not accept a session that OCAPI has just made. A guest may see the page of another
     /// guest session; a registered shopper must not get a guest's page.
-    fn reject_session(&self, response: Response, update: &SessionUpdate) -> Response {
+    fn reject_session(&self, response: Response, update: SessionUpdate) -> Response {
         tracing::warn!("DW session made by OCAPI rejected by ECOM");
-        let DwChange::Set { owner, .. } = &update.decision.dw else {
-            return self.with_cookies(response, update);
+        let is_registered = match &update.decision().dw {
+            DwChange::Set { owner, .. } => {
+                let owner = owner.as_ref().or_else(|| update.customer(&self.session));
+                owner.is_some_and(Customer::is_registered)
+            }
+            _ => false,
         };
-        let owner = owner.as_ref().or_else(|| update.customer(&self.session));
-        if owner.is_some_and(Customer::is_registered) {
-            return self.with_cookies(
-                Problem::Upstream(UpstreamFailure::UNAVAILABLE).into_response(),
-                update,
-            );
+        if is_registered {
+            let problem = Problem::Upstream(UpstreamFailure::UNAVAILABLE);
+            return self.with_cookies(problem.into_response(), update);
         }
         self.with_cookies(response, update)
     }
@@ -153,12 +150,12 @@ impl ProxiedRequest {
         if !self.session.presented.has(DWSID) && self.session.state.dw.is_none() {
             return false;
         }
-        update.decision.dw.replaces(&self.session.presented.dwsid)
+        update.decision().dw.replaces(&self.session.presented.dwsid)
     }
 
     /// The `dwsid` that the upstream got.
     pub(crate) fn sent_dwsid(&self, update: &SessionUpdate) -> Option<String> {
-        let cookies = self.cookies(Some(&update.changes))?;
+        let cookies = self.cookies(Some(update.changes()))?;
         let dwsid = value_of(cookies.as_bytes(), DWSID)?;
         std::str::from_utf8(dwsid).ok().map(str::to_owned)
     }

@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use crate::cookies::request_cookies::RequestHandoff;
 use crate::cookies::response_cookies::ResponseCookies;
+use crate::cookies::set_cookie::CookieLife;
 use crate::flow::{
     Decision, EcomPage, Handoff, Outcome, PageAccess, PageCookies, PageResponse, Provenance,
     TokenChange,
@@ -50,25 +51,30 @@ impl ProxiedRequest {
         observed: &PageObservation,
         before: SessionUpdate,
     ) -> Result<SessionUpdate, Problem> {
-        let response = self.page_response(observed, &before.decision).await;
+        let response = self.page_response(observed, before.decision()).await;
         if response.is_irrelevant(self.adopts_other_sessions()) {
             return Ok(before);
         }
         let page_refresh = observed.cookies.refresh.as_ref();
         let page_token = matches!(response.handoff, Some(Handoff::Refresh(Some(_))));
-        let remember = page_refresh.is_none_or(|refresh| refresh.max_age.is_some());
-        let mut update = self.session.reconcile(&before.decision, response, Some(remember)).await?;
+        let life = match page_refresh {
+            Some(refresh) if refresh.max_age.is_none() => CookieLife::BrowserSession,
+            _ => CookieLife::Tokens,
+        };
+        let mut update = self.session.reconcile(before, response, Some(life)).await?;
         if let (Outcome::Unavailable(_), Some(refresh)) =
-            (&update.decision.outcome, page_refresh.filter(|_| page_token))
+            (&update.decision().outcome, page_refresh.filter(|_| page_token))
         {
-            self.session.defer_refresh_token(refresh, &mut update);
+            update.defer_refresh_token(&self.session, refresh);
         }
         Ok(update)
     }
 
     async fn page_response(&self, observed: &PageObservation, before: &Decision) -> PageResponse {
-        let held = self.session.facts_after(before).refresh;
         let cookies = self.page_cookies(&observed.cookies).await;
+        // Most pages set no tokens: there is nothing to compare with the token in hand.
+        let held =
+            if cookies.is_silent() { None } else { self.session.facts_after(before).refresh };
         PageResponse {
             by: cookies.by,
             deletes_refresh: cookies.deletes(held.as_ref()),
@@ -124,7 +130,7 @@ impl ProxiedRequest {
             return EcomPage::Ordinary;
         }
         let path = below_prefix(&self.session.site, self.parts.uri.path());
-        EcomPage::at(path, &config.sign_in, &config.sign_out)
+        EcomPage::at(path, &config.login_pages, &config.logout_pages)
     }
 
     /// For how many seconds the refresh token in hand is valid.
@@ -143,7 +149,7 @@ impl ProxiedRequest {
 impl PageObservation {
     /// Whether ECOM served the response in a session that is not the shopper's.
     pub(crate) fn is_other_session(&self, update: &SessionUpdate) -> bool {
-        let dw = &update.decision.dw;
+        let dw = &update.decision().dw;
         self.other_dw.as_ref().is_some_and(|other| !dw.accounts_for(&other.dwsid))
     }
 }

@@ -1,7 +1,7 @@
 //! Pages of the Head, and those of ECOM that need no DW session.
 
 use axum::body::Body;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 
 use crate::flow::{Decision, Intent, Outcome, TokenChange};
 use crate::problem::Problem;
@@ -31,19 +31,14 @@ impl ProxiedRequest {
             }
             update => update?,
         };
-        if let Some(failure) = update.decision.outcome.failure()
-            && intent != Intent::Renew
-        {
-            return Ok(self.with_cookies(Problem::Upstream(failure).into_response(), &update));
-        }
-        if let Some(response) = self.expired_response(kind, &update) {
-            return Ok(self.with_cookies(response, &update));
+        if let Some(response) = self.rejection(kind, intent, &update) {
+            return Ok(self.with_cookies(response, update));
         }
         let form = self.route.kind == Kind::Ecom && !is_reading(&self.parts.method);
         if form && self.was_replaced(&update) {
-            return Ok(self.with_cookies(self.redirect_to_form(), &update));
+            return Ok(self.with_cookies(self.redirect_to_form(), update));
         }
-        let response = self.forward(body, Some(&update.changes)).await;
+        let response = self.forward(body, Some(update.changes())).await;
         self.after_head(response, update).await
     }
 
@@ -59,13 +54,18 @@ impl ProxiedRequest {
         };
         let observed = self.observe(&before, &response);
         match self.reconcile(&observed, before).await {
-            Ok(update) if self.is_new_login(&update) => self.with_cookies(response, &update),
-            _ => self.without_session_cookies(response),
+            Ok(update) if self.is_new_login(&update) => self.with_cookies(response, update),
+            Ok(update) => {
+                // The browser has the cookies of its logout, or will get them.
+                update.discard();
+                self.without_session_cookies(response)
+            }
+            Err(_) => self.without_session_cookies(response),
         }
     }
 
     fn is_new_login(&self, update: &SessionUpdate) -> bool {
-        match (&update.decision.outcome, &update.decision.tokens) {
+        match (&update.decision().outcome, &update.decision().tokens) {
             (Outcome::LoggedIn { .. }, TokenChange::Set(grant)) => {
                 self.session.is_after_logout(&grant.claims)
             }
@@ -87,7 +87,7 @@ impl ProxiedRequest {
                 if observed.other_dw.is_some() {
                     filter(&self.session.site, &self.route, DwCompanions::Stripped, &mut response);
                 }
-                Ok(self.with_cookies(response, &update))
+                Ok(self.with_cookies(response, update))
             }
             // The upstream has done its work: an error that invites a retry would have it done
             // twice.

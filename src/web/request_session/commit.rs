@@ -1,27 +1,28 @@
-//! Turns a decision into cookie changes, and puts the cookies on the response.
-
-use axum::response::Response;
-use http::header::SET_COOKIE;
+//! Turns a decision into cookie changes.
 
 use crate::clock;
-use crate::cookies::set_cookie::{CookieChanges, CookieContext, PreviewMarker, StrayCookies};
+use crate::cookies::set_cookie::{
+    CookieChanges, CookieContext, CookieLife, PreviewMarker, StrayCookies,
+};
 use crate::flow::{Decision, DwChange, Outcome, TokenChange};
 use crate::problem::Problem;
-use crate::web::headers::no_store;
+use crate::revocations::Reason;
 use crate::web::request_session::stray_cookies::Strays;
+use crate::web::request_session::update::RevocationCheck;
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
 impl RequestSession {
-    /// Works out what `decision` changes in the browser.
+    /// Works out what `decision` changes in the browser. A login revokes the credentials that it
+    /// replaces.
     pub(crate) fn commit(
         &self,
         decision: Decision,
-        remember: Option<bool>,
+        remember: Option<CookieLife>,
     ) -> Result<SessionUpdate, Problem> {
         let is_logout = matches!(decision.outcome, Outcome::LoggedOut { .. });
         let is_login = matches!(decision.outcome, Outcome::LoggedIn { .. });
-        let is_superseded = self.has_successor(&TokenChange::Keep);
-        if is_superseded && !is_logout && changes_anything(&decision) {
+        let check = RevocationCheck::of(self);
+        if !is_logout && changes_anything(&decision) && check.is_revoked(&self.site) {
             // A logout or login in another tab has finished first, and its cookies must stay.
             return Err(Problem::LoginConflict);
         }
@@ -47,16 +48,15 @@ impl RequestSession {
             let marker = if is_logout { PreviewMarker::Deleted } else { PreviewMarker::Kept };
             changes.show_in_preview(preview, marker);
         }
-        Ok(SessionUpdate { decision, changes })
-    }
-
-    /// Records that the request is about to reach ECOM, which keeps the DW session alive.
-    pub(crate) fn record_dw_use(&self, update: &mut SessionUpdate) {
-        let is_kept = matches!(update.decision.dw, DwChange::Keep | DwChange::Confirm(_));
-        if is_kept && !self.superseded && !self.is_late() {
-            update.changes.state.record_dw_use(self.site.clock.now());
-            self.seal(&mut update.changes);
+        if is_login {
+            self.revoke_all_but(Reason::Superseded, &decision);
         }
+        let check = match &decision.tokens {
+            TokenChange::Set(grant) => check.and_granted(grant, self),
+            TokenChange::Keep | TokenChange::Drop => check,
+        };
+        let check = (!is_login && !is_logout).then_some(check);
+        Ok(SessionUpdate::new(self, decision, changes, check))
     }
 
     /// Adds our sealed cookies to the changes, if their content has changed.
@@ -74,22 +74,6 @@ impl RequestSession {
         }
         let sealed = self.site.seal.seal(&names.seal, id, &changes.state, clock::random());
         changes.store_state(names, &sealed, now);
-    }
-
-    /// Puts the cookies of `update` on `response`, unless a login or logout in another tab has
-    /// superseded them.
-    pub(crate) fn apply_cookies(&self, update: &SessionUpdate, response: &mut Response) {
-        let SessionUpdate { decision, changes } = update;
-        if self.is_superseded(decision) {
-            return;
-        }
-        let headers = response.headers_mut();
-        for cookie in changes.headers(&self.site.names) {
-            headers.append(SET_COOKIE, cookie);
-        }
-        if !changes.is_empty() {
-            no_store(headers);
-        }
     }
 }
 

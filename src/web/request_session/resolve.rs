@@ -1,6 +1,8 @@
-//! Follow-up decisions of a request, from what an upstream's response has shown.
+//! Decisions for an API call, and those that follow from an upstream's response.
 
-use crate::cookies::response_cookies::UpstreamRefresh;
+use axum::response::{IntoResponse, Response};
+
+use crate::cookies::set_cookie::CookieLife;
 use crate::flow::{
     self, Access, Decision, Dw, DwChange, DwClaim, Facts, Intent, Outcome, PageResponse, Step,
     TokenChange,
@@ -12,8 +14,9 @@ use crate::web::request_session::{RequestSession, SessionUpdate};
 impl RequestSession {
     /// As [`resolve`](Self::resolve), to ECOM, after the decision `before`: its DW session has turned
     /// out to be dead.
-    pub(crate) async fn rebridge(&self, before: &Decision) -> Result<SessionUpdate, Problem> {
-        let mut facts = self.facts_after(before);
+    pub(crate) async fn rebridge(&self, before: SessionUpdate) -> Result<SessionUpdate, Problem> {
+        let before = before.into_decision();
+        let mut facts = self.facts_after(&before);
         facts.dw = Dw::Dead;
         if before.tokens == TokenChange::Keep {
             // The token that made the dead session must not make another one.
@@ -21,8 +24,24 @@ impl RequestSession {
         }
         let decision = self.decide(facts, Intent::Ecom, None).await?;
         // What `before` decided about the dead session no longer applies.
-        let before = Decision { dw: DwChange::Keep, ..before.clone() };
+        let before = Decision { dw: DwChange::Keep, ..before };
         self.commit(decision.following(before), None)
+    }
+
+    /// The browser's tokens for an API call, renewed if necessary; or the response to a browser that
+    /// has none.
+    pub(crate) async fn resolve_call(&self, facts: Facts) -> Result<SessionUpdate, Response> {
+        let update = match self.resolve(facts, Intent::Api).await {
+            // A login in another tab replaced the session: the call still works, and changes
+            // nothing.
+            Err(Problem::LoginConflict) => self.commit(Decision::unchanged(Outcome::Ready), None),
+            update => update,
+        };
+        let update = update.map_err(IntoResponse::into_response)?;
+        match update.rejection() {
+            Some(problem) => Err((update, problem).into_response()),
+            None => Ok(update),
+        }
     }
 
     /// The facts of this request after an upstream has rejected the access token: the token counts
@@ -45,17 +64,6 @@ impl RequestSession {
         facts
     }
 
-    /// Leaves a refresh token that an upstream handed over, and that cannot be exchanged now, for the
-    /// next request. It may be the only one that is still valid.
-    pub(crate) fn defer_refresh_token(
-        &self,
-        offered: &UpstreamRefresh,
-        update: &mut SessionUpdate,
-    ) {
-        update.changes.defer_refresh_token(&self.site.names, offered);
-        self.seal(&mut update.changes);
-    }
-
     /// Obtains tokens for a DW session that ECOM confirms.
     pub(crate) async fn session_bridge(&self, claim: DwClaim) -> Result<SessionUpdate, Problem> {
         let decision =
@@ -66,27 +74,21 @@ impl RequestSession {
     /// Takes a page's response into account, after the decision `before`.
     pub(crate) async fn reconcile(
         &self,
-        before: &Decision,
+        before: SessionUpdate,
         response: PageResponse,
-        remember: Option<bool>,
+        remember: Option<CookieLife>,
     ) -> Result<SessionUpdate, Problem> {
-        let step = flow::reconcile(self.facts_after(before), response);
+        let before = before.into_decision();
+        let step = flow::reconcile(self.facts_after(&before), response);
         if matches!(step, Step::Logout(_)) {
             // Before the calls, so that no request in progress can restore the session.
             self.revoke_presented(Reason::LoggedOut);
         }
         let decision = self.run(step, "reconcile", None).await;
-        let update = self.commit(decision.following(before.clone()), remember)?;
-        self.revoke_ended_by_page(&update.decision);
+        let update = self.commit(decision.following(before), remember)?;
+        if matches!(update.decision().outcome, Outcome::LoggedOut { .. }) {
+            self.revoke_all_but(Reason::LoggedOut, update.decision());
+        }
         Ok(update)
-    }
-
-    fn revoke_ended_by_page(&self, decision: &Decision) {
-        let reason = match decision.outcome {
-            Outcome::LoggedIn { .. } => Reason::Superseded,
-            Outcome::LoggedOut { .. } => Reason::LoggedOut,
-            _ => return,
-        };
-        self.revoke_all_but(reason, decision);
     }
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use crate::cookies::facts;
 use crate::cookies::request_cookies::RequestCookies;
 use crate::cookies::sealed_state::SealedState;
-use crate::flow::{Access, Decision, Outcome, RefreshResponse, TokenChange};
+use crate::flow::{Access, Decision, RefreshResponse};
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
-use crate::model::{Claims, CustomerType, Grant};
+use crate::model::{CustomerType, Grant};
 use crate::revocations::Reason;
 use crate::site::Site;
 use crate::web::request_session::RequestSession;
@@ -103,34 +103,9 @@ impl RequestSession {
         self.presented_tags.iter().copied().chain(issued).chain(sealed).chain(session).collect()
     }
 
-    /// Whether a logout or a login in another tab has superseded `decision`. A slow page may delay a
-    /// response long after its decision, so the check is made when the response is sent.
-    pub(crate) fn is_superseded(&self, decision: &Decision) -> bool {
-        let own = matches!(decision.outcome, Outcome::LoggedIn { .. } | Outcome::LoggedOut { .. });
-        !own && self.has_successor(&decision.tokens)
-    }
-
-    /// Whether the credentials that this request presents or has been granted were revoked after it
-    /// was received.
-    pub(crate) fn has_successor(&self, change: &TokenChange) -> bool {
-        let (revocations, now) = (&self.site.revocations, self.site.clock.monotonic());
-        let granted = match change {
-            TokenChange::Set(grant) => Some(grant),
-            TokenChange::Keep | TokenChange::Drop => None,
-        };
-        let lineage = self.state.session.as_ref().map(|session| session.lineage);
-        let granted_tags = granted.map(|grant| grant.tags()).unwrap_or_default();
-        let tags: Vec<Tag> = granted_tags.into_iter().chain(lineage).collect();
-        // Two devices of a shopper may share one `usid`: a lineage in our seal decides instead.
-        let ended = |claims: &Claims| {
-            let (usid, issued) = (claims.usid.tag(), claims.issued_at);
-            let at = revocations.session_ended(usid, issued, now);
-            lineage.is_none() && at.is_some_and(|at| at >= self.received_at)
-        };
-        revocations.any_since(&self.effective_tags, self.received_at, now)
-            || revocations.any_since(&tags, self.received_at, now)
-            || granted.is_some_and(|grant| ended(&grant.claims))
-            || self.access.claims().is_some_and(ended)
+    /// The session that our seal names.
+    pub(super) fn lineage(&self) -> Option<Tag> {
+        self.state.session.as_ref().map(|session| session.lineage)
     }
 }
 

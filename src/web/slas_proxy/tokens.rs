@@ -5,9 +5,7 @@ use serde_json::Value;
 
 use crate::allowlist::redact;
 use crate::driver;
-use crate::flow::{
-    self, Decision, Facts, Intent, Outcome, RefreshResponse, TokenChange, UpstreamFailure,
-};
+use crate::flow::{self, Decision, Facts, Intent, RefreshResponse, TokenChange, UpstreamFailure};
 use crate::ids::RefreshToken;
 use crate::model::Grant;
 use crate::problem::Problem;
@@ -16,7 +14,6 @@ use crate::upstream::http::BufferedResponse;
 use crate::web::request_session::SessionUpdate;
 use crate::web::slas_proxy::request::Message;
 use crate::web::slas_proxy::{SlasProxyCall, response};
-use crate::web::tokens::with_cookies;
 
 impl SlasProxyCall {
     /// Stores the tokens of a response in cookies, and removes them from the body where scripts
@@ -50,7 +47,7 @@ impl SlasProxyCall {
             redact::strip(&mut fields);
         }
         let response = response::json(reply.status, &fields, &reply.headers);
-        Ok(with_cookies(&self.session, &update, response))
+        Ok((update, response).into_response())
     }
 
     /// Refreshes the tokens with the refresh token of the cookie. Only without one, or for a
@@ -71,9 +68,9 @@ impl SlasProxyCall {
     async fn renew_own(&self) -> Result<Response, Problem> {
         let facts = self.session.facts_to_renew();
         let update = self.session.resolve(facts, Intent::Api).await?;
-        let response = match (&update.decision.tokens, &update.decision.outcome) {
+        let response = match (&update.decision().tokens, update.rejection()) {
             (TokenChange::Set(grant), _) => response::tokens(grant, &self.session),
-            (_, Outcome::Unavailable(failure)) => Problem::Upstream(*failure).into_response(),
+            (_, Some(problem @ Problem::Upstream(_))) => problem.into_response(),
             (TokenChange::Keep, _) => match self.session.access.held() {
                 // It cannot be renewed now, but it is still valid.
                 Some(held) => response::held(held, &self.session),
@@ -81,7 +78,7 @@ impl SlasProxyCall {
             },
             (TokenChange::Drop, _) => response::invalid_refresh_token(),
         };
-        Ok(with_cookies(&self.session, &update, response))
+        Ok((update, response).into_response())
     }
 
     async fn renew_given(&self, token: &RefreshToken) -> Result<Response, Problem> {
@@ -96,19 +93,14 @@ impl SlasProxyCall {
         }
         let response = response::tokens(&grant, &self.session);
         let update = self.accept(*grant)?;
-        Ok(with_cookies(&self.session, &update, response))
+        Ok((update, response).into_response())
     }
 
     /// Accepts tokens as the browser's.
     fn accept(&self, grant: Grant) -> Result<SessionUpdate, Problem> {
         let decision = flow::accept_tokens(self.session.facts(None), Box::new(grant));
         self.session.site.metrics.flow("accept_tokens", decision.label());
-        let logged_in = matches!(decision.outcome, Outcome::LoggedIn { .. });
-        let update = self.session.commit(decision, None)?;
-        if logged_in {
-            self.session.revoke_presented(Reason::Superseded);
-        }
-        Ok(update)
+        self.session.commit(decision, None)
     }
 
     /// Logs out, whatever SLAS responds. No guest session follows: Heads begin their own.
@@ -123,7 +115,7 @@ impl SlasProxyCall {
         let update = tokio::time::timeout(self.app.server.request_timeout / 2, resolved)
             .await
             .unwrap_or_else(|_| self.session.commit(Decision::logged_out_locally(), None))?;
-        Ok(with_cookies(&self.session, &update, response::logged_out()))
+        Ok((update, response::logged_out()).into_response())
     }
 }
 

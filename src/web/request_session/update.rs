@@ -1,0 +1,228 @@
+//! What a decision changes in the browser, and the obligation to send it there.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::response::{IntoResponseParts, ResponseParts};
+use http::header::{HeaderValue, SET_COOKIE};
+
+use crate::cookies::response_cookies::UpstreamRefresh;
+use crate::cookies::set_cookie::CookieChanges;
+use crate::flow::{Decision, DwChange, TokenChange};
+use crate::ids::{AccessToken, Dwsid, Tag};
+use crate::model::{Customer, Grant};
+use crate::problem::Problem;
+use crate::site::Site;
+use crate::timestamp::Timestamp;
+use crate::web::headers::no_store;
+use crate::web::rejection::rejection;
+use crate::web::request_log::LogFields;
+use crate::web::request_session::RequestSession;
+
+/// Longest `Set-Cookie` that every gateway relays, in bytes.
+const MAX_SET_COOKIE: usize = 4000;
+
+/// A decision, and what it changes in the browser.
+///
+/// A handler returns it as a part of its response: `(update, response).into_response()` adds the
+/// cookies. An update that is dropped otherwise is a defect, because the browser may never get a
+/// rotated refresh token: the request log reports it as an error, and in a debug build the request
+/// fails. An update without value is [discarded](Self::discard); one that another update includes
+/// gives up [its decision](Self::into_decision).
+#[must_use = "the browser loses a rotated refresh token unless a response carries these cookies"]
+pub(crate) struct SessionUpdate {
+    decision: Decision,
+    changes: CookieChanges,
+    site: Arc<Site>,
+    /// `None`: a login or a logout, which nothing supersedes.
+    revocation_check: Option<RevocationCheck>,
+    delivery: Delivery,
+}
+
+/// The update sets more cookies than our seal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MoreThanOneCookie;
+
+impl SessionUpdate {
+    pub(super) fn new(
+        session: &RequestSession,
+        decision: Decision,
+        changes: CookieChanges,
+        revocation_check: Option<RevocationCheck>,
+    ) -> Self {
+        let delivery = Delivery { log_fields: session.log_fields.clone(), is_pending: true };
+        Self { decision, changes, site: Arc::clone(&session.site), revocation_check, delivery }
+    }
+
+    pub(crate) fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    pub(crate) fn changes(&self) -> &CookieChanges {
+        &self.changes
+    }
+
+    /// The problem that the decision is for a caller, if it did not get what it needs.
+    pub(crate) fn rejection(&self) -> Option<Problem> {
+        rejection(&self.decision)
+    }
+
+    /// The customer of `session` after this update.
+    pub(crate) fn customer<'a>(&'a self, session: &'a RequestSession) -> Option<&'a Customer> {
+        match (&self.decision.tokens, session.held()) {
+            (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
+            (TokenChange::Keep, held) => held.map(|held| &held.claims.customer),
+            (TokenChange::Drop, _) => None,
+        }
+    }
+
+    /// The access token of `session` after this update.
+    pub(crate) fn access_token(&self, session: &RequestSession) -> Option<AccessToken> {
+        match (&self.decision.tokens, session.held()) {
+            (TokenChange::Set(grant), _) => Some(grant.access.clone()),
+            (TokenChange::Keep, held) => held.map(|held| held.token.clone()),
+            (TokenChange::Drop, _) => None,
+        }
+    }
+
+    /// The DW session of `session` after this update, if it is known to be this shopper's.
+    pub(crate) fn dwsid(&self, session: &RequestSession) -> Option<Dwsid> {
+        let customer = self.customer(session)?;
+        match &self.decision.dw {
+            DwChange::Set { cookies, .. } => Some(cookies.dwsid.clone()),
+            DwChange::Drop | DwChange::Failed(_) | DwChange::Recheck => None,
+            DwChange::Keep | DwChange::Confirm(_) => session.dwsid_of(customer),
+        }
+    }
+
+    /// Whether a logout or a login in another tab has superseded the update. A slow page may delay
+    /// a response long after its decision, so the check is made when the response is sent.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.revocation_check.as_ref().is_some_and(|check| check.is_revoked(&self.site))
+    }
+
+    /// Records that the request is about to reach ECOM, which keeps the DW session alive.
+    pub(crate) fn record_dw_use(&mut self, session: &RequestSession) {
+        let is_kept = matches!(self.decision.dw, DwChange::Keep | DwChange::Confirm(_));
+        if is_kept && !session.superseded && !session.is_late() {
+            self.changes.state.record_dw_use(self.site.clock.now());
+            session.seal(&mut self.changes);
+        }
+    }
+
+    /// Leaves a refresh token that an upstream handed over, and that cannot be exchanged now, for the
+    /// next request. It may be the only one that is still valid.
+    pub(crate) fn defer_refresh_token(
+        &mut self,
+        session: &RequestSession,
+        offered: &UpstreamRefresh,
+    ) {
+        self.changes.defer_refresh_token(&self.site.names, offered);
+        session.seal(&mut self.changes);
+    }
+
+    /// The only cookie that the update sets, if it sets any: our seal.
+    pub(crate) fn into_single_cookie(mut self) -> Result<Option<HeaderValue>, MoreThanOneCookie> {
+        self.delivery.is_pending = false;
+        let names = &self.site.names;
+        match self.changes.cookies.as_slice() {
+            _ if self.is_superseded() => Ok(None),
+            [] => Ok(None),
+            [only] if names.is_seal(only.name().as_bytes()) => {
+                let cookie = self.changes.headers(names).next();
+                let short = cookie.filter(|cookie| cookie.len() < MAX_SET_COOKIE);
+                short.map(Some).ok_or(MoreThanOneCookie)
+            }
+            _ => Err(MoreThanOneCookie),
+        }
+    }
+
+    /// The decision, for an update that includes it.
+    pub(crate) fn into_decision(mut self) -> Decision {
+        self.delivery.is_pending = false;
+        self.decision
+    }
+
+    /// Drops an update that the browser does not need: the next request comes to the same decision
+    /// without a call.
+    pub(crate) fn discard(mut self) {
+        self.delivery.is_pending = false;
+    }
+}
+
+impl IntoResponseParts for SessionUpdate {
+    type Error = Infallible;
+
+    /// Adds the cookies, unless a login or logout in another tab has superseded them.
+    fn into_response_parts(
+        mut self,
+        mut parts: ResponseParts,
+    ) -> Result<ResponseParts, Infallible> {
+        self.delivery.is_pending = false;
+        if !self.is_superseded() {
+            let headers = parts.headers_mut();
+            for cookie in self.changes.headers(&self.site.names) {
+                headers.append(SET_COOKIE, cookie);
+            }
+            if !self.changes.is_empty() {
+                no_store(headers);
+            }
+        }
+        Ok(parts)
+    }
+}
+
+/// Reports an update that reaches no response. A request that is cancelled has none to report it.
+struct Delivery {
+    log_fields: LogFields,
+    is_pending: bool,
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if self.is_pending {
+            self.log_fields.with(|fields| fields.update_lost = true);
+        }
+    }
+}
+
+/// Looks up whether the credentials of a request were revoked after it was received.
+pub(super) struct RevocationCheck {
+    received_at: Instant,
+    credentials: Vec<Tag>,
+    /// SLAS sessions, with the issue time of the request's token.
+    sessions: Vec<(Tag, Timestamp)>,
+}
+
+impl RevocationCheck {
+    /// For the credentials that `session` presents.
+    pub(super) fn of(session: &RequestSession) -> Self {
+        let lineage = session.lineage();
+        let credentials = session.effective_tags.iter().copied().chain(lineage).collect();
+        // Two devices of a shopper may share one `usid`: a lineage in our seal decides instead.
+        let held = session.access.claims().filter(|_| lineage.is_none());
+        let sessions = held.map(|claims| (claims.usid.tag(), claims.issued_at));
+        let sessions = sessions.into_iter().collect();
+        Self { received_at: session.received_at, credentials, sessions }
+    }
+
+    /// As well for tokens that were granted during the request.
+    pub(super) fn and_granted(mut self, grant: &Grant, session: &RequestSession) -> Self {
+        self.credentials.extend(grant.tags());
+        if session.lineage().is_none() {
+            self.sessions.push((grant.claims.usid.tag(), grant.claims.issued_at));
+        }
+        self
+    }
+
+    pub(super) fn is_revoked(&self, site: &Site) -> bool {
+        let (revocations, now) = (&site.revocations, site.clock.monotonic());
+        let has_ended = |(usid, issued): &(Tag, Timestamp)| {
+            let ended = revocations.session_ended(*usid, *issued, now);
+            ended.is_some_and(|at| at >= self.received_at)
+        };
+        revocations.any_since(&self.credentials, self.received_at, now)
+            || self.sessions.iter().any(has_ended)
+    }
+}
