@@ -97,6 +97,13 @@ pub struct PageCookies {
 }
 
 impl PageCookies {
+    /// Whether the cookies state nothing about tokens: they hand over and delete none, whatever the
+    /// browser holds.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.access == PageAccess::None && self.refresh.is_none() && self.deleted.is_empty()
+    }
+
     /// Whether the response deletes the refresh token in hand.
     #[must_use]
     pub fn deletes(&self, held: Option<&HeldRefresh>) -> bool {

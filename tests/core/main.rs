@@ -14,6 +14,7 @@ mod facts;
 mod generators;
 mod login_logout;
 mod next_request;
+mod page_cookies;
 mod planted;
 mod platform;
 mod promises;
