@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::parse;
 use super::section::{Section, read_fields};
 use crate::client_ip::TrustedProxies;
-use crate::cookies::sealed_state::{KeyRing, SHORTEST_SECRET};
+use crate::cookies::key_ring::{KeyRing, SHORTEST_SECRET};
 
 /// Settings of the public listener.
 #[derive(Clone, Debug)]

@@ -110,9 +110,9 @@ pub struct EcomConfig {
     /// Further sites of the instance whose pages and files ECOM serves on this host.
     pub sites: Vec<SiteId>,
     /// Controllers or paths where shoppers log in.
-    pub sign_in: Vec<String>,
+    pub login_pages: Vec<String>,
     /// Controllers or paths where shoppers log out.
-    pub sign_out: Vec<String>,
+    pub logout_pages: Vec<String>,
     /// Whether a returning visitor is redirected to the same address.
     pub redirect_returning: bool,
     /// Whether a DW session that replaces ours is kept if it is the shopper's.

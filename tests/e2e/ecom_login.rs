@@ -156,7 +156,7 @@ async fn cookies_of_the_cartridge_are_not_readable_by_scripts() {
 #[tokio::test]
 async fn promise_4_a_login_form_works_in_the_session_made_for_it() {
     for scenario in [Scenario::private(), Scenario::private().on_demand()] {
-        let scenario = scenario.with_site("ecom.sign_in", "Login-Show,Account-Login");
+        let scenario = scenario.with_site("ecom.login_pages", "Login-Show,Account-Login");
         let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);

@@ -172,7 +172,7 @@ async fn attacks_66_and_67_our_cookies_set_by_ecom_are_verified() {
 #[tokio::test]
 async fn login_pages_apply_below_the_prefix_of_a_site() {
     let ecom = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
-    let lines = "path_prefix = \"/de\"\necom.sign_in = [\"/on/demandware.store/leave/now\"]";
+    let lines = "path_prefix = \"/de\"\necom.login_pages = [\"/on/demandware.store/leave/now\"]";
     let world = Scenario::default().site(lines).with_ecom_at(ecom.origin()).start().await;
     let mut jar = Cookies::default();
     jar.take(&world.send(get("/de/").document()).await);

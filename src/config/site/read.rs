@@ -164,8 +164,8 @@ fn read_ecom(ecom: &Section<'_>) -> Option<EcomConfig> {
     let site_ids = "a list of site ids, like [\"RefArchB2B\"]";
     read_fields!(EcomConfig {
         sites: ecom.list("sites", site_ids, parse::ecom_site),
-        sign_in: ecom.texts("sign_in"),
-        sign_out: ecom.texts("sign_out"),
+        login_pages: ecom.texts("login_pages"),
+        logout_pages: ecom.texts("logout_pages"),
         redirect_returning: ecom.choice("returning", &[("forward", false), ("redirect", true)]),
         adopt_other: ecom.choice("other_session", &[("repair", false), ("adopt", true)]),
     })
