@@ -156,7 +156,8 @@ mod tests {
     use super::*;
     use crate::cookies::sealed_state::SealedDw;
     use crate::ids::{CustomerId, Dwsid};
-    use crate::model::CustomerType;
+    use crate::model::{Customer, CustomerType};
+    use crate::timestamp::Timestamp;
 
     fn ring(letters: &str) -> KeyRing {
         let secrets: Vec<String> = letters.chars().map(|c| c.to_string().repeat(32)).collect();
