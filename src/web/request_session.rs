@@ -242,10 +242,10 @@ impl RequestSession {
         facts: Facts,
         intent: Intent,
         credentials: Option<Credentials>,
-        remember: Option<CookieLife>,
+        life: Option<CookieLife>,
     ) -> Result<SessionUpdate, Problem> {
         let decision = self.decide(facts, intent, credentials).await?;
-        self.commit(decision, remember)
+        self.commit(decision, life)
     }
 
     async fn decide(

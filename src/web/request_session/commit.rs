@@ -17,7 +17,7 @@ impl RequestSession {
     pub(crate) fn commit(
         &self,
         decision: Decision,
-        remember: Option<CookieLife>,
+        life: Option<CookieLife>,
     ) -> Result<SessionUpdate, Problem> {
         let is_logout = matches!(decision.outcome, Outcome::LoggedOut { .. });
         let is_login = matches!(decision.outcome, Outcome::LoggedIn { .. });
@@ -26,7 +26,7 @@ impl RequestSession {
             // A logout or login in another tab has finished first, and its cookies must stay.
             return Err(Problem::LoginConflict);
         }
-        let remember = remember.filter(|_| is_login);
+        let life = life.filter(|_| is_login);
         let now = self.site.clock.now();
         let context = CookieContext {
             names: &self.site.names,
@@ -36,7 +36,7 @@ impl RequestSession {
             revoked: &if is_logout { self.logged_out_tags() } else { Vec::new() },
             now,
         };
-        let mut changes = context.changes(&decision, remember);
+        let mut changes = context.changes(&decision, life);
         if (self.superseded && !is_logout) || (self.is_late() && !is_logout && !is_login) {
             changes = CookieChanges { state: self.state.clone(), ..CookieChanges::default() };
         } else if self.preview.is_none() {

@@ -76,7 +76,7 @@ impl RequestSession {
         &self,
         before: SessionUpdate,
         response: PageResponse,
-        remember: Option<CookieLife>,
+        life: Option<CookieLife>,
     ) -> Result<SessionUpdate, Problem> {
         let before = before.into_decision();
         let step = flow::reconcile(self.facts_after(&before), response);
@@ -85,7 +85,7 @@ impl RequestSession {
             self.revoke_presented(Reason::LoggedOut);
         }
         let decision = self.run(step, "reconcile", None).await;
-        let update = self.commit(decision.following(before), remember)?;
+        let update = self.commit(decision.following(before), life)?;
         if matches!(update.decision().outcome, Outcome::LoggedOut { .. }) {
             self.revoke_all_but(Reason::LoggedOut, update.decision());
         }
