@@ -11,7 +11,7 @@ use moka::sync::Cache;
 use tandem::cookies::facts::{self, SiteFacts};
 use tandem::cookies::key_ring::KeyRing;
 use tandem::cookies::ownership::{self, Layout, Writers};
-use tandem::cookies::profiles::{CookieNames, Suffix, Transport};
+use tandem::cookies::profiles::{CookieNames, SiteSuffix, Transport};
 use tandem::cookies::request_cookies::RequestCookies;
 use tandem::cookies::sealed_state::{SealedDw, SealedState};
 use tandem::flow::{self, BridgeMode, BridgeTime, Intent, Outcome, Policy, Step};
@@ -44,7 +44,7 @@ struct Warm {
 impl Warm {
     fn new() -> Option<Self> {
         let site = SiteId::parse("RefArch")?;
-        let names = CookieNames::classic(&site, Suffix::None, Transport::Https);
+        let names = CookieNames::classic(&site, SiteSuffix::ProfileDefault, Transport::Https);
         let seal = KeyRing::new(&["k".repeat(32)])?;
         let access = AccessToken::parse(&"eyJ2ZXIiOiIxLjAifQ".repeat(125))?;
         let refresh = RefreshToken::parse(&format!("{0}.{0}", "r".repeat(43)))?;

@@ -20,12 +20,12 @@ pub(crate) enum Refusal {
     Forbidden,
     /// On the list, but not with this method.
     Method,
-    /// It contradicts itself or the site's settings; the text explains it.
+    /// The request contradicts itself or the site's settings; the text explains it.
     Malformed(&'static str),
 }
 
 /// The most parameters in a query or form; the longest known call has twelve.
-const MOST: usize = 40;
+const MAX_PAIRS: usize = 40;
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 100;
 /// The longest value, in bytes; SLAS accepts at most 512, except for the JSON of a passkey.
@@ -37,11 +37,11 @@ pub(crate) type Pairs = Vec<(String, String)>;
 /// The names and values of a query or a form; `None` if there are too many, or one is too long.
 #[must_use]
 pub(crate) fn pairs(text: &[u8]) -> Option<Pairs> {
-    let pairs: Pairs = form_urlencoded::parse(text).into_owned().take(MOST + 1).collect();
+    let pairs: Pairs = form_urlencoded::parse(text).into_owned().take(MAX_PAIRS + 1).collect();
     let fits = |(name, value): &(String, String)| {
         name.len() <= LONGEST_NAME && value.len() <= LONGEST_VALUE
     };
-    (pairs.len() <= MOST && pairs.iter().all(fits)).then_some(pairs)
+    (pairs.len() <= MAX_PAIRS && pairs.iter().all(fits)).then_some(pairs)
 }
 
 #[cfg(test)]
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn too_many_or_too_long_parameters_are_rejected() {
-        assert_eq!(pairs("a=1&".repeat(MOST + 1).as_bytes()), None);
+        assert_eq!(pairs("a=1&".repeat(MAX_PAIRS + 1).as_bytes()), None);
         assert_eq!(pairs(format!("a={}", "x".repeat(LONGEST_VALUE + 1)).as_bytes()), None);
     }
 }

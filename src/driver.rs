@@ -144,14 +144,14 @@ async fn exchange(
                 Ok(()) => site.slas.refresh(&token, dwsid.as_ref(), &context).await,
                 Err(wait) => {
                     let failure = UpstreamFailure::throttled_for(upstream::seconds(wait));
-                    RefreshResponse::Unavailable(failure)
+                    RefreshResponse::Failed(failure)
                 }
             }
         }
     };
     let is_newer = move |response: &RefreshResponse| match response {
         RefreshResponse::Granted(grant) => Some(grant.access.tag()) != spent,
-        RefreshResponse::Refused | RefreshResponse::Unavailable(_) => true,
+        RefreshResponse::Refused | RefreshResponse::Failed(_) => true,
     };
     let joined = site.refreshes.join_if(token.tag(), is_newer, call, keep_refresh);
     // The exchange may take longer than the request waits; the next request then gets its result.
@@ -162,17 +162,17 @@ async fn exchange(
         Source::Shared => "shared",
         Source::Cached => "cached",
     });
-    response.unwrap_or(RefreshResponse::Unavailable(UNAVAILABLE))
+    response.unwrap_or(RefreshResponse::Failed(UNAVAILABLE))
 }
 
 fn keep_refresh(response: &RefreshResponse) -> Duration {
     match response {
         RefreshResponse::Granted(_) => KEEP_GRANTED,
         RefreshResponse::Refused => KEEP_REFUSED,
-        RefreshResponse::Unavailable(UpstreamFailure { cause: Cause::Throttled, retry_after }) => {
+        RefreshResponse::Failed(UpstreamFailure { cause: Cause::Throttled, retry_after }) => {
             Duration::from_secs(retry_after.unwrap_or(5).into()).min(KEEP_GRANTED)
         }
-        RefreshResponse::Unavailable(_) => KEEP_FAILED,
+        RefreshResponse::Failed(_) => KEEP_FAILED,
     }
 }
 
@@ -182,22 +182,22 @@ async fn bridge(site: &Arc<Site>, call: BridgeCall, context: &CallContext) -> St
         move || async move {
             match &site.ocapi {
                 Some(ocapi) => ocapi.bridge(&access, &context).await,
-                None => BridgeResponse::Unavailable(NO_OCAPI),
+                None => BridgeResponse::Failed(NO_OCAPI),
             }
         }
     };
     let keep = |response: &BridgeResponse| match response {
         BridgeResponse::Bridged(_) | BridgeResponse::TokenRefused => KEEP_GRANTED,
-        BridgeResponse::Unavailable(_) => KEEP_FAILED,
+        BridgeResponse::Failed(_) => KEEP_FAILED,
     };
     let (_, response) = site.bridges.join(call.access.tag(), create, keep).await;
-    call.resume(response.unwrap_or(BridgeResponse::Unavailable(UNAVAILABLE)))
+    call.resume(response.unwrap_or(BridgeResponse::Failed(UNAVAILABLE)))
 }
 
 async fn probe(site: &Arc<Site>, call: ProbeCall, context: &CallContext) -> Step {
     let response = match &site.ocapi {
         Some(ocapi) => ocapi.probe(&call.dw, context).await,
-        None => ProbeResponse::Unavailable(NO_OCAPI),
+        None => ProbeResponse::Failed(NO_OCAPI),
     };
     call.resume(response)
 }

@@ -39,8 +39,8 @@ pub use facts::{
 pub use provenance::Provenance;
 pub use reconcile::reconcile;
 pub use responses::{
-    AdoptResponse, BasketResponse, BridgeResponse, Cause, GuestResponse, LoginResponse,
-    LogoutResponse, ProbeResponse, RefreshResponse, UpstreamFailure,
+    AdoptResponse, BridgeResponse, Cause, CheckBasketResponse, GuestResponse, LoginResponse,
+    LogoutResponse, ProbeResponse, RefreshResponse, TransferBasketResponse, UpstreamFailure,
 };
 pub use session_bridge::{DwClaim, session_bridge};
 

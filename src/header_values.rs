@@ -1,4 +1,4 @@
-//! Single header values: rules that all layers share.
+//! Reads and makes values of single headers, by rules that all layers share.
 
 use http::header::{AsHeaderName, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
@@ -11,11 +11,12 @@ pub(crate) const PRIVATE_NO_STORE: HeaderValue = HeaderValue::from_static("priva
 /// How often a header occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Occurrence<'h> {
-    /// Not at all.
+    /// The message does not have the header.
     Absent,
-    /// Once, with this value.
+    /// The message has the header once, with this value.
     Once(&'h HeaderValue),
-    /// More than once: no value can be preferred.
+    /// The message has the header more than once. Other servers may use the first value, the last
+    /// or all of them, so no rule that protects something may choose one.
     Repeated,
 }
 
@@ -29,7 +30,7 @@ pub(crate) fn occurrence(headers: &HeaderMap, name: impl AsHeaderName) -> Occurr
     }
 }
 
-/// The value of a header that occurs exactly once.
+/// The value of the header `name`, if it occurs exactly once.
 pub(crate) fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
     match occurrence(headers, name) {
         Occurrence::Once(value) => Some(value),
@@ -37,31 +38,34 @@ pub(crate) fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&He
     }
 }
 
-/// The same, if it is visible ASCII.
+/// The value of the header `name`, if it occurs exactly once and is visible ASCII.
 pub(crate) fn single_text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     single(headers, name).and_then(|value| value.to_str().ok())
 }
 
-/// The first value of a header, if it is visible ASCII.
+/// The first value of the header `name`, if it is visible ASCII. It is meant for a header that only
+/// describes a message, such as `User-Agent`: a client that repeats it gains nothing. A value that
+/// gives access is read by [`single`].
 pub(crate) fn first_text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Whether `Content-Type` is `wanted`, whatever its parameters.
+/// Whether the media type in `Content-Type` is `wanted`. Parameters such as `charset` do not count.
 pub(crate) fn has_media_type(headers: &HeaderMap, wanted: &str) -> bool {
     let content_type = first_text(headers, CONTENT_TYPE).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default();
     media_type.trim().eq_ignore_ascii_case(wanted)
 }
 
-/// A value that no log shows. Base64, tokens and session ids are always legal header values.
+/// The header value `text`, marked as sensitive, so that no log shows it. Callers pass Base64,
+/// tokens and session ids, which are always legal in a header; illegal text becomes an empty value.
 pub(crate) fn sensitive(text: &str) -> HeaderValue {
     let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
 }
 
-/// `Authorization` with an access token.
+/// The value of an `Authorization` header that presents `token`.
 pub(crate) fn bearer(token: &AccessToken) -> HeaderValue {
     sensitive(&format!("Bearer {}", token.expose()))
 }

@@ -27,7 +27,7 @@ pub struct Customer {
 }
 
 impl CustomerType {
-    /// As SLAS and the Heads write it.
+    /// The word that SLAS and the Heads write.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,7 +36,7 @@ impl CustomerType {
         }
     }
 
-    /// Whether it is an anonymous shopper.
+    /// Whether the shopper is anonymous.
     #[must_use]
     pub fn is_guest(self) -> bool {
         self == Self::Guest
@@ -114,7 +114,7 @@ impl Grant {
         refresh.into_iter().chain([self.access.tag()]).collect()
     }
 
-    /// The bytes it holds on the heap, approximately.
+    /// The bytes that the grant holds on the heap, approximately: caches limit their sum.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let refresh = self.refresh.as_ref().map_or(0, |refresh| refresh.token.expose().len());
@@ -138,7 +138,7 @@ pub struct RefreshGrant {
 /// The cookies of one DW session: `dwsid` and its companions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DwCookies {
-    /// The session itself.
+    /// The id of the session.
     pub dwsid: Dwsid,
     /// `dwsecuretoken_…`, `dwanonymous_…` and the like, in the order of the response.
     pub companions: Vec<DwCompanion>,
@@ -151,7 +151,7 @@ impl DwCookies {
         self.dwsid.tag()
     }
 
-    /// The bytes it holds on the heap, approximately.
+    /// The bytes that the cookies hold on the heap, approximately: caches limit their sum.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let length = |value: &DwValue| value.expose().len();
@@ -166,10 +166,11 @@ impl DwCookies {
 /// A cookie that belongs to a DW session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DwCompanion {
-    /// Its whole name, hash included.
+    /// The whole name of the cookie, hash included.
     pub name: String,
-    /// Its value; `None` deletes it in the browser (the platform sends `""` and an expiry of 1970).
+    /// The value; `None` deletes the cookie in the browser (the platform sends `""` and an expiry of
+    /// 1970).
     pub value: Option<DwValue>,
-    /// Its lifetime in seconds; `None` until the browser is closed.
+    /// The lifetime in seconds; `None` until the browser is closed.
     pub max_age: Option<i64>,
 }

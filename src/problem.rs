@@ -193,7 +193,7 @@ impl Problem {
         Parts { status, code, title, retry_after }
     }
 
-    /// Its stable code.
+    /// The stable code of the problem.
     #[must_use]
     pub fn code(self) -> &'static str {
         self.parts().code

@@ -36,7 +36,7 @@ use crate::config::{Origin, UpstreamLimits};
 use crate::problem::Problem;
 use concurrency::ConcurrencyLimit;
 use connection::{Connector, Protocols, Used};
-use stall::{LEAST, Progress};
+use stall::{MIN_PROGRESS, Progress};
 use trailers::Trailers;
 
 /// Less than the idle time after which common upstreams close a connection.
@@ -81,7 +81,7 @@ pub struct Proxy {
     /// One per connection over which HTTP/2 requests to one upstream are spread: each client keeps
     /// at most one HTTP/2 connection to an upstream.
     clients: Vec<Client<Connector, Body>>,
-    /// Its connections become tunnels.
+    /// The client whose connections become WebSocket tunnels.
     websockets: Client<Connector, Body>,
     limit: Arc<ConcurrencyLimit>,
     idle: Duration,
@@ -132,7 +132,7 @@ impl Proxy {
         let (body, upload) = body::of_request(body, &progress, &permit);
         outgoing.body = body;
         let client = if websocket { &self.websockets } else { &self.clients[permit.connection()] };
-        let response = progress.watch(timeout, LEAST, send(client, outgoing)).await;
+        let response = progress.watch(timeout, MIN_PROGRESS, send(client, outgoing)).await;
         let mut response = response.ok_or(Problem::TooSlow)??;
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switched && websocket {

@@ -32,13 +32,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether it serves pages, and not calls.
+    /// Whether the route serves pages, and not calls.
     #[must_use]
     pub fn is_pages(self) -> bool {
         matches!(self, Self::Head | Self::Ecom)
     }
 
-    /// Its name in logs, in metrics and for a gateway.
+    /// The name of the kind in logs, in metrics and for a gateway.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ pub enum SlasClient {
 /// The SLAS tokens a request needs before it is forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenNeed {
-    /// None; tokens of the browser are not read.
+    /// No tokens: those of the browser are not read.
     None,
     /// Those of the browser, if any; expired ones are renewed, but no session is created.
     Optional,
@@ -76,9 +76,9 @@ pub enum TokenNeed {
 /// How a request that changes state must prove that a page of this shop sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Csrf {
-    /// Not at all: the upstream has its own check.
+    /// It need not: the upstream has its own check.
     Upstream,
-    /// By `Sec-Fetch-Site`, `Origin`, or our own header.
+    /// By `Sec-Fetch-Site`, `Origin`, or Tandem's own header.
     SameOrigin,
 }
 
@@ -187,7 +187,7 @@ impl Route {
         }
     }
 
-    /// The same route for static files, which need no tokens and no DW session.
+    /// This route for static files, which need no tokens and no DW session.
     #[must_use]
     pub fn for_files(self, prefix: &str) -> Self {
         Self {
@@ -205,7 +205,7 @@ impl Route {
         rest(path, &self.mount)
     }
 
-    /// The same route with the stricter protection of both; `None` if that is the route itself.
+    /// This route with the stricter protection of this and `other`; `None` if that changes nothing.
     fn stricter(&self, other: &Self) -> Option<Self> {
         let mut strict = self.clone();
         if other.token == TokenNeed::Registered {

@@ -26,11 +26,11 @@ use crate::upstream::verifier::Verifier;
 /// time. The platform has retired this feature, so it rarely comes back.
 const ADOPTION_RETIRED: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// A site.
+/// A site at run time.
 pub struct Site {
-    /// Its configuration.
+    /// The configuration of the site.
     pub config: config::SiteConfig,
-    /// The names of its cookies.
+    /// The names of the site's cookies.
     pub names: CookieNames,
     /// Origins whose pages may show the shop in a frame.
     pub preview_parents: Vec<String>,

@@ -47,7 +47,7 @@ fn behind_nginx() -> Scenario {
 }
 
 /// The platform, Tandem, and nginx before both.
-async fn shop() -> (World, Nginx) {
+async fn start_behind_nginx() -> (World, Nginx) {
     let world = behind_nginx().start().await;
     let nginx = Nginx::start(servers(&world)).await;
     (world, nginx)
@@ -69,7 +69,7 @@ async fn subrequests(world: &World) -> u64 {
 #[tokio::test]
 async fn a_new_visitor_gets_a_session_once_and_then_the_page() {
     for page in ["/cart?x=1&y=2", CART] {
-        let (world, nginx) = shop().await;
+        let (world, nginx) = start_behind_nginx().await;
         let mut shopper = Shopper::new(nginx.address);
         let visit = shopper.visits(page).await;
         visit.response.expect(200).expect_no_cookies();
@@ -82,7 +82,7 @@ async fn a_new_visitor_gets_a_session_once_and_then_the_page() {
 
 #[tokio::test]
 async fn promise_5_a_warm_page_costs_one_subrequest_and_no_call() {
-    let (world, nginx) = shop().await;
+    let (world, nginx) = start_behind_nginx().await;
     let mut shopper = Shopper::new(nginx.address);
     shopper.visits("/").await.response.expect(200);
     world.forget_calls();
@@ -99,7 +99,7 @@ async fn promise_5_a_warm_page_costs_one_subrequest_and_no_call() {
 
 #[tokio::test]
 async fn promise_6_files_and_crawlers_pass_without_a_session() {
-    let (world, nginx) = shop().await;
+    let (world, nginx) = start_behind_nginx().await;
     let mut shopper = Shopper::new(nginx.address);
     let file = shopper.sends(get("/assets/app.js")).await;
     file.expect(200).expect_no_cookies();
@@ -110,12 +110,12 @@ async fn promise_6_files_and_crawlers_pass_without_a_session() {
 }
 
 #[tokio::test]
-async fn an_api_call_carries_the_shopper_s_token_only() {
-    let (world, nginx) = shop().await;
+async fn an_api_call_carries_only_the_token_of_the_shopper() {
+    let (world, nginx) = start_behind_nginx().await;
     let mut shopper = Shopper::new(nginx.address);
     shopper.fetches(SEARCH).await.response.expect(401);
     shopper.visits("/").await.response.expect(200);
-    let found = shopper.sends(get(SEARCH).own_page().headers(&SPOOFED)).await;
+    let found = shopper.sends(get(SEARCH).same_origin_fetch().headers(&SPOOFED)).await;
     assert!(found.expect(200).json()["hits"].is_array());
     let basket = shopper.posts(BASKETS, "{}").await;
     let customer = basket.expect(200).json()["customerInfo"]["customerId"].clone();
@@ -137,7 +137,7 @@ async fn attack_97_identity_headers_of_a_client_reach_no_upstream() {
     shopper.visits("/cart").await.response.expect(200);
     let session = shopper.session().await;
     shopper.sends(get("/cart").document().headers(&SPOOFED)).await.expect(200);
-    shopper.sends(get(SEARCH).own_page().headers(&SPOOFED)).await.expect(200);
+    shopper.sends(get(SEARCH).same_origin_fetch().headers(&SPOOFED)).await.expect(200);
     let (page, api) = (page.requests(), api.requests());
     let ((page, _), (api, _)) = (page.last().unwrap(), api.last().unwrap());
     assert_eq!(page.header("x-bff-customer-id"), session["customer_id"].as_str());
@@ -190,7 +190,7 @@ async fn an_upstream_cannot_make_nginx_reveal_the_identity_headers() {
         let mut shopper = Shopper::new(nginx.address);
         shopper.visits(CART).await.response.expect(200);
         for path in ["/x", SEARCH] {
-            let response = shopper.sends(get(path).own_page()).await;
+            let response = shopper.sends(get(path).same_origin_fetch()).await;
             assert_eq!(response.expect(200).text(), "ok", "{place} {path}");
             for secret in ["authorization", "cookie", "sfdc_dwsid", "x-bff-usid"] {
                 assert_eq!(response.header(secret), None, "{place} {path} {secret}");
@@ -201,7 +201,7 @@ async fn an_upstream_cannot_make_nginx_reveal_the_identity_headers() {
 
 #[tokio::test]
 async fn promise_1_head_and_ecom_agree_through_login_and_logout() {
-    let (world, nginx) = shop().await;
+    let (world, nginx) = start_behind_nginx().await;
     let mut shopper = Shopper::new(nginx.address);
     shopper.visits("/").await.response.expect(200);
     shopper.logs_in().await;
@@ -221,7 +221,7 @@ async fn promise_1_head_and_ecom_agree_through_login_and_logout() {
 
 #[tokio::test]
 async fn promise_7_a_page_with_our_cookie_is_not_stored() {
-    let (world, nginx) = shop().await;
+    let (world, nginx) = start_behind_nginx().await;
     let mut shopper = Shopper::new(nginx.address);
     shopper.visits("/").await.response.expect(200);
     world.minutes_pass(6);
@@ -234,7 +234,7 @@ async fn promise_7_a_page_with_our_cookie_is_not_stored() {
 
 #[tokio::test]
 async fn a_reading_call_is_redirected_to_renew_and_a_writing_one_is_401() {
-    let (world, nginx) = shop().await;
+    let (world, nginx) = start_behind_nginx().await;
     let mut shopper = Shopper::new(nginx.address);
     shopper.visits("/").await.response.expect(200);
     world.minutes_pass(31);
@@ -251,7 +251,7 @@ async fn a_reading_call_is_redirected_to_renew_and_a_writing_one_is_401() {
 
 #[tokio::test]
 async fn promise_9_a_form_of_a_dead_session_is_shown_again_not_sent() {
-    let (world, nginx) = shop().await;
+    let (world, nginx) = start_behind_nginx().await;
     let mut shopper = Shopper::new(nginx.address);
     shopper.visits("/").await.response.expect(200);
     shopper.logs_in().await;
@@ -269,7 +269,7 @@ async fn promise_9_a_form_of_a_dead_session_is_shown_again_not_sent() {
 
 #[tokio::test]
 async fn a_browser_without_cookies_gets_the_page_and_no_loop() {
-    let (world, nginx) = shop().await;
+    let (world, nginx) = start_behind_nginx().await;
     let mut shopper = Shopper::without_cookies(nginx.address);
     for page in ["/cart", CART] {
         let visit = shopper.visits(page).await;
@@ -281,14 +281,14 @@ async fn a_browser_without_cookies_gets_the_page_and_no_loop() {
 
 #[tokio::test]
 async fn attack_94_a_client_cannot_send_auth_subrequests() {
-    let (world, nginx) = shop().await;
+    let (world, nginx) = start_behind_nginx().await;
     let mut shopper = Shopper::new(nginx.address);
     shopper.visits("/").await.response.expect(200);
     let forged = [("x-original-uri", "/"), ("x-original-method", "GET")];
     for path in
         ["/bff/auth", "/bff/auth/", "/bff/auth/x", "/%62ff/auth", "/x/../bff/auth", "/-/auth"]
     {
-        let response = shopper.sends(get(path).own_page().headers(&forged)).await;
+        let response = shopper.sends(get(path).same_origin_fetch().headers(&forged)).await;
         assert!([403, 404].contains(&response.status), "{path}: {}", response.status);
         assert_eq!(response.header("authorization"), None, "{path}");
         assert_eq!(response.header("cookie"), None, "{path}");
@@ -301,7 +301,7 @@ async fn attack_94_a_client_cannot_send_auth_subrequests() {
 
 #[tokio::test]
 async fn attacks_39_and_40_an_ambiguous_path_reaches_no_upstream() {
-    let (world, nginx) = shop().await;
+    let (world, nginx) = start_behind_nginx().await;
     let mut shopper = Shopper::new(nginx.address);
     shopper.visits("/").await.response.expect(200);
     world.forget_calls();
@@ -324,10 +324,10 @@ async fn attacks_39_and_40_an_ambiguous_path_reaches_no_upstream() {
 
 #[tokio::test]
 async fn an_outage_of_slas_is_a_page_and_warm_shoppers_are_served() {
-    let (world, nginx) = shop().await;
+    let (world, nginx) = start_behind_nginx().await;
     let mut warm = Shopper::new(nginx.address);
     warm.visits("/").await.response.expect(200);
-    world.control().fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
+    world.control().inject_fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
     let page = Shopper::new(nginx.address).visits("/").await.response;
     page.expect_problem_page(503, "upstream_unavailable");
     assert!(page.header("retry-after").is_some());

@@ -66,7 +66,7 @@ pub(crate) enum Credential {
     /// The shopper's: the caller's `Authorization: Basic`. Under Strict Client Auth, those of our
     /// client are in `x-slas-client-auth`.
     Shopper,
-    /// None, except for `x-slas-client-auth` under Strict Client Auth.
+    /// No credentials, except for `x-slas-client-auth` under Strict Client Auth.
     None,
     /// The agent's: the code of Account Manager in the caller's `Authorization: Bearer`, and those of
     /// our client in `_sfdc_client_auth`.
@@ -89,11 +89,11 @@ pub(crate) enum Form {
 /// A call that is forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// Its operation.
+    /// The operation.
     pub operation: Operation,
-    /// Its method at SLAS.
+    /// The method at SLAS.
     pub method: Method,
-    /// Its path below `…/oauth2/`, which is [plain](is_plain).
+    /// The path below `…/oauth2/`, which is [plain](is_plain).
     pub path: String,
 }
 
@@ -227,7 +227,7 @@ impl Operation {
         !matches!(self, Self::Authorize | Self::TrustedAgentAuthorize | Self::UserInfo)
     }
 
-    /// Its name in metrics and logs.
+    /// The name of the operation in metrics and logs.
     #[must_use]
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -104,7 +104,8 @@ pub(crate) fn validate(
     Ok(parameters)
 }
 
-/// The same for a JSON body. Of a duplicate name, the parser has kept the last value.
+/// The parameters to send for the JSON `body` of a call, with the site's and the shopper's values.
+/// Of a duplicate name, the parser has kept the last value.
 pub(crate) fn validate_json(
     operation: Operation,
     body: &[u8],

@@ -2,18 +2,18 @@
 
 use super::parse::Origin;
 use super::section::{Section, read_fields};
-use crate::cookies::profiles::{Profile, Suffix};
+use crate::cookies::profiles::{Profile, SiteSuffix};
 
 /// Which cookies a site writes, and which it accepts.
 #[derive(Clone, Debug)]
 pub struct CookieConfig {
-    /// Their names and attributes.
+    /// The names and attributes of the token cookies.
     pub profile: Profile,
-    /// Whether their names end in the site id.
-    pub suffix: Suffix,
+    /// Which names end in the site id.
+    pub suffix: SiteSuffix,
     /// Whether scripts may read the tokens.
     pub readable_tokens: bool,
-    /// Whether tokens are accepted that a browser presents without our sealed cookie.
+    /// Whether tokens are accepted that a browser presents without Tandem's seal.
     pub accept_unsealed: bool,
     /// Origins whose pages may show the shop in a frame.
     pub preview_parents: Vec<Origin>,
@@ -36,9 +36,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<CookieConfig> {
     })
 }
 
-fn read_suffix(section: &Section<'_>, profile: Option<Profile>) -> Option<Suffix> {
+fn read_suffix(section: &Section<'_>, profile: Option<Profile>) -> Option<SiteSuffix> {
     let suffixed = section.boolean("suffix")? || profile.is_some_and(Profile::always_suffixed);
-    Some(if suffixed { Suffix::SiteId } else { Suffix::None })
+    Some(if suffixed { SiteSuffix::Always } else { SiteSuffix::ProfileDefault })
 }
 
 fn read_readable_tokens(section: &Section<'_>, profile: Option<Profile>) -> Option<bool> {

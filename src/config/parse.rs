@@ -34,7 +34,7 @@ impl Origin {
         Ok(Self { https: url.scheme() == "https", authority, text })
     }
 
-    /// As browsers write it in `Origin`: without default port and trailing slash.
+    /// The origin as browsers write it in `Origin`: without default port and trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text

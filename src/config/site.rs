@@ -18,9 +18,9 @@ pub(super) use read::read_all;
 /// A site.
 #[derive(Clone, Debug)]
 pub struct SiteConfig {
-    /// Its id, which is also the SLAS channel.
+    /// The site id, which is also the SLAS channel.
     pub id: SiteId,
-    /// Host names by which browsers reach it, in lower case.
+    /// Host names by which browsers reach the site, in lower case.
     pub hosts: Vec<String>,
     /// The path that all its paths begin with, without a trailing slash; empty for the root.
     pub path_prefix: String,
@@ -57,11 +57,11 @@ pub struct SlasConfig {
     pub base_url: Origin,
     /// `f_ecom_…`.
     pub organization_id: String,
-    /// The client.
+    /// The id of the SLAS client.
     pub client_id: String,
-    /// Its secret; a public client has none.
+    /// The secret of the SLAS client; a public client has none.
     pub client_secret: Option<SecretString>,
-    /// Its registered redirect URI.
+    /// The redirect URI that is registered for the SLAS client.
     pub redirect_uri: String,
     /// Every redirect URI that callers of the SLAS proxy may use; `redirect_uri` first.
     pub redirect_uris: Vec<String>,
@@ -100,7 +100,7 @@ pub enum BasketAction {
     Transfer,
     /// `POST /baskets/actions/merge?createDestinationBasket=true`.
     Merge,
-    /// It stays with the guest.
+    /// The basket stays with the guest.
     None,
 }
 

@@ -5,7 +5,7 @@ use cookie::Cookie;
 use http::HeaderMap;
 use http::header::SET_COOKIE;
 
-use super::profiles::{DWSID, MOST_COMPANIONS, is_dw_companion};
+use super::profiles::{DWSID, MAX_COMPANIONS, is_dw_companion};
 use crate::ids::{DwValue, Dwsid};
 use crate::model::{DwCompanion, DwCookies};
 
@@ -27,7 +27,7 @@ pub fn read(headers: &HeaderMap) -> Option<DwCookies> {
                 return None;
             }
             dwsid = Some(value);
-        } else if is_dw_companion(cookie.name()) && companions.len() < MOST_COMPANIONS {
+        } else if is_dw_companion(cookie.name()) && companions.len() < MAX_COMPANIONS {
             companions.push(companion(&cookie));
         }
     }

@@ -14,7 +14,7 @@ pub struct LoggedOut(Vec<(Tag, Timestamp)>);
 impl LoggedOut {
     /// Enough entries for more than one logout. The oldest ones are removed, so that the cookie
     /// stays small.
-    const MOST: usize = 12;
+    const MAX_ENTRIES: usize = 12;
     /// Seconds after which no credential of a session can be valid: the longest lifetime of a
     /// refresh token.
     pub const LIFE: i64 = 90 * 24 * 60 * 60;
@@ -25,7 +25,7 @@ impl LoggedOut {
             self.0.retain(|(known, at)| *known != tag && now.since(*at) < Self::LIFE);
             self.0.push((tag, now));
         }
-        let surplus = self.0.len().saturating_sub(Self::MOST);
+        let surplus = self.0.len().saturating_sub(Self::MAX_ENTRIES);
         self.0.drain(..surplus);
     }
 

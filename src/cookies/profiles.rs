@@ -1,35 +1,65 @@
-//! Names and attributes of every cookie Tandem writes, as one table per profile.
+//! Names and attributes of the cookies that Tandem writes.
 //!
-//! A profile is a set of cookies that a Head or a cartridge reads or writes as well. `dwsid` and
-//! its companions are the same in all of them: the platform fixes their names.
+//! The cookies of SLAS tokens, and of what the tokens state, have one table per profile: a Head or
+//! a cartridge reads or writes them as well. The others are in no table, because their names do not
+//! depend on the profile: `dwsid` and its companions, which the platform names, the guard of
+//! `plugin_slas`, the marker of a [preview](super::preview), and Tandem's seals.
 
+use self::Readable::{ByScripts, ByServersOnly};
 use super::preview::MARKER;
 use crate::ids::SiteId;
 use crate::model::CustomerType;
 
-/// A set of cookies.
+/// The cookie that holds the id of the DW session.
+pub const DWSID: &str = "dwsid";
+/// The cookie of the do-not-track choice, as ECOM and the Heads write it.
+pub const DO_NOT_TRACK: &str = "dw_dnt";
+/// The companions of `dwsid`: a hash of the site follows each prefix.
+const COMPANION_PREFIXES: [&str; 3] =
+    [SECRET_COMPANION_PREFIX, "dwanonymous_", "dwpersonalization_"];
+/// The companion that holds a credential.
+const SECRET_COMPANION_PREFIX: &str = "dwsecuretoken_";
+/// The longest hash behind such a prefix, in characters.
+const LONGEST_COMPANION_HASH: usize = 64;
+/// How many companions of one DW session are read; the platform sets three.
+pub(super) const MAX_COMPANIONS: usize = 8;
+/// An access token in more pieces than this would not fit a request's headers. A number of a piece
+/// has one digit.
+pub const MAX_PIECES: usize = 6;
+
+/// In every profile, the cookie in which ECOM hands over an access token.
+const HANDOFF: &str = "cc-at";
+/// The guard of `plugin_slas`.
+const GUARD: &str = "cc-sg";
+/// The seal. A browser accepts the prefix `__Host-` only with `Secure`.
+const SEAL: &str = "__Host-tandem";
+/// The seal of a site on plain http.
+const INSECURE_SEAL: &str = "tandem";
+
+/// Which cookies hold the SLAS tokens, by the software that reads them beside Tandem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Profile {
     /// The names of PWA Kit v1/v2: for a custom Head, or for one that reads no cookies.
     Classic,
-    /// PWA Kit 3.20 in its HttpOnly mode: tokens for servers, their dates and kinds for scripts.
+    /// PWA Kit 3.20 in its `HttpOnly` mode: only servers read the tokens. Scripts read from other
+    /// cookies when the tokens expire and what kind of shopper they belong to.
     PwaKit,
-    /// Storefront Next: scripts read none of them.
+    /// Storefront Next: scripts read none of its cookies.
     StorefrontNext,
-    /// The `plugin_slas` cartridge on ECOM: the access token in pieces.
+    /// ECOM with the cartridge `plugin_slas`: the access token is in pieces.
     PluginSlas,
 }
 
-/// What a cookie holds.
+/// What a cookie of a profile holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
     /// The access token.
     Access,
-    /// When it ends, in seconds since 1970.
+    /// When the access token expires, in seconds since 1970.
     AccessExpires,
-    /// Its do-not-track claim, `0` or `1`.
+    /// The do-not-track claim of the access token, `0` or `1`.
     AccessDoNotTrack,
-    /// Who vouched for the shopper: `slas`, `ecom`, or an identity provider (`uido`).
+    /// Where the shopper is known from: `slas`, `ecom`, or the name of an identity provider.
     Origin,
     /// The `OpenID` token.
     IdToken,
@@ -39,23 +69,23 @@ pub enum Field {
     CustomerId,
     /// The refresh token of a guest or of a registered shopper.
     Refresh(CustomerType),
-    /// When it ends, in seconds since 1970.
+    /// When the refresh token expires, in seconds since 1970.
     RefreshExpires,
     /// The hashed user id.
     EncodedUserId,
     /// The SLAS session id.
     Usid,
-    /// Not written, but deleted: an older cookie of the Head.
+    /// Nothing: an earlier version of the Head wrote this cookie, and Tandem only deletes it.
     Obsolete,
 }
 
-/// Whether cookie names carry the site id.
+/// Which profiles add `_{site id}` to their cookie names, so that several sites can share a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Suffix {
-    /// Only where the profile always has it.
-    None,
-    /// `_{site}`: several sites share a host.
-    SiteId,
+pub enum SiteSuffix {
+    /// Only those whose software expects it: [`Profile::always_suffixed`].
+    ProfileDefault,
+    /// Every profile.
+    Always,
 }
 
 /// How browsers reach the site.
@@ -84,62 +114,59 @@ pub enum Lifetime {
     Refresh,
 }
 
-/// Who in the browser may read a cookie.
+/// Who may read a cookie: every server that receives it, and perhaps the scripts of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readable {
-    /// `HttpOnly`.
+    /// Only servers: the cookie is `HttpOnly`.
     ByServersOnly,
-    /// Scripts too.
+    /// Servers and scripts.
     ByScripts,
 }
 
-use Field as F;
-use Readable::{ByScripts, ByServersOnly};
-
-const GUEST: F = F::Refresh(CustomerType::Guest);
-const REGISTERED: F = F::Refresh(CustomerType::Registered);
+const GUEST_REFRESH: Field = Field::Refresh(CustomerType::Guest);
+const REGISTERED_REFRESH: Field = Field::Refresh(CustomerType::Registered);
 
 type Row = (Field, &'static str, Readable, Lifetime);
 
 const CLASSIC: &[Row] = &[
-    (GUEST, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
-    (REGISTERED, "cc-nx", ByServersOnly, Lifetime::Refresh),
-    (F::Usid, "usid", ByScripts, Lifetime::Refresh),
-    (F::CustomerId, "cid", ByScripts, Lifetime::Refresh),
-    (F::Access, "token", ByServersOnly, Lifetime::Access),
+    (GUEST_REFRESH, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
+    (REGISTERED_REFRESH, "cc-nx", ByServersOnly, Lifetime::Refresh),
+    (Field::Usid, "usid", ByScripts, Lifetime::Refresh),
+    (Field::CustomerId, "cid", ByScripts, Lifetime::Refresh),
+    (Field::Access, "token", ByServersOnly, Lifetime::Access),
 ];
 
 /// In the order of pwa-kit-runtime 3.20.
 const PWA_KIT: &[Row] = &[
-    (F::Access, "cc-at", ByServersOnly, Lifetime::Access),
-    (F::AccessExpires, "cc-at-expires", ByScripts, Lifetime::Access),
-    (F::AccessDoNotTrack, "cc-at-dnt", ByScripts, Lifetime::Access),
-    (F::Origin, "uido", ByScripts, Lifetime::Access),
-    (F::IdToken, "id_token", ByScripts, Lifetime::Access),
-    (F::CustomerType, "customer_type", ByScripts, Lifetime::Access),
-    (F::CustomerId, "customer_id", ByScripts, Lifetime::Access),
-    (GUEST, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
-    (REGISTERED, "cc-nx", ByServersOnly, Lifetime::Refresh),
-    (F::EncodedUserId, "enc_user_id", ByScripts, Lifetime::Refresh),
-    (F::Usid, "usid", ByScripts, Lifetime::Refresh),
-    (F::RefreshExpires, "cc-nx-expires", ByScripts, Lifetime::Refresh),
+    (Field::Access, "cc-at", ByServersOnly, Lifetime::Access),
+    (Field::AccessExpires, "cc-at-expires", ByScripts, Lifetime::Access),
+    (Field::AccessDoNotTrack, "cc-at-dnt", ByScripts, Lifetime::Access),
+    (Field::Origin, "uido", ByScripts, Lifetime::Access),
+    (Field::IdToken, "id_token", ByScripts, Lifetime::Access),
+    (Field::CustomerType, "customer_type", ByScripts, Lifetime::Access),
+    (Field::CustomerId, "customer_id", ByScripts, Lifetime::Access),
+    (GUEST_REFRESH, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
+    (REGISTERED_REFRESH, "cc-nx", ByServersOnly, Lifetime::Refresh),
+    (Field::EncodedUserId, "enc_user_id", ByScripts, Lifetime::Refresh),
+    (Field::Usid, "usid", ByScripts, Lifetime::Refresh),
+    (Field::RefreshExpires, "cc-nx-expires", ByScripts, Lifetime::Refresh),
 ];
 
 const STOREFRONT_NEXT: &[Row] = &[
-    (GUEST, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
-    (REGISTERED, "cc-nx", ByServersOnly, Lifetime::Refresh),
-    (F::Usid, "usid", ByServersOnly, Lifetime::Refresh),
-    (F::EncodedUserId, "enc_user_id", ByServersOnly, Lifetime::Refresh),
-    (F::IdToken, "id_token", ByServersOnly, Lifetime::Access),
-    (F::Obsolete, "customer_id", ByServersOnly, Lifetime::Refresh),
-    (F::Access, "cc-at", ByServersOnly, Lifetime::Access),
+    (GUEST_REFRESH, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
+    (REGISTERED_REFRESH, "cc-nx", ByServersOnly, Lifetime::Refresh),
+    (Field::Usid, "usid", ByServersOnly, Lifetime::Refresh),
+    (Field::EncodedUserId, "enc_user_id", ByServersOnly, Lifetime::Refresh),
+    (Field::IdToken, "id_token", ByServersOnly, Lifetime::Access),
+    (Field::Obsolete, "customer_id", ByServersOnly, Lifetime::Refresh),
+    (Field::Access, "cc-at", ByServersOnly, Lifetime::Access),
 ];
 
 const PLUGIN_SLAS: &[Row] = &[
-    (GUEST, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
-    (REGISTERED, "cc-nx", ByServersOnly, Lifetime::Refresh),
-    (F::Usid, "usid", ByScripts, Lifetime::Refresh),
-    (F::Access, "cc-at", ByServersOnly, Lifetime::Access),
+    (GUEST_REFRESH, "cc-nx-g", ByServersOnly, Lifetime::Refresh),
+    (REGISTERED_REFRESH, "cc-nx", ByServersOnly, Lifetime::Refresh),
+    (Field::Usid, "usid", ByScripts, Lifetime::Refresh),
+    (Field::Access, "cc-at", ByServersOnly, Lifetime::Access),
 ];
 
 impl Profile {
@@ -152,105 +179,98 @@ impl Profile {
         }
     }
 
-    /// Whether its names always carry the site id.
+    /// Whether the software of the profile expects the site id in every cookie name.
     #[must_use]
     pub fn always_suffixed(self) -> bool {
         matches!(self, Self::PwaKit | Self::StorefrontNext)
     }
 }
 
-/// The cookies of one site.
+/// The cookie names of one site.
 #[derive(Clone, Debug)]
 pub struct CookieNames {
-    /// The profile they belong to.
+    /// The profile that the names belong to.
     pub profile: Profile,
-    /// Access token; the first piece of it in profile `plugin-slas`.
+    /// The access token; in profile `plugin-slas` its first piece.
     pub access: String,
-    /// Refresh token of a guest.
+    /// The refresh token of a guest.
     pub guest_refresh: String,
-    /// Refresh token of a registered shopper.
+    /// The refresh token of a registered shopper.
     pub registered_refresh: String,
-    /// SLAS session id.
+    /// The SLAS session id.
     pub usid: String,
-    /// The cookie in which ECOM hands over an access token, in pieces.
+    /// The cookie in which ECOM hands over an access token; a long token continues in more pieces.
     pub handoff: String,
-    /// The cookie that tells `plugin_slas` that a DW session needs no bridge.
+    /// The guard: the cookie by which `plugin_slas` knows that the DW session needs no bridge.
     pub guard: String,
-    /// Tandem's own sealed state; `HttpOnly`.
+    /// The seal: Tandem's own state, encrypted. Scripts cannot read it.
     pub seal: String,
-    /// The seal of a registered shopper's tokens, which no response about another shopper touches.
+    /// The seal of a registered shopper's tokens. It is a cookie of its own, so that a late
+    /// response about another shopper does not overwrite it.
     pub registered_seal: String,
     /// How browsers reach the site.
     pub transport: Transport,
-    /// Whether scripts may read the tokens and `dwsid`, for a Head that needs that.
-    pub script_readable: bool,
+    /// Whether scripts may read the tokens and `dwsid` (`cookies.readable_tokens`).
+    pub readable_tokens: bool,
     entries: Vec<Entry>,
 }
 
-/// One cookie of the table.
+/// One cookie of the profile's table.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// What it holds.
+    /// What the cookie holds.
     pub field: Field,
-    /// Its name.
+    /// The name of the cookie at the site.
     pub name: String,
-    /// How long it lives.
-    pub life: Lifetime,
+    /// How long the cookie lives.
+    pub lifetime: Lifetime,
     readable: Readable,
 }
-
-/// The DW session.
-pub const DWSID: &str = "dwsid";
-/// Do-not-track, as ECOM and the Heads write it.
-pub const DO_NOT_TRACK: &str = "dw_dnt";
-/// Prefixes of the cookies that belong to a DW session.
-pub const DW_COMPANIONS: [&str; 3] = ["dwsecuretoken_", "dwanonymous_", "dwpersonalization_"];
-/// The prefix, of these, whose cookie holds a credential.
-const DW_SECRET: &str = "dwsecuretoken_";
-/// Companions of one DW session that are read; the platform sets three.
-pub(super) const MOST_COMPANIONS: usize = 8;
-/// An access token in more pieces than this would not fit a request's headers.
-pub const MOST_PIECES: usize = 6;
 
 impl CookieNames {
     /// The names of `profile` at `site`.
     #[must_use]
-    pub fn new(profile: Profile, site: &SiteId, suffix: Suffix, transport: Transport) -> Self {
-        let suffixed = suffix == Suffix::SiteId || profile.always_suffixed();
+    pub fn new(profile: Profile, site: &SiteId, suffix: SiteSuffix, transport: Transport) -> Self {
+        let suffixed = suffix == SiteSuffix::Always || profile.always_suffixed();
         let name = |base: &str| if suffixed { format!("{base}_{site}") } else { base.to_owned() };
-        // The `__Host-` prefix needs `Secure`.
-        let seal = if transport.is_secure() { "__Host-tandem" } else { "tandem" };
-        let rows = profile.rows().iter();
-        let entries: Vec<Entry> = rows
-            .map(|&(field, base, readable, life)| Entry { field, name: name(base), life, readable })
-            .collect();
-        let access = entries.iter().find(|entry| entry.field == F::Access);
+        let entry = |&(field, base, readable, lifetime): &Row| Entry {
+            field,
+            name: name(base),
+            lifetime,
+            readable,
+        };
+        let entries: Vec<Entry> = profile.rows().iter().map(entry).collect();
+        let name_of = |field| {
+            let entry = entries.iter().find(|entry| entry.field == field);
+            entry.map(|entry| entry.name.clone()).unwrap_or_default()
+        };
+        let seal = if transport.is_secure() { SEAL } else { INSECURE_SEAL };
         Self {
             profile,
-            access: access.map(|entry| entry.name.clone()).unwrap_or_default(),
-            guest_refresh: name("cc-nx-g"),
-            registered_refresh: name("cc-nx"),
-            usid: name("usid"),
-            handoff: name("cc-at"),
-            guard: name("cc-sg"),
+            access: name_of(Field::Access),
+            guest_refresh: name_of(GUEST_REFRESH),
+            registered_refresh: name_of(REGISTERED_REFRESH),
+            usid: name_of(Field::Usid),
+            handoff: name(HANDOFF),
+            guard: name(GUARD),
             seal: name(seal),
             registered_seal: name(&format!("{seal}-nx")),
             transport,
-            script_readable: false,
+            readable_tokens: false,
             entries,
         }
     }
 
-    /// The `classic` names.
+    /// The names of profile `classic` at `site`.
     #[must_use]
-    pub fn classic(site: &SiteId, suffix: Suffix, transport: Transport) -> Self {
+    pub fn classic(site: &SiteId, suffix: SiteSuffix, transport: Transport) -> Self {
         Self::new(Profile::Classic, site, suffix, transport)
     }
 
-    /// The same, but scripts may read the tokens and `dwsid`.
+    /// These names, with tokens and a `dwsid` that scripts may read.
     #[must_use]
     pub fn with_readable_tokens(self) -> Self {
-        Self { script_readable: true, ..self }
+        Self { readable_tokens: true, ..self }
     }
 
     /// The refresh cookie of a guest or a registered shopper.
@@ -262,7 +282,7 @@ impl CookieNames {
         }
     }
 
-    /// Every cookie of the profile, in the order they are written.
+    /// Every cookie of the profile's table, in the order in which Tandem writes them.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
@@ -274,7 +294,8 @@ impl CookieNames {
         self.profile == Profile::PluginSlas
     }
 
-    /// The name of piece `number`, counted from 1, of a handed-over access token.
+    /// The name of piece `number`, counted from 1, of a handed-over access token. The name of the
+    /// first piece has no number.
     #[must_use]
     pub fn piece(&self, number: usize) -> String {
         if number < 2 { self.handoff.clone() } else { format!("{}_{number}", self.handoff) }
@@ -287,13 +308,15 @@ impl CookieNames {
         if rest.is_empty() {
             return Some(1);
         }
-        let digits = rest.strip_prefix('_').filter(|digits| digits.len() == 1)?;
-        digits.parse().ok().filter(|number| (2..=MOST_PIECES).contains(number))
+        // One byte only: `parse` accepts `02` and `+2` too, but those are other cookies.
+        let digit = rest.strip_prefix('_').filter(|digits| digits.len() == 1)?;
+        digit.parse().ok().filter(|number| (2..=MAX_PIECES).contains(number))
     }
 
-    /// Whether only the platform and the storefronts that it ships use the cookie `name`, so that
-    /// it may be deleted for a whole domain. A cookie `token` may belong to another application
-    /// there.
+    /// Whether only the platform and its storefronts use the cookie `name`.
+    ///
+    /// Only such a cookie may be deleted for a whole domain. `token`, `usid` and `cid` are words
+    /// that another application of the domain may use as well, and it would lose its cookie.
     #[must_use]
     pub fn is_distinctive(&self, name: &str) -> bool {
         name == DWSID
@@ -308,7 +331,8 @@ impl CookieNames {
         name == self.seal.as_bytes() || name == self.registered_seal.as_bytes()
     }
 
-    /// Whether the cookie `name` is one that only Tandem (or ECOM, in its handoff) may set.
+    /// Whether the cookie `name` is one that only Tandem (or ECOM, in its handoff) may set. The DW
+    /// session's cookies are not among these: ECOM sets them as well.
     #[must_use]
     pub fn owns(&self, name: &str) -> bool {
         self.is_seal(name.as_bytes())
@@ -318,29 +342,34 @@ impl CookieNames {
             || self.entries.iter().any(|entry| entry.name == name)
     }
 
-    /// Whether scripts may read the cookie `name`.
+    /// Who may read the cookie `name`. No setting opens a seal, the marker or `dwsecuretoken_…` to
+    /// scripts; the other companions are open to them, as the platform sets them.
     #[must_use]
     pub fn readable(&self, name: &str) -> Readable {
-        if self.is_seal(name.as_bytes()) || name == MARKER || name.starts_with(DW_SECRET) {
+        if self.is_seal(name.as_bytes())
+            || name == MARKER
+            || name.starts_with(SECRET_COMPANION_PREFIX)
+        {
             return ByServersOnly;
         }
         let entry = self.entries.iter().find(|entry| entry.name == name);
         match entry.map(|entry| entry.readable) {
             Some(ByScripts) => ByScripts,
-            _ if self.script_readable || is_dw_companion(name) => ByScripts,
+            // Tokens and the cookies in no table, such as `dwsid`.
+            _ if self.readable_tokens || is_dw_companion(name) => ByScripts,
             _ => ByServersOnly,
         }
     }
 }
 
-/// Whether `name` is that of a companion of `dwsid`.
+/// Whether `name` is that of a companion of `dwsid`: a known prefix and a hash.
 #[must_use]
 pub fn is_dw_companion(name: &str) -> bool {
-    DW_COMPANIONS.iter().any(|prefix| {
-        name.strip_prefix(prefix).is_some_and(|hash| {
-            !hash.is_empty() && hash.len() <= 64 && hash.bytes().all(|b| b.is_ascii_alphanumeric())
-        })
-    })
+    let is_hash = |text: &str| {
+        (1..=LONGEST_COMPANION_HASH).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    COMPANION_PREFIXES.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(is_hash))
 }
 
 #[cfg(test)]

@@ -7,17 +7,17 @@
 use memchr::memchr_iter;
 
 use super::preview::MARKER;
-use super::profiles::{self, CookieNames, MOST_COMPANIONS};
+use super::profiles::{self, CookieNames, MAX_COMPANIONS};
 use super::token_pieces::Pieces;
 use crate::ids::{AccessToken, DwValue, Dwsid, RefreshToken};
 
 /// Candidates that are kept for one name, at most: more are not sent by accident. The last ones are
 /// kept, because browsers send cookies of longer paths first (RFC 6265 section 5.4), and Tandem's
 /// have the path `/`.
-const MOST_CANDIDATES: usize = 8;
+const MAX_CANDIDATES: usize = 8;
 /// Names of companions that are recorded for deletion, at most. Tandem's own names are few and are
 /// always recorded: planted companions must not prevent their deletion.
-const MOST_COMPANION_NAMES: usize = 16;
+const MAX_COMPANION_NAMES: usize = 16;
 
 /// The cookies of a request that Tandem uses.
 #[derive(Clone, Debug, Default)]
@@ -132,13 +132,13 @@ impl RequestCookies {
 
     fn has_room_for(&self, name: &str) -> bool {
         let companions = || self.names.iter().filter(|known| profiles::is_dw_companion(known));
-        !profiles::is_dw_companion(name) || companions().count() < MOST_COMPANION_NAMES
+        !profiles::is_dw_companion(name) || companions().count() < MAX_COMPANION_NAMES
     }
 
     fn companion(&mut self, name: &str, value: &str) {
         let known = self.dw_companions.iter().any(|(known, _)| known == name);
         if !known
-            && self.dw_companions.len() < MOST_COMPANIONS
+            && self.dw_companions.len() < MAX_COMPANIONS
             && let Some(value) = DwValue::parse(value)
         {
             self.dw_companions.push((name.to_owned(), value));
@@ -160,7 +160,8 @@ impl RequestCookies {
         self.handoff = None;
     }
 
-    /// Whether a credential in the cookie `name` counts.
+    /// Whether a credential in the cookie `name` counts. A cookie that holds none of the shopper's
+    /// four credentials is taken to count.
     #[must_use]
     pub fn has_effective(&self, name: &str, names: &CookieNames) -> bool {
         if name == names.registered_refresh {
@@ -220,7 +221,7 @@ pub(super) fn candidate<T: PartialEq>(candidates: &mut Vec<T>, found: Option<T>)
     if let Some(found) = found
         && !candidates.contains(&found)
     {
-        if candidates.len() == MOST_CANDIDATES {
+        if candidates.len() == MAX_CANDIDATES {
             candidates.remove(0);
         }
         candidates.push(found);
@@ -236,7 +237,7 @@ mod tests {
     fn names() -> CookieNames {
         CookieNames::classic(
             &SiteId::parse("RefArch").unwrap(),
-            profiles::Suffix::None,
+            profiles::SiteSuffix::ProfileDefault,
             profiles::Transport::Https,
         )
     }
@@ -304,8 +305,8 @@ mod tests {
         #[test]
         fn no_bytes_can_panic_or_grow_unbounded(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
             let presented = RequestCookies::read([bytes.as_slice()].into_iter(), &names());
-            prop_assert!(presented.dw_companions.len() <= MOST_COMPANIONS);
-            prop_assert!(presented.names.len() <= MOST_COMPANION_NAMES + 32);
+            prop_assert!(presented.dw_companions.len() <= MAX_COMPANIONS);
+            prop_assert!(presented.names.len() <= MAX_COMPANION_NAMES + 32);
         }
     }
 }

@@ -111,15 +111,18 @@ fn max_age(cookie: &Cookie<'_>, now: Timestamp) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cookies::profiles::{Suffix, Transport};
+    use crate::cookies::profiles::{SiteSuffix, Transport};
     use crate::ids::SiteId;
     use http::HeaderValue;
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 
     fn read(lines: &[String]) -> ResponseCookies {
-        let names =
-            CookieNames::classic(&SiteId::parse("R_A").unwrap(), Suffix::SiteId, Transport::Https);
+        let names = CookieNames::classic(
+            &SiteId::parse("R_A").unwrap(),
+            SiteSuffix::Always,
+            Transport::Https,
+        );
         let mut headers = HeaderMap::new();
         for cookie in lines {
             headers.append(SET_COOKIE, HeaderValue::from_str(cookie).unwrap());

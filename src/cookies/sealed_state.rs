@@ -57,10 +57,10 @@ pub struct SealedState {
 /// The SLAS session of the tokens that Tandem wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlasSession {
-    /// Its shopper.
+    /// The shopper whom the tokens belong to.
     #[serde(rename = "c")]
     pub customer: Customer,
-    /// Its `usid`. Two devices of a shopper may have the same.
+    /// The `usid` of the session. Two devices of a shopper may have the same.
     #[serde(rename = "u")]
     pub usid: Tag,
     /// The first access token of this shopper in this browser. Every token that has replaced it by
@@ -75,7 +75,7 @@ pub struct SealedDw {
     /// The `dwsid` of the session.
     #[serde(rename = "s")]
     pub dwsid: Tag,
-    /// Its owner; `None` if the owner must be looked up again.
+    /// The owner of the session; `None` if the owner must be looked up again.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Customer>,
     /// When it was made, or first seen.

@@ -11,7 +11,7 @@ pub use changes::{CookieChanges, CookieWrite};
 pub use stray_cookies::StrayCookies;
 
 use super::facts;
-use super::profiles::{CookieNames, DWSID, MOST_COMPANIONS, Profile, Readable, is_dw_companion};
+use super::profiles::{CookieNames, DWSID, MAX_COMPANIONS, Profile, Readable, is_dw_companion};
 use super::request_cookies::RequestCookies;
 use super::sealed_state::{SealedDw, SealedState};
 use crate::flow::{Cause, Decision, DwChange, HeldAccess, Outcome, TokenChange};
@@ -24,7 +24,8 @@ use crate::timestamp::Timestamp;
 const CONFIRMED_FOR: i64 = 10 * 60;
 /// Seconds until a request for the Head again attempts to make a DW session.
 const RETRY_AFTER: i64 = 30;
-/// The same, if the cause is in the tenant's settings and does not go away without a change.
+/// Seconds until a request for the Head again attempts to make a DW session, if the cause is in the
+/// settings of the platform and does not go away without a change.
 const RETRY_AFTER_MISCONFIGURED: i64 = 5 * 60;
 
 /// What the browser held, and the time.
@@ -66,9 +67,9 @@ pub enum CookieLife {
 /// What happens to the cookie that marks the preview.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PreviewMarker {
-    /// It stays, or is set.
+    /// The cookie stays, or is set.
     Kept,
-    /// It is deleted: a logout ends the preview.
+    /// The cookie is deleted: a logout ends the preview.
     Deleted,
 }
 
@@ -117,7 +118,7 @@ impl CookieContext<'_> {
         };
         // By name, because a companion with an invalid value must be deleted too.
         let presented = self.presented.names.iter().filter(|name| is_dw_companion(name));
-        for name in presented.take(MOST_COMPANIONS) {
+        for name in presented.take(MAX_COMPANIONS) {
             let secret = self.names.readable(name) == Readable::ByServersOnly;
             if secret && !kept.iter().any(|companion| companion.name == *name) {
                 changes.delete(name);

@@ -4,19 +4,19 @@
 //! characters and does not mark the last one. A shorter piece is the last one: pieces after it are
 //! left over from a longer token. A piece with two different values makes several tokens possible.
 
-use super::profiles::{CookieNames, MOST_PIECES};
+use super::profiles::{CookieNames, MAX_PIECES};
 use super::request_cookies::{RequestHandoff, candidate};
 use crate::ids::AccessToken;
 
 /// Ways to join the pieces of a token that are tried, at most: more are not sent by
 /// accident.
-const MOST_JOINED: usize = 8;
+const MAX_JOINED: usize = 8;
 /// The longest value that `plugin_slas` puts into one cookie, in characters.
 pub(super) const PIECE: usize = 1199;
 
 /// The pieces, by number.
 #[derive(Default)]
-pub(super) struct Pieces([Vec<String>; MOST_PIECES]);
+pub(super) struct Pieces([Vec<String>; MAX_PIECES]);
 
 impl Pieces {
     pub(super) fn take(&mut self, name: &str, value: &str, names: &CookieNames) {
@@ -41,7 +41,7 @@ impl Pieces {
         let (mut tokens, mut begun) = (Vec::new(), vec![String::new()]);
         for slot in &self.0 {
             let longer = begun.iter().flat_map(|head| slot.iter().map(move |piece| (head, piece)));
-            let longer: Vec<_> = longer.take(MOST_JOINED).collect();
+            let longer: Vec<_> = longer.take(MAX_JOINED).collect();
             let (full, last): (Vec<_>, Vec<_>) =
                 longer.into_iter().partition(|(_, piece)| piece.len() == PIECE);
             let join = |(head, piece): (&String, &String)| format!("{head}{piece}");

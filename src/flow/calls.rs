@@ -3,9 +3,9 @@
 
 use super::state::FlowState;
 use super::{
-    AdoptResponse, BasketResponse, BridgeResponse, GuestResponse, HeldDw, LoginResponse,
-    LogoutResponse, ProbeResponse, Provenance, RefreshResponse, Step, dw_session, ensure_session,
-    login, logout, reconcile, session_bridge,
+    AdoptResponse, BridgeResponse, CheckBasketResponse, GuestResponse, HeldDw, LoginResponse,
+    LogoutResponse, ProbeResponse, Provenance, RefreshResponse, Step, TransferBasketResponse,
+    dw_session, ensure_session, login, logout, reconcile, session_bridge,
 };
 use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Tag, Usid};
 use crate::model::{Customer, CustomerType, Grant};
@@ -15,9 +15,9 @@ use crate::model::{Customer, CustomerType, Grant};
 pub struct RefreshCall {
     /// The token to exchange.
     pub token: RefreshToken,
-    /// Which refresh cookie it came in.
+    /// Whose refresh cookie held the token: a guest's or a registered shopper's.
     pub kind: CustomerType,
-    /// Who vouches that it is this browser's.
+    /// Who vouches that the token is this browser's.
     pub provenance: Provenance,
     /// The DW session to keep, for a Hybrid Auth tenant.
     pub dwsid: Option<Dwsid>,
@@ -74,7 +74,7 @@ impl RefreshCall {
 /// [`Step::Guest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuestCall {
-    /// The guest session to re-attach to.
+    /// The SLAS session that the guest continues; `None` for a new guest.
     pub usid: Option<Usid>,
     pub(super) state: Box<FlowState>,
 }
@@ -90,7 +90,7 @@ impl GuestCall {
 /// [`Step::Probe`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeCall {
-    /// The session in question.
+    /// The DW session that is looked up.
     pub dw: HeldDw,
     pub(super) purpose: ProbePurpose,
     pub(super) state: Box<FlowState>,
@@ -124,9 +124,9 @@ impl ProbeCall {
 pub struct AdoptCall {
     /// The proof of the session for SLAS.
     pub proof: DwProof,
-    /// Whether it is a guest's or a registered shopper's.
+    /// Whether the DW session is a guest's or a registered shopper's.
     pub kind: CustomerType,
-    /// Its owner, if the platform has reported it.
+    /// The owner of the DW session, if the platform has reported it.
     pub owner: Option<Customer>,
     /// The owner's login; `guest` for a guest.
     pub login: String,
@@ -149,9 +149,9 @@ pub(super) enum AdoptPurpose {
 /// What proves a DW session to SLAS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DwProof {
-    /// Its id.
+    /// The id of the DW session.
     Session(Dwsid),
-    /// ECOM's signature over it, which is the stronger proof.
+    /// ECOM's signature over the id, which is the stronger proof.
     Signature(DwSignature),
 }
 
@@ -174,7 +174,7 @@ impl AdoptCall {
 /// [`Step::Bridge`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BridgeCall {
-    /// The token to make a session for.
+    /// The access token to make a DW session for.
     pub access: AccessToken,
     pub(super) owner: Customer,
     pub(super) state: Box<FlowState>,
@@ -217,7 +217,7 @@ pub struct CheckBasketCall {
 impl CheckBasketCall {
     /// Resumes the flow with the response.
     #[must_use]
-    pub fn resume(self, response: BasketResponse) -> Step {
+    pub fn resume(self, response: CheckBasketResponse) -> Step {
         login::basket_checked(*self.state, response)
     }
 }
@@ -233,7 +233,7 @@ pub struct TransferBasketCall {
 impl TransferBasketCall {
     /// Resumes the flow with the response.
     #[must_use]
-    pub fn resume(self, response: BasketResponse) -> Step {
+    pub fn resume(self, response: TransferBasketResponse) -> Step {
         login::transferred(*self.state, response)
     }
 }

@@ -15,7 +15,7 @@ pub struct Decision {
     pub dw: DwChange,
     /// The flow found that a registered session has expired.
     pub session_expired: bool,
-    /// The tenant refused to bridge a guest's plain `dwsid`: do not try again.
+    /// SLAS issued no tokens for a guest's DW session by its plain `dwsid`: later flows do not try.
     pub guest_adoption_refused: bool,
 }
 
@@ -107,7 +107,7 @@ pub enum Outcome {
     },
     /// SLAS issues no tokens for the DW session; nothing changed.
     NotBridged {
-        /// Whether the reason is that our SLAS client lacks the scope.
+        /// Whether the reason is that Tandem's SLAS client lacks the scope.
         scope: bool,
     },
     /// Wrong login or password; nothing changed.
@@ -153,21 +153,22 @@ pub enum TokenChange {
 pub enum DwChange {
     /// Nothing.
     Keep,
-    /// The browser keeps it, but its owner is unknown from now on and must be looked up again.
+    /// The browser keeps the DW session, but its owner is unknown from now on and must be looked up
+    /// again.
     Recheck,
-    /// The browser keeps it, and the seal names it from now on, with its owner. `None`: the owner
-    /// must be looked up again.
+    /// The browser keeps the DW session, and the seal names it from now on, with this owner.
+    /// `None`: the owner must be looked up again.
     Confirm(Option<Customer>),
-    /// It is replaced.
+    /// Another DW session replaces it.
     Set {
-        /// The new session.
+        /// The cookies of the new session.
         cookies: DwCookies,
-        /// Its owner, if known. Otherwise the owner must be looked up.
+        /// The owner of the new session, if known. Otherwise the owner must be looked up.
         owner: Option<Customer>,
     },
-    /// It is deleted.
+    /// The browser loses the DW session.
     Drop,
-    /// It is deleted, and the session that should replace it could not be made.
+    /// The browser loses the DW session, and the one that should replace it could not be made.
     Failed(UpstreamFailure),
 }
 

@@ -20,7 +20,8 @@ pub(super) fn align(state: FlowState) -> Step {
     }
 }
 
-/// Same as [`align`], for tokens that are still valid but could not be refreshed.
+/// Aligns the DW session with tokens that are still valid but could not be refreshed: `failure` is
+/// why.
 pub(super) fn align_without_refresh(state: FlowState, failure: UpstreamFailure) -> Step {
     match align(state) {
         // The missing DW session needed the refresh: report why the refresh failed.
@@ -151,9 +152,9 @@ pub(super) fn bridged(state: FlowState, owner: Customer, response: BridgeRespons
         (BridgeResponse::TokenRefused, Some(refresh)) if ensuring && !is_new(&state) => {
             mark_access_used(state).refresh(refresh, RefreshPurpose::EnsureSession)
         }
-        // OCAPI refuses even a new token of SLAS: it does not know our client.
+        // OCAPI refuses even a new token of SLAS: it does not know Tandem's client.
         (BridgeResponse::TokenRefused, _) => without_dw(state, UpstreamFailure::MISCONFIGURED),
-        (BridgeResponse::Unavailable(failure), _) => without_dw(state, failure),
+        (BridgeResponse::Failed(failure), _) => without_dw(state, failure),
     }
 }
 
@@ -182,14 +183,14 @@ pub(super) fn probed(mut state: FlowState, response: ProbeResponse) -> Step {
             state.confirmed = true;
             align(state)
         }
-        ProbeResponse::Unavailable(failure) if failure.cause != Cause::Misconfigured => {
+        ProbeResponse::Failed(failure) if failure.cause != Cause::Misconfigured => {
             if state.goal == Goal::EnsureSession(Intent::Ecom) {
                 state.decide_with(Outcome::NoDwSession(failure), DwChange::Keep)
             } else {
                 state.decide(DwChange::Keep)
             }
         }
-        ProbeResponse::Dead | ProbeResponse::Unavailable(_) => {
+        ProbeResponse::Dead | ProbeResponse::Failed(_) => {
             state.dw = Dw::Dead;
             align(state)
         }

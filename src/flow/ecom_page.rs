@@ -37,11 +37,11 @@ impl EcomPage {
 pub struct PageResponse {
     /// Who responded: [`Provenance::Ecom`] or [`Provenance::Head`].
     pub by: Provenance,
-    /// It deletes the cookie of the refresh token in hand.
+    /// The response deletes the cookie of the refresh token in hand.
     pub deletes_refresh: bool,
-    /// Tokens it hands over.
+    /// The tokens that the response hands over.
     pub handoff: Option<Handoff>,
-    /// A DW session other than the one of the request.
+    /// The DW session that the response sets, if it is another one than that of the request.
     pub dw: Option<DwCookies>,
     /// What the page is for.
     pub page: EcomPage,

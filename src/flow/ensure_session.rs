@@ -84,12 +84,12 @@ pub(super) fn refreshed(
             dw_session::align(state)
         }
         RefreshResponse::Refused => expire_session(state, kind),
-        RefreshResponse::Unavailable(failure)
+        RefreshResponse::Failed(failure)
             if state.access().is_some() && !state.is_superseded_by_registered() =>
         {
             dw_session::align_without_refresh(state, failure)
         }
-        RefreshResponse::Unavailable(failure) => unavailable(state, failure),
+        RefreshResponse::Failed(failure) => unavailable(state, failure),
     }
 }
 
@@ -119,7 +119,7 @@ pub(super) fn guest(mut state: FlowState, sent_usid: bool, response: GuestRespon
         GuestResponse::UsidTaken | GuestResponse::Granted(_) => {
             without_guest(state, UpstreamFailure::UNAVAILABLE)
         }
-        GuestResponse::Unavailable(failure) => without_guest(state, failure),
+        GuestResponse::Failed(failure) => without_guest(state, failure),
     }
 }
 
@@ -146,7 +146,7 @@ pub(super) fn probed(mut state: FlowState, response: ProbeResponse) -> Step {
             }
             adopt(state, owner, login)
         }
-        ProbeResponse::Unavailable(failure) if failure.cause != Cause::Misconfigured => {
+        ProbeResponse::Failed(failure) if failure.cause != Cause::Misconfigured => {
             state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
         }
         ProbeResponse::Dead => {
@@ -154,7 +154,7 @@ pub(super) fn probed(mut state: FlowState, response: ProbeResponse) -> Step {
             state.request_guest(None)
         }
         // If OCAPI may not report it, a later attempt does not help.
-        ProbeResponse::Unavailable(_) => state.request_guest(None),
+        ProbeResponse::Failed(_) => state.request_guest(None),
     }
 }
 
@@ -214,7 +214,7 @@ pub(super) fn adopted(
             state.guest_adoption_refused |= plain_guest;
             state.request_guest(None)
         }
-        AdoptResponse::Unavailable(failure) => {
+        AdoptResponse::Failed(failure) => {
             state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
         }
     }

@@ -29,9 +29,9 @@ pub enum BridgeTime {
 /// What the site's operator has configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
-    /// How to bridge.
+    /// How Tandem makes a DW session for the tokens.
     pub mode: BridgeMode,
-    /// When to bridge.
+    /// When Tandem makes a DW session for the tokens.
     pub time: BridgeTime,
     /// Whether a guest session follows a logout at once.
     pub guest_after_logout: bool,
@@ -111,7 +111,7 @@ pub struct Facts {
     pub bridge_resting: bool,
     /// A signature by which ECOM vouches for its session, if the caller sent one.
     pub signature: Option<DwSignature>,
-    /// The tenant is known to refuse bridging a guest's plain `dwsid`.
+    /// SLAS is known to issue no tokens for a guest's DW session by its plain `dwsid`.
     pub guest_adoption_retired: bool,
     /// The shopper's do-not-track choice differs from the one in the access token.
     pub dnt_changed: bool,
@@ -247,34 +247,34 @@ pub struct HeldAccess {
 /// A refresh token, and which of the two cookies it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldRefresh {
-    /// `cc-nx` or `cc-nx-g`.
+    /// Whose cookie: `cc-nx-g` of a guest, `cc-nx` of a registered shopper.
     pub kind: CustomerType,
     /// The token.
     pub token: RefreshToken,
-    /// Who vouches that it is this browser's.
+    /// Who vouches that the token is this browser's.
     pub provenance: Provenance,
 }
 
 /// The DW session that the browser holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dw {
-    /// No `dwsid`.
+    /// The browser holds no `dwsid`.
     Absent,
-    /// By Tandem's own records it is alive, and its owner is known.
+    /// By Tandem's own records the DW session is alive, and its owner is known.
     Live {
-        /// Its cookies.
+        /// The cookies of the DW session.
         held: HeldDw,
-        /// Its customer.
+        /// The customer whom the DW session belongs to.
         owner: Customer,
     },
-    /// Only the platform knows whether it is alive, and perhaps who owns it.
+    /// Only the platform knows whether the DW session is alive, and perhaps who owns it.
     Unverified {
-        /// Its cookies.
+        /// The cookies of the DW session.
         held: HeldDw,
-        /// Its customer, if known.
+        /// The customer whom the DW session belongs to, if known.
         owner: Option<Customer>,
     },
-    /// By Tandem's own records it has ended.
+    /// By Tandem's own records the DW session has ended.
     Dead,
 }
 

@@ -7,8 +7,8 @@
 use super::calls::{CheckBasketCall, LoginCall, RefreshPurpose, TransferBasketCall};
 use super::state::{FlowState, Goal, Tokens};
 use super::{
-    BasketResponse, DwChange, Facts, GuestBasket, LoginResponse, Outcome, RefreshResponse, Step,
-    UpstreamFailure, dw_session,
+    CheckBasketResponse, DwChange, Facts, GuestBasket, LoginResponse, Outcome, RefreshResponse,
+    Step, TransferBasketResponse, UpstreamFailure, dw_session,
 };
 use crate::ids::{AccessToken, CustomerId, Usid};
 use crate::model::CustomerType;
@@ -34,7 +34,7 @@ pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step
             state.tokens = Tokens::Dropped;
             log_in(state)
         }
-        RefreshResponse::Unavailable(failure) => {
+        RefreshResponse::Failed(failure) => {
             state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
         }
     }
@@ -49,11 +49,11 @@ fn check_basket(state: FlowState) -> Step {
     }
 }
 
-pub(super) fn basket_checked(mut state: FlowState, response: BasketResponse) -> Step {
+pub(super) fn basket_checked(mut state: FlowState, response: CheckBasketResponse) -> Step {
     let basket = match response {
-        BasketResponse::No => GuestBasket::Empty,
+        CheckBasketResponse::Empty => GuestBasket::Empty,
         // An unnecessary call is better than a lost basket.
-        BasketResponse::Yes | BasketResponse::Failed => GuestBasket::HasItems,
+        CheckBasketResponse::HasItems | CheckBasketResponse::Failed => GuestBasket::HasItems,
     };
     state.goal = Goal::Login { basket, basket_lost: false };
     log_in(state)
@@ -76,7 +76,7 @@ pub(super) fn logged_in(mut state: FlowState, response: LoginResponse) -> Step {
         LoginResponse::Granted(_) => Outcome::Unavailable(UpstreamFailure::UNAVAILABLE),
         LoginResponse::BadCredentials => Outcome::BadCredentials,
         LoginResponse::Conflict => Outcome::LoginConflict,
-        LoginResponse::Unavailable(failure) => Outcome::Unavailable(failure),
+        LoginResponse::Failed(failure) => Outcome::Unavailable(failure),
     };
     let dw = dw_session::without_call(&state);
     state.decide_with(refused, dw)
@@ -92,8 +92,8 @@ fn transfer(state: FlowState) -> Step {
 }
 
 /// A basket that could not be moved must not fail the login.
-pub(super) fn transferred(mut state: FlowState, response: BasketResponse) -> Step {
-    let basket_lost = response == BasketResponse::Failed;
+pub(super) fn transferred(mut state: FlowState, response: TransferBasketResponse) -> Step {
+    let basket_lost = response == TransferBasketResponse::Failed;
     state.goal = Goal::Login { basket: GuestBasket::HasItems, basket_lost };
     dw_session::align(state)
 }

@@ -43,7 +43,7 @@ pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step
             clear(state)
         }
         // A guest's tokens cannot end a registered session.
-        RefreshResponse::Granted(_) | RefreshResponse::Unavailable(_) => clear(state),
+        RefreshResponse::Granted(_) | RefreshResponse::Failed(_) => clear(state),
     }
 }
 

@@ -127,7 +127,7 @@ pub(super) fn after_guest_grant_check(
             state.decide(head.unwrap_or(dw))
         }
         RefreshResponse::Granted(_) | RefreshResponse::Refused => accept(state, guest_grant),
-        RefreshResponse::Unavailable(_) => state.decide(dw),
+        RefreshResponse::Failed(_) => state.decide(dw),
     }
 }
 
@@ -219,9 +219,7 @@ pub(super) fn own_refreshed(state: FlowState, response: RefreshResponse) -> Step
     match response {
         RefreshResponse::Granted(grant) => accept(state, grant),
         RefreshResponse::Refused => expired(state),
-        RefreshResponse::Unavailable(failure) => {
-            state.decide_with(Outcome::Unavailable(failure), dw)
-        }
+        RefreshResponse::Failed(failure) => state.decide_with(Outcome::Unavailable(failure), dw),
     }
 }
 
@@ -342,7 +340,7 @@ pub(super) fn adopted(
         AdoptResponse::Granted(_)
         | AdoptResponse::Refused
         | AdoptResponse::NotPermitted
-        | AdoptResponse::Unavailable(_) => drop_guest_tokens(state, owner),
+        | AdoptResponse::Failed(_) => drop_guest_tokens(state, owner),
     }
 }
 

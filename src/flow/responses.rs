@@ -1,13 +1,13 @@
-//! The responses of upstreams: one type per call.
+//! The responses of upstreams, one type per call: each [call](super::calls) resumes with its own.
 
 use crate::model::{Customer, DwCookies, Grant};
 
 /// Why an upstream call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UpstreamFailure {
-    /// The cause.
+    /// What went wrong, as far as it decides what to do next.
     pub cause: Cause,
-    /// Seconds after which another attempt may help, if the upstream stated them.
+    /// The seconds to wait before another attempt, if the upstream stated them.
     pub retry_after: Option<u32>,
 }
 
@@ -15,7 +15,7 @@ impl UpstreamFailure {
     /// The upstream is unavailable and did not state for how long.
     pub const UNAVAILABLE: Self = Self { cause: Cause::Unavailable, retry_after: None };
 
-    /// The upstream rejects our client or settings: a later attempt does not help.
+    /// The upstream rejects Tandem's client or settings: a later attempt does not help.
     pub const MISCONFIGURED: Self = Self { cause: Cause::Misconfigured, retry_after: None };
 
     /// The upstream is unavailable; an attempt after `seconds` may help.
@@ -31,141 +31,156 @@ impl UpstreamFailure {
     }
 }
 
-/// The cause of an upstream failure.
+/// The cause of an upstream failure: it decides whether a later attempt may help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The upstream is down or slow, or its response is invalid.
     Unavailable,
-    /// The upstream limits the rate of our requests.
+    /// The upstream limits the rate of Tandem's requests.
     Throttled,
-    /// The upstream rejects *our client*: its id, secret, scope, site or redirect URI is wrong.
+    /// The upstream rejects *Tandem's client*: its id, secret, scope, site or redirect URI is
+    /// wrong. A later attempt does not help.
     Misconfigured,
 }
 
-/// The result of a refresh.
+/// The response to a refresh: new SLAS tokens for a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshResponse {
-    /// New tokens.
+    /// SLAS issued new tokens.
     Granted(Box<Grant>),
-    /// The refresh token is invalid.
+    /// SLAS states that the refresh token is invalid.
     Refused,
-    /// The result is unknown; the token may still be valid.
-    Unavailable(UpstreamFailure),
+    /// The call failed. The refresh token may still be valid.
+    Failed(UpstreamFailure),
 }
 
 impl RefreshResponse {
-    /// The bytes it holds on the heap.
+    /// The bytes that the response holds on the heap: the single-flight cache limits their sum.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::Granted(grant) => grant.heap_bytes(),
-            Self::Refused | Self::Unavailable(_) => 0,
+            Self::Refused | Self::Failed(_) => 0,
         }
     }
 }
 
-/// The result of a request for guest tokens.
+/// The response to a request for the SLAS tokens of a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuestResponse {
-    /// Tokens.
+    /// SLAS issued tokens.
     Granted(Box<Grant>),
-    /// The usid that we sent belongs to another session.
+    /// The usid that Tandem sent belongs to another session.
     UsidTaken,
-    /// No tokens now.
-    Unavailable(UpstreamFailure),
+    /// The call failed: Tandem has no tokens.
+    Failed(UpstreamFailure),
 }
 
 impl GuestResponse {
-    /// The bytes it holds on the heap.
+    /// The bytes that the response holds on the heap: the single-flight cache limits their sum.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::Granted(grant) => grant.heap_bytes(),
-            Self::UsidTaken | Self::Unavailable(_) => 0,
+            Self::UsidTaken | Self::Failed(_) => 0,
         }
     }
 }
 
-/// What OCAPI reports about a DW session.
+/// The response to a probe: whether a DW session is alive, and whose it is (OCAPI
+/// `/customers/auth`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeResponse {
-    /// It is alive.
+    /// The DW session is alive.
     Alive {
-        /// Its owner.
+        /// The customer whom the DW session belongs to.
         owner: Customer,
         /// The login of a registered owner, if OCAPI shows it.
         login: Option<String>,
     },
-    /// It has ended.
+    /// The DW session has ended.
     Dead,
-    /// OCAPI does not report it now, or never will.
-    Unavailable(UpstreamFailure),
+    /// The call failed: nothing is known of the DW session.
+    Failed(UpstreamFailure),
 }
 
-/// The result of a request for SLAS tokens for a DW session.
+/// The response to a session bridge: SLAS tokens for a DW session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdoptResponse {
-    /// Tokens.
+    /// SLAS issued tokens.
     Granted(Box<Grant>),
-    /// The tenant does not bridge this kind of session, or the proof has expired.
+    /// The tenant has no session bridge for this kind of shopper, or the proof of the DW session
+    /// has expired.
     Refused,
-    /// Our SLAS client may not bridge sessions: it lacks the scope `sfcc.session_bridge`.
+    /// Tandem's SLAS client may not use the session bridge: it lacks the scope
+    /// `sfcc.session_bridge`.
     NotPermitted,
-    /// No tokens now.
-    Unavailable(UpstreamFailure),
+    /// The call failed: Tandem has no tokens.
+    Failed(UpstreamFailure),
 }
 
-/// The result of a request for a DW session.
+/// The response to a bridge: a DW session for an access token (OCAPI `/sessions`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BridgeResponse {
-    /// A new DW session.
+    /// OCAPI made a DW session, which these cookies carry.
     Bridged(DwCookies),
     /// OCAPI does not accept the access token.
     TokenRefused,
-    /// No DW session now.
-    Unavailable(UpstreamFailure),
+    /// The call failed: Tandem has no DW session.
+    Failed(UpstreamFailure),
 }
 
 impl BridgeResponse {
-    /// The bytes it holds on the heap.
+    /// The bytes that the response holds on the heap: the single-flight cache limits their sum.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::Bridged(cookies) => cookies.heap_bytes(),
-            Self::TokenRefused | Self::Unavailable(_) => 0,
+            Self::TokenRefused | Self::Failed(_) => 0,
         }
     }
 }
 
-/// The result of a login at SLAS.
+/// The response to a login with B2C Commerce credentials at SLAS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginResponse {
-    /// Tokens of the registered shopper.
+    /// SLAS issued tokens of the registered shopper.
     Granted(Box<Grant>),
-    /// Wrong login or password.
+    /// The login or the password is wrong.
     BadCredentials,
     /// Another request uses the same login at this moment.
     Conflict,
-    /// No tokens now.
-    Unavailable(UpstreamFailure),
+    /// The call failed: Tandem has no tokens.
+    Failed(UpstreamFailure),
 }
 
-/// The result of a check, or a transfer, of the guest's basket.
+/// The response to a check whether the guest's basket has items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BasketResponse {
-    /// It has items, or has been moved.
-    Yes,
-    /// It is empty, or there was nothing to move.
-    No,
-    /// The call failed; the result is unknown.
+pub enum CheckBasketResponse {
+    /// A basket of the guest has items.
+    HasItems,
+    /// The guest has no basket, or only empty ones.
+    Empty,
+    /// The call failed: the basket may have items.
     Failed,
 }
 
-/// The result of a logout at SLAS.
+/// The response to a transfer of the guest's basket to the shopper who has just logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransferBasketResponse {
+    /// The basket belongs to the registered shopper now.
+    Moved,
+    /// The guest had no basket, or the site moves none.
+    NothingToMove,
+    /// The call failed: the items may be lost.
+    Failed,
+}
+
+/// The response to a logout at SLAS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LogoutResponse {
-    /// SLAS revoked the session, or did not know it any more.
+    /// The session has ended: SLAS revoked it, or did not know it any more.
     Revoked,
-    /// SLAS did not confirm that.
+    /// SLAS did not confirm that the session has ended.
     Failed,
 }

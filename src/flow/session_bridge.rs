@@ -55,7 +55,7 @@ pub(super) fn adopted(mut state: FlowState, kind: CustomerType, response: AdoptR
         }
         AdoptResponse::Refused => state.decide_with(not_bridged(false), DwChange::Keep),
         AdoptResponse::NotPermitted => state.decide_with(not_bridged(true), DwChange::Keep),
-        AdoptResponse::Unavailable(failure) => {
+        AdoptResponse::Failed(failure) => {
             state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
         }
     }

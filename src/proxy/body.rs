@@ -10,9 +10,9 @@ use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 
 use super::concurrency::Permit;
-use super::stall::{LEAST, Progress, StallTimer};
+use super::stall::{MIN_PROGRESS, Progress, StallTimer};
 
-/// For an upload that does not move by [`LEAST`] bytes after its response is complete.
+/// For an upload that does not move by [`MIN_PROGRESS`] bytes after its response is complete.
 const LINGER: Duration = Duration::from_secs(2);
 
 type PolledFrame = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
@@ -91,7 +91,7 @@ impl Upload {
             match &frame {
                 Some(Ok(frame)) => self.count(frame, body),
                 Some(Err(_)) => {}
-                None => self.progress.add(LEAST),
+                None => self.progress.add(MIN_PROGRESS),
             }
             return Poll::Ready(frame);
         }
@@ -103,10 +103,10 @@ impl Upload {
 
     fn count(&self, frame: &Frame<Bytes>, body: &Body) {
         let length = frame.data_ref().map_or(0, Bytes::len);
-        self.progress.add(u64::try_from(length).unwrap_or(LEAST));
+        self.progress.add(u64::try_from(length).unwrap_or(MIN_PROGRESS));
         // The upstream then has its full time for the response, however short the body was.
         if body.is_end_stream() {
-            self.progress.add(LEAST);
+            self.progress.add(MIN_PROGRESS);
         }
     }
 }

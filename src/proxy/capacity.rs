@@ -27,7 +27,7 @@ pub(super) const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 /// over HTTP/1.1, before the client reads them. Also the longest response head.
 pub(super) const BUFFER: u32 = 64 << 10;
 /// Most permits per upstream.
-const MOST_PERMITS: usize = 1 << 16;
+const MAX_PERMITS: usize = 1 << 16;
 
 /// The largest window is 2^31 - 1 bytes (RFC 9113 section 6.9.1).
 const _: () = assert!(STREAMS as u64 * (STREAM_WINDOW as u64) < 1 << 31);
@@ -35,7 +35,7 @@ const _: () = assert!((STREAMS as usize).is_multiple_of(STEP));
 
 /// The configured number of permits, within bounds.
 pub(super) fn permits(configured: usize) -> usize {
-    configured.clamp(1, MOST_PERMITS)
+    configured.clamp(1, MAX_PERMITS)
 }
 
 /// Most connections to one upstream: enough for every permit, and for an upstream that allows few

@@ -16,7 +16,7 @@ const LONGEST_PAIR: usize = 4096;
 /// The limit on a line, in bytes.
 const LONGEST_LINE: usize = 8192;
 /// The limit on lines in a response. A DW session and its companions have fewer than ten.
-const MOST_LINES: usize = 50;
+const MAX_LINES: usize = 50;
 
 /// Filters the cookies of one response.
 pub struct CookieFilter<'a> {
@@ -79,7 +79,7 @@ impl CookieFilter<'_> {
         };
         for (at, line) in lines.into_iter().filter(is_forwarded).enumerate() {
             let filtered =
-                if at < MOST_LINES { self.filter(line.as_bytes()) } else { Err(Fault::TooMany) };
+                if at < MAX_LINES { self.filter(line.as_bytes()) } else { Err(Fault::TooMany) };
             if let Err(fault) | Ok((_, Some(fault))) = &filtered {
                 tracing::warn!(reason = fault.as_str(), "invalid upstream cookie filtered");
                 metrics.upstream_cookie_filtered(fault.as_str());
@@ -241,8 +241,8 @@ mod tests {
         assert_eq!(one(&format!("a={}", "x".repeat(LONGEST_PAIR))), None);
         assert_eq!(one(&format!("a=1; x={}", "x".repeat(LONGEST_LINE))), None);
         assert!(one(&format!("a={}", "x".repeat(LONGEST_PAIR - 2))).is_some());
-        let lines = vec![&b"a=1"[..]; MOST_LINES + 10];
-        assert_eq!(filtered("https://www.shop.test", &lines).len(), MOST_LINES);
+        let lines = vec![&b"a=1"[..]; MAX_LINES + 10];
+        assert_eq!(filtered("https://www.shop.test", &lines).len(), MAX_LINES);
     }
 
     proptest! {

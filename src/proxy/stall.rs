@@ -10,7 +10,7 @@ use tokio::time::{Sleep, sleep};
 
 /// Bytes of an upload per time limit that count as progress: otherwise single bytes could hold a
 /// permit for ever.
-pub(super) const LEAST: u64 = 1024;
+pub(super) const MIN_PROGRESS: u64 = 1024;
 
 /// A counter of progress, shared by its clones.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +70,7 @@ impl StallTimer {
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             ready!(self.sleep.as_mut().poll(context));
-            if !self.progress.has_grown(self.before, LEAST) {
+            if !self.progress.has_grown(self.before, MIN_PROGRESS) {
                 return Poll::Ready(());
             }
             *self = Self::new(self.limit, &self.progress);

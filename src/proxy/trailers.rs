@@ -11,9 +11,9 @@ use super::header_names::may_be_trailer;
 /// Whether a request may have trailers at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trailers {
-    /// Those that are no header which only Tandem may send.
+    /// All but headers that only Tandem may send.
     Filtered,
-    /// None.
+    /// No trailers.
     Removed,
 }
 

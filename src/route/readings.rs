@@ -5,7 +5,7 @@
 //! does), and ignore case. A rule that protects a path must hold for each of these readings.
 
 /// A path with more readings is [rejected](are_bounded): a usual one has a few.
-const MOST: usize = 256;
+const MAX_READINGS: usize = 256;
 
 /// Whether `test` holds for any reading of `path`, which must be [plain](super::path::is_plain):
 /// first for the path itself, then for its decoded and shortened forms. `test` decides about case,
@@ -17,7 +17,7 @@ pub fn any(path: &str, mut test: impl FnMut(&str) -> bool) -> bool {
 /// Whether [`any`] tests all readings of `path`. A path with more of them is to be rejected.
 #[must_use]
 pub fn are_bounded(path: &str) -> bool {
-    is_literal(path) || others(path).len() + 1 < MOST
+    is_literal(path) || others(path).len() + 1 < MAX_READINGS
 }
 
 /// Whether `reading` is `prefix` or below it, ignoring ASCII case. `prefix` consists of whole
@@ -57,7 +57,7 @@ fn others(path: &str) -> Vec<String> {
     while let Some(reading) = readings.get(at).cloned() {
         for change in [decoded, without_parameters, trimmed, in_ascii] {
             let changed = change(&reading);
-            if readings.len() < MOST && !readings.contains(&changed) {
+            if readings.len() < MAX_READINGS && !readings.contains(&changed) {
                 readings.push(changed);
             }
         }
@@ -159,7 +159,7 @@ mod tests {
     fn promise_12_a_path_with_too_many_readings_is_not_bounded() {
         let unusual = "/a%252E%253Bx/a./b;x/%3Bc/%2E%63d%2E/e%253Bf/i%25E2%2584%25AA/h%E2%84%AA";
         assert!(are_bounded(unusual) && are_bounded("/checkout"));
-        let encoded_many_times = format!("/%{}41", "25".repeat(MOST));
+        let encoded_many_times = format!("/%{}41", "25".repeat(MAX_READINGS));
         assert!(!are_bounded(&encoded_many_times));
     }
 

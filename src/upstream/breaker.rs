@@ -4,20 +4,22 @@ use std::time::{Duration, Instant};
 
 /// Consecutive failures that open the breaker.
 const FAILURES: u32 = 5;
-/// How long it stays open before one call may probe.
+/// How long it stays open before one trial call passes.
 const OPEN: Duration = Duration::from_secs(5);
-/// How long the result of a probe is awaited before another call may probe.
-const PROBE: Duration = Duration::from_secs(20);
+/// How long the result of a trial call is awaited before another one passes.
+const TRIAL: Duration = Duration::from_secs(20);
 /// The longest `Retry-After` that is respected.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// A circuit breaker that also respects `Retry-After`.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
+    /// Consecutive failures.
     failures: u32,
     /// No call before this moment.
     open_until: Option<Instant>,
-    probing: bool,
+    /// A trial call has passed, and its result is not known yet.
+    on_trial: bool,
 }
 
 impl Breaker {
@@ -27,9 +29,9 @@ impl Breaker {
             None => Ok(()),
             Some(until) if now < until => Err(until - now),
             Some(_) => {
-                // One call probes; the others are rejected until its result is known.
-                self.probing = true;
-                self.open_until = Some(now + PROBE);
+                // One trial call passes; the others are rejected until its result is known.
+                self.on_trial = true;
+                self.open_until = Some(now + TRIAL);
                 Ok(())
             }
         }
@@ -38,7 +40,7 @@ impl Breaker {
     /// The upstream responded.
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
-        if self.probing {
+        if self.on_trial {
             *self = Self::default();
         }
     }
@@ -46,8 +48,8 @@ impl Breaker {
     /// The upstream did not respond, or with an error of its own.
     pub(super) fn failed(&mut self, now: Instant) {
         self.failures += 1;
-        if self.probing || self.failures >= FAILURES {
-            self.probing = false;
+        if self.on_trial || self.failures >= FAILURES {
+            self.on_trial = false;
             self.open_until = Some(now + OPEN);
         }
     }
@@ -71,12 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn fault_10_consecutive_failures_open_the_breaker_and_one_call_probes() {
+    fn fault_10_consecutive_failures_open_the_breaker_and_one_trial_call_passes() {
         let now = Instant::now();
         let mut breaker = failing(now);
         assert!(breaker.admit(now).is_err());
         let later = now + OPEN;
-        assert!(breaker.admit(later).is_ok(), "the probe");
+        assert!(breaker.admit(later).is_ok(), "the trial call");
         assert!(breaker.admit(later).is_err(), "only one");
         breaker.failed(later);
         assert!(breaker.admit(later).is_err());
@@ -108,10 +110,10 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_without_a_result_does_not_keep_the_breaker_open() {
+    fn a_trial_call_without_a_result_does_not_keep_the_breaker_open() {
         let now = Instant::now();
         let mut breaker = failing(now);
         assert!(breaker.admit(now + OPEN).is_ok());
-        assert!(breaker.admit(now + OPEN + PROBE).is_ok());
+        assert!(breaker.admit(now + OPEN + TRIAL).is_ok());
     }
 }

@@ -23,7 +23,7 @@ const DEFAULT_RETRY_AFTER: u32 = 5;
 pub struct Operation {
     /// `slas`, `ocapi` or `scapi`.
     pub upstream: &'static str,
-    /// Its operation.
+    /// The name of the operation.
     pub name: &'static str,
 }
 

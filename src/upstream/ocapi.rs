@@ -59,13 +59,13 @@ impl Ocapi {
         match self.sender.send(operation, request).await {
             Ok(reply) if reply.status.is_success() => match dw_cookies::read(&reply.headers) {
                 Some(cookies) => BridgeResponse::Bridged(cookies),
-                None => BridgeResponse::Unavailable(invalid("sessions", "no single dwsid")),
+                None => BridgeResponse::Failed(invalid("sessions", "no single dwsid")),
             },
             Ok(reply) => match Fault::of(&reply) {
                 Fault::Token => BridgeResponse::TokenRefused,
-                fault => BridgeResponse::Unavailable(fault.failure("sessions", reply.status)),
+                fault => BridgeResponse::Failed(fault.failure("sessions", reply.status)),
             },
-            Err(error) => BridgeResponse::Unavailable(failed("sessions", &error)),
+            Err(error) => BridgeResponse::Failed(failed("sessions", &error)),
         }
     }
 
@@ -80,9 +80,9 @@ impl Ocapi {
             Ok(reply) if reply.status.is_success() => owner(&reply),
             Ok(reply) => match Fault::of(&reply) {
                 Fault::Session => ProbeResponse::Dead,
-                fault => ProbeResponse::Unavailable(fault.failure("customers_auth", reply.status)),
+                fault => ProbeResponse::Failed(fault.failure("customers_auth", reply.status)),
             },
-            Err(error) => ProbeResponse::Unavailable(failed("customers_auth", &error)),
+            Err(error) => ProbeResponse::Failed(failed("customers_auth", &error)),
         }
     }
 
@@ -112,7 +112,7 @@ fn owner(reply: &BufferedResponse) -> ProbeResponse {
         Ok(CustomerDocument { auth_type: kind, customer_id: id, login }) => {
             ProbeResponse::Alive { owner: Customer { kind, id }, login }
         }
-        Err(_) => ProbeResponse::Unavailable(invalid("customers_auth", "no customer document")),
+        Err(_) => ProbeResponse::Failed(invalid("customers_auth", "no customer document")),
     }
 }
 

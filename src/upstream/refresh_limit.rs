@@ -8,11 +8,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use crate::expiring_map::SharedMap;
 use crate::ids::Tag;
 
-/// Most exchanges of one token in one [`WINDOW`].
+/// The most exchanges of one token in one [`WINDOW`].
 const EXCHANGES: usize = 3;
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Most memory for the counts of one site, in bytes.
+/// The most memory for the counts of one site, in bytes.
 pub const LIMIT: usize = 32 * 1024 * 1024;
 
 /// Counts exchanges per refresh token.

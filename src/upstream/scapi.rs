@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::CallContext;
 use super::http::{BufferedResponse, Operation, Sender};
 use crate::config::{BasketAction, SlasConfig};
-use crate::flow::BasketResponse;
+use crate::flow::{CheckBasketResponse, TransferBasketResponse};
 use crate::ids::{AccessToken, CustomerId, SiteId};
 
 /// SCAPI of one site.
@@ -35,7 +35,7 @@ impl Scapi {
         access: &AccessToken,
         customer: &CustomerId,
         context: &CallContext,
-    ) -> BasketResponse {
+    ) -> CheckBasketResponse {
         let url = format!(
             "{}/customer/shopper-customers/v1/organizations/{}/customers/{customer}/baskets",
             self.host, self.organization_id
@@ -44,17 +44,21 @@ impl Scapi {
         let name = "customer_baskets";
         match self.call(name, request, access, context).await {
             Some(reply) if reply.status == StatusCode::OK => count_items(&reply),
-            Some(reply) if reply.status == StatusCode::NOT_FOUND => BasketResponse::No,
-            _ => BasketResponse::Failed,
+            Some(reply) if reply.status == StatusCode::NOT_FOUND => CheckBasketResponse::Empty,
+            _ => CheckBasketResponse::Failed,
         }
     }
 
     /// Moves the guest's basket to the owner of the token (Shopper Baskets).
-    pub async fn transfer(&self, access: &AccessToken, context: &CallContext) -> BasketResponse {
+    pub async fn transfer(
+        &self,
+        access: &AccessToken,
+        context: &CallContext,
+    ) -> TransferBasketResponse {
         let (action, query) = match self.action {
             BasketAction::Transfer => ("transfer", ("merge", "true")),
             BasketAction::Merge => ("merge", ("createDestinationBasket", "true")),
-            BasketAction::None => return BasketResponse::No,
+            BasketAction::None => return TransferBasketResponse::NothingToMove,
         };
         let url = format!(
             "{}/checkout/shopper-baskets/v1/organizations/{}/baskets/actions/{action}",
@@ -64,13 +68,15 @@ impl Scapi {
         // There is no body, but without this header the API rejects the media type.
         let request = request.header(CONTENT_TYPE, "application/json");
         match self.call("basket_transfer", request, access, context).await {
-            Some(reply) if reply.status == StatusCode::OK => BasketResponse::Yes,
-            Some(reply) if reply.status == StatusCode::NO_CONTENT => BasketResponse::No,
+            Some(reply) if reply.status == StatusCode::OK => TransferBasketResponse::Moved,
+            Some(reply) if reply.status == StatusCode::NO_CONTENT => {
+                TransferBasketResponse::NothingToMove
+            }
             // "Source Basket": the guest had none.
             Some(reply) if reply.status == StatusCode::CONFLICT && lacks_source(&reply) => {
-                BasketResponse::No
+                TransferBasketResponse::NothingToMove
             }
-            _ => BasketResponse::Failed,
+            _ => TransferBasketResponse::Failed,
         }
     }
 
@@ -117,15 +123,15 @@ struct Basket {
     product_items: Vec<serde::de::IgnoredAny>,
 }
 
-fn count_items(reply: &BufferedResponse) -> BasketResponse {
+fn count_items(reply: &BufferedResponse) -> CheckBasketResponse {
     match serde_json::from_slice::<Baskets>(&reply.body) {
         Ok(Baskets { baskets })
             if baskets.iter().any(|basket| !basket.product_items.is_empty()) =>
         {
-            BasketResponse::Yes
+            CheckBasketResponse::HasItems
         }
-        Ok(_) => BasketResponse::No,
-        Err(_) => BasketResponse::Failed,
+        Ok(_) => CheckBasketResponse::Empty,
+        Err(_) => CheckBasketResponse::Failed,
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::expiring_map::SharedMap;
 
-/// Most memory for the cached results of one kind and site, in bytes.
+/// The most memory for the cached results of one kind and site, in bytes.
 pub const LIMIT: usize = 32 * 1024 * 1024;
 /// No call takes longer: one that is still running by then has been lost.
 const LONGEST_CALL: Duration = Duration::from_secs(10 * 60);
@@ -73,7 +73,8 @@ where
         self.join_if(key, |_| true, call, keep).await
     }
 
-    /// As [`join`](Self::join), but makes a new call if the cached value is not `usable`.
+    /// The cached value for `key` if it is `usable`, or that of the running call for it; otherwise
+    /// makes the call and caches its value, as [`join`](Self::join) does.
     pub async fn join_if<Call>(
         &self,
         key: Key,

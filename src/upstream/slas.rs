@@ -70,7 +70,7 @@ impl Slas {
         Self { sender, clock, base, config, refresh_timeout }
     }
 
-    /// The same client with another sender.
+    /// This client with another sender.
     #[must_use]
     pub fn with_sender(&self, sender: Sender) -> Self {
         Self { sender, ..self.clone() }

@@ -13,8 +13,8 @@ use crate::access_token::{self, Audience};
 use crate::ids::{AccessToken, Tag};
 use crate::model::Claims;
 
-/// Most tokens in the cache; about half a kilobyte each.
-const MOST_CACHED: u64 = 20_000;
+/// The most tokens in the cache. Each has about half a kilobyte.
+const MAX_CACHED: u64 = 20_000;
 
 /// Verifies access tokens of one site.
 pub struct Verifier {
@@ -27,7 +27,7 @@ impl Verifier {
     /// A verifier for tokens issued for `audience`.
     #[must_use]
     pub fn new(keys: Keys, audience: Audience) -> Self {
-        Self { keys, audience, verified: Cache::new(MOST_CACHED) }
+        Self { keys, audience, verified: Cache::new(MAX_CACHED) }
     }
 
     /// The claims of a genuine token, expired or not; `None` for any other. `sealed` is the token
@@ -39,7 +39,8 @@ impl Verifier {
         }
     }
 
-    /// As [`verify`](Self::verify), but with cached keys only.
+    /// The claims of a genuine token, as far as cached keys can tell: [`verify`](Self::verify)
+    /// without a call to SLAS.
     pub async fn verify_cached(&self, token: &AccessToken, sealed: Option<Tag>) -> Option<Claims> {
         match self.without_key(token, sealed) {
             WithoutKey::Verified(claims) => claims,
@@ -72,7 +73,7 @@ impl Verifier {
 
 /// What can be found out about a token without its key.
 enum WithoutKey {
-    /// Its claims; `None` if it is not genuine.
+    /// The claims of the token; `None` if the token is not genuine.
     Verified(Option<Claims>),
     /// The id of the key that the signature must be checked with.
     NeedsKey(String),

@@ -37,6 +37,7 @@ use crate::web::request_session::RequestSession;
 use crate::web::site_lookup::check_site_id;
 use crate::web::slas_proxy::{no_access_token, refused};
 use replay_body::ReplayBody;
+use response::Rejected;
 
 /// A call of an API.
 struct ApiCall {
@@ -124,19 +125,20 @@ impl ApiCall {
         if response.status() != StatusCode::UNAUTHORIZED || token.is_none() {
             return Ok((first, response).into_response());
         }
-        let (response, credentials_changed) =
-            match response::unauthorized(response, self.route.timeout).await {
-                Ok(read) => read,
-                Err(problem) => return Ok((first, problem).into_response()),
-            };
-        if credentials_changed {
+        let (response, rejected) = match response::unauthorized(response, self.route.timeout).await
+        {
+            Ok(read) => read,
+            Err(problem) => return Ok((first, problem).into_response()),
+        };
+        if rejected == Rejected::Credentials {
+            // The logout ends its tokens too.
             first.discard();
             return end_session(&session);
         }
         match repeated {
             // A token that was renewed for this call and is rejected would be rejected again.
             Some(repeated) if first.decision().tokens == TokenChange::Keep => {
-                // The second update is made from the same cookies, and includes what this one changes.
+                // The second update is made from the same cookies, and includes this one.
                 first.discard();
                 self.retry_renewed(&session, repeated, response).await
             }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts as _, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::Method;
 use http::header::ALLOW;
@@ -16,11 +16,9 @@ use crate::route::{Crawlers, Kind, Route, TokenNeed, instance, readings};
 use crate::site::Site;
 use crate::web::api_proxy;
 use crate::web::incoming::{Incoming, below_prefix};
-use crate::web::pages::file::{File, MadeFor};
-use crate::web::pages::{DwCompanions, ProxiedRequest, UpstreamRequest, filter};
+use crate::web::pages;
 use crate::web::request_kind::RequestKind;
 use crate::web::request_log::LogFields;
-use crate::web::request_session::{RequestSession, foreign_cookies};
 use crate::web::site_lookup::AMBIGUOUS_PATH;
 use crate::web::{csrf, slas_proxy};
 
@@ -48,7 +46,7 @@ pub(crate) async fn proxy(
     let upstream = route.kind;
     let incoming = Incoming { app, site, route, kind, parts, body };
     match upstream {
-        Kind::Head | Kind::Ecom => page(incoming).await,
+        Kind::Head | Kind::Ecom => pages::serve(incoming).await,
         Kind::Slas(client) => slas_proxy::call(incoming, client).await,
         Kind::Scapi | Kind::Ocapi => api_proxy::call(incoming).await,
     }
@@ -100,36 +98,4 @@ pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
         return Err(Problem::Refused);
     }
     Ok(route)
-}
-
-async fn page(incoming: Incoming) -> Result<Response, Problem> {
-    let file = File::of(&incoming.site, &incoming.route, incoming.parts.uri.path());
-    if !incoming.kind.has_shopper() {
-        return page_without_shopper(incoming, file).await;
-    }
-    let Incoming { app, route, kind, mut parts, body, .. } = incoming;
-    let session = RequestSession::from_request_parts(&mut parts, &app).await?;
-    let request = ProxiedRequest { app, session, route, parts };
-    let mut response = if request.route.kind == Kind::Ecom && request.route.bridge {
-        request.serve_ecom(kind, body).await
-    } else {
-        request.serve_head(kind, body).await
-    }?;
-    let made_for = if file == File::Lookalike { MadeFor::Everyone } else { MadeFor::OneShopper };
-    file.limit_caching(made_for, &mut response);
-    Ok(response)
-}
-
-async fn page_without_shopper(incoming: Incoming, file: File) -> Result<Response, Problem> {
-    let Incoming { app, site, route, parts, body, .. } = incoming;
-    let cookies = file.cookies(&site, &route, &parts);
-    let is_personal = file == File::Data && cookies != foreign_cookies(&site, &parts.headers);
-    let request =
-        UpstreamRequest { app: &app, site: &site, route: &route, parts: &parts, body, cookies };
-    let mut response = request.send().await?;
-    // ECOM may have begun another session for the request: the browser keeps its own.
-    filter(&site, &route, DwCompanions::Stripped, &mut response);
-    let made_for = if is_personal { MadeFor::OneShopper } else { MadeFor::Everyone };
-    file.limit_caching(made_for, &mut response);
-    Ok(response)
 }

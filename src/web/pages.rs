@@ -7,11 +7,12 @@ mod ecom;
 mod ecom_response;
 pub(super) mod file;
 mod head;
-mod rejection;
+pub(super) mod rejection;
 
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::FromRequestParts as _;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
@@ -29,6 +30,8 @@ use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed};
 use crate::site::Site;
 use crate::web::headers::own_authorization;
+use crate::web::incoming::Incoming;
+use crate::web::pages::file::{File, MadeFor};
 use crate::web::request_kind::RequestKind;
 use crate::web::request_log::RequestId;
 use crate::web::request_session::foreign_cookies;
@@ -49,6 +52,39 @@ pub(crate) struct ProxiedRequest {
     pub(crate) session: RequestSession,
     pub(crate) route: Arc<Route>,
     pub(crate) parts: Parts,
+}
+
+/// Serves a page or a file from its upstream.
+pub(crate) async fn serve(incoming: Incoming) -> Result<Response, Problem> {
+    let file = File::of(&incoming.site, &incoming.route, incoming.parts.uri.path());
+    if !incoming.kind.has_shopper() {
+        return serve_without_shopper(incoming, file).await;
+    }
+    let Incoming { app, route, kind, mut parts, body, .. } = incoming;
+    let session = RequestSession::from_request_parts(&mut parts, &app).await?;
+    let request = ProxiedRequest { app, session, route, parts };
+    let mut response = if request.route.kind == Kind::Ecom && request.route.bridge {
+        request.serve_ecom(kind, body).await
+    } else {
+        request.serve_head(kind, body).await
+    }?;
+    let made_for = if file == File::Lookalike { MadeFor::Everyone } else { MadeFor::OneShopper };
+    file.limit_caching(made_for, &mut response);
+    Ok(response)
+}
+
+async fn serve_without_shopper(incoming: Incoming, file: File) -> Result<Response, Problem> {
+    let Incoming { app, site, route, parts, body, .. } = incoming;
+    let cookies = file.cookies(&site, &route, &parts);
+    let is_personal = file == File::Data && cookies != foreign_cookies(&site, &parts.headers);
+    let request =
+        UpstreamRequest { app: &app, site: &site, route: &route, parts: &parts, body, cookies };
+    let mut response = request.send().await?;
+    // ECOM may have begun another session for the request: the browser keeps its own.
+    filter(&site, &route, DwCompanions::Stripped, &mut response);
+    let made_for = if is_personal { MadeFor::OneShopper } else { MadeFor::Everyone };
+    file.limit_caching(made_for, &mut response);
+    Ok(response)
 }
 
 impl ProxiedRequest {

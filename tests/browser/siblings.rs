@@ -52,7 +52,8 @@ async fn log_in(visitor: &Visitor, login: &str) {
 
 /// What a sibling host sets to plant the cookies of `device` in another browser.
 fn for_the_domain(device: &Browser, names: &[&str]) -> Vec<String> {
-    let line = |name: &&str| format!("{name}={}; Domain={DOMAIN}; Path=/", device.holds(name));
+    let line =
+        |name: &&str| format!("{name}={}; Domain={DOMAIN}; Path=/", device.expect_cookie(name));
     names.iter().map(line).collect()
 }
 
@@ -97,16 +98,16 @@ async fn promise_13_a_sibling_host_does_not_change_the_shopper() {
         // A shopper logs in, meets the sibling, logs out, and meets it again.
         visitor.goes("/").await;
         log_in(&visitor, JO.0).await;
-        let jo = visitor.session("customer_id").await;
+        let registered = visitor.session("customer_id").await;
         meets_the_sibling(&visitor, &siblings, &sam, &credentials).await;
         visitor.goes(&controller("Account-Show")).await;
-        assert_eq!(visitor.attribute("#ecom-customer", "data-customer-id").await, jo);
+        assert_eq!(visitor.attribute("#ecom-customer", "data-customer-id").await, registered);
         visitor.goes("/").await;
         visitor.posts("/bff/logout", &json!({})).await;
         meets_the_sibling(&visitor, &siblings, &sam, &credentials).await;
         visitor.goes("/").await;
         assert_eq!(visitor.session("customer_type").await, "guest");
-        assert_ne!(visitor.session("customer_id").await, sam.holds("cid"));
+        assert_ne!(visitor.session("customer_id").await, sam.expect_cookie("cid"));
     })
     .await;
 }
@@ -142,17 +143,21 @@ async fn kind_36_a_login_by_the_head_is_the_same_shopper_on_classic_pages() {
         visitor.goes(&controller("Home-Show")).await;
         for shopper in [JO, SAM] {
             let device = siblings.device_of(shopper).await;
-            let (refresh, access) = (device.holds("cc-nx"), device.holds("token"));
+            let (refresh, access) = (device.expect_cookie("cc-nx"), device.expect_cookie("token"));
             siblings.head.sets([
                 "cc-nx-g=; Path=/; Max-Age=0".to_owned(),
                 format!("cc-nx={refresh}; Path=/; Max-Age=7776000; HttpOnly"),
                 format!("cc-at={access}; Path=/; Max-Age=1800; HttpOnly"),
             ]);
             visitor.goes("/head/login").await;
-            assert_eq!(visitor.session("customer_id").await, device.holds("cid"));
+            assert_eq!(visitor.session("customer_id").await, device.expect_cookie("cid"));
             visitor.goes(&controller("Account-Show")).await;
             let shown = visitor.attribute("#ecom-customer", "data-customer-id").await;
-            assert_eq!(shown, device.holds("cid"), "the classic pages show another shopper");
+            assert_eq!(
+                shown,
+                device.expect_cookie("cid"),
+                "the classic pages show another shopper"
+            );
         }
         siblings.head.sets(["cc-nx=; Path=/; Max-Age=0".to_owned()]);
         visitor.goes("/head/logout").await;

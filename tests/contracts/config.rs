@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use secrecy::ExposeSecret as _;
 use tandem::config::{Config, ConfigError, ConfigErrors, Layers, redacted};
-use tandem::cookies::profiles::Suffix;
+use tandem::cookies::profiles::SiteSuffix;
 use tandem::route::TokenNeed;
 use toml::{Table, Value};
 
@@ -107,7 +107,7 @@ fn environment_variables_find_a_site_by_its_id() {
     assert_eq!(first.hosts, ["a.test", "b.test:8443"]);
     assert_eq!(format!("{:?}", first.policy.mode), "None");
     let suffixes = (first.cookies.suffix, second.cookies.suffix);
-    assert_eq!(suffixes, (Suffix::SiteId, Suffix::None));
+    assert_eq!(suffixes, (SiteSuffix::Always, SiteSuffix::ProfileDefault));
     assert!(first.slas.client_secret.is_some() && second.slas.client_secret.is_none());
     assert!(first.session.remember_me && !second.session.remember_me);
 }

@@ -179,7 +179,7 @@ async fn fault_23_a_204_without_exactly_one_dwsid_is_a_failure() {
         let platform = MockPlatform::private().await;
         platform.responds("POST", SESSIONS, set(cookies)).await;
         let expected = UpstreamFailure { cause: Cause::Unavailable, retry_after: Some(5) };
-        assert_eq!(bridge(&platform).await, BridgeResponse::Unavailable(expected), "{cookies:?}");
+        assert_eq!(bridge(&platform).await, BridgeResponse::Failed(expected), "{cookies:?}");
     }
 }
 
@@ -193,8 +193,8 @@ async fn attack_77_a_redirect_of_ocapi_is_not_followed() {
         let response = || status(code).insert_header("location", evil.uri());
         platform.responds("POST", SESSIONS, response()).await;
         platform.responds("POST", AUTH, response()).await;
-        assert!(matches!(bridge(&platform).await, BridgeResponse::Unavailable(_)));
-        assert!(matches!(probe(&platform).await, ProbeResponse::Unavailable(_)));
+        assert!(matches!(bridge(&platform).await, BridgeResponse::Failed(_)));
+        assert!(matches!(probe(&platform).await, ProbeResponse::Failed(_)));
     }
 }
 
@@ -203,7 +203,7 @@ async fn fault_6_sessions_is_not_retried_after_a_connection_reset() {
     let peer = MisbehavingUpstream::start(Behavior::Resets).await;
     let site = support::site(&Settings::default(), &peer.url(), &Clock::system());
     let response = site.ocapi.as_ref().unwrap().bridge(&access(), &context()).await;
-    assert!(matches!(response, BridgeResponse::Unavailable(_)), "{response:?}");
+    assert!(matches!(response, BridgeResponse::Failed(_)), "{response:?}");
     assert_eq!(peer.calls(), 1, "every call creates another session");
 }
 
@@ -240,7 +240,7 @@ fn bridged(response: &BridgeResponse) -> String {
     match response {
         BridgeResponse::Bridged(cookies) => format!("bridged, {} more", cookies.companions.len()),
         BridgeResponse::TokenRefused => "token refused".to_owned(),
-        BridgeResponse::Unavailable(failure) => failure_text(*failure),
+        BridgeResponse::Failed(failure) => failure_text(*failure),
     }
 }
 
@@ -255,7 +255,7 @@ fn probed(response: &ProbeResponse) -> String {
             format!("alive: {kind}{login}")
         }
         ProbeResponse::Dead => "dead".to_owned(),
-        ProbeResponse::Unavailable(failure) => failure_text(*failure),
+        ProbeResponse::Failed(failure) => failure_text(*failure),
     }
 }
 

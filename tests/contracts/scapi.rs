@@ -1,7 +1,7 @@
 //! SCAPI: the three basket calls, byte for byte, and the classification of their responses.
 
 use serde_json::{Value, json};
-use tandem::flow::BasketResponse;
+use tandem::flow::{CheckBasketResponse, TransferBasketResponse};
 use tandem::ids::{AccessToken, CustomerId};
 use wiremock::ResponseTemplate;
 
@@ -31,12 +31,12 @@ fn settings(site: &'static str) -> Settings {
     Settings { site, ..Settings::default() }
 }
 
-async fn has_items(platform: &MockPlatform) -> BasketResponse {
+async fn has_items(platform: &MockPlatform) -> CheckBasketResponse {
     let customer = CustomerId::parse("abGuest").unwrap();
     platform.site.scapi.has_items(&access(), &customer, &context()).await
 }
 
-async fn transfer(platform: &MockPlatform) -> BasketResponse {
+async fn transfer(platform: &MockPlatform) -> TransferBasketResponse {
     platform.site.scapi.transfer(&access(), &context()).await
 }
 
@@ -47,7 +47,7 @@ async fn the_guests_baskets_are_listed_with_the_guests_token() {
     let platform = MockPlatform::private().await;
     let baskets = json!({"baskets": [{"basketId": "b-1", "productItems": [{"itemId": "i"}]}]});
     platform.responds("GET", &baskets_of("abGuest"), support::json(200, &baskets)).await;
-    assert_eq!(has_items(&platform).await, BasketResponse::Yes);
+    assert_eq!(has_items(&platform).await, CheckBasketResponse::HasItems);
     let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("GET {}", baskets_of("abGuest")));
     assert_eq!(sent.query(), pairs([("siteId", SITE)]));
@@ -61,7 +61,7 @@ async fn a_transfer_merges_into_the_shoppers_basket() {
     platform
         .responds("POST", &action("transfer"), support::json(200, &json!({"basketId": "b"})))
         .await;
-    assert_eq!(transfer(&platform).await, BasketResponse::Yes);
+    assert_eq!(transfer(&platform).await, TransferBasketResponse::Moved);
     let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {}", action("transfer")));
     assert_eq!(sent.query(), pairs([("siteId", SITE), ("merge", "true")]));
@@ -76,7 +76,7 @@ async fn the_deprecated_merge_creates_a_missing_basket() {
     platform
         .responds("POST", &action("merge"), support::json(200, &json!({"basketId": "b"})))
         .await;
-    assert_eq!(transfer(&platform).await, BasketResponse::Yes);
+    assert_eq!(transfer(&platform).await, TransferBasketResponse::Moved);
     let sent = platform.single_request().await;
     assert_eq!(sent.line(), format!("POST {}", action("merge")));
     assert_eq!(sent.query(), pairs([("siteId", SITE), ("createDestinationBasket", "true")]));
@@ -88,7 +88,7 @@ async fn the_deprecated_merge_creates_a_missing_basket() {
 #[tokio::test]
 async fn basket_action_none_makes_no_call() {
     let platform = platform("basket.action = \"none\"").await;
-    assert_eq!(transfer(&platform).await, BasketResponse::No);
+    assert_eq!(transfer(&platform).await, TransferBasketResponse::NothingToMove);
     assert!(platform.requests().await.is_empty());
 }
 
@@ -97,22 +97,22 @@ async fn every_basket_list_response_is_classified() {
     let shared = support::shared();
     let list = |baskets: Value| support::json(200, &baskets);
     for (response, expected) in [
-        (list(json!({"baskets": [], "total": 0})), BasketResponse::No),
-        (list(json!({"total": 0})), BasketResponse::No),
-        (list(json!({"baskets": [{"basketId": "b"}]})), BasketResponse::No),
-        (list(json!({"baskets": [{"productItems": []}]})), BasketResponse::No),
-        (list(json!({"baskets": [{}, {"productItems": [{}]}]})), BasketResponse::Yes),
-        (list(json!({"baskets": "x"})), BasketResponse::Failed),
-        (html(200), BasketResponse::Failed),
-        (status(204), BasketResponse::Failed),
-        (redirect("https://evil.test/"), BasketResponse::Failed),
-        (status(400), BasketResponse::Failed),
-        (status(401), BasketResponse::Failed),
-        (html(403), BasketResponse::Failed),
+        (list(json!({"baskets": [], "total": 0})), CheckBasketResponse::Empty),
+        (list(json!({"total": 0})), CheckBasketResponse::Empty),
+        (list(json!({"baskets": [{"basketId": "b"}]})), CheckBasketResponse::Empty),
+        (list(json!({"baskets": [{"productItems": []}]})), CheckBasketResponse::Empty),
+        (list(json!({"baskets": [{}, {"productItems": [{}]}]})), CheckBasketResponse::HasItems),
+        (list(json!({"baskets": "x"})), CheckBasketResponse::Failed),
+        (html(200), CheckBasketResponse::Failed),
+        (status(204), CheckBasketResponse::Failed),
+        (redirect("https://evil.test/"), CheckBasketResponse::Failed),
+        (status(400), CheckBasketResponse::Failed),
+        (status(401), CheckBasketResponse::Failed),
+        (html(403), CheckBasketResponse::Failed),
         // The platform knows a guest only from the first basket on.
-        (status(404), BasketResponse::No),
-        (status(429), BasketResponse::Failed),
-        (status(503).insert_header("sfdc_load_status", "THROTTLE"), BasketResponse::Failed),
+        (status(404), CheckBasketResponse::Empty),
+        (status(429), CheckBasketResponse::Failed),
+        (status(503).insert_header("sfdc_load_status", "THROTTLE"), CheckBasketResponse::Failed),
     ] {
         let platform = MockPlatform::sharing(&settings(""), &shared).await;
         platform.responds("GET", &baskets_of("abGuest"), response.clone()).await;
@@ -133,23 +133,23 @@ fn problem(code: u16, title: &str) -> ResponseTemplate {
 async fn fault_27_every_transfer_and_merge_response_is_classified() {
     let shared = support::shared();
     for (response, expected) in [
-        (support::json(200, &json!({"basketId": "b"})), BasketResponse::Yes),
+        (support::json(200, &json!({"basketId": "b"})), TransferBasketResponse::Moved),
         // Neither guest nor shopper had a basket.
-        (status(204), BasketResponse::No),
+        (status(204), TransferBasketResponse::NothingToMove),
         // The previous customer of this usid had none.
-        (problem(409, "Source Basket"), BasketResponse::No),
-        (problem(409, "Basket Merge Exception"), BasketResponse::Failed),
-        (problem(409, "Basket Transfer Exception"), BasketResponse::Failed),
-        (status(409), BasketResponse::Failed),
-        (html(409), BasketResponse::Failed),
-        (problem(404, "Source Basket"), BasketResponse::Failed),
-        (problem(400, "Bad Request"), BasketResponse::Failed),
-        (problem(401, "Unauthorized"), BasketResponse::Failed),
-        (problem(415, "Unsupported Media Type"), BasketResponse::Failed),
-        (redirect("https://evil.test/"), BasketResponse::Failed),
-        (status(429), BasketResponse::Failed),
-        (html(503), BasketResponse::Failed),
-        (status(504), BasketResponse::Failed),
+        (problem(409, "Source Basket"), TransferBasketResponse::NothingToMove),
+        (problem(409, "Basket Merge Exception"), TransferBasketResponse::Failed),
+        (problem(409, "Basket Transfer Exception"), TransferBasketResponse::Failed),
+        (status(409), TransferBasketResponse::Failed),
+        (html(409), TransferBasketResponse::Failed),
+        (problem(404, "Source Basket"), TransferBasketResponse::Failed),
+        (problem(400, "Bad Request"), TransferBasketResponse::Failed),
+        (problem(401, "Unauthorized"), TransferBasketResponse::Failed),
+        (problem(415, "Unsupported Media Type"), TransferBasketResponse::Failed),
+        (redirect("https://evil.test/"), TransferBasketResponse::Failed),
+        (status(429), TransferBasketResponse::Failed),
+        (html(503), TransferBasketResponse::Failed),
+        (status(504), TransferBasketResponse::Failed),
     ] {
         for (setting, name) in [("", "transfer"), ("basket.action = \"merge\"", "merge")] {
             let platform = MockPlatform::sharing(&settings(setting), &shared).await;

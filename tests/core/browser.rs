@@ -6,7 +6,7 @@ use cookie::Cookie;
 use http::HeaderValue;
 use tandem::cookies::facts::{self, SiteFacts};
 use tandem::cookies::ownership::Layout;
-use tandem::cookies::profiles::{CookieNames, Suffix, Transport};
+use tandem::cookies::profiles::{CookieNames, SiteSuffix, Transport};
 use tandem::cookies::request_cookies::RequestCookies;
 use tandem::cookies::sealed_state::{SealedDw, SealedState, SlasSession};
 use tandem::cookies::set_cookie::{CookieContext, CookieLife};
@@ -27,7 +27,7 @@ pub(crate) fn site() -> SiteId {
 }
 
 pub(crate) fn names() -> CookieNames {
-    CookieNames::classic(&site(), Suffix::None, Transport::Https)
+    CookieNames::classic(&site(), SiteSuffix::ProfileDefault, Transport::Https)
 }
 
 /// The cookies of one origin, by name.

@@ -90,7 +90,7 @@ fn is_refused(call: &RefreshCall, response: &RefreshResponse) -> bool {
         RefreshResponse::Granted(grant) => {
             call.kind == Registered && grant.claims.customer.kind == Guest
         }
-        RefreshResponse::Unavailable(_) => false,
+        RefreshResponse::Failed(_) => false,
     }
 }
 

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use tandem::flow::{
-    Access, AdoptResponse, BasketResponse, BridgeMode, BridgeResponse, BridgeTime, Cause, Decision,
-    Dw, DwChange, Facts, GuestBasket, GuestResponse, Intent, LoginResponse, LogoutResponse,
-    Outcome, ProbeResponse, RefreshResponse, TokenChange, UpstreamFailure,
+    Access, AdoptResponse, BridgeMode, BridgeResponse, BridgeTime, Cause, CheckBasketResponse,
+    Decision, Dw, DwChange, Facts, GuestBasket, GuestResponse, Intent, LoginResponse,
+    LogoutResponse, Outcome, ProbeResponse, RefreshResponse, TokenChange, TransferBasketResponse,
+    UpstreamFailure,
 };
 use tandem::model::{Customer, Grant};
 
@@ -106,8 +107,8 @@ fn one(call: &Call<'_>) -> String {
             let usid = if call.usid.is_some() { " by usid" } else { "" };
             format!("login{usid}: {}", logged_in(response))
         }
-        Call::CheckBasket(_, response) => format!("check basket: {}", basket(**response)),
-        Call::TransferBasket(_, response) => format!("transfer: {}", basket(**response)),
+        Call::CheckBasket(_, response) => format!("check basket: {}", basket_check(**response)),
+        Call::TransferBasket(_, response) => format!("transfer: {}", basket_transfer(**response)),
         Call::Logout(_, LogoutResponse::Revoked) => "logout: revoked".to_owned(),
         Call::Logout(_, LogoutResponse::Failed) => "logout: failed".to_owned(),
     }
@@ -117,7 +118,7 @@ fn refreshed(response: &RefreshResponse) -> String {
     match response {
         RefreshResponse::Granted(grant) => self::grant(grant),
         RefreshResponse::Refused => "refused".to_owned(),
-        RefreshResponse::Unavailable(failure) => self::failure(*failure).to_owned(),
+        RefreshResponse::Failed(failure) => self::failure(*failure).to_owned(),
     }
 }
 
@@ -125,7 +126,7 @@ fn guest(response: &GuestResponse) -> String {
     match response {
         GuestResponse::Granted(grant) => self::grant(grant),
         GuestResponse::UsidTaken => "usid taken".to_owned(),
-        GuestResponse::Unavailable(failure) => self::failure(*failure).to_owned(),
+        GuestResponse::Failed(failure) => self::failure(*failure).to_owned(),
     }
 }
 
@@ -134,7 +135,7 @@ fn probed(response: &ProbeResponse) -> String {
         ProbeResponse::Alive { owner, login: Some(_) } => format!("{} with login", owner.id),
         ProbeResponse::Alive { owner, login: None } => owner.id.to_string(),
         ProbeResponse::Dead => "dead".to_owned(),
-        ProbeResponse::Unavailable(failure) => self::failure(*failure).to_owned(),
+        ProbeResponse::Failed(failure) => self::failure(*failure).to_owned(),
     }
 }
 
@@ -143,7 +144,7 @@ fn adopted(response: &AdoptResponse) -> String {
         AdoptResponse::Granted(grant) => self::grant(grant),
         AdoptResponse::Refused => "refused".to_owned(),
         AdoptResponse::NotPermitted => "not permitted".to_owned(),
-        AdoptResponse::Unavailable(failure) => self::failure(*failure).to_owned(),
+        AdoptResponse::Failed(failure) => self::failure(*failure).to_owned(),
     }
 }
 
@@ -151,7 +152,7 @@ fn bridged(response: &BridgeResponse) -> &'static str {
     match response {
         BridgeResponse::Bridged(_) => "made",
         BridgeResponse::TokenRefused => "token refused",
-        BridgeResponse::Unavailable(failure) => self::failure(*failure),
+        BridgeResponse::Failed(failure) => self::failure(*failure),
     }
 }
 
@@ -160,15 +161,23 @@ fn logged_in(response: &LoginResponse) -> String {
         LoginResponse::Granted(grant) => self::grant(grant),
         LoginResponse::BadCredentials => "bad credentials".to_owned(),
         LoginResponse::Conflict => "conflict".to_owned(),
-        LoginResponse::Unavailable(failure) => self::failure(*failure).to_owned(),
+        LoginResponse::Failed(failure) => self::failure(*failure).to_owned(),
     }
 }
 
-fn basket(response: BasketResponse) -> &'static str {
+fn basket_check(response: CheckBasketResponse) -> &'static str {
     match response {
-        BasketResponse::Yes => "yes",
-        BasketResponse::No => "no",
-        BasketResponse::Failed => "failed",
+        CheckBasketResponse::HasItems => "yes",
+        CheckBasketResponse::Empty => "no",
+        CheckBasketResponse::Failed => "failed",
+    }
+}
+
+fn basket_transfer(response: TransferBasketResponse) -> &'static str {
+    match response {
+        TransferBasketResponse::Moved => "yes",
+        TransferBasketResponse::NothingToMove => "no",
+        TransferBasketResponse::Failed => "failed",
     }
 }
 
@@ -250,9 +259,8 @@ pub(crate) fn is_success(call: &Call<'_>) -> bool {
         Call::Adopt(_, response) => matches!(response, AdoptResponse::Granted(_)),
         Call::Bridge(_, response) => matches!(response, BridgeResponse::Bridged(_)),
         Call::Login(_, response) => matches!(response, LoginResponse::Granted(_)),
-        Call::CheckBasket(_, response) | Call::TransferBasket(_, response) => {
-            **response == BasketResponse::Yes
-        }
+        Call::CheckBasket(_, response) => **response == CheckBasketResponse::HasItems,
+        Call::TransferBasket(_, response) => **response == TransferBasketResponse::Moved,
         Call::Logout(_, response) => **response == LogoutResponse::Revoked,
     }
 }

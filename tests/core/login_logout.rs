@@ -1,8 +1,8 @@
 //! Login and logout: what is kept, what is not, and what ends whatever an upstream responds.
 
 use tandem::flow::{
-    BasketResponse, DwChange, GuestBasket, Intent, LoginResponse, LogoutResponse, Outcome,
-    RefreshResponse, TokenChange,
+    CheckBasketResponse, DwChange, GuestBasket, Intent, LoginResponse, LogoutResponse, Outcome,
+    RefreshResponse, TokenChange, TransferBasketResponse,
 };
 use tandem::ids::{AccessToken, Usid};
 
@@ -96,7 +96,9 @@ fn the_guest_basket_is_transferred_only_if_it_has_or_may_have_items() {
         });
         let Intent::Login(basket) = path.start.intent else { unreachable!("only logins") };
         let has_items = match basket {
-            GuestBasket::Unknown => checked.is_some_and(|response| response != BasketResponse::No),
+            GuestBasket::Unknown => {
+                checked.is_some_and(|response| response != CheckBasketResponse::Empty)
+            }
             GuestBasket::Empty => false,
             GuestBasket::HasItems => true,
         };
@@ -110,7 +112,8 @@ fn the_guest_basket_is_transferred_only_if_it_has_or_may_have_items() {
 #[test]
 fn a_failed_basket_transfer_is_reported_and_fails_no_login() {
     walk_all(starts(&LOGINS), |path| {
-        let lost = path.any(|call| matches!(call, Call::TransferBasket(_, BasketResponse::Failed)));
+        let lost = path
+            .any(|call| matches!(call, Call::TransferBasket(_, TransferBasketResponse::Failed)));
         let reported = path.decision.outcome == Outcome::LoggedIn { basket_lost: true };
         assert_eq!(lost, reported, "{path}");
     });
@@ -131,7 +134,7 @@ fn no_token_call_comes_between_login_and_basket_transfer() {
 fn the_password_is_sent_once_unless_a_refresh_is_unavailable() {
     walk_all(starts(&LOGINS), |path| {
         let refresh_failed = path.calls.len() == 1
-            && path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Unavailable(_))));
+            && path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Failed(_))));
         assert_eq!(path.count(logs_in), usize::from(!refresh_failed), "{path}");
     });
 }

@@ -62,8 +62,7 @@ fn is_unfinished(path: &Path<'_>) -> bool {
     let outage = path.any(|call| {
         matches!(
             call,
-            Call::Refresh(_, RefreshResponse::Unavailable(_))
-                | Call::Probe(_, ProbeResponse::Unavailable(_))
+            Call::Refresh(_, RefreshResponse::Failed(_)) | Call::Probe(_, ProbeResponse::Failed(_))
         )
     });
     let unpaired = facts.policy.mode == BridgeMode::HybridAuth && decision.dw == DwChange::Drop;

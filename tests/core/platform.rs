@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 
 use tandem::flow::{
-    AdoptResponse, BasketResponse, BridgeMode, BridgeResponse, Decision, DwProof, GuestResponse,
-    LoginResponse, LogoutResponse, ProbeResponse, RefreshResponse, Step,
+    AdoptResponse, BridgeMode, BridgeResponse, CheckBasketResponse, Decision, DwProof,
+    GuestResponse, LoginResponse, LogoutResponse, ProbeResponse, RefreshResponse, Step,
+    TransferBasketResponse,
 };
 use tandem::ids::{AccessToken, CustomerId, Dwsid, RefreshToken, Usid};
 use tandem::model::{Claims, Customer, CustomerType, DwCookies, Extras, Grant, RefreshGrant};
@@ -107,8 +108,8 @@ impl Platform {
                     call.resume(BridgeResponse::Bridged(session))
                 }
                 Step::Login(call) => call.resume(LoginResponse::Granted(self.grant("shopper"))),
-                Step::CheckBasket(call) => call.resume(BasketResponse::Yes),
-                Step::TransferBasket(call) => call.resume(BasketResponse::Yes),
+                Step::CheckBasket(call) => call.resume(CheckBasketResponse::HasItems),
+                Step::TransferBasket(call) => call.resume(TransferBasketResponse::Moved),
                 Step::Logout(call) => {
                     self.revoked.push(call.refresh.expose().to_owned());
                     call.resume(LogoutResponse::Revoked)

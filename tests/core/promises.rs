@@ -89,8 +89,7 @@ fn nothing_to_renew(path: &Path<'_>) -> bool {
 
 /// No call could find out the customer of the `dwsid`.
 fn cannot_find_owner(path: &Path<'_>) -> bool {
-    let probe_failed =
-        matches!(path.calls.last(), Some(Call::Probe(_, ProbeResponse::Unavailable(_))));
+    let probe_failed = matches!(path.calls.last(), Some(Call::Probe(_, ProbeResponse::Failed(_))));
     // A failed login makes no more calls; the next request does.
     let failed =
         path.start.is_login() && !matches!(path.decision.outcome, Outcome::LoggedIn { .. });
@@ -239,8 +238,7 @@ fn promise_2_a_valid_access_token_still_counts_if_the_refresh_fails() {
     let holders = starts(&ENSURE_SESSION)
         .filter(|start| start.valid().is_some() && !start.has_better_refresh());
     walk_all(holders, |path| {
-        let outage =
-            path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Unavailable(_))));
+        let outage = path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Failed(_))));
         if outage {
             assert_eq!(path.decision.tokens, TokenChange::Keep, "{path}");
             assert!(!matches!(path.decision.outcome, Outcome::Unavailable(_)), "{path}");
@@ -252,8 +250,7 @@ fn promise_2_a_valid_access_token_still_counts_if_the_refresh_fails() {
 fn promise_2_a_failed_refresh_never_serves_a_registered_shopper_as_guest() {
     let candidates = starts(&ENSURE_SESSION).filter(Start::has_better_refresh);
     walk_all(candidates, |path| {
-        let outage =
-            path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Unavailable(_))));
+        let outage = path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Failed(_))));
         assert!(!outage || failed_without_change(path), "{path}");
     });
 }

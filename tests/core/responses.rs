@@ -1,8 +1,8 @@
 //! Every response that a call can get.
 
 use tandem::flow::{
-    AdoptResponse, BasketResponse, BridgeResponse, Cause, GuestResponse, LoginResponse,
-    LogoutResponse, ProbeResponse, RefreshResponse, UpstreamFailure,
+    AdoptResponse, BridgeResponse, Cause, CheckBasketResponse, GuestResponse, LoginResponse,
+    LogoutResponse, ProbeResponse, RefreshResponse, TransferBasketResponse, UpstreamFailure,
 };
 use tandem::ids::{DwValue, Dwsid};
 use tandem::model::{Customer, DwCompanion, DwCookies, Extras, Grant, RefreshGrant};
@@ -18,7 +18,8 @@ pub(crate) struct Responses {
     pub(crate) adopt: Vec<AdoptResponse>,
     pub(crate) bridge: Vec<BridgeResponse>,
     pub(crate) login: Vec<LoginResponse>,
-    pub(crate) basket: Vec<BasketResponse>,
+    pub(crate) check_basket: Vec<CheckBasketResponse>,
+    pub(crate) transfer_basket: Vec<TransferBasketResponse>,
     pub(crate) logout: Vec<LogoutResponse>,
 }
 
@@ -39,7 +40,7 @@ impl Responses {
                     RefreshResponse::Granted(with_dw(granted("paired", shopper.clone()))),
                     RefreshResponse::Refused,
                 ],
-                RefreshResponse::Unavailable,
+                RefreshResponse::Failed,
             ),
             guest: with_failures(
                 vec![
@@ -49,7 +50,7 @@ impl Responses {
                     GuestResponse::Granted(granted("new", shopper.clone())),
                     GuestResponse::UsidTaken,
                 ],
-                GuestResponse::Unavailable,
+                GuestResponse::Failed,
             ),
             probe: with_failures(
                 vec![
@@ -60,7 +61,7 @@ impl Responses {
                     alive(facts::other_shopper(), Some("al")),
                     ProbeResponse::Dead,
                 ],
-                ProbeResponse::Unavailable,
+                ProbeResponse::Failed,
             ),
             adopt: with_failures(
                 vec![
@@ -71,11 +72,11 @@ impl Responses {
                     AdoptResponse::Refused,
                     AdoptResponse::NotPermitted,
                 ],
-                AdoptResponse::Unavailable,
+                AdoptResponse::Failed,
             ),
             bridge: with_failures(
                 vec![BridgeResponse::Bridged(dw_cookies("bridged")), BridgeResponse::TokenRefused],
-                BridgeResponse::Unavailable,
+                BridgeResponse::Failed,
             ),
             login: with_failures(
                 vec![
@@ -86,9 +87,18 @@ impl Responses {
                     LoginResponse::BadCredentials,
                     LoginResponse::Conflict,
                 ],
-                LoginResponse::Unavailable,
+                LoginResponse::Failed,
             ),
-            basket: vec![BasketResponse::Yes, BasketResponse::No, BasketResponse::Failed],
+            check_basket: vec![
+                CheckBasketResponse::HasItems,
+                CheckBasketResponse::Empty,
+                CheckBasketResponse::Failed,
+            ],
+            transfer_basket: vec![
+                TransferBasketResponse::Moved,
+                TransferBasketResponse::NothingToMove,
+                TransferBasketResponse::Failed,
+            ],
             logout: vec![LogoutResponse::Revoked, LogoutResponse::Failed],
         }
     }
@@ -99,31 +109,31 @@ impl Responses {
         responses.refresh.retain(|response| match response {
             RefreshResponse::Granted(grant) => is_plain(grant),
             RefreshResponse::Refused => true,
-            RefreshResponse::Unavailable(failure) => is_outage(*failure),
+            RefreshResponse::Failed(failure) => is_outage(*failure),
         });
         responses.guest.retain(|response| match response {
             GuestResponse::Granted(grant) => {
                 is_plain(grant) && grant.claims.customer == facts::guest()
             }
             GuestResponse::UsidTaken => true,
-            GuestResponse::Unavailable(failure) => is_outage(*failure),
+            GuestResponse::Failed(failure) => is_outage(*failure),
         });
         responses.probe.retain(|response| match response {
             ProbeResponse::Alive { owner, login } => {
                 is_one_of_two(owner) && login.is_some() == (owner.kind == Registered)
             }
             ProbeResponse::Dead => true,
-            ProbeResponse::Unavailable(failure) => failure.cause != Cause::Throttled,
+            ProbeResponse::Failed(failure) => failure.cause != Cause::Throttled,
         });
         responses.adopt.retain(|response| match response {
             AdoptResponse::Granted(grant) => is_plain(grant),
             AdoptResponse::Refused => true,
             // The same as a refusal, except for its name.
             AdoptResponse::NotPermitted => false,
-            AdoptResponse::Unavailable(failure) => is_outage(*failure),
+            AdoptResponse::Failed(failure) => is_outage(*failure),
         });
         responses.bridge.retain(|response| match response {
-            BridgeResponse::Unavailable(failure) => is_outage(*failure),
+            BridgeResponse::Failed(failure) => is_outage(*failure),
             BridgeResponse::Bridged(_) | BridgeResponse::TokenRefused => true,
         });
         responses.login.retain(|response| match response {
@@ -131,7 +141,7 @@ impl Responses {
                 is_plain(grant) && grant.claims.customer.kind == Registered
             }
             LoginResponse::BadCredentials | LoginResponse::Conflict => true,
-            LoginResponse::Unavailable(failure) => is_outage(*failure),
+            LoginResponse::Failed(failure) => is_outage(*failure),
         });
         responses
     }

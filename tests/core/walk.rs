@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use tandem::flow::{
-    AdoptCall, AdoptResponse, BasketResponse, BridgeCall, BridgeResponse, CheckBasketCall,
+    AdoptCall, AdoptResponse, BridgeCall, BridgeResponse, CheckBasketCall, CheckBasketResponse,
     Decision, GuestCall, GuestResponse, LoginCall, LoginResponse, LogoutCall, LogoutResponse,
-    ProbeCall, ProbeResponse, RefreshCall, RefreshResponse, Step, TransferBasketCall, decide,
+    ProbeCall, ProbeResponse, RefreshCall, RefreshResponse, Step, TransferBasketCall,
+    TransferBasketResponse, decide,
 };
 use tandem::model::Grant;
 
@@ -24,8 +25,8 @@ pub(crate) enum Call<'a> {
     Adopt(Rc<AdoptCall>, &'a AdoptResponse),
     Bridge(Rc<BridgeCall>, &'a BridgeResponse),
     Login(Rc<LoginCall>, &'a LoginResponse),
-    CheckBasket(Rc<CheckBasketCall>, &'a BasketResponse),
-    TransferBasket(Rc<TransferBasketCall>, &'a BasketResponse),
+    CheckBasket(Rc<CheckBasketCall>, &'a CheckBasketResponse),
+    TransferBasket(Rc<TransferBasketCall>, &'a TransferBasketResponse),
     Logout(Rc<LogoutCall>, &'a LogoutResponse),
 }
 
@@ -95,8 +96,10 @@ impl<V: FnMut(&Path<'_>)> Walk<'_, V> {
             Step::Adopt(call) => follow!(self, Adopt, call, &responses.adopt),
             Step::Bridge(call) => follow!(self, Bridge, call, &responses.bridge),
             Step::Login(call) => follow!(self, Login, call, &responses.login),
-            Step::CheckBasket(call) => follow!(self, CheckBasket, call, &responses.basket),
-            Step::TransferBasket(call) => follow!(self, TransferBasket, call, &responses.basket),
+            Step::CheckBasket(call) => follow!(self, CheckBasket, call, &responses.check_basket),
+            Step::TransferBasket(call) => {
+                follow!(self, TransferBasket, call, &responses.transfer_basket);
+            }
             Step::Logout(call) => follow!(self, Logout, call, &responses.logout),
             Step::Done(decision) => {
                 let (start, calls) = (self.start, &self.calls);

@@ -4,7 +4,7 @@
 use http::Method;
 use serde_json::json;
 use tandem_sandbox::{Call, Fault, Operation, Upstream};
-use testkit::{Browser, JO, PendingRequest, Scenario, World, controller};
+use testkit::{Browser, DwSession, JO, PendingRequest, Scenario, World, controller};
 
 const ORGANIZATION: &str = "organizations/f_ecom_zzte_053";
 const NEW_PASSWORD: &str = "A-new-password-1";
@@ -27,7 +27,7 @@ fn reads_basket(browser: &Browser) -> PendingRequest {
     browser.calls(&baskets("/none?siteId=RefArch"))
 }
 
-async fn landed(scenario: &Scenario) -> (World, Browser) {
+async fn start_with_guest(scenario: &Scenario) -> (World, Browser) {
     let world = scenario.clone().start().await;
     let browser = world.guest().await;
     (world, browser)
@@ -47,25 +47,25 @@ fn bearer(call: &Call) -> String {
 #[tokio::test]
 async fn promise_5_a_call_carries_the_cookies_token_and_makes_no_other() {
     for scenario in Scenario::all() {
-        let (world, browser) = landed(&scenario).await;
+        let (world, browser) = start_with_guest(&scenario).await;
         let page = creates_basket(&browser).await.expect(200);
-        page.sets_no_cookies();
+        page.expect_no_cookies();
         assert_eq!(page.json()["customerInfo"]["customerId"], browser.token().unwrap().customer_id);
         let calls = calls_to(&world, Upstream::Scapi);
-        assert_eq!(bearer(&calls[0]), browser.holds("token"), "{scenario}");
-        world.has_called(&["scapi.other"]);
+        assert_eq!(bearer(&calls[0]), browser.expect_cookie("token"), "{scenario}");
+        world.expect_calls(&["scapi.other"]);
     }
 }
 
 #[tokio::test]
 async fn our_cookies_and_browser_headers_are_not_forwarded() {
-    let (world, browser) = landed(&Scenario::private()).await;
-    browser.is_given("dw_attribution", "utm_source%3Dx");
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
+    browser.stores_host_cookie("dw_attribution", "utm_source%3Dx");
     let request = creates_basket(&browser).header("authorization", "Basic c3R1ZmY=");
     request.header("x-site-id", "RefArch").await.expect(200);
     let calls = calls_to(&world, Upstream::Scapi);
     assert_eq!(calls[0].header("cookie"), Some("dw_attribution=utm_source%3Dx"));
-    assert_eq!(bearer(&calls[0]), browser.holds("token"));
+    assert_eq!(bearer(&calls[0]), browser.expect_cookie("token"));
     for name in ["origin", "x-site-id", "referer"] {
         assert_eq!(calls[0].header(name), None, "{name}");
     }
@@ -74,14 +74,14 @@ async fn our_cookies_and_browser_headers_are_not_forwarded() {
 
 #[tokio::test]
 async fn attack_56_only_the_shoppers_own_dw_session_is_forwarded() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     reads_basket(&browser).header("sfdc_dwsid", "planted").await.expect(404);
     let calls = calls_to(&world, Upstream::Scapi);
-    assert_eq!(calls[0].header("sfdc_dwsid"), Some(browser.holds("dwsid").as_str()));
-    world.calls();
-    browser.is_given("dwsid", &world.control().new_ecom_visitor());
+    assert_eq!(calls[0].header("sfdc_dwsid"), Some(browser.expect_cookie("dwsid").as_str()));
+    world.forget_calls();
+    browser.stores_host_cookie("dwsid", &world.control().new_ecom_visitor());
     reads_basket(&browser).await.expect(404);
-    world.has_called(&["scapi.other"]);
+    world.expect_calls(&["scapi.other"]);
     let calls = calls_to(&world, Upstream::Scapi);
     assert_eq!(calls.last().and_then(|call| call.header("sfdc_dwsid")), None);
     assert_eq!(browser.cookie("dwsid"), None, "it belongs to another shopper");
@@ -90,11 +90,11 @@ async fn attack_56_only_the_shoppers_own_dw_session_is_forwarded() {
 #[tokio::test]
 async fn an_expired_token_is_refreshed_first_and_nothing_bridged() {
     for scenario in Scenario::all() {
-        let (world, browser) = landed(&scenario).await;
-        let before = browser.is_guest(scenario.has_dw_session_after_landing());
+        let (world, browser) = start_with_guest(&scenario).await;
+        let before = browser.expect_guest(scenario.dw_session_after_landing());
         world.minutes_pass(40);
         creates_basket(&browser).await.expect(200);
-        world.has_called(&["slas.token.refresh", "scapi.other"]);
+        world.expect_calls(&["slas.token.refresh", "scapi.other"]);
         assert_eq!(browser.token().unwrap().customer_id, before, "{scenario}");
     }
 }
@@ -105,49 +105,49 @@ async fn a_browser_without_tokens_gets_an_error_and_no_session() {
     let browser = world.browser();
     let page = creates_basket(&browser).await.expect(400);
     assert_eq!(page.json()["message"], "access_token_cookie_missing");
-    page.sets_no_cookies();
-    world.has_called(&[]);
+    page.expect_no_cookies();
+    world.expect_calls(&[]);
 }
 
 #[tokio::test]
 async fn fault_47_a_rejected_token_is_refreshed_and_the_call_retried_once() {
     for scenario in Scenario::clients() {
-        let (world, browser) = landed(&scenario).await;
-        world.control().revoke_access(&browser.holds("token"));
+        let (world, browser) = start_with_guest(&scenario).await;
+        world.control().revoke_access_token(&browser.expect_cookie("token"));
         creates_basket(&browser).await.expect(200);
-        world.has_called(&["scapi.other", "slas.token.refresh", "scapi.other"]);
-        browser.is_guest(true);
+        world.expect_calls(&["scapi.other", "slas.token.refresh", "scapi.other"]);
+        browser.expect_guest(DwSession::Live);
     }
 }
 
 #[tokio::test]
 async fn fault_47_a_call_is_never_sent_a_third_time() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     let refusal = Fault::Body(401, r#"{"detail":"The access token is invalid."}"#.to_owned());
-    world.control().fault(Operation::ScapiOther, refusal, 10);
+    world.control().inject_fault(Operation::ScapiOther, refusal, 10);
     creates_basket(&browser).await.expect(401);
-    world.has_called(&["scapi.other", "slas.token.refresh", "scapi.other"]);
+    world.expect_calls(&["scapi.other", "slas.token.refresh", "scapi.other"]);
 }
 
 #[tokio::test]
 async fn fault_47_a_long_body_is_streamed_and_not_sent_twice() {
-    let (world, browser) = landed(&Scenario::private()).await;
-    world.control().revoke_access(&browser.holds("token"));
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
+    world.control().revoke_access_token(&browser.expect_cookie("token"));
     let long = json!({"c_note": "x".repeat(70_000)});
     browser.posts_json(&baskets("?siteId=RefArch"), &long).await.expect(401);
-    world.has_called(&["scapi.other"]);
+    world.expect_calls(&["scapi.other"]);
 }
 
 #[tokio::test]
 async fn a_password_changed_elsewhere_ends_the_session() {
     for scenario in Scenario::clients() {
-        let (world, browser) = landed(&scenario).await;
+        let (world, browser) = start_with_guest(&scenario).await;
         browser.logs_in(JO).await.expect(200);
         let before = browser.copy();
         world.control().change_password(JO.0, NEW_PASSWORD);
-        world.calls();
+        world.forget_calls();
         creates_basket(&browser).await.expect_problem(401, "session_expired");
-        world.has_called(&["scapi.other"]);
+        world.expect_calls(&["scapi.other"]);
         for name in ["token", "cc-nx", "usid", "cid", "dwsid"] {
             assert_eq!(browser.cookie(name), None, "{scenario}: {name}");
         }
@@ -157,54 +157,54 @@ async fn a_password_changed_elsewhere_ends_the_session() {
 
 #[tokio::test]
 async fn promise_2_an_expired_registered_session_is_an_error_and_no_guest() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     browser.logs_in(JO).await.expect(200);
-    world.control().revoke_refresh(&browser.holds("cc-nx"));
+    world.control().revoke_refresh_token(&browser.expect_cookie("cc-nx"));
     world.minutes_pass(40);
-    world.calls();
+    world.forget_calls();
     creates_basket(&browser).await.expect_problem(401, "session_expired");
-    world.has_called(&["slas.token.refresh"]);
+    world.expect_calls(&["slas.token.refresh"]);
     assert_eq!(browser.cookie("cc-nx-g"), None);
 }
 
 #[tokio::test]
 async fn promise_2_an_outage_of_slas_keeps_cookies_and_sends_retry_after() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     world.minutes_pass(40);
-    world.control().fault(Operation::TokenRefresh, Fault::Status(503, None), 5);
+    world.control().inject_fault(Operation::TokenRefresh, Fault::Status(503, None), 5);
     let page = creates_basket(&browser).await;
-    page.expect_problem(503, "upstream_unavailable").sets_no_cookies();
+    page.expect_problem(503, "upstream_unavailable").expect_no_cookies();
     assert!(page.retry_after() > 0);
     assert!(browser.cookie("cc-nx-g").is_some());
 }
 
 #[tokio::test]
 async fn fault_46_load_shedding_passes_through_without_a_retry() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     for status in [429, 503] {
-        world.control().fault(Operation::ScapiOther, Fault::Status(status, Some(7)), 1);
+        world.control().inject_fault(Operation::ScapiOther, Fault::Status(status, Some(7)), 1);
         let page = creates_basket(&browser).await.expect(status);
         assert_eq!(page.retry_after(), 7);
-        world.has_called(&["scapi.other"]);
+        world.expect_calls(&["scapi.other"]);
     }
     let products = format!("/mobify/proxy/api/product/shopper-products/v1/{ORGANIZATION}/products");
-    world.control().fault(Upstream::Scapi, Fault::Shed(503, Some(7)), 1);
+    world.control().inject_fault(Upstream::Scapi, Fault::Shed(503, Some(7)), 1);
     let page = browser.calls(&format!("{products}/bell-brass?siteId=RefArch")).await.expect(503);
     assert_eq!((page.header("sfdc_load_status"), page.retry_after()), ("THROTTLE", 7));
 }
 
 #[tokio::test]
 async fn a_response_is_private_and_sets_no_cookies() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     for (name, value) in [
         ("set-cookie", "token=planted; Path=/"),
         ("access-control-allow-origin", "*"),
         ("cache-control", "public, s-maxage=600"),
     ] {
         let fault = Fault::ExtraHeader(name, value.to_owned());
-        world.control().fault(Operation::ScapiOther, fault, 1);
+        world.control().inject_fault(Operation::ScapiOther, fault, 1);
         let page = reads_basket(&browser).await.expect(404);
-        page.sets_no_cookies();
+        page.expect_no_cookies();
         assert_eq!(page.header("access-control-allow-origin"), "");
         assert!(page.cache_control().starts_with("private"), "{}", page.cache_control());
     }
@@ -212,11 +212,11 @@ async fn a_response_is_private_and_sets_no_cookies() {
 
 #[tokio::test]
 async fn ocapi_receives_the_sites_client_and_no_origin() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     let page = browser.posts_json(&ocapi("baskets"), &json!({})).await.expect(200);
     assert_eq!(page.json()["customer_info"]["customer_id"], browser.token().unwrap().customer_id);
     let calls = calls_to(&world, Upstream::Ocapi);
-    assert_eq!(bearer(&calls[0]), browser.holds("token"));
+    assert_eq!(bearer(&calls[0]), browser.expect_cookie("token"));
     assert_eq!(calls[0].header("origin"), None);
     assert!(calls[0].header("x-dw-client-id").is_some());
     assert_eq!(calls[0].path, "/s/RefArch/dw/shop/v24_5/baskets");
@@ -227,31 +227,31 @@ async fn a_browser_without_tokens_may_read_ocapi_products() {
     let world = Scenario::private().start().await;
     world.browser().calls(&ocapi("products/bell-brass")).await.expect(200);
     assert_eq!(bearer(&calls_to(&world, Upstream::Ocapi)[0]), "");
-    world.has_called(&["ocapi.other"]);
+    world.expect_calls(&["ocapi.other"]);
 }
 
 #[tokio::test]
 async fn the_token_of_a_trusted_front_wins_over_the_cookie() {
     let scenario = Scenario::private().with_site("apis.bearer_from", "127.0.0.0/8");
-    let (world, browser) = landed(&scenario).await;
+    let (world, browser) = start_with_guest(&scenario).await;
     let other = world.guest().await;
-    let token = format!("bearer  {}", other.holds("token"));
+    let token = format!("bearer  {}", other.expect_cookie("token"));
     creates_basket(&browser)
         .header("authorization", &token)
         .header("x-bff", "1")
         .from_server()
         .await
         .expect(200);
-    assert_eq!(bearer(&calls_to(&world, Upstream::Scapi)[0]), other.holds("token"));
-    world.has_called(&["scapi.other"]);
+    assert_eq!(bearer(&calls_to(&world, Upstream::Scapi)[0]), other.expect_cookie("token"));
+    world.expect_calls(&["scapi.other"]);
     // A browser behind the same address is not a front.
     creates_basket(&browser).header("authorization", &token).await.expect(200);
-    assert_eq!(bearer(&calls_to(&world, Upstream::Scapi)[0]), browser.holds("token"));
+    assert_eq!(bearer(&calls_to(&world, Upstream::Scapi)[0]), browser.expect_cookie("token"));
 }
 
 #[tokio::test]
 async fn attack_57_a_token_of_the_client_never_reaches_an_api() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     for value in ["Bearer planted", "Basic cGxhbnRlZDp4", "Bearer"] {
         reads_basket(&browser).header("authorization", value).await.expect(404);
         let request = reads_basket(&world.browser()).header("authorization", value);
@@ -259,12 +259,12 @@ async fn attack_57_a_token_of_the_client_never_reaches_an_api() {
     }
     let calls = calls_to(&world, Upstream::Scapi);
     assert_eq!(calls.len(), 3);
-    assert!(calls.iter().all(|call| bearer(call) == browser.holds("token")));
+    assert!(calls.iter().all(|call| bearer(call) == browser.expect_cookie("token")));
 }
 
 #[tokio::test]
 async fn attack_46_another_tenant_never_gets_our_token() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     for path in [
         "product/shopper-products/v1/organizations/f_ecom_other_001/products/1",
         "product/shopper-products/v1/organizations/%66_ecom_zzte_053/products/1",
@@ -275,12 +275,12 @@ async fn attack_46_another_tenant_never_gets_our_token() {
         let path = format!("/mobify/proxy/api/{path}");
         browser.calls(&path).await.expect_problem(403, "not_allowed");
     }
-    world.has_called(&[]);
+    world.expect_calls(&[]);
 }
 
 #[tokio::test]
 async fn attack_47_another_site_never_gets_our_token() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     for query in ["?siteId=Other", "?siteId=RefArch&siteId=Other", "?siteId=RefArch&siteid=Other"] {
         browser.calls(&baskets(query)).await.expect_problem(403, "not_allowed");
     }
@@ -291,45 +291,45 @@ async fn attack_47_another_site_never_gets_our_token() {
     for resource in ["sessions", "customers/auth", "products/1?method=delete"] {
         browser.posts_json(&ocapi(resource), &json!({})).await.expect_problem(403, "not_allowed");
     }
-    world.has_called(&[]);
+    world.expect_calls(&[]);
 }
 
 #[tokio::test]
 async fn attack_48_a_site_id_that_disagrees_is_rejected() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     creates_basket(&browser).header("x-site-id", "Other").await.expect_problem(400, "bad_request");
-    world.has_called(&[]);
+    world.expect_calls(&[]);
 }
 
 #[tokio::test]
 async fn attack_49_methods_outside_the_list_are_rejected() {
     let scenario = Scenario::private();
-    let (world, browser) = landed(&scenario).await;
+    let (world, browser) = start_with_guest(&scenario).await;
     let customer =
         format!("/mobify/proxy/api/customer/shopper-customers/v1/{ORGANIZATION}/customers/x");
     for method in [Method::DELETE, Method::OPTIONS] {
         let request = browser.posts(&customer).method(method);
         request.await.expect_problem(405, "not_allowed");
     }
-    world.has_called(&[]);
+    world.expect_calls(&[]);
 }
 
 #[tokio::test]
 async fn attack_69_a_crawler_reads_without_a_shopper_and_writes_nothing() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     let by_crawler = |request: PendingRequest| request.header("user-agent", "Googlebot/2.1");
     by_crawler(creates_basket(&browser)).await.expect_problem(403, "not_allowed");
-    world.has_called(&[]);
+    world.expect_calls(&[]);
     by_crawler(browser.calls(&baskets("/none?siteId=RefArch"))).await.expect(401);
     assert_eq!(bearer(&calls_to(&world, Upstream::Scapi)[0]), "");
-    world.has_called(&["scapi.other"]);
+    world.expect_calls(&["scapi.other"]);
 }
 
 #[tokio::test]
 async fn crawlers_may_share_one_guest_who_is_never_bridged() {
     let rule = "path = \"/mobify/proxy/api/\"\ncrawlers = \"shared-guest\"";
     let world = Scenario::private().route(rule).start().await;
-    world.lands_no_browser();
+    world.allow_no_landing();
     let crawlers: Vec<_> = (0..10)
         .map(|_| {
             let request = world.browser().calls(&baskets("/none?siteId=RefArch"));
@@ -337,7 +337,7 @@ async fn crawlers_may_share_one_guest_who_is_never_bridged() {
         })
         .collect();
     for crawler in crawlers {
-        crawler.await.unwrap().expect(404).sets_no_cookies();
+        crawler.await.unwrap().expect(404).expect_no_cookies();
     }
     let request = creates_basket(&world.browser()).header("user-agent", "Googlebot/2.1");
     request.await.expect_problem(403, "not_allowed");
@@ -359,22 +359,22 @@ async fn attack_69_a_crawler_reads_nothing_for_registered_shoppers() {
         let world = Scenario::private().route(&rule).start().await;
         let request = reads_basket(&world.browser()).header("user-agent", "Googlebot/2.1");
         request.await.expect_problem(401, "login_required");
-        world.has_called(&[]);
+        world.expect_calls(&[]);
     }
 }
 
 #[tokio::test]
 async fn a_page_of_another_site_can_neither_write_nor_read() {
-    let (world, browser) = landed(&Scenario::private()).await;
+    let (world, browser) = start_with_guest(&Scenario::private()).await;
     let request = creates_basket(&browser).header("sec-fetch-site", "cross-site");
     request.header("origin", "https://evil.test").await.expect_problem(403, "csrf_rejected");
-    world.has_called(&[]);
+    world.expect_calls(&[]);
 }
 
 #[tokio::test]
 async fn the_controller_page_after_an_api_call_has_the_same_shopper() {
     for scenario in Scenario::with_ecom() {
-        let (_world, browser) = landed(&scenario).await;
+        let (_world, browser) = start_with_guest(&scenario).await;
         creates_basket(&browser).await.expect(200);
         let page = browser.visits(&controller("Home-Show")).await.expect(200);
         let shopper = browser.token().unwrap().customer_id;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tandem_sandbox::{Fault, Operation, Times};
-use testkit::{Client, JO, Mode, Scenario, Time};
+use testkit::{Client, DwSession, JO, Mode, Scenario, Time};
 
 /// The calls that exchange a signature for tokens.
 fn exchange(scenario: &Scenario) -> Vec<&'static str> {
@@ -22,10 +22,14 @@ async fn a_signed_guest_of_ecom_is_the_same_guest_on_the_head() {
         let signed = world.control().sign_dw_session(&dwsid).unwrap();
         let page = browser.posts_json("/bff/bridge", &json!({"dwsgst": signed})).await.expect(200);
         assert_eq!(page.json()["customer_id"], guest);
-        world.has_called(&exchange(&scenario));
-        assert_eq!((browser.is_guest(true), browser.holds("dwsid")), (guest, dwsid), "{scenario}");
-        browser.visits("/").await.expect(200).sets_no_cookies();
-        world.has_called(&[]);
+        world.expect_calls(&exchange(&scenario));
+        assert_eq!(
+            (browser.expect_guest(DwSession::Live), browser.expect_cookie("dwsid")),
+            (guest, dwsid),
+            "{scenario}"
+        );
+        browser.visits("/").await.expect(200).expect_no_cookies();
+        world.expect_calls(&[]);
     }
 }
 
@@ -35,15 +39,15 @@ async fn a_shopper_logged_in_on_ecom_replaces_the_guest_of_the_head() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
-        let dwsid = browser.holds("dwsid");
+        let dwsid = browser.expect_cookie("dwsid");
         assert!(world.control().log_in_on_ecom(&dwsid, JO.0));
         let signed = world.control().sign_dw_session(&dwsid).unwrap();
-        world.calls();
+        world.forget_calls();
         let body = json!({"dwsrst": signed, "login_id": JO.0});
         browser.posts_json("/bff/bridge", &body).await.expect(200);
-        world.has_called(&exchange(&scenario));
-        browser.is_registered(JO.0, true);
-        assert_eq!(browser.holds("dwsid"), dwsid, "{scenario}");
+        world.expect_calls(&exchange(&scenario));
+        browser.expect_registered(JO.0, DwSession::Live);
+        assert_eq!(browser.expect_cookie("dwsid"), dwsid, "{scenario}");
     }
 }
 
@@ -55,7 +59,7 @@ async fn a_form_rendered_by_ecom_redirects_to_a_page() {
     let fields = [("dwsid", &*dwsid), ("login_id", JO.0), ("return_to", "/cart")];
     let page = browser.posts_form("/login", "/bff/bridge", &fields).await.expect(303);
     assert_eq!(page.location(), "/cart");
-    browser.is_registered(JO.0, true);
+    browser.expect_registered(JO.0, DwSession::Live);
     let fields = [("dwsid", &*dwsid), ("login_id", JO.0), ("return_to", "//evil.test")];
     let page = browser.posts_form("/login", "/bff/bridge", &fields).await.expect(303);
     assert_eq!(page.location(), "/");
@@ -68,8 +72,8 @@ async fn promise_1_a_signature_of_another_session_leaves_one_shopper() {
     let signed = world.control().sign_dw_session(&other).unwrap();
     let (browser, own, _) = world.ecom_visitor();
     browser.posts_json("/bff/bridge", &json!({"dwsgst": signed})).await.expect(200);
-    assert_eq!(browser.is_guest(true), customer);
-    assert_ne!(browser.holds("dwsid"), own);
+    assert_eq!(browser.expect_guest(DwSession::Live), customer);
+    assert_ne!(browser.expect_cookie("dwsid"), own);
 }
 
 #[tokio::test]
@@ -81,7 +85,7 @@ async fn a_signature_that_slas_rejects_changes_nothing() {
     let body = json!({"dwsgst": "eyJhbGciOiJub25lIn0.e30.c2ln"});
     browser.posts_json("/bff/bridge", &body).await.expect_problem(401, "bad_credentials");
     let refused = Fault::Status(503, None);
-    world.control().fault(Operation::SessionBridge, refused, Times::Always);
+    world.control().inject_fault(Operation::SessionBridge, refused, Times::Always);
     browser.posts_json("/bff/bridge", &body).await.expect_problem(503, "upstream_unavailable");
     assert_eq!(browser.cookies(), before);
 }
@@ -89,8 +93,8 @@ async fn a_signature_that_slas_rejects_changes_nothing() {
 #[tokio::test]
 async fn promise_10_a_logged_out_session_gets_no_tokens_again() {
     let world = Scenario::private().start().await;
-    let browser = world.jo().await;
-    let dwsid = browser.holds("dwsid");
+    let browser = world.registered().await;
+    let dwsid = browser.expect_cookie("dwsid");
     browser.logs_out().await.expect(200);
     let body = json!({"dwsid": dwsid, "login_id": JO.0});
     browser.posts_json("/bff/bridge", &body).await.expect_problem(401, "bad_credentials");
@@ -99,14 +103,14 @@ async fn promise_10_a_logged_out_session_gets_no_tokens_again() {
 #[tokio::test]
 async fn promise_2_a_guest_of_ecom_does_not_replace_a_registered_shopper() {
     let world = Scenario::private().start().await;
-    let browser = world.jo().await;
+    let browser = world.registered().await;
     let guest = world.control().new_ecom_visitor();
     let signed = world.control().sign_dw_session(&guest).unwrap();
-    world.calls();
+    world.forget_calls();
     let page = browser.posts_json("/bff/bridge", &json!({"dwsgst": signed})).await.expect(200);
     assert_eq!(page.json()["customer_type"], "registered");
-    world.has_called(&[]);
-    browser.is_registered(JO.0, true);
+    world.expect_calls(&[]);
+    browser.expect_registered(JO.0, DwSession::Live);
 }
 
 #[tokio::test]
@@ -117,9 +121,9 @@ async fn an_error_names_the_scope_that_the_client_lacks() {
     ] {
         for status in [400, 401, 403] {
             let world = Scenario::private().start().await;
-            world.lands_no_browser();
+            world.allow_no_landing();
             let refusal = Fault::Body(status, error.to_owned());
-            world.control().fault(Operation::SessionBridge, refusal, Times::Always);
+            world.control().inject_fault(Operation::SessionBridge, refusal, Times::Always);
             let (browser, dwsid, _) = world.ecom_visitor();
             let signed = world.control().sign_dw_session(&dwsid).unwrap();
             let page = browser.posts_json("/bff/bridge", &json!({"dwsgst": signed})).await;
@@ -145,7 +149,7 @@ async fn a_body_without_one_claim_is_rejected_without_a_call() {
     ] {
         browser.posts_json("/bff/bridge", &body).await.expect_problem(400, "bad_request");
     }
-    world.has_called(&[]);
+    world.expect_calls(&[]);
     let no_dw = Scenario::new(Client::Private, Mode::None, Time::Landing);
     let world = no_dw.start().await;
     let body = json!({"dwsgst": "a.b.c"});

@@ -15,7 +15,7 @@ async fn promise_7_attack_71_a_page_that_sets_cookies_is_not_stored() {
         let page = browser.visits("/").await.expect(200);
         assert_eq!(page.cache_control(), PRIVATE);
         let page = browser.visits("/").await.expect(200);
-        page.sets_no_cookies();
+        page.expect_no_cookies();
         assert_eq!(
             page.cache_control(),
             "no-cache",
@@ -37,13 +37,13 @@ async fn promise_7_attack_72_redirects_and_errors_are_not_stored() {
         assert!(!page.set_cookies().is_empty());
         assert_eq!(page.cache_control(), PRIVATE);
         browser.logs_in(JO).await.expect(200);
-        world.control().revoke_refresh(&browser.holds("cc-nx"));
+        world.control().revoke_refresh_token(&browser.expect_cookie("cc-nx"));
         world.minutes_pass(60);
         let page = browser.visits("/account").await.expect(303);
         assert!(!page.set_cookies().is_empty());
         assert_eq!(page.cache_control(), PRIVATE);
         world.minutes_pass(60);
-        world.control().fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
+        world.control().inject_fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
         let page = browser.visits("/").await.expect(503);
         assert_eq!(page.cache_control(), PRIVATE);
     }
@@ -76,7 +76,7 @@ async fn files_stay_cacheable_and_carry_no_cookie() {
     let browser = world.browser();
     browser.visits("/").await.expect(200);
     let page = browser.visits("/assets/app.css").await.expect(200);
-    assert_eq!(page.sets_no_cookies().cache_control(), "public, max-age=300");
+    assert_eq!(page.expect_no_cookies().cache_control(), "public, max-age=300");
 }
 
 /// The attributes that identify a cookie, and those that protect it.

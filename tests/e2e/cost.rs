@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::json;
-use testkit::{Client, JO, Mode, Scenario, Time, World, controller};
+use testkit::{Client, DwSession, JO, Mode, Scenario, Time, World, controller};
 
 /// Calls in classic mode at landing, in classic mode on demand, and with Hybrid Auth.
 struct Row {
@@ -23,12 +23,12 @@ impl Row {
 
     #[track_caller]
     fn expect_in(&self, world: &World) {
-        let calls = world.calls();
+        let calls = world.take_calls();
         assert_eq!(calls.len(), self.of(&world.scenario), "{}: {calls:?}", world.scenario);
     }
 }
 
-fn kinds(client: Client) -> impl Iterator<Item = Scenario> {
+fn scenarios(client: Client) -> impl Iterator<Item = Scenario> {
     Scenario::with_ecom().into_iter().filter(move |scenario| scenario.client == client)
 }
 
@@ -38,7 +38,7 @@ async fn a_new_guest_on_the_head() {
         (Client::Private, Row { landing: 2, on_demand: 1, hybrid: 1 }),
         (Client::Public, Row { landing: 3, on_demand: 2, hybrid: 2 }),
     ] {
-        for scenario in kinds(client) {
+        for scenario in scenarios(client) {
             let world = scenario.start().await;
             world.browser().visits("/").await.expect(200);
             row.expect_in(&world);
@@ -52,7 +52,7 @@ async fn a_new_guest_on_ecom() {
         (Client::Private, Row { landing: 2, on_demand: 2, hybrid: 1 }),
         (Client::Public, Row { landing: 3, on_demand: 3, hybrid: 2 }),
     ] {
-        for scenario in kinds(client) {
+        for scenario in scenarios(client) {
             let world = scenario.start().await;
             world.browser().visits(&controller("Home-Show")).await.expect(200);
             row.expect_in(&world);
@@ -66,7 +66,7 @@ async fn returning_with_a_valid_token_and_dw_session() {
         let world = scenario.start().await;
         let browser = world.guest().await;
         browser.visits(&controller("Home-Show")).await.expect(200);
-        world.calls();
+        world.forget_calls();
         browser.visits("/").await.expect(200);
         browser.visits(&controller("Home-Show")).await.expect(200);
         Row { landing: 0, on_demand: 0, hybrid: 0 }.expect_in(&world);
@@ -92,7 +92,7 @@ async fn a_valid_token_and_a_dead_dw_session_on_ecom() {
         let browser = world.guest().await;
         browser.visits(&controller("Home-Show")).await.expect(200);
         world.minutes_pass(45);
-        world.calls();
+        world.forget_calls();
         browser.visits(&controller("Home-Show")).await.expect(200);
         // A platform with Hybrid Auth restores its session without a bridge.
         Row { landing: 2, on_demand: 2, hybrid: 1 }.expect_in(&world);
@@ -105,13 +105,13 @@ async fn a_page_and_its_beacon_create_one_guest() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.calls(&controller("__Analytics-Start")).await;
-        world.has_called(&[]);
+        world.expect_calls(&[]);
         browser.visits(&controller("Home-Show")).await.expect(200);
-        let guest = browser.is_guest(true);
-        world.calls();
+        let guest = browser.expect_guest(DwSession::Live);
+        world.forget_calls();
         browser.calls(&controller("__Analytics-Start")).await;
         Row { landing: 0, on_demand: 0, hybrid: 0 }.expect_in(&world);
-        assert_eq!(browser.is_guest(true), guest, "{scenario}");
+        assert_eq!(browser.expect_guest(DwSession::Live), guest, "{scenario}");
     }
 }
 
@@ -160,7 +160,7 @@ async fn a_login_with_and_without_items_in_the_basket() {
 async fn a_logout() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.with_site("session.after_logout", "none").start().await;
-        let browser = world.jo().await;
+        let browser = world.registered().await;
         browser.logs_out().await.expect(200);
         Row { landing: 1, on_demand: 1, hybrid: 1 }.expect_in(&world);
     }
@@ -184,7 +184,7 @@ async fn promise_6_assets_prefetches_preflights_and_crawlers_cost_nothing() {
             browser.calls("/api/products").method(Method::OPTIONS),
             browser.calls("/bff/session").method(Method::OPTIONS),
         ] {
-            passive.await.sets_no_cookies();
+            passive.await.expect_no_cookies();
         }
         Row { landing: 0, on_demand: 0, hybrid: 0 }.expect_in(&world);
     }
@@ -194,13 +194,18 @@ async fn promise_6_assets_prefetches_preflights_and_crawlers_cost_nothing() {
 async fn promise_6_they_cost_nothing_with_expired_credentials() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.start().await;
-        let browser = world.jo().await;
+        let browser = world.registered().await;
         world.minutes_pass(120);
         let before = browser.cookies();
-        browser.visits("/assets/app.css").await.expect(200).sets_no_cookies();
-        browser.visits("/").header("sec-purpose", "prefetch").await.expect(200).sets_no_cookies();
+        browser.visits("/assets/app.css").await.expect(200).expect_no_cookies();
+        browser.visits("/").header("sec-purpose", "prefetch").await.expect(200).expect_no_cookies();
         let page = controller("Home-Show");
-        browser.visits(&page).header("sec-purpose", "prefetch").await.expect(200).sets_no_cookies();
+        browser
+            .visits(&page)
+            .header("sec-purpose", "prefetch")
+            .await
+            .expect(200)
+            .expect_no_cookies();
         Row { landing: 0, on_demand: 0, hybrid: 0 }.expect_in(&world);
         assert_eq!(browser.cookies(), before);
     }
@@ -210,7 +215,7 @@ async fn promise_6_they_cost_nothing_with_expired_credentials() {
 async fn a_script_creates_no_session_for_a_new_visitor() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.start().await;
-        world.browser().calls("/api/products").await.expect(200).sets_no_cookies();
+        world.browser().calls("/api/products").await.expect(200).expect_no_cookies();
         Row { landing: 0, on_demand: 0, hybrid: 0 }.expect_in(&world);
     }
 }
@@ -219,12 +224,12 @@ async fn a_script_creates_no_session_for_a_new_visitor() {
 async fn tokens_that_tandem_fetched_need_no_key() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.start().await;
-        let browser = world.jo().await;
+        let browser = world.registered().await;
         for _ in 0..5 {
             world.minutes_pass(40);
             browser.visits("/").await.expect(200);
         }
-        let calls = world.calls();
+        let calls = world.take_calls();
         assert!(!calls.contains(&"slas.jwks"), "{calls:?}");
     }
 }

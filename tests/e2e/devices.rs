@@ -4,7 +4,7 @@ use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use tandem_sandbox::{Fault, Operation};
-use testkit::{Browser, JO, Scenario, World};
+use testkit::{Browser, DwSession, JO, Scenario, World};
 
 /// Two browsers with one SLAS session id, in both of which Jo has logged in.
 async fn two_devices(scenario: &Scenario) -> (World, Browser, Browser) {
@@ -36,15 +36,15 @@ async fn kind_49_a_logout_does_not_stop_a_refresh_of_another_device() {
         world.minutes_pass(60);
         let slow = Fault::DelayAfter(Duration::from_millis(300));
         world.forget_calls();
-        world.control().fault(Operation::HeadPage, slow, 1);
+        world.control().inject_fault(Operation::HeadPage, slow, 1);
         let page = tokio::spawn(desk.visits("/").into_future());
-        world.receives(Operation::HeadPage, 1).await;
+        world.wait_for_calls(Operation::HeadPage, 1).await;
         phone.logs_out().await.expect(200);
         page.await.expect("no panic").expect(200);
         // Longer than a successor is cached.
         world.minutes_pass(2);
         desk.visits("/").await.expect(200);
-        desk.is_registered(JO.0, scenario.bridges_at_landing());
+        desk.expect_registered(JO.0, DwSession::live_if(scenario.bridges_at_landing()));
     }
 }
 
@@ -58,7 +58,7 @@ async fn kind_49_a_cached_successor_counts_on_another_device() {
     desk.logs_in(JO).await.expect(200);
     assert_eq!(phone.usid(), desk.usid());
     world.minutes_pass(31);
-    let tab = desk.late();
+    let tab = desk.stale_copy();
     desk.visits("/").await.expect(200);
     world.seconds_pass(20);
     phone.logs_out().await.expect(200);
@@ -68,5 +68,5 @@ async fn kind_49_a_cached_successor_counts_on_another_device() {
     desk.stores_cookies_of(&page);
     world.minutes_pass(2);
     desk.visits("/").await.expect(200);
-    desk.is_registered(JO.0, true);
+    desk.expect_registered(JO.0, DwSession::Live);
 }

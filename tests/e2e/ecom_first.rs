@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tandem_sandbox::Operation;
-use testkit::{Client, JO, Mode, Scenario, controller};
+use testkit::{Client, DwSession, JO, Mode, Scenario, controller};
 
 /// The calls that exchange a DW session for tokens.
 fn adoption(scenario: &Scenario) -> Vec<&'static str> {
@@ -18,12 +18,12 @@ async fn a_guest_of_ecom_stays_the_same_where_dwsid_is_bridged() {
         let world = scenario.clone().with_guest_dwsid_bridge().start().await;
         let (browser, dwsid, guest) = world.ecom_visitor();
         browser.visits("/").await.expect(200);
-        world.has_called(&adoption(&scenario));
-        assert_eq!(browser.is_guest(true), guest, "{scenario}");
-        assert_eq!(browser.holds("dwsid"), dwsid, "the session is kept");
+        world.expect_calls(&adoption(&scenario));
+        assert_eq!(browser.expect_guest(DwSession::Live), guest, "{scenario}");
+        assert_eq!(browser.expect_cookie("dwsid"), dwsid, "the session is kept");
         browser.visits("/").await.expect(200);
         browser.visits(&controller("Home-Show")).await.expect(200);
-        world.has_called(&[]);
+        world.expect_calls(&[]);
     }
 }
 
@@ -33,12 +33,12 @@ async fn a_rejected_adoption_makes_one_new_guest_and_no_loop() {
         let world = scenario.clone().start().await;
         let (browser, dwsid, guest) = world.ecom_visitor();
         browser.visits("/").await.expect(200);
-        world.has_called(&[adoption(&scenario), scenario.landing_calls()].concat());
-        assert_ne!(browser.is_guest(true), guest, "{scenario}");
-        assert_ne!(browser.holds("dwsid"), dwsid, "the old session is abandoned");
+        world.expect_calls(&[adoption(&scenario), scenario.landing_calls()].concat());
+        assert_ne!(browser.expect_guest(DwSession::Live), guest, "{scenario}");
+        assert_ne!(browser.expect_cookie("dwsid"), dwsid, "the old session is abandoned");
         browser.visits("/").await.expect(200);
         browser.visits(&controller("Home-Show")).await.expect(200);
-        world.has_called(&[]);
+        world.expect_calls(&[]);
     }
 }
 
@@ -47,12 +47,12 @@ async fn a_rejected_adoption_is_tried_again_after_six_hours() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         world.ecom_visitor().0.visits("/").await.expect(200);
-        world.calls();
+        world.forget_calls();
         for _ in 0..3 {
             world.ecom_visitor().0.posts("/bff/session").await.expect(200);
             let without_adoption =
                 [vec!["ocapi.customers.auth"], scenario.landing_calls()].concat();
-            world.has_called(&without_adoption);
+            world.expect_calls(&without_adoption);
         }
         world.minutes_pass(6 * 60);
         world.ecom_visitor().0.visits("/").await.expect(200);
@@ -65,13 +65,13 @@ async fn a_signed_session_is_adopted_where_plain_ones_are_rejected() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         world.ecom_visitor().0.visits("/").await.expect(200);
-        world.calls();
+        world.forget_calls();
         let (browser, dwsid, guest) = world.ecom_visitor();
         let signed = world.control().sign_dw_session(&dwsid).unwrap();
         browser.posts_json("/bff/session", &json!({"dwsgst": signed})).await.expect(200);
-        world.has_called(&adoption(&scenario));
-        assert_eq!(browser.is_guest(true), guest, "{scenario}");
-        assert_eq!(browser.holds("dwsid"), dwsid);
+        world.expect_calls(&adoption(&scenario));
+        assert_eq!(browser.expect_guest(DwSession::Live), guest, "{scenario}");
+        assert_eq!(browser.expect_cookie("dwsid"), dwsid);
     }
 }
 
@@ -82,8 +82,8 @@ async fn promise_1_a_signature_of_another_session_leaves_one_shopper() {
     let signed = world.control().sign_dw_session(&other).unwrap();
     let (browser, own, _) = world.ecom_visitor();
     browser.posts_json("/bff/session", &json!({"dwsgst": signed})).await.expect(200);
-    browser.is_guest(true);
-    let dwsid = browser.holds("dwsid");
+    browser.expect_guest(DwSession::Live);
+    let dwsid = browser.expect_cookie("dwsid");
     assert!(dwsid != other && dwsid != own, "neither session belongs to the tokens");
 }
 
@@ -94,9 +94,9 @@ async fn promise_2_a_login_on_an_unfronted_ecom_counts_on_the_head() {
         let (browser, dwsid, _) = world.ecom_visitor();
         assert!(world.control().log_in_on_ecom(&dwsid, JO.0));
         browser.visits("/").await.expect(200);
-        world.has_called(&adoption(&scenario));
-        browser.is_registered(JO.0, true);
-        assert_eq!(browser.holds("dwsid"), dwsid);
+        world.expect_calls(&adoption(&scenario));
+        browser.expect_registered(JO.0, DwSession::Live);
+        assert_eq!(browser.expect_cookie("dwsid"), dwsid);
     }
 }
 
@@ -105,11 +105,11 @@ async fn a_dead_session_of_ecom_is_replaced_without_adoption() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
         let (browser, dwsid, _) = world.ecom_visitor();
-        world.control().expire_dw(&dwsid);
+        world.control().expire_dw_session(&dwsid);
         browser.visits("/").await.expect(200);
-        world.has_called(&[vec!["ocapi.customers.auth"], scenario.landing_calls()].concat());
-        browser.is_guest(true);
-        assert_ne!(browser.holds("dwsid"), dwsid);
+        world.expect_calls(&[vec!["ocapi.customers.auth"], scenario.landing_calls()].concat());
+        browser.expect_guest(DwSession::Live);
+        assert_ne!(browser.expect_cookie("dwsid"), dwsid);
     }
 }
 
@@ -117,10 +117,10 @@ async fn a_dead_session_of_ecom_is_replaced_without_adoption() {
 async fn attack_13_a_planted_unknown_dwsid_is_replaced() {
     let world = Scenario::private().start().await;
     let browser = world.browser();
-    browser.is_given("dwsid", "ATTACKER");
+    browser.stores_host_cookie("dwsid", "ATTACKER");
     browser.visits("/").await.expect(200);
-    browser.is_guest(true);
-    assert_ne!(browser.holds("dwsid"), "ATTACKER");
+    browser.expect_guest(DwSession::Live);
+    assert_ne!(browser.expect_cookie("dwsid"), "ATTACKER");
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_hybrid_tenant_makes_one_guest_without_ocapi() {
         let world = scenario.clone().start().await;
         let (browser, ..) = world.ecom_visitor();
         browser.visits("/").await.expect(200);
-        world.has_called(&scenario.guest_calls());
-        browser.is_guest(true);
+        world.expect_calls(&scenario.guest_calls());
+        browser.expect_guest(DwSession::Live);
     }
 }

@@ -1,10 +1,10 @@
 //! Shoppers log in, register and log out on ECOM's own pages, and the Head knows it.
 
 use tandem_sandbox::{Fault, Operation, Times};
-use testkit::{Browser, JO, Mode, Page, SAM, Scenario, World, controller};
+use testkit::{Browser, DwSession, JO, Mode, Page, SAM, Scenario, World, controller};
 
 /// ECOM without a handoff, ECOM with the cartridge, and a platform with Hybrid Auth.
-fn kinds() -> Vec<Scenario> {
+fn scenarios() -> Vec<Scenario> {
     let plain = Scenario::clients().map(Scenario::on_demand).into_iter().chain(Scenario::clients());
     let plugin = Scenario::clients().map(Scenario::with_plugin_slas).into_iter();
     let plugin = plugin.chain(Scenario::clients().map(Scenario::with_cartridge_alone));
@@ -20,57 +20,57 @@ async fn log_in_on_ecom(browser: &Browser, (login, password): (&str, &str)) -> P
 }
 
 /// A guest who has visited both sides.
-async fn on_ecom(world: &World) -> Browser {
+async fn visit_both(world: &World) -> Browser {
     let browser = world.browser();
     browser.visits("/").await.expect(200);
     browser.visits(&controller("Home-Show")).await.expect(200);
-    browser.is_guest(true);
+    browser.expect_guest(DwSession::Live);
     browser
 }
 
 #[tokio::test]
 async fn a_login_on_ecom_is_a_login_on_the_head() {
-    for scenario in kinds() {
+    for scenario in scenarios() {
         let world = scenario.clone().start().await;
-        let browser = on_ecom(&world).await;
+        let browser = visit_both(&world).await;
         log_in_on_ecom(&browser, JO).await.expect(302);
-        browser.is_registered(JO.0, true);
+        browser.expect_registered(JO.0, DwSession::Live);
         let account = browser.visits(&controller("Account-Show")).await.expect(200);
         assert!(account.text.contains("Jo Rider"), "{scenario}");
-        world.calls();
+        world.forget_calls();
         browser.visits("/").await.expect(200);
-        assert_eq!(world.calls(), [""; 0], "{scenario}: the next page is warm");
-        browser.is_registered(JO.0, true);
+        assert_eq!(world.take_calls(), [""; 0], "{scenario}: the next page is warm");
+        browser.expect_registered(JO.0, DwSession::Live);
     }
 }
 
 #[tokio::test]
 async fn a_login_on_ecom_without_a_handoff_costs_two_calls() {
     let world = Scenario::private().start().await;
-    let browser = on_ecom(&world).await;
-    let dwsid = browser.holds("dwsid");
-    world.calls();
+    let browser = visit_both(&world).await;
+    let dwsid = browser.expect_cookie("dwsid");
+    world.forget_calls();
     log_in_on_ecom(&browser, JO).await.expect(302);
-    assert_eq!(world.calls(), ["ocapi.customers.auth", "slas.session-bridge"]);
-    assert_eq!(browser.holds("dwsid"), dwsid, "the DW session is kept");
+    assert_eq!(world.take_calls(), ["ocapi.customers.auth", "slas.session-bridge"]);
+    assert_eq!(browser.expect_cookie("dwsid"), dwsid, "the DW session is kept");
 }
 
 #[tokio::test]
 async fn a_wrong_password_on_ecom_changes_nothing() {
-    for scenario in kinds() {
+    for scenario in scenarios() {
         let world = scenario.clone().start().await;
-        let browser = on_ecom(&world).await;
-        let guest = browser.is_guest(true);
+        let browser = visit_both(&world).await;
+        let guest = browser.expect_guest(DwSession::Live);
         log_in_on_ecom(&browser, (JO.0, "wrong-password")).await.expect(200);
-        assert_eq!(browser.is_guest(true), guest, "{scenario}");
+        assert_eq!(browser.expect_guest(DwSession::Live), guest, "{scenario}");
     }
 }
 
 #[tokio::test]
 async fn a_registration_on_ecom_is_a_login_on_the_head() {
-    for scenario in kinds() {
+    for scenario in scenarios() {
         let world = scenario.clone().start().await;
-        let browser = on_ecom(&world).await;
+        let browser = visit_both(&world).await;
         let form = browser.visits(&controller("Login-Show")).await.expect(200).csrf_token();
         let fields = [
             ("csrf_token", &*form),
@@ -81,26 +81,26 @@ async fn a_registration_on_ecom_is_a_login_on_the_head() {
         ];
         let page = controller("Account-SubmitRegistration");
         browser.posts_form(&controller("Login-Show"), &page, &fields).await.expect(302);
-        browser.is_registered("ada@example.com", true);
+        browser.expect_registered("ada@example.com", DwSession::Live);
     }
 }
 
 #[tokio::test]
 async fn promise_10_a_logout_on_ecom_is_a_logout_on_the_head() {
-    for scenario in kinds() {
+    for scenario in scenarios() {
         let world = scenario.clone().start().await;
-        let browser = on_ecom(&world).await;
+        let browser = visit_both(&world).await;
         log_in_on_ecom(&browser, JO).await.expect(302);
-        let before = browser.late();
+        let before = browser.stale_copy();
         world.forget_calls();
         browser.visits(&controller("Login-Logout")).await.expect(302);
         // With Hybrid Auth the platform calls SLAS itself.
         let revoked = usize::from(scenario.mode != Mode::Hybrid);
         assert_eq!(world.count(Operation::Logout), revoked, "{scenario}");
         browser.visits("/").await.expect(200);
-        browser.is_guest(scenario.has_dw_session_after_landing());
+        browser.expect_guest(scenario.dw_session_after_landing());
         // A request with the old cookies does not undo the logout.
-        before.visits("/").await.expect(200).sets_no_cookies();
+        before.visits("/").await.expect(200).expect_no_cookies();
         let view = before.calls("/bff/session").await.expect(200).json();
         assert_eq!(view["customer_type"], "none", "{scenario}");
     }
@@ -108,13 +108,13 @@ async fn promise_10_a_logout_on_ecom_is_a_logout_on_the_head() {
 
 #[tokio::test]
 async fn another_shopper_may_log_in_on_ecom_after_the_first() {
-    for scenario in kinds() {
+    for scenario in scenarios() {
         let world = scenario.clone().start().await;
-        let browser = on_ecom(&world).await;
+        let browser = visit_both(&world).await;
         log_in_on_ecom(&browser, JO).await.expect(302);
         browser.visits(&controller("Login-Logout")).await.expect(302);
         log_in_on_ecom(&browser, SAM).await.expect(302);
-        browser.is_registered(SAM.0, true);
+        browser.expect_registered(SAM.0, DwSession::Live);
     }
 }
 
@@ -125,30 +125,31 @@ async fn the_cartridge_makes_no_calls_where_tandem_made_the_session() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.visits(&controller("Home-Show")).await.expect(200);
-        browser.is_guest(true);
+        browser.expect_guest(DwSession::Live);
         let new = scenario.and_bridge(scenario.guest_calls());
-        assert_eq!(world.calls(), new, "{scenario}: no calls of the cartridge");
+        assert_eq!(world.take_calls(), new, "{scenario}: no calls of the cartridge");
         // Longer than the guard cookie lives, but never idle.
         for _ in 0..4 {
             world.minutes_pass(14);
             browser.visits(&controller("Cart-Show")).await.expect(200);
         }
-        let bridged = world.calls().iter().filter(|call| call.starts_with("ocapi")).count();
-        assert_eq!(bridged, 0, "{scenario}");
+        let ocapi_calls =
+            world.take_calls().iter().filter(|call| call.starts_with("ocapi")).count();
+        assert_eq!(ocapi_calls, 0, "{scenario}");
     }
 }
 
 #[tokio::test]
 async fn cookies_of_the_cartridge_are_not_readable_by_scripts() {
     let world = Scenario::private().with_plugin_slas().start().await;
-    let browser = on_ecom(&world).await;
+    let browser = visit_both(&world).await;
     log_in_on_ecom(&browser, JO).await.expect(302);
-    let mut seen = browser.script_sees();
+    let mut seen = browser.script_readable_cookies();
     seen.retain(|name| !name.starts_with("dwanonymous"));
     assert_eq!(seen, ["usid"]);
     assert!(
         browser.cookie("cc-at_2").is_some(),
-        "the token comes in chunks: {:?}",
+        "the token comes in pieces: {:?}",
         browser.names()
     );
 }
@@ -162,32 +163,32 @@ async fn promise_4_a_login_form_works_in_the_session_made_for_it() {
         browser.visits("/").await.expect(200);
         world.minutes_pass(45);
         log_in_on_ecom(&browser, JO).await.expect(302);
-        browser.is_registered(JO.0, true);
+        browser.expect_registered(JO.0, DwSession::Live);
     }
 }
 
 #[tokio::test]
 async fn promise_2_an_outage_seen_by_the_cartridge_logs_no_shopper_out() {
     let world = Scenario::private().with_plugin_slas().start().await;
-    let browser = on_ecom(&world).await;
+    let browser = visit_both(&world).await;
     log_in_on_ecom(&browser, JO).await.expect(302);
-    world.control().expire_dw(&browser.holds("dwsid"));
+    world.control().expire_dw_session(&browser.expect_cookie("dwsid"));
     let down = Fault::Status(503, None);
-    world.control().fault(Operation::TokenRefresh, down, 1);
+    world.control().inject_fault(Operation::TokenRefresh, down, 1);
     browser.visits(&controller("Account-Show")).await;
     browser.visits(&controller("Account-Show")).await.expect(200);
-    browser.is_registered(JO.0, true);
+    browser.expect_registered(JO.0, DwSession::Live);
 }
 
 #[tokio::test]
 async fn promise_1_a_login_that_cannot_be_verified_counts_on_the_next_page() {
-    for scenario in kinds() {
+    for scenario in scenarios() {
         let world = scenario.clone().start().await;
-        let browser = on_ecom(&world).await;
-        world.control().fault(Operation::Jwks, Fault::Status(503, None), Times::Always);
+        let browser = visit_both(&world).await;
+        world.control().inject_fault(Operation::Jwks, Fault::Status(503, None), Times::Always);
         log_in_on_ecom(&browser, JO).await.expect(302);
         browser.visits(&controller("Account-Show")).await.expect(200);
-        browser.is_registered(JO.0, true);
+        browser.expect_registered(JO.0, DwSession::Live);
     }
 }
 
@@ -196,21 +197,23 @@ async fn attack_15_a_planted_handoff_token_is_ignored_behind_tandem() {
     let world = Scenario::private().start().await;
     let (victim, attacker) = (world.browser(), world.browser());
     victim.visits("/").await.expect(200);
-    let guest = victim.is_guest(true);
+    let guest = victim.expect_guest(DwSession::Live);
     world.minutes_pass(1);
     attacker.visits("/").await.expect(200);
     attacker.logs_in(JO).await.expect(200);
-    let token = attacker.holds("token");
-    victim.is_given("cc-at", &token[..1199]).is_given("cc-at_2", &token[1199..]);
+    let token = attacker.expect_cookie("token");
+    victim
+        .stores_host_cookie("cc-at", &token[..1199])
+        .stores_host_cookie("cc-at_2", &token[1199..]);
     victim.visits("/").await.expect(200);
-    assert_eq!(victim.is_guest(true), guest);
+    assert_eq!(victim.expect_guest(DwSession::Live), guest);
     assert_eq!(victim.cookie("cc-at"), None);
 }
 
 #[tokio::test]
 async fn promise_9_a_form_sent_by_get_does_not_reach_another_session() {
     let world = Scenario::private().start().await;
-    let browser = on_ecom(&world).await;
+    let browser = visit_both(&world).await;
     world.minutes_pass(45);
     let coupon = format!("{}?csrf_token=x&code=y", controller("Cart-AddCoupon"));
     let pages = world.count(Operation::EcomPage);
@@ -228,21 +231,25 @@ async fn a_token_of_an_unfronted_ecom_is_accepted_without_an_exchange() {
         world.minutes_pass(1);
         other.logs_in(JO).await.expect(200);
         // Jo logged in on ECOM's own host; its cookies are for the whole domain.
-        let token = other.holds("token");
-        browser.is_given("cc-at", &token[..1199]).is_given("cc-at_2", &token[1199..]);
-        browser.is_given("cc-nx", &other.holds("cc-nx")).is_given("dwsid", &other.holds("dwsid"));
-        browser.loses("cc-nx-g");
-        world.calls();
+        let token = other.expect_cookie("token");
+        browser
+            .stores_host_cookie("cc-at", &token[..1199])
+            .stores_host_cookie("cc-at_2", &token[1199..]);
+        browser
+            .stores_host_cookie("cc-nx", &other.expect_cookie("cc-nx"))
+            .stores_host_cookie("dwsid", &other.expect_cookie("dwsid"));
+        browser.loses_cookie("cc-nx-g");
+        world.forget_calls();
         browser.visits("/").await.expect(200);
         let keys_and_owner = ["slas.jwks", "ocapi.customers.auth"];
-        assert_eq!(world.calls(), keys_and_owner, "{scenario}");
-        browser.is_registered(JO.0, true);
-        assert_eq!(browser.holds("token"), token);
+        assert_eq!(world.take_calls(), keys_and_owner, "{scenario}");
+        browser.expect_registered(JO.0, DwSession::Live);
+        assert_eq!(browser.expect_cookie("token"), token);
         assert_eq!((browser.cookie("cc-at"), browser.cookie("cc-at_2")), (None, None));
-        // Without one chunk there is no token, and nothing changes.
-        browser.is_given("cc-at", &token[..1199]);
+        // Without one piece there is no token, and nothing changes.
+        browser.stores_host_cookie("cc-at", &token[..1199]);
         browser.visits("/").await.expect(200);
-        browser.is_registered(JO.0, true);
+        browser.expect_registered(JO.0, DwSession::Live);
         assert_eq!(browser.cookie("cc-at"), None);
     }
 }
@@ -252,20 +259,20 @@ async fn an_older_or_forged_handoff_token_is_ignored() {
     let world = Scenario::private().without_fronting_ecom().start().await;
     let (browser, other) = (world.browser(), world.browser());
     other.visits("/").await.expect(200);
-    let older = other.holds("token");
+    let older = other.expect_cookie("token");
     world.minutes_pass(1);
     browser.visits("/").await.expect(200);
-    let guest = browser.is_guest(true);
+    let guest = browser.expect_guest(DwSession::Live);
     let (head, signature) = older.rsplit_once('.').unwrap();
     let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
     for token in [older.clone(), forged, "a.b.c".to_owned()] {
-        let chunks = token.as_bytes().chunks(1199).map(|it| std::str::from_utf8(it).unwrap());
-        for (at, chunk) in chunks.enumerate() {
+        let pieces = token.as_bytes().chunks(1199).map(|it| std::str::from_utf8(it).unwrap());
+        for (at, piece) in pieces.enumerate() {
             let name = if at == 0 { "cc-at".to_owned() } else { format!("cc-at_{}", at + 1) };
-            browser.is_given(&name, chunk);
+            browser.stores_host_cookie(&name, piece);
         }
         browser.visits("/").await.expect(200);
-        assert_eq!(browser.is_guest(true), guest);
+        assert_eq!(browser.expect_guest(DwSession::Live), guest);
         assert_eq!(browser.cookie("cc-at"), None);
     }
 }
@@ -273,17 +280,17 @@ async fn an_older_or_forged_handoff_token_is_ignored() {
 #[tokio::test]
 async fn the_value_refresh_of_an_unfronted_ecom_ends_the_session() {
     let world = Scenario::private().without_fronting_ecom().start().await;
-    let browser = world.jo().await;
-    browser.is_given("cc-at", "refresh").loses("cc-nx").loses("dwsid");
+    let browser = world.registered().await;
+    browser.stores_host_cookie("cc-at", "refresh").loses_cookie("cc-nx").loses_cookie("dwsid");
     browser.visits("/").await.expect(200);
-    browser.is_guest(true);
+    browser.expect_guest(DwSession::Live);
     assert_eq!(browser.cookie("cc-at"), None);
 }
 
 #[tokio::test]
 async fn a_returning_visitor_may_be_redirected_to_the_same_page_once() {
     let world = Scenario::private().with_site("ecom.returning", "redirect").start().await;
-    let browser = on_ecom(&world).await;
+    let browser = visit_both(&world).await;
     world.minutes_pass(45);
     let cart = format!("{}?a=%2F", controller("Cart-Show"));
     let page = browser.visits(&cart).await.expect(307);
@@ -299,14 +306,14 @@ async fn a_do_not_track_choice_reaches_the_token_once() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
-        browser.is_given("dw_dnt", "1");
-        world.calls();
+        browser.stores_host_cookie("dw_dnt", "1");
+        world.forget_calls();
         browser.visits("/").await.expect(200);
-        let refreshes = world.calls().iter().filter(|it| it.contains("refresh")).count();
+        let refreshes = world.take_calls().iter().filter(|it| it.contains("refresh")).count();
         assert_eq!(refreshes, 1, "{scenario}");
         let view = browser.calls("/bff/session").await.expect(200).json();
         assert_eq!(view["dnt"], true, "{scenario}");
         browser.visits("/").await.expect(200);
-        assert_eq!(world.calls(), [""; 0], "{scenario}");
+        assert_eq!(world.take_calls(), [""; 0], "{scenario}");
     }
 }

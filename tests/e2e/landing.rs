@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tandem_sandbox::Operation;
-use testkit::{Mode, Scenario, controller};
+use testkit::{DwSession, Mode, Scenario, controller};
 
 #[tokio::test]
 async fn promise_1_a_new_visitor_of_the_head_is_one_guest() {
@@ -10,8 +10,8 @@ async fn promise_1_a_new_visitor_of_the_head_is_one_guest() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
-        world.has_called(&scenario.landing_calls());
-        browser.is_guest(scenario.has_dw_session_after_landing());
+        world.expect_calls(&scenario.landing_calls());
+        browser.expect_guest(scenario.dw_session_after_landing());
     }
 }
 
@@ -21,11 +21,11 @@ async fn promise_1_a_new_visitor_of_ecom_is_one_guest() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
         let page = browser.visits(&controller("Home-Show")).await.expect(200);
-        let guest = browser.is_guest(true);
+        let guest = browser.expect_guest(DwSession::Live);
         assert_eq!(page.ecom_customer(), ("guest".to_owned(), guest), "{scenario}");
         let mut calls = scenario.guest_calls();
         calls.extend((scenario.mode == Mode::Classic).then_some("ocapi.sessions"));
-        world.has_called(&calls);
+        world.expect_calls(&calls);
     }
 }
 
@@ -38,7 +38,7 @@ async fn the_first_page_is_rendered_for_the_new_guest() {
     let page = calls.iter().find(|call| call.operation == Operation::HeadPage).unwrap();
     let cookies = page.header("cookie").unwrap();
     for name in ["token", "cc-nx-g", "usid", "cid", "dwsid"] {
-        assert!(cookies.contains(&format!("{name}={}", browser.holds(name))), "{name}");
+        assert!(cookies.contains(&format!("{name}={}", browser.expect_cookie(name))), "{name}");
     }
     assert!(!cookies.contains("__Host-tandem"), "the sealed state is not forwarded");
 }
@@ -67,8 +67,8 @@ async fn a_page_can_request_a_session_and_learns_the_shopper() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
         let view = browser.posts("/bff/session").await.expect(200).json();
-        world.has_called(&scenario.landing_calls());
-        let guest = browser.is_guest(scenario.has_dw_session_after_landing());
+        world.expect_calls(&scenario.landing_calls());
+        let guest = browser.expect_guest(scenario.dw_session_after_landing());
         assert_eq!(view["customer_type"], "guest");
         assert_eq!(view["customer_id"], guest);
         assert_eq!(view["usid"], browser.usid());
@@ -81,7 +81,7 @@ async fn scripts_see_the_ids_and_no_credential() {
         let world = scenario.without_enforce_https().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
-        let mut seen = browser.script_sees();
+        let mut seen = browser.script_readable_cookies();
         seen.retain(|name| !name.starts_with("dwanonymous_"));
         seen.sort();
         assert_eq!(seen, ["cid", "usid"]);
@@ -93,7 +93,7 @@ async fn do_not_track_reaches_slas_with_the_first_call() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
         let browser = world.browser();
-        browser.is_given("dw_dnt", "1").visits("/").await.expect(200);
+        browser.stores_host_cookie("dw_dnt", "1").visits("/").await.expect(200);
         assert_eq!(browser.token().unwrap().dnt, "1");
         assert_eq!(browser.calls("/bff/session").await.json()["dnt"], true);
     }
@@ -105,14 +105,14 @@ async fn promise_11_invalid_cookies_are_a_new_visitor() {
         let world = Scenario::private().start().await;
         let browser = world.browser();
         for name in ["token", "cc-nx-g", "usid", "cid", "dwsid", "__Host-tandem"] {
-            browser.is_given(name, garbage);
+            browser.stores_host_cookie(name, garbage);
         }
         // An invalid refresh token may cost one call.
         browser.visits("/").await.expect(200);
-        browser.is_guest(true);
-        world.calls();
+        browser.expect_guest(DwSession::Live);
+        world.forget_calls();
         browser.visits("/").await.expect(200);
-        world.has_called(&[]);
+        world.expect_calls(&[]);
     }
 }
 
@@ -122,8 +122,10 @@ async fn attack_14_a_planted_usid_never_reaches_slas() {
     let victim = world.browser();
     victim.visits("/").await.expect(200);
     let thief = world.browser();
-    thief.is_given("usid", &victim.usid()).is_given("cid", &victim.holds("cid"));
+    thief
+        .stores_host_cookie("usid", &victim.usid())
+        .stores_host_cookie("cid", &victim.expect_cookie("cid"));
     thief.posts_json("/bff/session", &json!({})).await.expect(200);
     assert_ne!(thief.usid(), victim.usid());
-    assert_ne!(thief.is_guest(true), victim.is_guest(true));
+    assert_ne!(thief.expect_guest(DwSession::Live), victim.expect_guest(DwSession::Live));
 }

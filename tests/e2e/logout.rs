@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tandem_sandbox::{Fault, Operation, RefreshState, Times, Upstream};
-use testkit::{Browser, JO, SAM, Scenario, controller};
+use tandem_sandbox::{Fault, Operation, RefreshTokenState, Times, Upstream};
+use testkit::{Browser, DwSession, JO, SAM, Scenario, controller};
 
 /// The browser has none of these values any more.
 #[track_caller]
@@ -19,13 +19,16 @@ fn expect_none_left(browser: &Browser, before: &[(String, String)]) {
 async fn promise_10_a_logout_ends_both_sessions_and_a_guest_follows() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
-        let browser = world.jo_on_ecom().await;
-        let (before, refresh) = (browser.cookies(), browser.holds("cc-nx"));
+        let browser = world.registered_on_ecom().await;
+        let (before, refresh) = (browser.cookies(), browser.expect_cookie("cc-nx"));
         let view = browser.logs_out().await.expect(200).json();
         assert_eq!(view["customer_type"], "guest", "{scenario}");
-        world.has_called(&[vec!["slas.logout"], scenario.landing_calls()].concat());
-        assert_eq!(world.control().refresh(&refresh).unwrap().state, RefreshState::Revoked);
-        browser.is_guest(scenario.has_dw_session_after_landing());
+        world.expect_calls(&[vec!["slas.logout"], scenario.landing_calls()].concat());
+        assert_eq!(
+            world.control().refresh_token(&refresh).unwrap().state,
+            RefreshTokenState::Revoked
+        );
+        browser.expect_guest(scenario.dw_session_after_landing());
         expect_none_left(&browser, &before);
     }
 }
@@ -34,9 +37,9 @@ async fn promise_10_a_logout_ends_both_sessions_and_a_guest_follows() {
 async fn a_site_may_leave_the_browser_empty_after_a_logout() {
     for scenario in Scenario::all() {
         let world = scenario.with_site("session.after_logout", "none").start().await;
-        let browser = world.jo_on_ecom().await;
+        let browser = world.registered_on_ecom().await;
         browser.logs_out().await.expect(200);
-        world.has_called(&["slas.logout"]);
+        world.expect_calls(&["slas.logout"]);
         let mut left = browser.names();
         left.retain(|name| name != "dwanonymous" && name != "__Host-tandem");
         assert_eq!(left, Vec::<String>::new());
@@ -50,10 +53,10 @@ async fn promise_10_and_fault_29_local_state_goes_whatever_slas_responds() {
     let faults = [Fault::Status(500, None), Fault::Status(401, None), Fault::Reset];
     for (scenario, fault) in Scenario::all().into_iter().zip(faults.iter().cycle()) {
         let world = scenario.clone().with_short_timeouts().start().await;
-        let browser = world.jo_on_ecom().await;
+        let browser = world.registered_on_ecom().await;
         let before = browser.cookies();
-        world.control().fault(Upstream::Slas, fault.clone(), Times::Always);
-        world.control().fault(Upstream::Ocapi, fault.clone(), Times::Always);
+        world.control().inject_fault(Upstream::Slas, fault.clone(), Times::Always);
+        world.control().inject_fault(Upstream::Ocapi, fault.clone(), Times::Always);
         let view = browser.logs_out().await.expect(200).json();
         assert_eq!(view["customer_type"], "none", "{scenario}, {fault:?}");
         expect_none_left(&browser, &before);
@@ -69,9 +72,9 @@ async fn a_guest_who_logs_out_becomes_another_without_a_slas_logout() {
         let browser = world.browser();
         browser.visits("/").await.expect(200);
         let (before, usid) = (browser.cookies(), browser.usid());
-        world.calls();
+        world.forget_calls();
         browser.logs_out().await.expect(200);
-        world.has_called(&scenario.landing_calls());
+        world.expect_calls(&scenario.landing_calls());
         assert_ne!(browser.usid(), usid);
         expect_none_left(&browser, &before);
     }
@@ -83,7 +86,7 @@ async fn a_logout_without_a_session_is_no_error() {
         let world = scenario.start().await;
         let browser = world.browser();
         browser.logs_out().await.expect(200);
-        browser.is_guest(true);
+        browser.expect_guest(DwSession::Live);
     }
 }
 
@@ -91,13 +94,13 @@ async fn a_logout_without_a_session_is_no_error() {
 async fn with_all_devices_the_shopper_is_logged_out_everywhere() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
-        let here = world.jo_on_ecom().await;
+        let here = world.registered_on_ecom().await;
         world.minutes_pass(1);
-        let there = world.jo_on_ecom().await;
+        let there = world.registered_on_ecom().await;
         here.posts_json("/bff/logout", &json!({"all_devices": true})).await.expect(200);
         world.minutes_pass(60);
         there.posts("/bff/session").await.expect_problem(401, "session_expired");
-        there.is_guest(true);
+        there.expect_guest(DwSession::Live);
     }
 }
 
@@ -105,13 +108,13 @@ async fn with_all_devices_the_shopper_is_logged_out_everywhere() {
 async fn a_logout_on_one_device_leaves_the_other_alone() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
-        let here = world.jo_on_ecom().await;
+        let here = world.registered_on_ecom().await;
         world.minutes_pass(1);
-        let there = world.jo_on_ecom().await;
+        let there = world.registered_on_ecom().await;
         here.logs_out().await.expect(200);
         world.minutes_pass(60);
         there.visits("/").await.expect(200);
-        there.is_registered(JO.0, true);
+        there.expect_registered(JO.0, DwSession::Live);
     }
 }
 
@@ -119,12 +122,12 @@ async fn a_logout_on_one_device_leaves_the_other_alone() {
 async fn an_expired_shopper_is_refreshed_for_the_slas_logout() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        let browser = world.jo_on_ecom().await;
+        let browser = world.registered_on_ecom().await;
         world.minutes_pass(60);
         browser.logs_out().await.expect(200);
         let logout = vec!["slas.token.refresh", "slas.logout"];
-        world.has_called(&[logout, scenario.landing_calls()].concat());
-        browser.is_guest(true);
+        world.expect_calls(&[logout, scenario.landing_calls()].concat());
+        browser.expect_guest(DwSession::Live);
     }
 }
 
@@ -132,8 +135,8 @@ async fn an_expired_shopper_is_refreshed_for_the_slas_logout() {
 async fn attack_10_cookies_from_before_a_logout_are_no_session() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
-        let browser = world.jo_on_ecom().await;
-        let stolen = browser.late();
+        let browser = world.registered_on_ecom().await;
+        let stolen = browser.stale_copy();
         browser.logs_out().await.expect(200);
         let at_once = stolen.visits(&controller("Account-Show")).await.expect(200);
         assert_eq!(at_once.ecom_customer().0, "guest");
@@ -149,21 +152,21 @@ async fn attack_10_cookies_from_before_a_logout_are_no_session() {
 #[tokio::test]
 async fn a_plain_form_logs_out_and_redirects() {
     let world = Scenario::private().start().await;
-    let browser = world.jo_on_ecom().await;
+    let browser = world.registered_on_ecom().await;
     let fields = [("return_to", "/?bye=1")];
     let page = browser.posts_form("/", "/bff/logout", &fields).await.expect(303);
     assert_eq!(page.location(), "/?bye=1");
-    browser.is_guest(true);
+    browser.expect_guest(DwSession::Live);
 }
 
 #[tokio::test]
 async fn promise_10_a_slow_slas_does_not_prevent_the_logout() {
     let scenario = Scenario::private().with("server.request_timeout_ms", "600");
     let world = scenario.start().await;
-    let browser = world.jo_on_ecom().await;
+    let browser = world.registered_on_ecom().await;
     let before = browser.cookies();
     let late = Duration::from_secs(2);
-    world.control().fault(Upstream::Slas, Fault::Delay(late), Times::Always);
+    world.control().inject_fault(Upstream::Slas, Fault::Delay(late), Times::Always);
     let view = browser.logs_out().await.expect(200).json();
     assert_eq!(view["customer_type"], "none");
     expect_none_left(&browser, &before);
@@ -172,12 +175,12 @@ async fn promise_10_a_slow_slas_does_not_prevent_the_logout() {
 #[tokio::test]
 async fn promise_10_a_login_does_not_revive_revoked_credentials() {
     let world = Scenario::private().start().await;
-    let browser = world.jo_on_ecom().await;
-    let copied = browser.late();
+    let browser = world.registered_on_ecom().await;
+    let copied = browser.stale_copy();
     browser.logs_out().await.expect(200);
     let stale = copied.copy();
     copied.logs_in(SAM).await.expect(200);
     world.seconds_pass(61);
     stale.visits("/").await.expect(200);
-    stale.is_guest(true);
+    stale.expect_guest(DwSession::Live);
 }

@@ -3,17 +3,17 @@
 
 use std::future::IntoFuture;
 
-use tandem_sandbox::{Fault, Operation, RefreshState};
-use testkit::{Browser, JO, Mode, SAM, Scenario, World, controller};
+use tandem_sandbox::{Fault, Operation, RefreshTokenState};
+use testkit::{Browser, DwSession, JO, Mode, SAM, Scenario, World, controller};
 
 /// Two refreshes within a minute, each of which leaves an older tab behind.
 async fn refresh_twice(world: &World, browser: &Browser) -> [Browser; 2] {
     world.minutes_pass(60);
-    let first = browser.late();
+    let first = browser.stale_copy();
     browser.visits("/").await.expect(200);
     world.seconds_pass(5);
-    let second = browser.late();
-    browser.loses("token");
+    let second = browser.stale_copy();
+    browser.loses_cookie("token");
     browser.visits("/").await.expect(200);
     world.seconds_pass(5);
     [first, second]
@@ -23,7 +23,7 @@ async fn refresh_twice(world: &World, browser: &Browser) -> [Browser; 2] {
 async fn kind_49_a_late_tab_gets_no_successor_after_the_logout() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
-        let browser = world.jo().await;
+        let browser = world.registered().await;
         let late = refresh_twice(&world, &browser).await;
         browser.logs_out().await.expect(200);
         for tab in late {
@@ -50,10 +50,10 @@ async fn kind_49_a_late_tab_gets_no_successor_after_the_logout() {
 
 /// A browser with an access token that Jo's session replaced before its logout.
 pub(crate) async fn earlier_token_of_a_logout(world: &World) -> Browser {
-    let browser = world.jo().await;
-    let earlier = browser.late();
+    let browser = world.registered().await;
+    let earlier = browser.stale_copy();
     world.seconds_pass(70);
-    browser.loses("token");
+    browser.loses_cookie("token");
     browser.visits("/").await.expect(200);
     world.seconds_pass(70);
     browser.logs_out().await.expect(200);
@@ -68,7 +68,7 @@ async fn kind_49_an_earlier_access_token_is_revoked_by_the_logout() {
         for kept in [&["token"][..], &["token", "__Host-tandem"], &["token", "dwsid"]] {
             let thief = earlier.copy();
             for name in earlier.names().iter().filter(|name| !kept.contains(&name.as_str())) {
-                thief.loses(name);
+                thief.loses_cookie(name);
             }
             let view = thief.calls("/bff/session").await.expect(200).json();
             assert_eq!(view["customer_type"], "none", "{scenario}, {kept:?}");
@@ -81,15 +81,15 @@ async fn kind_50_a_late_request_keeps_the_session_after_the_logout() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         for (again, seconds) in [(None, 0), (None, 30), (Some(JO), 2), (Some(SAM), 50)] {
-            let browser = world.jo().await;
-            let before = browser.late();
+            let browser = world.registered().await;
+            let before = browser.stale_copy();
             browser.logs_out().await.expect(200);
             if let Some(shopper) = again {
                 browser.logs_in(shopper).await.expect(200);
             }
             let now = browser.customer_id();
             world.seconds_pass(seconds);
-            world.calls();
+            world.forget_calls();
             // The old requests arrive only now, and their responses reach the same browser.
             let token_call = "/mobify/slas/private/shopper/auth/v1/organizations/f_ecom_zzte_053\
                               /oauth2/token";
@@ -112,7 +112,7 @@ async fn kind_50_a_late_request_keeps_the_session_after_the_logout() {
                 assert_ne!(page.status, 503, "{why}");
                 assert!(!page.text.contains("jo@example.com"), "{why}");
             }
-            assert_eq!(world.calls(), [""; 0], "{scenario}: no call without a session");
+            assert_eq!(world.take_calls(), [""; 0], "{scenario}: no call without a session");
             browser.visits("/").await.expect(200);
             assert_eq!(browser.customer_id(), now, "{scenario}");
         }
@@ -123,22 +123,22 @@ async fn kind_50_a_late_request_keeps_the_session_after_the_logout() {
 async fn promise_17_a_browser_that_missed_its_logout_gets_a_session() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        let browser = world.jo().await;
+        let browser = world.registered().await;
         // The response to the logout is lost.
         browser.copy().logs_out().await.expect(200);
-        browser.visits("/").await.expect(200).sets_no_cookies();
+        browser.visits("/").await.expect(200).expect_no_cookies();
         world.minutes_pass(2);
         browser.visits("/").await.expect(200);
-        browser.is_guest(true);
-        let again = world.jo().await;
+        browser.expect_guest(DwSession::Live);
+        let again = world.registered().await;
         again.copy().logs_out().await.expect(200);
         again.logs_in(SAM).await.expect(200);
-        again.is_registered(SAM.0, true);
-        let again = world.jo().await;
+        again.expect_registered(SAM.0, DwSession::Live);
+        let again = world.registered().await;
         again.copy().logs_out().await.expect(200);
         world.seconds_pass(6);
         again.logs_out().await.expect(200);
-        again.is_guest(true);
+        again.expect_guest(DwSession::Live);
     }
 }
 
@@ -146,23 +146,32 @@ async fn promise_17_a_browser_that_missed_its_logout_gets_a_session() {
 async fn promise_10_the_browsers_seal_keeps_a_logout_after_a_restart() {
     for scenario in Scenario::all() {
         let mut world = scenario.clone().start().await;
-        let mut browser = world.jo().await;
+        let mut browser = world.registered().await;
         if scenario.mode != Mode::None {
             browser.visits(&controller("Account-Show")).await.expect(200);
         }
-        let (refresh, dwsid, access) =
-            (browser.holds("cc-nx"), browser.cookie("dwsid"), browser.holds("token"));
+        let (refresh, dwsid, access) = (
+            browser.expect_cookie("cc-nx"),
+            browser.cookie("dwsid"),
+            browser.expect_cookie("token"),
+        );
         // SLAS does not receive the logout, so its token stays valid.
-        world.control().fault(Operation::Logout, Fault::Status(503, None), 9);
+        world.control().inject_fault(Operation::Logout, Fault::Status(503, None), 9);
         browser.logs_out().await.expect(200);
-        assert_eq!(world.control().refresh(&refresh).expect("a token").state, RefreshState::Live);
+        assert_eq!(
+            world.control().refresh_token(&refresh).expect("a token").state,
+            RefreshTokenState::Live
+        );
         world.restarts(&mut browser);
         for (name, value) in
             [("cc-nx", Some(&refresh)), ("token", Some(&access)), ("dwsid", dwsid.as_ref())]
         {
             let Some(value) = value else { continue };
-            let copy = browser.late();
-            copy.loses("cc-nx-g").loses("token").loses("dwsid").is_given(name, value);
+            let copy = browser.stale_copy();
+            copy.loses_cookie("cc-nx-g")
+                .loses_cookie("token")
+                .loses_cookie("dwsid")
+                .stores_host_cookie(name, value);
             let view = copy.calls("/bff/session").await.expect(200).json();
             assert_ne!(view["customer_type"], "registered", "{scenario}, {name}");
             copy.visits("/").await.expect(200);
@@ -177,7 +186,9 @@ fn impostor(world: &World, number: usize) -> Browser {
     for name in ["cc-nx", "cc-nx-g", "token", "dwsid"] {
         for variant in 0..4 {
             let path = ["/", "/bff", "/bff/", "/bff/logout"][variant];
-            browser.stores(&format!("{name}=made-up-{number}-{variant}; Path={path}; Secure"));
+            browser.stores_set_cookie(&format!(
+                "{name}=made-up-{number}-{variant}; Path={path}; Secure"
+            ));
         }
     }
     browser
@@ -187,10 +198,10 @@ fn impostor(world: &World, number: usize) -> Browser {
 async fn promise_16_and_kind_22_logouts_of_made_up_sessions_cost_nothing() {
     let scenario = Scenario::public().with_site("session.after_logout", "none");
     let world = scenario.start().await;
-    let browser = world.jo().await;
-    let before = browser.late();
+    let browser = world.registered().await;
+    let before = browser.stale_copy();
     let bytes_before = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
-    world.calls();
+    world.forget_calls();
     for batch in 0..50 {
         let logouts = (0..40).map(|number| impostor(&world, batch * 40 + number));
         let logouts: Vec<_> = logouts.map(|browser| browser.logs_out()).collect();
@@ -200,7 +211,7 @@ async fn promise_16_and_kind_22_logouts_of_made_up_sessions_cost_nothing() {
             page.expect(200);
         }
     }
-    assert_eq!(world.calls(), [""; 0]);
+    assert_eq!(world.take_calls(), [""; 0]);
     let bytes_after = world.metric(r#"tandem_cache_bytes{cache="revocations"}"#);
     assert!(bytes_after <= bytes_before, "nothing is cached of them");
     browser.logs_out().await.expect(200);

@@ -1,7 +1,7 @@
 //! Outages: an upstream that is unavailable costs no shopper the session.
 
 use tandem_sandbox::{Control, Fault, Operation, Times, Upstream};
-use testkit::{JO, Scenario, controller};
+use testkit::{DwSession, JO, Scenario, controller};
 
 /// SLAS rejects the client, not the shopper.
 const UNKNOWN_CLIENT: &str =
@@ -27,7 +27,7 @@ fn unavailable() -> [(Fault, u16, &'static str); 9] {
 
 fn break_upstreams(control: &Control, fault: &Fault) {
     for upstream in [Upstream::Slas, Upstream::Ocapi, Upstream::Scapi] {
-        control.fault(upstream, fault.clone(), Times::Always);
+        control.inject_fault(upstream, fault.clone(), Times::Always);
     }
 }
 
@@ -36,17 +36,17 @@ async fn promise_2_fault_4_an_unavailable_refresh_is_503_and_keeps_cookies() {
     for scenario in Scenario::clients() {
         for (fault, status, code) in unavailable() {
             let world = scenario.clone().with_short_timeouts().start().await;
-            let browser = world.jo().await;
+            let browser = world.registered().await;
             world.minutes_pass(60);
             let before = browser.cookies();
-            world.control().fault(Operation::TokenRefresh, fault.clone(), Times::Always);
+            world.control().inject_fault(Operation::TokenRefresh, fault.clone(), Times::Always);
             for page in [
                 browser.posts("/bff/session").await,
                 browser.visits("/").await,
                 browser.visits(&controller("Account-Show")).await,
                 browser.visits("/account").await,
             ] {
-                page.expect_problem(status, code).sets_no_cookies();
+                page.expect_problem(status, code).expect_no_cookies();
                 assert!(code == "misconfigured" || page.retry_after() > 0, "{fault:?}");
             }
             assert_eq!(browser.cookies(), before, "{scenario}, {fault:?}");
@@ -60,7 +60,7 @@ async fn promise_2_fault_4_an_unavailable_refresh_is_503_and_keeps_cookies() {
                 tries += 1;
                 assert!(tries < 80, "{scenario}, {fault:?}: it never recovers");
             }
-            browser.is_registered(JO.0, true);
+            browser.expect_registered(JO.0, DwSession::Live);
         }
     }
 }
@@ -70,18 +70,18 @@ async fn promise_2_a_valid_token_keeps_working_without_its_refresh() {
     for scenario in Scenario::clients() {
         for (fault, ..) in unavailable() {
             let world = scenario.clone().with_short_timeouts().start().await;
-            let browser = world.jo().await;
+            let browser = world.registered().await;
             browser.visits(&controller("Home-Show")).await.expect(200);
             world.minutes_pass(15);
             browser.visits(&controller("Home-Show")).await.expect(200);
             // Thirty seconds are left.
             world.seconds_pass(14 * 60 + 30);
-            world.control().fault(Operation::TokenRefresh, fault.clone(), Times::Always);
-            let before = browser.holds("token");
+            world.control().inject_fault(Operation::TokenRefresh, fault.clone(), Times::Always);
+            let before = browser.expect_cookie("token");
             browser.visits("/").await.expect(200);
             browser.calls("/api/me").await.expect(200);
             browser.visits(&controller("Home-Show")).await.expect(200);
-            assert_eq!(browser.holds("token"), before);
+            assert_eq!(browser.expect_cookie("token"), before);
             assert!(browser.token().unwrap().registered, "{scenario}, {fault:?}");
         }
     }
@@ -92,10 +92,10 @@ async fn promise_2_fault_62_a_warm_shopper_is_served_during_an_outage() {
     for scenario in Scenario::with_ecom() {
         for fault in [Fault::Status(503, None), Fault::Hang] {
             let world = scenario.clone().with_short_timeouts().start().await;
-            let browser = world.jo().await;
+            let browser = world.registered().await;
             browser.visits(&controller("Home-Show")).await.expect(200);
             break_upstreams(world.control(), &fault);
-            world.calls();
+            world.forget_calls();
             for _ in 0..10 {
                 world.minutes_pass(1);
                 browser.visits("/").await.expect(200);
@@ -104,7 +104,7 @@ async fn promise_2_fault_62_a_warm_shopper_is_served_during_an_outage() {
                 let page = browser.visits(&controller("Account-Show")).await.expect(200);
                 assert_eq!(page.ecom_customer().0, "registered");
             }
-            world.has_called(&[]);
+            world.expect_calls(&[]);
         }
     }
 }
@@ -112,13 +112,13 @@ async fn promise_2_fault_62_a_warm_shopper_is_served_during_an_outage() {
 #[tokio::test]
 async fn faults_62_and_63_files_and_crawlers_are_served_in_an_outage() {
     let world = Scenario::private().start().await;
-    world.lands_no_browser();
+    world.allow_no_landing();
     break_upstreams(world.control(), &Fault::Status(503, None));
     let browser = world.browser();
     browser.visits("/assets/app.css").await.expect(200);
     browser.calls("/api/products").await.expect(200);
     browser.visits("/").header("user-agent", "Googlebot/2.1").await.expect(200);
-    browser.visits("/").await.expect_problem(503, "upstream_unavailable").sets_no_cookies();
+    browser.visits("/").await.expect_problem(503, "upstream_unavailable").expect_no_cookies();
 }
 
 #[tokio::test]
@@ -133,17 +133,17 @@ async fn fault_62_the_recovery_is_no_stampede() {
         }
         world.minutes_pass(60);
         break_upstreams(world.control(), &Fault::Status(503, None));
-        world.calls();
+        world.forget_calls();
         for browser in &browsers {
             browser.visits("/").await.expect(503);
         }
-        let calls = world.calls();
+        let calls = world.take_calls();
         assert!(calls.len() <= 5, "the breaker opens: {calls:?}");
         world.control().clear_faults();
         world.seconds_pass(6);
         for browser in &browsers {
             browser.visits("/").await.expect(200);
-            browser.is_guest(true);
+            browser.expect_guest(DwSession::Live);
         }
     }
 }
@@ -152,18 +152,18 @@ async fn fault_62_the_recovery_is_no_stampede() {
 async fn fault_10_a_failing_slas_gets_one_probe_at_a_time() {
     for scenario in Scenario::clients() {
         let world = scenario.start().await;
-        let warm = world.jo().await;
-        world.control().fault(Upstream::Slas, Fault::Status(500, None), Times::Always);
+        let warm = world.registered().await;
+        world.control().inject_fault(Upstream::Slas, Fault::Status(500, None), Times::Always);
         for _ in 0..20 {
             let page = world.browser().visits("/").await;
-            page.expect_problem(503, "upstream_unavailable").sets_no_cookies();
+            page.expect_problem(503, "upstream_unavailable").expect_no_cookies();
         }
-        assert_eq!(world.calls().len(), 5);
+        assert_eq!(world.take_calls().len(), 5);
         world.seconds_pass(6);
         for _ in 0..20 {
             world.browser().visits("/").await.expect(503);
         }
-        assert_eq!(world.calls().len(), 1, "the probe");
+        assert_eq!(world.take_calls().len(), 1, "the probe");
         warm.visits("/").await.expect(200);
         world.control().clear_faults();
         world.seconds_pass(6);
@@ -175,12 +175,12 @@ async fn fault_10_a_failing_slas_gets_one_probe_at_a_time() {
 async fn fault_8_a_throttling_slas_gets_no_call_until_retry_after() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        let warm = world.jo().await;
-        world.control().fault(Upstream::Slas, Fault::Status(429, Some(20)), 1);
+        let warm = world.registered().await;
+        world.control().inject_fault(Upstream::Slas, Fault::Status(429, Some(20)), 1);
         let page = world.browser().visits("/").await;
-        page.expect_problem(503, "upstream_throttled").sets_no_cookies();
+        page.expect_problem(503, "upstream_throttled").expect_no_cookies();
         assert_eq!(page.retry_after(), 20);
-        assert_eq!(world.calls().len(), 1);
+        assert_eq!(world.take_calls().len(), 1);
         world.seconds_pass(15);
         for _ in 0..10 {
             let page = world.browser().visits("/").await.expect(503);
@@ -188,7 +188,7 @@ async fn fault_8_a_throttling_slas_gets_no_call_until_retry_after() {
         }
         warm.visits("/").await.expect(200);
         warm.visits(&controller("Home-Show")).await.expect(200);
-        world.has_called(&[]);
+        world.expect_calls(&[]);
         world.seconds_pass(6);
         world.browser().visits("/").await.expect(200);
     }
@@ -197,13 +197,13 @@ async fn fault_8_a_throttling_slas_gets_no_call_until_retry_after() {
 #[tokio::test]
 async fn fault_8_one_throttled_refresh_token_affects_no_other() {
     let world = Scenario::private().start().await;
-    let (one, other) = (world.jo().await, world.browser());
+    let (one, other) = (world.registered().await, world.browser());
     other.visits("/").await.expect(200);
     world.minutes_pass(60);
-    world.control().fault(Operation::TokenRefresh, Fault::Status(429, Some(20)), 1);
+    world.control().inject_fault(Operation::TokenRefresh, Fault::Status(429, Some(20)), 1);
     one.visits("/").await.expect_problem(503, "upstream_throttled");
     other.visits("/").await.expect(200);
-    other.is_guest(true);
+    other.expect_guest(DwSession::Live);
     world.browser().visits("/").await.expect(200);
 }
 
@@ -215,12 +215,16 @@ async fn promise_2_a_login_during_an_outage_leaves_the_guest() {
         browser.visits("/").await.expect(200);
         let before = browser.cookies();
         for fault in [Fault::Status(503, None), Fault::Hang, Fault::Reset] {
-            world.control().fault(Operation::Login, fault, 1);
-            browser.logs_in(JO).await.expect_problem(503, "upstream_unavailable").sets_no_cookies();
+            world.control().inject_fault(Operation::Login, fault, 1);
+            browser
+                .logs_in(JO)
+                .await
+                .expect_problem(503, "upstream_unavailable")
+                .expect_no_cookies();
             assert_eq!(browser.cookies(), before);
             world.minutes_pass(1);
         }
         browser.logs_in(JO).await.expect(200);
-        browser.is_registered(JO.0, true);
+        browser.expect_registered(JO.0, DwSession::Live);
     }
 }

@@ -1,8 +1,8 @@
 //! Tokens that another host of the domain, an older set-up or an attacker has planted in the browser
 //! under our names (promise 13): of all values presented, the one in our seal counts.
 
-use tandem_sandbox::{Fault, Operation, RefreshState};
-use testkit::{Client, JO, Mode, SAM, Scenario, Time, World, controller};
+use tandem_sandbox::{Fault, Operation, RefreshTokenState};
+use testkit::{Client, DwSession, JO, Mode, SAM, Scenario, Time, World, controller};
 
 /// Minutes after which an access token and a DW session have expired.
 pub(crate) const IDLE: u64 = 31;
@@ -21,8 +21,8 @@ pub(crate) async fn credentials_of(world: &World, shopper: (&str, &str)) -> Cred
         browser.visits(&controller("Account-Show")).await.expect(200);
     }
     Credentials {
-        refresh: browser.holds("cc-nx"),
-        access: browser.holds("token"),
+        refresh: browser.expect_cookie("cc-nx"),
+        access: browser.expect_cookie("token"),
         dwsid: browser.cookie("dwsid"),
         customer: browser.customer_id().expect("a token"),
     }
@@ -33,9 +33,9 @@ async fn kind_5_a_dead_refresh_token_of_the_domain_costs_nothing() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let dead = credentials_of(&world, JO).await.refresh;
-        world.control().revoke_refresh(&dead);
+        world.control().revoke_refresh_token(&dead);
         let browser = world.browser();
-        browser.is_planted("cc-nx", &dead);
+        browser.stores_domain_cookie("cc-nx", &dead);
         browser.visits("/").await.expect(200);
         let guest = browser.token().expect("a token").customer_id;
         browser.puts_into_basket("bell-brass").await.expect(200);
@@ -64,20 +64,20 @@ async fn kind_5_a_planted_account_is_not_logged_in_after_a_logout() {
         world.minutes_pass(1);
         let mut browser = world.guest().await;
         let _ = browser.customer_id().expect("a token");
-        browser.is_planted("cc-nx", &old.refresh);
+        browser.stores_domain_cookie("cc-nx", &old.refresh);
         browser.logs_in(JO).await.expect(200);
         // The sibling host plants it again and again.
-        browser.is_planted("cc-nx", &old.refresh);
+        browser.stores_domain_cookie("cc-nx", &old.refresh);
         browser.logs_out().await.expect(200);
-        browser.is_planted("cc-nx", &old.refresh);
+        browser.stores_domain_cookie("cc-nx", &old.refresh);
         world.minutes_pass(7 * 60);
         world.restarts(&mut browser);
         browser.visits("/").await.expect(200);
         let token = browser.token().expect("a guest");
         assert!(!token.registered, "{scenario}, then {after}: {:?}", browser.names());
         assert_eq!(
-            world.control().refresh(&old.refresh).expect("a token").state,
-            RefreshState::Live
+            world.control().refresh_token(&old.refresh).expect("a token").state,
+            RefreshTokenState::Live
         );
     }
 }
@@ -92,10 +92,10 @@ async fn promise_13_a_planted_refresh_token_logs_no_guest_in() {
             let guest = browser.customer_id().expect("a token");
             for minutes in [0, IDLE, IDLE] {
                 world.minutes_pass(minutes);
-                browser.is_planted(name, &planted.refresh);
+                browser.stores_domain_cookie(name, &planted.refresh);
                 browser.visits("/").await.expect(200);
                 assert_eq!(browser.customer_id().as_ref(), Some(&guest), "{scenario}, {name}");
-                browser.is_planted(name, &planted.refresh);
+                browser.stores_domain_cookie(name, &planted.refresh);
                 browser.calls("/api/me").await;
                 assert_eq!(
                     browser.customer_id().as_ref(),
@@ -103,7 +103,7 @@ async fn promise_13_a_planted_refresh_token_logs_no_guest_in() {
                     "{scenario}, {name}, a call"
                 );
                 if scenario.mode != Mode::None {
-                    browser.is_planted(name, &planted.refresh);
+                    browser.stores_domain_cookie(name, &planted.refresh);
                     let page = browser.visits(&controller("Account-Show")).await.expect(200);
                     assert_eq!(page.ecom_customer().1, guest, "{scenario}, {name}");
                 }
@@ -121,7 +121,7 @@ async fn promise_13_a_planted_access_token_logs_no_guest_in() {
         // The browser's own access token has expired, the planted one is valid.
         world.minutes_pass(IDLE);
         let planted = credentials_of(&world, SAM).await;
-        browser.is_planted("token", &planted.access);
+        browser.stores_domain_cookie("token", &planted.access);
         let view = browser.calls("/bff/session").await.expect(200).json();
         assert_ne!(view["customer_id"], *planted.customer, "{scenario}");
         browser.calls("/api/me").await;
@@ -135,8 +135,8 @@ async fn promise_13_planted_cookies_change_no_registered_shopper() {
     for scenario in Scenario::all() {
         let world = scenario.clone().start().await;
         let planted = credentials_of(&world, SAM).await;
-        let browser = world.jo().await;
-        let jo = browser.customer_id();
+        let browser = world.registered().await;
+        let customer = browser.customer_id();
         for minutes in [0, IDLE] {
             world.minutes_pass(minutes);
             for (name, value) in [
@@ -146,13 +146,13 @@ async fn promise_13_planted_cookies_change_no_registered_shopper() {
                 ("dwsid", planted.dwsid.as_ref()),
             ] {
                 let Some(value) = value else { continue };
-                browser.is_planted(name, value);
+                browser.stores_domain_cookie(name, value);
                 browser.visits("/").await.expect(200);
-                assert_eq!(browser.customer_id(), jo, "{scenario}, {name}");
+                assert_eq!(browser.customer_id(), customer, "{scenario}, {name}");
                 if scenario.mode != Mode::None {
-                    browser.is_planted(name, value);
+                    browser.stores_domain_cookie(name, value);
                     let page = browser.visits(&controller("Account-Show")).await.expect(200);
-                    assert_eq!(Some(page.ecom_customer().1), jo, "{scenario}, {name}");
+                    assert_eq!(Some(page.ecom_customer().1), customer, "{scenario}, {name}");
                 }
             }
         }
@@ -163,20 +163,20 @@ async fn promise_13_planted_cookies_change_no_registered_shopper() {
 async fn kind_5_earlier_tokens_are_accepted_or_the_guest_stays() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        let jo = credentials_of(&world, JO).await;
+        let registered = credentials_of(&world, JO).await;
         // An unspent token: a shopper who returns after Tandem was installed.
         let returning = world.browser();
-        returning.is_given("cc-nx", &jo.refresh);
+        returning.stores_host_cookie("cc-nx", &registered.refresh);
         returning.visits("/").await.expect(200);
-        returning.is_registered(JO.0, scenario.bridges_at_landing());
+        returning.expect_registered(JO.0, DwSession::live_if(scenario.bridges_at_landing()));
 
         let old = world.guest().await;
         let guest = old.customer_id().expect("a token");
         let returning = world.browser();
-        world.control().revoke_refresh(&jo.refresh);
+        world.control().revoke_refresh_token(&registered.refresh);
         returning
-            .is_given("cc-nx", "a-dead-refresh-token")
-            .is_given("cc-nx-g", &old.holds("cc-nx-g"));
+            .stores_host_cookie("cc-nx", "a-dead-refresh-token")
+            .stores_host_cookie("cc-nx-g", &old.expect_cookie("cc-nx-g"));
         returning.visits("/").await.expect(200);
         assert_eq!(returning.customer_id(), Some(guest), "{scenario}: the guest's basket stays");
         let view = returning.calls("/bff/session").await.expect(200).json();
@@ -193,17 +193,17 @@ async fn promise_13_tabs_with_crossing_responses_stay_one_shopper() {
         Scenario::new(Client::Public, Mode::Classic, Time::OnDemand),
     ] {
         let world = scenario.clone().start().await;
-        let browser = world.jo().await;
-        let jo = browser.customer_id();
-        let (before, seal) = (browser.copy(), browser.holds("__Host-tandem"));
+        let browser = world.registered().await;
+        let customer = browser.customer_id();
+        let (before, seal) = (browser.copy(), browser.expect_cookie("__Host-tandem"));
         world.minutes_pass(IDLE);
         browser.visits("/").await.expect(200);
         drop(before);
-        browser.is_given("__Host-tandem", &seal);
+        browser.stores_host_cookie("__Host-tandem", &seal);
         for minutes in [0, 5, IDLE, IDLE] {
             world.minutes_pass(minutes);
             browser.visits("/").await.expect(200);
-            assert_eq!(browser.customer_id(), jo, "{scenario} after {minutes} minutes");
+            assert_eq!(browser.customer_id(), customer, "{scenario} after {minutes} minutes");
         }
         assert_eq!(world.count(Operation::Logout), 0);
     }
@@ -218,10 +218,10 @@ async fn kind_5_unsealed_accounts_can_be_rejected_for_new_visitors() {
         for (name, value) in [("cc-nx", &planted.refresh), ("token", &planted.access)] {
             for path in ["/", "/api/me", "/bff/session"] {
                 let browser = world.browser();
-                browser.is_planted(name, value);
+                browser.stores_domain_cookie(name, value);
                 let page = browser.calls(path).await;
                 assert!(!page.text.contains(&planted.customer), "{scenario}, {name}, {path}");
-                browser.is_planted(name, value);
+                browser.stores_domain_cookie(name, value);
                 browser.visits("/").await.expect(200);
                 assert!(!browser.token().expect("a guest").registered, "{scenario}, {name}");
             }
@@ -235,9 +235,9 @@ async fn promise_13_a_planted_and_revoked_token_changes_no_guest() {
         let world = scenario.clone().start().await;
         let victim = world.guest().await;
         let planter = world.logged_in(SAM).await;
-        let refresh = planter.holds("cc-nx");
+        let refresh = planter.expect_cookie("cc-nx");
         planter.logs_out().await.expect(200);
-        victim.is_planted("cc-nx", &refresh);
+        victim.stores_domain_cookie("cc-nx", &refresh);
         let view = victim.calls("/bff/session").await.expect(200).json();
         assert_eq!(view["customer_type"], "guest", "{scenario}: the victim is still the guest");
         let basket = victim.puts_into_basket("bell-brass").await;
@@ -248,29 +248,29 @@ async fn promise_13_a_planted_and_revoked_token_changes_no_guest() {
 #[tokio::test]
 async fn promise_13_a_planted_token_replaces_no_expired_shopper() {
     let world = Scenario::private().start().await;
-    let victim = world.jo().await;
+    let victim = world.registered().await;
     world.minutes_pass(31);
     let planter = world.logged_in(SAM).await;
-    let access = planter.holds("token");
+    let access = planter.expect_cookie("token");
     planter.logs_out().await.expect(200);
-    victim.is_planted("token", &access);
+    victim.stores_domain_cookie("token", &access);
     victim.visits("/").await.expect(200);
-    victim.is_registered(JO.0, true);
+    victim.expect_registered(JO.0, DwSession::Live);
 }
 
 #[tokio::test]
 async fn promise_2_earlier_tokens_survive_an_outage_at_the_first_page() {
     for scenario in Scenario::clients() {
         let world = scenario.clone().start().await;
-        let old = world.jo().await;
+        let old = world.registered().await;
         let returning = world.browser();
-        returning.is_given("cc-nx", &old.holds("cc-nx"));
+        returning.stores_host_cookie("cc-nx", &old.expect_cookie("cc-nx"));
         // An older set-up left its usid for the whole domain beside the newer one.
-        returning.is_given("usid", "a").is_planted("usid", "b");
-        world.control().fault(Operation::TokenRefresh, Fault::Status(503, None), 1);
+        returning.stores_host_cookie("usid", "a").stores_domain_cookie("usid", "b");
+        world.control().inject_fault(Operation::TokenRefresh, Fault::Status(503, None), 1);
         returning.visits("/").await.expect(503);
         world.minutes_pass(2);
         returning.visits("/").await.expect(200);
-        returning.is_registered(JO.0, scenario.bridges_at_landing());
+        returning.expect_registered(JO.0, DwSession::live_if(scenario.bridges_at_landing()));
     }
 }

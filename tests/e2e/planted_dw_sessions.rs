@@ -1,6 +1,6 @@
 //! A DW session that another host of the domain has planted is never adopted, shown or used.
 
-use testkit::{Client, Mode, SAM, Scenario, Time, controller};
+use testkit::{Client, DwSession, Mode, SAM, Scenario, Time, controller};
 
 use crate::planted_cookies::credentials_of;
 
@@ -10,8 +10,8 @@ async fn promise_13_a_planted_guests_dw_session_is_not_adopted() {
     let world = scenario.start().await;
     let planter = world.guest().await;
     let browser = world.guest().await;
-    browser.loses("token").loses("cc-nx-g").loses("dwsid");
-    browser.is_planted("dwsid", &planter.holds("dwsid"));
+    browser.loses_cookie("token").loses_cookie("cc-nx-g").loses_cookie("dwsid");
+    browser.stores_domain_cookie("dwsid", &planter.expect_cookie("dwsid"));
     browser.visits("/").await.expect(200);
     assert_ne!(browser.customer_id(), planter.customer_id());
 }
@@ -19,30 +19,30 @@ async fn promise_13_a_planted_guests_dw_session_is_not_adopted() {
 #[tokio::test]
 async fn kind_35_a_planted_dw_session_costs_a_page_no_call() {
     let world = Scenario::private().on_demand().start().await;
-    let planter = world.jo().await;
+    let planter = world.registered().await;
     planter.visits(&controller("Account-Show")).await.expect(200);
     let victim = world.guest().await;
-    victim.is_planted("dwsid", &planter.holds("dwsid"));
+    victim.stores_domain_cookie("dwsid", &planter.expect_cookie("dwsid"));
     victim.visits("/").await.expect(200);
-    world.calls();
+    world.forget_calls();
     for _ in 0..3 {
         let page = victim.visits("/").await.expect(200);
-        assert_eq!(world.calls(), [""; 0], "promise 5; and {:?}", page.set_cookies());
+        assert_eq!(world.take_calls(), [""; 0], "promise 5; and {:?}", page.set_cookies());
     }
 }
 
 #[tokio::test]
 async fn kind_35_a_planted_dw_session_costs_a_script_no_call() {
     let world = Scenario::private().on_demand().start().await;
-    let planter = world.jo().await;
+    let planter = world.registered().await;
     planter.visits(&controller("Account-Show")).await.expect(200);
     let victim = world.guest().await;
-    victim.is_planted("dwsid", &planter.holds("dwsid"));
+    victim.stores_domain_cookie("dwsid", &planter.expect_cookie("dwsid"));
     victim.calls("/api/me").await;
-    world.calls();
+    world.forget_calls();
     for _ in 0..3 {
         victim.calls("/api/me").await;
-        assert_eq!(world.calls(), [""; 0]);
+        assert_eq!(world.take_calls(), [""; 0]);
     }
 }
 
@@ -56,7 +56,7 @@ async fn kind_35_a_planted_dw_session_with_readable_tokens_is_ignored() {
         let planter = world.logged_in(SAM).await;
         planter.visits(&controller("Account-Show")).await.expect(200);
         let victim = world.browser();
-        victim.is_planted("dwsid", &planter.holds("dwsid"));
+        victim.stores_domain_cookie("dwsid", &planter.expect_cookie("dwsid"));
         victim.visits("/").await.expect(200);
         assert!(
             !victim.token().expect("a token").registered,
@@ -73,7 +73,7 @@ async fn kind_35_a_planted_registered_dw_session_logs_no_visitor_in() {
         let dwsid = planted.dwsid.expect("a dwsid");
         for first in ["/".to_owned(), controller("Account-Show"), "/bff/go?to=/".to_owned()] {
             let browser = world.browser();
-            browser.is_planted("dwsid", &dwsid);
+            browser.stores_domain_cookie("dwsid", &dwsid);
             let page = browser.visits(&first).await;
             assert!(!page.text.contains(&planted.customer), "{scenario}, {first}");
             let token = browser.token().expect("a token");
@@ -93,7 +93,7 @@ async fn kind_35_a_planted_dw_session_logs_in_no_prefetch_call_or_form() {
         let world = scenario.clone().start().await;
         let planted = credentials_of(&world, SAM).await;
         let browser = world.browser();
-        browser.is_planted("dwsid", planted.dwsid.as_ref().expect("a dwsid"));
+        browser.stores_domain_cookie("dwsid", planted.dwsid.as_ref().expect("a dwsid"));
         let account = controller("Account-Show");
         let prefetched = browser.visits(&account).header("sec-purpose", "prefetch").await;
         assert!(!prefetched.text.contains(&planted.customer), "{scenario}: a prefetch");
@@ -114,10 +114,10 @@ async fn kind_35_a_planted_dw_session_beside_our_tokens_is_not_shown() {
         let browser = world.guest().await;
         let guest = browser.customer_id().expect("a token");
         // On demand there is none yet; otherwise the browser has lost its own.
-        browser.loses("dwsid");
-        browser.is_planted("dwsid", planted.dwsid.as_ref().expect("a dwsid"));
+        browser.loses_cookie("dwsid");
+        browser.stores_domain_cookie("dwsid", planted.dwsid.as_ref().expect("a dwsid"));
         let page = browser.visits(&controller("Account-Show")).await.expect(200);
         assert_eq!(page.ecom_customer().1, guest, "{scenario}");
-        browser.is_guest(true);
+        browser.expect_guest(DwSession::Live);
     }
 }

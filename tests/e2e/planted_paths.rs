@@ -11,7 +11,8 @@ fn plant_longer_paths(browser: &Browser, name: &str) {
     let site = "/on/demandware.store/Sites-RefArch-Site";
     for path in ["/on", "/on/demandware.store", site, &format!("{site}/en_US")] {
         let value = path.replace('/', "x");
-        browser.stores(&format!("{name}={value}; Domain=shop.test; Path={path}; Secure"));
+        browser
+            .stores_set_cookie(&format!("{name}={value}; Domain=shop.test; Path={path}; Secure"));
     }
 }
 
@@ -29,7 +30,7 @@ async fn kind_5_planted_longer_paths_do_not_hide_a_guests_token() {
 #[tokio::test]
 async fn kind_5_planted_longer_paths_do_not_hide_a_registered_token() {
     let world = Scenario::private().start().await;
-    let browser = world.jo().await;
+    let browser = world.registered().await;
     plant_longer_paths(&browser, "cc-nx");
     world.minutes_pass(31);
     browser.visits(&controller("Home-Show")).await.expect(200);
@@ -40,13 +41,13 @@ async fn kind_5_planted_longer_paths_do_not_hide_a_registered_token() {
 #[tokio::test]
 async fn kind_5_planted_longer_paths_do_not_hide_the_dw_session() {
     let world = Scenario::private().start().await;
-    let browser = world.jo().await;
+    let browser = world.registered().await;
     browser.visits(&controller("Home-Show")).await.expect(200);
-    let dwsid = browser.holds("dwsid");
+    let dwsid = browser.expect_cookie("dwsid");
     plant_longer_paths(&browser, "dwsid");
-    world.calls();
+    world.forget_calls();
     browser.visits(&controller("Home-Show")).await.expect(200);
-    assert_eq!(browser.holds("dwsid"), dwsid, "{:?}", world.calls());
+    assert_eq!(browser.expect_cookie("dwsid"), dwsid, "{:?}", world.take_calls());
 }
 
 #[tokio::test]
@@ -55,7 +56,7 @@ async fn kind_5_deletions_fit_the_header_buffers_of_proxies() {
     let browser = world.guest().await;
     let path = format!("/product/{}", "a-long-name-".repeat(200));
     for name in ["cc-nx-g", "token", "usid", "cid"] {
-        browser.is_planted(name, "x");
+        browser.stores_domain_cookie(name, "x");
     }
     let page = browser.visits(&path).await;
     let bytes: usize = page.set_cookies().iter().map(|line| line.len() + 14).sum();
@@ -72,7 +73,8 @@ async fn kind_5_planted_cookies_with_another_path_are_ignored() {
         for name in ["cc-nx", "cc-nx-g", "dwsid"] {
             let value =
                 if name == "dwsid" { planted.dwsid.as_ref().unwrap() } else { &planted.refresh };
-            browser.stores(&format!("{name}={value}; Path=/on/demandware.store; Secure"));
+            browser
+                .stores_set_cookie(&format!("{name}={value}; Path=/on/demandware.store; Secure"));
             for minutes in [0, IDLE] {
                 world.minutes_pass(minutes);
                 let page = browser.visits(&controller("Account-Show")).await.expect(200);
@@ -95,7 +97,7 @@ async fn kind_5_a_returning_cookie_is_deleted_with_its_domain_and_path() {
         "Path=/on/demandware.store/Sites-RefArch-Site",
         "Path=/on",
     ] {
-        browser.stores(&format!("cc-nx={}; {line}; Secure", planted.refresh));
+        browser.stores_set_cookie(&format!("cc-nx={}; {line}; Secure", planted.refresh));
         // A cookie that returns soon is left; after an hour it is deleted again.
         world.minutes_pass(61);
         browser.visits(&path).await.expect(200);
@@ -109,10 +111,10 @@ async fn kind_5_an_undeletable_cookie_does_not_prevent_caching() {
     let world = Scenario::private().start().await;
     let planted = credentials_of(&world, SAM).await;
     let browser = world.guest().await;
-    browser.is_planted("cc-nx", &planted.refresh);
+    browser.stores_domain_cookie("cc-nx", &planted.refresh);
     browser.visits("/").await.expect(200);
     for _ in 0..3 {
-        browser.is_planted("cc-nx", &planted.refresh);
-        browser.visits("/").await.expect(200).sets_no_cookies();
+        browser.stores_domain_cookie("cc-nx", &planted.refresh);
+        browser.visits("/").await.expect(200).expect_no_cookies();
     }
 }

@@ -30,7 +30,7 @@ async fn in_a_trusted_frame_every_cookie_is_partitioned() {
         assert!(line.contains("SameSite=None") && line.contains("Partitioned"), "{line}");
         assert!(line.contains("Secure") && line.contains("Path=/"), "{line}");
     }
-    assert_eq!(browser.holds(MARKER), PREVIEW);
+    assert_eq!(browser.expect_cookie(MARKER), PREVIEW);
     // Scripts in the frame log in; the marker cookie names the frame.
     let page = browser.logs_in(JO).await.expect(200);
     assert!(page.set_cookies().iter().all(|line| line.contains("SameSite=None")));
@@ -43,7 +43,7 @@ async fn in_a_trusted_frame_every_cookie_is_partitioned() {
 async fn attack_101_a_spoofed_preview_stays_lax() {
     let world = previewed().await;
     for referer in ["https://evil.test/", "https://preview.test.evil.test/"] {
-        framed_by(&world.browser(), referer).await.expect(200).sets_no_cookies();
+        framed_by(&world.browser(), referer).await.expect(200).expect_no_cookies();
     }
     let browser = world.browser();
     let evil = browser.visits("/").header("x-pwakit-preview-parent", "https://evil.test");
@@ -52,7 +52,7 @@ async fn attack_101_a_spoofed_preview_stays_lax() {
     for line in page.set_cookies() {
         assert!(line.contains("SameSite=Lax") && !line.contains("Partitioned"), "{line}");
     }
-    browser.is_given(MARKER, "https://evil.test");
+    browser.stores_host_cookie(MARKER, "https://evil.test");
     world.minutes_pass(40);
     let page = browser.visits("/").await.expect(200);
     assert!(page.set_cookies().iter().all(|line| line.contains("SameSite=Lax")));
@@ -63,5 +63,5 @@ async fn attack_101_without_a_list_no_frame_is_trusted() {
     let world = Scenario::private().start().await;
     // A frame on another site creates no session.
     let browser = world.browser();
-    framed_by(&browser, "https://preview.test/").await.expect(200).sets_no_cookies();
+    framed_by(&browser, "https://preview.test/").await.expect(200).expect_no_cookies();
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use http::Method;
 use tandem_sandbox::{Operation, Upstream};
-use testkit::{Browser, Client, JO, Mode, Scenario, Time, World, controller};
+use testkit::{Browser, Client, DwSession, JO, Mode, Scenario, Time, World, controller};
 
 /// Profiles, and the scenarios that go with them.
 fn profiles() -> Vec<(&'static str, Scenario)> {
@@ -23,13 +23,13 @@ fn profiles() -> Vec<(&'static str, Scenario)> {
 }
 
 /// Jo with tokens and a DW session.
-async fn jo(world: &World) -> Browser {
-    let browser = world.jo_on_ecom().await;
-    browser.is_registered(JO.0, true);
+async fn start_registered(world: &World) -> Browser {
+    let browser = world.registered_on_ecom().await;
+    browser.expect_registered(JO.0, DwSession::Live);
     browser
 }
 
-fn posts(world: &World) -> usize {
+fn count_ecom_posts(world: &World) -> usize {
     let posted = |method: &Method| method == Method::POST;
     let calls = world.control().calls();
     calls.iter().filter(|c| c.operation.upstream() == Upstream::Ecom && posted(&c.method)).count()
@@ -39,11 +39,11 @@ fn posts(world: &World) -> usize {
 async fn promise_1_head_and_ecom_agree_through_login_expiry_and_logout() {
     for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
-        let browser = jo(&world).await;
+        let browser = start_registered(&world).await;
         for minutes in [35, 400] {
             world.minutes_pass(minutes);
             let page = browser.visits(&controller("Account-Show")).await.expect(200);
-            let shopper = browser.is_registered(JO.0, true);
+            let shopper = browser.expect_registered(JO.0, DwSession::Live);
             assert_eq!(page.ecom_customer().1, shopper, "{profile} {scenario} after {minutes} min");
         }
         browser.logs_out().await.expect(200);
@@ -56,7 +56,7 @@ async fn promise_1_head_and_ecom_agree_through_login_expiry_and_logout() {
 async fn promise_4_a_refresh_beside_a_live_session_makes_no_dw_session() {
     for (profile, scenario) in profiles().into_iter().filter(|(_, it)| it.mode == Mode::Classic) {
         let world = scenario.clone().with_access_life(600).start().await;
-        let browser = jo(&world).await;
+        let browser = start_registered(&world).await;
         world.minutes_pass(12);
         browser.visits(&controller("Home-Show")).await.expect(200);
         assert_eq!(world.count(Operation::Sessions), 0, "{profile} {scenario}");
@@ -67,11 +67,11 @@ async fn promise_4_a_refresh_beside_a_live_session_makes_no_dw_session() {
 async fn promise_5_a_warm_request_costs_nothing_and_changes_nothing() {
     for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
-        let browser = jo(&world).await;
+        let browser = start_registered(&world).await;
         for path in ["/".to_owned(), controller("Cart-Show")] {
-            browser.visits(&path).await.expect(200).sets_no_cookies();
+            browser.visits(&path).await.expect(200).expect_no_cookies();
         }
-        assert_eq!(world.calls(), [""; 0], "{profile} {scenario}");
+        assert_eq!(world.take_calls(), [""; 0], "{profile} {scenario}");
     }
 }
 
@@ -79,11 +79,11 @@ async fn promise_5_a_warm_request_costs_nothing_and_changes_nothing() {
 async fn promise_6_a_passive_request_costs_and_changes_nothing() {
     for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
-        let browser = jo(&world).await;
+        let browser = start_registered(&world).await;
         world.minutes_pass(400);
         for (name, value) in [("sec-purpose", "prefetch"), ("user-agent", "Googlebot/2.1")] {
             for path in ["/".to_owned(), controller("Home-Show")] {
-                browser.visits(&path).header(name, value).await.expect(200).sets_no_cookies();
+                browser.visits(&path).header(name, value).await.expect(200).expect_no_cookies();
             }
         }
         // Calls that the cartridge makes are not Tandem's.
@@ -100,7 +100,7 @@ async fn promise_6_a_passive_request_costs_and_changes_nothing() {
 async fn promise_8_no_response_of_ours_reveals_a_secret() {
     for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
-        let browser = jo(&world).await;
+        let browser = start_registered(&world).await;
         // The browser compares every response of ours with the secrets in its jar.
         for request in [browser.calls("/bff/session"), browser.posts("/bff/session")] {
             let view = request.await.expect(200).json();
@@ -113,15 +113,15 @@ async fn promise_8_no_response_of_ours_reveals_a_secret() {
 async fn promise_9_a_form_of_a_dead_session_is_shown_again_not_sent() {
     for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
-        let browser = jo(&world).await;
+        let browser = start_registered(&world).await;
         let edit = controller("Account-EditProfile");
         let token = browser.visits(&edit).await.expect(200).csrf_token();
         world.minutes_pass(45);
         let fields = [("csrf_token", &*token), ("name", "Jo Stoker")];
         let page = browser.posts_form(&edit, &controller("Account-SaveProfile"), &fields).await;
         assert_eq!((page.status.as_u16(), page.location()), (303, &*edit), "{profile} {scenario}");
-        assert_eq!(posts(&world), 0, "{profile} {scenario}");
-        browser.is_registered(JO.0, true);
+        assert_eq!(count_ecom_posts(&world), 0, "{profile} {scenario}");
+        browser.expect_registered(JO.0, DwSession::Live);
     }
 }
 
@@ -129,9 +129,9 @@ async fn promise_9_a_form_of_a_dead_session_is_shown_again_not_sent() {
 async fn promise_11_invalid_cookies_are_a_new_guest_and_no_error() {
     for (profile, scenario) in profiles() {
         let world = scenario.clone().start().await;
-        let browser = jo(&world).await;
+        let browser = start_registered(&world).await;
         for (name, _) in browser.cookies() {
-            browser.is_given(&name, "garbage");
+            browser.stores_host_cookie(&name, "garbage");
         }
         browser.visits("/").await.expect(200);
         assert!(!browser.token().expect("a token").registered, "{profile} {scenario}");
@@ -158,8 +158,8 @@ async fn every_profile_lets_scripts_read_the_reviewed_cookies() {
     for (profile, scenario) in profiles() {
         if scenario.client == Client::Private && scenario.time == Time::Landing {
             let world = scenario.clone().start().await;
-            let browser = jo(&world).await;
-            let mut names = browser.script_sees();
+            let browser = start_registered(&world).await;
+            let mut names = browser.script_readable_cookies();
             names.retain(|name| !name.starts_with("dwanonymous"));
             let _ = writeln!(
                 table,

@@ -17,17 +17,21 @@ async fn promise_2_two_crossing_landings_leave_one_of_the_guests() {
         let second = world.browser();
         browser.visits("/").await.expect(200);
         let first = browser.customer_id();
-        let to_ecom = browser.late();
+        let to_ecom = browser.stale_copy();
         let landing = second.visits("/").await.expect(200);
         let other = second.customer_id();
         // The first tab follows a link to ECOM, and the second landing arrives meanwhile.
         let page = to_ecom.visits(&controller("Home-Show")).await.expect(200);
         browser.stores_cookies_of(&landing);
         browser.stores_cookies_of(&page);
-        world.calls();
+        world.forget_calls();
         browser.visits("/").await.expect(200);
         let now = browser.customer_id();
-        assert!(now == first || now == other, "{scenario}: a third guest, {:?}", world.calls());
+        assert!(
+            now == first || now == other,
+            "{scenario}: a third guest, {:?}",
+            world.take_calls()
+        );
     }
 }
 
@@ -41,12 +45,12 @@ async fn promise_2_a_guests_page_of_another_replica_keeps_the_login() {
             browser.visits(&controller("Home-Show")).await.expect(200);
             world.minutes_pass(6);
             // Under way to the other replica while the shopper logs in at this one.
-            let mut tab = browser.late();
+            let mut tab = browser.stale_copy();
             browser.logs_in(JO).await.expect(200);
             world.restarts(&mut tab);
             let page = tab.visits(&controller("Home-Show")).await.expect(200);
             browser.stores_cookies_of(&page);
-            let mut browser = browser.late();
+            let mut browser = browser.stale_copy();
             world.restarts(&mut browser);
             browser.visits("/").await.expect(200);
             let view = browser.calls("/bff/session").await.expect(200).json();
@@ -68,11 +72,11 @@ async fn promise_2_a_guests_slow_page_keeps_the_login() {
     let browser = world.guest().await;
     browser.visits(&controller("Home-Show")).await.expect(200);
     world.minutes_pass(6);
-    let tab = browser.late();
+    let tab = browser.stale_copy();
     world.forget_calls();
-    world.control().fault(Operation::EcomPage, Fault::Delay(Duration::from_millis(1500)), 1);
+    world.control().inject_fault(Operation::EcomPage, Fault::Delay(Duration::from_millis(1500)), 1);
     let slow = tokio::spawn(async move { tab.visits(&controller("Home-Show")).await });
-    world.receives(Operation::EcomPage, 1).await;
+    world.wait_for_calls(Operation::EcomPage, 1).await;
     browser.logs_in(JO).await.expect(200);
     world.seconds_pass(31);
     let page = slow.await.unwrap();
@@ -88,11 +92,11 @@ async fn promise_2_a_guests_refresh_of_another_replica_keeps_the_login() {
     let mut world = scenario.clone().start().await;
     let browser = world.guest().await;
     world.minutes_pass(31);
-    let mut tab = browser.late();
+    let mut tab = browser.stale_copy();
     browser.logs_in(JO).await.expect(200);
     world.restarts(&mut tab);
     let page = tab.visits("/").await.expect(200);
-    let mut browser = browser.late();
+    let mut browser = browser.stale_copy();
     browser.stores_cookies_of(&page);
     world.restarts(&mut browser);
     browser.visits("/").await.expect(200);
@@ -105,7 +109,7 @@ async fn promise_2_a_guests_refresh_of_another_replica_keeps_the_login() {
 async fn promise_10_a_second_logout_works_after_a_lost_response() {
     for scenario in Scenario::clients() {
         let mut world = scenario.clone().start().await;
-        let mut browser = world.jo().await;
+        let mut browser = world.registered().await;
         let first = browser.copy();
         first.logs_out().await.expect(200);
         world.seconds_pass(1);
@@ -120,17 +124,17 @@ async fn promise_10_a_second_logout_works_after_a_lost_response() {
 #[tokio::test]
 async fn promise_10_a_late_refresh_of_a_replica_undoes_no_sealed_logout() {
     let mut world = Scenario::private().start().await;
-    let browser = world.jo().await;
+    let browser = world.registered().await;
     world.minutes_pass(31);
-    let mut tab = browser.late();
+    let mut tab = browser.stale_copy();
     // The refresh at replica B is under way; its response is late.
     world.restarts(&mut tab);
     let refreshed = tab.visits("/").await.expect(200);
     // The logout is at replica C, which does not know of it.
-    let mut browser = browser.late();
+    let mut browser = browser.stale_copy();
     world.restarts(&mut browser);
     browser.logs_out().await.expect(200);
-    let before = browser.late();
+    let before = browser.stale_copy();
     // The response of the refresh arrives after that of the logout.
     browser.stores_cookies_of(&refreshed);
     // Then a page that was requested after the logout.

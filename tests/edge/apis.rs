@@ -12,7 +12,7 @@ fn missing_basket() -> String {
     format!("{BASKETS}/none?siteId=RefArch")
 }
 
-async fn guest() -> (World, Cookies) {
+async fn start_with_guest() -> (World, Cookies) {
     let world = World::start().await;
     let jar = world.guest_cookies().await;
     world.forget_calls();
@@ -28,14 +28,14 @@ fn only_call(world: &World) -> Call {
 
 #[tokio::test]
 async fn attack_57_the_cookie_wins_over_every_authorization_header() {
-    let (world, jar) = guest().await;
+    let (world, jar) = start_with_guest().await;
     for headers in [
         &[("authorization", "Bearer planted")][..],
         &[("authorization", "Bearer planted"), ("authorization", "Bearer other")],
         &[("authorization", "Basic cGxhbnRlZDp4"), ("Authorization", "Bearer planted")],
         &[("authorization", "Bearer planted"), ("connection", "authorization")],
     ] {
-        let request = get(&missing_basket()).own_page().cookies(&jar).headers(headers);
+        let request = get(&missing_basket()).same_origin_fetch().cookies(&jar).headers(headers);
         assert_eq!(world.send(request).await.status, 404, "{headers:?}");
         let bearer = format!("Bearer {}", jar.value("token"));
         assert_eq!(only_call(&world).header("authorization"), Some(bearer.as_str()));
@@ -45,8 +45,8 @@ async fn attack_57_the_cookie_wins_over_every_authorization_header() {
 
 #[tokio::test]
 async fn attacks_55_and_59_our_headers_cannot_be_faked_or_removed() {
-    let (world, jar) = guest().await;
-    let request = get(&missing_basket()).own_page().cookies(&jar).headers(&[
+    let (world, jar) = start_with_guest().await;
+    let request = get(&missing_basket()).same_origin_fetch().cookies(&jar).headers(&[
         ("connection", "correlation-id, sfdc_dwsid, authorization"),
         ("sfdc-dwsid", "planted"),
         ("sfdc.dwsid", "planted"),
@@ -64,7 +64,7 @@ async fn attacks_55_and_59_our_headers_cannot_be_faked_or_removed() {
 
 #[tokio::test]
 async fn attacks_39_and_44_ambiguous_paths_reach_no_upstream() {
-    let (world, jar) = guest().await;
+    let (world, jar) = start_with_guest().await;
     for path in [
         format!("{BASKETS}/../../../../../../shopper/auth/v1/x?siteId=RefArch"),
         format!("{BASKETS}/%2e%2e/x"),
@@ -80,7 +80,7 @@ async fn attacks_39_and_44_ambiguous_paths_reach_no_upstream() {
         TOKEN.to_uppercase().replace("/MOBIFY/SLAS/PRIVATE/", "/mobify/slas/private/"),
     ] {
         for request in [get(&path), post(&path).form("grant_type=client_credentials")] {
-            let response = world.send(request.own_page().cookies(&jar)).await;
+            let response = world.send(request.same_origin_fetch().cookies(&jar)).await;
             assert!([400, 403].contains(&response.status), "{path}: {}", response.status);
         }
     }
@@ -89,18 +89,18 @@ async fn attacks_39_and_44_ambiguous_paths_reach_no_upstream() {
 
 #[tokio::test]
 async fn a_query_is_forwarded_byte_for_byte() {
-    let (world, jar) = guest().await;
+    let (world, jar) = start_with_guest().await;
     let path = format!("{BASKETS}/n'%7Eone?siteId=RefArch&x=%2F..%2f&y=a+b'{{}}");
-    let request = get(&path).own_page().cookies(&jar);
+    let request = get(&path).same_origin_fetch().cookies(&jar);
     assert_eq!(world.send(request).await.status, 404);
     assert!(only_call(&world).path.ends_with("/n'%7Eone"), "{}", only_call(&world).path);
 }
 
 #[tokio::test]
 async fn an_incomplete_body_never_reaches_an_upstream() {
-    let (world, jar) = guest().await;
+    let (world, jar) = start_with_guest().await;
     for path in [format!("{BASKETS}?siteId=RefArch"), TOKEN.to_owned()] {
-        let request = post(&path).own_page().cookies(&jar).header("content-length", "100");
+        let request = post(&path).same_origin_fetch().cookies(&jar).header("content-length", "100");
         let request = request.header("content-type", "application/json").body("{");
         let mut connection = world.begin(&request).await;
         connection.finish().await;
@@ -137,15 +137,15 @@ async fn a_rotated_refresh_token_reaches_the_browser_if_the_call_fails() {
     let world = Scenario::default().with_public_client().start().await;
     let mut jar = world.registered_cookies().await;
     world.minutes_pass(31);
-    world.control().fault(Operation::SlasOther, Fault::Status(503, None), Times::Always);
+    world.control().inject_fault(Operation::SlasOther, Fault::Status(503, None), Times::Always);
     let user =
         TOKEN.replace("private", "public").replace("2/token", "2/userinfo?channel_id=RefArch");
-    let request = get(&user).own_page().cookies(&jar);
+    let request = get(&user).same_origin_fetch().cookies(&jar);
     let response = world.send(request).await;
     response.expect_problem(503, "upstream_unavailable");
     jar.take(&response);
     world.minutes_pass(40);
-    let session = world.send(post("/bff/session").own_page().cookies(&jar)).await;
+    let session = world.send(post("/bff/session").same_origin_fetch().cookies(&jar)).await;
     assert_eq!(session.expect(200).json()["customer_type"], "registered");
 }
 
@@ -160,7 +160,7 @@ async fn attack_85_a_missing_body_costs_no_refresh_token() {
     let jar = world.registered_cookies().await;
     world.minutes_pass(31);
     world.forget_calls();
-    let request = post(&format!("{BASKETS}?siteId=RefArch")).own_page().cookies(&jar);
+    let request = post(&format!("{BASKETS}?siteId=RefArch")).same_origin_fetch().cookies(&jar);
     let request = request.header("content-length", "100").json("{");
     let mut connection = world.begin(&request).await;
     let response = connection.response("POST").await;
@@ -194,12 +194,12 @@ async fn attacks_19_to_23_no_link_and_no_image_logs_a_shopper_out() {
         assert_eq!(response.status, 403, "{}", response.text());
     }
     assert_eq!(world.auth_calls(), [""; 0]);
-    world.send(get(&logout).own_page().cookies(&jar)).await.expect(200);
+    world.send(get(&logout).same_origin_fetch().cookies(&jar)).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_body_of_unknown_length_is_streamed() {
-    let (world, jar) = guest().await;
+    let (world, jar) = start_with_guest().await;
     let mut connection = world.connect().await;
     let cookies = jar.header();
     connection
@@ -216,8 +216,8 @@ async fn a_body_of_unknown_length_is_streamed() {
 
 #[tokio::test]
 async fn an_api_call_is_never_upgraded() {
-    let (world, jar) = guest().await;
-    let request = get(&missing_basket()).own_page().cookies(&jar).headers(&[
+    let (world, jar) = start_with_guest().await;
+    let request = get(&missing_basket()).same_origin_fetch().cookies(&jar).headers(&[
         ("connection", "upgrade"),
         ("upgrade", "websocket"),
         ("origin", ORIGIN),
@@ -230,7 +230,7 @@ async fn an_api_call_is_never_upgraded() {
 
 #[tokio::test]
 async fn promise_14_and_attacks_19_to_23_a_foreign_page_changes_nothing() {
-    let (world, jar) = guest().await;
+    let (world, jar) = start_with_guest().await;
     let logout = TOKEN.replace("oauth2/token", "oauth2/logout?channel_id=RefArch");
     for headers in [
         &[("sec-fetch-site", "cross-site")][..],
@@ -285,7 +285,7 @@ async fn a_truncated_401_is_an_outage_and_the_new_tokens_arrive() {
         let world = scenario.start().await;
         let jar = world.guest_cookies().await;
         world.minutes_pass(31);
-        let mut connection = world.begin(&get(PRODUCT).own_page().cookies(&jar)).await;
+        let mut connection = world.begin(&get(PRODUCT).same_origin_fetch().cookies(&jar)).await;
         let (mut upstream, _) = ocapi.receive().await;
         upstream.write("HTTP/1.1 401 Unauthorized\r\ncontent-length: 100\r\n\r\n{").await;
         let _open = (!closes).then_some(upstream);

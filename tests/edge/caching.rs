@@ -47,15 +47,17 @@ async fn attack_72_every_response_of_our_own_routes_is_private() {
     let jar = world.registered_cookies().await;
     for request in [
         get("/bff/session"),
-        get("/bff/session").own_page().cookies(&jar),
+        get("/bff/session").same_origin_fetch().cookies(&jar),
         get("/bff/go?to=/").document().cookies(&jar),
         get("/bff/nothing"),
         get("/bff/login"),
-        post("/bff/login").own_page().json("{}"),
-        post("/bff/login").own_page().json(r#"{"username":"jo@example.com","password":"no"}"#),
+        post("/bff/login").same_origin_fetch().json("{}"),
+        post("/bff/login")
+            .same_origin_fetch()
+            .json(r#"{"username":"jo@example.com","password":"no"}"#),
         post("/bff/logout"),
-        post("/bff/session").own_page().cookies(&jar),
-        post("/bff/logout").own_page().cookies(&jar),
+        post("/bff/session").same_origin_fetch().cookies(&jar),
+        post("/bff/logout").same_origin_fetch().cookies(&jar),
     ] {
         let response = world.send(request).await;
         assert_eq!(response.all("cache-control"), ["private, no-store"], "{}", response.status);
@@ -96,14 +98,16 @@ async fn kind_21_page_data_has_credentials_and_is_private() {
     let world = Scenario::default().with_head(head.origin()).start().await;
     let jar = world.registered_cookies().await;
     let data = "/_next/data/build/account.json";
-    let response = world.send(get(data).own_page().cookies(&jar)).await;
+    let response = world.send(get(data).same_origin_fetch().cookies(&jar)).await;
     assert!(head.requests().last().unwrap().0.header("cookie").unwrap().contains("token="));
     assert_eq!(response.expect(200).all("cache-control"), ["private"]);
     for name in ["surrogate-control", "cdn-cache-control", "expires"] {
         assert_eq!(response.header(name), None, "{name}");
     }
     // Without a shopper, and among the files, it is public.
-    for request in [get(data).own_page(), get("/assets/en.json").own_page().cookies(&jar)] {
+    for request in
+        [get(data).same_origin_fetch(), get("/assets/en.json").same_origin_fetch().cookies(&jar)]
+    {
         let response = world.send(request).await;
         assert_eq!(response.header("cache-control"), Some("public, s-maxage=31536000"));
     }
@@ -128,7 +132,7 @@ async fn kind_21_a_page_that_looks_like_a_file_is_not_cached() {
             "/account%3B.png",
             "/on/demandware.store/Sites-RefArch-Site/en_US/Account-Show/x.png",
         ] {
-            let response = world.send(get(path).own_page().cookies(&jar)).await;
+            let response = world.send(get(path).same_origin_fetch().cookies(&jar)).await;
             let header = response.expect(200).all("cache-control");
             let shared = "public, s-maxage=31536000";
             assert_eq!(header, [if is_cached { shared } else { "private, no-store" }], "{path}");

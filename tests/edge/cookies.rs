@@ -26,7 +26,8 @@ async fn attack_7_two_sealed_states_in_one_header_are_ignored() {
         format!("{}; {SEALED}={}", jar.header(), other.value(SEALED)),
         format!("{SEALED}=x; {}", jar.header()),
     ] {
-        let response = world.send(get("/bff/session").own_page().header("cookie", &repeated)).await;
+        let response =
+            world.send(get("/bff/session").same_origin_fetch().header("cookie", &repeated)).await;
         assert_eq!(response.expect(200).json()["dw_session"], "unknown");
     }
 }
@@ -90,11 +91,13 @@ async fn attack_8_a_similar_cookie_name_is_not_the_sealed_state() {
         format!("\u{85}{SEALED}={sealed}"),
     ] {
         let cookies = format!("{rest}; {trick}");
-        let response = world.send(get("/bff/session").own_page().header("cookie", &cookies)).await;
+        let response =
+            world.send(get("/bff/session").same_origin_fetch().header("cookie", &cookies)).await;
         assert_eq!(response.expect(200).json()["dw_session"], "unknown", "{trick:?}");
     }
     let cookies = format!("{rest}; {SEALED}={sealed}");
-    let response = world.send(get("/bff/session").own_page().header("cookie", &cookies)).await;
+    let response =
+        world.send(get("/bff/session").same_origin_fetch().header("cookie", &cookies)).await;
     assert_eq!(response.json()["dw_session"], "live", "for comparison");
 }
 
@@ -104,7 +107,7 @@ async fn attack_13_a_planted_dw_session_never_becomes_the_shoppers() {
     let planted = world.control().new_ecom_visitor();
     let mut jar = Cookies::of(&[("dwsid", &planted)]);
     jar.take(world.send(get("/").document().cookies(&jar)).await.expect(200));
-    let login = post("/bff/login").own_page().cookies(&jar);
+    let login = post("/bff/login").same_origin_fetch().cookies(&jar);
     jar.take(world.send(login.credentials(JO)).await.expect(200));
     assert_ne!(jar.value("dwsid"), planted);
     let planted_session = world.control().dw_session(&planted).unwrap();
@@ -125,14 +128,14 @@ async fn attack_14_a_planted_usid_is_ignored() {
     let requests = [
         get(&format!("/?usid={victim}")).document().cookies(&planted),
         get(&format!("/bff/go?to=/&usid={victim}")).document().cookies(&planted),
-        post(&format!("/bff/session?usid={victim}")).own_page().cookies(&planted),
+        post(&format!("/bff/session?usid={victim}")).same_origin_fetch().cookies(&planted),
     ];
     for request in requests {
         let mut jar = planted.clone();
         jar.take(&world.send(request).await);
         assert_ne!(jar.value("usid"), victim);
     }
-    let login = post(&format!("/bff/login?usid={victim}")).own_page().cookies(&planted);
+    let login = post(&format!("/bff/login?usid={victim}")).same_origin_fetch().cookies(&planted);
     let login = login.json(&format!(
         r#"{{"username":"jo@example.com","password":"Tandem-2026","usid":"{victim}"}}"#
     ));
@@ -159,7 +162,7 @@ async fn attack_16_a_forged_token_is_no_session() {
     for token in tokens.chain(odd) {
         let jar = Cookies::of(&[("token", &token)]);
         // A call and a document both read it; neither accepts it.
-        for request in [post("/bff/session").own_page(), get("/").document()] {
+        for request in [post("/bff/session").same_origin_fetch(), get("/").document()] {
             let response = world.send(request.cookies(&jar)).await;
             // A genuine but expired token only shows that a shopper had logged in.
             assert!(matches!(response.status, 200 | 401), "{}", response.status);
@@ -173,8 +176,8 @@ async fn attack_16_a_forged_token_is_no_session() {
     }
     assert!(world.count(Operation::Jwks) <= 1, "a forged token has fetched keys");
     let good = world.control().forge_token(&spec);
-    let response =
-        world.send(post("/bff/session").own_page().cookies(&Cookies::of(&[("token", &good)])));
+    let response = world
+        .send(post("/bff/session").same_origin_fetch().cookies(&Cookies::of(&[("token", &good)])));
     assert_eq!(response.await.expect(200).json()["customer_type"], "registered", "for comparison");
 }
 
@@ -188,7 +191,7 @@ async fn attack_17_a_thousand_unknown_keys_cost_one_fetch_a_minute() {
     let mut connection = world.connect().await;
     for _ in 0..1000 {
         let jar = Cookies::of(&[("token", &world.control().forge_token(&spec))]);
-        connection.write(get("/api/products").own_page().cookies(&jar).bytes()).await;
+        connection.write(get("/api/products").same_origin_fetch().cookies(&jar).bytes()).await;
         assert_eq!(connection.response("GET").await.status, 200);
     }
     assert_eq!(world.count(Operation::Jwks), 1);
@@ -203,16 +206,17 @@ async fn attack_18_our_cookies_have_their_attributes_on_every_route() {
             shapes.insert(shape(line));
         }
     };
-    note(&world.send(post("/bff/session").own_page()).await);
+    note(&world.send(post("/bff/session").same_origin_fetch()).await);
     note(&world.send(get("/bff/go?to=/cart").document()).await);
     let landing = world.send(get("/").document()).await;
     note(&landing);
     let mut jar = Cookies::default();
     jar.take(&landing);
-    let response = world.send(post("/bff/login").own_page().cookies(&jar).credentials(JO)).await;
+    let response =
+        world.send(post("/bff/login").same_origin_fetch().cookies(&jar).credentials(JO)).await;
     note(&response);
     jar.take(&response);
-    note(&world.send(post("/bff/logout").own_page().cookies(&jar)).await);
+    note(&world.send(post("/bff/logout").same_origin_fetch().cookies(&jar)).await);
     let shapes: Vec<_> = shapes.into_iter().collect();
     insta::assert_snapshot!(shapes.join("\n"), @r"
     __Host-tandem-nx=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT

@@ -95,7 +95,7 @@ async fn attack_25_a_simple_request_with_json_is_no_login() {
     let simple = post("/bff/login").header("content-type", "text/plain").cookies(&jar);
     let simple = simple.body(credentials);
     world.send(simple.clone()).await.expect_problem(403, "csrf_rejected");
-    world.send(simple.own_page()).await.expect_problem(400, "bad_request");
+    world.send(simple.same_origin_fetch()).await.expect_problem(400, "bad_request");
     assert_eq!(world.auth_calls(), [""; 0]);
 }
 
@@ -110,10 +110,14 @@ async fn attack_26_a_header_or_parameter_cannot_change_the_method() {
     let world = Scenario::default().with_head(head.origin()).start().await;
     let jar = world.registered_cookies().await;
     let before = head.requests().len();
-    let request = get("/bff/logout?_method=POST").headers(&overrides).own_page().cookies(&jar);
+    let request =
+        get("/bff/logout?_method=POST").headers(&overrides).same_origin_fetch().cookies(&jar);
     world.send(request).await.expect_problem(405, "not_allowed");
     assert_eq!(world.session(&jar).await["customer_type"], "registered");
-    world.send(get("/account").headers(&overrides).own_page().cookies(&jar)).await.expect(200);
+    world
+        .send(get("/account").headers(&overrides).same_origin_fetch().cookies(&jar))
+        .await
+        .expect(200);
     let (headers, _) = &head.requests()[before];
     assert!(headers.first.starts_with("GET "), "{}", headers.first);
     for (name, _) in overrides {

@@ -27,7 +27,7 @@ impl<'a> Shopper<'a> {
     }
 
     fn dw_session_dies(&self) {
-        self.world.control().expire_dw(self.jar.value("dwsid"));
+        self.world.control().expire_dw_session(self.jar.value("dwsid"));
     }
 
     /// The browser's access token is replaced by an expired one of the same shopper.

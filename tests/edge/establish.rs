@@ -5,7 +5,7 @@ use testkit::{Cookies, ORIGIN, World, get, request};
 
 use crate::support::{BASKETS, CART, GATEWAYS, Gateway, PRODUCT, establish, follow_establish};
 
-async fn shop() -> World {
+async fn start_behind_nginx() -> World {
     Gateway::Nginx.shop().start().await
 }
 
@@ -31,7 +31,7 @@ async fn a_new_visitor_is_established_once() {
 
 #[tokio::test]
 async fn a_returning_shopper_is_refreshed_and_stays_the_same() {
-    let world = shop().await;
+    let world = start_behind_nginx().await;
     let mut jar = world.registered_cookies().await;
     world.minutes_pass(24 * 60);
     world.forget_calls();
@@ -46,20 +46,20 @@ async fn a_returning_shopper_is_refreshed_and_stays_the_same() {
 
 #[tokio::test]
 async fn a_call_is_refreshed_but_creates_no_session() {
-    let world = shop().await;
+    let world = start_behind_nginx().await;
     let mut jar = world.guest_cookies().await;
     world.minutes_pass(31);
     world.forget_calls();
     let mut there = establish(PRODUCT);
     for _ in 0..2 {
-        let response = world.send(get(&there).own_page().cookies(&jar)).await;
+        let response = world.send(get(&there).same_origin_fetch().cookies(&jar)).await;
         jar.take(response.expect(303));
         there = response.header("location").unwrap().to_owned();
     }
     assert_eq!(there, PRODUCT);
     assert_eq!(world.auth_calls(), ["slas.token.refresh"]);
     world.forget_calls();
-    let other = world.send(get(&establish("/api/me")).own_page()).await;
+    let other = world.send(get(&establish("/api/me")).same_origin_fetch()).await;
     other.expect_location("/api/me").expect_no_cookies();
     assert_eq!(world.auth_calls(), [""; 0]);
 }
@@ -96,7 +96,7 @@ async fn a_browser_without_cookies_gets_the_page_and_no_loop() {
 
 #[tokio::test]
 async fn a_browser_that_stores_no_cookies_gets_an_error_not_a_loop() {
-    let world = shop().await;
+    let world = start_behind_nginx().await;
     let jar = world.guest_cookies().await;
     world.minutes_pass(40);
     let again = format!("{}&again=1", establish("/cart"));
@@ -108,7 +108,7 @@ async fn a_browser_that_stores_no_cookies_gets_an_error_not_a_loop() {
 
 #[tokio::test]
 async fn attacks_32_and_34_only_paths_of_this_site_are_returned_to() {
-    let world = shop().await;
+    let world = start_behind_nginx().await;
     let jar = world.guest_cookies().await;
     for hostile in [
         "//evil.test",
@@ -130,7 +130,7 @@ async fn attacks_32_and_34_only_paths_of_this_site_are_returned_to() {
 
 #[tokio::test]
 async fn promise_14_and_attack_24_a_foreign_image_creates_no_session() {
-    let world = shop().await;
+    let world = start_behind_nginx().await;
     let jar = world.guest_cookies().await;
     world.minutes_pass(40);
     world.forget_calls();
@@ -147,13 +147,18 @@ async fn promise_14_and_attack_24_a_foreign_image_creates_no_session() {
 
 #[tokio::test]
 async fn an_outage_is_an_error_page_and_changes_nothing() {
-    let world = shop().await;
+    let world = start_behind_nginx().await;
     let jar = world.registered_cookies().await;
     world.minutes_pass(40);
-    world.control().fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
+    world.control().inject_fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
     let response = world.send(get(&establish("/cart")).document().cookies(&jar)).await;
     response.expect_problem_page(503, "upstream_unavailable").expect_no_cookies();
     assert!(response.header("retry-after").is_some());
+    // A call, which would only renew the session, is not redirected either.
+    let call = world.send(get(&establish("/api/me")).same_origin_fetch().cookies(&jar)).await;
+    call.expect_problem(503, "upstream_unavailable");
+    assert!(call.header("retry-after").is_some());
+    call.expect_no_cookies();
     world.control().clear_faults();
     world.minutes_pass(1);
     assert_eq!(follow_establish(&world, "/cart", &mut jar.clone()).await, 2);
@@ -163,13 +168,13 @@ async fn an_outage_is_an_error_page_and_changes_nothing() {
 async fn promise_2_an_expired_registered_session_is_reported() {
     let world = Gateway::Nginx.shop().site("session.login_page = \"/login\"").start().await;
     let jar = world.registered_cookies().await;
-    world.control().revoke_refresh(jar.value("cc-nx"));
+    world.control().revoke_refresh_token(jar.value("cc-nx"));
     world.minutes_pass(40);
-    let call = world.send(get(&establish("/api/me")).own_page().cookies(&jar)).await;
+    let call = world.send(get(&establish("/api/me")).same_origin_fetch().cookies(&jar)).await;
     call.expect_problem(401, "session_expired");
     assert_eq!(world.count(Operation::TokenRefresh), 1);
     let jar = world.registered_cookies().await;
-    world.control().revoke_refresh(jar.value("cc-nx"));
+    world.control().revoke_refresh_token(jar.value("cc-nx"));
     world.minutes_pass(40);
     let page = world.send(get(&establish("/account")).document().cookies(&jar)).await;
     page.expect_location("/login?error=session_expired&return_to=%2Faccount");
@@ -178,7 +183,7 @@ async fn promise_2_an_expired_registered_session_is_reported() {
 /// nginx hands a denied request over in headers.
 #[tokio::test]
 async fn a_request_denied_by_nginx_is_established_or_explained() {
-    let world = shop().await;
+    let world = start_behind_nginx().await;
     let handed = |method: &str, target: &str| {
         request(method, "/bff/establish").header("x-original-uri", target)
     };
@@ -187,7 +192,8 @@ async fn a_request_denied_by_nginx_is_established_or_explained() {
     world.send(handed("GET", target).document()).await.expect_location(&again);
     let jar = world.guest_cookies().await;
     world.minutes_pass(40);
-    let call = handed("POST", BASKETS).own_page().cookies(&jar).header("content-length", "0");
+    let call =
+        handed("POST", BASKETS).same_origin_fetch().cookies(&jar).header("content-length", "0");
     world.send(call).await.expect_problem(401, "renewal_needed");
     let form = handed("POST", CART).document().cookies(&jar).header("content-length", "0");
     let form = form.header("origin", ORIGIN).header("referer", &format!("{ORIGIN}/cart"));

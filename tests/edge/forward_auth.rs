@@ -38,7 +38,8 @@ async fn attack_94_without_a_gateway_there_are_no_subrequests() {
     let world = World::start().await;
     let jar = world.registered_cookies().await;
     for gateway in GATEWAYS {
-        let request = gateway.subrequest("GET", PRODUCT).host("shop.test").own_page().cookies(&jar);
+        let request =
+            gateway.subrequest("GET", PRODUCT).host("shop.test").same_origin_fetch().cookies(&jar);
         expect_no_identity(world.send(request).await.expect_problem(404, "not_found"));
     }
     let response = world.send(get("/bff/establish?return_to=/").document()).await;
@@ -51,8 +52,9 @@ async fn attack_94_a_subrequest_about_a_subrequest_is_rejected() {
         let world = gateway.shop().start().await;
         let jar = world.guest_cookies().await;
         for target in ["/bff/auth", "/bff/auth/", "/bff/auth/x", "/bff/auth?x"] {
-            let response =
-                world.send(gateway.subrequest("GET", target).own_page().cookies(&jar)).await;
+            let response = world
+                .send(gateway.subrequest("GET", target).same_origin_fetch().cookies(&jar))
+                .await;
             expect_no_identity(response.expect(403));
         }
     }
@@ -63,7 +65,7 @@ async fn attack_95_a_subrequest_must_be_about_one_request() {
     let [nginx, traefik] =
         [Gateway::Nginx.shop().start().await, Gateway::Traefik.shop().start().await];
     let about = |names: [&'static str; 2], values: [&'static str; 2]| {
-        let request = get("/bff/auth").own_page().header("x-forwarded-host", "shop.test");
+        let request = get("/bff/auth").same_origin_fetch().header("x-forwarded-host", "shop.test");
         names.iter().zip(values).fold(request, |request, (name, value)| request.header(name, value))
     };
     for values in [
@@ -85,9 +87,10 @@ async fn attack_95_a_subrequest_must_be_about_one_request() {
         (Gateway::Nginx, &nginx, "x-original-uri"),
         (Gateway::Traefik, &traefik, "x-forwarded-uri"),
     ] {
-        let twice = gateway.subrequest("GET", "/").own_page().header(uri, "/assets/app.js");
+        let twice =
+            gateway.subrequest("GET", "/").same_origin_fetch().header(uri, "/assets/app.js");
         assert!([400, 403].contains(&world.send(twice).await.status));
-        let none = get("/bff/auth").own_page().header("x-forwarded-host", "shop.test");
+        let none = get("/bff/auth").same_origin_fetch().header("x-forwarded-host", "shop.test");
         assert!([400, 403].contains(&world.send(none).await.status));
     }
     let mut connection = traefik.connect().await;
@@ -134,25 +137,25 @@ async fn attacks_39_40_and_95_an_ambiguous_path_is_rejected() {
 }
 
 #[tokio::test]
-async fn attack_96_every_error_uses_the_gateway_s_dialect() {
+async fn attack_96_every_error_uses_the_dialect_of_the_gateway() {
     let hang = std::time::Duration::from_secs(60);
     for gateway in GATEWAYS {
         let world = gateway.shop().start().await;
-        let (guest, jo) = (world.guest_cookies().await, world.registered_cookies().await);
+        let (guest, registered) = (world.guest_cookies().await, world.registered_cookies().await);
         for (upstream, fault) in
             [(Upstream::Slas, Fault::Delay(hang)), (Upstream::Ocapi, Fault::Status(503, None))]
         {
-            world.control().fault(upstream, fault, Times::Always);
+            world.control().inject_fault(upstream, fault, Times::Always);
             for minutes in [0, 20, 25, 400] {
                 world.minutes_pass(minutes);
-                for jar in [&Cookies::default(), &guest, &jo] {
+                for jar in [&Cookies::default(), &guest, &registered] {
                     for target in ["/", PRODUCT, CART, "/assets/app.js", "/bff/auth", "/x/../y"] {
                         for method in ["GET", "POST", "OPTIONS", "TRACE"] {
                             let request =
                                 gateway.subrequest(method, target).document().cookies(jar);
                             expect_dialect(gateway, &world.send(request).await);
                             let request =
-                                gateway.subrequest(method, target).own_page().cookies(jar);
+                                gateway.subrequest(method, target).same_origin_fetch().cookies(jar);
                             expect_dialect(gateway, &world.send(request).await);
                         }
                     }
@@ -207,8 +210,9 @@ async fn attack_97_every_identity_header_is_overwritten() {
         for (target, upstream, kind) in cases {
             let page = !target.starts_with("/mobify");
             let request = gateway.subrequest("GET", target).headers(&SPOOFED).cookies(&jar);
-            let response =
-                world.send(if page { request.document() } else { request.own_page() }).await;
+            let response = world
+                .send(if page { request.document() } else { request.same_origin_fetch() })
+                .await;
             gateway.expect_allowed(&response);
             assert_eq!(response.header("x-bff-upstream"), Some(upstream), "{target}");
             assert_eq!(response.header("x-bff-customer-type"), Some(kind), "{target}");

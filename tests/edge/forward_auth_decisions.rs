@@ -60,18 +60,24 @@ async fn a_suffix_or_a_header_opens_no_path_for_registered_shoppers() {
         let world = gateway.shop().site(rules).start().await;
         let jar = world.guest_cookies().await;
         for request in [
-            gateway.subrequest("GET", "/members/list.json").own_page(),
-            gateway.subrequest("GET", "/members").own_page().header("sec-purpose", "prefetch"),
+            gateway.subrequest("GET", "/members/list.json").same_origin_fetch(),
+            gateway
+                .subrequest("GET", "/members")
+                .same_origin_fetch()
+                .header("sec-purpose", "prefetch"),
             gateway.subrequest("GET", "/members").document().header("sec-purpose", "prefetch"),
             gateway.subrequest("GET", "/members").document().header("user-agent", CRAWLER),
-            gateway.subrequest("GET", PRODUCT).own_page().header("user-agent", CRAWLER),
-            gateway.subrequest("GET", PRODUCT).own_page().header("sec-purpose", "prefetch"),
+            gateway.subrequest("GET", PRODUCT).same_origin_fetch().header("user-agent", CRAWLER),
+            gateway
+                .subrequest("GET", PRODUCT)
+                .same_origin_fetch()
+                .header("sec-purpose", "prefetch"),
         ] {
             expect_no_identity(world.send(request.cookies(&jar)).await.expect(401));
         }
         let jar = world.registered_cookies().await;
         for target in ["/members", "/members/list.json", PRODUCT] {
-            let request = gateway.subrequest("GET", target).own_page().cookies(&jar);
+            let request = gateway.subrequest("GET", target).same_origin_fetch().cookies(&jar);
             gateway.expect_allowed(&world.send(request).await);
         }
         let preflight = gateway.subrequest("OPTIONS", "/members");
@@ -121,10 +127,11 @@ async fn a_repeatable_call_with_an_expired_token_redirects() {
         let world = gateway.shop().start().await;
         let jar = world.guest_cookies().await;
         world.minutes_pass(31);
-        let read = world.send(gateway.subrequest("GET", PRODUCT).own_page().cookies(&jar)).await;
+        let read =
+            world.send(gateway.subrequest("GET", PRODUCT).same_origin_fetch().cookies(&jar)).await;
         gateway.expect_establish(&read, PRODUCT);
         let written =
-            world.send(gateway.subrequest("POST", BASKETS).own_page().cookies(&jar)).await;
+            world.send(gateway.subrequest("POST", BASKETS).same_origin_fetch().cookies(&jar)).await;
         let elsewhere = gateway.subrequest("GET", PRODUCT).cookies(&jar);
         let elsewhere = elsewhere.header("sec-fetch-site", "same-site");
         let elsewhere = world.send(elsewhere.header("sec-fetch-mode", "cors")).await;
@@ -179,13 +186,14 @@ async fn attacks_46_to_49_a_token_goes_to_its_own_organization_only() {
             ("POST", PRODUCT.to_owned()),
             ("POST", PRODUCT.replace("product/shopper-products", "shopper/auth")),
         ] {
-            let response =
-                world.send(gateway.subrequest(method, &target).own_page().cookies(&jar)).await;
+            let response = world
+                .send(gateway.subrequest(method, &target).same_origin_fetch().cookies(&jar))
+                .await;
             let refused = if gateway == Gateway::Nginx { &[403][..] } else { &[403, 405] };
             assert!(refused.contains(&response.status), "{method} {target}: {}", response.status);
             expect_no_identity(&response);
         }
-        let other = gateway.subrequest("GET", PRODUCT).own_page().cookies(&jar);
+        let other = gateway.subrequest("GET", PRODUCT).same_origin_fetch().cookies(&jar);
         let other = world.send(other.header("x-site-id", "Other")).await;
         expect_no_identity(other.expect(if gateway == Gateway::Nginx { 403 } else { 400 }));
     }
@@ -198,7 +206,7 @@ async fn other_cookies_are_forwarded_to_an_api() {
         let mut jar = world.guest_cookies().await;
         jar.0.insert("dw_attribution".to_owned(), "utm_source=x".to_owned());
         let response =
-            world.send(gateway.subrequest("GET", PRODUCT).own_page().cookies(&jar)).await;
+            world.send(gateway.subrequest("GET", PRODUCT).same_origin_fetch().cookies(&jar)).await;
         gateway.expect_allowed(&response);
         assert_eq!(response.header("cookie"), Some("dw_attribution=utm_source=x"));
     }
@@ -212,7 +220,7 @@ async fn attack_30_a_foreign_page_opens_no_websocket_past_a_gateway() {
         for (origin, allowed) in
             [(ORIGIN, true), ("https://evil.shop.test", false), ("null", false)]
         {
-            let request = gateway.subrequest("GET", "/socket").own_page().cookies(&jar);
+            let request = gateway.subrequest("GET", "/socket").same_origin_fetch().cookies(&jar);
             let request = request.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
             let response = world.send(request.header("origin", origin)).await;
             if allowed {
@@ -237,10 +245,12 @@ async fn a_shop_under_a_path_is_established_under_that_path() {
         } else {
             response.expect_location(&format!("{ORIGIN}/de/bff/establish?return_to=%2Fde%2Fcart"));
         }
-        let own = world.send(gateway.subrequest("GET", "/de/bff/session").own_page()).await;
+        let own =
+            world.send(gateway.subrequest("GET", "/de/bff/session").same_origin_fetch()).await;
         gateway.expect_allowed(&own);
         assert_eq!(own.header("x-bff-upstream"), Some("tandem"));
-        let nested = world.send(gateway.subrequest("GET", "/de/bff/auth").own_page()).await;
+        let nested =
+            world.send(gateway.subrequest("GET", "/de/bff/auth").same_origin_fetch()).await;
         expect_no_identity(nested.expect(403));
     }
 }
@@ -252,17 +262,18 @@ async fn promise_2_a_guest_is_redirected_to_the_login_page() {
         { path = \"/mobify/proxy/api/customer/\", token = \"registered\" }]";
     for gateway in [Gateway::Traefik, Gateway::Envoy] {
         let world = gateway.shop().site(rule).start().await;
-        let (guest, jo) = (world.guest_cookies().await, world.registered_cookies().await);
+        let (guest, registered) = (world.guest_cookies().await, world.registered_cookies().await);
         let api = "/mobify/proxy/api/customer/shopper-customers/v1/organizations/\
              f_ecom_zzte_053/customers/x";
         let page =
             world.send(gateway.subrequest("GET", "/account").document().cookies(&guest)).await;
         page.expect_location(&format!("{ORIGIN}/login?return_to=%2Faccount"));
-        let call = world.send(gateway.subrequest("POST", api).own_page().cookies(&guest)).await;
+        let call =
+            world.send(gateway.subrequest("POST", api).same_origin_fetch().cookies(&guest)).await;
         call.expect_problem(401, "login_required");
         for target in ["/account", api] {
             let response =
-                world.send(gateway.subrequest("GET", target).document().cookies(&jo)).await;
+                world.send(gateway.subrequest("GET", target).document().cookies(&registered)).await;
             gateway.expect_allowed(&response);
         }
     }

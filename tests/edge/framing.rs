@@ -158,7 +158,8 @@ async fn attack_64_pipelined_requests_keep_their_own_shopper() {
     assert_ne!(alone[0], alone[1]);
     let mut connection: Connection = world.connect().await;
     let order = [0, 1, 2, 1, 0, 2, 0];
-    let requests = order.map(|at| get("/bff/session").own_page().cookies(&jars[at]).bytes());
+    let requests =
+        order.map(|at| get("/bff/session").same_origin_fetch().cookies(&jars[at]).bytes());
     connection.write(requests.concat()).await;
     for at in order {
         assert_eq!(connection.response("GET").await.expect(200).json()["customer_id"], alone[at]);
@@ -180,7 +181,7 @@ async fn attack_65_a_rejected_body_gets_no_100_continue() {
 async fn an_accepted_body_gets_100_continue() {
     let world = World::start().await;
     let mut connection = world.connect().await;
-    let request = post("/bff/session").own_page().header("expect", "100-continue");
+    let request = post("/bff/session").same_origin_fetch().header("expect", "100-continue");
     connection.write(request.header("content-length", "2").bytes()).await;
     assert_eq!(connection.response("POST").await.status, 100);
     connection.write("{}").await;

@@ -56,7 +56,7 @@ async fn attacks_50_53_and_55_to_58_forged_headers_are_not_forwarded() {
     let world = Scenario::default().with_head(head.origin()).start().await;
     let jar = world.guest_cookies().await;
     for path in ["/page", "/assets/app.js"] {
-        let request = forged(get(path).own_page().cookies(&jar));
+        let request = forged(get(path).same_origin_fetch().cookies(&jar));
         let request = ["x-upstream", "x-forwarded-server", "x-original-url", "x-rewrite-url"]
             .iter()
             .fold(request, |request, name| {
@@ -84,7 +84,7 @@ async fn attack_54_the_right_most_untrusted_address_is_the_client() {
     let head = FixedHead::responding(EMPTY).await;
     let trusted = "trusted_proxies = [\"127.0.0.0/8\", \"10.0.0.0/8\"]";
     let world = Scenario::default().server(trusted).with_head(head.origin()).start().await;
-    let request = get("/page").own_page();
+    let request = get("/page").same_origin_fetch();
     for (request, chain) in [
         (request.clone(), "127.0.0.1"),
         (
@@ -126,7 +126,7 @@ async fn attack_50_the_client_ip_header_is_always_ours() {
             .await;
         let forged = [(name, "6.6.6.6"), ("x_shopper.ip", "6.6.6.6"), ("connection", name)];
         let request = |path: &str| {
-            let request = get(path).own_page().headers(&forged);
+            let request = get(path).same_origin_fetch().headers(&forged);
             request.header("x-forwarded-for", "203.0.113.7")
         };
         // A page, and a file.
@@ -152,7 +152,7 @@ async fn attack_50_a_disabled_client_ip_header_is_removed() {
     let ecom = FixedHead::responding(EMPTY).await;
     let off = "ocapi.client_ip_header = \"\"";
     let world = Scenario::default().with_ecom_at(ecom.origin()).site(off).start().await;
-    world.send(get(CART).own_page().header("x-client-ip", "6.6.6.6")).await.expect(200);
+    world.send(get(CART).same_origin_fetch().header("x-client-ip", "6.6.6.6")).await.expect(200);
     assert_eq!(ecom.requests().last().unwrap().0.header("x-client-ip"), None);
 }
 
@@ -169,7 +169,7 @@ async fn a_location_at_the_upstream_is_rewritten() {
         ("https://login.example/x".to_owned(), "https://login.example/x"),
         (format!("http://{at}@evil.test/"), &*format!("http://{at}@evil.test/")),
     ] {
-        let mut connection = world.begin(&get("/page").own_page()).await;
+        let mut connection = world.begin(&get("/page").same_origin_fetch()).await;
         let (mut upstream, _) = head.receive().await;
         let response = "HTTP/1.1 302 Found\r\ncontent-length: 0\r\nconnection: close\r\nlocation: ";
         upstream.write(format!("{response}{location}\r\n\r\n")).await;
@@ -191,7 +191,7 @@ async fn attack_66_reserved_and_domain_cookies_are_filtered() {
     .await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     for path in ["/page", "/assets/app.js"] {
-        let response = world.send(get(path).own_page()).await;
+        let response = world.send(get(path).same_origin_fetch()).await;
         assert_eq!(
             response.expect(200).all("set-cookie"),
             [

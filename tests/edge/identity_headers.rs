@@ -52,7 +52,7 @@ async fn kind_21_claimed_identities_reach_no_upstream() {
         .start()
         .await;
     for path in ["/page", "/a.css", crate::support::CART] {
-        world.send(forged(get(path).own_page())).await.expect(200);
+        world.send(forged(get(path).same_origin_fetch())).await.expect(200);
         let requests = upstream.requests();
         let (headers, _) = requests.last().unwrap();
         let passed: Vec<_> =
@@ -66,7 +66,7 @@ async fn kind_21_claimed_identities_do_not_reach_scapi() {
     let world = World::start().await;
     let jar = world.guest_cookies().await;
     world.forget_calls();
-    let request = forged(get(PRODUCT).own_page().cookies(&jar)).header("trailer", "x-sum");
+    let request = forged(get(PRODUCT).same_origin_fetch().cookies(&jar)).header("trailer", "x-sum");
     world.send(request).await.expect(404);
     let calls = world.control().calls();
     let passed: Vec<_> = IDENTITIES.iter().filter(|name| calls[0].header(name).is_some()).collect();
@@ -99,8 +99,9 @@ async fn kind_21_look_alike_header_names_are_dropped() {
         "x!forwarded|for",
         "range_",
     ];
-    let request =
-        names.iter().fold(get("/page").own_page(), |request, name| request.header(name, "CANARY"));
+    let request = names
+        .iter()
+        .fold(get("/page").same_origin_fetch(), |request, name| request.header(name, "CANARY"));
     world.send(request.header("my_header", "1").header("x_shop.colour", "2")).await.expect(200);
     let requests = head.requests();
     let (headers, _) = requests.last().unwrap();
@@ -132,11 +133,11 @@ async fn kind_21_authorization_reaches_the_head_only_by_a_rule() {
         ("/cms", "Digest username=\"x\"", Some("Digest username=\"x\"")),
         ("/Cms", "Bearer own", None),
     ] {
-        world.send(get(path).own_page().header("authorization", sent)).await.expect(200);
+        world.send(get(path).same_origin_fetch().header("authorization", sent)).await.expect(200);
         let requests = head.requests();
         assert_eq!(requests.last().unwrap().0.header("authorization"), forwarded, "{path} {sent}");
     }
-    let twice = get("/staging").own_page().header("authorization", "Basic c3RhZ2luZzp4");
+    let twice = get("/staging").same_origin_fetch().header("authorization", "Basic c3RhZ2luZzp4");
     world.send(twice.header("authorization", "Basic eDp5")).await.expect(200);
     assert_eq!(head.requests().last().unwrap().0.header("authorization"), None);
 }
@@ -150,7 +151,10 @@ async fn kind_21_a_storefront_password_reaches_ecom_and_a_bearer_not() {
         for (sent, forwarded) in
             [("Basic c3RvcmVmcm9udDp4", Some("Basic c3RvcmVmcm9udDp4")), ("Bearer planted", None)]
         {
-            world.send(get(path).own_page().header("authorization", sent)).await.expect(200);
+            world
+                .send(get(path).same_origin_fetch().header("authorization", sent))
+                .await
+                .expect(200);
             let requests = ecom.requests();
             assert_eq!(
                 requests.last().unwrap().0.header("authorization"),
@@ -165,7 +169,8 @@ async fn kind_21_a_storefront_password_reaches_ecom_and_a_bearer_not() {
 async fn kind_21_no_trailer_carries_a_reserved_header() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
-    let request = post("/upload").own_page().header("trailer", "authorization, x-sum, x_bff.usid");
+    let request =
+        post("/upload").same_origin_fetch().header("trailer", "authorization, x-sum, x_bff.usid");
     let request = request.header("transfer-encoding", "chunked");
     let mut bytes =
         String::from_utf8(request.bytes()).unwrap().replace("content-length: 0\r\n", "");
@@ -180,7 +185,8 @@ async fn kind_21_no_trailer_carries_a_reserved_header() {
     upstream.write("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
     connection.response("POST").await.expect(204);
     // Without a body there are no trailers to announce.
-    let mut connection = world.begin(&get("/page").own_page().header("trailer", "x-sum")).await;
+    let mut connection =
+        world.begin(&get("/page").same_origin_fetch().header("trailer", "x-sum")).await;
     let (mut upstream, headers) = head.receive().await;
     assert_eq!(headers.header("trailer"), None);
     upstream.write(EMPTY).await;

@@ -85,8 +85,10 @@ async fn kind_37_no_spelling_of_an_instance_path_reaches_ecom() {
         let root = if routes == ALL_TO_ECOM { &AT_THE_ROOT[..] } else { &[] };
         for path in OF_THE_INSTANCE.iter().chain(root) {
             for spelling in spellings(path) {
-                let request =
-                    post(&spelling).own_page().cookies(&jar).json("{\"type\":\"session\"}");
+                let request = post(&spelling)
+                    .same_origin_fetch()
+                    .cookies(&jar)
+                    .json("{\"type\":\"session\"}");
                 let response = world.send(request).await;
                 assert!(
                     [400, 403, 404].contains(&response.status),
@@ -95,7 +97,7 @@ async fn kind_37_no_spelling_of_an_instance_path_reaches_ecom() {
                 );
                 world.send(get(&spelling).document().cookies(&jar)).await;
             }
-            let plain = world.send(get(path).own_page().cookies(&jar)).await;
+            let plain = world.send(get(path).same_origin_fetch().cookies(&jar)).await;
             plain.expect_problem(403, "not_allowed");
         }
         let requests = ecom.requests();
@@ -132,14 +134,16 @@ async fn kind_37_a_gateway_denies_every_spelling() {
         for path in OF_THE_INSTANCE.iter().chain(&AT_THE_ROOT) {
             for spelling in spellings(path) {
                 for method in ["GET", "POST"] {
-                    let request = gateway.subrequest(method, &spelling).own_page().cookies(&jar);
+                    let request =
+                        gateway.subrequest(method, &spelling).same_origin_fetch().cookies(&jar);
                     let response = world.send(request.header("origin", ORIGIN)).await;
                     let refused = [400, 403, 404].contains(&response.status);
                     assert!(refused, "{gateway:?} {spelling}: {}", response.status);
                     expect_no_identity(&response);
                 }
             }
-            let plain = world.send(gateway.subrequest("GET", path).own_page().cookies(&jar)).await;
+            let plain =
+                world.send(gateway.subrequest("GET", path).same_origin_fetch().cookies(&jar)).await;
             if gateway != Gateway::Nginx {
                 plain.expect_problem(403, "not_allowed");
             }
@@ -159,7 +163,7 @@ async fn kind_37_a_rule_opens_exactly_its_path() {
     let ecom = FixedHead::responding(EMPTY).await;
     let world = Scenario::default().with_ecom_at(ecom.origin()).site(rules).start().await;
     let named = "/s/RefArch/dw/shop/v24_5/products/1";
-    world.send(get(named).own_page()).await.expect(200);
+    world.send(get(named).same_origin_fetch()).await.expect(200);
     let reached = ecom.requests().len();
     for other in [
         "/s/RefArch/dw/shop/v24_5/sessions",
@@ -168,7 +172,7 @@ async fn kind_37_a_rule_opens_exactly_its_path() {
         "/s/RefArch/dw/sho%70/v24_5/products/1",
         "/s/-/dw/data/v24_5/sites",
     ] {
-        world.send(get(other).own_page()).await.expect_problem(403, "not_allowed");
+        world.send(get(other).same_origin_fetch()).await.expect_problem(403, "not_allowed");
     }
     assert_eq!(ecom.requests().len(), reached);
 }
@@ -207,7 +211,7 @@ async fn kind_37_credentials_in_response_headers_reach_no_script() {
     let ocapi = "/mobify/proxy/ocapi/s/RefArch/dw/shop/v24_5/products/1";
     let file = "/on/demandware.static/Sites-RefArch-Site/-/en_US/v1/css/main.css";
     for path in ["/", "/a.css", file, ocapi] {
-        let response = world.send(get(path).own_page().cookies(&jar)).await;
+        let response = world.send(get(path).same_origin_fetch().cookies(&jar)).await;
         response.expect(200);
         assert_eq!(response.header("etag"), Some("\"x\""), "{path}");
         assert!(!response.contains("CANARY"), "{path}: {response:?}");

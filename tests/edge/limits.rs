@@ -45,7 +45,7 @@ async fn attack_89_a_body_over_the_limit_is_413_in_any_framing() {
     world.forget_calls();
     let megabyte = format!("{{\"username\":\"{}\"}}", "x".repeat(1_000_000));
     for route in ["/bff/session", "/bff/login", "/bff/logout"] {
-        let request = post(route).own_page().cookies(&jar).json(&megabyte);
+        let request = post(route).same_origin_fetch().cookies(&jar).json(&megabyte);
         world.send(request).await.expect_problem(413, "payload_too_large");
         let headers = format!("POST {route} HTTP/1.1\r\nhost: {HOST}\r\nx-bff: 1\r\n");
         let kind = "content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -64,7 +64,7 @@ async fn attack_89_json_nested_ten_thousand_deep_is_400() {
     for open in ["[", "{\"a\":"] {
         let deep = open.repeat(10_000 / open.len());
         for route in ["/bff/session", "/bff/login", "/bff/logout"] {
-            let request = post(route).own_page().json(&deep);
+            let request = post(route).same_origin_fetch().json(&deep);
             world.send(request).await.expect_problem(400, "bad_request");
         }
     }
@@ -74,7 +74,7 @@ async fn attack_89_json_nested_ten_thousand_deep_is_400() {
 #[tokio::test]
 async fn attack_88_a_compressed_body_is_never_decompressed() {
     let world = World::start().await;
-    let request = post("/bff/login").own_page().header("content-encoding", "gzip");
+    let request = post("/bff/login").same_origin_fetch().header("content-encoding", "gzip");
     world.send(request.json("\u{1f}not json")).await.expect_problem(400, "bad_request");
 }
 
@@ -138,7 +138,7 @@ async fn attack_85_only_an_idle_connection_is_closed() {
 async fn attack_85_a_slow_body_of_our_own_routes_times_out() {
     let world = Scenario::default().server("request_timeout_ms = 200").start().await;
     let mut connection = world.connect().await;
-    let request = post("/bff/login").own_page().header("content-type", "application/json");
+    let request = post("/bff/login").same_origin_fetch().header("content-type", "application/json");
     connection.write(request.header("content-length", "100").bytes()).await;
     connection.write("{").await;
     connection.response("POST").await.expect(503);
@@ -151,7 +151,7 @@ async fn attack_85_a_slow_upstream_is_no_slow_client() {
     let scenario =
         Scenario::default().server("header_read_timeout_ms = 200").with_head(head.origin());
     let world = scenario.start().await;
-    let mut connection = world.begin(&get("/slow").own_page()).await;
+    let mut connection = world.begin(&get("/slow").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     let time = stop_time();
     time.passes(Duration::from_millis(400)).await;
@@ -168,7 +168,7 @@ async fn attack_90_a_long_path_is_classified_quickly() {
     let began = Instant::now();
     for unit in ["/assets", "/bff/..", "%2e%2e/", ".js", "/on/demandware.store"] {
         let path = format!("/{}", unit.repeat(7000 / unit.len()));
-        world.send(get(&path).own_page().cookies(&jar)).await;
+        world.send(get(&path).same_origin_fetch().cookies(&jar)).await;
         let encoded = path.replace('%', "%25");
         world.send(get(&format!("/bff/go?to={encoded}")).document().cookies(&jar)).await;
     }

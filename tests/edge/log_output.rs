@@ -15,7 +15,7 @@ const MANY: usize = 12_000;
 /// Requests that are pipelined on one connection.
 const AT_ONCE: usize = 100;
 
-async fn server(output: Output) -> (Server, Sandbox) {
+async fn start_server(output: Output) -> (Server, Sandbox) {
     let sandbox = start_platform(Options::default(), &Clock::system()).await;
     let scenario = Scenario::default().server("drain_delay_ms = 0\ndrain_timeout_ms = 1000");
     (TANDEM.serve_with(output, &scenario, &sandbox).await, sandbox)
@@ -33,15 +33,15 @@ async fn expect_responses(server: &Server, count: usize) {
     }
 }
 
-async fn admin(server: &Server, path: &str) -> RawResponse {
+async fn get_from_admin(server: &Server, path: &str) -> RawResponse {
     let mut connection = Connection::open(server.admin).await;
     connection.write(get(path).bytes()).await;
     connection.response("GET").await
 }
 
 /// Log lines that were lost, by `/metrics`.
-async fn lost(server: &Server) -> usize {
-    let metrics = admin(server, "/metrics").await.expect(200).text();
+async fn count_lost_lines(server: &Server) -> usize {
+    let metrics = get_from_admin(server, "/metrics").await.expect(200).text();
     let count =
         metrics.lines().find_map(|line| line.strip_prefix("tandem_log_lines_dropped_total "));
     count.expect("a count").parse().expect("a number")
@@ -58,11 +58,11 @@ async fn ends_on_sigterm(server: &mut Server) -> Vec<String> {
 #[tokio::test]
 async fn kind_19_broken_closed_or_full_output_costs_no_response() {
     for output in [Output::Broken, Output::Closed, Output::Full] {
-        let (mut server, _sandbox) = server(output).await;
+        let (mut server, _sandbox) = start_server(output).await;
         expect_responses(&server, 1000).await;
-        assert_eq!(admin(&server, "/livez").await.status, 200, "{output:?}");
+        assert_eq!(get_from_admin(&server, "/livez").await.status, 200, "{output:?}");
         // Rust opens the null device where an output was closed at the start.
-        let lost = lost(&server).await;
+        let lost = count_lost_lines(&server).await;
         assert_eq!(lost > 0, output != Output::Closed, "{output:?}: {lost}");
         ends_on_sigterm(&mut server).await;
     }
@@ -70,25 +70,25 @@ async fn kind_19_broken_closed_or_full_output_costs_no_response() {
 
 #[tokio::test]
 async fn kind_19_and_fault_61_unread_output_costs_no_response() {
-    let (mut server, _sandbox) = server(Output::Unread).await;
+    let (mut server, _sandbox) = start_server(Output::Unread).await;
     expect_responses(&server, MANY).await;
-    assert_eq!(admin(&server, "/livez").await.status, 200);
-    assert_eq!(admin(&server, "/readyz").await.status, 200);
-    assert!(lost(&server).await > 0);
+    assert_eq!(get_from_admin(&server, "/livez").await.status, 200);
+    assert_eq!(get_from_admin(&server, "/readyz").await.status, 200);
+    assert!(count_lost_lines(&server).await > 0);
     ends_on_sigterm(&mut server).await;
 }
 
 #[tokio::test]
 async fn kind_19_output_that_is_read_again_reports_lost_lines() {
-    let (mut server, _sandbox) = server(Output::Unread).await;
+    let (mut server, _sandbox) = start_server(Output::Unread).await;
     expect_responses(&server, MANY).await;
     server.read_on();
     let mut sent = MANY;
     let lost = loop {
-        let before = lost(&server).await;
+        let before = count_lost_lines(&server).await;
         expect_responses(&server, AT_ONCE).await;
         sent += AT_ONCE;
-        if lost(&server).await == before {
+        if count_lost_lines(&server).await == before {
             break before;
         }
     };

@@ -11,10 +11,10 @@ fn passive() -> Vec<(&'static str, RawRequest)> {
             .header("access-control-request-method", "POST")
     };
     vec![
-        ("a file by its folder", get("/assets/app.css").own_page()),
+        ("a file by its folder", get("/assets/app.css").same_origin_fetch()),
         ("a file by its folder, navigated to", get("/assets/app.css").document()),
         ("a file by its ending", get("/favicon.ico").document()),
-        ("a file with a query", get("/pictures/tandem.webp?w=100").own_page()),
+        ("a file with a query", get("/pictures/tandem.webp?w=100").same_origin_fetch()),
         ("a prefetch", get("/").document().header("sec-purpose", "prefetch")),
         ("a prerender", get("/").document().header("sec-purpose", "prefetch;prerender")),
         ("an old prefetch", get("/").document().header("purpose", "prefetch")),
@@ -23,13 +23,13 @@ fn passive() -> Vec<(&'static str, RawRequest)> {
         ("a crawler at /bff/go", get("/bff/go?to=/").document().header("user-agent", CRAWLER)),
         (
             "a crawler that runs scripts",
-            post("/bff/session").own_page().header("user-agent", CRAWLER),
+            post("/bff/session").same_origin_fetch().header("user-agent", CRAWLER),
         ),
         ("a prefetched /bff/go", get("/bff/go?to=/").document().header("sec-purpose", "prefetch")),
         ("a preflight of a page", preflight("/")),
         ("a preflight of the API", preflight("/api/basket/items")),
         ("a preflight of our own", preflight("/bff/session")),
-        ("reading the session", get("/bff/session").own_page()),
+        ("reading the session", get("/bff/session").same_origin_fetch()),
         ("opening the session as a page", get("/bff/session").document()),
     ]
 }
@@ -70,7 +70,7 @@ async fn attack_68_a_crawlers_name_opens_nothing() {
         let calling = |request: RawRequest| request.header("user-agent", name);
         world.send(calling(post("/bff/logout"))).await.expect_problem(403, "csrf_rejected");
         world.send(calling(get("/").host("evil.test"))).await.expect_problem(421, "bad_request");
-        world.send(calling(get("/api/me").own_page())).await.expect(401);
+        world.send(calling(get("/api/me").same_origin_fetch())).await.expect(401);
         world.send(calling(get("/bff/nothing"))).await.expect_problem(404, "not_found");
     }
     // Probes of monitoring tools are treated as people.

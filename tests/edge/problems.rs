@@ -12,7 +12,7 @@ async fn a_wrong_method_is_405_with_allow() {
         ("/bff/go", ["POST", "PUT", "DELETE"], "GET,HEAD"),
     ] {
         for method in methods {
-            let response = world.send(request(method, route).own_page()).await;
+            let response = world.send(request(method, route).same_origin_fetch()).await;
             response.expect(405).expect_no_cookies();
             assert_eq!(response.header("allow"), Some(allowed), "{method} {route}");
             if method != "HEAD" {
@@ -31,7 +31,8 @@ async fn attack_31_unusual_methods_are_rejected_everywhere() {
     let before = head.requests().len();
     for method in ["TRACE", "CONNECT", "PRI", "TRACK", "DEBUG", "PROPFIND", "FOO", "get"] {
         for target in ["/bff/session", "/bff/login", "/cart", "/assets/app.js", "*"] {
-            let response = world.send(request(method, target).own_page().cookies(&jar)).await;
+            let response =
+                world.send(request(method, target).same_origin_fetch().cookies(&jar)).await;
             let status = response.status;
             assert!(matches!(status, 400 | 405 | 421 | 501), "{method} {target}: {status}");
             assert!(!response.text().contains(jar.value("token")));
@@ -83,9 +84,9 @@ async fn an_unknown_route_of_ours_is_404() {
         "/bff/..",
         "/bff/app.js",
     ] {
-        world.send(get(path).own_page()).await.expect_problem(404, "not_found");
+        world.send(get(path).same_origin_fetch()).await.expect_problem(404, "not_found");
         world.send(get(path).document()).await.expect_problem_page(404, "not_found");
-        let change = post(path).own_page().json("{}");
+        let change = post(path).same_origin_fetch().json("{}");
         world.send(change).await.expect_problem(404, "not_found").expect_no_cookies();
     }
     assert!(head.requests().is_empty());
@@ -121,7 +122,7 @@ async fn a_body_that_is_neither_json_nor_a_form_is_400() {
     let world = World::start().await;
     let jar = world.guest_cookies().await;
     world.forget_calls();
-    let login = || post("/bff/login").own_page().cookies(&jar);
+    let login = || post("/bff/login").same_origin_fetch().cookies(&jar);
     for request in [
         login(),
         login().json(""),
@@ -142,11 +143,11 @@ async fn a_body_that_is_neither_json_nor_a_form_is_400() {
         login().header("content-type", "text/xml").body("<login/>"),
         login().header("content-type", "multipart/form-data; boundary=x").body("--x--"),
         login().header("content-type", "application/json").header("content-type", "text/plain"),
-        post("/bff/session").own_page().json("[1]"),
-        post("/bff/session").own_page().json(r#"{"dwsgst":"a b"}"#),
-        post("/bff/session").own_page().json(r#"{"unknown":1}"#),
-        post("/bff/logout").own_page().cookies(&jar).json("nonsense"),
-        post("/bff/logout").own_page().cookies(&jar).json(r#"{"all_devices":"perhaps"}"#),
+        post("/bff/session").same_origin_fetch().json("[1]"),
+        post("/bff/session").same_origin_fetch().json(r#"{"dwsgst":"a b"}"#),
+        post("/bff/session").same_origin_fetch().json(r#"{"unknown":1}"#),
+        post("/bff/logout").same_origin_fetch().cookies(&jar).json("nonsense"),
+        post("/bff/logout").same_origin_fetch().cookies(&jar).json(r#"{"all_devices":"perhaps"}"#),
     ] {
         let sent = String::from_utf8(request.bytes()).unwrap();
         let response = world.send(request).await;
@@ -162,7 +163,8 @@ async fn a_truncated_body_is_400_and_changes_nothing() {
     let world = World::start().await;
     let jar = world.registered_cookies().await;
     world.forget_calls();
-    let request = post("/bff/logout").own_page().cookies(&jar).header("content-length", "100");
+    let request =
+        post("/bff/logout").same_origin_fetch().cookies(&jar).header("content-length", "100");
     let mut connection = world.begin(&request).await;
     connection.write("{\"all_devices\":true}").await;
     connection.finish().await;
@@ -200,7 +202,7 @@ async fn people_get_a_page_and_scripts_get_json() {
 async fn attack_81_the_session_is_never_compressed() {
     let world = World::start().await;
     let jar = world.registered_cookies().await;
-    let request = get("/bff/session").own_page().cookies(&jar);
+    let request = get("/bff/session").same_origin_fetch().cookies(&jar);
     let response = world.send(request.header("accept-encoding", "gzip, br, zstd")).await;
     assert_eq!(response.header("content-encoding"), None);
     assert_eq!(response.json()["customer_type"], "registered");

@@ -9,7 +9,7 @@ use testkit::{Cookies, FixedHead, Head, JO, Scenario, get, post};
 async fn a_response_is_streamed_while_the_head_writes() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
-    let mut connection = world.begin(&get("/stream").own_page()).await;
+    let mut connection = world.begin(&get("/stream").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
     assert_eq!(connection.headers().await.unwrap().first, "HTTP/1.1 200 OK");
@@ -26,7 +26,7 @@ async fn an_upload_is_streamed_while_the_browser_sends() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
     let mut connection = world.connect().await;
-    let request = post("/upload").own_page().header("content-length", "10");
+    let request = post("/upload").same_origin_fetch().header("content-length", "10");
     connection.write(request.bytes()).await;
     connection.write("first").await;
     let (mut upstream, headers) = head.receive().await;
@@ -45,7 +45,7 @@ async fn a_large_upload_passes_completely() {
     let jar = world.guest_cookies().await;
     let before = head.requests().len();
     let body: String = ('a'..='z').cycle().take(2_000_000).collect();
-    world.send(post("/upload").own_page().cookies(&jar).body(&body)).await.expect(200);
+    world.send(post("/upload").same_origin_fetch().cookies(&jar).body(&body)).await.expect(200);
     let (_, received) = &head.requests()[before];
     assert!(received == body.as_bytes(), "{} bytes of {}", received.len(), body.len());
 }
@@ -121,7 +121,7 @@ async fn a_path_is_forwarded_byte_for_byte() {
         "/~a/'b'/(c)/!$&,=:@",
     ] {
         let before = head.requests().len();
-        let response = world.send(get(path).own_page()).await;
+        let response = world.send(get(path).same_origin_fetch()).await;
         response.expect(200).expect_no_cookies();
         let (headers, _) = &head.requests()[before];
         assert_eq!(headers.first, format!("GET {path} HTTP/1.1"));
@@ -148,7 +148,7 @@ async fn attacks_39_and_40_an_ambiguous_path_reaches_no_upstream() {
         "/assets/%c0%ae%c0%ae/x",
         "/on%2fdemandware.store%2F..%2F",
     ] {
-        let response = world.send(get(path).own_page()).await;
+        let response = world.send(get(path).same_origin_fetch()).await;
         response.expect_problem(400, "bad_request").expect_no_cookies();
     }
     assert!(head.requests().is_empty(), "{:?}", head.requests());
@@ -163,7 +163,7 @@ async fn an_unavailable_head_is_502_for_people_and_scripts() {
     let page = world.send(get("/").document()).await;
     page.expect_problem_page(502, "upstream_unavailable");
     assert!(page.header("retry-after").is_some());
-    let call = world.send(get("/api/me").own_page()).await;
+    let call = world.send(get("/api/me").same_origin_fetch()).await;
     call.expect_problem(502, "upstream_unavailable").expect_no_cookies();
 }
 
@@ -172,7 +172,7 @@ async fn a_silent_head_is_504() {
     let head = Head::bind().await;
     let scenario = Scenario::default().with_head(head.origin()).upstream("proxy_timeout_ms = 100");
     let world = scenario.start().await;
-    let mut connection = world.begin(&get("/").own_page()).await;
+    let mut connection = world.begin(&get("/").same_origin_fetch()).await;
     let _silent = head.receive().await;
     connection.response("GET").await.expect_problem(504, "upstream_unavailable");
 }
@@ -184,7 +184,7 @@ async fn tokens_refreshed_for_a_failing_page_are_not_lost() {
     let scenario = Scenario::default().with_head(head.origin()).with_public_client();
     let world = scenario.start().await;
     let mut jar = Cookies::default();
-    jar.take(world.send(post("/bff/login").own_page().credentials(JO)).await.expect(200));
+    jar.take(world.send(post("/bff/login").same_origin_fetch().credentials(JO)).await.expect(200));
     drop(head);
     world.minutes_pass(31);
     world.forget_calls();
@@ -194,7 +194,7 @@ async fn tokens_refreshed_for_a_failing_page_are_not_lost() {
     jar.take(&page);
     // Long after the exchange has left every cache, the shopper is still logged in.
     world.minutes_pass(31);
-    let response = world.send(post("/bff/session").own_page().cookies(&jar)).await;
+    let response = world.send(post("/bff/session").same_origin_fetch().cookies(&jar)).await;
     assert_eq!(response.expect(200).json()["customer_type"], "registered");
 }
 
@@ -207,7 +207,7 @@ async fn fault_32_a_truncated_response_is_visibly_truncated() {
         ("transfer-encoding: chunked", format!("{:x}\r\nhalf of it\r\n", 10)),
     ] {
         for killed in [true, false] {
-            let mut connection = world.begin(&get("/page").own_page()).await;
+            let mut connection = world.begin(&get("/page").same_origin_fetch()).await;
             let (mut upstream, _) = head.receive().await;
             upstream.write(format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n{piece}")).await;
             let headers = connection.headers().await.unwrap();
@@ -227,7 +227,7 @@ async fn fault_33_a_short_response_does_not_look_complete() {
     let short = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort";
     let head = FixedHead::responding(short).await;
     let world = Scenario::default().with_head(head.origin()).start().await;
-    let response = world.send(get("/page").own_page()).await;
+    let response = world.send(get("/page").same_origin_fetch()).await;
     assert!(!response.complete);
 }
 
@@ -235,7 +235,7 @@ async fn fault_33_a_short_response_does_not_look_complete() {
 async fn fault_44_a_disconnect_ends_the_upstream_request() {
     let head = Head::bind().await;
     let world = Scenario::default().with_head(head.origin()).start().await;
-    let mut connection = world.begin(&get("/stream").own_page()).await;
+    let mut connection = world.begin(&get("/stream").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n").await;
     connection.headers().await.unwrap();
@@ -255,7 +255,7 @@ async fn an_invalid_response_is_502() {
     ] {
         let head = FixedHead::responding(invalid).await;
         let world = Scenario::default().with_head(head.origin()).start().await;
-        let response = world.send(get("/page").own_page()).await;
+        let response = world.send(get("/page").same_origin_fetch()).await;
         response.expect_problem(502, "upstream_unavailable");
     }
 }

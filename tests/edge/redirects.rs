@@ -77,7 +77,7 @@ async fn attacks_32_to_35_a_form_redirects_within_this_site() {
     for target in CORPUS {
         for sent in [encoded(target), encoded(&encoded(target))] {
             let form = format!("return_to={sent}&all_devices=false");
-            connection.write(post("/bff/logout").own_page().form(&form).bytes()).await;
+            connection.write(post("/bff/logout").same_origin_fetch().form(&form).bytes()).await;
             let response = connection.response("POST").await;
             assert_eq!(response.header("location"), Some("/"), "{target:?} as {sent}");
         }
@@ -86,7 +86,7 @@ async fn attacks_32_to_35_a_form_redirects_within_this_site() {
         world.seconds_pass(2);
         let sent = encoded(target);
         let form = format!("username=jo%40example.com&password=Tandem-2026&return_to={sent}");
-        let response = world.send(post("/bff/login").own_page().form(&form)).await;
+        let response = world.send(post("/bff/login").same_origin_fetch().form(&form)).await;
         response.expect_location("/");
     }
 }
@@ -108,7 +108,8 @@ async fn attack_37_a_redirect_target_of_ten_thousand_bytes_is_ignored() {
     let long = format!("/bff/go?to=/{}", "a".repeat(7000));
     world.send(get(&long).document().cookies(&jar)).await.expect_location("/");
     let form = format!("return_to=/{}", "a".repeat(10_000));
-    let response = world.send(post("/bff/logout").own_page().cookies(&jar).form(&form)).await;
+    let response =
+        world.send(post("/bff/logout").same_origin_fetch().cookies(&jar).form(&form)).await;
     response.expect_location("/");
 }
 

@@ -47,7 +47,7 @@ impl Shop {
         let mut connections = Vec::new();
         for _ in 0..count {
             let mut connection = Connection::open(self.server.address).await;
-            connection.write(get("/large").own_page().bytes()).await;
+            connection.write(get("/large").same_origin_fetch().bytes()).await;
             connections.push(connection);
         }
         self.receives(before + count).await;
@@ -68,7 +68,7 @@ impl Shop {
 
     async fn page(&self) -> RawResponse {
         let mut connection = Connection::open(self.server.address).await;
-        connection.write(get("/page").own_page().bytes()).await;
+        connection.write(get("/page").same_origin_fetch().bytes()).await;
         connection.response("GET").await
     }
 
@@ -166,7 +166,7 @@ async fn kind_24_clients_that_disconnect_free_their_resources() {
         shop.serves_another("after they have disconnected").await;
     }
     let mut connection = Connection::open(shop.server.address).await;
-    connection.write(get("/large").own_page().bytes()).await;
+    connection.write(get("/large").same_origin_fetch().bytes()).await;
     assert_eq!(connection.response("GET").await.expect(200).body.len(), LARGE);
 }
 

@@ -14,7 +14,7 @@ const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 async fn trailers_reach_a_browser_that_accepts_them() {
     let (world, head) = with_head("").await;
     let mut connection = world.connect().await;
-    let request = get("/sum").own_page();
+    let request = get("/sum").same_origin_fetch();
     connection
         .write(request.header("te", "trailers").header("connection", "close, TE").bytes())
         .await;
@@ -31,7 +31,8 @@ async fn trailers_reach_a_browser_that_accepts_them() {
 async fn attack_60_te_without_connection_is_not_forwarded() {
     let (world, head) = with_head("").await;
     let mut connection = world.connect().await;
-    let request = get("/sum").own_page().header("te", "trailers").header("connection", "close");
+    let request =
+        get("/sum").same_origin_fetch().header("te", "trailers").header("connection", "close");
     connection.write(request.bytes()).await;
     let (mut upstream, headers) = head.receive().await;
     assert_eq!(headers.header("te"), None);
@@ -44,7 +45,7 @@ async fn attack_60_te_without_connection_is_not_forwarded() {
 #[tokio::test]
 async fn fault_42_many_interim_responses_are_skipped() {
     let (world, head) = with_head("").await;
-    let mut connection = world.begin(&get("/page").own_page()).await;
+    let mut connection = world.begin(&get("/page").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n".repeat(500);
     upstream.write(format!("HTTP/1.1 100 Continue\r\n\r\n{hints}{EMPTY}")).await;
@@ -54,7 +55,7 @@ async fn fault_42_many_interim_responses_are_skipped() {
 #[tokio::test]
 async fn fault_42_endless_interim_responses_time_out() {
     let (world, head) = with_head("proxy_timeout_ms = 300").await;
-    let mut connection = world.begin(&get("/page").own_page()).await;
+    let mut connection = world.begin(&get("/page").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     let hint = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n";
     let flood = async {
@@ -85,7 +86,7 @@ async fn write_until_stalled(to: &mut Connection, most: usize) -> usize {
 async fn fault_44_a_response_is_read_as_fast_as_the_browser_reads() {
     const LENGTH: usize = 200 << 20;
     let (world, head) = with_head("").await;
-    let _connection = world.begin(&get("/large").own_page()).await;
+    let _connection = world.begin(&get("/large").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {LENGTH}\r\n\r\n")).await;
     let written = write_until_stalled(&mut upstream, LENGTH).await;
@@ -98,7 +99,7 @@ async fn attack_85_a_browser_that_never_reads_is_cut_off() {
     let head = Head::bind().await;
     let scenario = Scenario::default().server("write_timeout_ms = 300").with_head(head.origin());
     let world = scenario.start().await;
-    let _connection = world.begin(&get("/large").own_page()).await;
+    let _connection = world.begin(&get("/large").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n").await;
     write_until_stalled(&mut upstream, 1 << 30).await;
@@ -111,7 +112,7 @@ async fn attack_85_a_browser_that_reads_slowly_is_served() {
     let scenario = Scenario::default().server("write_timeout_ms = 300").with_head(head.origin());
     let world = scenario.start().await;
     let time = stop_time();
-    let mut connection = world.begin(&get("/large").own_page()).await;
+    let mut connection = world.begin(&get("/large").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     let piece = vec![b'x'; 1 << 20];
     upstream.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 40 << 20)).await;
@@ -139,32 +140,32 @@ async fn beyond_the_concurrency_limit_requests_are_503() {
     let (world, head) = with_head("proxy_concurrency = 2").await;
     let mut connections = Vec::new();
     for _ in 0..2 {
-        let connection = world.begin(&get("/slow").own_page()).await;
+        let connection = world.begin(&get("/slow").same_origin_fetch()).await;
         connections.push((connection, head.receive().await.0));
     }
-    let refused = world.send(get("/page").own_page()).await;
+    let refused = world.send(get("/page").same_origin_fetch()).await;
     refused.expect_problem(503, "upstream_unavailable");
     assert!(refused.header("retry-after").is_some());
     // A response that has begun still counts.
     let (mut connection, mut upstream) = connections.pop().unwrap();
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nha").await;
     assert_eq!(connection.headers().await.unwrap().first, "HTTP/1.1 200 OK");
-    world.send(get("/page").own_page()).await.expect(503);
+    world.send(get("/page").same_origin_fetch()).await.expect(503);
     upstream.write("lf").await;
     assert_eq!(connection.take(4).await, b"half");
     let mut next = world.connect().await;
-    next.write(get("/page").own_page().bytes()).await;
+    next.write(get("/page").same_origin_fetch().bytes()).await;
     let headers = upstream.headers().await.expect("the connection is used again");
     assert_eq!(headers.first, "GET /page HTTP/1.1");
     upstream.write(EMPTY).await;
     next.response("GET").await.expect(200);
     // Our own routes are not affected.
-    world.send(get("/bff/session").own_page()).await.expect(200);
+    world.send(get("/bff/session").same_origin_fetch()).await.expect(200);
 }
 
 /// A connection to the Head that has served one request and is kept open.
 async fn kept_connection(world: &World, head: &Head) -> Connection {
-    let mut connection = world.begin(&get("/first").own_page()).await;
+    let mut connection = world.begin(&get("/first").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write(EMPTY).await;
     connection.response("GET").await.expect(200);
@@ -176,7 +177,7 @@ async fn fault_31_a_get_survives_a_closed_kept_connection() {
     let (world, head) = with_head("").await;
     for killed in [true, false] {
         let mut upstream = kept_connection(&world, &head).await;
-        let mut connection = world.begin(&get("/second").own_page()).await;
+        let mut connection = world.begin(&get("/second").same_origin_fetch()).await;
         upstream.headers().await.expect("the request on the kept connection");
         if killed {
             upstream.reset();
@@ -194,7 +195,7 @@ async fn fault_31_a_get_survives_a_closed_kept_connection() {
 async fn fault_31_a_post_is_not_retried() {
     let (world, head) = with_head("").await;
     let requests: [RawRequest; 2] =
-        [post("/second").own_page(), post("/second").own_page().body("x")];
+        [post("/second").same_origin_fetch(), post("/second").same_origin_fetch().body("x")];
     for request in requests {
         let mut upstream = kept_connection(&world, &head).await;
         let mut connection = world.begin(&request).await;
@@ -204,7 +205,7 @@ async fn fault_31_a_post_is_not_retried() {
         head.expect_no_connection().await;
     }
     // Nor is a request without a response on a new connection.
-    let mut connection = world.begin(&get("/page").own_page()).await;
+    let mut connection = world.begin(&get("/page").same_origin_fetch()).await;
     drop(head.receive().await);
     connection.response("GET").await.expect_problem(502, "upstream_unavailable");
     head.expect_no_connection().await;
@@ -214,7 +215,7 @@ async fn fault_31_a_post_is_not_retried() {
 async fn a_second_failure_is_502() {
     let (world, head) = with_head("").await;
     let mut upstream = kept_connection(&world, &head).await;
-    let mut connection = world.begin(&get("/second").own_page()).await;
+    let mut connection = world.begin(&get("/second").same_origin_fetch()).await;
     upstream.headers().await.expect("the request on the kept connection");
     drop(upstream);
     drop(head.receive().await);
@@ -227,7 +228,7 @@ async fn the_pool_keeps_connections_warm() {
     let (world, head) = with_head("").await;
     let mut upstream = kept_connection(&world, &head).await;
     for at in 0..5 {
-        let mut connection = world.begin(&get(&format!("/{at}")).own_page()).await;
+        let mut connection = world.begin(&get(&format!("/{at}")).same_origin_fetch()).await;
         assert_eq!(upstream.headers().await.unwrap().first, format!("GET /{at} HTTP/1.1"));
         upstream.write(EMPTY).await;
         connection.response("GET").await.expect(200);

@@ -18,12 +18,12 @@ async fn ticks_pass(time: &StoppedTime, ticks: u32) {
 
 /// A connection on which an upload of 100 000 bytes begins.
 async fn uploading(world: &World) -> Connection {
-    world.begin(&post("/upload").own_page().header("content-length", "100000")).await
+    world.begin(&post("/upload").same_origin_fetch().header("content-length", "100000")).await
 }
 
 /// Whether another request gets a permit.
-async fn is_free(world: &World, head: &Head) -> bool {
-    let mut connection = world.begin(&get("/next").own_page()).await;
+async fn is_permit_free(world: &World, head: &Head) -> bool {
+    let mut connection = world.begin(&get("/next").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write(EMPTY).await;
     connection.response("GET").await.status == 200
@@ -36,7 +36,7 @@ async fn attack_85_and_fault_35_a_stalled_response_is_cut_off() {
         ["content-length: 100\r\n\r\nhalf", "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
     {
         let (world, head) = with_head("proxy_concurrency = 1\nproxy_idle_timeout_ms = 300").await;
-        let mut connection = world.begin(&get("/page").own_page()).await;
+        let mut connection = world.begin(&get("/page").same_origin_fetch()).await;
         let (mut upstream, _) = head.receive().await;
         upstream.write(format!("HTTP/1.1 200 OK\r\n{begun}")).await;
         // The stall is detected within twice the limit.
@@ -45,14 +45,14 @@ async fn attack_85_and_fault_35_a_stalled_response_is_cut_off() {
         assert!(!response.complete, "a truncated response looks complete");
         assert!(connection.is_closed().await);
         assert!(upstream.is_closed().await);
-        assert!(is_free(&world, &head).await);
+        assert!(is_permit_free(&world, &head).await);
     }
 }
 
 #[tokio::test]
 async fn a_slowly_moving_response_is_not_cut_off() {
     let (world, head) = with_head("proxy_idle_timeout_ms = 300").await;
-    let mut connection = world.begin(&get("/events").own_page()).await;
+    let mut connection = world.begin(&get("/events").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     upstream.write("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n").await;
     connection.headers().await.expect("a response");
@@ -69,7 +69,7 @@ async fn a_slowly_moving_response_is_not_cut_off() {
 async fn a_slow_browser_is_no_stalled_upstream() {
     const LENGTH: usize = 40 << 20;
     let (world, head) = with_head("proxy_idle_timeout_ms = 200").await;
-    let mut connection = world.begin(&get("/large").own_page()).await;
+    let mut connection = world.begin(&get("/large").same_origin_fetch()).await;
     let (mut upstream, _) = head.receive().await;
     let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {LENGTH}\r\n\r\n");
     let time = stop_time();
@@ -102,7 +102,7 @@ async fn attack_85_a_trickling_upload_loses_its_permit() {
     connection.response("POST").await.expect_problem(504, "upstream_unavailable");
     upstream.take(bytes + 1).await;
     assert!(upstream.is_closed().await);
-    assert!(is_free(&world, &head).await);
+    assert!(is_permit_free(&world, &head).await);
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn attack_85_a_trickling_upload_after_the_response_ends() {
 async fn after_a_slow_upload_the_head_has_its_own_time_limit() {
     let (world, head) = with_head("proxy_timeout_ms = 600").await;
     let mut connection =
-        world.begin(&post("/upload").own_page().header("content-length", "2")).await;
+        world.begin(&post("/upload").same_origin_fetch().header("content-length", "2")).await;
     let (mut upstream, _) = head.receive().await;
     let time = stop_time();
     connection.write("x").await;

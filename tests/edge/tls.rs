@@ -12,7 +12,7 @@ use testkit::{Connection, ORIGIN, RawResponse, Scenario, Server, get, start_plat
 use crate::support::{Http2, TANDEM, TlsHead, http2_get};
 
 /// The real binary in front of a Head behind TLS, whose certificate it trusts.
-async fn server(head: &TlsHead) -> (Server, Sandbox) {
+async fn start_server(head: &TlsHead) -> (Server, Sandbox) {
     let sandbox = start_platform(Options::default(), &Clock::system()).await;
     let scenario = Scenario::default().with_head(head.origin());
     (TANDEM.serve_trusting(&scenario, &sandbox, Some(&head.certificate)).await, sandbox)
@@ -20,14 +20,14 @@ async fn server(head: &TlsHead) -> (Server, Sandbox) {
 
 async fn fetch(server: &Server, path: &str) -> RawResponse {
     let mut connection = Connection::open(server.address).await;
-    connection.write(get(path).own_page().bytes()).await;
+    connection.write(get(path).same_origin_fetch().bytes()).await;
     connection.response("GET").await
 }
 
 #[tokio::test]
 async fn an_upstream_with_http_2_gets_one_connection() {
     let head = TlsHead::speaking(&["h2", "http/1.1"]).await;
-    let (server, _sandbox) = server(&head).await;
+    let (server, _sandbox) = start_server(&head).await;
     for path in ["/a;b/%7Ec?x=%2F&y=//", "/second"] {
         assert_eq!(fetch(&server, path).await.expect(200).text(), "two");
     }
@@ -45,7 +45,7 @@ async fn an_upstream_with_http_2_gets_one_connection() {
 #[tokio::test]
 async fn an_upstream_without_http_2_gets_http_1_1() {
     let head = TlsHead::speaking(&["http/1.1"]).await;
-    let (server, _sandbox) = server(&head).await;
+    let (server, _sandbox) = start_server(&head).await;
     fetch(&server, "/page").await.expect(200);
     let request = &head.requests()[0];
     assert_eq!(request.version, Version::HTTP_11);
@@ -57,7 +57,7 @@ async fn an_upstream_without_http_2_gets_http_1_1() {
 #[tokio::test]
 async fn trailers_cross_from_http_2_to_http_2_both_ways() {
     let head = TlsHead::speaking(&["h2"]).await;
-    let (server, _sandbox) = server(&head).await;
+    let (server, _sandbox) = start_server(&head).await;
     let mut trailers = HeaderMap::new();
     trailers.insert("x-sum", "111".parse().unwrap());
     let frames = [Frame::data(Bytes::from("one")), Frame::trailers(trailers.clone())];
@@ -77,9 +77,9 @@ async fn trailers_cross_from_http_2_to_http_2_both_ways() {
 #[tokio::test]
 async fn fault_32_a_reset_upstream_stream_is_visibly_truncated() {
     let head = TlsHead::speaking(&["h2"]).await;
-    let (server, _sandbox) = server(&head).await;
+    let (server, _sandbox) = start_server(&head).await;
     let mut connection = Connection::open(server.address).await;
-    connection.write(get("/broken").own_page().bytes()).await;
+    connection.write(get("/broken").same_origin_fetch().bytes()).await;
     let headers = connection.headers().await.unwrap();
     assert_eq!(headers.first, "HTTP/1.1 200 OK");
     head.break_off();
@@ -94,7 +94,7 @@ async fn fault_32_a_reset_upstream_stream_is_visibly_truncated() {
 #[tokio::test]
 async fn a_websocket_uses_http_1_1_even_with_http_2() {
     let head = TlsHead::speaking(&["h2", "http/1.1"]).await;
-    let (server, _sandbox) = server(&head).await;
+    let (server, _sandbox) = start_server(&head).await;
     let request = get("/socket").headers(&[
         ("connection", "Upgrade"),
         ("upgrade", "websocket"),

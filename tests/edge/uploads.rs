@@ -13,7 +13,7 @@ const LENGTH: usize = 200 << 20;
 #[tokio::test]
 async fn attack_65_100_continue_is_sent_only_with_an_upstream() {
     let (world, head) = with_head("").await;
-    let request = post("/upload").own_page().header("expect", "100-continue");
+    let request = post("/upload").same_origin_fetch().header("expect", "100-continue");
     let request = request.header("content-length", "4").bytes();
     let mut connection = world.connect().await;
     connection.write(&request).await;
@@ -37,7 +37,7 @@ async fn attack_65_100_continue_is_sent_only_with_an_upstream() {
 async fn attack_65_a_rejected_request_gets_no_100_continue() {
     let (world, head) = with_head("proxy_concurrency = 1").await;
     let mut busy = world.connect().await;
-    busy.write(post("/slow").own_page().bytes()).await;
+    busy.write(post("/slow").same_origin_fetch().bytes()).await;
     let _upstream = head.receive().await;
     let expecting = |path: &str| {
         post(path).header("expect", "100-continue").header("content-length", "50").bytes()
@@ -55,7 +55,12 @@ async fn an_upload_is_read_as_fast_as_the_head_reads() {
     let (world, head) = with_head("").await;
     let mut connection = world.connect().await;
     connection
-        .write(post("/upload").own_page().header("content-length", &LENGTH.to_string()).bytes())
+        .write(
+            post("/upload")
+                .same_origin_fetch()
+                .header("content-length", &LENGTH.to_string())
+                .bytes(),
+        )
         .await;
     let _upstream = head.receive().await;
     let piece = vec![b'x'; 1 << 20];
@@ -70,7 +75,7 @@ async fn an_upload_is_read_as_fast_as_the_head_reads() {
 async fn a_moving_upload_may_take_longer_than_a_response() {
     let (world, head) = with_head("proxy_timeout_ms = 200").await;
     let mut connection =
-        world.begin(&post("/upload").own_page().header("content-length", "8192")).await;
+        world.begin(&post("/upload").same_origin_fetch().header("content-length", "8192")).await;
     let (mut upstream, _) = head.receive().await;
     let time = stop_time();
     for _ in 0..8 {
@@ -87,7 +92,7 @@ async fn a_moving_upload_may_take_longer_than_a_response() {
 async fn attack_85_and_fault_43_a_stalled_upload_times_out() {
     let (world, head) = with_head("proxy_timeout_ms = 200").await;
     let mut connection =
-        world.begin(&post("/upload").own_page().header("content-length", "8")).await;
+        world.begin(&post("/upload").same_origin_fetch().header("content-length", "8")).await;
     connection.write("x").await;
     let (mut upstream, _) = head.receive().await;
     connection.response("POST").await.expect_problem(504, "upstream_unavailable");
@@ -100,7 +105,7 @@ async fn attack_85_and_fault_43_a_stalled_upload_times_out() {
 async fn trailers_of_an_upload_reach_the_head() {
     let (world, head) = with_head("").await;
     let mut connection = world.connect().await;
-    let request = post("/upload").own_page().header("trailer", "x-sum");
+    let request = post("/upload").same_origin_fetch().header("trailer", "x-sum");
     let request =
         String::from_utf8(request.header("transfer-encoding", "chunked").bytes()).unwrap();
     let request = request.replace("content-length: 0\r\n", "");
@@ -121,7 +126,8 @@ async fn fault_43_an_upload_with_an_early_response_gets_it() {
     for closes in [false, true] {
         let (world, head) = with_head("").await;
         let mut connection = world.connect().await;
-        let request = post("/upload").own_page().header("content-length", &LENGTH.to_string());
+        let request =
+            post("/upload").same_origin_fetch().header("content-length", &LENGTH.to_string());
         connection.write(request.bytes()).await;
         connection.write(vec![b'x'; 100_000]).await;
         let (mut upstream, _) = head.receive().await;
@@ -144,7 +150,7 @@ async fn fault_43_a_truncated_upload_does_not_look_complete() {
     for framing in [("content-length", "100"), ("transfer-encoding", "chunked")] {
         let (world, head) = with_head("").await;
         let mut connection = world.connect().await;
-        let request = post("/upload").own_page().headers(&[framing]);
+        let request = post("/upload").same_origin_fetch().headers(&[framing]);
         let request =
             String::from_utf8(request.bytes()).unwrap().replace("content-length: 0\r\n", "");
         connection.write(request).await;

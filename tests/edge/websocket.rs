@@ -84,11 +84,11 @@ async fn attack_30_a_foreign_origin_opens_no_websocket() {
 
 #[tokio::test]
 async fn attack_62_bytes_after_a_rejected_upgrade_are_not_forwarded() {
-    let smuggled = get("/smuggled").own_page().bytes();
+    let smuggled = get("/smuggled").same_origin_fetch().bytes();
     for request in [
         handshake().header("origin", ORIGIN),
-        get("/page").own_page().header("connection", "upgrade").header("upgrade", "x"),
-        get("/page").own_page().headers(&[
+        get("/page").same_origin_fetch().header("connection", "upgrade").header("upgrade", "x"),
+        get("/page").same_origin_fetch().headers(&[
             ("connection", "Upgrade, HTTP2-Settings"),
             ("upgrade", "h2c"),
             ("http2-settings", "AAMAAABkAAQAAP__"),
@@ -117,7 +117,7 @@ async fn attack_62_bytes_after_a_rejected_upgrade_are_not_forwarded() {
 #[tokio::test]
 async fn attack_62_an_unrequested_protocol_switch_is_502() {
     let other = SWITCHED.replace("upgrade: websocket", "upgrade: h2c");
-    let plain = get("/page").own_page();
+    let plain = get("/page").same_origin_fetch();
     for (request, response) in
         [(plain, SWITCHED), (handshake().header("origin", ORIGIN), other.as_str())]
     {
@@ -138,13 +138,13 @@ async fn a_websocket_holds_its_upstream_permit_until_it_ends() {
     let scenario = Scenario::default().with_head(head.origin()).upstream("proxy_concurrency = 1");
     let world = scenario.start().await;
     let (browser, upstream) = tunnel(&world, &head).await;
-    let busy = world.send(get("/page").own_page()).await;
+    let busy = world.send(get("/page").same_origin_fetch()).await;
     busy.expect_problem(503, "upstream_unavailable");
     drop(browser);
     drop(upstream);
     let free = async {
         loop {
-            let mut connection = world.begin(&get("/page").own_page()).await;
+            let mut connection = world.begin(&get("/page").same_origin_fetch()).await;
             tokio::select! {
                 response = connection.response("GET") => { response.expect(503); }
                 (mut upstream, _) = head.receive() => {
@@ -164,7 +164,7 @@ async fn a_websocket_holds_its_connection_slot_until_it_ends() {
         Scenario::default().server("connection_limit = 1").with_head(head.origin()).start().await;
     let (browser, _upstream) = tunnel(&world, &head).await;
     let mut next = world.connect().await;
-    next.write(get("/bff/session").own_page().bytes()).await;
+    next.write(get("/bff/session").same_origin_fetch().bytes()).await;
     assert!(next.is_silent().await, "two connections have one slot");
     drop(browser);
     next.response("GET").await.expect(200);

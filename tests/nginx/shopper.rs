@@ -49,7 +49,7 @@ impl Shopper {
 
     /// A script of a page sends a GET.
     pub(crate) async fn fetches(&mut self, path: &str) -> Visit {
-        self.follows(path, RawRequest::own_page).await
+        self.follows(path, RawRequest::same_origin_fetch).await
     }
 
     async fn follows(&mut self, path: &str, like: fn(RawRequest) -> RawRequest) -> Visit {
@@ -70,18 +70,18 @@ impl Shopper {
 
     /// A script of a page posts JSON.
     pub(crate) async fn posts(&mut self, path: &str, json: &str) -> RawResponse {
-        self.sends(post(path).own_page().header("origin", ORIGIN).json(json)).await
+        self.sends(post(path).same_origin_fetch().header("origin", ORIGIN).json(json)).await
     }
 
     /// Jo logs in.
     pub(crate) async fn logs_in(&mut self) {
-        let login = post("/bff/login").own_page().header("origin", ORIGIN).credentials(JO);
+        let login = post("/bff/login").same_origin_fetch().header("origin", ORIGIN).credentials(JO);
         self.sends(login).await.expect(200);
     }
 
     /// The body of `/bff/session`.
     pub(crate) async fn session(&mut self) -> Value {
-        self.sends(get("/bff/session").own_page()).await.expect(200).json()
+        self.sends(get("/bff/session").same_origin_fetch()).await.expect(200).json()
     }
 }
 

@@ -1,10 +1,12 @@
-//! The handle with which tests inspect the simulator and cause faults.
+//! The handle with which tests inspect the simulator, change its state and inject faults.
 
 mod forge_tokens;
 mod views;
 
 pub use self::forge_tokens::{TokenSignature, TokenSpec};
-pub use self::views::{BasketItem, CustomerKind, DwView, RefreshState, RefreshView};
+pub use self::views::{
+    BasketItem, CustomerKind, DwSessionView, RefreshTokenState, RefreshTokenView,
+};
 
 use super::call_log::{Call, Operation};
 use super::faults::{Fault, Target, Times};
@@ -12,43 +14,43 @@ use super::platform::Shared;
 use super::slas::{access_token, bridge};
 use super::state::Grant;
 
-/// A handle on a running simulator; cheap to clone.
+/// A handle on a running simulator. A clone is cheap and refers to the same simulator.
 #[derive(Clone)]
 pub struct Control {
     platform: Shared,
 }
 
-/// Which calls arrived.
+/// The calls that the simulator received.
 impl Control {
     pub(super) fn new(platform: Shared) -> Self {
         Self { platform }
     }
 
-    /// Every call since the start or [`Control::forget_calls`], oldest first.
+    /// Returns every call since the start or [`Control::forget_calls`], oldest first.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.platform.state().call_log.calls().cloned().collect()
     }
 
-    /// How often an operation was called since the start or [`Control::forget_calls`]. This
+    /// Counts the calls of an operation since the start or [`Control::forget_calls`]. The count
     /// includes calls that ECOM made itself ([`Call::by_ecom`]).
     #[must_use]
     pub fn count(&self, operation: Operation) -> usize {
         self.platform.state().call_log.count(operation)
     }
 
-    /// Empties the call log. The counts per refresh token stay.
+    /// Empties the call log. How often each refresh token was sent stays recorded.
     pub fn forget_calls(&self) {
         self.platform.state().call_log.clear();
     }
 
-    /// How often the most used refresh token was sent, successfully or not.
+    /// Returns how often the most used refresh token was sent, successfully or not.
     #[must_use]
     pub fn max_exchanges_of_one_refresh_token(&self) -> usize {
         self.platform.state().grants.all().map(Grant::attempts).max().unwrap_or_default()
     }
 
-    /// The same within any 60 seconds, in which the platform allows 3.
+    /// Returns how often one refresh token was sent within 60 seconds, at most. SLAS allows 3.
     #[must_use]
     pub fn max_exchanges_within_a_minute(&self) -> usize {
         self.platform.state().grants.all().map(Grant::busiest_minute).max().unwrap_or_default()
@@ -57,8 +59,9 @@ impl Control {
 
 /// Faults and revocations.
 impl Control {
-    /// Plans a fault. If several match a call, the oldest one applies.
-    pub fn fault(&self, target: impl Into<Target>, fault: Fault, times: impl Into<Times>) {
+    /// Injects a fault into the next calls of `target`. If several faults match a call, the oldest
+    /// one applies.
+    pub fn inject_fault(&self, target: impl Into<Target>, fault: Fault, times: impl Into<Times>) {
         self.platform.state().faults.plan(target.into(), fault, times.into());
     }
 
@@ -67,7 +70,7 @@ impl Control {
         self.platform.state().faults.clear();
     }
 
-    /// Makes the announced signing key the current one.
+    /// Makes the signing key that the JWKS already announces the current one.
     pub fn rotate_keys(&self) {
         self.platform.state().keys.rotate();
     }
@@ -78,17 +81,17 @@ impl Control {
     }
 
     /// Ends a DW session as its idle timeout would.
-    pub fn expire_dw(&self, dwsid: &str) {
+    pub fn expire_dw_session(&self, dwsid: &str) {
         self.platform.state().sessions.expire(dwsid);
     }
 
     /// Revokes a refresh token.
-    pub fn revoke_refresh(&self, token: &str) {
+    pub fn revoke_refresh_token(&self, token: &str) {
         self.platform.state().grants.revoke(token);
     }
 
-    /// Revokes an access token that the simulator signed; ignores others.
-    pub fn revoke_access(&self, token: &str) {
+    /// Revokes an access token that the simulator signed. Other tokens change nothing.
+    pub fn revoke_access_token(&self, token: &str) {
         let mut state = self.platform.state();
         if let Some(claims) = access_token::open(&state, token) {
             state.revoked.insert(claims.jti);
@@ -107,23 +110,23 @@ impl Control {
     }
 }
 
-/// The state of the platform.
+/// The state of the simulator.
 impl Control {
-    /// The DW session of a `dwsid`.
+    /// Returns the DW session of a `dwsid`.
     #[must_use]
-    pub fn dw_session(&self, dwsid: &str) -> Option<DwView> {
+    pub fn dw_session(&self, dwsid: &str) -> Option<DwSessionView> {
         let state = self.platform.state();
-        DwView::of(&state, state.sessions.get(dwsid)?, self.platform.now())
+        DwSessionView::of(&state, state.sessions.get(dwsid)?, self.platform.now())
     }
 
-    /// The grant of a refresh token.
+    /// Returns what the simulator knows of a refresh token; `None` for one that it did not issue.
     #[must_use]
-    pub fn refresh(&self, token: &str) -> Option<RefreshView> {
+    pub fn refresh_token(&self, token: &str) -> Option<RefreshTokenView> {
         let state = self.platform.state();
-        state.grants.get(token).map(|grant| RefreshView::of(grant, self.platform.now()))
+        state.grants.get(token).map(|grant| RefreshTokenView::of(grant, self.platform.now()))
     }
 
-    /// The basket of a customer; empty without one.
+    /// Returns the items in a customer's basket. A customer without a basket has none.
     #[must_use]
     pub fn basket_of(&self, customer_id: &str) -> Vec<BasketItem> {
         let state = self.platform.state();
@@ -132,14 +135,14 @@ impl Control {
         basket.map_or_else(Vec::new, |basket| basket.items.iter().map(BasketItem::of).collect())
     }
 
-    /// The customer id of a registered shopper.
+    /// Returns the customer id of a registered shopper.
     #[must_use]
     pub fn customer_id_of(&self, login: &str) -> Option<String> {
         self.platform.state().customers.by_login(login).map(|customer| customer.id.clone())
     }
 }
 
-/// Changes on ECOM that a proxy does not see, and tokens that only the platform can sign.
+/// Changes on ECOM that a proxy does not see, and tokens that only the simulator can sign.
 impl Control {
     /// Opens a guest's DW session, as a visitor's first ECOM page does, and returns its `dwsid`.
     #[must_use]
@@ -148,24 +151,26 @@ impl Control {
         self.platform.state().open_guest_session(now)
     }
 
-    /// Logs a shopper in on ECOM. False when the session has expired or the login id is unknown.
+    /// Logs a shopper in on ECOM. Returns false, and changes nothing, when the session has expired or
+    /// the login id is unknown.
     #[must_use]
     pub fn log_in_on_ecom(&self, dwsid: &str, login: &str) -> bool {
         let now = self.platform.now();
         let state = &mut *self.platform.state();
-        let customer = state.customers.by_login(login).map(|customer| customer.id.clone());
-        let session = state.sessions.live(dwsid, now);
-        customer.zip(session).map(|(id, session)| session.assign_to(&id)).is_some()
+        let Some(customer) = state.customers.by_login(login) else { return false };
+        let Some(session) = state.sessions.live(dwsid, now) else { return false };
+        session.assign_to(&customer.id);
+        true
     }
 
-    /// A live DW session signed by the instance: `dwsgst` for a guest, `dwsrst` for a registered
-    /// shopper, valid for ten minutes.
+    /// Signs a live DW session as the instance does. Returns a `dwsgst` for a guest and a `dwsrst` for
+    /// a registered shopper, valid for ten minutes.
     #[must_use]
     pub fn sign_dw_session(&self, dwsid: &str) -> Option<String> {
         bridge::sign(&self.platform, &mut self.platform.state(), dwsid)
     }
 
-    /// An access token with these properties, for tests of token verification.
+    /// Signs an access token with these properties, for tests of token verification.
     #[must_use]
     pub fn forge_token(&self, spec: &TokenSpec) -> String {
         forge_tokens::forge(&self.platform, &mut self.platform.state(), spec)

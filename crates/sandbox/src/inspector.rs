@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::call_log::Upstream;
 use super::cookies;
 use super::faults::{Fault, Times};
-use super::head::{HeadError, check_same_site};
+use super::head::{HeadError, check_same_origin};
 use super::platform::{Platform, Shared};
 use super::request::{Endpoint, Request};
 use super::slas::access_token;
@@ -37,9 +37,9 @@ pub(super) fn router() -> Router<Shared> {
             get(Endpoint(|platform, request| Ok::<_, HeadError>(state(platform, request)))),
         )
         .route("/expire-access", post(Endpoint(expire_access)))
-        .route("/expire-dw", post(Endpoint(expire_dw)))
-        .route("/revoke-refresh", post(Endpoint(revoke_refresh)))
-        .route("/fault", post(Endpoint(fault)))
+        .route("/expire-dw", post(Endpoint(expire_dw_session)))
+        .route("/revoke-refresh", post(Endpoint(revoke_refresh_token)))
+        .route("/fault", post(Endpoint(set_fault)))
 }
 
 fn state(platform: &Platform, request: &Request) -> Response {
@@ -49,7 +49,7 @@ fn state(platform: &Platform, request: &Request) -> Response {
 
 /// Replaces the browser's access token with an expired copy.
 fn expire_access(platform: &Platform, request: &Request) -> HandlerResult {
-    check_same_site(request)?;
+    check_same_origin(request)?;
     let state = platform.state();
     let mut response = no_content();
     let token = request.cookie("token").unwrap_or_default();
@@ -62,16 +62,16 @@ fn expire_access(platform: &Platform, request: &Request) -> HandlerResult {
     Ok(response)
 }
 
-fn expire_dw(platform: &Platform, request: &Request) -> HandlerResult {
-    check_same_site(request)?;
+fn expire_dw_session(platform: &Platform, request: &Request) -> HandlerResult {
+    check_same_origin(request)?;
     if let Some(dwsid) = request.cookie("dwsid") {
         platform.state().sessions.expire(&dwsid);
     }
     Ok(no_content())
 }
 
-fn revoke_refresh(platform: &Platform, request: &Request) -> HandlerResult {
-    check_same_site(request)?;
+fn revoke_refresh_token(platform: &Platform, request: &Request) -> HandlerResult {
+    check_same_origin(request)?;
     let mut state = platform.state();
     for token in REFRESH_COOKIES.iter().filter_map(|(name, _)| request.cookie(name)) {
         state.grants.revoke(&token);
@@ -93,13 +93,13 @@ enum Kind {
     None,
 }
 
-fn fault(platform: &Platform, request: &Request) -> HandlerResult {
-    check_same_site(request)?;
+fn set_fault(platform: &Platform, request: &Request) -> HandlerResult {
+    check_same_origin(request)?;
     let body: Option<FaultRequest> = request.json();
     // A failing Head could not show the button that removes the fault.
     let body = body.filter(|body| body.upstream != Upstream::Head);
     let FaultRequest { upstream, kind } =
-        body.ok_or(HeadError(StatusCode::BAD_REQUEST, "bad_request"))?;
+        body.ok_or(HeadError { status: StatusCode::BAD_REQUEST, code: "bad_request" })?;
     let mut state = platform.state();
     state.faults.clear_upstream(upstream);
     match kind {

@@ -40,7 +40,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub use self::call_log::{Call, Operation, Upstream};
 pub use self::clock::Clock;
 pub use self::control::{
-    BasketItem, Control, CustomerKind, DwView, RefreshState, RefreshView, TokenSignature, TokenSpec,
+    BasketItem, Control, CustomerKind, DwSessionView, RefreshTokenState, RefreshTokenView,
+    TokenSignature, TokenSpec,
 };
 pub use self::faults::{Fault, Target, Times};
 pub use self::options::{

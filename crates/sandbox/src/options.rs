@@ -104,9 +104,9 @@ pub enum ClientKind {
 /// The names of the token cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookieNames {
-    /// `cc-at`, and `cc-at_2` for its second chunk.
+    /// `cc-at`, and `cc-at_2` for its second piece.
     Plain,
-    /// `cc-at_{site}`, and `cc-at_{site}_2` for its second chunk.
+    /// `cc-at_{site}`, and `cc-at_{site}_2` for its second piece.
     Suffixed,
 }
 

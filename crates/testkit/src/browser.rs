@@ -60,15 +60,15 @@ impl Environment {
 pub struct Browser {
     pub(crate) environment: Environment,
     jar: Arc<Mutex<Jar>>,
-    /// Whether its cookies are from before a logout or login elsewhere, so that they may contradict
-    /// what the platform knows by now.
-    pub(crate) is_late: bool,
+    /// Whether a logout or login elsewhere may have outdated its cookies, so that they contradict the
+    /// platform. Nothing then checks that its cookies name one shopper.
+    pub(crate) is_stale: bool,
 }
 
 /// Requests.
 impl Browser {
     pub(crate) fn new(environment: Environment) -> Self {
-        Self { environment, jar: Arc::default(), is_late: false }
+        Self { environment, jar: Arc::default(), is_stale: false }
     }
 
     /// The shopper types an address or follows a link.
@@ -145,8 +145,8 @@ impl Browser {
         self.environment.clock.now().unix()
     }
 
-    /// The value of a cookie of the scope that Tandem writes, as it would be sent to `/`; its name
-    /// may carry the site.
+    /// The value of a cookie of the scope that Tandem writes, as it would be sent to `/`. Its name
+    /// may end with the site.
     pub fn cookie(&self, name: &str) -> Option<String> {
         let now = self.now();
         let jar = self.jar();
@@ -159,9 +159,9 @@ impl Browser {
 
     /// The value of a cookie that must be there.
     #[track_caller]
-    pub fn holds(&self, name: &str) -> String {
-        let held = self.cookie(name);
-        held.unwrap_or_else(|| {
+    pub fn expect_cookie(&self, name: &str) -> String {
+        let value = self.cookie(name);
+        value.unwrap_or_else(|| {
             panic!("no cookie {name} in {}: {:?}", self.environment.name, self.names())
         })
     }
@@ -187,25 +187,26 @@ impl Browser {
     }
 
     /// The names in `document.cookie`.
-    pub fn script_sees(&self) -> Vec<String> {
+    pub fn script_readable_cookies(&self) -> Vec<String> {
         let now = self.now();
         let jar = self.jar();
         let readable = jar.sent("/", now).into_iter().filter(|stored| !stored.http_only);
         readable.map(|stored| stored.name.clone()).collect()
     }
 
-    /// ECOM, an attacker or a test puts a cookie of Tandem's scope into the jar.
-    pub fn is_given(&self, name: &str, value: &str) -> &Self {
-        self.stores(&format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax"))
+    /// The browser stores a cookie for this host alone and every path, the scope of what Tandem writes.
+    /// ECOM, an attacker or the test set it.
+    pub fn stores_host_cookie(&self, name: &str, value: &str) -> &Self {
+        self.stores_set_cookie(&format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax"))
     }
 
-    /// A sibling host sets a cookie for the whole domain.
-    pub fn is_planted(&self, name: &str, value: &str) -> &Self {
-        self.stores(&format!("{name}={value}; Domain={}; Path=/; Secure", jar::HOST))
+    /// The browser stores a cookie for the whole domain (`Domain=`), which a sibling host planted.
+    pub fn stores_domain_cookie(&self, name: &str, value: &str) -> &Self {
+        self.stores_set_cookie(&format!("{name}={value}; Domain={}; Path=/; Secure", jar::HOST))
     }
 
-    /// Some other response sets a cookie by this `Set-Cookie` line.
-    pub fn stores(&self, line: &str) -> &Self {
+    /// The browser stores the cookie of this `Set-Cookie` line, which some other response had.
+    pub fn stores_set_cookie(&self, line: &str) -> &Self {
         let now = self.now();
         self.jar().absorb(line, "/", now);
         self
@@ -214,7 +215,7 @@ impl Browser {
     /// The `Set-Cookie` lines of `page`, which another browser received, reach this one now.
     pub fn stores_cookies_of(&self, page: &Page) {
         for line in page.set_cookies() {
-            self.stores(line);
+            self.stores_set_cookie(line);
         }
     }
 
@@ -226,34 +227,35 @@ impl Browser {
         sent.map(|stored| stored.value.clone()).collect()
     }
 
-    /// The cookie is deleted by something other than a response.
-    pub fn loses(&self, name: &str) -> &Self {
+    /// The browser deletes the cookie without a response that says so.
+    pub fn loses_cookie(&self, name: &str) -> &Self {
         self.jar().remove(name);
         self
     }
 
-    /// Closes and opens again.
+    /// The browser closes and opens again.
     pub fn restarts(&self) -> &Self {
         self.jar().close();
         self
     }
 
-    /// Another browser with a copy of these cookies: a thief, or a moment to come back to.
+    /// Another browser with a copy of these cookies: a thief, or this browser before a change.
     pub fn copy(&self) -> Self {
         let jar = Arc::new(Mutex::new(self.jar().clone()));
-        Self { environment: self.environment.clone(), jar, is_late: self.is_late }
+        Self { environment: self.environment.clone(), jar, is_stale: self.is_stale }
     }
 
-    /// A copy whose requests are under way while something else happens in the browser.
-    pub fn late(&self) -> Self {
-        Self { is_late: true, ..self.copy() }
+    /// A copy whose cookies a later login, logout or refresh in this browser may outdate. It sends what
+    /// arrives after that change. Nothing checks that the cookies of the copy name one shopper.
+    pub fn stale_copy(&self) -> Self {
+        Self { is_stale: true, ..self.copy() }
     }
 
     /// The claims of the access token.
     pub fn token(&self) -> Option<TokenClaims> {
-        let chunks = ["cc-at", "cc-at_2", "cc-at_3"];
-        let chunks: String = chunks.iter().filter_map(|name| self.cookie(name)).collect();
-        TokenClaims::read(&self.cookie("token").unwrap_or(chunks))
+        let pieces = ["cc-at", "cc-at_2", "cc-at_3"];
+        let pieces: String = pieces.iter().filter_map(|name| self.cookie(name)).collect();
+        TokenClaims::read(&self.cookie("token").unwrap_or(pieces))
     }
 
     /// The customer of the access token.

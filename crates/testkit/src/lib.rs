@@ -40,7 +40,7 @@ pub use process::{Output, Program, Server};
 pub use raw::{Cookies, RawRequest, get, post, request};
 pub use request::PendingRequest;
 pub use response::{HeaderSection, RawResponse};
-pub use scenario::{Client, JO, Mode, PASSWORD, SAM, Scenario, Time, slas_keys};
+pub use scenario::{Client, DwSession, JO, Mode, PASSWORD, SAM, Scenario, Time, slas_keys};
 pub use time::{StoppedTime, settle, stop_time};
 pub use world::{World, start_platform};
 

@@ -75,7 +75,7 @@ impl Page {
 
     /// The response sets and deletes no cookie.
     #[track_caller]
-    pub fn sets_no_cookies(&self) -> &Self {
+    pub fn expect_no_cookies(&self) -> &Self {
         assert_eq!(self.set_cookies(), Vec::<&str>::new(), "{}", self.request);
         self
     }

@@ -1,10 +1,12 @@
 //! What a browser checks after every response, and what a test expects of it.
 
 use cookie::Cookie;
+use tandem_sandbox::CustomerKind;
 
 use crate::browser::Browser;
 use crate::config::SITE;
 use crate::page::Page;
+use crate::scenario::DwSession;
 
 /// Cookies that only servers may read, by the name without the site.
 const SECRETS: [&str; 9] = [
@@ -24,9 +26,9 @@ const LONG: usize = 16;
 /// Whether the value of a cookie is a secret, with any addition of the profile to its name.
 fn is_secret(name: &str) -> bool {
     let name = name.replacen(&format!("_{SITE}"), "", 1);
-    let is_chunk = |rest: &str| rest.is_empty() || rest.starts_with('_');
+    let is_piece = |rest: &str| rest.is_empty() || rest.starts_with('_');
     SECRETS.contains(&name.as_str())
-        || name.strip_prefix("cc-at").is_some_and(is_chunk)
+        || name.strip_prefix("cc-at").is_some_and(is_piece)
         || name.starts_with("dwsecuretoken_")
 }
 
@@ -42,7 +44,7 @@ fn discloses(text: &str, secret: &str) -> bool {
 /// After every response.
 impl Browser {
     pub(crate) fn check_promises(&self, page: &Page, path: &str) {
-        if !self.is_late {
+        if !self.is_stale {
             self.check_one_shopper(page);
         }
         check_order(page);
@@ -60,7 +62,7 @@ impl Browser {
             "two refresh tokens after {}",
             page.request
         );
-        let refresh = guest.or(registered).and_then(|token| control.refresh(&token));
+        let refresh = guest.or(registered).and_then(|token| control.refresh_token(&token));
         let slas: Vec<(&str, String)> = [
             ("token", self.customer_id()),
             ("refresh token", refresh.map(|view| view.customer_id)),
@@ -81,7 +83,7 @@ impl Browser {
 
     /// Promise 8: no body and no `Location` of ours contains a secret.
     fn check_secrets(&self, page: &Page) {
-        let readable = self.script_sees();
+        let readable = self.script_readable_cookies();
         let mut secrets = self.cookies();
         secrets.retain(|(name, value)| {
             is_secret(name) && !value.is_empty() && !readable.contains(name)
@@ -129,33 +131,33 @@ fn is_deletion(line: &str) -> bool {
 
 /// What a test expects.
 impl Browser {
-    /// The shopper is a guest, with a live DW session exactly if `bridged`. Returns the customer id.
+    /// The shopper is a guest, with that DW session. Returns the customer id.
     #[track_caller]
-    pub fn is_guest(&self, bridged: bool) -> String {
-        self.is("guest", bridged)
+    pub fn expect_guest(&self, dw_session: DwSession) -> String {
+        self.expect_customer(CustomerKind::Guest, dw_session)
     }
 
-    /// The shopper is registered under that login, as above.
+    /// The shopper is registered under that login, with that DW session. Returns the customer id.
     #[track_caller]
-    pub fn is_registered(&self, login: &str, bridged: bool) -> String {
-        let id = self.is("registered", bridged);
+    pub fn expect_registered(&self, login: &str, dw_session: DwSession) -> String {
+        let id = self.expect_customer(CustomerKind::Registered, dw_session);
         assert_eq!(self.environment.control.customer_id_of(login).as_ref(), Some(&id));
         id
     }
 
     #[track_caller]
-    fn is(&self, kind: &str, bridged: bool) -> String {
+    fn expect_customer(&self, kind: CustomerKind, dw_session: DwSession) -> String {
         let claims = self.token().unwrap_or_else(|| panic!("no token: {:?}", self.names()));
         let name = &self.environment.name;
-        assert_eq!(claims.registered, kind == "registered", "in {name}");
+        assert_eq!(claims.registered, kind == CustomerKind::Registered, "in {name}");
         assert_eq!(self.cookie("usid"), Some(claims.usid), "in {name}");
         let id = self.cookie("cid");
         assert!(id.is_none_or(|id| id == claims.customer_id), "in {name}");
         let refresh = if claims.registered { "cc-nx" } else { "cc-nx-g" };
         assert!(self.cookie(refresh).is_some(), "no {refresh} in {name}: {:?}", self.names());
-        let dw = self.cookie("dwsid");
-        assert_eq!(dw.is_some(), bridged, "dwsid in {name}");
-        if let Some(session) = dw.and_then(|dwsid| self.environment.control.dw_session(&dwsid)) {
+        let dwsid = self.cookie("dwsid");
+        assert_eq!(DwSession::live_if(dwsid.is_some()), dw_session, "dwsid in {name}");
+        if let Some(session) = dwsid.and_then(|dwsid| self.environment.control.dw_session(&dwsid)) {
             assert!(session.live, "a dead dwsid in {name}");
             assert_eq!(session.customer_id, claims.customer_id, "in {name}");
         }

@@ -69,8 +69,8 @@ impl RawRequest {
         ])
     }
 
-    /// As a script of one of the shop's own pages calls.
-    pub fn own_page(self) -> Self {
+    /// As a script on a page of the shop calls, by `fetch` to its own origin.
+    pub fn same_origin_fetch(self) -> Self {
         self.headers(&[
             ("sec-fetch-site", "same-origin"),
             ("sec-fetch-mode", "cors"),
@@ -192,14 +192,14 @@ impl World {
     /// The cookies of a shopper who has just logged in.
     pub async fn registered_cookies(&self) -> Cookies {
         let mut cookies = self.guest_cookies().await;
-        let login = post("/bff/login").own_page().cookies(&cookies);
+        let login = post("/bff/login").same_origin_fetch().cookies(&cookies);
         cookies.take(self.send(login.credentials(JO)).await.expect(200));
         cookies
     }
 
     /// The body of `/bff/session` for a browser with these cookies.
     pub async fn session(&self, cookies: &Cookies) -> Value {
-        self.send(get("/bff/session").own_page().cookies(cookies)).await.expect(200).json()
+        self.send(get("/bff/session").same_origin_fetch().cookies(cookies)).await.expect(200).json()
     }
 
     /// The text of `/metrics`.

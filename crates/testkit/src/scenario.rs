@@ -45,6 +45,22 @@ pub enum Time {
     OnDemand,
 }
 
+/// Whether a browser has a DW session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DwSession {
+    /// It has a `dwsid`, and its DW session is alive.
+    Live,
+    /// It has no `dwsid`.
+    Absent,
+}
+
+impl DwSession {
+    /// A live one where `condition` holds, else none.
+    pub fn live_if(condition: bool) -> Self {
+        if condition { Self::Live } else { Self::Absent }
+    }
+}
+
 /// A shop to start. By default a private client that bridges when a shopper lands.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -158,8 +174,8 @@ impl Scenario {
     }
 
     /// Whether a shopper has a DW session after landing on the Head.
-    pub fn has_dw_session_after_landing(&self) -> bool {
-        self.mode == Mode::Hybrid || self.bridges_at_landing()
+    pub fn dw_session_after_landing(&self) -> DwSession {
+        DwSession::live_if(self.mode == Mode::Hybrid || self.bridges_at_landing())
     }
 
     /// The calls that create a guest.

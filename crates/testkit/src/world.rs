@@ -1,4 +1,4 @@
-//! A world: the simulated platform, Tandem before it, one clock for both.
+//! A world: the simulated platform, Tandem in front of it, and one clock for both.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ const TOKEN_CALLS: [Operation; 4] = [
 
 /// The platform and Tandem, running until dropped.
 pub struct World {
-    /// What it is like.
+    /// What shop it runs.
     pub scenario: Scenario,
     /// The simulated platform.
     pub sandbox: Sandbox,
@@ -134,14 +134,14 @@ impl World {
         browser
     }
 
-    /// Jo, logged in.
-    pub async fn jo(&self) -> Browser {
+    /// Jo ([`JO`]), logged in.
+    pub async fn registered(&self) -> Browser {
         self.logged_in(JO).await
     }
 
-    /// Jo, logged in, with a DW session where there is ECOM.
-    pub async fn jo_on_ecom(&self) -> Browser {
-        let browser = self.jo().await;
+    /// Jo ([`JO`]), logged in, with a DW session where there is ECOM.
+    pub async fn registered_on_ecom(&self) -> Browser {
+        let browser = self.registered().await;
         self.visit_ecom(&browser).await;
         browser
     }
@@ -158,7 +158,7 @@ impl World {
         let dwsid = self.control().new_ecom_visitor();
         let guest = self.control().dw_session(&dwsid).expect("a session").customer_id;
         let browser = self.browser();
-        browser.is_given("dwsid", &dwsid);
+        browser.stores_host_cookie("dwsid", &dwsid);
         (browser, dwsid, guest)
     }
 
@@ -177,8 +177,8 @@ impl World {
         browser.environment = self.environment();
     }
 
-    /// The tokens of this world are for no browser, or never come.
-    pub fn lands_no_browser(&self) {
+    /// No browser of this test needs to receive tokens. The end of a world fails the test otherwise.
+    pub fn allow_no_landing(&self) {
         self.landed.store(true, Ordering::Relaxed);
     }
 }
@@ -213,8 +213,8 @@ impl World {
         auth.map(|call| call.operation.as_str()).collect()
     }
 
-    /// Those calls, which are then forgotten.
-    pub fn calls(&self) -> Vec<&'static str> {
+    /// The same calls, which are then forgotten.
+    pub fn take_calls(&self) -> Vec<&'static str> {
         let calls = self.auth_calls();
         self.forget_calls();
         calls
@@ -222,8 +222,8 @@ impl World {
 
     /// Exactly these calls were made since calls were last forgotten.
     #[track_caller]
-    pub fn has_called(&self, expected: &[&str]) {
-        assert_eq!(self.calls(), expected, "calls in {}", self.scenario);
+    pub fn expect_calls(&self, expected: &[&str]) {
+        assert_eq!(self.take_calls(), expected, "calls in {}", self.scenario);
     }
 
     /// How many calls of that kind were made since calls were last forgotten.
@@ -240,7 +240,7 @@ impl World {
     }
 
     /// Waits until the platform has received so many calls of that kind.
-    pub async fn receives(&self, operation: Operation, count: usize) {
+    pub async fn wait_for_calls(&self, operation: Operation, count: usize) {
         let received = async {
             while self.count(operation) < count {
                 tokio::time::sleep(Duration::from_millis(1)).await;

@@ -11,7 +11,7 @@ use crate::config::cookies::{self, CookieConfig};
 use crate::config::parse;
 use crate::config::routes::{self, RouteConfig};
 use crate::config::section::{Section, read_fields};
-use crate::cookies::profiles::Suffix;
+use crate::cookies::profiles::SiteSuffix;
 use crate::flow::{BridgeMode, BridgeTime, Policy};
 use crate::ids::SiteId;
 
@@ -53,7 +53,7 @@ fn check_together(sites: &[Option<SiteConfig>], root: &Section<'_>) {
                 let message = format!("{host}{} belongs to two sites", site.path_prefix);
                 root.error(&format!("sites.{index}.hosts"), &message);
             }
-            if site.cookies.suffix == Suffix::None && !unsuffixed.insert(host) {
+            if site.cookies.suffix == SiteSuffix::ProfileDefault && !unsuffixed.insert(host) {
                 let message = format!("must be true: several sites share {host}");
                 root.error(&format!("sites.{index}.cookies.suffix"), &message);
             }

@@ -145,7 +145,7 @@ impl CookieChanges {
 }
 
 impl CookieWrite {
-    /// Its name.
+    /// The name of the cookie.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

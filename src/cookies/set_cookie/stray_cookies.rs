@@ -1,111 +1,138 @@
-//! Deletes cookies that others have set under Tandem's names.
+//! Deletes stray cookies: cookies that others have set under Tandem's names.
 //!
 //! A browser deletes a cookie only if the deletion has the same `Domain` and `Path` (RFC 6265
-//! section 5.3), and it does not send these. So Tandem tries all of them: the host and its parent
-//! domains, and the paths that a cookie of this request can have. Tandem's own cookie (no `Domain`,
-//! `Path=/`) is never among them.
+//! section 5.3), and a request does not show these. So Tandem sends a deletion for each scope that
+//! a stray cookie of this request probably has: the host and its parent domains as `Domain`, and
+//! the beginnings of the request's path as `Path`.
+//!
+//! Tandem's own cookie has no `Domain` and the `Path` `/`, and no deletion has this scope. One
+//! scope is close to it, the *host-wide* one: `Domain` is the host itself and `Path` is `/`.
+//! Browsers tell the two apart, but clients that implement RFC 6265 section 5.3 literally do not:
+//! they delete Tandem's own cookie. So the response sets that cookie again after the deletions.
 
 use http::HeaderValue;
 
 use super::{CookieChanges, CookieContext};
 use crate::cookies::profiles::{DWSID, Transport};
 use crate::cookies::sealed_state::SealedState;
-use crate::ids::{Dwsid, RefreshToken};
+use crate::ids::{AccessToken, Dwsid, RefreshToken};
 use crate::timestamp::Timestamp;
 
-/// Seconds until the next attempt: a cookie that returns with every page must not prevent the
-/// caching of every page.
+/// Seconds until the next attempt. A stray cookie that returns with every page must not prevent the
+/// caching of every page: a response that deletes a cookie is `no-store`.
 const RETRY_AFTER: i64 = 60 * 60;
-/// Bytes of these headers in one response: more would not fit the header buffers of common proxies.
-const MOST_BYTES: usize = 2_048;
-/// A cookie with a longer path than this, in bytes, is not deleted.
+/// Bytes of all deletions in one response: more would not fit the header buffers of common proxies.
+const MAX_BYTES: usize = 2_048;
+/// Bytes of the longest `Path` of a deletion.
 const LONGEST_PATH: usize = 256;
-/// A parent domain has at least this many labels: browsers refuse a cookie for a public suffix.
-const FEWEST_LABELS: usize = 2;
+/// The least labels of a `Domain`: browsers refuse a cookie for a top-level domain.
+const MIN_LABELS: usize = 2;
 
-/// Cookies that are not Tandem's, and where they may have been set.
+/// Cookies that are not Tandem's, and the request that presents them.
 #[derive(Clone, Copy, Debug)]
 pub struct StrayCookies<'a> {
     /// Names that the browser sent more than once, or with a value that is not its own.
     pub names: &'a [String],
     /// The host of the request, without its port.
     pub host: &'a str,
-    /// Its path.
+    /// The path of the request.
     pub path: &'a str,
 }
 
-/// A `Domain`, if any, and a `Path`.
+/// The `Domain`, if any, and the `Path` of a cookie.
 type Scope<'a> = (Option<&'a str>, &'a str);
 
 impl CookieContext<'_> {
     /// Adds the deletions of `strays`, unless they were sent a short time ago.
     pub fn delete_strays(&self, strays: &StrayCookies<'_>, changes: &mut CookieChanges) {
-        let names: Vec<&String> =
-            strays.names.iter().filter(|name| self.names.is_distinctive(name)).collect();
+        let names = strays.names.iter().map(String::as_str);
+        let names: Vec<&str> = names.filter(|name| self.names.is_distinctive(name)).collect();
         if names.is_empty() || !is_due(&changes.state, self.now) {
             return;
         }
-        let mut bytes = 0;
-        for scope in strays.scopes() {
-            let whole_host = scope == (Some(strays.host), "/");
-            let fit = |name: &&&String| !whole_host || self.may_delete_host_wide(name);
-            for line in names.iter().filter(fit) {
-                let line = deletion(line, scope, self.names.transport);
-                bytes += line.as_ref().map_or(0, HeaderValue::len);
-                changes.strays.extend(line.filter(|_| bytes <= MOST_BYTES));
-            }
-        }
+        self.add_deletions(&names, strays, &mut changes.strays);
         changes.state.strays_deleted_at = Some(self.now);
         for name in names {
-            self.rewrite_own(name, changes);
+            self.write_own_again(name, changes);
         }
     }
 
-    /// Whether the same response can set or delete Tandem's own cookie `name`. It must, because
-    /// clients that implement RFC 6265 section 5.3 literally apply a deletion for the whole host to
-    /// that cookie.
-    fn may_delete_host_wide(&self, name: &str) -> bool {
-        !self.presented.has_effective(name, self.names)
-            || self.own_value(name, &SealedState::default()).is_some()
+    /// Adds the deletions of the cookies `names` to `lines`, as many as fit [`MAX_BYTES`].
+    fn add_deletions(
+        &self,
+        names: &[&str],
+        strays: &StrayCookies<'_>,
+        lines: &mut Vec<HeaderValue>,
+    ) {
+        let mut bytes = 0;
+        for scope in strays.scopes() {
+            let host_wide = scope == (Some(strays.host), "/");
+            for name in names {
+                if host_wide && !self.may_delete_host_wide(name) {
+                    continue;
+                }
+                let Some(line) = deletion(name, scope, self.names.transport) else { continue };
+                bytes += line.len();
+                if bytes > MAX_BYTES {
+                    return;
+                }
+                lines.push(line);
+            }
+        }
     }
 
-    /// Sets Tandem's own cookie again, or deletes it if there is none.
-    fn rewrite_own(&self, name: &str, changes: &mut CookieChanges) {
+    /// Whether the client may lose Tandem's own cookie `name` with a host-wide stray one: there is
+    /// no own cookie, or its value is known, so that this response can set it again.
+    fn may_delete_host_wide(&self, name: &str) -> bool {
+        !self.presented.has_effective(name, self.names) || self.sealed_value(name).is_some()
+    }
+
+    /// Sets Tandem's own cookie `name` again after the deletions, unless the decision has set or
+    /// deleted it already.
+    fn write_own_again(&self, name: &str, changes: &mut CookieChanges) {
         if changes.cookies.iter().any(|write| write.name() == name) {
             return;
         }
-        match self.own_value(name, &changes.state) {
-            Some((value, life)) => changes.set(name, &value, life),
+        match self.sealed_value(name) {
+            Some(value) => changes.set(name, value, self.max_age(name, &changes.state)),
+            // No value counted, so a cookie in Tandem's own scope is of no use either.
             None if !self.presented.has_effective(name, self.names) => changes.delete(name),
+            // The value that counts was not written by Tandem: it stays where it is.
             None => {}
         }
     }
 
-    /// The value of Tandem's own cookie `name`, if the seal names it, and its remaining lifetime in
-    /// seconds.
-    fn own_value(&self, name: &str, state: &SealedState) -> Option<(String, Option<i64>)> {
-        let (presented, sealed) = (self.presented, self.state);
-        let kept = |life: Option<i64>| life.filter(|_| !state.forget_on_close);
-        let refresh = |tokens: &[RefreshToken]| {
-            let life = state.refresh_expires_at.map(|at| at.since(self.now));
-            let token = tokens.iter().find(|token| sealed.refresh == Some(token.tag()))?;
-            Some((token.expose().to_owned(), kept(life)))
-        };
-        if name == self.names.registered_refresh {
-            refresh(&presented.registered_refresh)
-        } else if name == self.names.guest_refresh {
-            refresh(&presented.guest_refresh)
+    /// The value of Tandem's own cookie `name`: of the presented values, the one that the seal
+    /// names. A token in pieces has no single cookie.
+    fn sealed_value(&self, name: &str) -> Option<&str> {
+        let (names, presented, sealed) = (self.names, self.presented, self.state);
+        let refresh = |token: &&RefreshToken| sealed.refresh == Some(token.tag());
+        let access = |token: &&AccessToken| sealed.access == Some(token.tag());
+        let dwsid = |dwsid: &&Dwsid| sealed.dw.as_ref().is_some_and(|dw| dw.dwsid == dwsid.tag());
+        if name == names.registered_refresh {
+            presented.registered_refresh.iter().find(refresh).map(RefreshToken::expose)
+        } else if name == names.guest_refresh {
+            presented.guest_refresh.iter().find(refresh).map(RefreshToken::expose)
         } else if name == DWSID {
-            let ours =
-                |dwsid: &&Dwsid| sealed.dw.as_ref().is_some_and(|dw| dw.dwsid == dwsid.tag());
-            presented.dwsid.iter().find(ours).map(|dwsid| (dwsid.expose().to_owned(), None))
-        } else if name == self.names.access && !self.names.in_pieces() {
-            let token = presented.access.iter().find(|it| sealed.access == Some(it.tag()))?;
-            let life = self.access.map(|held| held.claims.expires_at.since(self.now));
-            Some((token.expose().to_owned(), kept(life)))
+            presented.dwsid.iter().find(dwsid).map(Dwsid::expose)
+        } else if name == names.access && !names.in_pieces() {
+            presented.access.iter().find(access).map(AccessToken::expose)
         } else {
             None
         }
+    }
+
+    /// The seconds that Tandem's own cookie `name` still lives; `None` for a cookie that lives
+    /// until the browser closes.
+    fn max_age(&self, name: &str, state: &SealedState) -> Option<i64> {
+        let expires_at = if name == DWSID || state.forget_on_close {
+            None
+        } else if name == self.names.access {
+            self.access.map(|held| held.claims.expires_at)
+        } else {
+            state.refresh_expires_at
+        };
+        expires_at.map(|at| at.since(self.now))
     }
 }
 
@@ -114,40 +141,47 @@ fn is_due(state: &SealedState, now: Timestamp) -> bool {
 }
 
 impl StrayCookies<'_> {
-    /// The most likely ones first: cookies of the whole domain, then those of a part of the host.
+    /// The scopes that the stray cookies may have, the most likely ones first: those with `Path=/`,
+    /// from the widest domain down to the host, then those of each longer path.
     fn scopes(&self) -> Vec<Scope<'_>> {
         let domains = domains(self.host);
+        let roots = domains.iter().rev().map(|domain| (Some(*domain), "/"));
         let hosts = || std::iter::once(None).chain(domains.iter().copied().map(Some));
-        let whole = domains.iter().rev().map(|domain| (Some(*domain), "/"));
-        let parts = paths(self.path).flat_map(|path| hosts().map(move |domain| (domain, path)));
-        whole.chain(parts).collect()
+        let below = paths(self.path).flat_map(|path| hosts().map(move |domain| (domain, path)));
+        roots.chain(below).collect()
     }
 }
 
-/// The host and its parents, as far as a cookie can be set for them.
+/// Each `Domain` that a cookie for `host` may have: the host, then its parent domains. An address,
+/// or a host of one label, can have no cookie with a `Domain`.
 fn domains(host: &str) -> Vec<&str> {
     let is_address = host.contains(':') || host.bytes().all(|byte| !byte.is_ascii_alphabetic());
     if is_address {
         return Vec::new();
     }
-    let parents = std::iter::successors(Some(host), |name| name.split_once('.').map(|it| it.1));
-    parents.filter(|name| name.split('.').count() >= FEWEST_LABELS).collect()
+    let names = std::iter::successors(Some(host), |name| Some(name.split_once('.')?.1));
+    names.filter(|name| name.split('.').count() >= MIN_LABELS).collect()
 }
 
-/// The paths below `/` that a cookie sent to `path` may have, shortest first.
+/// Each `Path` below `/` that a cookie sent to `path` may have, shortest first: `/de` and
+/// `/de/cart` for `/de/cart`. `/de/`, which would fit as well, is not tried.
 fn paths(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
     let ends = ends.chain((path.len() > 1).then_some(path.len()));
     ends.take_while(|end| *end <= LONGEST_PATH).map(move |end| &path[..end])
 }
 
+/// The `Set-Cookie` line that deletes the cookie `name` in that scope; `None` if the path cannot be
+/// written into the attribute `Path` (RFC 6265 section 4.1.1).
 fn deletion(name: &str, (domain, path): Scope<'_>, transport: Transport) -> Option<HeaderValue> {
+    if path.contains(';') {
+        return None;
+    }
     let domain = domain.map(|domain| format!("; Domain={domain}")).unwrap_or_default();
     let secure = if transport.is_secure() { "; Secure" } else { "" };
     let expired = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
     let line = format!("{name}=; SameSite=Lax{secure}; Path={path}{domain}; {expired}");
-    // A path that is invalid in a cookie attribute is left out (RFC 6265 section 4.1.1).
-    HeaderValue::from_str(&line).ok().filter(|_| !path.contains(';'))
+    HeaderValue::from_str(&line).ok()
 }
 
 #[cfg(test)]
@@ -155,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kind_5_every_possible_domain_and_path_but_our_own_is_tried() {
+    fn kind_5_the_likely_domains_and_paths_but_our_own_are_tried() {
         let strays = StrayCookies { names: &[], host: "www.shop.example", path: "/de/cart" };
         assert_eq!(
             strays.scopes(),

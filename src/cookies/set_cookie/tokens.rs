@@ -1,7 +1,7 @@
 //! Writes and deletes the cookies of SLAS tokens, by the profile's table.
 
 use super::{CookieChanges, CookieContext, Deletion};
-use crate::cookies::profiles::{Field, Lifetime, MOST_PIECES};
+use crate::cookies::profiles::{Field, Lifetime, MAX_PIECES};
 use crate::cookies::request_cookies::RequestHandoff;
 use crate::cookies::sealed_state::{SealedState, SlasSession};
 use crate::cookies::token_pieces::PIECE;
@@ -32,7 +32,7 @@ impl CookieContext<'_> {
 
     /// Deletes the handoff cookies: Tandem has taken the handoff over, or it is out of date.
     fn clear_handoff(&self, changes: &mut CookieChanges) {
-        for number in 1..=MOST_PIECES {
+        for number in 1..=MAX_PIECES {
             let name = self.names.piece(number);
             if name != self.names.access {
                 self.delete(&name, Deletion::IfPresented, changes);
@@ -63,7 +63,7 @@ impl CookieContext<'_> {
         };
         let access_life = kept(access_life);
         for entry in self.names.entries() {
-            let life = if entry.life == Lifetime::Access { access_life } else { refresh_life };
+            let life = if entry.lifetime == Lifetime::Access { access_life } else { refresh_life };
             match value(entry.field, grant, self.now) {
                 Some(token) if entry.field == Field::Access && self.names.in_pieces() => {
                     self.set_pieces(&token, life, changes);
@@ -108,7 +108,7 @@ impl CookieContext<'_> {
             let piece = std::str::from_utf8(piece).unwrap_or_default();
             changes.set(&self.names.piece(number), piece, life);
         }
-        for number in number + 1..=MOST_PIECES {
+        for number in number + 1..=MAX_PIECES {
             let next = token.len().div_ceil(PIECE) + 1 == number;
             let deletion = if next { Deletion::Always } else { Deletion::IfPresented };
             self.delete(&self.names.piece(number), deletion, changes);

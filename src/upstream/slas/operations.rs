@@ -40,7 +40,7 @@ impl Slas {
             }
             Err(error) => {
                 error.warn("refresh");
-                RefreshResponse::Unavailable(error.failure())
+                RefreshResponse::Failed(error.failure())
             }
         }
     }
@@ -70,7 +70,7 @@ impl Slas {
             Ok(grant) if grant.claims.customer.is_guest() => {
                 GuestResponse::Granted(Box::new(grant))
             }
-            Ok(_) => GuestResponse::Unavailable(SlasError::Malformed("not a guest").failure()),
+            Ok(_) => GuestResponse::Failed(SlasError::Malformed("not a guest").failure()),
             Err(SlasError::Rejected(rejection))
                 if rejection.status == StatusCode::BAD_REQUEST && rejection.is_about_usid() =>
             {
@@ -78,7 +78,7 @@ impl Slas {
             }
             Err(error) => {
                 error.warn("guest");
-                GuestResponse::Unavailable(error.failure())
+                GuestResponse::Failed(error.failure())
             }
         }
     }
@@ -159,7 +159,7 @@ impl Slas {
             Ok(grant) => LoginResponse::Granted(Box::new(grant)),
             Err(error) => {
                 error.warn("login");
-                LoginResponse::Unavailable(error.failure())
+                LoginResponse::Failed(error.failure())
             }
         }
     }
@@ -305,7 +305,7 @@ fn adopt_failed(error: &SlasError) -> AdoptResponse {
         }
         _ => {
             error.warn("session_bridge");
-            AdoptResponse::Unavailable(error.failure())
+            AdoptResponse::Failed(error.failure())
         }
     }
 }
@@ -321,7 +321,7 @@ fn login_failed(error: &SlasError) -> LoginResponse {
         }
         _ => {
             error.warn("login");
-            LoginResponse::Unavailable(error.failure())
+            LoginResponse::Failed(error.failure())
         }
     }
 }

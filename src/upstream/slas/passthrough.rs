@@ -13,22 +13,23 @@ use crate::ids::AccessToken;
 use crate::model::Grant;
 use crate::upstream::http::{BufferedResponse, CallError};
 
-/// A call to make. It is not `Debug`: its parameters are codes, tokens and passwords.
+/// A call of the SLAS proxy to make. It is not `Debug`: its parameters are codes, tokens and
+/// passwords.
 #[derive(Clone)]
 pub struct PassthroughCall<'a> {
     /// The operation in metrics and logs.
     pub name: &'static str,
-    /// Its method.
+    /// The HTTP method.
     pub method: Method,
-    /// Its path below `…/oauth2/`.
+    /// The path below `…/oauth2/`.
     pub path: &'a str,
-    /// Its query.
+    /// The parameters in the query.
     pub query: &'a [(String, String)],
-    /// Its body.
+    /// The body.
     pub body: PassthroughBody<'a>,
-    /// Its credentials.
+    /// The credentials to send.
     pub credentials: CallCredentials,
-    /// Whether the secret of our client may be added.
+    /// Whether the secret of Tandem's client may be added.
     pub private: bool,
 }
 
@@ -55,13 +56,13 @@ pub enum PassthroughBody<'a> {
 /// The credentials of a call. Header values are marked sensitive.
 #[derive(Clone, Debug)]
 pub enum CallCredentials {
-    /// Our SLAS client's, as `Authorization: Basic`.
+    /// Those of Tandem's SLAS client, as `Authorization: Basic`.
     Client,
     /// The shopper's `Authorization`, unchanged.
     Shopper(HeaderValue),
-    /// None.
+    /// No credentials.
     None,
-    /// The agent's `Authorization`, unchanged, and our SLAS client's.
+    /// The agent's `Authorization`, unchanged, and those of Tandem's SLAS client.
     Agent(HeaderValue),
     /// The shopper's access token.
     Token(AccessToken),

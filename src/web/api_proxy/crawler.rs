@@ -47,12 +47,12 @@ impl ApiCall {
                 let seconds = grant.claims.expires_at.since(clock.now()) - MARGIN;
                 Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
             }
-            GuestResponse::UsidTaken | GuestResponse::Unavailable(_) => FAILURE,
+            GuestResponse::UsidTaken | GuestResponse::Failed(_) => FAILURE,
         };
         let shared = self.site.crawlers.join((), begin, lifetime);
         match shared.await.1 {
             Some(GuestResponse::Granted(grant)) => Ok(grant.access),
-            Some(GuestResponse::Unavailable(failure)) => Err(Problem::Upstream(failure)),
+            Some(GuestResponse::Failed(failure)) => Err(Problem::Upstream(failure)),
             Some(GuestResponse::UsidTaken) | None => Err(Problem::Unreachable),
         }
     }

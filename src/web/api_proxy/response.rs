@@ -16,8 +16,16 @@ const LONGEST_REJECTION: usize = 64 * 1024;
 /// The detail of a 401 of SCAPI after the shopper's password was changed elsewhere.
 const CHANGED: &str = "Customer credentials changed after token was issued.";
 
-/// Reads a 401 within `timeout`: whether the shopper's credentials have changed, which ends the
-/// session.
+/// What an API has rejected with a 401.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejected {
+    /// The access token: a new one may be accepted.
+    Token,
+    /// The shopper's credentials, which have changed since the session began: it has ended.
+    Credentials,
+}
+
+/// Reads a 401 within `timeout`.
 ///
 /// A compressed one is not read but treated as an ordinary one, which costs one renewal and one
 /// retry; after a changed password, SLAS or the second response decides. Requesting uncompressed
@@ -29,14 +37,14 @@ const CHANGED: &str = "Customer credentials changed after token was issued.";
 pub(crate) async fn unauthorized(
     response: Response,
     timeout: Duration,
-) -> Result<(Response, bool), Problem> {
+) -> Result<(Response, Rejected), Problem> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Rejection {
         detail: String,
     }
     if response.headers().contains_key(CONTENT_ENCODING) {
-        return Ok((response, false));
+        return Ok((response, Rejected::Token));
     }
     let (mut parts, body) = response.into_parts();
     let read = axum::body::to_bytes(body, LONGEST_REJECTION);
@@ -44,7 +52,9 @@ pub(crate) async fn unauthorized(
     let body = read.map_err(|_| Problem::Unreachable)?;
     let rejection: Rejection = serde_json::from_slice(&body).unwrap_or_default();
     parts.headers.remove(CONTENT_LENGTH);
-    Ok((Response::from_parts(parts, Body::from(body)), rejection.detail == CHANGED))
+    let changed = rejection.detail == CHANGED;
+    let rejected = if changed { Rejected::Credentials } else { Rejected::Token };
+    Ok((Response::from_parts(parts, Body::from(body)), rejected))
 }
 
 /// Keeps a response for one shopper out of shared caches. An API may neither set cookies nor decide
@@ -73,11 +83,11 @@ mod tests {
         const TIMEOUT: Duration = Duration::from_millis(50);
         let text = format!("{{\"detail\":\"{CHANGED}\"}}");
         let read = unauthorized(Response::new(Body::from(text.clone())), TIMEOUT).await;
-        assert!(read.is_ok_and(|(_, credentials_changed)| credentials_changed));
+        assert!(read.is_ok_and(|(_, rejected)| rejected == Rejected::Credentials));
         let mut zipped = Response::new(Body::from(vec![0x1f, 0x8b]));
         zipped.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        let (unread, credentials_changed) = unauthorized(zipped, TIMEOUT).await.unwrap();
-        assert!(!credentials_changed);
+        let (unread, rejected) = unauthorized(zipped, TIMEOUT).await.unwrap();
+        assert_eq!(rejected, Rejected::Token);
         assert_eq!(unread.headers()[CONTENT_ENCODING], "gzip");
         assert_eq!(axum::body::to_bytes(unread.into_body(), 9).await.unwrap(), [0x1f, 0x8b][..]);
         let long = Body::from(text + &" ".repeat(LONGEST_REJECTION));

@@ -37,10 +37,7 @@ pub(crate) async fn go(
         return Ok(response);
     }
     let update = session.resolve(session.facts(None), Intent::Ecom).await?;
-    let response = match update.rejection() {
-        // The page is shown to the guest, and reports the expired session itself.
-        None | Some(Problem::SessionExpired) => response,
-        Some(problem) => problem.into_response(),
-    };
+    // After an expired session the page is shown to the guest; `GET /bff/session` reports it.
+    let response = update.failure().map_or(response, IntoResponse::into_response);
     Ok((update, response).into_response())
 }

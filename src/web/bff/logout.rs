@@ -9,9 +9,8 @@ use http::HeaderMap;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::flow::{Decision, Intent};
+use crate::flow::Intent;
 use crate::problem::Problem;
-use crate::revocations::Reason;
 use crate::web::bff::body::Format;
 use crate::web::request_session::RequestSession;
 
@@ -33,18 +32,9 @@ pub(crate) async fn logout(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let (request, format) = parse(&headers, &body)?;
-    // Before the upstream call, so that no concurrent request can restore the session.
-    session.revoke_presented(Reason::LoggedOut);
-    session.await_refresh().await;
-    session.revoke_presented(Reason::LoggedOut);
     let intent = Intent::Logout { all_devices: request.all_devices };
-    // A slow upstream must not keep the shopper logged in here.
-    let update = tokio::time::timeout(
-        app.server.request_timeout / 2,
-        session.resolve(session.facts(None), intent),
-    )
-    .await
-    .unwrap_or_else(|_| session.commit(Decision::logged_out_locally(), None))?;
+    let limit = app.server.request_timeout / 2;
+    let update = session.log_out(intent, session.site.config.policy, limit).await?;
     Ok(format.respond(&session, update, request.return_to.as_deref()))
 }
 

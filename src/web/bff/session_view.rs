@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cookies::sealed_state::SealedState;
-use crate::flow::{Dw, TokenChange};
+use crate::flow::Dw;
 use crate::lifetimes::EXPIRED_NOTICE;
 use crate::model::Claims;
 use crate::site::Site;
@@ -28,12 +28,10 @@ pub(crate) struct SessionView {
 impl SessionView {
     /// The shopper of `session`, after `update` if there is one.
     pub(crate) fn of(session: &RequestSession, update: Option<&SessionUpdate>) -> Self {
-        let granted = update.and_then(|update| match &update.decision().tokens {
-            TokenChange::Set(grant) => Some(Some(&grant.claims)),
-            TokenChange::Drop => Some(None),
-            TokenChange::Keep => None,
-        });
-        let held = session.held().map(|held| &held.claims);
+        let claims = match update {
+            Some(update) => update.tokens(session).map(|(_, claims)| claims),
+            None => session.held().map(|held| &held.claims),
+        };
         let state = update.map_or(&session.state, |update| &update.changes().state);
         let dw = session.facts(None).dw;
         let dw = match update.map_or(dw.clone(), |update| dw.after(&update.decision().dw)) {
@@ -43,7 +41,7 @@ impl SessionView {
             Dw::Dead => "expired",
         };
         let dnt = session.presented.dnt;
-        Self::new(granted.unwrap_or(held), state, dw, dnt, &session.site)
+        Self::new(claims, state, dw, dnt, &session.site)
     }
 
     fn new(

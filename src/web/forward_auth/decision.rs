@@ -167,7 +167,7 @@ impl ProxiedRequest {
     /// For a page, and every request to ECOM: both sessions must be valid and of one shopper.
     fn for_page(&self, kind: RequestKind, intent: Intent) -> AuthDecision {
         let Some(mut update) = self.ready(intent) else { return self.renewal_needed(kind) };
-        if let Some(response) = self.rejection(kind, intent, &update) {
+        if let Some(response) = self.login_required_response(kind, &update) {
             update.discard();
             return AuthDecision::Deny(response);
         }
@@ -184,7 +184,7 @@ impl ProxiedRequest {
     /// For a call, which needs only a token: other changes wait for the next page.
     fn for_call(&self, kind: RequestKind) -> AuthDecision {
         if let Some(update) = self.ready(Intent::Api) {
-            if let Some(response) = self.rejection(kind, Intent::Api, &update) {
+            if let Some(response) = self.login_required_response(kind, &update) {
                 update.discard();
                 return AuthDecision::Deny(response);
             }

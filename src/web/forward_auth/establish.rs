@@ -24,6 +24,7 @@ use crate::web::forward_auth::decision::{
 use crate::web::forward_auth::dialect::establish_path;
 use crate::web::headers::{path_and_query, see_other};
 use crate::web::pages::ProxiedRequest;
+use crate::web::pages::rejection::OnFailure;
 use crate::web::redirect::local_path;
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::RequestSession;
@@ -47,6 +48,7 @@ pub(crate) async fn establish(
     let session = RequestSession::from_request_parts(&mut parts, &app).await?;
     let request = ProxiedRequest { app, session, route, parts };
     match request.decide(kind) {
+        // The next subrequest sets the cookie that an allowed one may set.
         AuthDecision::Allow(_) => Ok(back(&request.parts)),
         AuthDecision::Deny(response) => Ok(response),
         // A form that nginx sent here: the session is made for the page of the form.
@@ -97,7 +99,7 @@ impl ProxiedRequest {
             Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => Intent::Api,
         };
         let update = self.session.resolve(self.session.facts(None), intent).await?;
-        if let Some(response) = self.rejection(kind, intent, &update) {
+        if let Some(response) = self.response_instead(kind, OnFailure::Reject, &update) {
             return Ok(self.with_cookies(response, update));
         }
         let prefix = &self.session.site.config.path_prefix;

@@ -10,6 +10,7 @@ use crate::flow::{DwChange, Intent, UpstreamFailure};
 use crate::model::Customer;
 use crate::problem::{Problem, wants_page};
 use crate::web::headers::{path_and_query, see_other};
+use crate::web::pages::rejection::OnFailure;
 use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::SessionUpdate;
@@ -28,7 +29,7 @@ impl ProxiedRequest {
             return Ok(self.without_session(kind, body).await);
         }
         let mut update = self.session.resolve(self.session.facts(None), Intent::Ecom).await?;
-        if let Some(response) = self.rejection(kind, Intent::Ecom, &update) {
+        if let Some(response) = self.response_instead(kind, OnFailure::Reject, &update) {
             return Ok(self.with_cookies(response, update));
         }
         if !self.may_be_repeated() && self.was_replaced(&update) {
@@ -115,7 +116,7 @@ impl ProxiedRequest {
             return Ok(self.reject_session(response, before));
         }
         let update = self.session.rebridge(before).await?;
-        if let Some(problem @ Problem::Upstream(_)) = update.rejection() {
+        if let Some(problem) = update.failure() {
             // The page that ECOM returned is not the shopper's.
             return Ok(self.with_cookies(problem.into_response(), update));
         }

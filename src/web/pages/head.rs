@@ -6,6 +6,7 @@ use axum::response::Response;
 use crate::flow::{Decision, Intent, Outcome, TokenChange};
 use crate::problem::Problem;
 use crate::route::{Kind, TokenNeed};
+use crate::web::pages::rejection::OnFailure;
 use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::SessionUpdate;
@@ -31,7 +32,9 @@ impl ProxiedRequest {
             }
             update => update?,
         };
-        if let Some(response) = self.rejection(kind, intent, &update) {
+        let on_failure =
+            if intent == Intent::Renew { OnFailure::Proceed } else { OnFailure::Reject };
+        if let Some(response) = self.response_instead(kind, on_failure, &update) {
             return Ok(self.with_cookies(response, update));
         }
         let form = self.route.kind == Kind::Ecom && !is_reading(&self.parts.method);
@@ -56,7 +59,8 @@ impl ProxiedRequest {
         match self.reconcile(&observed, before).await {
             Ok(update) if self.is_new_login(&update) => self.with_cookies(response, update),
             Ok(update) => {
-                // The browser has the cookies of its logout, or will get them.
+                // A late request changes nothing: the browser has the cookies of its logout, or will
+                // get them.
                 update.discard();
                 self.without_session_cookies(response)
             }

@@ -3,7 +3,6 @@
 use axum::response::{IntoResponse as _, Response};
 use http::header::REFERER;
 
-use crate::flow::Intent;
 use crate::header_values::first_text;
 use crate::model::Customer;
 use crate::problem::Problem;
@@ -24,19 +23,26 @@ enum LoginReason {
     Expired,
 }
 
+/// What happens to a request if the calls for its session have failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnFailure {
+    /// It is rejected.
+    Reject,
+    /// It is made with the tokens that are left.
+    Proceed,
+}
+
 impl ProxiedRequest {
-    /// The response in place of the upstream's, if the request must not be made. A request that only
-    /// renews a session is made with the tokens that are left, whatever failed.
-    pub(crate) fn rejection(
+    /// The response in place of the upstream's, if the request must not be made.
+    pub(crate) fn response_instead(
         &self,
         kind: RequestKind,
-        intent: Intent,
+        on_failure: OnFailure,
         update: &SessionUpdate,
     ) -> Option<Response> {
-        match update.rejection() {
-            Some(problem @ Problem::Upstream(_)) if intent != Intent::Renew => {
-                Some(problem.into_response())
-            }
+        match update.failure() {
+            Some(problem) if on_failure == OnFailure::Reject => Some(problem.into_response()),
+            // The session may have expired before the calls for the next one failed.
             _ if update.decision().session_expired => self.expired_response(kind),
             _ => self.login_required_response(kind, update),
         }
@@ -55,7 +61,7 @@ impl ProxiedRequest {
     }
 
     /// For guests on a route for registered shoppers: a redirect to the login page, or a rejection.
-    fn login_required_response(
+    pub(crate) fn login_required_response(
         &self,
         kind: RequestKind,
         update: &SessionUpdate,

@@ -52,7 +52,7 @@ impl RequestSession {
             self.revoke_all_but(Reason::Superseded, &decision);
         }
         let check = match &decision.tokens {
-            TokenChange::Set(grant) => check.and_granted(grant, self),
+            TokenChange::Set(grant) => check.with_granted(grant, self),
             TokenChange::Keep | TokenChange::Drop => check,
         };
         let check = (!is_login && !is_logout).then_some(check);

@@ -1,11 +1,13 @@
 //! Decisions for an API call, and those that follow from an upstream's response.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 
 use crate::cookies::set_cookie::CookieLife;
 use crate::flow::{
-    self, Access, Decision, Dw, DwChange, DwClaim, Facts, Intent, Outcome, PageResponse, Step,
-    TokenChange,
+    self, Access, Decision, Dw, DwChange, DwClaim, Facts, Intent, Outcome, PageResponse, Policy,
+    Step, TokenChange,
 };
 use crate::problem::Problem;
 use crate::revocations::Reason;
@@ -62,6 +64,24 @@ impl RequestSession {
             facts.bridged |= self.site.bridges.peek(&grant.access.tag(), |_| ()).is_some();
         }
         facts
+    }
+
+    /// Logs out. After `limit` only in this browser: a slow upstream must not keep the shopper
+    /// logged in here.
+    pub(crate) async fn log_out(
+        &mut self,
+        intent: Intent,
+        policy: Policy,
+        limit: Duration,
+    ) -> Result<SessionUpdate, Problem> {
+        // Before the upstream calls, so that no concurrent request can restore the session.
+        self.revoke_presented(Reason::LoggedOut);
+        self.await_refresh().await;
+        self.revoke_presented(Reason::LoggedOut);
+        let facts = Facts { policy, ..self.facts(None) };
+        tokio::time::timeout(limit, self.resolve(facts, intent))
+            .await
+            .unwrap_or_else(|_| self.commit(Decision::logged_out_locally(), None))
     }
 
     /// Obtains tokens for a DW session that ECOM confirms.

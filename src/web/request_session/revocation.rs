@@ -51,26 +51,28 @@ impl RequestSession {
 
     /// Revokes the session of this request, and the tokens that a refresh of it has just brought.
     pub(crate) fn revoke_presented(&self, reason: Reason) {
-        self.revoke(&self.issued(), reason);
+        self.revoke(reason, |_| true);
         if reason == Reason::LoggedOut {
             self.end_sessions(|_| true);
         }
     }
 
-    /// The same, except for what `decision` keeps in the browser for the new shopper.
+    /// Revokes the session of this request, except for what `decision` keeps in the browser for the
+    /// new shopper.
     pub(crate) fn revoke_all_but(&self, reason: Reason, decision: &Decision) {
         let dwsid = self.state.dw.as_ref().map(|dw| dw.dwsid);
         let is_dropped = |tag: &Tag| !decision.keeps(*tag, dwsid);
-        let tags: Vec<Tag> = self.issued().into_iter().filter(is_dropped).collect();
-        self.revoke(&tags, reason);
+        self.revoke(reason, is_dropped);
         if reason == Reason::LoggedOut {
             self.end_sessions(|usid| is_dropped(&usid));
         }
     }
 
-    fn revoke(&self, tags: &[Tag], reason: Reason) {
+    /// Revokes what was issued to this browser, with what a refresh of it has just brought.
+    fn revoke(&self, reason: Reason, is_dropped: impl Fn(&Tag) -> bool) {
+        let tags = self.issued();
         let successors = tags.iter().flat_map(|tag| successors(&self.site, *tag));
-        let tags = tags.iter().copied().chain(successors);
+        let tags = tags.iter().copied().chain(successors).filter(is_dropped);
         self.site.revocations.revoke(tags, reason, self.site.clock.monotonic());
     }
 
@@ -180,7 +182,7 @@ pub(crate) fn without_logged_out(state: SealedState, site: &Site, now: Instant) 
 fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
     let granted = |response: &RefreshResponse| match response {
         RefreshResponse::Granted(grant) => grant.tags(),
-        RefreshResponse::Refused | RefreshResponse::Unavailable(_) => Vec::new(),
+        RefreshResponse::Refused | RefreshResponse::Failed(_) => Vec::new(),
     };
     site.refreshes.peek(&tag, granted).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use crate::cookies::response_cookies::UpstreamRefresh;
 use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::{Decision, DwChange, TokenChange};
 use crate::ids::{AccessToken, Dwsid, Tag};
-use crate::model::{Customer, Grant};
+use crate::model::{Claims, Customer, Grant};
 use crate::problem::Problem;
 use crate::site::Site;
 use crate::timestamp::Timestamp;
@@ -40,9 +40,9 @@ pub(crate) struct SessionUpdate {
     delivery: Delivery,
 }
 
-/// The update sets more cookies than our seal.
+/// The update sets other cookies than our seal, or the seal is longer than a gateway relays.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct MoreThanOneCookie;
+pub(crate) struct NotOneCookie;
 
 impl SessionUpdate {
     pub(super) fn new(
@@ -68,21 +68,30 @@ impl SessionUpdate {
         rejection(&self.decision)
     }
 
+    /// The problem, if a call for the session has failed.
+    pub(crate) fn failure(&self) -> Option<Problem> {
+        self.decision.outcome.failure().and_then(|_| self.rejection())
+    }
+
     /// The customer of `session` after this update.
     pub(crate) fn customer<'a>(&'a self, session: &'a RequestSession) -> Option<&'a Customer> {
-        match (&self.decision.tokens, session.held()) {
-            (TokenChange::Set(grant), _) => Some(&grant.claims.customer),
-            (TokenChange::Keep, held) => held.map(|held| &held.claims.customer),
-            (TokenChange::Drop, _) => None,
-        }
+        self.tokens(session).map(|(_, claims)| &claims.customer)
     }
 
     /// The access token of `session` after this update.
     pub(crate) fn access_token(&self, session: &RequestSession) -> Option<AccessToken> {
-        match (&self.decision.tokens, session.held()) {
-            (TokenChange::Set(grant), _) => Some(grant.access.clone()),
-            (TokenChange::Keep, held) => held.map(|held| held.token.clone()),
-            (TokenChange::Drop, _) => None,
+        self.tokens(session).map(|(access, _)| access.clone())
+    }
+
+    /// The access token of `session` after this update, and its claims.
+    pub(crate) fn tokens<'a>(
+        &'a self,
+        session: &'a RequestSession,
+    ) -> Option<(&'a AccessToken, &'a Claims)> {
+        match &self.decision.tokens {
+            TokenChange::Set(grant) => Some((&grant.access, &grant.claims)),
+            TokenChange::Keep => session.held().map(|held| (&held.token, &held.claims)),
+            TokenChange::Drop => None,
         }
     }
 
@@ -122,8 +131,9 @@ impl SessionUpdate {
         session.seal(&mut self.changes);
     }
 
-    /// The only cookie that the update sets, if it sets any: our seal.
-    pub(crate) fn into_single_cookie(mut self) -> Result<Option<HeaderValue>, MoreThanOneCookie> {
+    /// The only cookie that the update sets: our seal. None, if it sets none or is superseded. An
+    /// update that sets more is dropped, because the next request comes to the same decision.
+    pub(crate) fn into_single_cookie(mut self) -> Result<Option<HeaderValue>, NotOneCookie> {
         self.delivery.is_pending = false;
         let names = &self.site.names;
         match self.changes.cookies.as_slice() {
@@ -132,20 +142,20 @@ impl SessionUpdate {
             [only] if names.is_seal(only.name().as_bytes()) => {
                 let cookie = self.changes.headers(names).next();
                 let short = cookie.filter(|cookie| cookie.len() < MAX_SET_COOKIE);
-                short.map(Some).ok_or(MoreThanOneCookie)
+                short.map(Some).ok_or(NotOneCookie)
             }
-            _ => Err(MoreThanOneCookie),
+            _ => Err(NotOneCookie),
         }
     }
 
-    /// The decision, for an update that includes it.
+    /// The decision, for an update that includes it. If that one is superseded, so is this one:
+    /// both are made from the same credentials.
     pub(crate) fn into_decision(mut self) -> Decision {
         self.delivery.is_pending = false;
         self.decision
     }
 
-    /// Drops an update that the browser does not need: the next request comes to the same decision
-    /// without a call.
+    /// Drops an update that must not reach the browser, or need not. The caller says why.
     pub(crate) fn discard(mut self) {
         self.delivery.is_pending = false;
     }
@@ -173,7 +183,8 @@ impl IntoResponseParts for SessionUpdate {
     }
 }
 
-/// Reports an update that reaches no response. A request that is cancelled has none to report it.
+/// Reports an update that reaches no response. A request that is cancelled reports nothing: its log
+/// line is cancelled with it.
 struct Delivery {
     log_fields: LogFields,
     is_pending: bool,
@@ -191,7 +202,7 @@ impl Drop for Delivery {
 pub(super) struct RevocationCheck {
     received_at: Instant,
     credentials: Vec<Tag>,
-    /// SLAS sessions, with the issue time of the request's token.
+    /// SLAS sessions, with the issue time of a token: the one presented, and the one granted.
     sessions: Vec<(Tag, Timestamp)>,
 }
 
@@ -207,8 +218,8 @@ impl RevocationCheck {
         Self { received_at: session.received_at, credentials, sessions }
     }
 
-    /// As well for tokens that were granted during the request.
-    pub(super) fn and_granted(mut self, grant: &Grant, session: &RequestSession) -> Self {
+    /// Also for the tokens of `grant`.
+    pub(super) fn with_granted(mut self, grant: &Grant, session: &RequestSession) -> Self {
         self.credentials.extend(grant.tags());
         if session.lineage().is_none() {
             self.sessions.push((grant.claims.usid.tag(), grant.claims.issued_at));

@@ -103,7 +103,7 @@ fn access_fields(held: &HeldAccess, session: &RequestSession) -> Value {
 }
 
 fn for_browser(mut fields: Value, session: &RequestSession) -> Response {
-    if !session.site.names.script_readable {
+    if !session.site.names.readable_tokens {
         redact::strip(&mut fields);
     }
     json(StatusCode::OK, &fields, &HeaderMap::new())

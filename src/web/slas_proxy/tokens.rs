@@ -1,15 +1,15 @@
 //! Tokens of SLAS calls: stored in the browser's cookies, renewed, and deleted by a logout.
 
 use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
 use serde_json::Value;
 
 use crate::allowlist::redact;
 use crate::driver;
-use crate::flow::{self, Decision, Facts, Intent, RefreshResponse, TokenChange, UpstreamFailure};
+use crate::flow::{self, Facts, Intent, Policy, RefreshResponse, TokenChange, UpstreamFailure};
 use crate::ids::RefreshToken;
 use crate::model::Grant;
 use crate::problem::Problem;
-use crate::revocations::Reason;
 use crate::upstream::http::BufferedResponse;
 use crate::web::request_session::SessionUpdate;
 use crate::web::slas_proxy::request::Message;
@@ -37,13 +37,16 @@ impl SlasProxyCall {
         if is_downgrade(&self.session.facts(None), &grant) {
             // Heads begin a guest session when a refresh fails, even in an outage. A shopper whose
             // session is still valid stays logged in.
-            let renewed = self.renew(None).await?;
-            if renewed.status() != http::StatusCode::UNAUTHORIZED {
-                return Ok(renewed);
+            let update = self.resolve_renewal().await?;
+            let response = self.renewal_response(&update);
+            if response.status() != StatusCode::UNAUTHORIZED {
+                return Ok((update, response).into_response());
             }
+            // The session has ended. The new tokens replace everything that this update deletes.
+            update.discard();
         }
         let update = self.accept(grant)?;
-        if !self.session.site.names.script_readable {
+        if !self.session.site.names.readable_tokens {
             redact::strip(&mut fields);
         }
         let response = response::json(reply.status, &fields, &reply.headers);
@@ -61,24 +64,30 @@ impl SlasProxyCall {
                     None => Ok(response::invalid_refresh_token()),
                 }
             }
-            _ => self.renew_own().await,
+            _ => {
+                let update = self.resolve_renewal().await?;
+                let response = self.renewal_response(&update);
+                Ok((update, response).into_response())
+            }
         }
     }
 
-    async fn renew_own(&self) -> Result<Response, Problem> {
-        let facts = self.session.facts_to_renew();
-        let update = self.session.resolve(facts, Intent::Api).await?;
-        let response = match (&update.decision().tokens, update.rejection()) {
+    /// Renews the tokens of the cookies.
+    async fn resolve_renewal(&self) -> Result<SessionUpdate, Problem> {
+        self.session.resolve(self.session.facts_to_renew(), Intent::Api).await
+    }
+
+    fn renewal_response(&self, update: &SessionUpdate) -> Response {
+        match (&update.decision().tokens, update.failure()) {
             (TokenChange::Set(grant), _) => response::tokens(grant, &self.session),
-            (_, Some(problem @ Problem::Upstream(_))) => problem.into_response(),
+            (_, Some(problem)) => problem.into_response(),
             (TokenChange::Keep, _) => match self.session.access.held() {
                 // It cannot be renewed now, but it is still valid.
                 Some(held) => response::held(held, &self.session),
                 None => response::invalid_refresh_token(),
             },
             (TokenChange::Drop, _) => response::invalid_refresh_token(),
-        };
-        Ok((update, response).into_response())
+        }
     }
 
     async fn renew_given(&self, token: &RefreshToken) -> Result<Response, Problem> {
@@ -86,7 +95,7 @@ impl SlasProxyCall {
         let grant = match driver::renew(&self.session.site, token, None, None, context).await {
             RefreshResponse::Granted(grant) => grant,
             RefreshResponse::Refused => return Ok(response::invalid_refresh_token()),
-            RefreshResponse::Unavailable(failure) => return Err(Problem::Upstream(failure)),
+            RefreshResponse::Failed(failure) => return Err(Problem::Upstream(failure)),
         };
         if self.server {
             return Ok(response::for_server(&grant, &self.session));
@@ -106,15 +115,9 @@ impl SlasProxyCall {
     /// Logs out, whatever SLAS responds. No guest session follows: Heads begin their own.
     pub(crate) async fn log_out(&mut self, message: &Message) -> Result<Response, Problem> {
         let all_devices = message.get("hint") == Some("all-sessions");
-        self.session.revoke_presented(Reason::LoggedOut);
-        self.session.await_refresh().await;
-        self.session.revoke_presented(Reason::LoggedOut);
-        let mut facts = self.session.facts(None);
-        facts.policy.guest_after_logout = false;
-        let resolved = self.session.resolve(facts, Intent::Logout { all_devices });
-        let update = tokio::time::timeout(self.app.server.request_timeout / 2, resolved)
-            .await
-            .unwrap_or_else(|_| self.session.commit(Decision::logged_out_locally(), None))?;
+        let policy = Policy { guest_after_logout: false, ..self.session.site.config.policy };
+        let limit = self.app.server.request_timeout / 2;
+        let update = self.session.log_out(Intent::Logout { all_devices }, policy, limit).await?;
         Ok((update, response::logged_out()).into_response())
     }
 }

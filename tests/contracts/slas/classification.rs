@@ -89,26 +89,26 @@ impl Call {
             Refresh => match slas.refresh(&refresh_token(), None, &context).await {
                 RefreshResponse::Granted(grant) => granted(&grant),
                 RefreshResponse::Refused => "refused".to_owned(),
-                RefreshResponse::Unavailable(failure) => failure_text(failure),
+                RefreshResponse::Failed(failure) => failure_text(failure),
             },
             Guest | Authorize | CodeExchange => match slas.guest(Some(&usid()), &context).await {
                 GuestResponse::Granted(grant) => granted(&grant),
                 GuestResponse::UsidTaken => "usid taken".to_owned(),
-                GuestResponse::Unavailable(failure) => failure_text(failure),
+                GuestResponse::Failed(failure) => failure_text(failure),
             },
             Login | LoginExchange => {
                 match slas.login(&credentials(), Some(&usid()), &context).await {
                     LoginResponse::Granted(grant) => granted(&grant),
                     LoginResponse::BadCredentials => "bad password".to_owned(),
                     LoginResponse::Conflict => "conflict".to_owned(),
-                    LoginResponse::Unavailable(failure) => failure_text(failure),
+                    LoginResponse::Failed(failure) => failure_text(failure),
                 }
             }
             Adopt => match slas.adopt(&adopt_call(CustomerType::Guest, None), &context).await {
                 AdoptResponse::Granted(grant) => granted(&grant),
                 AdoptResponse::NotPermitted => "not permitted".to_owned(),
                 AdoptResponse::Refused => "refused".to_owned(),
-                AdoptResponse::Unavailable(failure) => failure_text(failure),
+                AdoptResponse::Failed(failure) => failure_text(failure),
             },
             Logout => {
                 let access = AccessToken::parse("at.at.at").unwrap();

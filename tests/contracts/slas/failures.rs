@@ -55,11 +55,11 @@ async fn attack_77_a_redirect_of_slas_is_not_followed() {
             }
             let slas = &platform.site.slas;
             let refreshed = slas.refresh(&refresh_token(), None, &context()).await;
-            assert!(matches!(refreshed, RefreshResponse::Unavailable(_)), "{refreshed:?}");
+            assert!(matches!(refreshed, RefreshResponse::Failed(_)), "{refreshed:?}");
             let guest = slas.guest(None, &context()).await;
-            assert!(matches!(guest, GuestResponse::Unavailable(_)), "{guest:?}");
+            assert!(matches!(guest, GuestResponse::Failed(_)), "{guest:?}");
             let login = slas.login(&credentials(), None, &context()).await;
-            assert!(matches!(login, LoginResponse::Unavailable(_)), "{login:?}");
+            assert!(matches!(login, LoginResponse::Failed(_)), "{login:?}");
             assert!(slas.keys().await.is_none());
         }
     }
@@ -85,7 +85,7 @@ async fn fault_9_a_lasting_conflict_is_retried_only_once() {
     let (context, credentials) = (context(), credentials());
     let (guest, login) =
         tokio::join!(slas.guest(None, &context), slas.login(&credentials, None, &context));
-    assert_eq!(guest, GuestResponse::Unavailable(throttled(2)));
+    assert_eq!(guest, GuestResponse::Failed(throttled(2)));
     assert_eq!(login, LoginResponse::Conflict);
     assert_eq!(platform.requests().await.len(), 4);
 }
@@ -98,13 +98,13 @@ async fn fault_6_a_refresh_is_never_sent_twice() {
             let platform = MockPlatform::new(settings.clone()).await;
             platform.responds("POST", &oauth("token"), response).await;
             let response = platform.site.slas.refresh(&refresh_token(), None, &context()).await;
-            assert!(matches!(response, RefreshResponse::Unavailable(_)), "{response:?}");
+            assert!(matches!(response, RefreshResponse::Failed(_)), "{response:?}");
             assert_eq!(platform.requests().await.len(), 1);
         }
         let peer = MisbehavingUpstream::start(Behavior::Resets).await;
         let site = support::site(&settings, &peer.url(), &Clock::system());
         let response = site.slas.refresh(&refresh_token(), None, &context()).await;
-        assert_eq!(response, RefreshResponse::Unavailable(unavailable(5)));
+        assert_eq!(response, RefreshResponse::Failed(unavailable(5)));
         assert_eq!(peer.calls(), 1, "a token that was sent may be spent");
     }
 }
@@ -117,7 +117,7 @@ async fn a_refused_connection_is_retried_once() {
     drop(closed);
     let site = support::site(&Settings::default(), &url, &Clock::system());
     let response = site.slas.refresh(&refresh_token(), None, &context()).await;
-    assert_eq!(response, RefreshResponse::Unavailable(unavailable(5)));
+    assert_eq!(response, RefreshResponse::Failed(unavailable(5)));
     let metrics = site.metrics.text();
     let line = "tandem_upstream_calls_total{upstream=\"slas\",operation=\"refresh\",\
                 outcome=\"connect_failed\"} 2";
@@ -130,7 +130,7 @@ async fn fault_4_a_call_has_a_deadline() {
     let late = guest_tokens().set_delay(Duration::from_secs(30));
     platform.responds("POST", &oauth("token"), late).await;
     let (response, took) = timed(platform.site.slas.guest(None, &context())).await;
-    assert_eq!(response, GuestResponse::Unavailable(unavailable(5)));
+    assert_eq!(response, GuestResponse::Failed(unavailable(5)));
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
@@ -146,7 +146,7 @@ async fn fault_5_a_refresh_has_a_longer_deadline_than_other_calls() {
     let first = slas.refresh(&refresh_token(), None, &context()).await;
     assert!(matches!(first, RefreshResponse::Granted(_)), "{first:?}");
     let (second, took) = timed(slas.refresh(&refresh_token(), None, &context())).await;
-    assert_eq!(second, RefreshResponse::Unavailable(unavailable(5)));
+    assert_eq!(second, RefreshResponse::Failed(unavailable(5)));
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
@@ -168,7 +168,7 @@ async fn fault_11_an_endless_response_is_cut_off_at_the_limit() {
         let settings = Settings { limits, ..Settings::default() };
         let site = support::site(&settings, &peer.url(), &Clock::system());
         let (response, took) = timed(site.slas.refresh(&refresh_token(), None, &context())).await;
-        assert_eq!(response, RefreshResponse::Unavailable(unavailable(5)));
+        assert_eq!(response, RefreshResponse::Failed(unavailable(5)));
         assert!(took < Duration::from_secs(5), "{took:?}");
         assert!(site.metrics.text().contains("outcome=\"response_too_large\"} 1"));
     }
@@ -186,7 +186,7 @@ async fn fault_33_a_truncated_response_is_a_failure() {
         let peer = MisbehavingUpstream::start(Behavior::Sends(bytes.to_vec())).await;
         let site = support::site(&Settings::default(), &peer.url(), &Clock::system());
         let response = site.slas.refresh(&refresh_token(), None, &context()).await;
-        assert_eq!(response, RefreshResponse::Unavailable(unavailable(5)), "{bytes:?}");
+        assert_eq!(response, RefreshResponse::Failed(unavailable(5)), "{bytes:?}");
         assert_eq!(peer.calls(), 1);
     }
 }
@@ -196,10 +196,10 @@ async fn fault_8_no_call_is_sent_before_retry_after_has_passed() {
     let platform = throttled_once().await;
     let slas = &platform.site.slas;
     let first = slas.guest(None, &context()).await;
-    assert_eq!(first, GuestResponse::Unavailable(throttled(20)));
+    assert_eq!(first, GuestResponse::Failed(throttled(20)));
     platform.clock.advance(Duration::from_secs(18));
     let early = slas.guest(None, &context()).await;
-    assert!(matches!(early, GuestResponse::Unavailable(failure) if failure.retry_after <= Some(2)));
+    assert!(matches!(early, GuestResponse::Failed(failure) if failure.retry_after <= Some(2)));
     assert_eq!(platform.requests().await.len(), 1, "no call before Retry-After has passed");
     platform.clock.advance(Duration::from_secs(2));
     let last = slas.guest(None, &context()).await;
@@ -211,7 +211,7 @@ async fn fault_8_a_throttled_refresh_token_does_not_block_others() {
     let platform = throttled_once().await;
     let slas = &platform.site.slas;
     let first = slas.refresh(&refresh_token(), None, &context()).await;
-    assert_eq!(first, RefreshResponse::Unavailable(throttled(20)));
+    assert_eq!(first, RefreshResponse::Failed(throttled(20)));
     let other = RefreshToken::parse("another").unwrap();
     let second = slas.refresh(&other, None, &context()).await;
     assert!(matches!(second, RefreshResponse::Granted(_)), "{second:?}");
@@ -228,7 +228,7 @@ async fn a_missing_or_invalid_retry_after_counts_as_five_seconds() {
             .fold(status(429), |response, value| response.insert_header("retry-after", *value));
         platform.responds("POST", &oauth("token"), response).await;
         let response = platform.site.slas.guest(None, &context()).await;
-        assert_eq!(response, GuestResponse::Unavailable(throttled(5)), "{value:?}");
+        assert_eq!(response, GuestResponse::Failed(throttled(5)), "{value:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What tests can see of the platform's state.
+//! What tests can see of the simulator's state.
 
 use crate::state::{DwSession, Grant, GrantState, LineItem, State};
 
@@ -13,7 +13,7 @@ pub enum CustomerKind {
 
 /// The DW session of a `dwsid`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DwView {
+pub struct DwSessionView {
     /// The customer that ECOM serves.
     pub customer_id: String,
     /// Guest or registered.
@@ -24,7 +24,7 @@ pub struct DwView {
     pub live: bool,
 }
 
-impl DwView {
+impl DwSessionView {
     pub(super) fn of(state: &State, session: &DwSession, now: i64) -> Option<Self> {
         let customer = state.customers.get(&session.customer_id)?;
         let login = customer.login().map(ToOwned::to_owned);
@@ -37,7 +37,7 @@ impl DwView {
 
 /// The state of a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefreshState {
+pub enum RefreshTokenState {
     /// It can be exchanged.
     Live,
     /// A public client exchanged it.
@@ -48,11 +48,11 @@ pub enum RefreshState {
     Expired,
 }
 
-/// The grant of a refresh token.
+/// What the simulator knows of a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefreshView {
+pub struct RefreshTokenView {
     /// Whether it can still be exchanged.
-    pub state: RefreshState,
+    pub state: RefreshTokenState,
     /// The customer it was issued for.
     pub customer_id: String,
     /// The usid it belongs to.
@@ -63,13 +63,13 @@ pub struct RefreshView {
     pub exchanges: usize,
 }
 
-impl RefreshView {
+impl RefreshTokenView {
     pub(super) fn of(grant: &Grant, now: i64) -> Self {
         let state = match grant.state_at(now) {
-            GrantState::Live => RefreshState::Live,
-            GrantState::Used => RefreshState::Used,
-            GrantState::Revoked => RefreshState::Revoked,
-            GrantState::Expired => RefreshState::Expired,
+            GrantState::Live => RefreshTokenState::Live,
+            GrantState::Used => RefreshTokenState::Used,
+            GrantState::Revoked => RefreshTokenState::Revoked,
+            GrantState::Expired => RefreshTokenState::Expired,
         };
         Self {
             state,

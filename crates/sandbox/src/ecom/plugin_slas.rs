@@ -17,7 +17,7 @@ const SHORT_LIFE: i64 = 1800;
 /// Lifetime of the usid cookie in seconds: 90 days, independent of the refresh token.
 const USID_LIFE: i64 = 90 * 24 * 60 * 60;
 /// The longest value of a script cookie on ECOM, in characters. A longer token is split.
-const CHUNK: usize = 1199;
+const PIECE: usize = 1199;
 
 /// Prefixes of the controllers for which the hook does not run.
 const EXCLUDED: [&str; 5] =
@@ -113,7 +113,7 @@ pub(super) fn log_in(
 }
 
 /// Logout ends the SLAS session and sets the access token cookie to `refresh`, which tells a PWA to
-/// start a new session. Further chunks of the old access token stay in the browser.
+/// start a new session. Further pieces of the old access token stay in the browser.
 pub(super) fn log_out(context: &mut ControllerContext<'_>) {
     if let Some(token) = context.token_cookie("cc-nx") {
         let issued = call(context, Operation::TokenRefresh, |platform, state| {
@@ -142,9 +142,9 @@ fn set_tokens(context: &mut ControllerContext<'_>, issued: &IssuedTokens, rememb
     let mut rest = issued.access_token.as_str();
     let mut number = 1;
     while !rest.is_empty() {
-        let (chunk, after) = rest.split_at(CHUNK.min(rest.len()));
+        let (piece, after) = rest.split_at(PIECE.min(rest.len()));
         let name = if number == 1 { first.clone() } else { format!("{first}_{number}") };
-        context.set_line(format!("{name}={chunk}; Max-Age={SHORT_LIFE}; Path=/; Secure"));
+        context.set_line(format!("{name}={piece}; Max-Age={SHORT_LIFE}; Path=/; Secure"));
         (rest, number) = (after, number + 1);
     }
 }

@@ -5,7 +5,7 @@ use crate::cookies;
 use crate::ids;
 use crate::options::{CookieNames, Options};
 
-/// The name of a token cookie. A site suffix comes before the number of a chunk:
+/// The name of a token cookie. A site suffix comes before the number of a piece:
 /// `cc-at_{site}_2`.
 pub(super) fn name(options: &Options, base: &str) -> String {
     match options.token_cookies {

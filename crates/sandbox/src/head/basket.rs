@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{HeadError, check_same_site};
+use super::{HeadError, check_same_origin};
 use crate::catalog;
 use crate::platform::Platform;
 use crate::request::Request;
@@ -37,10 +37,10 @@ struct Item {
 }
 
 pub(super) fn add(platform: &Platform, request: &Request) -> Result<Response, HeadError> {
-    check_same_site(request)?;
+    check_same_origin(request)?;
     let mut state = platform.state();
     let claims = caller(platform, &state, request)?;
-    let bad = || HeadError(StatusCode::BAD_REQUEST, "bad_request");
+    let bad = || HeadError { status: StatusCode::BAD_REQUEST, code: "bad_request" };
     let item: Item = request.json().ok_or_else(bad)?;
     let product = catalog::find(&item.product_id).ok_or_else(bad)?;
     if !(1..=QUANTITY_LIMIT).contains(&item.quantity) {
@@ -59,7 +59,7 @@ fn caller(platform: &Platform, state: &State, request: &Request) -> Result<Claim
 }
 
 fn unknown() -> HeadError {
-    HeadError(StatusCode::UNAUTHORIZED, "no_valid_token")
+    HeadError { status: StatusCode::UNAUTHORIZED, code: "no_valid_token" }
 }
 
 fn document(basket: Option<&Basket>) -> Value {

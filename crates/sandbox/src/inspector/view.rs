@@ -41,7 +41,7 @@ fn meaning(name: &str) -> (&'static str, bool) {
         "cc-nx-g" => ("SLAS refresh token of a guest", false),
         "cc-sg" => ("plugin_slas: this session is bridged", true),
         _ if name.starts_with("cc-at") => {
-            ("SLAS access token, or a chunk of it, set by ECOM", true)
+            ("SLAS access token, or a piece of it, set by ECOM", true)
         }
         "usid" => ("SLAS session id", true),
         "cid" => ("customer id", true),
@@ -49,6 +49,7 @@ fn meaning(name: &str) -> (&'static str, bool) {
         "__Host-tandem" | "tandem" => ("Tandem's encrypted state", false),
         _ if name.starts_with("dwanonymous_") => ("guest id of ECOM", true),
         _ if name.starts_with("dwsecuretoken_") => ("proof of the DW session over HTTPS", false),
+        // The page shows this to a developer: neither the platform nor Tandem sets the cookie.
         _ => ("yours", true),
     }
 }

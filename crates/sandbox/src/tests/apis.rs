@@ -136,7 +136,11 @@ async fn load_is_shed_with_its_headers_but_baskets_are_exempt() {
     let token = guest_token(&world).await;
     let (basket, _) = two_bells(&world, &token).await;
     for (status, retry_after) in [(503, None), (429, Some(7))] {
-        world.control.fault(Upstream::Scapi, Fault::Shed(status, retry_after), Times::Always);
+        world.control.inject_fault(
+            Upstream::Scapi,
+            Fault::Shed(status, retry_after),
+            Times::Always,
+        );
         let call = scapi(&world, Method::GET, "product/shopper-products", "/products/bell-brass");
         let rejected = call.bearer(&token).send().await.expect(status);
         assert_eq!(rejected.header("sfdc_load"), Some("94"));

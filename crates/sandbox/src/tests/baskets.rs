@@ -98,6 +98,6 @@ async fn baskets_are_listed_for_the_tokens_customer_only() {
     list(&own).bearer(&stranger).send().await.expect(400);
     let rejected = list(&own).send().await.expect(401);
     assert_eq!(rejected.member("title"), "Unauthorized");
-    world.control.revoke_access(&token);
+    world.control.revoke_access_token(&token);
     list(&own).bearer(&token).send().await.expect(401);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::{Method, header};
 
 use super::world::{LOGIN, PASSWORD, TestResponse, World};
-use crate::DwView;
+use crate::DwSessionView;
 
 pub(super) struct Browser<'a> {
     pub(super) world: &'a World,
@@ -41,17 +41,17 @@ impl<'a> Browser<'a> {
 
     /// The DW session of the stored `dwsid`.
     #[track_caller]
-    pub(super) fn session(&self) -> DwView {
+    pub(super) fn session(&self) -> DwSessionView {
         self.world.control.dw_session(&self.expect_cookie("dwsid")).unwrap()
     }
 
-    /// The access token, joined from its chunks.
+    /// The access token, joined from its pieces.
     pub(super) fn access_token(&self, name: &str) -> String {
-        let chunk = |number: u32| match number {
+        let piece = |number: u32| match number {
             1 => self.cookie(name),
             _ => self.cookie(&format!("{name}_{number}")),
         };
-        (1..).map_while(chunk).collect()
+        (1..).map_while(piece).collect()
     }
 
     pub(super) async fn visits(&mut self, controller: &str) -> TestResponse {

@@ -1,4 +1,5 @@
-//! The demo Head and its inspector.
+//! The demo Head: its API identifies the shopper by the cookie `token`, and its inspector shows what the
+//! cookies of a browser mean, expires and revokes tokens, and injects faults.
 
 use axum::http::Method;
 use serde_json::json;
@@ -14,26 +15,44 @@ fn post(world: &World, path: &str) -> TestRequest {
     World::request(&world.head, Method::POST, path)
 }
 
+/// Adds one tent, of 349.00, to the basket of the shopper whom `cookie` identifies.
+fn add_tent(world: &World, cookie: &str) -> TestRequest {
+    let item = json!({"product_id": "tent-linnet", "quantity": 1});
+    post(world, "/api/basket/items").header("cookie", cookie).json(&item)
+}
+
 #[tokio::test]
 async fn the_head_identifies_the_shopper_by_the_token_cookie() {
     let world = world();
     get(&world, "/api/me").send().await.expect(401);
-    let shopper = world.shopper("").await;
-    let cookie = format!("token={}", shopper.member("access_token"));
-    let item = json!({"product_id": "tent-linnet", "quantity": 1});
-    let add = || post(&world, "/api/basket/items").header("cookie", &cookie).json(&item);
-    add().header("sec-fetch-site", "cross-site").send().await.expect(403);
-    add().header("sec-fetch-site", "same-origin").send().await.expect(200);
+    let tokens = world.shopper("").await;
+    let cookie = format!("token={}", tokens.member("access_token"));
+    add_tent(&world, &cookie).send().await.expect(200);
     let me = get(&world, "/api/me").header("cookie", &cookie).send().await.expect(200).json();
     assert_eq!(me["login"], LOGIN);
     assert_eq!(me["basket"]["total"], 349.0);
 }
 
 #[tokio::test]
+async fn the_head_rejects_changes_from_another_origin() {
+    let world = world();
+    let tokens = world.shopper("").await;
+    let cookie = format!("token={}", tokens.member("access_token"));
+    for origin in ["cross-site", "same-site"] {
+        add_tent(&world, &cookie).header("sec-fetch-site", origin).send().await.expect(403);
+    }
+    let me = get(&world, "/api/me").header("cookie", &cookie).send().await.expect(200).json();
+    assert_eq!(me["basket"]["total"], 0.0);
+    for origin in ["same-origin", "none"] {
+        add_tent(&world, &cookie).header("sec-fetch-site", origin).send().await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn the_inspector_shows_tokens_and_session_but_no_secret() {
     let world = world();
-    let shopper = world.shopper("").await;
-    let (access, refresh) = (shopper.member("access_token"), shopper.member("refresh_token"));
+    let tokens = world.shopper("").await;
+    let (access, refresh) = (tokens.member("access_token"), tokens.member("refresh_token"));
     let dwsid = world.sessions(&access).send().await.cookie("dwsid").unwrap();
     let cookie = format!("token={access}; cc-nx={refresh}; dwsid={dwsid}; other=mine");
     let state = || get(&world, "/inspector/state").header("cookie", &cookie);
@@ -42,16 +61,19 @@ async fn the_inspector_shows_tokens_and_session_but_no_secret() {
         assert!(!document.text.contains(secret.as_str()));
     }
     let document = document.json();
+    // Access token and DW session name the same customer.
     assert_eq!(document["agree"], true);
     assert_eq!(document["refresh"]["state"], "live");
     assert_eq!(document["dw_session"]["customer_type"], "registered");
-    assert_eq!(document["cookies"][3]["meaning"], "yours");
+    let cookies = document["cookies"].as_array().unwrap();
+    let other = cookies.iter().find(|cookie| cookie["name"] == "other").unwrap();
+    assert_eq!(other["meaning"], "yours", "neither the platform nor Tandem sets it");
     post(&world, "/inspector/expire-dw").header("cookie", &cookie).send().await.expect(204);
     post(&world, "/inspector/revoke-refresh").header("cookie", &cookie).send().await.expect(204);
     let document = state().send().await.json();
     assert_eq!(document["dw_session"]["state"], "expired");
     assert_eq!(document["refresh"]["state"], "revoked");
-    assert!(document["agree"].is_null());
+    assert!(document["agree"].is_null(), "there is no live DW session to compare");
 }
 
 #[tokio::test]
@@ -63,15 +85,18 @@ async fn an_expired_copy_of_the_token_is_signed_and_rejected() {
     let cookie = format!("token={expired}");
     get(&world, "/api/me").header("cookie", &cookie).send().await.expect(401);
     let document = get(&world, "/inspector/state").header("cookie", &cookie).send().await.json();
-    assert!(document["access"]["expires_at"].as_i64() < document["now"].as_i64());
+    let expires_at = document["access"]["expires_at"].as_i64().unwrap();
+    assert!(expires_at < document["now"].as_i64().unwrap());
 }
 
 #[tokio::test]
 async fn calls_of_one_browser_request_are_grouped() {
     let world = world();
     let fields = [("grant_type", "client_credentials")];
+    // Tandem sends the id of a browser's request to SLAS in one header and to the Head in the other.
     world.private_token_call(&fields).header("correlation-id", "one").send().await.expect(200);
     get(&world, "/cart").header("x-request-id", "one").send().await.expect(200);
+    // A file of the Head is no request of its own.
     get(&world, "/assets/app.css").send().await.expect(200);
     let requests = get(&world, "/inspector/state").send().await.json()["requests"].clone();
     assert_eq!(requests.as_array().unwrap().len(), 1);
@@ -82,17 +107,17 @@ async fn calls_of_one_browser_request_are_grouped() {
 #[tokio::test]
 async fn the_inspector_adds_and_removes_a_fault() {
     let world = world();
-    let fault = |kind| {
+    let set_fault = |kind| {
         post(&world, "/inspector/fault").json(&json!({"upstream": "slas", "kind": kind})).send()
     };
-    fault("fail").await.expect(204);
+    set_fault("fail").await.expect(204);
     let call = || world.private_token_call(&[("grant_type", "client_credentials")]).send();
     call().await.expect(503);
     let document = get(&world, "/inspector/state").send().await.json();
     assert_eq!(document["faults"]["slas"], "fail");
-    fault("none").await.expect(204);
+    set_fault("none").await.expect(204);
     call().await.expect(200);
-    assert_eq!(world.control.count(Operation::TokenGuest), 2);
+    assert_eq!(world.control.count(Operation::TokenGuest), 2, "the failed call counts");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::browser::Browser;
 use super::world::{LOGIN, World, world_with};
-use crate::{CookieNames, CustomerKind, EcomKind, Options, RefreshState, Upstream};
+use crate::{CookieNames, CustomerKind, EcomKind, Options, RefreshTokenState, Upstream};
 
 fn world() -> World {
     let (ecom, token_cookies) = (EcomKind::HybridAuth, CookieNames::Suffixed);
@@ -57,8 +57,8 @@ async fn an_invalid_refresh_token_makes_session_and_tokens_a_guests() {
     let world = world();
     let mut browser = Browser::of(&world);
     browser.logs_in().await.expect(302);
-    world.control.revoke_refresh(&browser.expect_cookie("cc-nx_RefArch"));
-    world.control.expire_dw(&browser.expect_cookie("dwsid"));
+    world.control.revoke_refresh_token(&browser.expect_cookie("cc-nx_RefArch"));
+    world.control.expire_dw_session(&browser.expect_cookie("dwsid"));
     browser.visits("Account-Show").await.expect(200);
     assert_eq!(browser.names(), GUEST);
     assert_eq!(browser.session().customer_type, CustomerKind::Guest);
@@ -83,7 +83,7 @@ async fn login_and_logout_change_session_and_tokens_together() {
     browser.visits("Login-Logout").await.expect(302);
     assert_eq!(browser.names(), GUEST);
     assert_eq!(browser.expect_cookie("dwsid"), dwsid);
-    assert_eq!(world.control.refresh(&refresh).unwrap().state, RefreshState::Revoked);
+    assert_eq!(world.control.refresh_token(&refresh).unwrap().state, RefreshTokenState::Revoked);
     assert!(agrees(&browser));
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::Method;
 
 use super::world::{LOGIN, PASSWORD, VERIFIER, World, world, world_with};
-use crate::{Options, RefreshState};
+use crate::{Options, RefreshTokenState};
 
 #[tokio::test]
 async fn a_code_works_once() {
@@ -107,7 +107,10 @@ async fn logout_ends_the_session_and_guests_cannot_log_out() {
     call().send().await.expect(400);
     let response = call().bearer(&shopper.member("access_token")).send().await.expect(200);
     assert_eq!(response.member("usid"), "null");
-    assert_eq!(world.control.refresh(&refresh_token).unwrap().state, RefreshState::Revoked);
+    assert_eq!(
+        world.control.refresh_token(&refresh_token).unwrap().state,
+        RefreshTokenState::Revoked
+    );
     call().bearer(&shopper.member("access_token")).send().await.expect(401);
     let guest = world.private_guest().await;
     let call = world.slas(Method::GET, &uri(&guest.member("refresh_token")));
@@ -128,6 +131,6 @@ async fn logout_of_all_sessions_revokes_every_token_of_the_shopper() {
     );
     let call = world.slas(Method::GET, &uri).bearer(&here.member("access_token"));
     call.send().await.expect(200);
-    assert_eq!(world.control.refresh(&there).unwrap().state, RefreshState::Revoked);
-    assert_eq!(world.control.refresh(&guest).unwrap().state, RefreshState::Live);
+    assert_eq!(world.control.refresh_token(&there).unwrap().state, RefreshTokenState::Revoked);
+    assert_eq!(world.control.refresh_token(&guest).unwrap().state, RefreshTokenState::Live);
 }

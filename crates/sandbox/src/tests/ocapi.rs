@@ -141,7 +141,7 @@ async fn hybrid_auth_closes_ocapi_and_sets_dwsid_with_the_tokens() {
     let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.as_str())];
     let call = world.private_token_call(&fields).header("sfdc_dwsid", &dwsid);
     assert_eq!(call.send().await.expect(200).cookie("dwsid"), Some(dwsid.clone()));
-    world.control.expire_dw(&dwsid);
+    world.control.expire_dw_session(&dwsid);
     let call = world.private_token_call(&fields).header("sfdc_dwsid", &dwsid);
     assert_ne!(call.send().await.expect(200).cookie("dwsid"), Some(dwsid));
 }

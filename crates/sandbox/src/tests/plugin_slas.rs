@@ -8,7 +8,7 @@ use serde_json::json;
 use super::browser::Browser;
 use super::world::{LOGIN, PASSWORD, World, world_with};
 use crate::{
-    ClientKind, CookieNames, CustomerKind, EcomKind, Fault, Operation, Options, RefreshState,
+    ClientKind, CookieNames, CustomerKind, EcomKind, Fault, Operation, Options, RefreshTokenState,
     Remember,
 };
 
@@ -45,7 +45,7 @@ async fn a_new_visitor_gets_guest_tokens_once_and_without_a_redirect() {
         let bridged = world.sessions(&browser.access_token("cc-at")).send().await.expect(204);
         let other = world.control.dw_session(&bridged.cookie("dwsid").unwrap()).unwrap();
         assert_eq!(other.customer_id, browser.session().customer_id);
-        let grant = world.control.refresh(&browser.expect_cookie("cc-nx-g")).unwrap();
+        let grant = world.control.refresh_token(&browser.expect_cookie("cc-nx-g")).unwrap();
         assert_eq!(grant.usid, browser.expect_cookie("usid"));
         let next = browser.visits("Cart-Show").await.expect(200);
         assert_eq!(next.header("set-cookie"), None);
@@ -70,7 +70,7 @@ async fn the_access_token_is_split_and_scripts_can_read_it() {
 }
 
 #[tokio::test]
-async fn the_number_of_a_chunk_comes_after_the_site() {
+async fn the_number_of_a_piece_comes_after_the_site() {
     let world = world_with(Options { token_cookies: CookieNames::Suffixed, ..plugin() });
     let mut browser = Browser::of(&world);
     browser.visits("Home-Show").await.expect(200);
@@ -149,7 +149,7 @@ async fn a_refresh_that_fails_makes_a_new_guest_without_a_redirect() {
 #[tokio::test]
 async fn a_page_is_shown_without_tokens_while_slas_fails() {
     let world = world_with(plugin());
-    world.control.fault(Operation::SessionBridge, Fault::Status(503, None), 1);
+    world.control.inject_fault(Operation::SessionBridge, Fault::Status(503, None), 1);
     let mut browser = Browser::of(&world);
     browser.visits("Home-Show").await.expect(200);
     assert_eq!(browser.names(), ["dwsid"]);
@@ -174,7 +174,7 @@ async fn a_login_sets_tokens_opens_a_session_and_merges_the_basket() {
     let session = browser.session();
     assert_eq!(session.login.as_deref(), Some(LOGIN));
     assert_eq!(world.control.basket_of(&session.customer_id).len(), 1);
-    let grant = world.control.refresh(&browser.expect_cookie("cc-nx")).unwrap();
+    let grant = world.control.refresh_token(&browser.expect_cookie("cc-nx")).unwrap();
     assert_eq!(grant.customer_id, session.customer_id);
     browser.visits("Account-Show").await.expect(200);
     assert_eq!(calls(&world), [""; 0]);
@@ -198,7 +198,7 @@ async fn without_remember_me_no_refresh_token_is_set() {
 async fn a_login_that_slas_rejects_looks_like_a_wrong_password() {
     let world = world_with(plugin());
     let mut browser = Browser::of(&world);
-    world.control.fault(Operation::Login, Fault::Status(409, None), 1);
+    world.control.inject_fault(Operation::Login, Fault::Status(409, None), 1);
     let page = browser.logs_in().await.expect(200);
     assert!(page.text.contains("do not match"));
     assert_eq!(browser.session().customer_type, CustomerKind::Guest);
@@ -216,9 +216,9 @@ async fn a_logout_ends_the_slas_session_and_sets_refresh() {
     response.expect_redirect_to("Home-Show");
     assert_eq!(calls(&world), ["slas.token.refresh", "slas.logout"]);
     assert_eq!(response.cookie_line("cc-at"), Some("cc-at=refresh; Max-Age=1800; Path=/; Secure"));
-    assert_eq!(browser.names(), ["cc-at", "cc-at_2", "dwsid"], "a chunk of the old token stays");
+    assert_eq!(browser.names(), ["cc-at", "cc-at_2", "dwsid"], "a piece of the old token stays");
     assert!(token.ends_with(&browser.expect_cookie("cc-at_2")));
-    assert_eq!(world.control.refresh(&refresh).unwrap().state, RefreshState::Revoked);
+    assert_eq!(world.control.refresh_token(&refresh).unwrap().state, RefreshTokenState::Revoked);
     assert_eq!(browser.expect_cookie("dwsid"), dwsid);
     assert_eq!(browser.session().customer_type, CustomerKind::Guest);
 }

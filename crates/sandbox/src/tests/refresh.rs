@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::Method;
 
 use super::world::{LOGIN, TestResponse, World, claims, world, world_with};
-use crate::{Operation, Options, RefreshState};
+use crate::{Operation, Options, RefreshTokenState};
 
 async fn refresh(world: &World, public: bool, token: &str) -> TestResponse {
     let fields = [("grant_type", "refresh_token"), ("refresh_token", token)];
@@ -25,7 +25,7 @@ async fn a_public_clients_refresh_token_works_once() {
     let again = refresh(&world, true, &token).await.expect(400);
     assert_eq!(again.member("status_code"), "400 BAD_REQUEST");
     assert_eq!(again.member("message"), "invalid refresh_token");
-    assert_eq!(world.control.refresh(&token).unwrap().state, RefreshState::Used);
+    assert_eq!(world.control.refresh_token(&token).unwrap().state, RefreshTokenState::Used);
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn an_expired_or_revoked_refresh_token_is_rejected() {
     let life = Duration::from_secs(600);
     let world = world_with(Options { guest_refresh_life: life, ..Options::default() });
     let (old, revoked) = (world.private_guest().await, world.private_guest().await);
-    world.control.revoke_refresh(&revoked.member("refresh_token"));
+    world.control.revoke_refresh_token(&revoked.member("refresh_token"));
     refresh(&world, false, &revoked.member("refresh_token")).await.expect(400);
     world.clock.advance(life);
     refresh(&world, false, &old.member("refresh_token")).await.expect(400);
@@ -99,7 +99,7 @@ async fn a_usid_can_be_reused_only_after_its_session_ended() {
     let fields = [("grant_type", "client_credentials"), ("usid", &usid)];
     let taken = world.private_token_call(&fields).send().await.expect(400);
     assert!(taken.member("message").contains("already assigned to another session"));
-    world.control.revoke_refresh(&first.member("refresh_token"));
+    world.control.revoke_refresh_token(&first.member("refresh_token"));
     let again = world.private_token_call(&fields).send().await.expect(200);
     assert_eq!(again.member("customer_id"), first.member("customer_id"));
 }

@@ -52,7 +52,7 @@ async fn a_shoppers_dwsid_is_valid_for_that_shopper_while_live() {
     bridge(&world, &fields("sam@example.com")).send().await.expect(400);
     let tokens = bridge(&world, &fields(LOGIN)).send().await.expect(200);
     assert_eq!(tokens.member("customer_id"), world.control.customer_id_of(LOGIN).unwrap());
-    world.control.expire_dw(&dwsid);
+    world.control.expire_dw_session(&dwsid);
     bridge(&world, &fields(LOGIN)).send().await.expect(400);
 }
 
