@@ -87,8 +87,7 @@ async fn run(site: Arc<Site>, mut step: Step, flow_context: FlowContext) -> Flow
             }
             Step::Logout(call) => {
                 let slas = &site.slas;
-                let response =
-                    slas.logout(&call.access, &call.refresh, call.all_devices, context).await;
+                let response = slas.logout(&call.access, &call.refresh, call.scope, context).await;
                 call.resume(response)
             }
             Step::Done(decision) => return FlowResult { decision: *decision, upstream_calls },

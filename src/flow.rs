@@ -30,11 +30,11 @@ pub use calls::{
     AdoptCall, BridgeCall, CheckBasketCall, DwProof, GuestCall, LoginCall, LogoutCall, ProbeCall,
     RefreshCall, TransferBasketCall,
 };
-pub use decision::{Decision, DwChange, Outcome, TokenChange};
+pub use decision::{BridgeRefusal, Decision, DwChange, Outcome, TokenChange};
 pub use ecom_page::{EcomPage, Handoff, PageAccess, PageCookies, PageResponse};
 pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
-    Intent, Policy,
+    Intent, LogoutScope, Policy,
 };
 pub use provenance::Provenance;
 pub use reconcile::reconcile;
@@ -77,7 +77,7 @@ pub fn decide(facts: Facts, intent: Intent) -> Step {
             ensure_session::begin(facts, intent)
         }
         Intent::Login(basket) => login::begin(facts, basket),
-        Intent::Logout { all_devices } => logout::begin(facts, all_devices),
+        Intent::Logout(scope) => logout::begin(facts, scope),
     }
 }
 

@@ -4,8 +4,8 @@
 use super::state::FlowState;
 use super::{
     AdoptResponse, BridgeResponse, CheckBasketResponse, GuestResponse, HeldDw, LoginResponse,
-    LogoutResponse, ProbeResponse, Provenance, RefreshResponse, Step, TransferBasketResponse,
-    dw_session, ensure_session, login, logout, reconcile, session_bridge,
+    LogoutResponse, LogoutScope, ProbeResponse, Provenance, RefreshResponse, Step,
+    TransferBasketResponse, dw_session, ensure_session, login, logout, reconcile, session_bridge,
 };
 use crate::ids::{AccessToken, CustomerId, DwSignature, Dwsid, RefreshToken, Tag, Usid};
 use crate::model::{Customer, CustomerType, Grant};
@@ -245,8 +245,8 @@ pub struct LogoutCall {
     pub access: AccessToken,
     /// Its refresh token.
     pub refresh: RefreshToken,
-    /// Whether to log out every device, not only this one.
-    pub all_devices: bool,
+    /// Which sessions end.
+    pub scope: LogoutScope,
     pub(super) state: Box<FlowState>,
 }
 

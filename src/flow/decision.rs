@@ -63,7 +63,7 @@ impl Decision {
             Outcome::Ready => "ready",
             Outcome::LoggedIn { .. } => "logged_in",
             Outcome::LoggedOut { .. } => "logged_out",
-            Outcome::NotBridged { .. } => "not_bridged",
+            Outcome::NotBridged(_) => "not_bridged",
             Outcome::BadCredentials => "bad_credentials",
             Outcome::LoginConflict => "login_conflict",
             Outcome::Unavailable(_) => "unavailable",
@@ -106,10 +106,7 @@ pub enum Outcome {
         revoked: bool,
     },
     /// SLAS issues no tokens for the DW session; nothing changed.
-    NotBridged {
-        /// Whether the reason is that Tandem's SLAS client lacks the scope.
-        scope: bool,
-    },
+    NotBridged(BridgeRefusal),
     /// Wrong login or password; nothing changed.
     BadCredentials,
     /// Another request uses the same login at this moment; nothing changed.
@@ -121,6 +118,15 @@ pub enum Outcome {
     NoDwSession(UpstreamFailure),
 }
 
+/// Why SLAS issues no tokens for a DW session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BridgeRefusal {
+    /// Our SLAS client lacks the scope.
+    ScopeMissing,
+    /// SLAS rejects the signature or the session.
+    ProofRefused,
+}
+
 impl Outcome {
     /// The upstream failure, if one is the reason that the intent could not be met.
     #[must_use]
@@ -130,7 +136,7 @@ impl Outcome {
             Self::Ready
             | Self::LoggedIn { .. }
             | Self::LoggedOut { .. }
-            | Self::NotBridged { .. }
+            | Self::NotBridged(_)
             | Self::BadCredentials
             | Self::LoginConflict => None,
         }

@@ -53,10 +53,16 @@ pub enum Intent {
     /// A login with B2C Commerce credentials.
     Login(GuestBasket),
     /// A logout.
-    Logout {
-        /// Every device of the shopper, not only this one.
-        all_devices: bool,
-    },
+    Logout(LogoutScope),
+}
+
+/// Which sessions of a shopper a logout ends at SLAS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogoutScope {
+    /// The session of this browser.
+    ThisDevice,
+    /// All of them.
+    AllDevices,
 }
 
 impl Intent {
@@ -69,7 +75,7 @@ impl Intent {
             Self::Renew => "renew",
             Self::Api => "api",
             Self::Login(_) => "login",
-            Self::Logout { .. } => "logout",
+            Self::Logout(_) => "logout",
         }
     }
 }

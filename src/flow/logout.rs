@@ -3,14 +3,14 @@
 
 use super::calls::{LogoutCall, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
-use super::{DwChange, Facts, LogoutResponse, RefreshResponse, Step};
+use super::{DwChange, Facts, LogoutResponse, LogoutScope, RefreshResponse, Step};
 use crate::ids::{AccessToken, RefreshToken};
 
-pub(super) fn begin(facts: Facts, all_devices: bool) -> Step {
-    let mut state = FlowState::new(facts, Goal::Logout { all_devices, revoked: false });
+pub(super) fn begin(facts: Facts, scope: LogoutScope) -> Step {
+    let mut state = FlowState::new(facts, Goal::Logout { scope, revoked: false });
     if !state.is_registered() {
         // SLAS logout is for registered shoppers only; a guest has nothing there to revoke.
-        state.goal = Goal::Logout { all_devices, revoked: true };
+        state.goal = Goal::Logout { scope, revoked: true };
         return clear(state);
     }
     match (state.access().cloned(), state.unused_refresh()) {
@@ -24,8 +24,11 @@ pub(super) fn begin(facts: Facts, all_devices: bool) -> Step {
 }
 
 fn revoke(state: FlowState, access: AccessToken, refresh: RefreshToken) -> Step {
-    let all_devices = matches!(state.goal, Goal::Logout { all_devices: true, .. });
-    Step::Logout(LogoutCall { access, refresh, all_devices, state: Box::new(state) })
+    let scope = match state.goal {
+        Goal::Logout { scope, .. } => scope,
+        _ => LogoutScope::ThisDevice,
+    };
+    Step::Logout(LogoutCall { access, refresh, scope, state: Box::new(state) })
 }
 
 pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step {

@@ -12,7 +12,7 @@ use super::calls::{AdoptCall, AdoptPurpose, DwProof, ProbeCall, ProbePurpose, Re
 use super::state::{FlowState, Goal, Tokens};
 use super::{
     AdoptResponse, BridgeMode, Dw, DwChange, EcomPage, Facts, Handoff, HeldDw, HeldRefresh,
-    Outcome, PageResponse, ProbeResponse, Provenance, RefreshResponse, Step, logout,
+    LogoutScope, Outcome, PageResponse, ProbeResponse, Provenance, RefreshResponse, Step, logout,
 };
 use crate::model::{Customer, CustomerType, DwCookies, Grant};
 
@@ -251,7 +251,7 @@ fn by_page(state: FlowState, page: EcomPage) -> Step {
         EcomPage::Logout if registered => {
             let mut facts = state.facts;
             facts.policy.guest_after_logout = false;
-            logout::begin(facts, false)
+            logout::begin(facts, LogoutScope::ThisDevice)
         }
         // The platform itself keeps its sessions aligned with the token cookies.
         EcomPage::Ordinary | EcomPage::Login if hybrid && sets_dw => {

@@ -2,7 +2,9 @@
 
 use super::calls::{AdoptCall, AdoptPurpose, DwProof};
 use super::state::{FlowState, Goal, Tokens};
-use super::{AdoptResponse, Dw, DwChange, Facts, Outcome, Step, UpstreamFailure, dw_session};
+use super::{
+    AdoptResponse, BridgeRefusal, Dw, DwChange, Facts, Outcome, Step, UpstreamFailure, dw_session,
+};
 use crate::model::CustomerType;
 
 /// A DW session that a caller claims for the browser.
@@ -53,14 +55,14 @@ pub(super) fn adopted(mut state: FlowState, kind: CustomerType, response: AdoptR
             let failure = UpstreamFailure::UNAVAILABLE;
             state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
         }
-        AdoptResponse::Refused => state.decide_with(not_bridged(false), DwChange::Keep),
-        AdoptResponse::NotPermitted => state.decide_with(not_bridged(true), DwChange::Keep),
+        AdoptResponse::Refused => {
+            state.decide_with(Outcome::NotBridged(BridgeRefusal::ProofRefused), DwChange::Keep)
+        }
+        AdoptResponse::NotPermitted => {
+            state.decide_with(Outcome::NotBridged(BridgeRefusal::ScopeMissing), DwChange::Keep)
+        }
         AdoptResponse::Failed(failure) => {
             state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
         }
     }
-}
-
-fn not_bridged(scope: bool) -> Outcome {
-    Outcome::NotBridged { scope }
 }

@@ -3,8 +3,8 @@
 use super::calls::RefreshPurpose;
 use super::{
     BridgeMode, Decision, Dw, DwChange, EcomPage, Facts, GuestBasket, GuestCall, HeldAccess,
-    HeldDw, HeldRefresh, Intent, Outcome, Provenance, RefreshCall, RefreshResponse, Step,
-    TokenChange,
+    HeldDw, HeldRefresh, Intent, LogoutScope, Outcome, Provenance, RefreshCall, RefreshResponse,
+    Step, TokenChange,
 };
 use crate::ids::{AccessToken, Usid};
 use crate::model::{Customer, CustomerType, DwCookies, Grant};
@@ -46,7 +46,7 @@ pub(super) enum Goal {
         basket_lost: bool,
     },
     Logout {
-        all_devices: bool,
+        scope: LogoutScope,
         revoked: bool,
     },
 }

@@ -25,7 +25,7 @@ pub(crate) fn check_route(route: &Route, site: &SiteConfig, parts: &Parts) -> Re
     if websocket::is_handshake(parts) { check_websocket(headers, site) } else { Ok(()) }
 }
 
-/// The same for a WebSocket whose connection is the gateway's: of its handshake, `Connection` and
+/// Whether a WebSocket may be opened whose connection is the gateway's: of its handshake, `Connection` and
 /// `Upgrade` do not reach us.
 pub(crate) fn check_gateway_websocket(
     headers: &HeaderMap,
@@ -75,7 +75,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> 
 
 /// Whether a call of SLAS or an API may change state at `site`.
 ///
-/// As [`may_change_state`], but a server has no pages: its call is accepted without cookies that
+/// The rule is that of [`may_change_state`], except for a server. It has no pages: its call is accepted without cookies that
 /// another site could misuse, or with a header that a page of another origin cannot add.
 fn call_may_change_state(
     method: &Method,

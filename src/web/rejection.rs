@@ -1,6 +1,6 @@
 //! Maps a decision to the problem that it is for the caller.
 
-use crate::flow::{Decision, Outcome};
+use crate::flow::{BridgeRefusal, Decision, Outcome};
 use crate::problem::Problem;
 
 /// The problem, if the caller did not get what it needs. A page may be shown all the same: to a
@@ -12,8 +12,8 @@ pub(crate) fn rejection(decision: &Decision) -> Option<Problem> {
         }
         Outcome::BadCredentials => Some(Problem::BadCredentials),
         Outcome::LoginConflict => Some(Problem::LoginConflict),
-        Outcome::NotBridged { scope: true } => Some(Problem::ScopeMissing),
-        Outcome::NotBridged { scope: false } => Some(Problem::SignatureRefused),
+        Outcome::NotBridged(BridgeRefusal::ScopeMissing) => Some(Problem::ScopeMissing),
+        Outcome::NotBridged(BridgeRefusal::ProofRefused) => Some(Problem::SignatureRefused),
         Outcome::Ready => decision.session_expired.then_some(Problem::SessionExpired),
         Outcome::LoggedIn { .. } | Outcome::LoggedOut { .. } => None,
     }

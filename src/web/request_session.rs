@@ -236,7 +236,7 @@ impl RequestSession {
         self.resolve_login(facts, intent, None, None).await
     }
 
-    /// As [`resolve`](Self::resolve), for a login.
+    /// [Resolves](Self::resolve) a login: `life` is that of its cookies.
     pub(crate) async fn resolve_login(
         &self,
         facts: Facts,
@@ -255,7 +255,7 @@ impl RequestSession {
         credentials: Option<Credentials>,
     ) -> Result<Decision, Problem> {
         let step = flow::decide(facts, intent);
-        let is_logout = matches!(intent, Intent::Logout { .. });
+        let is_logout = matches!(intent, Intent::Logout(_));
         if self.is_late() && !is_logout && !matches!(intent, Intent::Login(_)) {
             return Ok(Decision::unchanged(Outcome::Ready));
         }

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use tandem::flow::{
-    Access, AdoptResponse, BridgeMode, BridgeResponse, BridgeTime, Cause, CheckBasketResponse,
-    Decision, Dw, DwChange, Facts, GuestBasket, GuestResponse, Intent, LoginResponse,
-    LogoutResponse, Outcome, ProbeResponse, RefreshResponse, TokenChange, TransferBasketResponse,
-    UpstreamFailure,
+    Access, AdoptResponse, BridgeMode, BridgeRefusal, BridgeResponse, BridgeTime, Cause,
+    CheckBasketResponse, Decision, Dw, DwChange, Facts, GuestBasket, GuestResponse, Intent,
+    LoginResponse, LogoutResponse, LogoutScope, Outcome, ProbeResponse, RefreshResponse,
+    TokenChange, TransferBasketResponse, UpstreamFailure,
 };
 use tandem::model::{Customer, Grant};
 
@@ -50,8 +50,8 @@ pub(crate) fn intent(intent: Intent) -> &'static str {
         Intent::Login(GuestBasket::Unknown) => "Login, basket unknown",
         Intent::Login(GuestBasket::Empty) => "Login, basket empty",
         Intent::Login(GuestBasket::HasItems) => "Login, basket has items",
-        Intent::Logout { all_devices: false } => "Logout",
-        Intent::Logout { all_devices: true } => "Logout, all devices",
+        Intent::Logout(LogoutScope::ThisDevice) => "Logout",
+        Intent::Logout(LogoutScope::AllDevices) => "Logout, all devices",
     }
 }
 
@@ -220,8 +220,8 @@ fn outcome(decision: &Decision) -> String {
         Outcome::LoggedIn { basket_lost: true } => "logged in, basket lost".to_owned(),
         Outcome::LoggedOut { revoked: true } => "logged out".to_owned(),
         Outcome::LoggedOut { revoked: false } => "logged out, not revoked".to_owned(),
-        Outcome::NotBridged { scope: false } => "not bridged".to_owned(),
-        Outcome::NotBridged { scope: true } => "not bridged, no scope".to_owned(),
+        Outcome::NotBridged(BridgeRefusal::ProofRefused) => "not bridged".to_owned(),
+        Outcome::NotBridged(BridgeRefusal::ScopeMissing) => "not bridged, no scope".to_owned(),
         Outcome::BadCredentials => "bad credentials".to_owned(),
         Outcome::LoginConflict => "login conflict".to_owned(),
         Outcome::Unavailable(failure) => format!("unavailable ({})", self::failure(failure)),

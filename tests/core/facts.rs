@@ -5,7 +5,7 @@
 
 use tandem::flow::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
-    Intent, Policy, Provenance,
+    Intent, LogoutScope, Policy, Provenance,
 };
 use tandem::ids::{AccessToken, CustomerId, DwSignature, DwValue, Dwsid, RefreshToken, Usid};
 use tandem::model::{Claims, Customer, CustomerType};
@@ -140,7 +140,7 @@ impl Start {
     }
 
     pub(crate) fn is_logout(&self) -> bool {
-        matches!(self.intent, Intent::Logout { .. })
+        matches!(self.intent, Intent::Logout(_))
     }
 }
 
@@ -152,7 +152,7 @@ pub(crate) const LOGINS: [Intent; 3] = [
     Intent::Login(GuestBasket::HasItems),
 ];
 pub(crate) const LOGOUTS: [Intent; 2] =
-    [Intent::Logout { all_devices: false }, Intent::Logout { all_devices: true }];
+    [Intent::Logout(LogoutScope::ThisDevice), Intent::Logout(LogoutScope::AllDevices)];
 pub(crate) const MODES: [BridgeMode; 3] =
     [BridgeMode::Classic, BridgeMode::HybridAuth, BridgeMode::None];
 

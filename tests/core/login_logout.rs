@@ -170,8 +170,8 @@ fn slas_logout_receives_only_the_tokens_of_the_registered_session() {
     walk_all(starts(&LOGOUTS), |path| {
         for call in path.calls {
             let Call::Logout(call, _) = call else { continue };
-            let Intent::Logout { all_devices } = path.start.intent else { unreachable!() };
-            assert_eq!(call.all_devices, all_devices, "{path}");
+            let Intent::Logout(scope) = path.start.intent else { unreachable!() };
+            assert_eq!(call.scope, scope, "{path}");
             assert!(registered_access(path).any(|access| access == &call.access), "{path}");
             assert_ne!(call.refresh.expose(), "held-guest-refresh", "{path}");
         }

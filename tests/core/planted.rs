@@ -12,8 +12,8 @@ use tandem::cookies::request_cookies::RequestCookies;
 use tandem::cookies::sealed_state::SealedState;
 use tandem::cookies::set_cookie::{CookieContext, CookieLife, StrayCookies};
 use tandem::flow::{
-    Access, BridgeMode, BridgeTime, Decision, DwChange, GuestBasket, HeldAccess, Intent, Outcome,
-    Policy, TokenChange, decide,
+    Access, BridgeMode, BridgeTime, Decision, DwChange, GuestBasket, HeldAccess, Intent,
+    LogoutScope, Outcome, Policy, TokenChange, decide,
 };
 use tandem::ids::{AccessToken, Dwsid, RefreshToken, Tag};
 use tandem::model::Customer;
@@ -269,7 +269,9 @@ fn apply(world: &mut World, event: &Event) -> Result<(), TestCaseError> {
     let decision = match event {
         Event::Visits(intent, path) => Some(world.handle(*intent, path)),
         Event::LogsIn => Some(world.handle(Intent::Login(GuestBasket::Unknown), "/bff/login")),
-        Event::LogsOut => Some(world.handle(Intent::Logout { all_devices: false }, "/bff/logout")),
+        Event::LogsOut => {
+            Some(world.handle(Intent::Logout(LogoutScope::ThisDevice), "/bff/logout"))
+        }
         Event::IsPlanted(name, scope) => {
             world.plant(name, scope);
             None

@@ -1,8 +1,8 @@
 //! The session bridge: tokens for a DW session that ECOM confirms, whatever the browser holds.
 
 use tandem::flow::{
-    AdoptResponse, BridgeMode, DwChange, DwClaim, DwProof, Intent, Outcome, Step, TokenChange,
-    session_bridge,
+    AdoptResponse, BridgeMode, BridgeRefusal, DwChange, DwClaim, DwProof, Intent, Outcome, Step,
+    TokenChange, session_bridge,
 };
 use tandem::model::CustomerType;
 
@@ -48,7 +48,7 @@ fn the_tokens_have_the_claimed_customer_type_or_nothing_changes() {
             assert_eq!(logged_in, kind == Registered, "{path}");
         }
         (TokenChange::Keep, outcome) => {
-            let failed = matches!(outcome, Outcome::NotBridged { .. } | Outcome::Unavailable(_));
+            let failed = matches!(outcome, Outcome::NotBridged(_) | Outcome::Unavailable(_));
             assert!(failed && path.decision.dw == DwChange::Keep, "{path}");
         }
         (TokenChange::Drop, _) => panic!("{path}"),
@@ -96,6 +96,12 @@ fn a_missing_scope_is_distinguished_from_a_refusal() {
         let Step::Done(decision) = call.resume(response) else { panic!("not done") };
         decision.outcome
     };
-    assert_eq!(outcome_of(AdoptResponse::NotPermitted), Outcome::NotBridged { scope: true });
-    assert_eq!(outcome_of(AdoptResponse::Refused), Outcome::NotBridged { scope: false });
+    assert_eq!(
+        outcome_of(AdoptResponse::NotPermitted),
+        Outcome::NotBridged(BridgeRefusal::ScopeMissing)
+    );
+    assert_eq!(
+        outcome_of(AdoptResponse::Refused),
+        Outcome::NotBridged(BridgeRefusal::ProofRefused)
+    );
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use tandem::flow::{
     AdoptResponse, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, GuestResponse, Intent,
-    RefreshResponse,
+    LogoutScope, RefreshResponse,
 };
 use tandem::model::Customer;
 
@@ -238,6 +238,6 @@ fn logouts() -> Vec<Group> {
             with(&site, |facts| facts.access = fresh(guest())),
         ]
     };
-    let logout = Intent::Logout { all_devices: false };
+    let logout = Intent::Logout(LogoutScope::ThisDevice);
     vec![("Logout", logout, all(true)), ("Logout", logout, all(false))]
 }

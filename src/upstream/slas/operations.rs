@@ -3,7 +3,7 @@
 use super::error::{Rejection, SlasError, SlasResult};
 use super::{CallContext, Credentials, Jwk, Operation, Pkce, Slas, base64_pair, wire};
 use crate::flow::{
-    AdoptCall, AdoptResponse, DwProof, GuestResponse, LoginResponse, LogoutResponse,
+    AdoptCall, AdoptResponse, DwProof, GuestResponse, LoginResponse, LogoutResponse, LogoutScope,
     RefreshResponse,
 };
 use crate::header_values;
@@ -195,7 +195,7 @@ impl Slas {
         &self,
         access: &AccessToken,
         refresh: &RefreshToken,
-        all_devices: bool,
+        scope: LogoutScope,
         context: &CallContext,
     ) -> LogoutResponse {
         let mut query: Form = vec![
@@ -203,7 +203,7 @@ impl Slas {
             ("channel_id", self.config.audience.channel.clone()),
             ("refresh_token", refresh.expose().to_owned()),
         ];
-        if all_devices {
+        if scope == LogoutScope::AllDevices {
             query.push(("hint", "all-sessions".to_owned()));
         }
         let bearer = header_values::bearer(access);

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::flow::Intent;
+use crate::flow::LogoutScope;
 use crate::problem::Problem;
 use crate::web::bff::body::Format;
 use crate::web::request_session::RequestSession;
@@ -32,9 +32,9 @@ pub(crate) async fn logout(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let (request, format) = parse(&headers, &body)?;
-    let intent = Intent::Logout { all_devices: request.all_devices };
+    let scope = if request.all_devices { LogoutScope::AllDevices } else { LogoutScope::ThisDevice };
     let limit = app.server.request_timeout / 2;
-    let update = session.log_out(intent, session.site.config.policy, limit).await?;
+    let update = session.log_out(scope, session.site.config.policy, limit).await?;
     Ok(format.respond(&session, update, request.return_to.as_deref()))
 }
 

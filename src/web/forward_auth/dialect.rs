@@ -110,7 +110,7 @@ fn is_from_nginx(request: &Request) -> bool {
     request.uri().path() == ESTABLISH && request.headers().contains_key(original_request::NGINX_URI)
 }
 
-/// The same request in the form that a redirected browser sends.
+/// The original request in the form that a redirected browser sends.
 fn to_establish(app: &App, mut request: Request) -> Result<Request, Problem> {
     check_peer(app, &request)?;
     let target = original_request::target(one(request.headers(), original_request::NGINX_URI)?)?;

@@ -25,7 +25,7 @@ const DATA: &str = ".json";
 pub(crate) enum File {
     /// A page, or a call.
     No,
-    /// The same, but a cache may take it for a file: the suffix is in capitals, behind a parameter
+    /// A page or call that a cache may take for a file: the suffix is in capitals, behind a parameter
     /// or an encoded slash, or at ECOM.
     Lookalike,
     /// By its suffix; it may be the data of a page.

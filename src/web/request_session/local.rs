@@ -7,7 +7,7 @@ use crate::flow::{self, Access, Decision, Intent, Outcome};
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
 impl RequestSession {
-    /// As [`resolve`](Self::resolve), but only if no upstream call is needed.
+    /// Decides, and works out what changes in the browser. `None` if that needs an upstream call.
     pub(crate) fn resolve_locally(&self, intent: Intent) -> Option<SessionUpdate> {
         if self.is_late() {
             return self.commit(Decision::unchanged(Outcome::Ready), None).ok();

@@ -6,16 +6,15 @@ use axum::response::{IntoResponse, Response};
 
 use crate::cookies::set_cookie::CookieLife;
 use crate::flow::{
-    self, Access, Decision, Dw, DwChange, DwClaim, Facts, Intent, Outcome, PageResponse, Policy,
-    Step, TokenChange,
+    self, Access, Decision, Dw, DwChange, DwClaim, Facts, Intent, LogoutScope, Outcome,
+    PageResponse, Policy, Step, TokenChange,
 };
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
 impl RequestSession {
-    /// As [`resolve`](Self::resolve), to ECOM, after the decision `before`: its DW session has turned
-    /// out to be dead.
+    /// Replaces the DW session of the decision `before`, which has turned out to be dead.
     pub(crate) async fn rebridge(&self, before: SessionUpdate) -> Result<SessionUpdate, Problem> {
         let before = before.into_decision();
         let mut facts = self.facts_after(&before);
@@ -70,7 +69,7 @@ impl RequestSession {
     /// logged in here.
     pub(crate) async fn log_out(
         &mut self,
-        intent: Intent,
+        scope: LogoutScope,
         policy: Policy,
         limit: Duration,
     ) -> Result<SessionUpdate, Problem> {
@@ -79,7 +78,7 @@ impl RequestSession {
         self.await_refresh().await;
         self.revoke_presented(Reason::LoggedOut);
         let facts = Facts { policy, ..self.facts(None) };
-        tokio::time::timeout(limit, self.resolve(facts, intent))
+        tokio::time::timeout(limit, self.resolve(facts, Intent::Logout(scope)))
             .await
             .unwrap_or_else(|_| self.commit(Decision::logged_out_locally(), None))
     }

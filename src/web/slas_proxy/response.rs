@@ -67,7 +67,7 @@ pub(crate) fn tokens(grant: &Grant, session: &RequestSession) -> Response {
     for_browser(all_fields(grant, session), session)
 }
 
-/// The same for a server that stores the tokens itself.
+/// The response to a refresh by a server that stores the tokens itself.
 pub(crate) fn for_server(grant: &Grant, session: &RequestSession) -> Response {
     json(StatusCode::OK, &all_fields(grant, session), &HeaderMap::new())
 }
@@ -84,7 +84,7 @@ fn all_fields(grant: &Grant, session: &RequestSession) -> Value {
     fields
 }
 
-/// The same for an access token that the browser has already.
+/// The response to a refresh that leaves the browser its access token.
 pub(crate) fn held(held: &HeldAccess, session: &RequestSession) -> Response {
     for_browser(access_fields(held, session), session)
 }

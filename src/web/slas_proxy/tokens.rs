@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use crate::allowlist::redact;
 use crate::driver;
-use crate::flow::{self, Facts, Intent, Policy, RefreshResponse, TokenChange, UpstreamFailure};
+use crate::flow::{
+    self, Facts, Intent, LogoutScope, Policy, RefreshResponse, TokenChange, UpstreamFailure,
+};
 use crate::ids::RefreshToken;
 use crate::model::Grant;
 use crate::problem::Problem;
@@ -114,10 +116,13 @@ impl SlasProxyCall {
 
     /// Logs out, whatever SLAS responds. No guest session follows: Heads begin their own.
     pub(crate) async fn log_out(&mut self, message: &Message) -> Result<Response, Problem> {
-        let all_devices = message.get("hint") == Some("all-sessions");
+        let scope = match message.get("hint") {
+            Some("all-sessions") => LogoutScope::AllDevices,
+            _ => LogoutScope::ThisDevice,
+        };
         let policy = Policy { guest_after_logout: false, ..self.session.site.config.policy };
         let limit = self.app.server.request_timeout / 2;
-        let update = self.session.log_out(Intent::Logout { all_devices }, policy, limit).await?;
+        let update = self.session.log_out(scope, policy, limit).await?;
         Ok((update, response::logged_out()).into_response())
     }
 }

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tandem::flow::{
-    AdoptResponse, Cause, GuestResponse, LoginResponse, LogoutResponse, RefreshResponse,
-    UpstreamFailure,
+    AdoptResponse, Cause, GuestResponse, LoginResponse, LogoutResponse, LogoutScope,
+    RefreshResponse, UpstreamFailure,
 };
 use tandem::ids::AccessToken;
 use tandem::model::{CustomerType, Grant};
@@ -112,7 +112,10 @@ impl Call {
             },
             Logout => {
                 let access = AccessToken::parse("at.at.at").unwrap();
-                match slas.logout(&access, &refresh_token(), false, &context).await {
+                match slas
+                    .logout(&access, &refresh_token(), LogoutScope::ThisDevice, &context)
+                    .await
+                {
                     LogoutResponse::Revoked => "revoked".to_owned(),
                     LogoutResponse::Failed => "failed".to_owned(),
                 }

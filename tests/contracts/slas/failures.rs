@@ -233,7 +233,7 @@ async fn a_missing_or_invalid_retry_after_counts_as_five_seconds() {
 }
 
 #[tokio::test]
-async fn fault_10_failures_open_the_breaker_and_one_call_probes() {
+async fn fault_10_failures_open_the_breaker_and_one_call_tries_again() {
     let platform = MockPlatform::private().await;
     platform.responds("POST", &oauth("token"), status(503)).await;
     let slas = &platform.site.slas;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tandem::flow::{AdoptResponse, GuestResponse, LoginResponse, LogoutResponse, RefreshResponse};
+use tandem::flow::{
+    AdoptResponse, GuestResponse, LoginResponse, LogoutResponse, LogoutScope, RefreshResponse,
+};
 use tandem::ids::{AccessToken, Dwsid};
 use tandem::model::CustomerType;
 use tandem::upstream::CallContext;
@@ -200,14 +202,15 @@ async fn a_public_or_lax_client_sends_no_client_header_at_login() {
 
 #[tokio::test]
 async fn logout_is_a_get_with_the_refresh_token_in_the_query() {
-    for (all_devices, hint) in [(false, None), (true, Some(("hint", "all-sessions")))] {
+    use LogoutScope::{AllDevices, ThisDevice};
+    for (scope, hint) in [(ThisDevice, None), (AllDevices, Some(("hint", "all-sessions")))] {
         let platform = MockPlatform::private().await;
         // SLAS sends empty strings and the text "null".
         let empty = json!({"access_token": "", "usid": "null", "expires_in": 0, "dnt": "null"});
         platform.responds("GET", &oauth("logout"), support::json(200, &empty)).await;
         let access = AccessToken::parse("at.at.at").unwrap();
         let slas = &platform.site.slas;
-        let response = slas.logout(&access, &refresh_token(), all_devices, &context()).await;
+        let response = slas.logout(&access, &refresh_token(), scope, &context()).await;
         assert_eq!(response, LogoutResponse::Revoked);
         let sent = platform.single_request().await;
         assert_eq!(sent.line(), format!("GET {}", oauth("logout")));
