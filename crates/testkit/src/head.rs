@@ -114,7 +114,7 @@ pub struct ScriptedHead {
 
 #[derive(Default)]
 struct Script {
-    /// The `Set-Cookie` lines of the next response.
+    /// The `Set-Cookie` lines of the next page.
     lines: Mutex<Vec<String>>,
     /// The `Cookie` header of every request.
     received: Mutex<Vec<String>>,
@@ -131,7 +131,7 @@ impl ScriptedHead {
         Self { origin, script }
     }
 
-    /// The next response sets these cookies.
+    /// The next page sets these cookies. A file sets none.
     pub fn sets(&self, lines: impl IntoIterator<Item = String>) {
         let mut next = self.script.lines.lock().unwrap_or_else(PoisonError::into_inner);
         *next = lines.into_iter().collect();
@@ -147,7 +147,11 @@ async fn respond(State(script): State<Arc<Script>>, request: Request) -> Respons
     let cookies = request.headers().get(COOKIE).and_then(|cookies| cookies.to_str().ok());
     let cookies = cookies.unwrap_or_default().to_owned();
     script.received.lock().unwrap_or_else(PoisonError::into_inner).push(cookies);
-    let lines = std::mem::take(&mut *script.lines.lock().unwrap_or_else(PoisonError::into_inner));
+    // A browser may still be loading the files of the page before.
+    let is_file = request.uri().path().contains('.');
+    let mut next = script.lines.lock().unwrap_or_else(PoisonError::into_inner);
+    let lines = if is_file { Vec::new() } else { std::mem::take(&mut *next) };
+    drop(next);
     let mut response = Html("<!doctype html><title>Head</title>").into_response();
     for line in lines {
         let line = HeaderValue::from_str(&line).expect("a valid header");
