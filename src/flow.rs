@@ -30,7 +30,7 @@ pub use calls::{
     AdoptCall, BridgeCall, CheckBasketCall, DwProof, GuestCall, LoginCall, LogoutCall, ProbeCall,
     RefreshCall, TransferBasketCall,
 };
-pub use decision::{BridgeRefusal, Decision, DwChange, Outcome, TokenChange};
+pub use decision::{BridgeRefusal, Decision, DwChange, FormCsrf, Outcome, TokenChange};
 pub use ecom_page::{EcomPage, Handoff, PageAccess, PageCookies, PageResponse};
 pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,

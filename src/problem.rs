@@ -20,6 +20,8 @@ use crate::header_values::{PRIVATE_NO_STORE, first_text};
 const RETRY: u32 = 5;
 
 const TRY_AGAIN: &str = r#"<a href="">Try again</a> &middot; "#;
+/// The browser requests the page of the form again, which has a CSRF token of the new session.
+const BACK: &str = r#"<a href="javascript:history.back()">Back to the form</a> &middot; "#;
 
 /// An error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub enum Problem {
     LoginConflict,
     /// The registered session has expired.
     SessionExpired,
+    /// The session that a form was rendered in has been replaced before the form was sent.
+    FormExpired,
     /// The session must be renewed before this call, which cannot do it.
     RenewalNeeded,
     /// Only a registered shopper may have this.
@@ -149,6 +153,13 @@ impl Problem {
                 "The session has expired. Please log in again.",
                 None,
             ),
+            Self::FormExpired => (
+                StatusCode::UNAUTHORIZED,
+                "session_expired",
+                "The form was not sent, because the session had expired. The session is renewed: \
+                 please go back and send the form again.",
+                None,
+            ),
             Self::RenewalNeeded => (
                 StatusCode::UNAUTHORIZED,
                 "renewal_needed",
@@ -199,6 +210,15 @@ impl Problem {
         self.parts().code
     }
 
+    /// The link that the page offers beside the one to the shop.
+    fn way_on(self, method: &Method) -> &'static str {
+        match self {
+            Self::FormExpired => BACK,
+            _ if method.is_safe() => TRY_AGAIN,
+            _ => "",
+        }
+    }
+
     /// The HTML page. After a safe `method` it offers to load the same address again.
     fn page(self, method: &Method) -> Response {
         let Parts { status, code, title, retry_after } = self.parts();
@@ -207,7 +227,7 @@ impl Problem {
             .replace("{{status}}", status.as_str())
             .replace("{{title}}", title)
             .replace("{{code}}", code)
-            .replace("{{again}}", if method.is_safe() { TRY_AGAIN } else { "" });
+            .replace("{{again}}", self.way_on(method));
         let html = HeaderValue::from_static("text/html; charset=utf-8");
         respond(status, html, page, retry_after)
     }

@@ -113,6 +113,17 @@ pub enum Authorization {
     Any,
 }
 
+/// What happens to a form that a page of another site posts. With it, the browser sends none of
+/// Tandem's cookies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CrossSitePost {
+    /// It is forwarded without a session.
+    Forwarded,
+    /// A small page of the shop's own origin posts it once more, with the cookies: for the return from
+    /// a payment page or an identity provider.
+    Resubmitted,
+}
+
 /// One route of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -130,6 +141,8 @@ pub struct Route {
     pub bridge: bool,
     /// The CSRF check of requests that change state.
     pub csrf: Csrf,
+    /// What happens to forms of other sites.
+    pub cross_site_post: CrossSitePost,
     /// The response to crawlers.
     pub crawlers: Crawlers,
     /// What happens to the upstream's cookies.
@@ -173,6 +186,7 @@ impl Route {
             token,
             bridge: kind == Kind::Ecom,
             csrf,
+            cross_site_post: CrossSitePost::Forwarded,
             crawlers: Crawlers::WithoutSession,
             cookies: SetCookies::Filtered,
             authorization: match kind {
@@ -213,6 +227,9 @@ impl Route {
         }
         if other.csrf == Csrf::SameOrigin {
             strict.csrf = other.csrf;
+        }
+        if other.cross_site_post == CrossSitePost::Forwarded {
+            strict.cross_site_post = other.cross_site_post;
         }
         if other.crawlers == Crawlers::Refused {
             strict.crawlers = other.crawlers;

@@ -17,6 +17,7 @@ mod layers;
 mod pages;
 mod redirect;
 mod rejection;
+mod replay_body;
 mod request_kind;
 mod request_log;
 mod request_session;

@@ -4,6 +4,8 @@
 
 #[path = "browser/chromium.rs"]
 mod chromium;
+#[path = "browser/field.rs"]
+mod field;
 #[path = "browser/shop.rs"]
 mod shop;
 #[path = "browser/siblings.rs"]

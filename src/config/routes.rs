@@ -8,7 +8,8 @@ use http::Method;
 use super::parse::{self, Origin};
 use super::section::Section;
 use crate::route::{
-    Authorization, Crawlers, Csrf, Kind, Route, SetCookies, SlasClient, Table, TokenNeed,
+    Authorization, Crawlers, CrossSitePost, Csrf, Kind, Route, SetCookies, SlasClient, Table,
+    TokenNeed,
 };
 
 /// The upstreams of a site's pages, and its route table.
@@ -41,6 +42,9 @@ const TOKENS: [(&str, TokenNeed); 4] = [
 ];
 
 const CSRF: [(&str, Csrf); 2] = [("upstream", Csrf::Upstream), ("same-origin", Csrf::SameOrigin)];
+
+const CROSS_SITE_POSTS: [(&str, CrossSitePost); 2] =
+    [("forward", CrossSitePost::Forwarded), ("resubmit", CrossSitePost::Resubmitted)];
 
 const CRAWLERS: [(&str, Crawlers); 3] = [
     ("without-session", Crawlers::WithoutSession),
@@ -111,6 +115,7 @@ fn read_rule(rule: &Section<'_>, listed: &Table, timeout: Duration) -> Option<Ro
     let mut route = base.unwrap_or_else(|| Route::new("/", Kind::Head, timeout));
     replace(&mut route.token, rule.word("token", &TOKENS));
     replace(&mut route.csrf, rule.word("csrf", &CSRF));
+    replace(&mut route.cross_site_post, read_cross_site_post(rule, route.kind));
     replace(&mut route.crawlers, rule.word("crawlers", &CRAWLERS));
     replace(&mut route.cookies, rule.word("cookies", &COOKIES));
     replace(&mut route.authorization, read_authorization(rule, route.kind));
@@ -143,6 +148,15 @@ fn read_base(rule: &Section<'_>, listed: &Table, timeout: Duration) -> Option<Ro
             None
         }
     }
+}
+
+fn read_cross_site_post(rule: &Section<'_>, kind: Kind) -> Option<CrossSitePost> {
+    let cross_site_post = rule.word("cross_site_post", &CROSS_SITE_POSTS)?;
+    if !kind.is_pages() {
+        rule.error("cross_site_post", "applies to the Head and ECOM only");
+        return None;
+    }
+    Some(cross_site_post)
 }
 
 fn read_authorization(rule: &Section<'_>, kind: Kind) -> Option<Authorization> {

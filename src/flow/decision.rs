@@ -1,6 +1,6 @@
 //! The decision of a flow: the outcome, and what changes in the browser.
 
-use super::UpstreamFailure;
+use super::{Facts, UpstreamFailure};
 use crate::ids::{Dwsid, Tag};
 use crate::model::{Customer, DwCookies, Grant};
 
@@ -71,6 +71,15 @@ impl Decision {
         }
     }
 
+    /// Whether a form may be sent that was rendered before this decision, in the session of `before`,
+    /// and that has reached no upstream yet. A CSRF token is valid only in the DW session that made
+    /// it. A form without one may be sent in the next session of the same shopper.
+    #[must_use]
+    pub fn may_send_form(&self, before: &Facts, presented: &[Dwsid], csrf: FormCsrf) -> bool {
+        let renewed = matches!(self.dw, DwChange::Set { .. }) && before.keeps_shopper(self);
+        !self.dw.replaces(presented) || (renewed && csrf == FormCsrf::None)
+    }
+
     /// Whether a credential (the tag of a token, of `dwsid` or of `usid`) stays in the browser
     /// although the shopper has changed. `dwsid` is the DW session that the browser presented.
     #[must_use]
@@ -88,6 +97,15 @@ impl Decision {
         };
         granted || session
     }
+}
+
+/// Whether a form contains a CSRF token of ECOM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormCsrf {
+    /// It contains none.
+    None,
+    /// It contains one, or may contain one: its body could not be read.
+    Possible,
 }
 
 /// What the flow reports to the caller.

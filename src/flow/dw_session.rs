@@ -4,7 +4,7 @@ use super::calls::{BridgeCall, ProbeCall, ProbePurpose, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
 use super::{
     BridgeMode, BridgeResponse, BridgeTime, Cause, Dw, DwChange, Intent, Outcome, ProbeResponse,
-    Step, UpstreamFailure,
+    Step, UpstreamFailure, ensure_session,
 };
 use crate::model::{Customer, DwCookies};
 
@@ -88,10 +88,12 @@ fn align_hybrid(state: FlowState, customer: Customer) -> Step {
         return state.decide(DwChange::Keep);
     }
     match state.unused_refresh() {
-        Some(refresh) if !is_new(&state) && state.goal == Goal::EnsureSession(Intent::Ecom) => {
-            state.refresh(refresh, RefreshPurpose::EnsureSession)
+        _ if is_new(&state) || state.goal != Goal::EnsureSession(Intent::Ecom) => {
+            state.decide(DwChange::Drop)
         }
-        _ => state.decide(DwChange::Drop),
+        Some(refresh) => state.refresh(refresh, RefreshPurpose::EnsureSession),
+        None if must_restart(&state) => ensure_session::restart(state),
+        None => state.decide(DwChange::Drop),
     }
 }
 
@@ -139,8 +141,17 @@ fn bridge(state: FlowState, owner: Customer) -> Step {
             Step::Bridge(BridgeCall { access, owner, state: Box::new(state) })
         }
         (_, Some(refresh)) => state.refresh(refresh, RefreshPurpose::EnsureSession),
+        _ if must_restart(&state) => ensure_session::restart(state),
         _ => without_dw(state, UpstreamFailure::UNAVAILABLE),
     }
+}
+
+/// Whether ECOM needs a DW session that the tokens in hand cannot make, and nothing can renew them. A
+/// refresh token that could not be exchanged now may still do so.
+fn must_restart(state: &FlowState) -> bool {
+    state.goal == Goal::EnsureSession(Intent::Ecom)
+        && state.facts.refresh.is_none()
+        && matches!(state.tokens, Tokens::Kept(_))
 }
 
 pub(super) fn bridged(state: FlowState, owner: Customer, response: BridgeResponse) -> Step {

@@ -49,6 +49,16 @@ fn without_refresh(state: FlowState) -> Step {
     }
 }
 
+/// The DW session is lost, its access token must not make another one, and no refresh token is left
+/// to replace it. SLAS re-attaches a guest by the `usid`; the session of a registered shopper is over.
+pub(super) fn restart(state: FlowState) -> Step {
+    let held = state.facts.held().map(|held| held.claims.clone());
+    match held {
+        Some(claims) if claims.customer.is_guest() => state.request_guest(Some(claims.usid)),
+        _ => expire_session(state, CustomerType::Registered),
+    }
+}
+
 /// The session is over: drops its tokens, and reports the expiry to a registered shopper.
 fn expire_session(mut state: FlowState, kind: CustomerType) -> Step {
     state.tokens = Tokens::Dropped;
@@ -126,6 +136,10 @@ pub(super) fn guest(mut state: FlowState, sent_usid: bool, response: GuestRespon
 fn without_guest(state: FlowState, failure: UpstreamFailure) -> Step {
     match (&state.goal, &state.tokens) {
         (Goal::Logout { .. }, _) => state.decide(DwChange::Drop),
+        // No refresh token was refused: the access token in hand may still be used.
+        (_, Tokens::Dropped) if state.facts.refresh.is_none() && state.facts.held().is_some() => {
+            unavailable(state, failure)
+        }
         (_, Tokens::Dropped) => state.decide_with(Outcome::Unavailable(failure), DwChange::Drop),
         _ => state.decide_with(Outcome::Unavailable(failure), DwChange::Keep),
     }

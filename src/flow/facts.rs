@@ -134,6 +134,18 @@ impl Facts {
         self.access.claims().map(|claims| &claims.customer)
     }
 
+    /// Whether the shopper after `decision` is the one who was known before it.
+    #[must_use]
+    pub fn keeps_shopper(&self, decision: &Decision) -> bool {
+        let before = self.dw.owner().or(self.known.as_ref()).or_else(|| self.customer());
+        let after = match &decision.tokens {
+            TokenChange::Set(grant) => Some(&grant.claims.customer),
+            TokenChange::Keep => self.customer(),
+            TokenChange::Drop => None,
+        };
+        before.is_some() && before == after && !decision.session_expired
+    }
+
     /// The facts of the browser once the cookies of `decision` have reached it. The exhaustive walk
     /// compares this with the facts that are read back from those cookies.
     #[must_use]
@@ -285,6 +297,16 @@ pub enum Dw {
 }
 
 impl Dw {
+    /// Its customer, if known.
+    #[must_use]
+    pub fn owner(&self) -> Option<&Customer> {
+        match self {
+            Self::Live { owner, .. } => Some(owner),
+            Self::Unverified { owner, .. } => owner.as_ref(),
+            Self::Absent | Self::Dead => None,
+        }
+    }
+
     /// The DW session of the browser after `change`.
     #[must_use]
     pub fn after(self, change: &DwChange) -> Self {

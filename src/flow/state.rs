@@ -112,11 +112,7 @@ impl FlowState {
 
     /// The owner of the DW session, if it is known and the session may still be alive.
     pub(super) fn dw_owner(&self) -> Option<&Customer> {
-        match &self.dw {
-            Dw::Live { owner, .. } => Some(owner),
-            Dw::Unverified { owner, .. } => owner.as_ref(),
-            Dw::Absent | Dw::Dead => None,
-        }
+        self.dw.owner()
     }
 
     /// A registered refresh token beside a guest's access token: another writer (ECOM) has logged

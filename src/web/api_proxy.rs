@@ -6,7 +6,6 @@
 //! the API rejects a token that is valid by its expiry.
 
 mod crawler;
-mod replay_body;
 mod request;
 mod response;
 
@@ -32,11 +31,11 @@ use crate::site::Site;
 use crate::web::csrf;
 use crate::web::headers::authorization;
 use crate::web::incoming::Incoming;
+use crate::web::replay_body::ReplayBody;
 use crate::web::request_kind::RequestKind;
 use crate::web::request_session::RequestSession;
 use crate::web::site_lookup::check_site_id;
 use crate::web::slas_proxy::{no_access_token, refused};
-use replay_body::ReplayBody;
 use response::Rejected;
 
 /// A call of an API.

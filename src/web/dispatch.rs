@@ -63,7 +63,8 @@ pub(crate) fn check(
         return Err(Problem::MethodNotAllowed);
     }
     csrf::check_route(route, &site.config, parts)?;
-    let is_anonymous = matches!(kind, RequestKind::Prefetch | RequestKind::Crawler);
+    let is_prefetched_call = kind == RequestKind::Prefetch && !route.kind.is_pages();
+    let is_anonymous = is_prefetched_call || kind == RequestKind::Crawler;
     if is_anonymous && route.token == TokenNeed::Registered && parts.method != Method::OPTIONS {
         // Without auth work, a header would be a way around the login.
         return Err(Problem::LoginRequired);

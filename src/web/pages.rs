@@ -6,9 +6,13 @@
 mod ecom;
 mod ecom_response;
 pub(super) mod file;
+mod form;
 mod head;
+mod prefetch;
 pub(super) mod rejection;
+mod resubmit;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -35,7 +39,9 @@ use crate::web::pages::file::{File, MadeFor};
 use crate::web::request_kind::RequestKind;
 use crate::web::request_log::RequestId;
 use crate::web::request_session::foreign_cookies;
-use crate::web::request_session::{RequestSession, SessionUpdate, forwardable_unverified};
+use crate::web::request_session::{
+    LocalSession, RequestSession, SessionUpdate, forwardable_unverified,
+};
 
 /// What becomes of the cookies that accompany `dwsid` in a response.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,18 +62,27 @@ pub(crate) struct ProxiedRequest {
 
 /// Serves a page or a file from its upstream.
 pub(crate) async fn serve(incoming: Incoming) -> Result<Response, Problem> {
+    let incoming = match resubmit::intercept(incoming).await? {
+        ControlFlow::Break(page) => return Ok(page),
+        ControlFlow::Continue(incoming) => incoming,
+    };
     let file = File::of(&incoming.site, &incoming.route, incoming.parts.uri.path());
-    if !incoming.kind.has_shopper() {
+    if matches!(incoming.kind, RequestKind::Passive | RequestKind::Crawler) {
         return serve_without_shopper(incoming, file).await;
     }
     let Incoming { app, route, kind, mut parts, body, .. } = incoming;
-    let session = RequestSession::from_request_parts(&mut parts, &app).await?;
+    let session = match kind {
+        RequestKind::Prefetch => LocalSession::from_request_parts(&mut parts, &app).await?.0,
+        _ => RequestSession::from_request_parts(&mut parts, &app).await?,
+    };
     let request = ProxiedRequest { app, session, route, parts };
-    let mut response = if request.route.kind == Kind::Ecom && request.route.bridge {
-        request.serve_ecom(kind, body).await
-    } else {
-        request.serve_head(kind, body).await
-    }?;
+    let mut response = match kind {
+        RequestKind::Prefetch => request.serve_prefetch(kind, body).await,
+        _ if request.route.kind == Kind::Ecom && request.route.bridge => {
+            request.serve_ecom(kind, body).await?
+        }
+        _ => request.serve_head(kind, body).await?,
+    };
     let made_for = if file == File::Lookalike { MadeFor::Everyone } else { MadeFor::OneShopper };
     file.limit_caching(made_for, &mut response);
     Ok(response)
@@ -133,13 +148,18 @@ impl ProxiedRequest {
     /// Sends the request with the cookies after `changes`. A failure becomes a response, not an
     /// error: it must carry the new cookies, or a rotated refresh token would be lost.
     pub(crate) async fn forward(&self, body: Body, changes: Option<&CookieChanges>) -> Response {
+        self.forward_with(body, self.cookies(changes)).await
+    }
+
+    /// Sends the request with these cookies.
+    async fn forward_with(&self, body: Body, cookies: Option<HeaderValue>) -> Response {
         let request = UpstreamRequest {
             app: &self.app,
             site: &self.session.site,
             route: &self.route,
             parts: &self.parts,
             body,
-            cookies: self.cookies(changes),
+            cookies,
         };
         request.send().await.unwrap_or_else(IntoResponse::into_response)
     }
@@ -240,13 +260,15 @@ pub(crate) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
 /// several values for one credential only the effective one. ECOM gets no tokens: it would spend
 /// them where its own session has ended, and the new ones would not reach the browser.
 pub(crate) fn passthrough_cookies(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
-    let is_token = |pair: &&[u8]| {
-        let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
-        kind == Kind::Ecom && pair.is_some_and(|(name, _)| site.names.owns(name.trim()))
-    };
     let pairs = forwardable_unverified(site, &parts.headers.get_all(COOKIE)).into_iter();
-    let kept = pairs.filter(|pair| !is_token(pair));
+    let kept = pairs.filter(|pair| kind != Kind::Ecom || !is_token(site, pair));
     HeaderValue::from_bytes(&CookieChanges::default().request_header(kept, &site.names)?).ok()
+}
+
+/// Whether a cookie pair is one of the shopper's tokens, or accompanies them.
+fn is_token(site: &Site, pair: &[u8]) -> bool {
+    let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
+    pair.is_some_and(|(name, _)| site.names.owns(name.trim()))
 }
 
 /// Strips session cookies that the upstream sets: only Tandem writes those, and what they state has

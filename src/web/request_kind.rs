@@ -19,7 +19,8 @@ pub(crate) enum RequestKind {
     Call,
     /// A file, a preflight, or a route that needs no token: no auth work.
     Passive,
-    /// A page that the browser fetches ahead, and that may never be looked at: no auth work.
+    /// A page that the browser fetches before the shopper opens it, and that may never be looked at:
+    /// no auth call.
     Prefetch,
     /// A known crawler, by its user agent. That only ever takes rights away.
     Crawler,
@@ -49,7 +50,7 @@ impl RequestKind {
         }
     }
 
-    /// Whether the request may have a shopper: all others are served without auth work.
+    /// Whether the session may be made or renewed for the request.
     pub(crate) fn has_shopper(self) -> bool {
         matches!(self, Self::Document | Self::Call)
     }
@@ -128,9 +129,15 @@ pub(crate) fn is_navigation(headers: &HeaderMap) -> bool {
     let text = |name: &str| first_text(headers, name);
     match text("sec-fetch-mode") {
         Some(mode) => {
-            // In a frame on another site, the browser neither sends nor stores our cookies.
-            let ours = text("sec-fetch-site") != Some("cross-site");
-            let page = |dest| dest == "document" || (ours && matches!(dest, "iframe" | "frame"));
+            let site = text("sec-fetch-site");
+            // In a frame on another site, the browser neither sends nor stores our cookies. A service
+            // worker of the shop that forwards a navigation has no destination.
+            let page = |dest| match dest {
+                "document" => true,
+                "iframe" | "frame" => site != Some("cross-site"),
+                "empty" => site == Some("same-origin"),
+                _ => false,
+            };
             mode == "navigate" && text("sec-fetch-dest").is_none_or(page)
         }
         None => text(ACCEPT.as_str()).is_some_and(|accept| accept.contains("text/html")),
@@ -181,6 +188,25 @@ mod tests {
         assert_eq!(kind("GET /", &[PAGE], (Kind::Ecom, TokenNeed::None)), RequestKind::Passive);
         for kind in [RequestKind::Passive, RequestKind::Prefetch, RequestKind::Crawler] {
             assert!(!kind.has_shopper());
+        }
+    }
+
+    #[test]
+    fn kind_10_a_navigation_through_a_service_worker_is_a_document() {
+        let fetch = |dest, site| {
+            let headers = [
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-dest", dest),
+                ("sec-fetch-site", site),
+            ];
+            kind("GET /", &headers, (Kind::Head, TokenNeed::Shopper))
+        };
+        assert_eq!(fetch("empty", "same-origin"), RequestKind::Document);
+        assert_eq!(fetch("document", "cross-site"), RequestKind::Document);
+        for (dest, site) in
+            [("empty", "cross-site"), ("empty", "same-site"), ("image", "same-origin")]
+        {
+            assert_eq!(fetch(dest, site), RequestKind::Call, "{dest} {site}");
         }
     }
 

@@ -2,8 +2,8 @@
 //! registered session ends without notice.
 
 use tandem::flow::{
-    BridgeMode, BridgeResponse, Dw, DwChange, GuestResponse, Intent, Outcome, ProbeResponse,
-    RefreshResponse, TokenChange,
+    AdoptResponse, BridgeMode, BridgeResponse, Dw, DwChange, FormCsrf, GuestResponse, Intent,
+    Outcome, ProbeResponse, RefreshResponse, TokenChange,
 };
 use tandem::model::Customer;
 
@@ -274,4 +274,61 @@ fn a_dw_session_comes_from_ocapi_or_in_hybrid_auth_from_the_tokens() {
             assert_eq!(set, expected, "{path}");
         });
     }
+}
+
+/// No call on the path has failed, and none was answered against the platform's rules.
+fn all_calls_work(path: &Path<'_>) -> bool {
+    path.calls.iter().all(|call| match call {
+        Call::Refresh(call, RefreshResponse::Granted(grant)) => {
+            grant.claims.customer.kind == call.kind
+        }
+        Call::Guest(call, response) => match response {
+            GuestResponse::Granted(grant) => grant.claims.customer.kind == Guest,
+            GuestResponse::UsidTaken => call.usid.is_some(),
+            GuestResponse::Failed(_) => false,
+        },
+        Call::Refresh(_, RefreshResponse::Failed(_))
+        | Call::Probe(_, ProbeResponse::Failed(_))
+        | Call::Adopt(_, AdoptResponse::Failed(_))
+        | Call::Bridge(_, BridgeResponse::Failed(_) | BridgeResponse::TokenRefused) => false,
+        _ => true,
+    })
+}
+
+#[test]
+fn promise_17_no_facts_end_worse_than_those_of_a_new_visitor() {
+    let pages = [Intent::Head, Intent::Ecom];
+    walk_all(starts(&pages), |path| {
+        let failed = path.decision.outcome.failure().is_some();
+        assert!(!failed || !all_calls_work(path), "{path}");
+    });
+}
+
+#[test]
+fn kind_28_an_outage_ends_no_registered_session() {
+    walk_all(starts(&[Intent::Ecom]).filter(Start::is_registered), |path| {
+        let refused = path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Refused)));
+        let failed = path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Failed(_))));
+        assert!(refused || !failed || !path.decision.session_expired, "{path}");
+    });
+}
+
+#[test]
+fn kind_8_a_form_without_a_csrf_token_stays_with_its_shopper() {
+    walk_all(starts(&[Intent::Ecom]), |path| {
+        let (Dw::Live { held, .. } | Dw::Unverified { held, .. }) = &path.start.facts.dw else {
+            return;
+        };
+        let presented = [held.dwsid.clone()];
+        let may_send = |csrf| path.decision.may_send_form(&path.start.facts, &presented, csrf);
+        let replaced = path.decision.dw.replaces(&presented);
+        assert_eq!(may_send(FormCsrf::Possible), !replaced, "{path}");
+        if replaced && may_send(FormCsrf::None) {
+            assert_eq!(dwsid_after(path), DwsidState::Of(customer_after(path).unwrap()), "{path}");
+            let facts = &path.start.facts;
+            let claims = path.start.claims().map(|claims| &claims.customer);
+            let before = facts.dw.owner().or(facts.known.as_ref()).or(claims);
+            assert_eq!(before, customer_after(path).as_ref(), "{path}");
+        }
+    });
 }

@@ -198,14 +198,10 @@ async fn promise_6_they_cost_nothing_with_expired_credentials() {
         world.minutes_pass(120);
         let before = browser.cookies();
         browser.visits("/assets/app.css").await.expect(200).expect_no_cookies();
-        browser.visits("/").header("sec-purpose", "prefetch").await.expect(200).expect_no_cookies();
-        let page = controller("Home-Show");
-        browser
-            .visits(&page)
-            .header("sec-purpose", "prefetch")
-            .await
-            .expect(200)
-            .expect_no_cookies();
+        for page in ["/", &controller("Home-Show")] {
+            let prefetch = browser.visits(page).header("sec-purpose", "prefetch").await;
+            prefetch.expect_problem(401, "renewal_needed").expect_no_cookies();
+        }
         Row { landing: 0, on_demand: 0, hybrid: 0 }.expect_in(&world);
         assert_eq!(browser.cookies(), before);
     }

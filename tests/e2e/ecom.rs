@@ -2,8 +2,8 @@
 //! expired.
 
 use http::Method;
-use tandem_sandbox::{Operation, Upstream};
-use testkit::{Browser, DwSession, JO, Mode, PendingRequest, Scenario, World, controller};
+use tandem_sandbox::Operation;
+use testkit::{Browser, DwSession, JO, Mode, PendingRequest, Scenario, controller};
 
 const FIELD: &str = "csrf_token";
 
@@ -17,13 +17,6 @@ fn submit_profile_form(browser: &Browser, token: &str) -> PendingRequest {
     let fields = [(FIELD, token), ("name", "Jo Stoker")];
     let page = controller("Account-EditProfile");
     browser.posts_form(&page, &controller("Account-SaveProfile"), &fields)
-}
-
-/// How many POSTs have reached ECOM.
-fn count_ecom_posts(world: &World) -> usize {
-    let calls = world.control().calls();
-    let posted = |method: &Method| method == Method::POST;
-    calls.iter().filter(|c| c.operation.upstream() == Upstream::Ecom && posted(&c.method)).count()
 }
 
 #[tokio::test]
@@ -51,7 +44,7 @@ async fn promise_9_fault_30_a_form_of_a_dead_session_is_shown_again() {
         world.minutes_pass(45);
         let page = submit_profile_form(&browser, &token).await.expect(303);
         assert_eq!(page.location(), controller("Account-EditProfile"), "{scenario}");
-        assert_eq!(count_ecom_posts(&world), 0, "{scenario}: ECOM received no POST");
+        assert_eq!(world.count_ecom_posts(), 0, "{scenario}: ECOM received no POST");
         browser.expect_registered(JO.0, DwSession::Live);
         let token = open_profile_form(&browser).await;
         let page = submit_profile_form(&browser, &token).await.expect(200);
@@ -65,9 +58,10 @@ async fn promise_9_a_script_that_posts_into_a_dead_session_gets_401() {
         let world = scenario.start().await;
         let browser = world.registered_on_ecom().await;
         world.minutes_pass(45);
-        let page = browser.posts(&controller("Account-SaveProfile")).await;
+        let form = [("csrf_token", "of the old session"), ("name", "Jo")];
+        let page = browser.sends(&controller("Account-SaveProfile"), &form).await;
         page.expect_problem(401, "session_expired");
-        assert_eq!(count_ecom_posts(&world), 0);
+        assert_eq!(world.count_ecom_posts(), 0);
         browser.expect_registered(JO.0, DwSession::Live);
     }
 }
@@ -81,7 +75,7 @@ async fn promise_9_a_post_is_sent_once_when_ecom_replaces_its_session() {
         // Tandem cannot know it: by its clock the session lives.
         world.control().expire_dw_session(&browser.expect_cookie("dwsid"));
         submit_profile_form(&browser, &token).await;
-        assert_eq!(count_ecom_posts(&world), 1, "{scenario}");
+        assert_eq!(world.count_ecom_posts(), 1, "{scenario}");
         // The platform's new session does not belong to the shopper, and the browser has checked
         // promise 1 by now. The next page repairs it.
         let page = browser.visits(&controller("Account-Show")).await.expect(200);
@@ -140,11 +134,9 @@ async fn promise_1_a_prefetch_in_a_dead_session_changes_no_shopper() {
         let world = scenario.start().await;
         let browser = world.registered_on_ecom().await;
         world.control().expire_dw_session(&browser.expect_cookie("dwsid"));
-        browser
-            .visits(&controller("Home-Show"))
-            .header("sec-purpose", "prefetch")
-            .await
-            .expect(200);
+        let prefetch = browser.visits(&controller("Home-Show")).header("sec-purpose", "prefetch");
+        // The browser drops the error, and requests the page again at the click.
+        prefetch.await.expect_problem(401, "renewal_needed").expect_no_cookies();
         world.expect_calls(&[]);
         let page = browser.visits(&controller("Account-Show")).await.expect(200);
         assert_eq!(page.ecom_customer().1, browser.expect_registered(JO.0, DwSession::Live));
@@ -185,7 +177,7 @@ async fn promises_1_and_14_the_return_from_a_payment_page_sets_no_cookies() {
         let page = controller("Home-Show");
         let posted = other.posts_form("/", &page, &fields).header("sec-fetch-site", "cross-site");
         posted.await.expect_no_cookies();
-        assert_eq!(count_ecom_posts(&world), 1, "{scenario}: ECOM receives the payment");
+        assert_eq!(world.count_ecom_posts(), 1, "{scenario}: ECOM receives the payment");
         assert!(other.names().is_empty());
     }
 }
@@ -213,6 +205,6 @@ async fn a_form_rendered_without_a_dw_session_reaches_ecom() {
     assert!(browser.cookie("dwsid").is_none());
     let page = controller("Home-Show");
     browser.posts_form("/", &page, &[("q", "tandem")]).await;
-    assert_eq!(count_ecom_posts(&world), 1, "ECOM receives it once");
+    assert_eq!(world.count_ecom_posts(), 1, "ECOM receives it once");
     browser.expect_guest(DwSession::Live);
 }

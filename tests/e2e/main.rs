@@ -14,6 +14,7 @@ mod ecom;
 mod ecom_first;
 mod ecom_login;
 mod faults;
+mod first_click;
 mod forward_auth;
 mod go;
 mod handoff;

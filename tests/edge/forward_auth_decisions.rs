@@ -1,7 +1,7 @@
 //! The decision about a request of a gateway: allowed, to be established first, or denied.
 
 use tandem_sandbox::Operation;
-use testkit::{ORIGIN, get};
+use testkit::{Cookies, ORIGIN, get};
 
 use crate::support::{
     BASKETS, CART, GATEWAYS, Gateway, PRODUCT, expect_no_identity, with_german_site,
@@ -38,7 +38,6 @@ async fn promise_6_passive_requests_pass_without_a_shopper() {
             gateway.subrequest("GET", "/").document().header("user-agent", CRAWLER),
             gateway.subrequest("GET", CART).document().header("user-agent", CRAWLER),
             gateway.subrequest("GET", PRODUCT).header("user-agent", CRAWLER),
-            gateway.subrequest("GET", "/").document().header("sec-purpose", "prefetch;prerender"),
             gateway.subrequest("OPTIONS", "/api/me").header("origin", "https://evil.test"),
         ] {
             let response = world.send(request).await;
@@ -46,6 +45,29 @@ async fn promise_6_passive_requests_pass_without_a_shopper() {
             for name in ["authorization", "sfdc_dwsid", "x-bff-customer-type", "cookie"] {
                 assert_eq!(response.header(name), Some(""), "{name}");
             }
+        }
+        assert_eq!(world.auth_calls(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn kind_2_a_prefetched_page_is_the_page_of_the_shopper_or_an_error() {
+    for gateway in GATEWAYS {
+        let world = gateway.shop().start().await;
+        let prefetch = |target| {
+            let request = gateway.subrequest("GET", target).document();
+            request.header("sec-purpose", "prefetch;prerender")
+        };
+        let jar = world.registered_cookies().await;
+        let allowed = world.send(prefetch("/").cookies(&jar)).await;
+        gateway.expect_allowed(&allowed);
+        assert_eq!(allowed.header("x-bff-customer-type"), Some("registered"));
+        world.minutes_pass(31);
+        world.forget_calls();
+        for jar in [jar, Cookies::default()] {
+            let denied = world.send(prefetch("/").cookies(&jar)).await;
+            assert_eq!(denied.header("location"), None, "a redirect would be followed");
+            expect_no_identity(denied.expect(401));
         }
         assert_eq!(world.auth_calls(), [""; 0]);
     }

@@ -1,6 +1,7 @@
 //! Simulated ECOM: controllers in the style of SFRA, which identify a shopper by the `dwsid` alone.
 
 mod account;
+mod cart;
 mod controller_context;
 mod hybrid;
 mod pages;
@@ -75,9 +76,10 @@ fn on_session(context: &mut ControllerContext<'_>) -> Option<ControllerResponse>
 /// The only method of a controller, if it accepts one alone.
 fn only_method(controller: &str) -> Option<Method> {
     match controller {
-        "Account-SaveProfile" | "Account-Login" | "Account-SubmitRegistration" => {
-            Some(Method::POST)
-        }
+        "Account-SaveProfile"
+        | "Account-Login"
+        | "Account-SubmitRegistration"
+        | "Cart-AddProduct" => Some(Method::POST),
         "TandemBridge-Signature" => Some(Method::GET),
         _ => None,
     }
@@ -90,6 +92,7 @@ fn dispatch(context: &mut ControllerContext<'_>) -> ControllerResponse {
     }
     match controller {
         "Home-Show" => pages::home().into(),
+        "Cart-AddProduct" => cart::add_product(context),
         "Cart-Show" => pages::cart(context.customer()).into(),
         "Account-Show" => pages::account(context.customer()).into(),
         "Account-EditProfile" => profile::form(context).into(),

@@ -2,7 +2,7 @@
 //! needs.
 
 mod actions;
-mod baskets;
+pub(crate) mod baskets;
 mod customers;
 mod problem;
 mod products;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::Method;
 use tandem::app::App;
 use tandem::clock::Clock;
 use tandem::config::{Config, Layers};
 use tandem::metrics::Metrics;
 use tandem::serve::Bound;
-use tandem_sandbox::{Control, Operation, Options, Sandbox, Upstream};
+use tandem_sandbox::{Call, Control, Operation, Options, Sandbox, Upstream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::browser::{Browser, Environment};
@@ -229,6 +230,15 @@ impl World {
     /// How many calls of that kind were made since calls were last forgotten.
     pub fn count(&self, operation: Operation) -> usize {
         self.control().count(operation)
+    }
+
+    /// How many POSTs have reached ECOM since calls were last forgotten.
+    pub fn count_ecom_posts(&self) -> usize {
+        let calls = self.control().calls();
+        let is_post = |call: &&Call| {
+            call.operation.upstream() == Upstream::Ecom && call.method == Method::POST
+        };
+        calls.iter().filter(is_post).count()
     }
 
     /// Forgets all calls so far.

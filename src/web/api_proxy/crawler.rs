@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::route::Crawlers;
 use crate::upstream::CallContext;
 use crate::web::api_proxy::ApiCall;
-use crate::web::api_proxy::replay_body::ReplayBody;
+use crate::web::replay_body::ReplayBody;
 use crate::web::request_kind::is_reading;
 use crate::web::request_log::RequestId;
 

@@ -10,8 +10,9 @@ use crate::ids::Dwsid;
 use crate::problem::Problem;
 use crate::proxy::Outgoing;
 use crate::route::Kind;
-use crate::web::api_proxy::{ApiCall, ReplayBody, response};
+use crate::web::api_proxy::{ApiCall, response};
 use crate::web::pages::{address_header, client_address, origin};
+use crate::web::replay_body::ReplayBody;
 use crate::web::request_log::RequestId;
 use crate::web::request_session::foreign_cookies;
 

@@ -16,7 +16,7 @@ use http::request::Parts;
 
 use crate::app::App;
 use crate::cookies::set_cookie::CookieChanges;
-use crate::flow::{HeldAccess, Intent, TokenChange};
+use crate::flow::{HeldAccess, Intent};
 use crate::header_values::first_text;
 use crate::problem::Problem;
 use crate::route::{Kind, Route, TokenNeed};
@@ -29,7 +29,7 @@ use crate::web::incoming::path_below_route;
 use crate::web::pages::ProxiedRequest;
 use crate::web::redirect::local_path;
 use crate::web::request_kind::{RequestKind, is_navigation, is_reading};
-use crate::web::request_session::{LocalSession, SessionUpdate};
+use crate::web::request_session::LocalSession;
 use crate::web::{api_proxy, csrf, dispatch, slas_proxy};
 
 /// In the query of a page for a browser that stores no cookies: it gets the page without a session.
@@ -125,10 +125,10 @@ pub(crate) fn classify(app: &App, site: &Site, parts: &Parts) -> Result<Classifi
             }
         }
     }
-    if kind.has_shopper() {
-        Ok(Classified::Depends(route, kind))
-    } else {
+    if matches!(kind, RequestKind::Passive | RequestKind::Crawler) {
         Ok(Classified::Allowed(AuthHeaders::anonymous(site, &route, parts)))
+    } else {
+        Ok(Classified::Depends(route, kind))
     }
 }
 
@@ -136,14 +136,16 @@ pub(crate) fn classify(app: &App, site: &Site, parts: &Parts) -> Result<Classifi
 impl ProxiedRequest {
     /// Decides by the session in the browser, without an upstream call.
     pub(crate) fn decide(&self, kind: RequestKind) -> AuthDecision {
-        let begins_session = self.may_create_session(kind) && !self.rejects_cookies();
+        // A prefetched page is decided like the page itself, but begins nothing.
+        let page = if kind == RequestKind::Prefetch { RequestKind::Document } else { kind };
+        let begins_session = self.may_create_session(page) && !self.rejects_cookies();
         if !begins_session && self.session.presented.is_empty() {
             return self.anonymous(kind);
         }
         match (self.route.kind, kind) {
             (Kind::Ecom, _) if self.route.bridge => self.for_page(kind, Intent::Ecom),
-            (Kind::Head | Kind::Ecom, RequestKind::Document) => {
-                self.for_page(kind, self.intent(kind))
+            (Kind::Head | Kind::Ecom, RequestKind::Document | RequestKind::Prefetch) => {
+                self.for_page(kind, self.intent(page))
             }
             _ => self.for_call(kind),
         }
@@ -166,7 +168,7 @@ impl ProxiedRequest {
 
     /// For a page, and every request to ECOM: both sessions must be valid and of one shopper.
     fn for_page(&self, kind: RequestKind, intent: Intent) -> AuthDecision {
-        let Some(mut update) = self.ready(intent) else { return self.renewal_needed(kind) };
+        let Some(mut update) = self.session.ready(intent) else { return self.renewal_needed(kind) };
         if let Some(response) = self.login_required_response(kind, &update) {
             update.discard();
             return AuthDecision::Deny(response);
@@ -183,7 +185,7 @@ impl ProxiedRequest {
 
     /// For a call, which needs only a token: other changes wait for the next page.
     fn for_call(&self, kind: RequestKind) -> AuthDecision {
-        if let Some(update) = self.ready(Intent::Api) {
+        if let Some(update) = self.session.ready(Intent::Api) {
             if let Some(response) = self.login_required_response(kind, &update) {
                 update.discard();
                 return AuthDecision::Deny(response);
@@ -208,19 +210,11 @@ impl ProxiedRequest {
                 || self.route.token == TokenNeed::Registered)
     }
 
-    /// The update, if it needs no upstream call and the session is valid after it.
-    fn ready(&self, intent: Intent) -> Option<SessionUpdate> {
-        let update = self.session.resolve_locally(intent)?;
-        if update.rejection().is_some() || update.decision().tokens != TokenChange::Keep {
-            update.discard();
-            return None;
-        }
-        Some(update)
-    }
-
     /// The session must be renewed first.
     fn renewal_needed(&self, kind: RequestKind) -> AuthDecision {
         match self.referring_location(kind) {
+            // Browsers drop the error, and request the page again when the shopper opens it.
+            _ if kind == RequestKind::Prefetch => Problem::RenewalNeeded.into(),
             Some(path) => AuthDecision::Establish(path),
             None => Problem::RenewalNeeded.into(),
         }
@@ -243,7 +237,8 @@ impl ProxiedRequest {
         }
         let from_our_page =
             csrf::may_change_state(method, headers, &self.session.site.config).is_ok();
-        (from_our_page && is_navigation(headers)).then(|| self.referring_path().to_owned())
+        let path = self.referring_path().filter(|_| from_our_page && is_navigation(headers));
+        path.map(str::to_owned)
     }
 }
 

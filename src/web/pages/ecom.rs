@@ -8,11 +8,11 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use crate::cookies::profiles::DWSID;
 use crate::flow::{DwChange, Intent, UpstreamFailure};
 use crate::model::Customer;
-use crate::problem::{Problem, wants_page};
-use crate::web::headers::{path_and_query, see_other};
+use crate::problem::Problem;
+use crate::web::headers::path_and_query;
 use crate::web::pages::rejection::OnFailure;
 use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
-use crate::web::request_kind::{RequestKind, is_reading};
+use crate::web::request_kind::RequestKind;
 use crate::web::request_session::SessionUpdate;
 
 impl ProxiedRequest {
@@ -32,9 +32,10 @@ impl ProxiedRequest {
         if let Some(response) = self.response_instead(kind, OnFailure::Reject, &update) {
             return Ok(self.with_cookies(response, update));
         }
-        if !self.may_be_repeated() && self.was_replaced(&update) {
-            return Ok(self.with_cookies(self.redirect_to_form(), update));
-        }
+        let body = match self.form_body(body, &update).await {
+            Ok(body) => body,
+            Err(response) => return Ok(self.with_cookies(response, update)),
+        };
         if kind == RequestKind::Document && self.redirects_returning(&update) {
             return Ok(self.with_cookies(self.redirect_to_self(), update));
         }
@@ -69,14 +70,6 @@ impl ProxiedRequest {
         } else {
             Ok(self.serve_without_session(response, update))
         }
-    }
-
-    /// Whether the request may be sent again in another session. SFRA sends some forms by GET, and
-    /// a CSRF token is valid only in the session that made it.
-    fn may_be_repeated(&self) -> bool {
-        let query = self.parts.uri.query().unwrap_or_default();
-        let is_form = query.split('&').any(|pair| pair.starts_with("csrf_token="));
-        is_reading(&self.parts.method) && !is_form
     }
 
     /// Whether a returning visitor is redirected to the same page with the new session, because the
@@ -145,29 +138,11 @@ impl ProxiedRequest {
         self.with_cookies(response, update)
     }
 
-    /// Whether the DW session that a form was rendered in has been replaced. Without a DW session,
-    /// the form was not rendered in one.
-    pub(crate) fn was_replaced(&self, update: &SessionUpdate) -> bool {
-        if !self.session.presented.has(DWSID) && self.session.state.dw.is_none() {
-            return false;
-        }
-        update.decision().dw.replaces(&self.session.presented.dwsid)
-    }
-
     /// The `dwsid` that the upstream got.
     pub(crate) fn sent_dwsid(&self, update: &SessionUpdate) -> Option<String> {
         let cookies = self.cookies(Some(update.changes()))?;
         let dwsid = value_of(cookies.as_bytes(), DWSID)?;
         std::str::from_utf8(dwsid).ok().map(str::to_owned)
-    }
-
-    /// A redirect to the page of the form. A form cannot be sent in another session than the one it
-    /// was rendered in: its CSRF token would be invalid, and ECOM would log the shopper out.
-    pub(crate) fn redirect_to_form(&self) -> Response {
-        if !wants_page(&self.parts.headers) {
-            return Problem::SessionExpired.into_response();
-        }
-        see_other(self.referring_path())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use crate::route::{Kind, TokenNeed};
 use crate::web::pages::rejection::OnFailure;
 use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
-use crate::web::request_kind::{RequestKind, is_reading};
+use crate::web::request_kind::RequestKind;
 use crate::web::request_session::SessionUpdate;
 
 impl ProxiedRequest {
@@ -37,10 +37,14 @@ impl ProxiedRequest {
         if let Some(response) = self.response_instead(kind, on_failure, &update) {
             return Ok(self.with_cookies(response, update));
         }
-        let form = self.route.kind == Kind::Ecom && !is_reading(&self.parts.method);
-        if form && self.was_replaced(&update) {
-            return Ok(self.with_cookies(self.redirect_to_form(), update));
-        }
+        let body = if self.route.kind == Kind::Ecom {
+            match self.form_body(body, &update).await {
+                Ok(body) => body,
+                Err(response) => return Ok(self.with_cookies(response, update)),
+            }
+        } else {
+            body
+        };
         let response = self.forward(body, Some(update.changes())).await;
         self.after_head(response, update).await
     }

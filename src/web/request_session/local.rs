@@ -3,12 +3,23 @@
 use std::sync::Arc;
 
 use crate::cookies::facts;
-use crate::flow::{self, Access, Decision, Intent, Outcome};
+use crate::flow::{self, Access, Decision, Intent, Outcome, TokenChange};
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
 impl RequestSession {
+    /// The update, if it needs no upstream call and the session is valid after it.
+    pub(crate) fn ready(&self, intent: Intent) -> Option<SessionUpdate> {
+        let update = self.resolve_locally(intent)?;
+        if update.rejection().is_some() || update.decision().tokens != TokenChange::Keep {
+            // The next request comes to the same decision.
+            update.discard();
+            return None;
+        }
+        Some(update)
+    }
+
     /// Decides, and works out what changes in the browser. `None` if that needs an upstream call.
-    pub(crate) fn resolve_locally(&self, intent: Intent) -> Option<SessionUpdate> {
+    fn resolve_locally(&self, intent: Intent) -> Option<SessionUpdate> {
         if self.is_late() {
             return self.commit(Decision::unchanged(Outcome::Ready), None).ok();
         }

@@ -92,7 +92,7 @@ pub(super) const DEPENDENCIES: [(&str, &[&str]); 27] = [
 
 /// Every module below `web`, and the modules beside it that it may use: features (`bff`, `pages`, the
 /// proxies, forward-auth) use a request's session, and the session uses no feature.
-pub(super) const BELOW_WEB: [(&str, &[&str]); 16] = [
+pub(super) const BELOW_WEB: [(&str, &[&str]); 17] = [
     (
         "api_proxy",
         &[
@@ -100,6 +100,7 @@ pub(super) const BELOW_WEB: [(&str, &[&str]); 16] = [
             "headers",
             "incoming",
             "pages",
+            "replay_body",
             "request_kind",
             "request_log",
             "request_session",
@@ -118,7 +119,6 @@ pub(super) const BELOW_WEB: [(&str, &[&str]); 16] = [
             "pages",
             "request_kind",
             "request_log",
-            "request_session",
             "site_lookup",
             "slas_proxy",
         ],
@@ -144,10 +144,19 @@ pub(super) const BELOW_WEB: [(&str, &[&str]); 16] = [
     ("layers", &["csrf", "forward_auth", "headers", "request_log", "site_lookup"]),
     (
         "pages",
-        &["headers", "incoming", "redirect", "request_kind", "request_log", "request_session"],
+        &[
+            "headers",
+            "incoming",
+            "redirect",
+            "replay_body",
+            "request_kind",
+            "request_log",
+            "request_session",
+        ],
     ),
     ("redirect", &[]),
     ("rejection", &[]),
+    ("replay_body", &[]),
     ("request_kind", &[]),
     ("request_log", &[]),
     ("request_session", &["headers", "rejection", "request_log"]),

@@ -14,7 +14,7 @@ use crate::request::Request;
 use crate::state::{Basket, Customer, State};
 
 /// The largest quantity of one product in a basket.
-const QUANTITY_LIMIT: u32 = 999;
+pub(crate) const QUANTITY_LIMIT: u32 = 999;
 
 pub(super) fn list(platform: &Platform, request: &Request) -> HandlerResult {
     let state = platform.state();

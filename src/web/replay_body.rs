@@ -1,4 +1,4 @@
-//! The body of a call: streamed, or short enough to be buffered and sent twice.
+//! The body of a request: streamed, or short enough to be buffered.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use hyper::body::Body as _;
 
 use crate::problem::Problem;
 
-/// Longest body that is buffered for a retry, in bytes.
+/// Longest body that is buffered, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
 /// A body.
@@ -45,6 +45,14 @@ impl ReplayBody {
                 Ok(Self::Buffered(read.map_err(|_| Problem::TimedOut)?.map_err(|_| incomplete)?))
             }
             _ => Ok(Self::Streamed(body)),
+        }
+    }
+
+    /// Its bytes, if it is buffered.
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Buffered(bytes) => Some(bytes),
+            Self::Streamed(_) => None,
         }
     }
 
