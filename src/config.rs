@@ -24,7 +24,7 @@ pub use forward_auth::{Dialect, ForwardAuthConfig};
 pub use merge::Layers;
 pub use parse::Origin;
 pub use redacted::redacted;
-pub use routes::RouteConfig;
+pub use routes::{RouteConfig, UpstreamHost};
 pub use server::{ServerConfig, UpstreamLimits};
 pub use site::{BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SlasConfig};
 

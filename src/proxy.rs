@@ -48,10 +48,12 @@ const PING: Duration = Duration::from_secs(10);
 
 /// A request to an upstream.
 pub struct Outgoing<'a> {
-    /// Where to connect, and the value of `Host`.
+    /// Where to connect.
     pub to: &'a Origin,
-    /// The origin browsers see: sent as `X-Forwarded-Host` and `-Proto`, and put into `Location` of
-    /// the response in place of `to`.
+    /// The origin whose host is the value of `Host`; that of `to` if `None`.
+    pub host: Option<&'a Origin>,
+    /// The origin browsers see: sent as `X-Forwarded-Host` and `-Proto`, and put into addresses
+    /// of the response in place of `to`.
     pub public_origin: &'a Origin,
     /// Further origins whose pages may open a WebSocket.
     pub allowed_origins: &'a [Origin],
@@ -81,8 +83,9 @@ pub struct Proxy {
     /// One per connection over which HTTP/2 requests to one upstream are spread: each client keeps
     /// at most one HTTP/2 connection to an upstream.
     clients: Vec<Client<Connector, Body>>,
-    /// The client whose connections become WebSocket tunnels.
-    websockets: Client<Connector, Body>,
+    /// The client without HTTP/2: for connections that become WebSocket tunnels, and for upstreams
+    /// with another `Host`, which HTTP/2 takes from the address of the connection.
+    http1: Client<Connector, Body>,
     limit: Arc<ConcurrencyLimit>,
     idle: Duration,
     websocket_idle: Duration,
@@ -102,7 +105,7 @@ impl Proxy {
         let connector = connection::connector(limits, protocols, &limit)?;
         Some(Self {
             clients: (0..connections).map(|_| client(connector.clone())).collect(),
-            websockets: client(connection::connector(limits, Protocols::Http1, &limit)?),
+            http1: client(connection::connector(limits, Protocols::Http1, &limit)?),
             limit,
             idle: limits.proxy_idle,
             websocket_idle: limits.websocket_idle,
@@ -131,7 +134,9 @@ impl Proxy {
         let body = trailers::filter(outgoing.body, trailers);
         let (body, upload) = body::of_request(body, &progress, &permit);
         outgoing.body = body;
-        let client = if websocket { &self.websockets } else { &self.clients[permit.connection()] };
+        let only_http1 = websocket || outgoing.host.is_some();
+        let host = outgoing.host;
+        let client = if only_http1 { &self.http1 } else { &self.clients[permit.connection()] };
         let response = progress.watch(timeout, MIN_PROGRESS, send(client, outgoing)).await;
         let mut response = response.ok_or(Problem::TooSlow)??;
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -142,7 +147,9 @@ impl Proxy {
             tracing::warn!("invalid upstream response: switched protocols without a handshake");
             return Err(Problem::Unreachable);
         }
-        response::rewrite_response(response.headers_mut(), to, public_origin);
+        let own = [Some(to), host];
+        let own: Vec<&Origin> = own.into_iter().flatten().collect();
+        response::rewrite_response(response.headers_mut(), &own, public_origin);
         let (mut parts, body) = response.into_parts();
         parts.version = Version::default();
         parts.extensions.clear();

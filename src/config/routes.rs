@@ -19,10 +19,37 @@ pub struct RouteConfig {
     pub head: Option<Origin>,
     /// The controller pages.
     pub ecom: Option<Origin>,
+    /// The `Host` that the Head gets.
+    pub head_host: UpstreamHost,
+    /// The `Host` that ECOM gets.
+    pub ecom_host: UpstreamHost,
     /// Which paths are reachable, and what each needs.
     pub table: Table,
     /// Suffixes of paths of the Head that are files.
     pub asset_suffixes: Vec<String>,
+}
+
+/// By which host an upstream is addressed. It makes absolute addresses with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamHost {
+    /// Its own.
+    Upstream,
+    /// The one that browsers see.
+    Public,
+    /// Another one.
+    Named(Origin),
+}
+
+impl UpstreamHost {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "upstream" => Ok(Self::Upstream),
+            "public" => Ok(Self::Public),
+            name => Origin::parse(&format!("https://{name}"))
+                .map(Self::Named)
+                .map_err(|_| "must be \"upstream\", \"public\" or a host".to_owned()),
+        }
+    }
 }
 
 const KINDS: [(&str, Kind); 6] = [
@@ -76,7 +103,9 @@ pub(super) fn read(section: &Section<'_>, timeout: Duration) -> RouteConfig {
     routes.extend(read_rules(section, &Table::new(routes.clone()), timeout));
     routes.retain(|route| is_configured(route.kind));
     let asset_suffixes = section.texts("asset_suffixes").unwrap_or_default();
-    RouteConfig { head, ecom, table: Table::new(routes), asset_suffixes }
+    let host = |name| section.parse(name, UpstreamHost::parse).unwrap_or(UpstreamHost::Upstream);
+    let (head_host, ecom_host) = (host("head_host"), host("ecom_host"));
+    RouteConfig { head, ecom, head_host, ecom_host, table: Table::new(routes), asset_suffixes }
 }
 
 /// The lists of paths by upstream; all other paths belong to the Head.

@@ -43,6 +43,9 @@ pub(super) fn build_request(outgoing: &Outgoing<'_>) -> HeaderMap {
         set(&mut headers, "x-request-id", outgoing.request_id);
     }
     set_forwarded(&mut headers, outgoing);
+    if let Some(host) = outgoing.host {
+        set(&mut headers, "host", host.authority());
+    }
     for name in outgoing.set.keys() {
         headers.remove(name);
     }
@@ -149,6 +152,7 @@ mod tests {
         ours.insert("sfdc_dwsid", HeaderValue::from_static("ours"));
         let outgoing = Outgoing {
             to: &to,
+            host: None,
             public_origin: &public_origin,
             allowed_origins: &[],
             parts: &parts,

@@ -1,10 +1,11 @@
 //! Rewrites the headers of a response: hop-by-hop fields, credentials, and the upstream's origin.
 
 use http::header::{
-    ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LOCATION, Entry, HeaderName, LOCATION,
-    PROXY_AUTHENTICATE, TE, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
+    ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LOCATION, Entry, HeaderName, LINK, LOCATION,
+    PROXY_AUTHENTICATE, REFRESH, TE, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue};
+use memchr::memmem;
 
 use super::request_headers::nominated;
 use crate::config::Origin;
@@ -40,21 +41,68 @@ const REMOVED: [HeaderName; 21] = [
 const HTTPS_PORT: &str = ":443";
 const HTTP_PORT: &str = ":80";
 
-/// Rewrites the response headers of `upstream` for a browser that sees the origin `public`.
-pub(super) fn rewrite_response(headers: &mut HeaderMap, upstream: &Origin, public: &Origin) {
+/// Rewrites the response headers of an upstream, which makes addresses with the origins `own`, for a
+/// browser that sees the origin `public`.
+pub(super) fn rewrite_response(headers: &mut HeaderMap, own: &[&Origin], public: &Origin) {
     // `Connection` is read first, because it is removed as well.
     let nominated = nominated(headers);
     for name in nominated.iter().chain(&REMOVED).chain(&bearer_headers(headers)) {
         headers.remove(name);
     }
-    for name in [LOCATION, CONTENT_LOCATION] {
+    let rewritten = |address: &[u8]| {
+        own.iter().find_map(|upstream| at_public_origin(address, upstream, public))
+    };
+    for (name, rewrite) in REWRITTEN {
         let Entry::Occupied(mut entry) = headers.entry(name) else { continue };
         for value in entry.iter_mut() {
-            if let Some(rewritten) = at_public_origin(value.as_bytes(), upstream, public) {
-                *value = rewritten;
+            let changed = rewrite(value.as_bytes(), &rewritten);
+            if let Some(changed) = changed.and_then(|value| HeaderValue::from_bytes(&value).ok()) {
+                *value = changed;
             }
         }
     }
+}
+
+/// An address of the upstream at the public origin; `None` for any other address.
+type Rewritten<'a> = dyn Fn(&[u8]) -> Option<Vec<u8>> + 'a;
+
+/// The headers that contain addresses, and how to rewrite their value.
+type Rewrite = fn(&[u8], &Rewritten<'_>) -> Option<Vec<u8>>;
+const REWRITTEN: [(HeaderName, Rewrite); 4] = [
+    (LOCATION, |value, rewritten| rewritten(value)),
+    (CONTENT_LOCATION, |value, rewritten| rewritten(value)),
+    (REFRESH, refresh),
+    (LINK, link),
+];
+
+/// `5; url=https://…`, as browsers read it (HTML section 7.10, "shared declarative refresh steps").
+fn refresh(value: &[u8], rewritten: &Rewritten<'_>) -> Option<Vec<u8>> {
+    let lower = value.to_ascii_lowercase();
+    let begins = memmem::find(&lower, b"url")? + b"url".len();
+    let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'"' | b'\'');
+    let begins = begins + value[begins..].iter().take_while(|byte| is_between(byte)).count();
+    let (before, address) = value.split_at(begins);
+    Some([before, &rewritten(address)?].concat())
+}
+
+/// `<https://…>; rel=canonical, …` (RFC 8288 section 3).
+fn link(value: &[u8], rewritten: &Rewritten<'_>) -> Option<Vec<u8>> {
+    let mut result = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(begins) = rest.iter().position(|byte| *byte == b'<') {
+        let (before, target) = rest.split_at(begins + 1);
+        result.extend_from_slice(before);
+        let Some(length) = target.iter().position(|byte| *byte == b'>') else {
+            rest = target;
+            break;
+        };
+        let (address, after) = target.split_at(length);
+        let address = rewritten(address).unwrap_or_else(|| address.to_vec());
+        result.extend_from_slice(&address);
+        rest = after;
+    }
+    result.extend_from_slice(rest);
+    (result != value).then_some(result)
 }
 
 /// The names of headers whose value is a bearer token.
@@ -71,7 +119,7 @@ fn bearer_headers(headers: &HeaderMap) -> Vec<HeaderName> {
 /// `location` with the public origin in place of the upstream's; `None` if it has another origin.
 ///
 /// Either scheme matches: an upstream behind a TLS terminator may assume plain http.
-fn at_public_origin(location: &[u8], upstream: &Origin, public: &Origin) -> Option<HeaderValue> {
+fn at_public_origin(location: &[u8], upstream: &Origin, public: &Origin) -> Option<Vec<u8>> {
     let (port, rest) = without_scheme(location)?;
     // Browsers read a backslash as a slash.
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'\\' | b'?' | b'#'));
@@ -83,7 +131,7 @@ fn at_public_origin(location: &[u8], upstream: &Origin, public: &Origin) -> Opti
     if !named.eq_ignore_ascii_case(own) {
         return None;
     }
-    HeaderValue::from_bytes(&[public.as_str().as_bytes(), rest].concat()).ok()
+    Some([public.as_str().as_bytes(), rest].concat())
 }
 
 /// The default port of the scheme (`None`: the scheme of the page), and what follows `//`.
@@ -109,7 +157,7 @@ mod tests {
             [upstream, "https://shop.test"].map(|origin| Origin::parse(origin).unwrap());
         let mut headers = HeaderMap::new();
         headers.insert(LOCATION, HeaderValue::from_bytes(location.as_bytes()).unwrap());
-        rewrite_response(&mut headers, &upstream, &public);
+        rewrite_response(&mut headers, &[&upstream], &public);
         String::from_utf8(headers[LOCATION].as_bytes().to_vec()).unwrap()
     }
 
@@ -131,6 +179,33 @@ mod tests {
         let local = "http://127.0.0.1:3000";
         assert_eq!(rewritten("http://127.0.0.1:3000/x", local), "https://shop.test/x");
         assert_eq!(rewritten("https://127.0.0.1:3000/", local), "https://shop.test/");
+    }
+
+    #[test]
+    fn kind_7_addresses_of_the_upstream_in_other_headers_get_the_public_origin() {
+        let [upstream, named, public] =
+            ["https://ecom.example", "https://www.shop.example", "https://shop.test"]
+                .map(|origin| Origin::parse(origin).unwrap());
+        let own = [&upstream, &named];
+        for (name, value, expected) in [
+            ("refresh", "5; url=https://ecom.example/a", "5; url=https://shop.test/a"),
+            ("refresh", "0;URL='https://ecom.example/a'", "0;URL='https://shop.test/a'"),
+            ("refresh", "5", "5"),
+            ("refresh", "5; url=/a", "5; url=/a"),
+            (
+                "link",
+                "<https://ecom.example/a>; rel=canonical, </b>; rel=next, <https://cdn.example/c>",
+                "<https://shop.test/a>; rel=canonical, </b>; rel=next, <https://cdn.example/c>",
+            ),
+            ("link", "<https://ecom.example/a", "<https://ecom.example/a"),
+            ("location", "https://www.shop.example/a", "https://shop.test/a"),
+            ("content-location", "https://other.example/a", "https://other.example/a"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            let mut headers = HeaderMap::from_iter([(name.parse::<HeaderName>().unwrap(), value)]);
+            rewrite_response(&mut headers, &own, &public);
+            assert_eq!(headers[name], expected, "{name}");
+        }
     }
 
     #[test]
@@ -169,7 +244,7 @@ mod tests {
         ] {
             headers.append(name, HeaderValue::from_static(value));
         }
-        rewrite_response(&mut headers, &origin, &Origin::parse("https://shop.test").unwrap());
+        rewrite_response(&mut headers, &[&origin], &Origin::parse("https://shop.test").unwrap());
         let forwarded: Vec<_> = headers.iter().collect();
         assert_eq!(forwarded.len(), 2, "{forwarded:?}");
         assert_eq!(headers["trailer"], "x-sum");

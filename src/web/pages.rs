@@ -24,7 +24,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::app::App;
 use crate::client_ip::ClientAddress;
-use crate::config::Origin;
+use crate::config::{Origin, UpstreamHost};
 use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::pair_of;
 use crate::cookies::set_cookie::CookieChanges;
@@ -216,6 +216,7 @@ impl UpstreamRequest<'_> {
         set.extend(own_authorization(route, &parts.headers).map(|value| (AUTHORIZATION, value)));
         let outgoing = Outgoing {
             to: origin(site, route.kind).ok_or(Problem::NotFound)?,
+            host: host(site, route.kind),
             public_origin: &site.config.public_origin,
             allowed_origins: &site.config.cors_origins,
             parts,
@@ -243,6 +244,17 @@ pub(crate) fn client_address(name: Option<&HeaderName>, parts: &Parts) -> Header
     let address = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
     let value = address.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok());
     name.cloned().zip(value).into_iter().collect()
+}
+
+/// The origin by whose host an upstream of pages is addressed, if that is not its own.
+fn host(site: &Site, kind: Kind) -> Option<&Origin> {
+    let routes = &site.config.routes;
+    let host = if kind == Kind::Ecom { &routes.ecom_host } else { &routes.head_host };
+    match host {
+        UpstreamHost::Upstream => None,
+        UpstreamHost::Public => Some(&site.config.public_origin),
+        UpstreamHost::Named(origin) => Some(origin),
+    }
 }
 
 /// The origin of the upstream of this kind, if the site has one.

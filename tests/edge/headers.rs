@@ -51,6 +51,36 @@ fn forged(request: RawRequest) -> RawRequest {
 }
 
 #[tokio::test]
+async fn kind_7_upstreams_get_the_configured_host() {
+    for (setting, expected) in [
+        ("public", Some("shop.test")),
+        ("www.shop.example", Some("www.shop.example")),
+        ("upstream", None),
+    ] {
+        let (head, ecom) = (FixedHead::responding(EMPTY).await, FixedHead::responding(EMPTY).await);
+        let lines = format!(
+            "routes.head_host = \"{setting}\"\nroutes.ecom_host = \"{setting}\"\n\
+             routes.ecom = \"{}\"",
+            ecom.origin()
+        );
+        let world = Scenario::default().with_head(head.origin()).site(&lines).start().await;
+        let jar = world.guest_cookies().await;
+        for path in ["/page", "/assets/app.js", CART] {
+            world.send(get(path).document().cookies(&jar)).await.expect(200);
+        }
+        for upstream in [&head, &ecom] {
+            let own = upstream.address.to_string();
+            let requests = upstream.requests();
+            assert!(!requests.is_empty(), "{setting}");
+            for (request, _) in requests {
+                assert_eq!(request.header("host"), Some(expected.unwrap_or(&own)), "{setting}");
+                assert_eq!(request.header("x-forwarded-host"), Some("shop.test"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn attacks_50_53_and_55_to_58_forged_headers_are_not_forwarded() {
     let (head, evil) = (FixedHead::responding(EMPTY).await, Head::bind().await);
     let world = Scenario::default().with_head(head.origin()).start().await;

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use tandem::clock::Clock;
 use tandem_sandbox::{Options, Sandbox};
-use testkit::{Connection, ORIGIN, RawResponse, Scenario, Server, get, start_platform};
+use testkit::{Connection, HOST, ORIGIN, RawResponse, Scenario, Server, get, start_platform};
 
 use crate::support::{Http2, TANDEM, TlsHead, http2_get};
 
@@ -40,6 +40,20 @@ async fn an_upstream_with_http_2_gets_one_connection() {
         assert_eq!(received.connection, 0);
     }
     assert_eq!(requests.len(), 2);
+}
+
+#[tokio::test]
+async fn kind_7_the_host_of_an_upstream_is_another_than_its_tls_name() {
+    let head = TlsHead::speaking(&["h2", "http/1.1"]).await;
+    let sandbox = start_platform(Options::default(), &Clock::system()).await;
+    let scenario = Scenario::default().with_head(head.origin());
+    let scenario = scenario.site("routes.head_host = \"public\"");
+    // The certificate is that of the connection's address.
+    let server = TANDEM.serve_trusting(&scenario, &sandbox, Some(&head.certificate)).await;
+    fetch(&server, "/page").await.expect(200);
+    let request = &head.requests()[0];
+    assert_eq!(request.headers["host"], HOST);
+    assert_eq!(request.version, Version::HTTP_11);
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ impl ApiCall {
         let remove: Vec<HeaderName> = NOT_FORWARDED.iter().chain(address_header).cloned().collect();
         let outgoing = Outgoing {
             to,
+            host: None,
             public_origin: &self.site.config.public_origin,
             allowed_origins: &[],
             parts: &self.parts,
