@@ -26,7 +26,9 @@ pub use parse::Origin;
 pub use redacted::redacted;
 pub use routes::{RouteConfig, UpstreamHost};
 pub use server::{ServerConfig, UpstreamLimits};
-pub use site::{BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SlasConfig};
+pub use site::{
+    BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SlasConfig, Unavailable,
+};
 
 use report::Report;
 use section::{Section, read_fields};

@@ -26,6 +26,9 @@ use crate::upstream::verifier::Verifier;
 /// time. The platform has retired this feature, so it rarely comes back.
 const ADOPTION_RETIRED: Duration = Duration::from_secs(6 * 60 * 60);
 
+/// For this time after a failed flow, `GET /bff/session` reports that no tokens can be had.
+const UNAVAILABLE_NOTICE: Duration = Duration::from_secs(60);
+
 /// A site at run time.
 pub struct Site {
     /// The configuration of the site.
@@ -63,6 +66,8 @@ pub struct Site {
     /// Metrics.
     pub metrics: Arc<Metrics>,
     adoption_refused: Mutex<Option<Instant>>,
+    /// When a flow last obtained no tokens because of an upstream.
+    unavailable_at: Mutex<Option<Instant>>,
 }
 
 /// What all sites share.
@@ -143,6 +148,7 @@ impl Site {
             call_timeout: shared.limits.timeout,
             metrics: Arc::clone(&shared.metrics),
             adoption_refused: Mutex::default(),
+            unavailable_at: Mutex::default(),
             slas,
             clock,
             config,
@@ -161,6 +167,21 @@ impl Site {
         let refused = *self.adoption_refused.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.monotonic();
         refused.is_some_and(|at| now.saturating_duration_since(at) < ADOPTION_RETIRED)
+    }
+
+    /// Whether a flow has obtained no tokens a short time ago because of an upstream, and none has
+    /// obtained some since.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        let at = *self.unavailable_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.monotonic();
+        at.is_some_and(|at| now.saturating_duration_since(at) < UNAVAILABLE_NOTICE)
+    }
+
+    /// Records whether a flow with upstream calls has obtained its tokens.
+    pub fn record_availability(&self, available: bool) {
+        let at = (!available).then(|| self.clock.monotonic());
+        *self.unavailable_at.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 
     /// Records that the tenant has just refused.

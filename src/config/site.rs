@@ -119,6 +119,15 @@ pub struct EcomConfig {
     pub adopt_other: bool,
 }
 
+/// What happens to a page for which SLAS issues no tokens now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unavailable {
+    /// It is served without credentials, if it needs no registered shopper.
+    Served,
+    /// It is rejected.
+    Refused,
+}
+
 /// Sessions and logins of a site.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -126,6 +135,8 @@ pub struct SessionConfig {
     pub remember_me: bool,
     /// Paths that need a registered shopper.
     pub protected_paths: Vec<String>,
+    /// What happens to a page if no tokens can be had.
+    pub unavailable: Unavailable,
     /// The path of the Head's login page.
     pub login_page: Option<String>,
 }

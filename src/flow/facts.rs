@@ -146,6 +146,17 @@ impl Facts {
         before.is_some() && before == after && !decision.session_expired
     }
 
+    /// Whether ECOM may serve a page in the DW session in hand although no valid tokens can be had:
+    /// the seal names the session and its customer, who is the shopper as far as is known.
+    #[must_use]
+    pub fn may_use_dw_without_tokens(&self) -> bool {
+        let shopper = self.customer().or(self.known.as_ref());
+        let owner = self.dw.owner();
+        self.dw_provenance == Provenance::Seal
+            && owner.is_some()
+            && shopper.is_none_or(|shopper| Some(shopper) == owner)
+    }
+
     /// The facts of the browser once the cookies of `decision` have reached it. The exhaustive walk
     /// compares this with the facts that are read back from those cookies.
     #[must_use]

@@ -8,6 +8,7 @@ mod ecom_response;
 pub(super) mod file;
 mod form;
 mod head;
+mod outage;
 mod prefetch;
 pub(super) mod rejection;
 mod resubmit;

@@ -286,6 +286,9 @@ impl RequestSession {
     fn record(&self, intent: &'static str, decision: &Decision, upstream_calls: u32) {
         let outcome = decision.label();
         self.site.metrics.flow(intent, outcome);
+        if upstream_calls > 0 {
+            self.site.record_availability(!matches!(decision.outcome, Outcome::Unavailable(_)));
+        }
         self.log_fields.with(|fields| {
             fields.outcome = Some(outcome);
             fields.upstream_calls += upstream_calls;

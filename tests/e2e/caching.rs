@@ -31,7 +31,7 @@ async fn promise_7_attack_71_a_page_that_sets_cookies_is_not_stored() {
 #[tokio::test]
 async fn promise_7_attack_72_redirects_and_errors_are_not_stored() {
     for scenario in Scenario::clients() {
-        let world = scenario.start().await;
+        let world = scenario.refusing_pages_in_outages().start().await;
         let browser = world.browser();
         let page = browser.visits("/nowhere").await.expect(404);
         assert!(!page.set_cookies().is_empty());

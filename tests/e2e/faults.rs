@@ -5,7 +5,7 @@ use testkit::{Client, DwSession, JO, Mode, Scenario, Time, controller};
 
 #[tokio::test]
 async fn fault_6_a_lost_response_is_retried_where_the_token_is_reusable() {
-    let world = Scenario::private().start().await;
+    let world = Scenario::private().refusing_pages_in_outages().start().await;
     let browser = world.registered().await;
     world.minutes_pass(60);
     let before = browser.cookies();
@@ -19,7 +19,7 @@ async fn fault_6_a_lost_response_is_retried_where_the_token_is_reusable() {
 
 #[tokio::test]
 async fn promise_3_fault_6_a_public_clients_refresh_is_never_retried() {
-    let world = Scenario::public().start().await;
+    let world = Scenario::public().refusing_pages_in_outages().start().await;
     let browser = world.registered().await;
     world.minutes_pass(60);
     world.forget_calls();
@@ -35,7 +35,7 @@ async fn promise_3_fault_6_a_public_clients_refresh_is_never_retried() {
 
 #[tokio::test]
 async fn fault_6_a_guest_of_a_public_client_silently_becomes_a_new_one() {
-    let world = Scenario::public().start().await;
+    let world = Scenario::public().refusing_pages_in_outages().start().await;
     let browser = world.guest().await;
     world.minutes_pass(60);
     world.control().inject_fault(Operation::TokenRefresh, Fault::Reset, 1);
@@ -78,7 +78,7 @@ async fn fault_9_a_conflict_about_a_guest_is_retried_once() {
 
 #[tokio::test]
 async fn fault_9_a_lasting_conflict_is_tried_twice() {
-    let world = Scenario::private().start().await;
+    let world = Scenario::private().refusing_pages_in_outages().start().await;
     world.allow_no_landing();
     world.control().inject_fault(Operation::TokenGuest, Fault::Status(409, None), Times::Always);
     world.browser().visits("/").await.expect(503).expect_no_cookies();
@@ -97,7 +97,7 @@ fn invalid_responses() -> Vec<Fault> {
 
 #[tokio::test]
 async fn promise_11_fault_11_invalid_tokens_are_a_failure_and_set_nothing() {
-    let world = Scenario::private().start().await;
+    let world = Scenario::private().refusing_pages_in_outages().start().await;
     for fault in invalid_responses() {
         world.control().inject_fault(Operation::TokenGuest, fault, 1);
         let page = world.browser().visits("/").await;
@@ -110,7 +110,7 @@ async fn promise_11_fault_11_invalid_tokens_are_a_failure_and_set_nothing() {
 #[tokio::test]
 async fn promise_11_fault_11_an_invalid_refresh_keeps_the_shopper() {
     for fault in invalid_responses() {
-        let world = Scenario::private().start().await;
+        let world = Scenario::private().refusing_pages_in_outages().start().await;
         let browser = world.registered().await;
         world.minutes_pass(60);
         let before = browser.cookies();

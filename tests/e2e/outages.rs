@@ -1,7 +1,7 @@
 //! Outages: an upstream that is unavailable costs no shopper the session.
 
 use tandem_sandbox::{Control, Fault, Operation, Times, Upstream};
-use testkit::{DwSession, JO, Scenario, controller};
+use testkit::{Browser, DwSession, JO, Scenario, controller};
 
 /// SLAS rejects the client, not the shopper.
 const UNKNOWN_CLIENT: &str =
@@ -35,7 +35,8 @@ fn break_upstreams(control: &Control, fault: &Fault) {
 async fn promise_2_fault_4_an_unavailable_refresh_is_503_and_keeps_cookies() {
     for scenario in Scenario::clients() {
         for (fault, status, code) in unavailable() {
-            let world = scenario.clone().with_short_timeouts().start().await;
+            let world =
+                scenario.clone().with_short_timeouts().refusing_pages_in_outages().start().await;
             let browser = world.registered().await;
             world.minutes_pass(60);
             let before = browser.cookies();
@@ -111,7 +112,7 @@ async fn promise_2_fault_62_a_warm_shopper_is_served_during_an_outage() {
 
 #[tokio::test]
 async fn faults_62_and_63_files_and_crawlers_are_served_in_an_outage() {
-    let world = Scenario::private().start().await;
+    let world = Scenario::private().refusing_pages_in_outages().start().await;
     world.allow_no_landing();
     break_upstreams(world.control(), &Fault::Status(503, None));
     let browser = world.browser();
@@ -124,7 +125,7 @@ async fn faults_62_and_63_files_and_crawlers_are_served_in_an_outage() {
 #[tokio::test]
 async fn fault_62_the_recovery_is_no_stampede() {
     for scenario in Scenario::clients() {
-        let world = scenario.start().await;
+        let world = scenario.refusing_pages_in_outages().start().await;
         let mut browsers = Vec::new();
         for _ in 0..30 {
             let browser = world.browser();
@@ -151,7 +152,7 @@ async fn fault_62_the_recovery_is_no_stampede() {
 #[tokio::test]
 async fn fault_10_a_failing_slas_gets_one_probe_at_a_time() {
     for scenario in Scenario::clients() {
-        let world = scenario.start().await;
+        let world = scenario.refusing_pages_in_outages().start().await;
         let warm = world.registered().await;
         world.control().inject_fault(Upstream::Slas, Fault::Status(500, None), Times::Always);
         for _ in 0..20 {
@@ -174,7 +175,7 @@ async fn fault_10_a_failing_slas_gets_one_probe_at_a_time() {
 #[tokio::test]
 async fn fault_8_a_throttling_slas_gets_no_call_until_retry_after() {
     for scenario in Scenario::clients() {
-        let world = scenario.clone().start().await;
+        let world = scenario.clone().refusing_pages_in_outages().start().await;
         let warm = world.registered().await;
         world.control().inject_fault(Upstream::Slas, Fault::Status(429, Some(20)), 1);
         let page = world.browser().visits("/").await;
@@ -196,7 +197,7 @@ async fn fault_8_a_throttling_slas_gets_no_call_until_retry_after() {
 
 #[tokio::test]
 async fn fault_8_one_throttled_refresh_token_affects_no_other() {
-    let world = Scenario::private().start().await;
+    let world = Scenario::private().refusing_pages_in_outages().start().await;
     let (one, other) = (world.registered().await, world.browser());
     other.visits("/").await.expect(200);
     world.minutes_pass(60);
@@ -227,4 +228,102 @@ async fn promise_2_a_login_during_an_outage_leaves_the_guest() {
         browser.logs_in(JO).await.expect(200);
         browser.expect_registered(JO.0, DwSession::Live);
     }
+}
+
+/// `GET /bff/session` of a browser without valid tokens.
+async fn is_reported_unavailable(browser: &Browser) -> bool {
+    let view = browser.calls("/bff/session").await.expect(200).json();
+    assert_eq!(view["customer_type"], "none");
+    view["unavailable"] == true
+}
+
+#[tokio::test]
+async fn promise_15_and_kind_13_a_new_visitor_gets_pages_of_the_head_in_an_outage() {
+    for scenario in Scenario::clients() {
+        for (fault, ..) in unavailable() {
+            let world = scenario.clone().with_short_timeouts().start().await;
+            world.control().inject_fault(Upstream::Slas, fault.clone(), Times::Always);
+            let browser = world.browser();
+            let page = browser.visits("/").await.expect(200);
+            page.expect_no_cookies();
+            assert_eq!(page.cache_control(), "private, no-store", "{scenario}, {fault:?}");
+            assert!(is_reported_unavailable(&browser).await, "{scenario}, {fault:?}");
+            // These need a session.
+            for page in [
+                browser.visits("/account").await,
+                browser.visits(&controller("Home-Show")).await,
+                browser.posts("/bff/session").await,
+            ] {
+                // After the first failure the circuit breaker may be open.
+                assert!(page.status.is_server_error(), "{scenario}, {fault:?}: {}", page.status);
+                page.expect_no_cookies();
+            }
+            assert_eq!(world.count(Operation::EcomPage), 0, "no guest of ECOM's own");
+            world.control().clear_faults();
+            world.minutes_pass(2);
+            browser.visits("/").await.expect(200);
+            browser.expect_guest(scenario.dw_session_after_landing());
+        }
+    }
+}
+
+#[tokio::test]
+async fn promise_15_and_kind_13_a_returning_shopper_keeps_pages_and_session_in_an_outage() {
+    for scenario in Scenario::clients() {
+        for (fault, ..) in unavailable() {
+            let world = scenario.clone().with_short_timeouts().start().await;
+            let browser = world.registered().await;
+            world.minutes_pass(60);
+            let before = browser.cookies();
+            world.control().inject_fault(Operation::TokenRefresh, fault.clone(), Times::Always);
+            browser.visits("/").await.expect(200).expect_no_cookies();
+            for page in ["/account", &controller("Account-Show")] {
+                let page = browser.visits(page).await;
+                assert!(page.status.is_server_error(), "{scenario}, {fault:?}: {}", page.status);
+                page.expect_no_cookies();
+            }
+            let calls = world.control().calls();
+            let page = calls.iter().rfind(|call| call.operation == Operation::HeadPage).unwrap();
+            let cookies = page.header("cookie").unwrap_or_default();
+            assert!(!cookies.contains("cc-nx"), "{scenario}, {fault:?}: {cookies}");
+            assert_eq!(browser.cookies(), before, "{scenario}, {fault:?}");
+            world.control().clear_faults();
+            world.minutes_pass(2);
+            browser.visits("/").await.expect(200);
+            browser.expect_registered(JO.0, scenario.dw_session_after_landing());
+        }
+    }
+}
+
+#[tokio::test]
+async fn promise_15_and_kind_13_ecom_is_served_in_the_live_dw_session_in_an_outage() {
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        let shopper = browser.expect_registered(JO.0, DwSession::Live);
+        world.minutes_pass(20);
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        // The token has expired, the DW session has not.
+        world.minutes_pass(12);
+        break_upstreams(world.control(), &Fault::Status(503, None));
+        let before = browser.cookies();
+        let page = browser.visits(&controller("Account-Show")).await.expect(200);
+        assert_eq!(page.ecom_customer(), ("registered".to_owned(), shopper), "{scenario}");
+        assert_eq!(browser.cookies(), before, "{scenario}");
+        // A session that ECOM has ended is another shopper's.
+        world.control().expire_dw_session(&browser.expect_cookie("dwsid"));
+        let page = browser.visits(&controller("Account-Show")).await;
+        page.expect_problem(503, "upstream_unavailable").expect_no_cookies();
+    }
+}
+
+#[tokio::test]
+async fn promise_13_and_kind_13_a_planted_dw_session_is_not_used_in_an_outage() {
+    let world = Scenario::private().start().await;
+    let planter = world.registered_on_ecom().await;
+    world.control().inject_fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
+    let browser = world.browser();
+    browser.stores_domain_cookie("dwsid", &planter.expect_cookie("dwsid"));
+    let page = browser.visits(&controller("Account-Show")).await;
+    page.expect_problem(503, "upstream_unavailable").expect_no_cookies();
 }

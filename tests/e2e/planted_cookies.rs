@@ -261,7 +261,7 @@ async fn promise_13_a_planted_token_replaces_no_expired_shopper() {
 #[tokio::test]
 async fn promise_2_earlier_tokens_survive_an_outage_at_the_first_page() {
     for scenario in Scenario::clients() {
-        let world = scenario.clone().start().await;
+        let world = scenario.clone().refusing_pages_in_outages().start().await;
         let old = world.registered().await;
         let returning = world.browser();
         returning.stores_host_cookie("cc-nx", &old.expect_cookie("cc-nx"));

@@ -107,7 +107,8 @@ async fn fault_2_a_browser_that_disconnects_gets_its_refresh_later() {
 #[tokio::test]
 async fn fault_5_a_late_refresh_is_kept_for_the_next_request() {
     for scenario in Scenario::clients() {
-        let world = scenario.with("upstream.timeout_ms", "250").start().await;
+        let world =
+            scenario.with("upstream.timeout_ms", "250").refusing_pages_in_outages().start().await;
         let browser = world.registered().await;
         world.minutes_pass(60);
         world.forget_calls();

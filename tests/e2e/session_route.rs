@@ -15,7 +15,8 @@ async fn reading_the_session_creates_none() {
             view.json(),
             json!({"customer_type": "none", "customer_id": null, "usid": null, "login_id": null,
                    "access_expires_in": null, "refresh_expires_in": null, "dw_session": "none",
-                   "dnt": null, "session_expired": false})
+                   "dnt": null, "session_expired": false,
+                   "unavailable": false})
         );
         world.expect_calls(&[]);
     }
@@ -97,7 +98,7 @@ async fn promise_5_a_second_post_costs_nothing() {
 #[tokio::test]
 async fn promise_2_a_post_without_upstreams_sends_retry_after() {
     for scenario in Scenario::all() {
-        let world = scenario.start().await;
+        let world = scenario.refusing_pages_in_outages().start().await;
         world.allow_no_landing();
         let browser = world.browser();
         world.control().inject_fault(Upstream::Slas, Fault::Status(503, None), Times::Always);

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use super::{BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SlasConfig};
+use super::{
+    BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SlasConfig, Unavailable,
+};
 use crate::access_token::Audience;
 use crate::config::cookies::{self, CookieConfig};
 use crate::config::parse;
@@ -156,6 +158,10 @@ fn read_session(session: &Section<'_>) -> Option<SessionConfig> {
     read_fields!(SessionConfig {
         remember_me: session.boolean("remember_me"),
         protected_paths: Some(session.paths("protected_paths")),
+        unavailable: session.choice(
+            "unavailable",
+            &[("serve", Unavailable::Served), ("refuse", Unavailable::Refused)]
+        ),
         login_page: Some(session.parse_optional("login_page", parse::path)),
     })
 }

@@ -23,6 +23,8 @@ pub(crate) struct SessionView {
     dw_session: &'static str,
     dnt: Option<bool>,
     session_expired: bool,
+    /// No tokens can be had at the moment: the shopper has no session for that reason.
+    unavailable: bool,
 }
 
 impl SessionView {
@@ -66,6 +68,7 @@ impl SessionView {
             dw_session,
             dnt: dnt.or(claims.and_then(|claims| claims.dnt)),
             session_expired: expired.is_some_and(|at| now.since(at) < EXPIRED_NOTICE),
+            unavailable: claims.is_none() && site.is_unavailable(),
         }
     }
 }

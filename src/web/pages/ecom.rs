@@ -29,6 +29,9 @@ impl ProxiedRequest {
             return Ok(self.without_session(kind, body).await);
         }
         let mut update = self.session.resolve(self.session.facts(None), Intent::Ecom).await?;
+        if let Some(problem) = update.failure() {
+            return Ok(self.serve_without_tokens(kind, body, problem, update).await);
+        }
         if let Some(response) = self.response_instead(kind, OnFailure::Reject, &update) {
             return Ok(self.with_cookies(response, update));
         }

@@ -32,9 +32,10 @@ impl ProxiedRequest {
             }
             update => update?,
         };
-        let on_failure =
-            if intent == Intent::Renew { OnFailure::Proceed } else { OnFailure::Reject };
-        if let Some(response) = self.response_instead(kind, on_failure, &update) {
+        if let Some(problem) = update.failure().filter(|_| intent != Intent::Renew) {
+            return Ok(self.serve_without_tokens(kind, body, problem, update).await);
+        }
+        if let Some(response) = self.response_instead(kind, OnFailure::Proceed, &update) {
             return Ok(self.with_cookies(response, update));
         }
         let body = if self.route.kind == Kind::Ecom {

@@ -44,7 +44,7 @@ impl ProxiedRequest {
 
     /// ECOM gets no tokens: it would spend them if its own session has ended, and the new ones would
     /// not reach the browser. It knows the shopper by the DW session.
-    fn without_tokens_for_ecom(&self, cookies: &HeaderValue) -> Option<HeaderValue> {
+    pub(crate) fn without_tokens_for_ecom(&self, cookies: &HeaderValue) -> Option<HeaderValue> {
         if self.route.kind != Kind::Ecom {
             return Some(cookies.clone());
         }

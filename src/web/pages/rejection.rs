@@ -103,7 +103,7 @@ impl ProxiedRequest {
         Some(path).filter(|path| *path != "/")
     }
 
-    fn is_protected(&self) -> bool {
+    pub(crate) fn is_protected(&self) -> bool {
         let path = below_prefix(&self.session.site, self.parts.uri.path());
         let protected = &self.session.site.config.session.protected_paths;
         let needs_login = |reading: &str| {

@@ -115,6 +115,11 @@ impl Scenario {
         self.with(&format!("sites.refarch.{key}"), value)
     }
 
+    /// Pages for which no tokens can be had are 503, so that a test sees why.
+    pub fn refusing_pages_in_outages(self) -> Self {
+        self.with_site("session.unavailable", "refuse")
+    }
+
     /// Upstream calls time out soon, for tests in which one hangs.
     pub fn with_short_timeouts(self) -> Self {
         self.with("upstream.timeout_ms", "250").with("upstream.refresh_timeout_ms", "250")
