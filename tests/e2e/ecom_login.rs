@@ -45,6 +45,19 @@ async fn a_login_on_ecom_is_a_login_on_the_head() {
 }
 
 #[tokio::test]
+async fn kind_46_a_login_on_ecom_ends_with_the_browser_if_that_is_the_default() {
+    for scenario in scenarios() {
+        let scenario = scenario.with_site("session.remember_me", "false");
+        let world = scenario.clone().start().await;
+        let browser = visit_both(&world).await;
+        log_in_on_ecom(&browser, JO).await.expect(302);
+        browser.expect_registered(JO.0, DwSession::Live);
+        browser.restarts().visits("/").await.expect(200);
+        browser.expect_guest(scenario.dw_session_after_landing());
+    }
+}
+
+#[tokio::test]
 async fn a_login_on_ecom_without_a_handoff_costs_two_calls() {
     let world = Scenario::private().start().await;
     let browser = visit_both(&world).await;

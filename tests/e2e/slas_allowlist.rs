@@ -196,6 +196,19 @@ async fn a_refresh_without_a_cookie_gets_the_error_that_sdks_know() {
     }
 }
 
+#[tokio::test]
+async fn kind_46_a_login_by_the_sdk_ends_with_the_browser_if_that_is_the_default() {
+    for scenario in Scenario::clients() {
+        let scenario = scenario.with_site("session.remember_me", "false");
+        let world = scenario.clone().start().await;
+        let browser = world.browser();
+        sdk_login(&browser, scenario.client, JO).await.expect(200);
+        assert!(browser.cookie("cc-nx").is_some());
+        browser.restarts();
+        assert_eq!(browser.cookie("cc-nx"), None, "{scenario}");
+    }
+}
+
 /// A browser that has lost the cookies of its tokens is logged in again by a refresh token that the
 /// Head has kept. That login replaces only earlier credentials, not its own.
 #[tokio::test]

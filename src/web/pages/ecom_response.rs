@@ -57,11 +57,9 @@ impl ProxiedRequest {
         }
         let page_refresh = observed.cookies.refresh.as_ref();
         let page_token = matches!(response.handoff, Some(Handoff::Refresh(Some(_))));
-        let life = match page_refresh {
-            Some(refresh) if refresh.max_age.is_none() => CookieLife::BrowserSession,
-            _ => CookieLife::Tokens,
-        };
-        let mut update = self.session.reconcile(before, response, Some(life)).await?;
+        let ends_with_browser = page_refresh.is_some_and(|refresh| refresh.max_age.is_none());
+        let life = ends_with_browser.then_some(CookieLife::BrowserSession);
+        let mut update = self.session.reconcile(before, response, life).await?;
         if let (Outcome::Unavailable(_), Some(refresh)) =
             (&update.decision().outcome, page_refresh.filter(|_| page_token))
         {

@@ -12,7 +12,8 @@ use crate::web::request_session::update::RevocationCheck;
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
 impl RequestSession {
-    /// Works out what `decision` changes in the browser. A login revokes the credentials that it
+    /// Works out what `decision` changes in the browser. At a login, `life` is the shopper's choice; the
+    /// configuration has the default. A login revokes the credentials that it
     /// replaces.
     pub(crate) fn commit(
         &self,
@@ -26,7 +27,8 @@ impl RequestSession {
             // A logout or login in another tab has finished first, and its cookies must stay.
             return Err(Problem::LoginConflict);
         }
-        let life = life.filter(|_| is_login);
+        // However the shopper logs in: only Tandem's own login has a checkbox.
+        let life = is_login.then(|| life.unwrap_or_else(|| self.default_life()));
         let now = self.site.clock.now();
         let context = CookieContext {
             names: &self.site.names,
@@ -57,6 +59,14 @@ impl RequestSession {
         };
         let check = (!is_login && !is_logout).then_some(check);
         Ok(SessionUpdate::new(self, decision, changes, check))
+    }
+
+    fn default_life(&self) -> CookieLife {
+        if self.site.config.session.remember_me {
+            CookieLife::Tokens
+        } else {
+            CookieLife::BrowserSession
+        }
     }
 
     /// Adds our sealed cookies to the changes, if their content has changed.
