@@ -151,6 +151,9 @@ fn read_rule(rule: &Section<'_>, listed: &Table, timeout: Duration) -> Option<Ro
     replace(&mut route.bridge, rule.optional("bridge", Section::boolean));
     replace(&mut route.timeout, rule.optional("timeout_ms", |rule, name| rule.millis(name, 1)));
     replace(&mut route.methods, read_methods(rule));
+    if route.csrf == Csrf::SameOrigin && route.cross_site_post == CrossSitePost::Resubmitted {
+        rule.error("cross_site_post", "contradicts csrf \"same-origin\", which rejects such forms");
+    }
     route.is_files &= route.token == TokenNeed::None;
     route.is_rule = true;
     is_valid.then_some(route)

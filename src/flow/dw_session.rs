@@ -92,7 +92,8 @@ fn align_hybrid(state: FlowState, customer: Customer) -> Step {
             state.decide(DwChange::Drop)
         }
         Some(refresh) => state.refresh(refresh, RefreshPurpose::EnsureSession),
-        None if must_restart(&state) => ensure_session::restart(state),
+        // The platform may make a session for the token of a registered shopper.
+        None if must_restart(&state) && customer.is_guest() => ensure_session::restart(state),
         None => state.decide(DwChange::Drop),
     }
 }

@@ -5,7 +5,6 @@ use http::header::{
     PROXY_AUTHENTICATE, REFRESH, TE, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue};
-use memchr::memmem;
 
 use super::request_headers::nominated;
 use crate::config::Origin;
@@ -77,12 +76,22 @@ const REWRITTEN: [(HeaderName, Rewrite); 4] = [
 
 /// `5; url=https://…`, as browsers read it (HTML section 7.10, "shared declarative refresh steps").
 fn refresh(value: &[u8], rewritten: &Rewritten<'_>) -> Option<Vec<u8>> {
-    let lower = value.to_ascii_lowercase();
-    let begins = memmem::find(&lower, b"url")? + b"url".len();
-    let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'"' | b'\'');
-    let begins = begins + value[begins..].iter().take_while(|byte| is_between(byte)).count();
+    let separator = value.iter().position(|byte| matches!(byte, b';' | b','))?;
+    let mut begins = separator + 1;
+    let spaces = |from: usize| value[from..].iter().take_while(|byte| byte.is_ascii_whitespace());
+    begins += spaces(begins).count();
+    if value[begins..].get(..3).is_some_and(|name| name.eq_ignore_ascii_case(b"url")) {
+        let equals = begins + 3 + spaces(begins + 3).count();
+        if value.get(equals) == Some(&b'=') {
+            begins = equals + 1 + spaces(equals + 1).count();
+        }
+    }
+    let quote = value.get(begins).copied().filter(|byte| matches!(byte, b'"' | b'\''));
+    begins += usize::from(quote.is_some());
     let (before, address) = value.split_at(begins);
-    Some([before, &rewritten(address)?].concat())
+    let end = address.iter().position(|byte| Some(*byte) == quote).unwrap_or(address.len());
+    let (address, after) = address.split_at(end);
+    Some([before, &rewritten(address)?, after].concat())
 }
 
 /// `<https://…>; rel=canonical, …` (RFC 8288 section 3).
@@ -190,7 +199,15 @@ mod tests {
         for (name, value, expected) in [
             ("refresh", "5; url=https://ecom.example/a", "5; url=https://shop.test/a"),
             ("refresh", "0;URL='https://ecom.example/a'", "0;URL='https://shop.test/a'"),
+            ("refresh", "0; url='https://ecom.example'", "0; url='https://shop.test'"),
+            ("refresh", "0; https://ecom.example/a", "0; https://shop.test/a"),
+            (
+                "refresh",
+                "0; https://pay.example/?returnurl=https://ecom.example/x",
+                "0; https://pay.example/?returnurl=https://ecom.example/x",
+            ),
             ("refresh", "5", "5"),
+            ("refresh", "5;", "5;"),
             ("refresh", "5; url=/a", "5; url=/a"),
             (
                 "link",

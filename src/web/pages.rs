@@ -27,7 +27,7 @@ use crate::app::App;
 use crate::client_ip::ClientAddress;
 use crate::config::{Origin, UpstreamHost};
 use crate::cookies::profiles::{DWSID, is_dw_companion};
-use crate::cookies::request_cookies::pair_of;
+use crate::cookies::request_cookies::{pair_of, pairs_in};
 use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::Intent;
 use crate::problem::Problem;
@@ -276,6 +276,17 @@ pub(crate) fn passthrough_cookies(site: &Site, kind: Kind, parts: &Parts) -> Opt
     let pairs = forwardable_unverified(site, &parts.headers.get_all(COOKIE)).into_iter();
     let kept = pairs.filter(|pair| kind != Kind::Ecom || !is_token(site, pair));
     HeaderValue::from_bytes(&CookieChanges::default().request_header(kept, &site.names)?).ok()
+}
+
+/// The cookies without those that `is_removed` names.
+fn without(cookies: &HeaderValue, is_removed: impl Fn(&str) -> bool) -> Option<HeaderValue> {
+    let removed = |pair: &[u8]| {
+        let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
+        pair.is_some_and(|(name, _)| is_removed(name.trim()))
+    };
+    let pairs = pairs_in(cookies.as_bytes()).map(<[u8]>::trim_ascii);
+    let kept: Vec<&[u8]> = pairs.filter(|pair| !removed(pair)).collect();
+    HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()
 }
 
 /// Whether a cookie pair is one of the shopper's tokens, or accompanies them.

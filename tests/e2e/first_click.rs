@@ -107,6 +107,22 @@ async fn kind_2_and_promise_6_a_prefetch_that_needs_a_call_is_an_error_until_the
 }
 
 #[tokio::test]
+async fn promise_10_and_kind_2_a_prefetched_logout_logs_no_shopper_out() {
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        world.forget_calls();
+        for page in ["Login-Logout", "Account-Login"] {
+            prefetch(&browser, &controller(page)).await.expect_problem(401, "renewal_needed");
+        }
+        assert_eq!(world.count(Operation::EcomPage), 0, "{scenario}");
+        let page = browser.visits(&controller("Account-Show")).await.expect(200);
+        let shopper = browser.expect_registered(JO.0, DwSession::Live);
+        assert_eq!(page.ecom_customer(), ("registered".to_owned(), shopper), "{scenario}");
+    }
+}
+
+#[tokio::test]
 async fn kind_2_a_new_visitor_gets_no_page_before_the_click() {
     for scenario in Scenario::with_ecom() {
         let world = scenario.clone().start().await;

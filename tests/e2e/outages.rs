@@ -327,3 +327,26 @@ async fn promise_13_and_kind_13_a_planted_dw_session_is_not_used_in_an_outage() 
     let page = browser.visits(&controller("Account-Show")).await;
     page.expect_problem(503, "upstream_unavailable").expect_no_cookies();
 }
+
+#[tokio::test]
+async fn promise_9_and_kind_13_a_form_never_reaches_ecom_without_its_session() {
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        world.minutes_pass(20);
+        browser.visits(&controller("Home-Show")).await.expect(200);
+        world.minutes_pass(12);
+        // The refresh token is refused, and then SLAS fails.
+        world.control().revoke_refresh_token(&browser.expect_cookie("cc-nx"));
+        world.control().inject_fault(
+            Operation::TokenGuest,
+            Fault::Status(503, None),
+            Times::Always,
+        );
+        world.control().inject_fault(Operation::Authorize, Fault::Status(503, None), Times::Always);
+        let form = [("csrf_token", "x"), ("name", "Jo")];
+        let page = browser.sends(&controller("Account-SaveProfile"), &form).await;
+        page.expect_problem(401, "session_expired");
+        assert_eq!(world.count_ecom_posts(), 0, "{scenario}");
+    }
+}

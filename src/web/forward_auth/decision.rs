@@ -237,8 +237,8 @@ impl ProxiedRequest {
         }
         let from_our_page =
             csrf::may_change_state(method, headers, &self.session.site.config).is_ok();
-        let path = self.referring_path().filter(|_| from_our_page && is_navigation(headers));
-        path.map(str::to_owned)
+        let path = self.referring_path().unwrap_or("/");
+        (from_our_page && is_navigation(headers)).then(|| path.to_owned())
     }
 }
 

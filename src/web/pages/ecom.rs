@@ -91,7 +91,11 @@ impl ProxiedRequest {
 
     /// A response to a request that must not be repeated, made in an unknown session. It is
     /// returned without that session. The next page bridges a new one for the shopper.
-    fn serve_without_session(&self, response: Response, before: SessionUpdate) -> Response {
+    pub(crate) fn serve_without_session(
+        &self,
+        response: Response,
+        before: SessionUpdate,
+    ) -> Response {
         let mut decision = before.into_decision();
         decision.dw = DwChange::Drop;
         match self.session.commit(decision, None) {

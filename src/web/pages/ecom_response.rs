@@ -121,7 +121,7 @@ impl ProxiedRequest {
     }
 
     /// What the page is for. A page that failed did nothing.
-    fn page(&self, status: StatusCode) -> EcomPage {
+    pub(crate) fn page(&self, status: StatusCode) -> EcomPage {
         let config = &self.session.site.config.ecom;
         let failed = status.is_client_error() || status.is_server_error();
         if failed || self.route.kind != Kind::Ecom {
@@ -145,6 +145,12 @@ impl ProxiedRequest {
 }
 
 impl PageObservation {
+    /// Whether the cookies hand over and delete no tokens.
+    pub(crate) fn is_silent(&self) -> bool {
+        let cookies = &self.cookies;
+        cookies.handoff.is_none() && cookies.refresh.is_none() && cookies.deleted.is_empty()
+    }
+
     /// Whether ECOM served the response in a session that is not the shopper's.
     pub(crate) fn is_other_session(&self, update: &SessionUpdate) -> bool {
         let dw = &update.decision().dw;

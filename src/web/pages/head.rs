@@ -32,7 +32,8 @@ impl ProxiedRequest {
             }
             update => update?,
         };
-        if let Some(problem) = update.failure().filter(|_| intent != Intent::Renew) {
+        let proceeds = intent == Intent::Renew || self.may_lack_dw_session(&update);
+        if let Some(problem) = update.failure().filter(|_| !proceeds) {
             return Ok(self.serve_without_tokens(kind, body, problem, update).await);
         }
         if let Some(response) = self.response_instead(kind, OnFailure::Proceed, &update) {

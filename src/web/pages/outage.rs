@@ -5,12 +5,12 @@ use axum::response::{IntoResponse as _, Response};
 use http::HeaderValue;
 
 use crate::config::Unavailable;
-use crate::flow::Outcome;
+use crate::flow::{Dw, DwChange, Outcome};
 use crate::problem::Problem;
 use crate::route::Kind;
 use crate::web::headers::no_store;
-use crate::web::pages::ProxiedRequest;
-use crate::web::request_kind::RequestKind;
+use crate::web::pages::{ProxiedRequest, without};
+use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::{SessionUpdate, foreign_cookies};
 
 impl ProxiedRequest {
@@ -24,12 +24,18 @@ impl ProxiedRequest {
         update: SessionUpdate,
     ) -> Response {
         let refused = self.session.site.config.session.unavailable == Unavailable::Refused;
-        if refused || self.is_protected() || !self.has_page_without_tokens(kind) {
+        if refused || self.is_protected() || !self.has_page_without_tokens(kind, &update) {
+            let expired = update.decision().session_expired;
+            let problem = if expired { Problem::SessionExpired } else { problem };
             return self.with_cookies(problem.into_response(), update);
         }
         let mut response = self.forward_with(body, self.cookies_without_tokens(&update)).await;
         if self.route.kind == Kind::Ecom && self.observe(&update, &response).other_dw.is_some() {
             // The DW session has ended: this is another shopper's page.
+            if !is_reading(&self.parts.method) {
+                // ECOM has done its work: an error that invites a retry would have it done twice.
+                return self.serve_without_session(response, update);
+            }
             return self.with_cookies(problem.into_response(), update);
         }
         no_store(response.headers_mut());
@@ -37,22 +43,36 @@ impl ProxiedRequest {
     }
 
     /// Whether the upstream can serve the page to a shopper without tokens.
-    fn has_page_without_tokens(&self, kind: RequestKind) -> bool {
+    fn has_page_without_tokens(&self, kind: RequestKind, update: &SessionUpdate) -> bool {
+        let decision = update.decision();
         match self.route.kind {
-            Kind::Ecom => self.session.facts(None).may_use_dw_without_tokens(),
+            Kind::Ecom => {
+                let facts = self.session.facts(None);
+                let is_kept = matches!(decision.dw, DwChange::Keep | DwChange::Confirm(_));
+                // A form must not reach a session that may have ended.
+                let is_live = matches!(facts.dw, Dw::Live { .. });
+                let may_send = is_reading(&self.parts.method) || is_live;
+                is_kept
+                    && may_send
+                    && !decision.session_expired
+                    && facts.may_use_dw_without_tokens()
+            }
             _ => kind == RequestKind::Document,
         }
     }
 
     fn cookies_without_tokens(&self, update: &SessionUpdate) -> Option<HeaderValue> {
-        match (self.route.kind, update.decision().outcome) {
-            (Kind::Ecom, _) => {
-                let cookies = self.cookies(Some(update.changes()))?;
-                self.without_tokens_for_ecom(&cookies)
-            }
-            // Only the DW session is missing, which the Head does not need.
-            (_, Outcome::NoDwSession(_)) => self.cookies(Some(update.changes())),
-            _ => foreign_cookies(&self.session.site, &self.parts.headers),
+        if self.route.kind != Kind::Ecom {
+            return foreign_cookies(&self.session.site, &self.parts.headers);
         }
+        let cookies = self.cookies(Some(update.changes()))?;
+        without(&cookies, |name| self.session.site.names.owns(name))
+    }
+
+    /// Whether only the DW session is missing, which the Head does not need.
+    pub(crate) fn may_lack_dw_session(&self, update: &SessionUpdate) -> bool {
+        self.route.kind == Kind::Head
+            && self.session.site.config.session.unavailable == Unavailable::Served
+            && matches!(update.decision().outcome, Outcome::NoDwSession(_))
     }
 }

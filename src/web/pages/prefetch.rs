@@ -6,13 +6,13 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 
-use crate::cookies::request_cookies::pairs_in;
-use crate::flow::Intent;
+use crate::flow::{EcomPage, Intent};
+use crate::model::CustomerType;
 use crate::problem::Problem;
 use crate::route::{Kind, TokenNeed};
-use crate::web::pages::{ProxiedRequest, is_token};
+use crate::web::pages::{ProxiedRequest, without};
 use crate::web::request_kind::RequestKind;
 
 impl ProxiedRequest {
@@ -24,6 +24,10 @@ impl ProxiedRequest {
         if begins_none && self.session.presented.is_empty() {
             return self.without_session(kind, body).await;
         }
+        if self.page(StatusCode::OK) != EcomPage::Ordinary {
+            // A link to a logout must not log out before the click.
+            return Problem::RenewalNeeded.into_response();
+        }
         let Some(update) = self.session.ready(intent) else {
             return Problem::RenewalNeeded.into_response();
         };
@@ -32,24 +36,29 @@ impl ProxiedRequest {
             return response;
         }
         let cookies = self.cookies(Some(update.changes()));
-        let cookies = cookies.and_then(|cookies| self.without_tokens_for_ecom(&cookies));
+        let cookies = cookies.and_then(|cookies| self.prefetch_cookies(&cookies));
         let response = self.forward_with(body, cookies).await;
-        if self.observe(&update, &response).other_dw.is_some() {
-            // The DW session has ended: this is another shopper's page.
+        let observed = self.observe(&update, &response);
+        if observed.other_dw.is_some() || !observed.is_silent() {
+            // The DW session has ended, or the upstream has changed the session: the click decides.
             update.discard();
             return Problem::RenewalNeeded.into_response();
         }
         self.with_cookies(response, update)
     }
 
-    /// ECOM gets no tokens: it would spend them if its own session has ended, and the new ones would
-    /// not reach the browser. It knows the shopper by the DW session.
-    pub(crate) fn without_tokens_for_ecom(&self, cookies: &HeaderValue) -> Option<HeaderValue> {
-        if self.route.kind != Kind::Ecom {
-            return Some(cookies.clone());
+    /// The cookies of a prefetch. ECOM gets no tokens, and the Head no refresh token: they may spend
+    /// one, and the new one would not reach the browser. ECOM knows the shopper by the DW session.
+    fn prefetch_cookies(&self, cookies: &HeaderValue) -> Option<HeaderValue> {
+        let names = &self.session.site.names;
+        let is_refresh = |name: &str| {
+            [CustomerType::Guest, CustomerType::Registered]
+                .iter()
+                .any(|kind| names.refresh(*kind) == name)
+        };
+        match self.route.kind {
+            Kind::Ecom => without(cookies, |name| names.owns(name)),
+            _ => without(cookies, is_refresh),
         }
-        let pairs = pairs_in(cookies.as_bytes()).map(<[u8]>::trim_ascii);
-        let kept: Vec<&[u8]> = pairs.filter(|pair| !is_token(&self.session.site, pair)).collect();
-        HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()
     }
 }

@@ -62,10 +62,11 @@ fn is_cross_site(headers: &HeaderMap, site: &SiteConfig) -> bool {
     }
 }
 
-/// Whether the request presents no credential. Otherwise it needs no second POST.
+/// Whether the browser has sent none of Tandem's own cookies. Otherwise no second POST is needed. A
+/// stray `dwsid` of the domain may come with every form.
 fn has_no_session(incoming: &Incoming, parts: &Parts) -> bool {
     let cookies = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-    RequestCookies::read(cookies, &incoming.site.names).is_empty()
+    !RequestCookies::read(cookies, &incoming.site.names).has(&incoming.site.names.seal)
 }
 
 /// The fields of a form as hidden inputs; `None` if a browser would not send the same bytes again.
@@ -108,9 +109,9 @@ fn page(action: &str, fields: &str) -> Response {
         .replace("{{nonce}}", &nonce)
         .replace("{{action}}", &escape(action))
         .replace("{{fields}}", fields);
+    // No `form-action`: browsers apply it to the redirects that follow the POST as well.
     let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; \
-         form-action 'self'; base-uri 'none'"
+        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; base-uri 'none'"
     );
     let mut response = Html(html).into_response();
     let headers = response.headers_mut();

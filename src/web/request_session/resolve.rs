@@ -19,7 +19,7 @@ impl RequestSession {
         let before = before.into_decision();
         let mut facts = self.facts_after(&before);
         facts.dw = Dw::Dead;
-        if before.tokens == TokenChange::Keep {
+        if before.tokens == TokenChange::Keep && facts.refresh.is_some() {
             // The token that made the dead session must not make another one.
             facts.bridged = true;
         }
