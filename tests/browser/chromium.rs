@@ -65,8 +65,21 @@ fn installed(name: &str, places: &[&'static str]) -> &'static str {
     found.unwrap_or_else(|| panic!("{}", MISSING.replace("{}", name)))
 }
 
+/// How often a driver is started. It chooses a port that is free for IPv4 and then needs the same one
+/// for IPv6, which another program may have: it ends in that case.
+const ATTEMPTS: usize = 5;
+
 /// Starts the driver on a port of its own choice.
 async fn drive() -> (Child, u16) {
+    for _ in 0..ATTEMPTS {
+        if let Some(driver) = try_drive().await {
+            return driver;
+        }
+    }
+    panic!("chromedriver ended {ATTEMPTS} times without a port");
+}
+
+async fn try_drive() -> Option<(Child, u16)> {
     let mut driver = Command::new("/usr/bin/chromedriver")
         .arg("--port=0")
         .stdout(Stdio::piped())
@@ -78,12 +91,12 @@ async fn drive() -> (Child, u16) {
         while let Ok(Some(line)) = lines.next_line().await {
             let port = line.split("successfully on port ").nth(1);
             if let Some(Ok(port)) = port.map(|port| port.trim_end_matches('.').parse()) {
-                return port;
+                return Some(port);
             }
         }
-        panic!("chromedriver ended without a port");
+        None
     };
-    let port = timeout(Duration::from_secs(30), announced).await.expect("a port in time");
+    let port = timeout(Duration::from_secs(30), announced).await.expect("a port in time")?;
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    (driver, port)
+    Some((driver, port))
 }
