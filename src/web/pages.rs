@@ -10,7 +10,7 @@ mod form;
 mod head;
 mod outage;
 mod prefetch;
-pub(super) mod rejection;
+mod rejection;
 mod resubmit;
 
 use std::ops::ControlFlow;
@@ -274,25 +274,22 @@ pub(crate) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
 /// them where its own session has ended, and the new ones would not reach the browser.
 pub(crate) fn passthrough_cookies(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
     let pairs = forwardable_unverified(site, &parts.headers.get_all(COOKIE)).into_iter();
-    let kept = pairs.filter(|pair| kind != Kind::Ecom || !is_token(site, pair));
+    let kept =
+        pairs.filter(|pair| kind != Kind::Ecom || !is_named(pair, |name| site.names.owns(name)));
     HeaderValue::from_bytes(&CookieChanges::default().request_header(kept, &site.names)?).ok()
 }
 
 /// The cookies without those that `is_removed` names.
 fn without(cookies: &HeaderValue, is_removed: impl Fn(&str) -> bool) -> Option<HeaderValue> {
-    let removed = |pair: &[u8]| {
-        let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
-        pair.is_some_and(|(name, _)| is_removed(name.trim()))
-    };
     let pairs = pairs_in(cookies.as_bytes()).map(<[u8]>::trim_ascii);
-    let kept: Vec<&[u8]> = pairs.filter(|pair| !removed(pair)).collect();
+    let kept: Vec<&[u8]> = pairs.filter(|pair| !is_named(pair, &is_removed)).collect();
     HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok()
 }
 
-/// Whether a cookie pair is one of the shopper's tokens, or accompanies them.
-fn is_token(site: &Site, pair: &[u8]) -> bool {
+/// Whether a cookie pair has one of these names.
+fn is_named(pair: &[u8], names: impl Fn(&str) -> bool) -> bool {
     let pair = std::str::from_utf8(pair).ok().and_then(pair_of);
-    pair.is_some_and(|(name, _)| site.names.owns(name.trim()))
+    pair.is_some_and(|(name, _)| names(name.trim()))
 }
 
 /// Strips session cookies that the upstream sets: only Tandem writes those, and what they state has

@@ -227,6 +227,18 @@ fn attack_99_every_broken_rule_is_reported_with_key_and_origin() {
 }
 
 #[test]
+fn kind_1_a_rule_that_resubmits_forms_must_accept_them_and_lead_to_pages() {
+    for rule in
+        ["path = \"/return\"\ncsrf = \"same-origin\"", "path = \"/mobify/proxy/api/return\""]
+    {
+        let rule = format!("{rule}\ncross_site_post = \"resubmit\"");
+        let text = format!("{SITE}\n[[sites.routes.rules]]\n{rule}\n");
+        let found = problems(&text, &[]);
+        assert!(found.iter().any(|it| it.key.ends_with("cross_site_post")), "{rule}: {found:?}");
+    }
+}
+
+#[test]
 fn attack_94_a_gateway_needs_peer_addresses() {
     for dialect in ["nginx", "traefik", "envoy"] {
         let gateway = format!("[gateway]\ndialect = \"{dialect}\"\n");

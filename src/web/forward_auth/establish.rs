@@ -24,7 +24,6 @@ use crate::web::forward_auth::decision::{
 use crate::web::forward_auth::dialect::establish_path;
 use crate::web::headers::{path_and_query, see_other};
 use crate::web::pages::ProxiedRequest;
-use crate::web::pages::rejection::OnFailure;
 use crate::web::redirect::local_path;
 use crate::web::request_kind::{RequestKind, is_reading};
 use crate::web::request_session::RequestSession;
@@ -99,7 +98,10 @@ impl ProxiedRequest {
             Kind::Scapi | Kind::Ocapi | Kind::Slas(_) => Intent::Api,
         };
         let update = self.session.resolve(self.session.facts(None), intent).await?;
-        if let Some(response) = self.response_instead(kind, OnFailure::Reject, &update) {
+        if let Some(problem) = update.failure() {
+            return Ok(self.with_cookies(problem.into_response(), update));
+        }
+        if let Some(response) = self.response_instead(kind, &update) {
             return Ok(self.with_cookies(response, update));
         }
         let prefix = &self.session.site.config.path_prefix;

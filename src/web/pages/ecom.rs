@@ -10,7 +10,6 @@ use crate::flow::{DwChange, Intent, UpstreamFailure};
 use crate::model::Customer;
 use crate::problem::Problem;
 use crate::web::headers::path_and_query;
-use crate::web::pages::rejection::OnFailure;
 use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::RequestKind;
 use crate::web::request_session::SessionUpdate;
@@ -32,7 +31,7 @@ impl ProxiedRequest {
         if let Some(problem) = update.failure() {
             return Ok(self.serve_without_tokens(kind, body, problem, update).await);
         }
-        if let Some(response) = self.response_instead(kind, OnFailure::Reject, &update) {
+        if let Some(response) = self.response_instead(kind, &update) {
             return Ok(self.with_cookies(response, update));
         }
         let body = match self.form_body(body, &update).await {

@@ -28,7 +28,7 @@ impl ProxiedRequest {
     ) -> Result<Body, Response> {
         if self.may_be_repeated()
             || !self.has_dw_session()
-            || self.may_send(update, FormCsrf::Possible)
+            || !update.decision().dw.replaces(&self.session.presented.dwsid)
         {
             return Ok(body);
         }

@@ -6,7 +6,6 @@ use axum::response::Response;
 use crate::flow::{Decision, Intent, Outcome, TokenChange};
 use crate::problem::Problem;
 use crate::route::{Kind, TokenNeed};
-use crate::web::pages::rejection::OnFailure;
 use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::RequestKind;
 use crate::web::request_session::SessionUpdate;
@@ -36,7 +35,7 @@ impl ProxiedRequest {
         if let Some(problem) = update.failure().filter(|_| !proceeds) {
             return Ok(self.serve_without_tokens(kind, body, problem, update).await);
         }
-        if let Some(response) = self.response_instead(kind, OnFailure::Proceed, &update) {
+        if let Some(response) = self.response_instead(kind, &update) {
             return Ok(self.with_cookies(response, update));
         }
         let body = if self.route.kind == Kind::Ecom {

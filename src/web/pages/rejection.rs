@@ -23,28 +23,18 @@ enum LoginReason {
     Expired,
 }
 
-/// What happens to a request if the calls for its session have failed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnFailure {
-    /// It is rejected.
-    Reject,
-    /// It is made with the tokens that are left.
-    Proceed,
-}
-
 impl ProxiedRequest {
-    /// The response in place of the upstream's, if the request must not be made.
+    /// The response in place of the upstream's, where the registered session has expired or the route
+    /// requires one.
     pub(crate) fn response_instead(
         &self,
         kind: RequestKind,
-        on_failure: OnFailure,
         update: &SessionUpdate,
     ) -> Option<Response> {
-        match update.failure() {
-            Some(problem) if on_failure == OnFailure::Reject => Some(problem.into_response()),
-            // The session may have expired before the calls for the next one failed.
-            _ if update.decision().session_expired => self.expired_response(kind),
-            _ => self.login_required_response(kind, update),
+        if update.decision().session_expired {
+            self.expired_response(kind)
+        } else {
+            self.login_required_response(kind, update)
         }
     }
 
