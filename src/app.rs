@@ -1,5 +1,6 @@
 //! Everything that is built once and shared by all requests.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::uri::Authority;
@@ -8,12 +9,12 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
-use crate::site::{Shared, Site};
+use crate::site::{Shared, Site, SiteAtHost};
 
 /// The application.
 pub struct App {
-    /// The sites, longest path prefix first.
-    pub sites: Vec<Arc<Site>>,
+    /// The sites by host, longest path prefix first.
+    hosts: HashMap<String, Vec<Arc<SiteAtHost>>>,
     /// Forwards requests to the upstreams.
     pub proxy: Proxy,
     /// The source of time.
@@ -35,11 +36,9 @@ impl App {
     pub fn new(config: Config, clock: Clock) -> Option<Arc<Self>> {
         let shared = Shared::new(&config, clock.clone())?;
         let proxy = Proxy::new(&config.upstream)?;
-        let mut sites: Vec<_> =
-            config.sites.into_iter().map(|site| Arc::new(Site::new(site, &shared))).collect();
-        sites.sort_by_key(|site| std::cmp::Reverse(site.config.path_prefix.len()));
+        let sites = config.sites.into_iter().map(|site| Arc::new(Site::new(site, &shared)));
         Some(Arc::new(Self {
-            sites,
+            hosts: by_host(&sites.collect::<Vec<_>>()),
             proxy,
             clock,
             metrics: shared.metrics,
@@ -49,22 +48,32 @@ impl App {
         }))
     }
 
-    /// The site of a request to `host` and `path`.
-    #[must_use]
-    pub fn site(&self, host: &Authority, path: &str) -> Option<&Arc<Site>> {
-        self.sites_at(host).find(|site| {
-            let below = path.strip_prefix(site.config.path_prefix.as_str());
-            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    }
-
     /// The sites at `host`, longest path prefix first.
-    pub fn sites_at(&self, host: &Authority) -> impl Iterator<Item = &Arc<Site>> {
+    #[must_use]
+    pub fn sites_at(&self, host: &Authority) -> &[Arc<SiteAtHost>] {
         // Some proxies append the port although it is the default of the scheme.
         let host = host.as_str();
         let host = host.strip_suffix(":443").or(host.strip_suffix(":80")).unwrap_or(host);
-        self.sites.iter().filter(move |site| {
-            site.config.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
-        })
+        self.hosts.get(&host.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default()
     }
+}
+
+fn by_host(sites: &[Arc<Site>]) -> HashMap<String, Vec<Arc<SiteAtHost>>> {
+    let mut hosts: HashMap<String, Vec<Arc<SiteAtHost>>> = HashMap::new();
+    for site in sites {
+        for host in &site.config.hosts {
+            let is_neighbour = |other: &&Arc<Site>| {
+                !Arc::ptr_eq(other, site)
+                    && other.config.hosts.iter().any(|known| known.name == host.name)
+            };
+            let neighbours = sites.iter().filter(is_neighbour).cloned().collect();
+            let public_origin = host.public_origin.clone();
+            let site = SiteAtHost { site: Arc::clone(site), public_origin, neighbours };
+            hosts.entry(host.name.clone()).or_default().push(Arc::new(site));
+        }
+    }
+    for sites in hosts.values_mut() {
+        sites.sort_by_key(|site| std::cmp::Reverse(site.config.path_prefix.len()));
+    }
+    hosts
 }

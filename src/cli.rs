@@ -79,10 +79,9 @@ fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
         Ok(config) => {
             let (file, sites) = (file.display(), config.sites.len());
-            print(&format!(
-                "{file} is valid ({sites} {})",
-                if sites == 1 { "site" } else { "sites" }
-            ))
+            let count = if sites == 1 { "site" } else { "sites" };
+            let notes = config.notes().into_iter().map(|note| format!("\nnote: {note}"));
+            print(&format!("{file} is valid ({sites} {count}){}", notes.collect::<String>()))
         }
         Err(errors) => report(&errors),
     }

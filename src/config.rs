@@ -10,6 +10,7 @@ use secrecy::SecretString;
 mod cookies;
 mod forward_auth;
 mod merge;
+mod notes;
 mod parse;
 mod redacted;
 mod report;
@@ -27,7 +28,8 @@ pub use redacted::redacted;
 pub use routes::{RouteConfig, UpstreamHost};
 pub use server::{ServerConfig, UpstreamLimits};
 pub use site::{
-    BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SlasConfig, Unavailable,
+    BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SiteHost, SlasConfig,
+    Unavailable,
 };
 
 use report::Report;
@@ -80,6 +82,12 @@ impl Config {
     /// Reads the defaults, `file`, and the environment.
     pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
         Self::from_layers(&Layers::load(file)?)
+    }
+
+    /// What a valid configuration leaves open, in sentences: perhaps not what the operator expects.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        notes::notes(&self.sites)
     }
 
     /// Reads and checks the merged layers.

@@ -135,6 +135,9 @@ async fn accept(
 
 /// Serves `config` until SIGTERM or SIGINT.
 pub async fn run(config: Config) -> io::Result<()> {
+    for note in config.notes() {
+        tracing::warn!("configuration: {note}");
+    }
     let admin = config.admin_listen;
     let app = App::new(config, crate::clock::Clock::system())
         .ok_or_else(|| io::Error::other("the system has no usable TLS root certificates"))?;

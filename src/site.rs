@@ -1,11 +1,12 @@
 //! One site at run time: its configuration, its upstream clients, its caches and revocations.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::access_token::Audience;
 use crate::clock::Clock;
-use crate::config::{self, Config, UpstreamLimits};
+use crate::config::{self, Config, Origin, UpstreamLimits};
 use crate::cookies::key_ring::KeyRing;
 use crate::cookies::ownership::{Layout, Writers};
 use crate::cookies::profiles::{CookieNames, Transport};
@@ -68,6 +69,24 @@ pub struct Site {
     adoption_refused: Mutex<Option<Instant>>,
     /// When a flow last obtained no tokens because of an upstream.
     unavailable_at: Mutex<Option<Instant>>,
+}
+
+/// A site as it is reached by one of its hosts.
+pub struct SiteAtHost {
+    /// The site.
+    pub site: Arc<Site>,
+    /// The origin that the browser sees.
+    pub public_origin: Origin,
+    /// The other sites at this host. Browsers send their cookies with the same requests.
+    pub neighbours: Vec<Arc<Site>>,
+}
+
+impl Deref for SiteAtHost {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
 }
 
 /// What all sites share.
@@ -203,13 +222,13 @@ fn layout(config: &config::SiteConfig, shared: &Shared) -> Layout {
 /// None without https: in a frame of another site, a browser stores only `Secure` cookies.
 fn preview_parents(config: &config::SiteConfig) -> Vec<String> {
     let parents = config.cookies.preview_parents.iter();
-    let secure = config.public_origin.is_https();
+    let secure = config.main_origin.is_https();
     parents.filter(|_| secure).map(|parent| parent.as_str().to_owned()).collect()
 }
 
 fn names(config: &config::SiteConfig) -> CookieNames {
     let cookies = &config.cookies;
-    let is_https = config.public_origin.is_https();
+    let is_https = config.main_origin.is_https();
     let transport = if is_https { Transport::Https } else { Transport::PlainHttp };
     let names = CookieNames::new(cookies.profile, &config.id, cookies.suffix, transport);
     if cookies.readable_tokens { names.with_readable_tokens() } else { names }

@@ -22,6 +22,7 @@ mod request_kind;
 mod request_log;
 mod request_session;
 mod site_lookup;
+mod site_name;
 mod slas_proxy;
 
 use crate::app::App;

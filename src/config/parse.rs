@@ -34,6 +34,12 @@ impl Origin {
         Ok(Self { https: url.scheme() == "https", authority, text })
     }
 
+    /// The origin with this scheme and another host, which may have a port.
+    pub fn at_host(&self, host: &str) -> Result<Self, String> {
+        let scheme = if self.https { "https" } else { "http" };
+        Self::parse(&format!("{scheme}://{host}"))
+    }
+
     /// The origin as browsers write it in `Origin`: without default port and trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {

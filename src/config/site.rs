@@ -20,12 +20,15 @@ pub(super) use read::read_all;
 pub struct SiteConfig {
     /// The site id, which is also the SLAS channel.
     pub id: SiteId,
-    /// Host names by which browsers reach the site, in lower case.
-    pub hosts: Vec<String>,
+    /// The hosts by which requests reach the site.
+    pub hosts: Vec<SiteHost>,
     /// The path that all its paths begin with, without a trailing slash; empty for the root.
     pub path_prefix: String,
-    /// The origin that browsers see.
-    pub public_origin: Origin,
+    /// Whether it has the paths of its hosts that are below no site's prefix and that name no site.
+    pub is_default: bool,
+    /// The key `public_origin`: for what is not about one request. The origin of a request is that of
+    /// its [host](SiteHost).
+    pub main_origin: Origin,
     /// Further origins whose scripts may call our routes.
     pub cors_origins: Vec<Origin>,
     /// Bridge mode and time, and what follows a logout.
@@ -50,6 +53,25 @@ pub struct SiteConfig {
     pub routes: RouteConfig,
 }
 
+impl SiteConfig {
+    /// Whether the site has a path prefix, and `path` is below it.
+    #[must_use]
+    pub fn has_prefix_of(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(self.path_prefix.as_str());
+        !self.path_prefix.is_empty()
+            && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// A host by which requests reach a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteHost {
+    /// The host in lower case, with the port if it is not the default one.
+    pub name: String,
+    /// The origin that browsers see when they send requests to this host.
+    pub public_origin: Origin,
+}
+
 /// The SLAS client of a site.
 #[derive(Clone, Debug)]
 pub struct SlasConfig {
@@ -72,11 +94,11 @@ pub struct SlasConfig {
 }
 
 impl SlasConfig {
-    /// The path of its redirect URI, if that is on the public origin and not the front page.
+    /// Whether one of its redirect URIs is `path` on `public_origin`, and not the front page.
     #[must_use]
-    pub fn callback_path(&self, public_origin: &Origin) -> Option<&str> {
-        let path = self.redirect_uri.strip_prefix(public_origin.as_str())?;
-        (path.len() > 1 && path.starts_with('/') && !path.contains(['?', '#'])).then_some(path)
+    pub fn is_callback(&self, public_origin: &Origin, path: &str) -> bool {
+        let is_uri = |uri: &String| uri.strip_prefix(public_origin.as_str()) == Some(path);
+        path.len() > 1 && self.redirect_uris.iter().any(is_uri)
     }
 }
 

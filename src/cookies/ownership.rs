@@ -104,6 +104,18 @@ fn retain_own_dwsid(presented: &mut RequestCookies, state: &SealedState, writers
     }
 }
 
+/// Removes the DW session that the seal of another site at the same host names. A page of one site
+/// never gets the session of another.
+pub fn remove_dwsid_of_neighbour(
+    presented: &mut RequestCookies,
+    own: &SealedState,
+    neighbour: &SealedState,
+) {
+    let named = |state: &SealedState| state.dw.as_ref().map(|dw| dw.dwsid);
+    let theirs = named(neighbour).filter(|dwsid| named(own) != Some(*dwsid));
+    presented.dwsid.retain(|dwsid| Some(dwsid.tag()) != theirs);
+}
+
 /// The shopper whom the seal names, as long as the browser presents a token that it names. If only
 /// Tandem can have written tokens, the seal suffices.
 #[must_use]

@@ -17,6 +17,18 @@ pub fn is_reached(route: &Route, path: &str, is_own: impl Fn(&str) -> bool) -> b
     readings::any(path, |reading| is_outside(reading, &is_own) && !named(reading))
 }
 
+/// The id of the site whose pages, files or API `path` leads to, as ECOM writes it. A path in another
+/// spelling names none.
+#[must_use]
+pub fn named_site(path: &str) -> Option<&str> {
+    let mut segments = path.strip_prefix('/')?.split('/');
+    match (segments.next()?, segments.next()?) {
+        ("s", site) => (!site.is_empty()).then_some(site),
+        ("on", "demandware.store" | "demandware.static") => site_id(segments.next()?),
+        _ => None,
+    }
+}
+
 /// Whether `reading` is a path of the instance that is neither a page nor a file of one of our sites.
 fn is_outside(reading: &str, is_own: &impl Fn(&str) -> bool) -> bool {
     let mut segments = reading.split('/').filter(|segment| !segment.is_empty());
@@ -104,6 +116,25 @@ mod tests {
             "/on/demandware.static/Sites-RefArch-Site/-/en_US/v1/main.css",
         ] {
             assert!(!reached(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn kind_3_a_path_of_ecom_names_its_site() {
+        for (path, site) in [
+            ("/on/demandware.store/Sites-RefArch-Site/en_US/Cart-Show", Some("RefArch")),
+            ("/on/demandware.store/Sites-Ref-Arch-Site", Some("Ref-Arch")),
+            ("/on/demandware.static/Sites-RefArch-Site/-/en_US/v1/main.css", Some("RefArch")),
+            ("/s/RefArch/mens", Some("RefArch")),
+            ("/s/RefArch", Some("RefArch")),
+            ("/on/demandware.static/-/Sites-catalog-m/default/x.jpg", None),
+            ("/on/demandware.store/Sites-Site/default/ViewApplication-Login", None),
+            ("/on/demandware.store/Sites-RefArch%2DSite/en_US", None),
+            ("/s/", None),
+            ("/cart/s/RefArch", None),
+            ("", None),
+        ] {
+            assert_eq!(named_site(path), site, "{path}");
         }
     }
 

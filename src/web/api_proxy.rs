@@ -27,7 +27,7 @@ use crate::model::Customer;
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::route::{Kind, Route, TokenNeed};
-use crate::site::Site;
+use crate::site::{Site, SiteAtHost};
 use crate::web::csrf;
 use crate::web::headers::authorization;
 use crate::web::incoming::Incoming;
@@ -41,7 +41,7 @@ use response::Rejected;
 /// A call of an API.
 struct ApiCall {
     app: Arc<App>,
-    site: Arc<Site>,
+    site: Arc<SiteAtHost>,
     route: Arc<Route>,
     /// Path and query that the API gets.
     target: String,

@@ -4,18 +4,18 @@ use http::header::{COOKIE, ORIGIN, SEC_WEBSOCKET_KEY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 
-use crate::config::SiteConfig;
 use crate::header_values::{Occurrence, first_text, occurrence};
 use crate::problem::Problem;
 use crate::proxy::websocket;
 use crate::route::{Csrf, Route};
+use crate::site::SiteAtHost;
 use crate::web::request_kind::is_navigation;
 
 /// Headers that a page of another origin cannot add without a preflight.
 const NOT_CROSS_ORIGIN: [&str; 3] = ["authorization", "x-bff", "x-site-id"];
 
 /// Whether a request may change state on `route`, or open a WebSocket there.
-pub(crate) fn check_route(route: &Route, site: &SiteConfig, parts: &Parts) -> Result<(), Problem> {
+pub(crate) fn check_route(route: &Route, site: &SiteAtHost, parts: &Parts) -> Result<(), Problem> {
     let (method, headers) = (&parts.method, &parts.headers);
     match route.csrf {
         Csrf::SameOrigin if route.kind.is_pages() => may_change_state(method, headers, site)?,
@@ -29,13 +29,13 @@ pub(crate) fn check_route(route: &Route, site: &SiteConfig, parts: &Parts) -> Re
 /// `Upgrade` do not reach us.
 pub(crate) fn check_gateway_websocket(
     headers: &HeaderMap,
-    site: &SiteConfig,
+    site: &SiteAtHost,
 ) -> Result<(), Problem> {
     if headers.contains_key(SEC_WEBSOCKET_KEY) { check_websocket(headers, site) } else { Ok(()) }
 }
 
-fn check_websocket(headers: &HeaderMap, site: &SiteConfig) -> Result<(), Problem> {
-    websocket::check_origin(headers, &site.public_origin, &site.cors_origins)
+fn check_websocket(headers: &HeaderMap, site: &SiteAtHost) -> Result<(), Problem> {
+    websocket::check_origin(headers, &site.public_origin, &site.config.cors_origins)
 }
 
 /// Whether a request with `headers` may change state at `site`.
@@ -46,13 +46,14 @@ fn check_websocket(headers: &HeaderMap, site: &SiteConfig) -> Result<(), Problem
 pub(crate) fn may_change_state(
     method: &Method,
     headers: &HeaderMap,
-    site: &SiteConfig,
+    site: &SiteAtHost,
 ) -> Result<(), Problem> {
     if method.is_safe() {
         return Ok(());
     }
     let origin = text(headers, ORIGIN)?;
-    let listed = |origin: &str| site.cors_origins.iter().any(|known| known.as_str() == origin);
+    let listed =
+        |origin: &str| site.config.cors_origins.iter().any(|known| known.as_str() == origin);
     let relation = text(headers, HeaderName::from_static("sec-fetch-site"))?;
     let allowed = match (relation, origin) {
         (Some("same-origin" | "none"), _) => true,
@@ -80,7 +81,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> 
 fn call_may_change_state(
     method: &Method,
     headers: &HeaderMap,
-    site: &SiteConfig,
+    site: &SiteAtHost,
 ) -> Result<(), Problem> {
     let has_own_header = || NOT_CROSS_ORIGIN.iter().any(|name| headers.contains_key(*name));
     if is_server(headers) && (!headers.contains_key(COOKIE) || has_own_header()) {
@@ -94,7 +95,7 @@ fn call_may_change_state(
 pub(crate) fn check_slas_call(
     method: &Method,
     headers: &HeaderMap,
-    site: &SiteConfig,
+    site: &SiteAtHost,
 ) -> Result<(), Problem> {
     call_may_change_state(&Method::POST, headers, site)?;
     if method.is_safe() && !is_script(headers) {

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::route::path::{EncodedSlash, is_plain};
 use crate::route::{Crawlers, Kind, Route, TokenNeed, instance, readings};
-use crate::site::Site;
+use crate::site::{Site, SiteAtHost};
 use crate::web::api_proxy;
 use crate::web::incoming::{Incoming, below_prefix};
 use crate::web::pages;
@@ -28,7 +28,7 @@ pub(crate) async fn proxy(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
+    let site = parts.extensions.get::<Arc<SiteAtHost>>().cloned().ok_or(Problem::UnknownHost)?;
     let route = route(&site, parts.uri.path())?;
     LogFields::of(&parts.extensions).with(|fields| fields.route = Some(route.kind.as_str()));
     let kind = RequestKind::on_route(&app, &site, &route, &parts);
@@ -54,7 +54,7 @@ pub(crate) async fn proxy(
 
 /// Checks what does not depend on the shopper: method, origin, kind of request.
 pub(crate) fn check(
-    site: &Site,
+    site: &SiteAtHost,
     route: &Route,
     kind: RequestKind,
     parts: &Parts,
@@ -62,7 +62,7 @@ pub(crate) fn check(
     if !route.methods.contains(&parts.method) {
         return Err(Problem::MethodNotAllowed);
     }
-    csrf::check_route(route, &site.config, parts)?;
+    csrf::check_route(route, site, parts)?;
     let is_prefetched_call = kind == RequestKind::Prefetch && !route.kind.is_pages();
     let is_anonymous = is_prefetched_call || kind == RequestKind::Crawler;
     if is_anonymous && route.token == TokenNeed::Registered && parts.method != Method::OPTIONS {

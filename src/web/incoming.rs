@@ -7,13 +7,13 @@ use http::request::Parts;
 
 use crate::app::App;
 use crate::route::Route;
-use crate::site::Site;
+use crate::site::{Site, SiteAtHost};
 use crate::web::request_kind::RequestKind;
 
 /// A request and the route that the table has for it.
 pub(crate) struct Incoming {
     pub(crate) app: Arc<App>,
-    pub(crate) site: Arc<Site>,
+    pub(crate) site: Arc<SiteAtHost>,
     pub(crate) route: Arc<Route>,
     pub(crate) kind: RequestKind,
     pub(crate) parts: Parts,
@@ -34,6 +34,10 @@ pub(crate) fn path_below_route(site: &Site, route: &Route, parts: &Parts) -> Str
 
 /// The path without the site's prefix: the site's routes and lists are written so.
 pub(crate) fn below_prefix<'p>(site: &Site, path: &'p str) -> &'p str {
-    let below = path.strip_prefix(site.config.path_prefix.as_str()).unwrap_or(path);
-    if below.is_empty() { "/" } else { below }
+    match path.strip_prefix(site.config.path_prefix.as_str()) {
+        Some("") => "/",
+        Some(below) if below.starts_with('/') => below,
+        // A path outside every prefix, which the site has by its name.
+        _ => path,
+    }
 }

@@ -15,7 +15,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use crate::app::App;
 use crate::clock;
 use crate::problem::{self, Problem};
-use crate::site::Site;
+use crate::site::SiteAtHost;
 use crate::web::forward_auth::dialect;
 use crate::web::headers::no_store;
 use crate::web::request_log::{LogFields, RequestId};
@@ -148,10 +148,10 @@ fn hex(bytes: [u8; 8]) -> String {
 }
 
 async fn check_origin(request: Request, next: Next) -> Response {
-    let Some(site) = request.extensions().get::<Arc<Site>>().cloned() else {
+    let Some(site) = request.extensions().get::<Arc<SiteAtHost>>().cloned() else {
         return Problem::UnknownHost.into_response();
     };
-    match csrf::may_change_state(request.method(), request.headers(), &site.config) {
+    match csrf::may_change_state(request.method(), request.headers(), &site) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
@@ -159,7 +159,7 @@ async fn check_origin(request: Request, next: Next) -> Response {
 
 fn cors() -> CorsLayer {
     let listed = |origin: &HeaderValue, parts: &http::request::Parts| {
-        let site = parts.extensions.get::<Arc<Site>>();
+        let site = parts.extensions.get::<Arc<SiteAtHost>>();
         site.is_some_and(|site| {
             site.config.cors_origins.iter().any(|known| known.as_str().as_bytes() == origin)
         })

@@ -33,7 +33,7 @@ use crate::flow::Intent;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{Kind, Route, SetCookies, TokenNeed};
-use crate::site::Site;
+use crate::site::{Site, SiteAtHost};
 use crate::web::headers::own_authorization;
 use crate::web::incoming::Incoming;
 use crate::web::pages::file::{File, MadeFor};
@@ -200,7 +200,7 @@ fn add_guard(cookies: &mut Vec<u8>, name: &str) {
 /// A request for a page or a file, on its way to its upstream.
 pub(crate) struct UpstreamRequest<'a> {
     pub(crate) app: &'a App,
-    pub(crate) site: &'a Site,
+    pub(crate) site: &'a SiteAtHost,
     pub(crate) route: &'a Route,
     pub(crate) parts: &'a Parts,
     pub(crate) body: Body,
@@ -218,7 +218,7 @@ impl UpstreamRequest<'_> {
         let outgoing = Outgoing {
             to: origin(site, route.kind).ok_or(Problem::NotFound)?,
             host: host(site, route.kind),
-            public_origin: &site.config.public_origin,
+            public_origin: &site.public_origin,
             allowed_origins: &site.config.cors_origins,
             parts,
             target: None,
@@ -248,12 +248,12 @@ pub(crate) fn client_address(name: Option<&HeaderName>, parts: &Parts) -> Header
 }
 
 /// The origin by whose host an upstream of pages is addressed, if that is not its own.
-fn host(site: &Site, kind: Kind) -> Option<&Origin> {
+fn host(site: &SiteAtHost, kind: Kind) -> Option<&Origin> {
     let routes = &site.config.routes;
     let host = if kind == Kind::Ecom { &routes.ecom_host } else { &routes.head_host };
     match host {
         UpstreamHost::Upstream => None,
-        UpstreamHost::Public => Some(&site.config.public_origin),
+        UpstreamHost::Public => Some(&site.public_origin),
         UpstreamHost::Named(origin) => Some(origin),
     }
 }
@@ -272,7 +272,11 @@ pub(crate) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
 /// The cookies of a request that is forwarded without its shopper: without our sealed state, and of
 /// several values for one credential only the effective one. ECOM gets no tokens: it would spend
 /// them where its own session has ended, and the new ones would not reach the browser.
-pub(crate) fn passthrough_cookies(site: &Site, kind: Kind, parts: &Parts) -> Option<HeaderValue> {
+pub(crate) fn passthrough_cookies(
+    site: &SiteAtHost,
+    kind: Kind,
+    parts: &Parts,
+) -> Option<HeaderValue> {
     let pairs = forwardable_unverified(site, &parts.headers.get_all(COOKIE)).into_iter();
     let kept =
         pairs.filter(|pair| kind != Kind::Ecom || !is_named(pair, |name| site.names.owns(name)));
@@ -295,7 +299,7 @@ fn is_named(pair: &[u8], names: impl Fn(&str) -> bool) -> bool {
 /// Strips session cookies that the upstream sets: only Tandem writes those, and what they state has
 /// been taken into account already.
 pub(crate) fn filter(
-    site: &Site,
+    site: &SiteAtHost,
     route: &Route,
     companions: DwCompanions,
     response: &mut Response,
@@ -309,7 +313,7 @@ pub(crate) fn filter(
         names.owns(name) || name == DWSID || (strips && is_dw_companion(name))
     };
     let filter = CookieFilter {
-        public_origin: &site.config.public_origin,
+        public_origin: &site.public_origin,
         seal: &names.seal,
         absorbed: &|name| !names.is_seal(name.as_bytes()) && is_session_cookie(name),
         reserved: &is_session_cookie,

@@ -32,12 +32,12 @@ use crate::ids::{DwSignature, Dwsid, Tag};
 use crate::model::{Claims, Customer};
 use crate::problem::Problem;
 use crate::revocations::Reason;
-use crate::site::Site;
+use crate::site::SiteAtHost;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
 use crate::web::request_log::{LogFields, RequestId};
-use crate::web::request_session::forwarded::sealed;
 pub(crate) use crate::web::request_session::forwarded::{foreign_cookies, forwardable_unverified};
+use crate::web::request_session::forwarded::{remove_dwsid_of_neighbours, sealed};
 use crate::web::request_session::revocation::{
     effective_tags, is_fresh, is_live, logged_out_since, presented_tags, revoked,
     without_logged_out,
@@ -47,7 +47,7 @@ pub(crate) use crate::web::request_session::update::SessionUpdate;
 
 /// The shopper session that a request presents, on one site.
 pub(crate) struct RequestSession {
-    pub(crate) site: Arc<Site>,
+    pub(crate) site: Arc<SiteAtHost>,
     pub(crate) presented: RequestCookies,
     pub(crate) state: SealedState,
     pub(crate) access: Access,
@@ -108,8 +108,8 @@ pub(crate) enum Keys {
 }
 
 /// What the layers in front of the routes have put into the request's extensions.
-fn from_layers(parts: &Parts) -> Result<(Arc<Site>, LogFields, CallContext), Problem> {
-    let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
+fn from_layers(parts: &Parts) -> Result<(Arc<SiteAtHost>, LogFields, CallContext), Problem> {
+    let site = parts.extensions.get::<Arc<SiteAtHost>>().cloned().ok_or(Problem::UnknownHost)?;
     let log_fields = LogFields::of(&parts.extensions);
     let correlation_id = RequestId::of(parts).to_owned();
     let client = parts.extensions.get::<ClientAddress>().and_then(ClientAddress::ip);
@@ -118,7 +118,7 @@ fn from_layers(parts: &Parts) -> Result<(Arc<Site>, LogFields, CallContext), Pro
 
 impl RequestSession {
     fn new(
-        site: Arc<Site>,
+        site: Arc<SiteAtHost>,
         parts: &Parts,
         log_fields: LogFields,
         context: CallContext,
@@ -129,6 +129,7 @@ impl RequestSession {
         let mut presented = RequestCookies::read(cookies, &site.names);
         let presented_tags = presented_tags(&presented);
         let state = sealed(&presented, &site);
+        remove_dwsid_of_neighbours(&mut presented, &headers.get_all(COOKIE), &site, &state);
         let logged_out_at = logged_out_since(&presented, &state, &site, received_at);
         let state = without_logged_out(state, &site, received_at);
         let preview = Preview::of(headers, &presented, &site.preview_parents);
@@ -274,7 +275,7 @@ impl RequestSession {
     ) -> Decision {
         let flow_context = FlowContext { context: self.context.clone(), credentials };
         let FlowResult { decision, upstream_calls } =
-            drive(Arc::clone(&self.site), step, flow_context).await;
+            drive(Arc::clone(&self.site.site), step, flow_context).await;
         if decision.guest_adoption_refused {
             self.site.retire_guest_adoption();
         }

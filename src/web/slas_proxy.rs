@@ -29,7 +29,7 @@ use crate::app::App;
 use crate::header_values::PRIVATE_NO_STORE;
 use crate::problem::Problem;
 use crate::route::{Kind, Route, SlasClient};
-use crate::site::Site;
+use crate::site::SiteAtHost;
 use crate::upstream::http::BufferedResponse;
 use crate::upstream::slas::{CallCredentials, PassthroughCall};
 use crate::web::csrf;
@@ -67,7 +67,7 @@ pub(crate) async fn call(incoming: Incoming, client: SlasClient) -> Result<Respo
     LogFields::of(&parts.extensions).with(|fields| fields.operation = Some(name));
     check_site_id(&parts.headers, &site.config)?;
     if call.operation.changes_state() {
-        csrf::check_slas_call(&parts.method, &parts.headers, &site.config)?;
+        csrf::check_slas_call(&parts.method, &parts.headers, &site)?;
     }
     if kind == RequestKind::Crawler {
         return Err(Problem::Refused);
@@ -89,12 +89,11 @@ pub(crate) async fn call(incoming: Incoming, client: SlasClient) -> Result<Respo
 
 /// Whether a script follows a redirect of SLAS to the shop: the SDKs do, and read the code from the
 /// address. A person whom an identity provider redirects there gets the page of the Head.
-pub(crate) fn is_callback(site: &Site, route: &Route, parts: &Parts) -> bool {
-    let config = &site.config;
+pub(crate) fn is_callback(site: &SiteAtHost, route: &Route, parts: &Parts) -> bool {
     route.kind == Kind::Head
         && is_reading(&parts.method)
         && !is_navigation(&parts.headers)
-        && config.slas.callback_path(&config.public_origin) == Some(parts.uri.path())
+        && site.config.slas.is_callback(&site.public_origin, parts.uri.path())
 }
 
 /// The response to such a script. It is empty, and no cache may store it: the address contains a

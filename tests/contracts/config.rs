@@ -104,7 +104,10 @@ fn environment_variables_find_a_site_by_its_id() {
     ];
     let config = good(&two, &environment);
     let [first, second] = &config.sites[..] else { panic!("two sites") };
-    assert_eq!(first.hosts, ["a.test", "b.test:8443"]);
+    assert_eq!(
+        first.hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>(),
+        ["a.test", "b.test:8443"]
+    );
     assert_eq!(format!("{:?}", first.policy.mode), "None");
     let suffixes = (first.cookies.suffix, second.cookies.suffix);
     assert_eq!(suffixes, (SiteSuffix::Always, SiteSuffix::ProfileDefault));
@@ -282,6 +285,55 @@ fn attack_99_two_sites_never_share_host_and_path() {
     );
     let config = good(&format!("{SITE}\n{under}"), &[]);
     assert_eq!(config.sites[1].path_prefix, "/de");
+    let keys = |second: &str| {
+        let found = problems(&format!("{SITE}\n{second}"), &[]);
+        found.into_iter().map(|problem| problem.key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&under.replace("Other", "REFARCH")), ["sites.1.id"]);
+    let default = format!("default_site = true\n{}", under.split_once("]]\n").unwrap().1);
+    assert_eq!(keys(&format!("[[sites]]\n{default}")), ["sites.1.default_site"]);
+}
+
+#[test]
+fn kind_3_a_valid_file_is_noted_where_sites_share_a_host_and_a_path_is_no_ones() {
+    let site = &SITE[SITE.find("[[sites]]").unwrap()..];
+    let at = |id: &str, prefix: &str, more: &str| {
+        let keys =
+            format!("path_prefix = \"{prefix}\"\ncookies.suffix = true\n{more}\n[sites.slas]");
+        site.replace("RefArch", id).replace("[sites.slas]", &keys)
+    };
+    let notes = |sites: &[String]| {
+        let keys = &SITE[..SITE.find("[[sites]]").unwrap()];
+        good(&format!("{keys}{}", sites.concat()), &[]).notes()
+    };
+    assert!(good(SITE, &[]).notes().is_empty());
+    let us = at("RefArchUS", "/us", "");
+    let other_head = us.replace("http://pwa.test:3000", "http://pwa.us.test:3000");
+    let global = at("RefArchGlobal", "/global", "ecom.sites = [\"RefArchUS\", \"B2B\"]");
+    let all = notes(&[global, other_head]);
+    insta::assert_snapshot!("notes_of_sites_that_share_a_host", all.join("\n"));
+    let default = at("RefArchGlobal", "/global", "default_site = true");
+    let left = notes(&[default, us]);
+    assert!(left.len() == 1 && left[0].contains("dwsid"), "{left:?}");
+}
+
+#[test]
+fn kind_45_each_host_has_its_origin_unless_an_edge_replaces_the_host() {
+    let origins = |hosts: &str, main: &str| {
+        let site = SITE.replace("[\"shop.test\"]", hosts).replace("https://shop.test", main);
+        let config = good(&site, &[]);
+        let hosts = config.sites[0].hosts.iter();
+        hosts.map(|host| host.public_origin.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let countries = origins("[\"shop.test\", \"shop.fr:8443\"]", "https://shop.test");
+    assert_eq!(countries, ["https://shop.test", "https://shop.fr:8443"]);
+    let another_port = origins("[\"shop.test\", \"shop.fr\"]", "https://shop.test:8443");
+    assert_eq!(another_port, ["https://shop.test:8443", "https://shop.fr"]);
+    let replaced = origins("[\"origin.internal\", \"probe.internal\"]", "https://shop.test");
+    assert_eq!(replaced, ["https://shop.test", "https://shop.test"]);
+    let internal =
+        origins("[\"shop.test\"]\ninternal_hosts = [\"origin.internal\"]", "https://shop.test");
+    assert_eq!(internal, ["https://shop.test", "https://shop.test"]);
 }
 
 #[test]

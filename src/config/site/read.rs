@@ -6,11 +6,12 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::{
-    BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SlasConfig, Unavailable,
+    BasketAction, EcomConfig, OcapiConfig, SessionConfig, SiteConfig, SiteHost, SlasConfig,
+    Unavailable,
 };
 use crate::access_token::Audience;
 use crate::config::cookies::{self, CookieConfig};
-use crate::config::parse;
+use crate::config::parse::{self, Origin};
 use crate::config::routes::{self, RouteConfig};
 use crate::config::section::{Section, read_fields};
 use crate::cookies::profiles::SiteSuffix;
@@ -44,16 +45,27 @@ pub(in crate::config) fn read_all(
     sites.into_iter().collect()
 }
 
-/// Two sites must not answer for the same host and path, nor share cookie names on a host.
+/// Two sites must not answer for the same host and path, nor have the same id, nor share cookie names on
+/// a host.
 fn check_together(sites: &[Option<SiteConfig>], root: &Section<'_>) {
     let mut addresses = HashSet::new();
+    let mut ids = HashSet::new();
+    let mut defaults = HashSet::new();
     let mut unsuffixed = HashSet::new();
     for (index, site) in sites.iter().enumerate() {
         let Some(site) = site else { continue };
-        for host in &site.hosts {
-            if !addresses.insert((host, &site.path_prefix)) {
+        if !ids.insert(site.id.as_str().to_ascii_lowercase()) {
+            let message = "belongs to two sites; one site may have several hosts";
+            root.error(&format!("sites.{index}.id"), message);
+        }
+        for host in site.hosts.iter().map(|host| &host.name) {
+            // Upstreams may ignore case.
+            if !addresses.insert((host, site.path_prefix.to_ascii_lowercase())) {
                 let message = format!("{host}{} belongs to two sites", site.path_prefix);
                 root.error(&format!("sites.{index}.hosts"), &message);
+            } else if site.is_default && !defaults.insert(host) {
+                let message = format!("must be false: {host} has another default site");
+                root.error(&format!("sites.{index}.default_site"), &message);
             }
             if site.cookies.suffix == SiteSuffix::ProfileDefault && !unsuffixed.insert(host) {
                 let message = format!("must be true: several sites share {host}");
@@ -66,9 +78,10 @@ fn check_together(sites: &[Option<SiteConfig>], root: &Section<'_>) {
 fn read(site: &Section<'_>, timeout: Duration) -> Option<SiteConfig> {
     read_fields!(SiteConfig {
         id: site.parse("id", parse::site_id),
-        hosts: read_hosts(site),
+        main_origin: site.parse("public_origin", parse::public_origin),
+        hosts: read_hosts(site, main_origin.as_ref()),
         path_prefix: Some(site.parse_optional("path_prefix", parse::prefix).unwrap_or_default()),
-        public_origin: site.parse("public_origin", parse::public_origin),
+        is_default: read_is_default(site, path_prefix.as_deref()),
         cors_origins: Some(site.origins("cors_origins")),
         policy: site.within("bridge", |bridge| read_policy(bridge, &site.section("session"))),
         slas: site.within("slas", |slas| read_slas(slas, id.as_ref())),
@@ -83,10 +96,31 @@ fn read(site: &Section<'_>, timeout: Duration) -> Option<SiteConfig> {
     })
 }
 
-fn read_hosts(site: &Section<'_>) -> Option<Vec<String>> {
+/// The public hosts and the internal ones. If the host of `public_origin` is not among the public ones,
+/// an edge replaces the host that the browser sent, and no host tells the origin.
+fn read_hosts(site: &Section<'_>, main: Option<&Origin>) -> Option<Vec<SiteHost>> {
     let expected = "a list of host names, like [\"www.shop.example\"]";
-    let hosts = site.list("hosts", expected, parse::host)?;
-    if hosts.is_empty() { site.must_be("hosts", expected) } else { Some(hosts) }
+    let public = site.list("hosts", expected, parse::host);
+    let internal = site.list("internal_hosts", expected, parse::host);
+    let public = match public {
+        Some(hosts) if hosts.is_empty() => site.must_be("hosts", expected),
+        other => other,
+    };
+    let (public, internal, main) = (public?, internal?, main?);
+    let is_main = |host: &String| host == main.authority() || host == main.host();
+    let tells_origin = public.iter().any(is_main);
+    let origin = |host: &String| match main.at_host(host) {
+        Ok(other) if tells_origin && !is_main(host) => other,
+        _ => main.clone(),
+    };
+    let public = public.into_iter().map(|name| SiteHost { public_origin: origin(&name), name });
+    let internal = internal.into_iter().map(|name| SiteHost { public_origin: main.clone(), name });
+    Some(public.chain(internal).collect())
+}
+
+/// A site without a path prefix is always the default site of its hosts.
+fn read_is_default(site: &Section<'_>, path_prefix: Option<&str>) -> Option<bool> {
+    Some(site.boolean("default_site")? || path_prefix?.is_empty())
 }
 
 fn read_policy(bridge: &Section<'_>, session: &Section<'_>) -> Option<Policy> {

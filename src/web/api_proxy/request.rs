@@ -51,7 +51,7 @@ impl ApiCall {
         let outgoing = Outgoing {
             to,
             host: None,
-            public_origin: &self.site.config.public_origin,
+            public_origin: &self.site.public_origin,
             allowed_origins: &[],
             parts: &self.parts,
             target: Some(target),

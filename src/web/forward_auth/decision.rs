@@ -20,7 +20,7 @@ use crate::flow::{HeldAccess, Intent};
 use crate::header_values::first_text;
 use crate::problem::Problem;
 use crate::route::{Kind, Route, TokenNeed};
-use crate::site::Site;
+use crate::site::{Site, SiteAtHost};
 use crate::web::forward_auth::dialect::{AUTH, Allowed, AuthSubrequest, establish_path};
 pub(crate) use crate::web::forward_auth::headers::AuthHeaders;
 use crate::web::forward_auth::route::{Destination, destination};
@@ -65,7 +65,7 @@ pub(crate) async fn respond(State(app): State<Arc<App>>, request: Request, next:
         return next.run(request).await;
     }
     let (parts, _) = request.into_parts();
-    let Some(site) = parts.extensions.get::<Arc<Site>>().cloned() else {
+    let Some(site) = parts.extensions.get::<Arc<SiteAtHost>>().cloned() else {
         return Problem::UnknownHost.into_response();
     };
     match decide_for(&app, &site, parts).await.unwrap_or_else(AuthDecision::from) {
@@ -80,7 +80,7 @@ pub(crate) async fn respond(State(app): State<Arc<App>>, request: Request, next:
 
 async fn decide_for(
     app: &Arc<App>,
-    site: &Arc<Site>,
+    site: &Arc<SiteAtHost>,
     mut parts: Parts,
 ) -> Result<AuthDecision, Problem> {
     let (route, kind) = match classify(app, site, &parts)? {
@@ -94,7 +94,7 @@ async fn decide_for(
 }
 
 /// Classifies a request by its path and headers alone.
-pub(crate) fn classify(app: &App, site: &Site, parts: &Parts) -> Result<Classified, Problem> {
+pub(crate) fn classify(app: &App, site: &SiteAtHost, parts: &Parts) -> Result<Classified, Problem> {
     let route = match destination(site, parts.uri.path())? {
         Destination::Own if parts.uri.path().starts_with(AUTH) => return Err(Problem::Refused),
         Destination::Own => {
@@ -104,7 +104,7 @@ pub(crate) fn classify(app: &App, site: &Site, parts: &Parts) -> Result<Classifi
     };
     let kind = RequestKind::on_route(app, site, &route, parts);
     dispatch::check(site, &route, kind, parts)?;
-    csrf::check_gateway_websocket(&parts.headers, &site.config)?;
+    csrf::check_gateway_websocket(&parts.headers, site)?;
     match route.kind {
         Kind::Slas(_) => {
             return Ok(Classified::Allowed(AuthHeaders::for_own_route(&parts.headers)));
@@ -235,8 +235,7 @@ impl ProxiedRequest {
                 _ => None,
             };
         }
-        let from_our_page =
-            csrf::may_change_state(method, headers, &self.session.site.config).is_ok();
+        let from_our_page = csrf::may_change_state(method, headers, &self.session.site).is_ok();
         let path = self.referring_path().unwrap_or("/");
         (from_our_page && is_navigation(headers)).then(|| path.to_owned())
     }
@@ -255,10 +254,10 @@ pub(crate) fn home(site: &Site) -> String {
 }
 
 /// Makes `Location` absolute: a gateway may resolve a path against the address where it calls us.
-fn absolute(mut response: Response, site: &Site) -> Response {
+fn absolute(mut response: Response, site: &SiteAtHost) -> Response {
     let location = first_text(response.headers(), LOCATION);
     if let Some(path) = location.filter(|location| location.starts_with('/')) {
-        let address = format!("{}{path}", site.config.public_origin.as_str());
+        let address = format!("{}{path}", site.public_origin.as_str());
         if let Ok(address) = HeaderValue::from_str(&address) {
             response.headers_mut().insert(LOCATION, address);
         }

@@ -114,7 +114,9 @@ fn is_from_nginx(request: &Request) -> bool {
 fn to_establish(app: &App, mut request: Request) -> Result<Request, Problem> {
     check_peer(app, &request)?;
     let target = original_request::target(one(request.headers(), original_request::NGINX_URI)?)?;
-    let site = site_lookup::host(&request).and_then(|host| app.site(&host, target.path()));
+    let site = site_lookup::host(&request).and_then(|host| {
+        site_lookup::site_of(app, &host, &Uri::from(target.clone()), request.headers())
+    });
     let prefix = site.map(|site| site.config.path_prefix.clone()).unwrap_or_default();
     let address = establish_path(&prefix, target.as_str());
     let address = PathAndQuery::try_from(address)

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::flow::Intent;
 use crate::problem::Problem;
 use crate::route::Kind;
-use crate::site::Site;
+use crate::site::{Site, SiteAtHost};
 use crate::web::forward_auth::decision::{
     AuthDecision, Classified, WITHOUT_SESSION, classify, home,
 };
@@ -37,7 +37,7 @@ pub(crate) async fn establish(
         return Err(Problem::NotFound);
     }
     let (mut parts, _) = request.into_parts();
-    let site = parts.extensions.get::<Arc<Site>>().cloned().ok_or(Problem::UnknownHost)?;
+    let site = parts.extensions.get::<Arc<SiteAtHost>>().cloned().ok_or(Problem::UnknownHost)?;
     let return_to = ReturnTo::read(&site, &parts);
     parts.uri = return_to.target;
     let (route, kind) = match classify(&app, &site, &parts)? {

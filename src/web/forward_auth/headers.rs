@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::cookies::set_cookie::CookieChanges;
 use crate::header_values::bearer;
 use crate::route::{Kind, Route};
-use crate::site::Site;
+use crate::site::{Site, SiteAtHost};
 use crate::web::headers::own_authorization;
 use crate::web::pages::ProxiedRequest;
 use crate::web::pages::file::File;
@@ -56,7 +56,7 @@ impl AuthHeaders {
     }
 
     /// Without a shopper: files, crawlers, and requests that neither have nor begin a session.
-    pub(crate) fn anonymous(site: &Site, route: &Route, parts: &Parts) -> Self {
+    pub(crate) fn anonymous(site: &SiteAtHost, route: &Route, parts: &Parts) -> Self {
         if !route.kind.is_pages() {
             return Self::for_api(site, route.kind, parts);
         }

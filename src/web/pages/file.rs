@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::header_values::has_media_type;
 use crate::route::Route;
-use crate::site::Site;
+use crate::site::{Site, SiteAtHost};
 use crate::web::headers::{no_shared_store, no_store};
 use crate::web::pages::passthrough_cookies;
 use crate::web::request_kind::is_file;
@@ -61,7 +61,12 @@ impl File {
 
     /// The cookies of a request without auth work. By its suffix alone a file may be a page after
     /// all: it gets no cookies of a shopper.
-    pub(crate) fn cookies(self, site: &Site, route: &Route, parts: &Parts) -> Option<HeaderValue> {
+    pub(crate) fn cookies(
+        self,
+        site: &SiteAtHost,
+        route: &Route,
+        parts: &Parts,
+    ) -> Option<HeaderValue> {
         match self {
             Self::Suffix => foreign_cookies(site, &parts.headers),
             Self::No | Self::Lookalike | Self::Data | Self::Folder => {

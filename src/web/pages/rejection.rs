@@ -87,7 +87,7 @@ impl ProxiedRequest {
     /// The path of the page of this site that sent the request, if the browser says so: a page with
     /// `Referrer-Policy: no-referrer` hides it, and one with `origin` sends `/` for every page.
     pub(crate) fn referring_path(&self) -> Option<&str> {
-        let origin = self.session.site.config.public_origin.as_str();
+        let origin = self.session.site.public_origin.as_str();
         let referer = first_text(&self.parts.headers, REFERER);
         let path = referer.and_then(|referer| referer.strip_prefix(origin)).and_then(local_path)?;
         Some(path).filter(|path| *path != "/")

@@ -13,11 +13,11 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::clock;
-use crate::config::SiteConfig;
 use crate::cookies::request_cookies::RequestCookies;
 use crate::header_values::{first_text, has_media_type};
 use crate::problem::{Problem, wants_page};
 use crate::route::CrossSitePost;
+use crate::site::SiteAtHost;
 use crate::web::headers::{no_store, path_and_query};
 use crate::web::incoming::Incoming;
 use crate::web::replay_body::ReplayBody;
@@ -47,13 +47,13 @@ fn applies(incoming: &Incoming) -> bool {
         && parts.method == Method::POST
         && wants_page(&parts.headers)
         && has_media_type(&parts.headers, FORM)
-        && is_cross_site(&parts.headers, &site.config)
+        && is_cross_site(&parts.headers, site)
         && has_no_session(incoming, parts)
 }
 
 /// Whether the form comes from a page of another site. A sibling sub-domain is the same site: with
 /// its forms, browsers send the cookies.
-fn is_cross_site(headers: &HeaderMap, site: &SiteConfig) -> bool {
+fn is_cross_site(headers: &HeaderMap, site: &SiteAtHost) -> bool {
     match first_text(headers, SEC_FETCH_SITE) {
         Some(relation) => relation == "cross-site",
         None => {

@@ -10,7 +10,7 @@ use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::{RequestCookies, pair_of, pairs_in};
 use crate::cookies::sealed_state::SealedState;
 use crate::ids::{AccessToken, RefreshToken};
-use crate::site::Site;
+use crate::site::{Site, SiteAtHost};
 use crate::web::request_session::RequestSession;
 use crate::web::request_session::revocation::{is_live, without_logged_out};
 
@@ -24,13 +24,14 @@ impl RequestSession {
 /// The cookie pairs of `headers` that may be forwarded with a request whose shopper is not identified.
 /// Of several candidates, the upstream receives the same one as with a page.
 pub(crate) fn forwardable_unverified<'h>(
-    site: &Site,
+    site: &SiteAtHost,
     headers: &GetAll<'h, HeaderValue>,
 ) -> Vec<&'h [u8]> {
     let cookies = headers.iter().map(HeaderValue::as_bytes);
     let mut presented = RequestCookies::read(cookies, &site.names);
     let now = site.clock.monotonic();
     let state = without_logged_out(sealed(&presented, site), site, now);
+    remove_dwsid_of_neighbours(&mut presented, headers, site, &state);
     let live = |tag| is_live(site, tag, now);
     ownership::retain_own(&mut presented, &state, site.layout, &site.names, live);
     ownership::retain_sealed(&mut presented, &state, site.layout);
@@ -61,6 +62,20 @@ pub(crate) fn sealed(presented: &RequestCookies, site: &Site) -> SealedState {
     match registered.filter(is_current) {
         Some(own) => state.with_registered_session(own),
         None => state,
+    }
+}
+
+/// Removes the DW session of another site at this host: `dwsid` has the same name for all of them.
+pub(crate) fn remove_dwsid_of_neighbours(
+    presented: &mut RequestCookies,
+    headers: &GetAll<'_, HeaderValue>,
+    site: &SiteAtHost,
+    state: &SealedState,
+) {
+    for neighbour in &site.neighbours {
+        let cookies = headers.iter().map(HeaderValue::as_bytes);
+        let theirs = sealed(&RequestCookies::read(cookies, &neighbour.names), neighbour);
+        ownership::remove_dwsid_of_neighbour(presented, state, &theirs);
     }
 }
 

@@ -52,7 +52,7 @@ impl SessionUpdate {
         revocation_check: Option<RevocationCheck>,
     ) -> Self {
         let delivery = Delivery { log_fields: session.log_fields.clone(), is_pending: true };
-        Self { decision, changes, site: Arc::clone(&session.site), revocation_check, delivery }
+        Self { decision, changes, site: Arc::clone(&session.site.site), revocation_check, delivery }
     }
 
     pub(crate) fn decision(&self) -> &Decision {

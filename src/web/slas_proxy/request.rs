@@ -56,7 +56,7 @@ impl SlasProxyCall {
         let site_values = SiteValues {
             client_id: &config.slas.client_id,
             channel: config.id.as_str(),
-            public_origin: config.public_origin.as_str(),
+            public_origin: self.session.site.public_origin.as_str(),
             redirect_uris: &config.slas.redirect_uris,
             private: self.private,
         };

@@ -94,7 +94,7 @@ impl SlasProxyCall {
 
     async fn renew_given(&self, token: &RefreshToken) -> Result<Response, Problem> {
         let context = self.session.context();
-        let grant = match driver::renew(&self.session.site, token, None, None, context).await {
+        let grant = match driver::renew(&self.session.site.site, token, None, None, context).await {
             RefreshResponse::Granted(grant) => grant,
             RefreshResponse::Refused => return Ok(response::invalid_refresh_token()),
             RefreshResponse::Failed(failure) => return Err(Problem::Upstream(failure)),

@@ -92,7 +92,7 @@ pub(super) const DEPENDENCIES: [(&str, &[&str]); 27] = [
 
 /// Every module below `web`, and the modules beside it that it may use: features (`bff`, `pages`, the
 /// proxies, forward-auth) use a request's session, and the session uses no feature.
-pub(super) const BELOW_WEB: [(&str, &[&str]); 17] = [
+pub(super) const BELOW_WEB: [(&str, &[&str]); 18] = [
     (
         "api_proxy",
         &[
@@ -160,7 +160,8 @@ pub(super) const BELOW_WEB: [(&str, &[&str]); 17] = [
     ("request_kind", &[]),
     ("request_log", &[]),
     ("request_session", &["headers", "rejection", "request_log"]),
-    ("site_lookup", &["request_log"]),
+    ("site_lookup", &["pages", "request_log", "site_name"]),
+    ("site_name", &[]),
     (
         "slas_proxy",
         &[
