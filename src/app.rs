@@ -10,6 +10,7 @@ use crate::config::{self, Config};
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 use crate::site::{Shared, Site, SiteAtHost};
+use crate::user_agents::CrawlerRule;
 
 /// The application.
 pub struct App {
@@ -21,8 +22,8 @@ pub struct App {
     pub clock: Clock,
     /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// Parts of the user agents of crawlers, in lower case.
-    pub crawlers: Vec<String>,
+    /// Which clients are crawlers.
+    pub crawlers: CrawlerRule,
     /// Limits of the public listener.
     pub server: config::ServerConfig,
     /// Forward-auth: the gateway whose auth subrequests are answered.

@@ -32,6 +32,7 @@ pub use site::{
     Unavailable,
 };
 
+use crate::user_agents::CrawlerRule;
 use report::Report;
 use section::{Section, read_fields};
 
@@ -50,8 +51,8 @@ pub struct Config {
     pub seal_keys: Vec<SecretString>,
     /// The log filter.
     pub log_filter: String,
-    /// Parts of the user agents of crawlers, in lower case.
-    pub crawlers: Vec<String>,
+    /// Which clients are crawlers.
+    pub crawlers: CrawlerRule,
     /// The sites.
     pub sites: Vec<SiteConfig>,
 }
@@ -111,14 +112,16 @@ impl Config {
             upstream: root.within("upstream", server::read_upstream),
             seal_keys: root.within("cookies", server::read_seal_keys),
             log_filter: root.within("log", |log| log.parse("filter", parse::log_filter)),
-            crawlers: root.within("crawlers", |crawlers| crawlers.texts("user_agents")).map(lower),
+            crawlers: root.within("crawlers", read_crawlers),
             sites: read_sites(root, gateway.as_ref(), upstream.as_ref()),
         })
     }
 }
 
-fn lower(texts: Vec<String>) -> Vec<String> {
-    texts.into_iter().map(|text| text.to_lowercase()).collect()
+fn read_crawlers(crawlers: &Section<'_>) -> Option<CrawlerRule> {
+    let (words, exceptions) = (crawlers.texts("user_agents"), crawlers.texts("exceptions"));
+    let rule = CrawlerRule::new(&words?, &exceptions?);
+    rule.ok().or_else(|| crawlers.must_be("user_agents", "a shorter list"))
 }
 
 fn read_sites(

@@ -32,4 +32,5 @@ pub mod site;
 mod telemetry;
 pub mod timestamp;
 pub mod upstream;
+pub mod user_agents;
 mod web;

@@ -1,14 +1,19 @@
-//! The client SDK of storefronts, through Tandem: guest, product, basket, login, refresh, logout.
+//! What others publish on npm: the client SDK of storefronts, through Tandem (guest, product, basket,
+//! login, refresh, logout), and lists of user agents, against the list of Tandem.
 //!
 //! Needs Node.js 18 or later and npm (Debian: `apt-get install nodejs npm`), and the npm registry
 //! once; each test names what is missing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
+use serde_json::Value;
+use tandem::config::{Config, Layers};
+use tandem::user_agents;
 use tandem_sandbox::Options;
-use testkit::{Client, JO, Mode, ORGANIZATION, SITE, Scenario, Time, free_address};
+use testkit::{Client, JO, Mode, ORGANIZATION, SITE, Scenario, ShopConfig, Time, free_address};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
@@ -83,6 +88,41 @@ async fn shops(client: Client) {
     assert!(output.status.success(), "{printed}{failed}");
     let done: Vec<_> = printed.lines().map(|line| line.strip_prefix("ok  ")).collect();
     assert_eq!(done, STEPS.map(Some), "{printed}");
+}
+
+/// A file of an installed package.
+async fn json(file: &str) -> Value {
+    installed().await;
+    let text = std::fs::read(folder().join("node_modules").join(file)).expect("an installed file");
+    serde_json::from_slice(&text).expect("JSON")
+}
+
+/// The texts of `list`, one or several of each entry.
+fn texts<'v>(list: &'v Value, key: &'v str) -> impl Iterator<Item = &'v str> {
+    let entries = list.as_array().expect("a list").iter().map(move |entry| &entry[key]);
+    let texts = entries.flat_map(|entry| match entry {
+        Value::Array(several) => several.iter().collect(),
+        one => vec![one],
+    });
+    texts.map(|text| text.as_str().expect("a text"))
+}
+
+#[tokio::test]
+async fn kind_6_the_words_recognise_known_crawlers_and_no_person() {
+    let config = ShopConfig::minimal("http://127.0.0.1:1").text();
+    let layers = Layers::merge("test.toml", &config, Vec::new()).unwrap();
+    let rule = Config::from_layers(&layers).unwrap().crawlers;
+    let crawlers = json("crawler-user-agents/crawler-user-agents.json").await;
+    // Libraries have no session by another rule.
+    let known: BTreeSet<_> = texts(&crawlers, "instances")
+        .filter(|agent| user_agents::is_browser(agent.as_bytes()))
+        .collect();
+    let missed: Vec<_> = known.iter().filter(|agent| !rule.is_crawler(agent.as_bytes())).collect();
+    assert!(missed.len() * 16 < known.len(), "{} of {}: {missed:#?}", missed.len(), known.len());
+    let people = json("user-agents/dist/user-agents.json").await;
+    let mistaken: Vec<_> =
+        texts(&people, "userAgent").filter(|agent| rule.is_crawler(agent.as_bytes())).collect();
+    assert!(mistaken.is_empty(), "{mistaken:#?}");
 }
 
 #[tokio::test]

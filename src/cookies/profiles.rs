@@ -14,14 +14,14 @@ use crate::model::CustomerType;
 pub const DWSID: &str = "dwsid";
 /// The cookie of the do-not-track choice, as ECOM and the Heads write it.
 pub const DO_NOT_TRACK: &str = "dw_dnt";
-/// The companions of `dwsid`: a hash of the site follows each prefix.
-const COMPANION_PREFIXES: [&str; 3] =
-    [SECRET_COMPANION_PREFIX, "dwanonymous_", "dwpersonalization_"];
+/// The companions of `dwsid`: a hash of the site follows each prefix. `dwpersonalization_…` is none: it
+/// has the groups of A/B tests that a browser belongs to, whatever its DW session.
+const COMPANION_PREFIXES: [&str; 2] = [SECRET_COMPANION_PREFIX, "dwanonymous_"];
 /// The companion that holds a credential.
 const SECRET_COMPANION_PREFIX: &str = "dwsecuretoken_";
 /// The longest hash behind such a prefix, in characters.
 const LONGEST_COMPANION_HASH: usize = 64;
-/// How many companions of one DW session are read; the platform sets three.
+/// How many companions of one DW session are read; the platform sets two.
 pub(super) const MAX_COMPANIONS: usize = 8;
 /// An access token in more pieces than this would not fit a request's headers. A number of a piece
 /// has one digit.

@@ -1,6 +1,6 @@
 //! What kind of request it is: a page, a call, or one without auth work. The crawler rule is here.
 
-use http::header::{ACCEPT, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
@@ -9,6 +9,7 @@ use crate::cookies::preview;
 use crate::header_values::first_text;
 use crate::route::{Kind, Route, TokenNeed};
 use crate::site::Site;
+use crate::user_agents::{self, CrawlerRule};
 
 /// How a request must be treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl RequestKind {
             Self::Crawler
         } else if is_prefetch(headers) {
             Self::Prefetch
-        } else if is_navigation(headers) {
+        } else if is_navigation(headers) && !is_program(headers) {
             Self::Document
         } else {
             Self::Call
@@ -59,7 +60,7 @@ impl RequestKind {
 /// By what a site recognises requests without auth work.
 struct KindRules<'a> {
     asset_suffixes: &'a [String],
-    crawlers: &'a [String],
+    crawlers: &'a CrawlerRule,
     preview_parents: &'a [String],
 }
 
@@ -84,7 +85,10 @@ fn classify(
         RequestKind::Passive
     } else if (route.kind.is_pages() || !needs_login) && is_prefetch(headers) {
         RequestKind::Prefetch
-    } else if is_reading(method) && (is_navigation(headers) || is_framed(headers, rules)) {
+    } else if is_reading(method)
+        && (is_navigation(headers) || is_framed(headers, rules))
+        && !is_program(headers)
+    {
         RequestKind::Document
     } else {
         RequestKind::Call
@@ -117,11 +121,16 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
     })
 }
 
-fn is_crawler(headers: &HeaderMap, crawlers: &[String]) -> bool {
-    first_text(headers, USER_AGENT).is_some_and(|agent| {
-        let agent = agent.to_ascii_lowercase();
-        crawlers.iter().any(|crawler| agent.contains(crawler.as_str()))
-    })
+fn is_crawler(headers: &HeaderMap, crawlers: &CrawlerRule) -> bool {
+    headers.get(USER_AGENT).is_some_and(|agent| crawlers.is_crawler(agent.as_bytes()))
+}
+
+/// Whether the client shows nothing of a browser: neither its user agent, nor a language, nor fetch
+/// metadata (<https://www.w3.org/TR/fetch-metadata/>), nor a cookie. Its first page begins no session.
+fn is_program(headers: &HeaderMap) -> bool {
+    !headers.get(USER_AGENT).is_some_and(|agent| user_agents::is_browser(agent.as_bytes()))
+        && [ACCEPT_LANGUAGE, COOKIE].iter().all(|name| !headers.contains_key(name))
+        && !headers.contains_key("sec-fetch-mode")
 }
 
 /// Whether a person follows a link or opens an address.
@@ -153,6 +162,7 @@ mod tests {
     use super::*;
 
     const PAGE: (&str, &str) = ("accept", "text/html");
+    const BROWSER: (&str, &str) = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)");
     const PREFETCH: (&str, &str) = ("sec-purpose", "prefetch;prerender");
     const CRAWLER: (&str, &str) = ("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)");
 
@@ -169,7 +179,7 @@ mod tests {
         let route = Route { token, ..Route::new("/", kind, Duration::ZERO) };
         let rules = KindRules {
             asset_suffixes: &[".js".to_owned()],
-            crawlers: &["googlebot".to_owned()],
+            crawlers: &CrawlerRule::new(&["googlebot".to_owned()], &[]).unwrap(),
             preview_parents: &[],
         };
         classify(&method.parse().unwrap(), path, &headers, &route, &rules)
@@ -178,8 +188,8 @@ mod tests {
     #[test]
     fn promise_6_files_prefetches_preflights_and_crawlers_have_no_shopper() {
         let head = (Kind::Head, TokenNeed::Optional);
-        assert_eq!(kind("GET /", &[PAGE], head), RequestKind::Document);
-        assert_eq!(kind("POST /", &[PAGE], head), RequestKind::Call);
+        assert_eq!(kind("GET /", &[PAGE, BROWSER], head), RequestKind::Document);
+        assert_eq!(kind("POST /", &[PAGE, BROWSER], head), RequestKind::Call);
         assert_eq!(kind("GET /", &[], head), RequestKind::Call);
         assert_eq!(kind("GET /app.js", &[], head), RequestKind::Passive);
         assert_eq!(kind("OPTIONS /", &[], head), RequestKind::Passive);
@@ -188,6 +198,19 @@ mod tests {
         assert_eq!(kind("GET /", &[PAGE], (Kind::Ecom, TokenNeed::None)), RequestKind::Passive);
         for kind in [RequestKind::Passive, RequestKind::Prefetch, RequestKind::Crawler] {
             assert!(!kind.has_shopper());
+        }
+    }
+
+    #[test]
+    fn kind_6_the_first_page_of_a_program_begins_no_session() {
+        let head = (Kind::Head, TokenNeed::Shopper);
+        const LIBRARY: (&str, &str) = ("user-agent", "python-requests/2.32");
+        assert_eq!(kind("GET /", &[PAGE], head), RequestKind::Call);
+        assert_eq!(kind("GET /", &[PAGE, LIBRARY], head), RequestKind::Call);
+        for shown in
+            [BROWSER, ("accept-language", "de"), ("sec-fetch-mode", "navigate"), ("cookie", "a=1")]
+        {
+            assert_eq!(kind("GET /", &[PAGE, shown], head), RequestKind::Document, "{shown:?}");
         }
     }
 

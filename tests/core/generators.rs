@@ -24,6 +24,7 @@ pub(crate) fn jar() -> impl Strategy<Value = Jar> {
         "dwsid",
         "dwsecuretoken_0",
         "dwanonymous_0",
+        // Of ECOM, but no companion of `dwsid`.
         "dwpersonalization_0",
         "__Host-tandem",
         "other",

@@ -18,7 +18,7 @@ use crate::facts::{FRESH, Registered, claims, guest};
 use crate::generators::{decision, jar, state};
 
 /// Our cookies that scripts may read; all others are `HttpOnly`.
-const READABLE: [&str; 4] = ["usid", "cid", "dwanonymous_0", "dwpersonalization_0"];
+const READABLE: [&str; 3] = ["usid", "cid", "dwanonymous_0"];
 const SEAL: &str = "__Host-tandem";
 
 /// One generated case: a browser, its sealed state, a decision, and the choice at a login.

@@ -170,6 +170,33 @@ async fn attacks_66_and_67_our_cookies_set_by_ecom_are_verified() {
 }
 
 #[tokio::test]
+async fn kind_48_the_groups_of_ab_tests_do_not_change_with_the_dw_session() {
+    const GROUPS: &str = "dwpersonalization_883e6171b7dd64fcf453d869317c00d5";
+    let ecom = FixedHead::responding(&format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\
+         set-cookie: {GROUPS}=green; Path=/; Max-Age=15552000; Secure; HttpOnly\r\n\
+         set-cookie: dwanonymous_883e6171b7dd64fcf453d869317c00d5=CANARY; Path=/\r\n\r\nok"
+    ))
+    .await;
+    let world = Scenario::default().with_ecom_at(ecom.origin()).start().await;
+    // The first page begins a session, so ECOM's own companions of `dwsid` are not the browser's.
+    let mut jar = Cookies::default();
+    let response = world.send(get(HOME).document()).await;
+    let lines = response.expect(200).all("set-cookie").join("\n");
+    assert!(lines.contains(&format!("{GROUPS}=green; Path=/; Max-Age=15552000")), "{lines}");
+    assert!(!lines.contains("CANARY"), "{lines}");
+    jar.take(&response);
+    let begins_anew = Cookies::of(&[(GROUPS, "green")]);
+    for cookies in [jar, begins_anew] {
+        let response = world.send(get(HOME).document().cookies(&cookies)).await;
+        assert!(!response.expect(200).text().contains(&format!("{GROUPS}=;")));
+        let requests = ecom.requests();
+        let (last, _) = requests.last().unwrap();
+        assert!(last.header("cookie").unwrap_or_default().contains(&format!("{GROUPS}=green")));
+    }
+}
+
+#[tokio::test]
 async fn login_pages_apply_below_the_prefix_of_a_site() {
     let ecom = FixedHead::responding("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
     let lines = "path_prefix = \"/de\"\necom.login_pages = [\"/on/demandware.store/leave/now\"]";

@@ -216,7 +216,8 @@ async fn kind_21_a_target_of_another_scheme_is_rejected() {
 async fn kind_21_a_fragment_makes_no_page_a_file() {
     let (world, head) = with_fixed_head().await;
     for target in ["/cart#/static/x.css", "/cart#.css", "/cart?a#b.css"] {
-        let request = format!("GET {target} HTTP/1.1\r\nhost: {HOST}\r\naccept: text/html\r\n\r\n");
+        let headers = "accept: text/html\r\naccept-language: en";
+        let request = format!("GET {target} HTTP/1.1\r\nhost: {HOST}\r\n{headers}\r\n\r\n");
         let response = world.send_bytes(request).await;
         // A page, with a session, and not a file.
         assert!(!response.all("set-cookie").is_empty(), "{target}");

@@ -1,6 +1,8 @@
 //! Requests that cost no upstream call and set no cookie (promise 6, attack 68).
 
-use testkit::{Cookies, RawRequest, World, get, post, request};
+use testkit::{Cookies, ORGANIZATION, RawRequest, World, get, post, request};
+
+use crate::support::CART;
 
 const CRAWLER: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
 
@@ -73,10 +75,49 @@ async fn attack_68_a_crawlers_name_opens_nothing() {
         world.send(calling(get("/api/me").same_origin_fetch())).await.expect(401);
         world.send(calling(get("/bff/nothing"))).await.expect_problem(404, "not_found");
     }
-    // Probes of monitoring tools are treated as people.
+    // Their names do not count where a request shows more of a browser.
     let mut jar = Cookies::default();
     jar.take(&world.send(get("/").document().header("user-agent", names[0])).await);
     assert!(!jar.0.is_empty());
+}
+
+#[tokio::test]
+async fn kind_6_programs_and_crawlers_get_their_first_page_without_a_session() {
+    const SHOPPING: &str =
+        "Mozilla/5.0 (compatible; AdsBot-Google-Mobile; +http://www.google.com/)";
+    for path in ["/", CART] {
+        let world = World::start().await;
+        let page = || get(path).header("accept", "text/html,*/*;q=0.8");
+        let programs = [
+            page(),
+            page().header("user-agent", "python-requests/2.32.3"),
+            page().header("user-agent", "okhttp/4.12.0").header("accept-encoding", "gzip"),
+            page().header("user-agent", SHOPPING).header("accept-language", "en"),
+            get(path).document().header("user-agent", SHOPPING),
+        ];
+        for request in programs {
+            world.send(request).await.expect(200).expect_no_cookies();
+        }
+        assert_eq!(world.auth_calls(), [""; 0], "{path}");
+        for name in ["accept-language", "sec-fetch-mode"] {
+            let value = if name == "accept-language" { "de" } else { "navigate" };
+            let response = world.send(page().header(name, value)).await;
+            assert!(!response.expect(200).all("set-cookie").is_empty(), "{path} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn kind_6_a_crawler_that_fills_a_cart_is_a_shopper() {
+    const STOREBOT: &str = "Mozilla/5.0 (X11; Linux x86_64; Storebot-Google/1.0) Chrome/126.0.0.0";
+    let world = World::start().await;
+    let mut jar = Cookies::default();
+    let page = get("/").header("accept", "text/html").header("user-agent", STOREBOT);
+    jar.take(&world.send(page).await);
+    let api = "/mobify/proxy/api/checkout/shopper-baskets/v1/organizations";
+    let path = format!("{api}/{ORGANIZATION}/baskets?siteId=RefArch");
+    let basket = post(&path).same_origin_fetch().json("{}");
+    world.send(basket.header("user-agent", STOREBOT).cookies(&jar)).await.expect(200);
 }
 
 #[tokio::test]

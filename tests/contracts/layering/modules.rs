@@ -1,12 +1,13 @@
 //! The permitted dependencies between modules.
 
 /// Every module of the crate, and the modules it may use. Only `serve` uses `web`.
-pub(super) const DEPENDENCIES: [(&str, &[&str]); 27] = [
+pub(super) const DEPENDENCIES: [(&str, &[&str]); 28] = [
     ("allowlist", &["route"]),
     ("header_values", &["ids"]),
     ("ids", &[]),
     ("lifetimes", &[]),
     ("timestamp", &[]),
+    ("user_agents", &[]),
     ("telemetry", &[]),
     ("expiring_map", &[]),
     ("client_ip", &[]),
@@ -21,7 +22,7 @@ pub(super) const DEPENDENCIES: [(&str, &[&str]); 27] = [
         "cookies",
         &["access_token", "flow", "header_values", "ids", "lifetimes", "model", "timestamp"],
     ),
-    ("config", &["access_token", "cookies", "flow", "ids", "client_ip", "route"]),
+    ("config", &["access_token", "cookies", "flow", "ids", "client_ip", "route", "user_agents"]),
     ("problem", &["flow", "header_values"]),
     ("proxy", &["config", "cookies", "header_values", "metrics", "client_ip", "problem"]),
     (
@@ -58,7 +59,7 @@ pub(super) const DEPENDENCIES: [(&str, &[&str]); 27] = [
         ],
     ),
     ("driver", &["flow", "ids", "model", "site", "upstream"]),
-    ("app", &["clock", "config", "metrics", "proxy", "site"]),
+    ("app", &["clock", "config", "metrics", "proxy", "site", "user_agents"]),
     ("admin", &["metrics"]),
     (
         "web",
@@ -84,6 +85,7 @@ pub(super) const DEPENDENCIES: [(&str, &[&str]); 27] = [
             "site",
             "timestamp",
             "upstream",
+            "user_agents",
         ],
     ),
     ("serve", &["admin", "app", "client_ip", "clock", "config", "web"]),
