@@ -93,8 +93,10 @@ pub(crate) fn check_ocapi(
     if METHODS.contains(method) { Ok(()) } else { Err(Refusal::Method) }
 }
 
+/// The segments of `path`. Only names and ids, behind what is compared byte for byte, may have encoded
+/// slashes: a shopper's address may be called `Home / Office`, and a product `AB/12-3`.
 fn segments(path: &str) -> Result<Vec<&str>, Refusal> {
-    if !is_plain(path.as_bytes(), EncodedSlash::Refused) {
+    if !is_plain(path.as_bytes(), EncodedSlash::InName) {
         return Err(Refusal::Forbidden);
     }
     Ok(path.split('/').skip(1).collect())
@@ -117,7 +119,7 @@ fn creates_session(reading: &str) -> bool {
 }
 
 fn names_in(reading: &str) -> impl Iterator<Item = &str> {
-    reading.split('/').filter(|segment| !segment.is_empty())
+    reading.split(['/', '\\']).filter(|segment| !segment.is_empty())
 }
 
 /// Whether an upstream cannot read `segment` as another name.
@@ -221,6 +223,36 @@ mod tests {
             "/",
         ] {
             assert_eq!(scapi_at(&Method::GET, path, ""), Err(Refusal::Forbidden), "{path}");
+        }
+    }
+
+    #[test]
+    fn kind_4_names_and_ids_may_have_encoded_slashes_and_nothing_before_them() {
+        for name in ["Home%20%2F%20Office", "c%2Fo%20Mum", "a%5Cb", "AB%2F12-3"] {
+            let address = format!("{CUSTOMER}/addresses/{name}");
+            assert_eq!(scapi_at(&Method::DELETE, &address, "siteId=RefArch"), Ok(()), "{name}");
+            assert_eq!(ocapi_at(&format!("/s/RefArch/dw/shop/v24_5/products/{name}"), ""), Ok(()));
+        }
+        let organization = "/customer/shopper-customers/v1/organizations/f_ecom_zzte_053";
+        for path in [
+            "/product%2Fshopper-products/v1/organizations/f_ecom_zzte_053/products",
+            "/product/shopper-products/v1/organizations%2Ff_ecom_zzte_053/products/x",
+            "/product/shopper-products/v1%5Corganizations/f_ecom_zzte_053/products/x",
+            "/shopper/x/v1/organizations/f_ecom_other_001%2Ff_ecom_zzte_053/products",
+            "/shopper/x/v1/organizations/f_ecom_zzte_053/..%2F..%2Fauth",
+            "/shopper/x/v1/organizations/f_ecom_zzte_053/a%5C..%5C..%5C..%5Cauth",
+        ] {
+            assert_eq!(scapi_at(&Method::GET, path, ""), Err(Refusal::Forbidden), "{path}");
+        }
+        for path in ["customers%2Fx", "customers%5Cx", "customers/x%2F", "customers/x%255C"] {
+            let path = format!("{organization}/{path}");
+            assert_eq!(scapi_at(&Method::DELETE, &path, ""), Err(Refusal::Method), "{path}");
+        }
+        for path in
+            ["customers%2Fauth", "customers/x%2Fauth", "customers/x%5Cauth", "site/a%5Csessions"]
+        {
+            let path = format!("/s/RefArch/dw/shop/v24_5/{path}");
+            assert_eq!(ocapi_at(&path, ""), Err(Refusal::Forbidden), "{path}");
         }
     }
 

@@ -7,6 +7,8 @@
 /// How an upstream may read an encoded slash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncodedSlash {
+    /// Part of a name, and so may be an encoded backslash: the names and ids of the APIs.
+    InName,
     /// Part of a name: the Head decides.
     Part,
     /// Perhaps a separator: rejected.
@@ -15,9 +17,9 @@ pub enum EncodedSlash {
 
 /// Whether all programs read `path` (without its query) alike.
 ///
-/// Rejected are: anything but printable ASCII; a backslash; a leading or inner `//`; `.` and `..`
-/// as segments, with or without `;parameters` or spaces; percent signs without two hexadecimal
-/// digits; overlong UTF-8, and UTF-8 for code points that are not characters; and any of these in
+/// Rejected are: anything but printable ASCII; a backslash, also an encoded one unless that is part of
+/// a name; a leading or inner `//`; `.` and `..` as segments, with or without `;parameters` or spaces,
+/// whichever slash separates them; percent signs without two hexadecimal digits; overlong UTF-8, and UTF-8 for code points that are not characters; and any of these in
 /// the path decoded once or twice. Bytes that are no UTF-8 at all pass: shops have old links in
 /// Latin-1.
 #[must_use]
@@ -40,8 +42,18 @@ pub fn is_plain(path: &[u8], encoded_slash: EncodedSlash) -> bool {
             return true;
         }
         text = decoded.text;
+        if encoded_slash == EncodedSlash::InName {
+            // From now on a backslash was encoded. As a separator, it must be as harmless as a slash.
+            slash_backslashes(&mut text);
+        }
     }
     false
+}
+
+fn slash_backslashes(text: &mut [u8]) {
+    for byte in text.iter_mut().filter(|byte| **byte == b'\\') {
+        *byte = b'/';
+    }
 }
 
 /// Whether `text` has a dot segment, an empty segment before another, or a byte that no name has.
@@ -181,6 +193,32 @@ mod tests {
         let head = |path: &str| is_plain(path.as_bytes(), EncodedSlash::Part);
         assert!(head("/product/a%2Fb") && head("/100%25"));
         assert!(!head("/static/..%2fapi/x") && !head("/a%2F%2Fb") && !head("/%252e%252e%252fx"));
+    }
+
+    #[test]
+    fn kind_4_names_of_an_api_may_have_both_slashes_but_no_dot_segments() {
+        let name = |path: &str| is_plain(path.as_bytes(), EncodedSlash::InName);
+        for path in
+            ["/x/Home%20%2F%20Office", "/x/c%2Fo%20Mum", "/x/AB%2F12-3", "/x/a%5Cb", "/x/a%255Cb"]
+        {
+            assert!(name(path), "{path}");
+        }
+        for path in [
+            "/x/..%2Fy",
+            "/x/..%5Cy",
+            "/x/a%5C..%5Cy",
+            "/x/a%5C..%2Fy",
+            "/x/a%255C..%255Cy",
+            "/x/%2Fy",
+            "/x/%5Cy",
+            "/x/a%5C%5Cb",
+            "/x/a%2F%5Cb",
+            "/x/a%5C.;z%5Cb",
+            "/x/a\\b",
+            "/x/a%2F",
+        ] {
+            assert_eq!(name(path), path == "/x/a%2F", "{path}");
+        }
     }
 
     proptest! {

@@ -55,7 +55,7 @@ fn others(path: &str) -> Vec<String> {
     let mut readings = vec![path.to_owned()];
     let mut at = 0;
     while let Some(reading) = readings.get(at).cloned() {
-        for change in [decoded, without_parameters, trimmed, in_ascii] {
+        for change in [decoded, slashed, without_parameters, trimmed, in_ascii] {
             let changed = change(&reading);
             if readings.len() < MAX_READINGS && !readings.contains(&changed) {
                 readings.push(changed);
@@ -69,6 +69,11 @@ fn others(path: &str) -> Vec<String> {
 
 fn decoded(path: &str) -> String {
     percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+/// `/a\b` → `/a/b`. Only an encoded backslash gets this far.
+fn slashed(path: &str) -> String {
+    path.replace('\\', "/")
 }
 
 /// `/a;x=1/b;y` → `/a/b`.
@@ -129,6 +134,8 @@ mod tests {
             "/;x/checkout",
             "/;a%2Fb/%63heckout",
             "/chec%E2%84%AAout",
+            "/checkout%5Cpay",
+            "/;x%5C%63heckout",
         ] {
             assert!(reads_as(path, "/checkout"), "{path}");
         }

@@ -75,18 +75,27 @@ pub(crate) fn check(
     Ok(())
 }
 
+/// The encoded slashes that an upstream of this kind may get. The lists of API calls check where.
+fn encoded_slash(kind: Kind) -> EncodedSlash {
+    match kind {
+        Kind::Head => EncodedSlash::Part,
+        Kind::Scapi | Kind::Ocapi => EncodedSlash::InName,
+        Kind::Ecom | Kind::Slas(_) => EncodedSlash::Refused,
+    }
+}
+
 /// The route for a path below the site's prefix: as strict as for any other reading of that path.
 ///
 /// # Errors
 ///
 /// When upstreams may read the path differently, or none of the site's routes has it.
 pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
-    if !is_plain(path.as_bytes(), EncodedSlash::Part) || !readings::are_bounded(path) {
+    if !is_plain(path.as_bytes(), EncodedSlash::InName) || !readings::are_bounded(path) {
         return Err(AMBIGUOUS_PATH);
     }
     let below = below_prefix(site, path);
     let route = site.config.routes.table.strictest(below).ok_or(Problem::NotFound)?;
-    if route.kind != Kind::Head && !is_plain(path.as_bytes(), EncodedSlash::Refused) {
+    if !is_plain(path.as_bytes(), encoded_slash(route.kind)) {
         return Err(AMBIGUOUS_PATH);
     }
     let is_own = |id: &str| {

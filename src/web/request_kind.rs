@@ -203,8 +203,8 @@ mod tests {
 
     #[test]
     fn kind_6_the_first_page_of_a_program_begins_no_session() {
-        let head = (Kind::Head, TokenNeed::Shopper);
         const LIBRARY: (&str, &str) = ("user-agent", "python-requests/2.32");
+        let head = (Kind::Head, TokenNeed::Shopper);
         assert_eq!(kind("GET /", &[PAGE], head), RequestKind::Call);
         assert_eq!(kind("GET /", &[PAGE, LIBRARY], head), RequestKind::Call);
         for shown in

@@ -90,7 +90,7 @@ fn needs_no_shopper(site: &SiteAtHost, path: &str) -> bool {
 /// Whether an upstream may read `path` as one of another site below this one. The request would
 /// then have the wrong site's shopper and protection. Most sites that share a host share a Head.
 fn may_be_of_other_site(site: &SiteAtHost, path: &str) -> bool {
-    if !is_plain(path.as_bytes(), EncodedSlash::Part) {
+    if !is_plain(path.as_bytes(), EncodedSlash::InName) {
         // The route lookup rejects it.
         return false;
     }

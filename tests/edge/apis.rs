@@ -3,6 +3,9 @@
 use tandem_sandbox::{Call, Fault, Operation, Times, Upstream};
 use testkit::{Cookies, HOST, Head, ORIGIN, Scenario, World, get, post, request};
 
+use crate::support::GATEWAYS;
+
+const CUSTOMERS: &str = "/customer/shopper-customers/v1/organizations/f_ecom_zzte_053/customers";
 const BASKETS: &str =
     "/mobify/proxy/api/checkout/shopper-baskets/v1/organizations/f_ecom_zzte_053/baskets";
 const TOKEN: &str =
@@ -294,5 +297,40 @@ async fn a_truncated_401_is_an_outage_and_the_new_tokens_arrive() {
         let mut refreshed = jar.clone();
         refreshed.take(&response);
         assert_ne!(refreshed.value("cc-nx-g"), jar.value("cc-nx-g"), "the rotated token is lost");
+    }
+}
+
+#[tokio::test]
+async fn kind_4_an_encoded_slash_in_a_name_arrives_octet_for_octet() {
+    let world = World::start().await;
+    let jar = world.registered_cookies().await;
+    let api = "/mobify/proxy/api";
+    for name in ["Home%20%2F%20Office", "c%2Fo%20Mum", "back%5Cslash"] {
+        let below = format!("{CUSTOMERS}/abc/addresses/{name}");
+        let call = request("DELETE", &format!("{api}{below}?siteId=RefArch"));
+        world.forget_calls();
+        // The simulator has no addresses.
+        world.send(call.same_origin_fetch().cookies(&jar)).await.expect(404);
+        let calls = world.control().calls();
+        assert_eq!(calls.iter().map(|call| call.path.as_str()).collect::<Vec<_>>(), [&below]);
+    }
+    for path in [
+        "/customer%2Fshopper-customers/v1/organizations/f_ecom_zzte_053/customers/abc/addresses/x",
+        "/customer/shopper-customers/v1/organizations%5Cf_ecom_zzte_053/customers/abc/addresses/x",
+        "/customer/shopper-customers/v1/organizations/f_ecom_zzte_053/customers/..%2Fabc/x",
+        "/customer/shopper-customers/v1/organizations/f_ecom_zzte_053/customers/a%5C..%5Cabc/x",
+    ] {
+        world.forget_calls();
+        let call = get(&format!("{api}{path}?siteId=RefArch")).same_origin_fetch().cookies(&jar);
+        let response = world.send(call).await;
+        assert!(matches!(response.status, 400 | 403), "{path}: {}", response.status);
+        assert!(world.control().calls().is_empty(), "{path}");
+    }
+    for gateway in GATEWAYS {
+        let world = gateway.shop().start().await;
+        let jar = world.registered_cookies().await;
+        let target = format!("{api}{CUSTOMERS}/abc/addresses/c%2Fo%20Mum?siteId=RefArch");
+        let question = gateway.subrequest("DELETE", &target).same_origin_fetch().cookies(&jar);
+        gateway.expect_allowed(&world.send(question).await);
     }
 }

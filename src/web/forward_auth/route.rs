@@ -21,7 +21,7 @@ pub(crate) enum Destination {
 /// it selects the upstream, so every reading must lead to the same upstream. Where the readings
 /// have different routes, the strictest one counts.
 pub(crate) fn destination(site: &Site, path: &str) -> Result<Destination, Problem> {
-    if !is_plain(path.as_bytes(), EncodedSlash::Refused) {
+    if !is_plain(path.as_bytes(), EncodedSlash::InName) {
         return Err(site_lookup::AMBIGUOUS_PATH);
     }
     let below = below_prefix(site, path);
