@@ -122,6 +122,8 @@ pub enum CrossSitePost {
     /// A small page of the shop's own origin posts it once more, with the cookies: for the return from
     /// a payment page or an identity provider.
     Resubmitted,
+    /// It is forwarded to ECOM with the DW session, whose cookie is `SameSite=None`.
+    InSession,
 }
 
 /// One route of the table.

@@ -231,5 +231,7 @@ fn names(config: &config::SiteConfig) -> CookieNames {
     let is_https = config.main_origin.is_https();
     let transport = if is_https { Transport::Https } else { Transport::PlainHttp };
     let names = CookieNames::new(cookies.profile, &config.id, cookies.suffix, transport);
-    if cookies.readable_tokens { names.with_readable_tokens() } else { names }
+    let names = if cookies.readable_tokens { names.with_readable_tokens() } else { names };
+    let cross_site = config.routes.table.has_cross_site_sessions();
+    if cross_site { names.with_cross_site_dw() } else { names }
 }

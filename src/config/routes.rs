@@ -70,8 +70,11 @@ const TOKENS: [(&str, TokenNeed); 4] = [
 
 const CSRF: [(&str, Csrf); 2] = [("upstream", Csrf::Upstream), ("same-origin", Csrf::SameOrigin)];
 
-const CROSS_SITE_POSTS: [(&str, CrossSitePost); 2] =
-    [("forward", CrossSitePost::Forwarded), ("resubmit", CrossSitePost::Resubmitted)];
+const CROSS_SITE_POSTS: [(&str, CrossSitePost); 3] = [
+    ("forward", CrossSitePost::Forwarded),
+    ("resubmit", CrossSitePost::Resubmitted),
+    ("session", CrossSitePost::InSession),
+];
 
 const CRAWLERS: [(&str, Crawlers); 3] = [
     ("without-session", Crawlers::WithoutSession),
@@ -151,7 +154,7 @@ fn read_rule(rule: &Section<'_>, listed: &Table, timeout: Duration) -> Option<Ro
     replace(&mut route.bridge, rule.optional("bridge", Section::boolean));
     replace(&mut route.timeout, rule.optional("timeout_ms", |rule, name| rule.millis(name, 1)));
     replace(&mut route.methods, read_methods(rule));
-    if route.csrf == Csrf::SameOrigin && route.cross_site_post == CrossSitePost::Resubmitted {
+    if route.csrf == Csrf::SameOrigin && route.cross_site_post != CrossSitePost::Forwarded {
         rule.error("cross_site_post", "contradicts csrf \"same-origin\", which rejects such forms");
     }
     route.is_files &= route.token == TokenNeed::None;
@@ -186,6 +189,13 @@ fn read_cross_site_post(rule: &Section<'_>, kind: Kind) -> Option<CrossSitePost>
     let cross_site_post = rule.word("cross_site_post", &CROSS_SITE_POSTS)?;
     if !kind.is_pages() {
         rule.error("cross_site_post", "applies to the Head and ECOM only");
+        return None;
+    }
+    if cross_site_post == CrossSitePost::InSession && kind != Kind::Ecom {
+        rule.error(
+            "cross_site_post",
+            "\"session\" applies to ECOM only: the Head has no DW session",
+        );
         return None;
     }
     Some(cross_site_post)

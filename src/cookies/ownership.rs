@@ -111,9 +111,34 @@ pub fn remove_dwsid_of_neighbour(
     own: &SealedState,
     neighbour: &SealedState,
 ) {
-    let named = |state: &SealedState| state.dw.as_ref().map(|dw| dw.dwsid);
-    let theirs = named(neighbour).filter(|dwsid| named(own) != Some(*dwsid));
+    let theirs = neighbour.dwsid().filter(|dwsid| own.dwsid() != Some(*dwsid));
     presented.dwsid.retain(|dwsid| Some(dwsid.tag()) != theirs);
+}
+
+/// Where the page is that caused a request, as the browser says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initiator {
+    /// The shop itself, a host of the same site, or the person.
+    SameSite,
+    /// Another site, or unknown.
+    CrossSite,
+}
+
+/// Takes the DW session out of a request of another site: with `SameSite=None` it comes with every
+/// one, and with `SameSite=Lax` it would not. Such a request presents no seal, because seals are `Lax`;
+/// with one, the browser holds the request to be the shopper's own. Returns the session that `dw_seal`
+/// names, for a path that expects such requests.
+pub fn take_cross_site_dwsid(
+    presented: &mut RequestCookies,
+    dw_seal: &SealedState,
+    initiator: Initiator,
+) -> Option<Dwsid> {
+    if presented.seal.is_some() || initiator == Initiator::SameSite {
+        return None;
+    }
+    presented.dw_companions.clear();
+    let mut taken = std::mem::take(&mut presented.dwsid).into_iter();
+    taken.find(|dwsid| dw_seal.dwsid() == Some(dwsid.tag()))
 }
 
 /// The shopper whom the seal names, as long as the browser presents a token that it names. If only

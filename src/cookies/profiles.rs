@@ -208,6 +208,10 @@ pub struct CookieNames {
     /// The seal of a registered shopper's tokens. It is a cookie of its own, so that a late
     /// response about another shopper does not overwrite it.
     pub registered_seal: String,
+    /// The seal of the DW session alone, which is sent wherever `dwsid` is. No other host can set it.
+    pub dw_seal: String,
+    /// Whether browsers send the DW session with requests of other sites (`SameSite=None`).
+    pub dw_cross_site: bool,
     /// How browsers reach the site.
     pub transport: Transport,
     /// Whether scripts may read the tokens and `dwsid` (`cookies.readable_tokens`).
@@ -255,6 +259,8 @@ impl CookieNames {
             guard: name(GUARD),
             seal: name(seal),
             registered_seal: name(&format!("{seal}-nx")),
+            dw_seal: name(&format!("{seal}-dw")),
+            dw_cross_site: false,
             transport,
             readable_tokens: false,
             entries,
@@ -271,6 +277,18 @@ impl CookieNames {
     #[must_use]
     pub fn with_readable_tokens(self) -> Self {
         Self { readable_tokens: true, ..self }
+    }
+
+    /// These names, with a DW session that browsers send with requests of other sites.
+    #[must_use]
+    pub fn with_cross_site_dw(self) -> Self {
+        Self { dw_cross_site: true, ..self }
+    }
+
+    /// Whether browsers send the cookie `name` with requests of other sites.
+    #[must_use]
+    pub fn is_cross_site(&self, name: &str) -> bool {
+        self.dw_cross_site && (name == DWSID || name == self.dw_seal || is_dw_companion(name))
     }
 
     /// The refresh cookie of a guest or a registered shopper.
@@ -328,7 +346,9 @@ impl CookieNames {
     /// Whether the cookie `name` is one of Tandem's seals, which no upstream receives.
     #[must_use]
     pub fn is_seal(&self, name: &[u8]) -> bool {
-        name == self.seal.as_bytes() || name == self.registered_seal.as_bytes()
+        [&self.seal, &self.registered_seal, &self.dw_seal]
+            .iter()
+            .any(|seal| name == seal.as_bytes())
     }
 
     /// Whether the cookie `name` is one that only Tandem (or ECOM, in its handoff) may set. The DW

@@ -38,6 +38,8 @@ pub struct RequestCookies {
     pub seal: Option<String>,
     /// The seal of a registered shopper's tokens, not yet opened.
     pub registered_seal: Option<String>,
+    /// The seal of the DW session alone, not yet opened.
+    pub dw_seal: Option<String>,
     /// The origin of the parent whose preview shows the shop, from the marker cookie.
     pub preview: Option<String>,
     /// What ECOM hands over, unless that is an access token in the access cookie itself.
@@ -107,6 +109,8 @@ impl RequestCookies {
             only(&mut self.seal, value);
         } else if name == names.registered_seal {
             only(&mut self.registered_seal, value);
+        } else if name == names.dw_seal {
+            only(&mut self.dw_seal, value);
         } else if name == MARKER {
             self.preview = Some(value.to_owned());
         } else if name == profiles::DO_NOT_TRACK {

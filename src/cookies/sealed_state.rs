@@ -118,6 +118,18 @@ impl SealedState {
         })
     }
 
+    /// The content of the seal of the DW session alone.
+    #[must_use]
+    pub fn dw_only(&self) -> Option<Self> {
+        Some(Self { dw: Some(self.dw.clone()?), ..Self::default() })
+    }
+
+    /// The DW session that the seal names.
+    #[must_use]
+    pub fn dwsid(&self) -> Option<Tag> {
+        self.dw.as_ref().map(|dw| dw.dwsid)
+    }
+
     /// This state with the registered session of `own`, which another shopper's response has
     /// overwritten.
     #[must_use]

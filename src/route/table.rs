@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Route, readings, rest};
+use super::{CrossSitePost, Route, readings, rest};
 
 /// The routes of a site, longest path first.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +62,12 @@ impl Table {
             false
         });
         Some(route)
+    }
+
+    /// Whether the DW session must come with forms of other sites on some route.
+    #[must_use]
+    pub fn has_cross_site_sessions(&self) -> bool {
+        self.iter().any(|route| route.cross_site_post == CrossSitePost::InSession)
     }
 
     /// All routes, longest path first.

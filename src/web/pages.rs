@@ -21,7 +21,7 @@ use axum::extract::FromRequestParts as _;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::app::App;
 use crate::client_ip::ClientAddress;
@@ -32,7 +32,7 @@ use crate::cookies::set_cookie::CookieChanges;
 use crate::flow::Intent;
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
-use crate::route::{Kind, Route, SetCookies, TokenNeed};
+use crate::route::{CrossSitePost, Kind, Route, SetCookies, TokenNeed};
 use crate::site::{Site, SiteAtHost};
 use crate::web::headers::own_authorization;
 use crate::web::incoming::Incoming;
@@ -165,6 +165,22 @@ impl ProxiedRequest {
         request.send().await.unwrap_or_else(IntoResponse::into_response)
     }
 
+    /// The cookies of a form that another site posts to a path which the operator names for that: with
+    /// the DW session, of which nothing else is known, because the browser sent no other cookie.
+    pub(crate) fn cross_site_cookies(&self) -> Option<HeaderValue> {
+        let is_named = self.route.cross_site_post == CrossSitePost::InSession;
+        let dwsid = self.session.cross_site_dwsid.as_ref();
+        let dwsid = dwsid.filter(|_| is_named && self.parts.method == Method::POST)?;
+        let mut cookies = self.cookies(None).map(|it| it.as_bytes().to_vec()).unwrap_or_default();
+        if !cookies.is_empty() {
+            cookies.extend_from_slice(b"; ");
+        }
+        cookies.extend_from_slice(format!("{DWSID}={}", dwsid.expose()).as_bytes());
+        let mut cookies = HeaderValue::from_bytes(&cookies).ok()?;
+        cookies.set_sensitive(true);
+        Some(cookies)
+    }
+
     /// The request's cookies after `changes`, without our sealed state; of several values for one
     /// credential only the effective one.
     pub(crate) fn cookies(&self, changes: Option<&CookieChanges>) -> Option<HeaderValue> {
@@ -277,7 +293,7 @@ pub(crate) fn passthrough_cookies(
     kind: Kind,
     parts: &Parts,
 ) -> Option<HeaderValue> {
-    let pairs = forwardable_unverified(site, &parts.headers.get_all(COOKIE)).into_iter();
+    let pairs = forwardable_unverified(site, &parts.headers).into_iter();
     let kept =
         pairs.filter(|pair| kind != Kind::Ecom || !is_named(pair, |name| site.names.owns(name)));
     HeaderValue::from_bytes(&CookieChanges::default().request_header(kept, &site.names)?).ok()

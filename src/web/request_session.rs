@@ -37,7 +37,9 @@ use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
 use crate::web::request_log::{LogFields, RequestId};
 pub(crate) use crate::web::request_session::forwarded::{foreign_cookies, forwardable_unverified};
-use crate::web::request_session::forwarded::{remove_dwsid_of_neighbours, sealed};
+use crate::web::request_session::forwarded::{
+    remove_dwsid_of_neighbours, sealed, take_cross_site_dwsid,
+};
 use crate::web::request_session::revocation::{
     effective_tags, is_fresh, is_live, logged_out_since, presented_tags, revoked,
     without_logged_out,
@@ -68,6 +70,9 @@ pub(crate) struct RequestSession {
     logged_out_at: Option<Instant>,
     /// Cookies with our names that do not belong to this browser.
     strays: Strays,
+    /// The DW session of a request that another site has caused. It counts only on the paths that the
+    /// operator names for that.
+    pub(crate) cross_site_dwsid: Option<Dwsid>,
 }
 
 impl FromRequestParts<Arc<App>> for RequestSession {
@@ -129,7 +134,8 @@ impl RequestSession {
         let mut presented = RequestCookies::read(cookies, &site.names);
         let presented_tags = presented_tags(&presented);
         let state = sealed(&presented, &site);
-        remove_dwsid_of_neighbours(&mut presented, &headers.get_all(COOKIE), &site, &state);
+        let cross_site_dwsid = take_cross_site_dwsid(&mut presented, headers, &site);
+        remove_dwsid_of_neighbours(&mut presented, headers, &site, &state);
         let logged_out_at = logged_out_since(&presented, &state, &site, received_at);
         let state = without_logged_out(state, &site, received_at);
         let preview = Preview::of(headers, &presented, &site.preview_parents);
@@ -167,6 +173,7 @@ impl RequestSession {
             superseded,
             logged_out_at,
             strays,
+            cross_site_dwsid,
         };
         if logged_out_at.is_some() {
             session.presented.clear();

@@ -195,6 +195,71 @@ async fn kind_1_a_payment_returns_to_the_session_of_the_shopper() {
     }
 }
 
+/// What a browser sends with the POST of another site: cookies that are `SameSite=None`.
+fn cross_site_cookies(browser: &Browser) -> String {
+    let sent = ["dwsid", "__Host-tandem-dw"].map(|name| (name, browser.expect_cookie(name)));
+    sent.map(|(name, value)| format!("{name}={value}")).join("; ")
+}
+
+#[tokio::test]
+async fn kind_1_a_payment_returns_at_once_where_the_dw_session_comes_with_it() {
+    for scenario in Scenario::with_ecom() {
+        let rule = format!(
+            "routes.rules = [{{ path = \"{}\", cross_site_post = \"session\" }}]",
+            controller("Cart-Show")
+        );
+        let scenario = scenario.site(&rule);
+        let world = scenario.clone().start().await;
+        let browser = world.guest_on_ecom().await;
+        add_to_cart(&browser).await.expect(200);
+        let guest = browser.expect_guest(DwSession::Live);
+        world.forget_calls();
+        let bank = world.browser();
+        let posts = |path: &str, cookies: &str| {
+            let returns = bank.posts_form("/", path, &[("PaRes", "y")]);
+            let returns = returns.header("sec-fetch-site", "cross-site");
+            returns.header("origin", "https://acs.bank.example").header("cookie", cookies)
+        };
+        let cookies = cross_site_cookies(&browser);
+        let cart = posts(&controller("Cart-Show"), &cookies).await.expect(200);
+        cart.expect_no_cookies();
+        assert!(cart.text.contains("Harbour"), "{scenario}: {}", cart.text);
+        assert_eq!(world.auth_calls(), [""; 0], "{scenario}");
+        // On a path that nobody named, and with a session that another host has set, it is a stranger.
+        let dwsid = browser.expect_cookie("dwsid");
+        for (path, cookies) in [
+            ("Account-Show", cookies.clone()),
+            ("Cart-Show", format!("dwsid={dwsid}")),
+            ("Cart-Show", format!("dwsid={dwsid}; __Host-tandem-dw=forged")),
+        ] {
+            let page = posts(&controller(path), &cookies).await;
+            assert!(!page.text.contains("Harbour"), "{scenario}: {path}");
+            let calls = world.control().calls();
+            let sent = calls.last().and_then(|call| call.header("cookie")).unwrap_or_default();
+            assert!(!sent.contains(&dwsid), "{scenario}: {path}");
+        }
+        assert_eq!(world.auth_calls(), [""; 0], "{scenario}");
+        assert_eq!(browser.expect_guest(DwSession::Live), guest, "{scenario}");
+    }
+}
+
+#[tokio::test]
+async fn kind_1_only_the_dw_session_is_sent_with_requests_of_other_sites() {
+    let rule = format!("path = \"{}\"\ncross_site_post = \"session\"", controller("Cart-Show"));
+    let world = Scenario::private().route(&rule).start().await;
+    let browser = world.browser();
+    let page = browser.visits(&controller("Home-Show")).await.expect(200);
+    for line in page.set_cookies() {
+        let is_dw = ["dwsid=", "dwanonymous_", "dwsecuretoken_", "__Host-tandem-dw="];
+        let is_dw = is_dw.iter().any(|name| line.starts_with(name));
+        assert_eq!(line.contains("SameSite=None"), is_dw, "{line}");
+        assert!(line.contains("Secure"), "{line}");
+    }
+    let logout = browser.logs_out().await.expect(200);
+    let deleted = logout.set_cookies().into_iter().find(|line| line.starts_with("dwsid=;"));
+    assert!(deleted.is_none_or(|line| line.contains("SameSite=None")), "{deleted:?}");
+}
+
 #[tokio::test]
 async fn kind_1_a_path_without_a_rule_posts_nothing_again() {
     let world = Scenario::private().start().await;

@@ -300,3 +300,31 @@ async fn promise_2_a_guest_is_redirected_to_the_login_page() {
         }
     }
 }
+
+#[tokio::test]
+async fn kind_1_a_form_of_another_site_keeps_the_dw_session_on_a_named_path() {
+    for gateway in GATEWAYS {
+        let rule = format!("path = \"{CART}\"\ncross_site_post = \"session\"");
+        let world = gateway.shop().route(&rule).start().await;
+        let jar = world.guest_cookies().await;
+        let sent = ["dwsid", "__Host-tandem-dw"].map(|name| (name, jar.value(name)));
+        let returns = |target| {
+            let question = gateway.subrequest("POST", target).headers(&[
+                ("origin", "https://acs.bank.example"),
+                ("sec-fetch-site", "cross-site"),
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-dest", "document"),
+            ]);
+            question.cookies(&Cookies::of(&sent))
+        };
+        world.forget_calls();
+        let response = world.send(returns(CART)).await;
+        gateway.expect_allowed(&response);
+        let dwsid = format!("dwsid={}", jar.value("dwsid"));
+        assert_eq!(response.header("cookie"), Some(dwsid.as_str()));
+        response.expect_no_cookies();
+        let other = world.send(returns(&CART.replace("Cart-Show", "Account-Show"))).await;
+        assert!(!other.header("cookie").unwrap_or_default().contains("dwsid"));
+        assert_eq!(world.auth_calls(), [""; 0]);
+    }
+}

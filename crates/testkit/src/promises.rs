@@ -9,7 +9,7 @@ use crate::page::Page;
 use crate::scenario::DwSession;
 
 /// Cookies that only servers may read, by the name without the site.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 11] = [
     "token",
     "id_token",
     "cc-nx",
@@ -17,8 +17,10 @@ const SECRETS: [&str; 9] = [
     "dwsid",
     "__Host-tandem",
     "__Host-tandem-nx",
+    "__Host-tandem-dw",
     "tandem",
     "tandem-nx",
+    "tandem-dw",
 ];
 /// A value this long occurs in no text by chance.
 const LONG: usize = 16;

@@ -92,7 +92,7 @@ fn read(site: &Section<'_>, timeout: Duration) -> Option<SiteConfig> {
         bearer_from: site.within("apis", |apis| apis.networks("bearer_from")),
         session: site.within("session", read_session),
         ecom: site.within("ecom", read_ecom),
-        routes: Some(read_routes(site, timeout, policy, cookies.as_ref())),
+        routes: Some(read_routes(site, timeout, policy, cookies.as_ref(), main_origin.as_ref())),
     })
 }
 
@@ -217,8 +217,14 @@ fn read_routes(
     timeout: Duration,
     policy: Option<Policy>,
     cookies: Option<&CookieConfig>,
+    main: Option<&Origin>,
 ) -> RouteConfig {
     let routes = site.within("routes", |routes| routes::read(routes, timeout));
+    let is_http = main.is_some_and(|main| !main.is_https());
+    if is_http && routes.table.has_cross_site_sessions() {
+        let why = "cross_site_post \"session\" needs https: browsers require it of SameSite=None";
+        site.error("routes.rules", why);
+    }
     let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
     if no_dw && routes.ecom.is_some() {
         site.error("routes.ecom", "must be empty: bridge mode \"none\" has no DW session");

@@ -70,6 +70,16 @@ impl CookieChanges {
         self.set_seal(&names.registered_seal, sealed, now);
     }
 
+    /// Adds the seal of the DW session alone, which lives as long as `dwsid`; deletes it if `sealed` is
+    /// `None`.
+    pub fn seal_dw(&mut self, names: &CookieNames, sealed: Option<&str>) {
+        self.cookies.retain(|write| write.name != names.dw_seal);
+        match sealed {
+            Some(sealed) => self.set(&names.dw_seal, sealed, None),
+            None => self.delete(&names.dw_seal),
+        }
+    }
+
     fn set_seal(&mut self, name: &str, sealed: &str, now: Timestamp) {
         let state = &self.state;
         let logged_out = (!state.logged_out.is_empty()).then_some(LoggedOut::LIFE);
@@ -158,7 +168,8 @@ impl CookieWrite {
     ) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
         let mut cookie = Cookie::new(&self.name, self.value.as_deref().unwrap_or_default());
         cookie.set_path("/");
-        let same_site = if preview.is_some() { SameSite::None } else { SameSite::Lax };
+        let cross_site = preview.is_some() || names.is_cross_site(&self.name);
+        let same_site = if cross_site { SameSite::None } else { SameSite::Lax };
         cookie.set_same_site(same_site);
         cookie.set_partitioned(preview.map(|_| true));
         cookie.set_secure(names.transport.is_secure());

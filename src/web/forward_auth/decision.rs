@@ -11,7 +11,7 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
-use http::header::{LOCATION, SET_COOKIE};
+use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::request::Parts;
 
 use crate::app::App;
@@ -136,6 +136,11 @@ pub(crate) fn classify(app: &App, site: &SiteAtHost, parts: &Parts) -> Result<Cl
 impl ProxiedRequest {
     /// Decides by the session in the browser, without an upstream call.
     pub(crate) fn decide(&self, kind: RequestKind) -> AuthDecision {
+        if let Some(cookies) = self.cross_site_cookies() {
+            let mut headers = AuthHeaders::anonymous(&self.session.site, &self.route, &self.parts);
+            headers.set(COOKIE, cookies);
+            return AuthDecision::Allow(Box::new(headers));
+        }
         // A prefetched page is decided like the page itself, but begins nothing.
         let page = if kind == RequestKind::Prefetch { RequestKind::Document } else { kind };
         let begins_session = self.may_create_session(page) && !self.rejects_cookies();

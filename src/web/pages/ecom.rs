@@ -24,6 +24,9 @@ impl ProxiedRequest {
         // from a beacon of a page that is still loading. Neither may begin a session: it would
         // replace the one whose cookies the browser did not send.
         let begins_nothing = !self.may_create_session(kind) && self.session.presented.is_empty();
+        if let Some(cookies) = self.cross_site_cookies() {
+            return Ok(self.without_session_cookies(self.forward_with(body, Some(cookies)).await));
+        }
         if begins_nothing || self.session.is_late() {
             return Ok(self.without_session(kind, body).await);
         }

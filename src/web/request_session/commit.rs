@@ -82,6 +82,11 @@ impl RequestSession {
             let sealed = self.site.seal.seal(&names.registered_seal, id, own, clock::random());
             changes.seal_registered(names, &sealed, now);
         }
+        if names.dw_cross_site && changes.state.dwsid() != self.state.dwsid() {
+            let own = changes.state.dw_only();
+            let seal = |own| self.site.seal.seal(&names.dw_seal, id, &own, clock::random());
+            changes.seal_dw(names, own.map(seal).as_deref());
+        }
         let sealed = self.site.seal.seal(&names.seal, id, &changes.state, clock::random());
         changes.store_state(names, &sealed, now);
     }

@@ -5,11 +5,12 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::access_token;
 use crate::cookies::facts;
-use crate::cookies::ownership;
+use crate::cookies::ownership::{self, Initiator};
 use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::{RequestCookies, pair_of, pairs_in};
 use crate::cookies::sealed_state::SealedState;
-use crate::ids::{AccessToken, RefreshToken};
+use crate::header_values::single_text;
+use crate::ids::{AccessToken, Dwsid, RefreshToken};
 use crate::site::{Site, SiteAtHost};
 use crate::web::request_session::RequestSession;
 use crate::web::request_session::revocation::{is_live, without_logged_out};
@@ -25,12 +26,13 @@ impl RequestSession {
 /// Of several candidates, the upstream receives the same one as with a page.
 pub(crate) fn forwardable_unverified<'h>(
     site: &SiteAtHost,
-    headers: &GetAll<'h, HeaderValue>,
+    headers: &'h HeaderMap,
 ) -> Vec<&'h [u8]> {
-    let cookies = headers.iter().map(HeaderValue::as_bytes);
+    let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
     let mut presented = RequestCookies::read(cookies, &site.names);
     let now = site.clock.monotonic();
     let state = without_logged_out(sealed(&presented, site), site, now);
+    take_cross_site_dwsid(&mut presented, headers, site);
     remove_dwsid_of_neighbours(&mut presented, headers, site, &state);
     let live = |tag| is_live(site, tag, now);
     ownership::retain_own(&mut presented, &state, site.layout, &site.names, live);
@@ -41,7 +43,26 @@ pub(crate) fn forwardable_unverified<'h>(
         claims.is_some_and(|claims| site.revocations.has_ended(&claims, now))
     };
     presented.access.retain(|token| state.access == Some(token.tag()) || !ended(token));
-    forwardable(headers, site, &presented, &state)
+    forwardable(&headers.get_all(COOKIE), site, &presented, &state)
+}
+
+/// Takes the DW session out of a request of another site. Only where an operator names paths for it
+/// does the browser send it at all.
+pub(crate) fn take_cross_site_dwsid(
+    presented: &mut RequestCookies,
+    headers: &HeaderMap,
+    site: &Site,
+) -> Option<Dwsid> {
+    if !site.names.dw_cross_site {
+        return None;
+    }
+    let initiator = match single_text(headers, "sec-fetch-site") {
+        Some("same-origin" | "same-site" | "none") => Initiator::SameSite,
+        _ => Initiator::CrossSite,
+    };
+    let dw_seal = presented.dw_seal.as_deref().unwrap_or_default();
+    let dw_seal = site.seal.open(&site.names.dw_seal, &site.config.id, dw_seal);
+    ownership::take_cross_site_dwsid(presented, &dw_seal, initiator)
 }
 
 /// The state that our sealed cookies hold. A registered shopper's seal counts if the request presents
@@ -68,12 +89,12 @@ pub(crate) fn sealed(presented: &RequestCookies, site: &Site) -> SealedState {
 /// Removes the DW session of another site at this host: `dwsid` has the same name for all of them.
 pub(crate) fn remove_dwsid_of_neighbours(
     presented: &mut RequestCookies,
-    headers: &GetAll<'_, HeaderValue>,
+    headers: &HeaderMap,
     site: &SiteAtHost,
     state: &SealedState,
 ) {
     for neighbour in &site.neighbours {
-        let cookies = headers.iter().map(HeaderValue::as_bytes);
+        let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let theirs = sealed(&RequestCookies::read(cookies, &neighbour.names), neighbour);
         ownership::remove_dwsid_of_neighbour(presented, state, &theirs);
     }
