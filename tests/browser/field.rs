@@ -83,6 +83,55 @@ async fn kind_1_a_payment_returns_to_the_session_of_the_shopper() {
 }
 
 #[tokio::test]
+async fn kind_8_the_first_click_after_an_idle_half_hour_fills_the_same_basket() {
+    let (world, origin) = start_shop("[]").await;
+    let chromium = Chromium::start().await;
+    visit("first-click", chromium, &origin, async move |visitor: Visitor| {
+        visitor.goes(&controller("Home-Show")).await;
+        let customer = shown_customer(&visitor).await;
+        let add = controller("Cart-AddProduct");
+        for (minutes, quantity) in [(0, 1), (32, 2), (32, 3)] {
+            world.minutes_pass(minutes);
+            let (status, text) = visitor.sends_form(&add, "pid=bag-harbour&quantity=1").await;
+            assert_eq!(status, 200, "{text}");
+            assert!(text.contains(&format!("\"quantityTotal\":{quantity}")), "{text}");
+        }
+        visitor.goes(&controller("Cart-Show")).await;
+        visitor.sees("h1", "Your cart").await;
+        assert_eq!(shown_customer(&visitor).await, customer);
+        assert_eq!(world.control().basket_of(&customer).len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn kind_28_a_browser_that_loses_cookies_keeps_its_shopper_while_a_refresh_token_is_left() {
+    let (world, origin) = start_shop("[]").await;
+    let chromium = Chromium::start().await;
+    visit("lost-cookies", chromium, &origin, async move |visitor: Visitor| {
+        visitor.goes(&controller("Home-Show")).await;
+        let customer = shown_customer(&visitor).await;
+        let form = "pid=bag-harbour&quantity=1";
+        visitor.sends_form(&controller("Cart-AddProduct"), form).await;
+        let loses = async |names: &[&str]| {
+            for name in names {
+                visitor.forgets_cookie(name).await;
+            }
+            visitor.goes(&controller("Cart-Show")).await;
+            visitor.sees("h1", "Your cart").await;
+            shown_customer(&visitor).await
+        };
+        for names in [&["dwsid"][..], &["token"], &["tandem", "dwsid"]] {
+            assert_eq!(loses(names).await, customer, "{names:?}");
+        }
+        assert_eq!(world.control().basket_of(&customer).len(), 1);
+        // SLAS gives the usid of a session with a live refresh token to nobody else.
+        assert_ne!(loses(&["dwsid", "cc-nx-g"]).await, customer);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn kind_10_a_page_through_a_service_worker_begins_a_session() {
     let (_world, origin) = start_shop("[]").await;
     let chromium = Chromium::start().await;

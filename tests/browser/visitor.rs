@@ -71,6 +71,23 @@ impl Visitor {
         self.client.delete_all_cookies().await.expect("a browser that forgets");
     }
 
+    /// Loses one cookie, as a browser whose jar is full.
+    pub(crate) async fn forgets_cookie(&self, name: &str) {
+        self.client.delete_cookie(name).await.expect("a browser that forgets");
+    }
+
+    /// The page's own script posts a form, as those of a product page do. The status and the body.
+    pub(crate) async fn sends_form(&self, path: &str, form: &str) -> (u64, String) {
+        let script = "const [path, form, done] = arguments;
+            fetch(path, {method: 'POST', body: new URLSearchParams(form)})
+                .then(async (response) => done([response.status, await response.text()]),
+                    (error) => done([0, String(error)]));";
+        let arguments = vec![json!(path), json!(form)];
+        let sent = self.client.execute_async(script, arguments).await.expect("a script that runs");
+        let text = sent[1].as_str().unwrap_or_default().to_owned();
+        (sent[0].as_u64().unwrap_or_default(), text)
+    }
+
     /// The page's own script posts JSON.
     pub(crate) async fn posts(&self, path: &str, body: &Value) -> Value {
         let script = "const [path, body, done] = arguments;
