@@ -350,3 +350,25 @@ async fn promise_9_and_kind_13_a_form_never_reaches_ecom_without_its_session() {
         assert_eq!(world.count_ecom_posts(), 0, "{scenario}");
     }
 }
+
+#[tokio::test]
+async fn kind_13_a_page_of_the_head_that_bridges_is_served_while_ocapi_is_down() {
+    let rule = "path = \"/cart\"\nbridge = true";
+    for scenario in [Scenario::private().on_demand(), Scenario::public()] {
+        let scenario = scenario.route(rule).with_short_timeouts();
+        let world = scenario.clone().start().await;
+        world.control().inject_fault(Upstream::Ocapi, Fault::Status(503, None), Times::Always);
+        let browser = world.browser();
+        browser.visits("/cart").await.expect(200);
+        browser.expect_guest(DwSession::Absent);
+        world.control().clear_faults();
+        world.minutes_pass(1);
+        browser.visits("/cart").await.expect(200);
+        browser.expect_guest(DwSession::Live);
+
+        let world = scenario.refusing_pages_in_outages().start().await;
+        world.control().inject_fault(Upstream::Ocapi, Fault::Status(503, None), Times::Always);
+        let page = world.browser().visits("/cart").await;
+        page.expect_problem(503, "upstream_unavailable");
+    }
+}
