@@ -69,6 +69,18 @@ pub enum Step {
     Done(Box<Decision>),
 }
 
+impl Step {
+    /// Whether the call belongs to a logout at SLAS.
+    #[must_use]
+    pub fn ends_session(&self) -> bool {
+        match self {
+            Self::Logout(_) => true,
+            Self::Refresh(call) => call.is_for_logout(),
+            _ => false,
+        }
+    }
+}
+
 /// Starts the flow for `intent`.
 #[must_use]
 pub fn decide(facts: Facts, intent: Intent) -> Step {

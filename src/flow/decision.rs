@@ -120,7 +120,7 @@ pub enum Outcome {
     },
     /// The shopper is logged out in this browser, whatever SLAS responded.
     LoggedOut {
-        /// SLAS has revoked the session.
+        /// Nothing that was to end is still valid at SLAS.
         revoked: bool,
     },
     /// SLAS issues no tokens for the DW session; nothing changed.

@@ -1,5 +1,8 @@
 //! Logout: ends the session at SLAS, deletes tokens and DW session from the browser whatever SLAS
 //! responds, and begins a guest session if the site's policy requires one.
+//!
+//! SLAS may refuse an access token that has not expired here. The flow then refreshes it, once, and
+//! logs out with the new one.
 
 use super::calls::{LogoutCall, RefreshPurpose};
 use super::state::{FlowState, Goal, Tokens};
@@ -17,7 +20,7 @@ pub(super) fn begin(facts: Facts, scope: LogoutScope) -> Step {
         (Some(access), Some(refresh)) if !state.is_superseded_by_registered() => {
             revoke(state, access, refresh.token)
         }
-        // The logout of SLAS requires a valid access token of the same session.
+        // The logout of SLAS requires an access token of the same session that it accepts.
         (_, Some(refresh)) => state.refresh(refresh, RefreshPurpose::Logout),
         (_, None) => clear(state),
     }
@@ -42,7 +45,7 @@ pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step
             }
         }
         RefreshResponse::Refused => {
-            set_revoked(&mut state, true);
+            end_here(&mut state);
             clear(state)
         }
         // A guest's tokens cannot end a registered session.
@@ -51,13 +54,29 @@ pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step
 }
 
 pub(super) fn logged_out(mut state: FlowState, response: LogoutResponse) -> Step {
-    set_revoked(&mut state, response == LogoutResponse::Revoked);
+    match (response, state.unused_refresh()) {
+        (LogoutResponse::AccessRefused, Some(refresh)) => {
+            return state.refresh(refresh, RefreshPurpose::Logout);
+        }
+        (LogoutResponse::Revoked, _) => set_revoked(&mut state),
+        (LogoutResponse::NothingToRevoke, _) => end_here(&mut state),
+        // Even a new access token was refused, or the result is unknown.
+        (LogoutResponse::AccessRefused | LogoutResponse::Failed, _) => {}
+    }
     clear(state)
 }
 
-fn set_revoked(state: &mut FlowState, now: bool) {
+/// The refresh token is invalid, so the session of this browser has ended. Those of other devices
+/// may live on.
+fn end_here(state: &mut FlowState) {
+    if matches!(state.goal, Goal::Logout { scope: LogoutScope::ThisDevice, .. }) {
+        set_revoked(state);
+    }
+}
+
+fn set_revoked(state: &mut FlowState) {
     if let Goal::Logout { revoked, .. } = &mut state.goal {
-        *revoked = now;
+        *revoked = true;
     }
 }
 

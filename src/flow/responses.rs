@@ -179,8 +179,12 @@ pub enum TransferBasketResponse {
 /// The response to a logout at SLAS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LogoutResponse {
-    /// The session has ended: SLAS revoked it, or did not know it any more.
+    /// SLAS has revoked what the call named.
     Revoked,
+    /// SLAS does not know the refresh token any more: that session has ended before.
+    NothingToRevoke,
+    /// SLAS does not accept the access token, so nothing was revoked.
+    AccessRefused,
     /// SLAS did not confirm that the session has ended.
     Failed,
 }

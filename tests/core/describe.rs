@@ -110,6 +110,8 @@ fn one(call: &Call<'_>) -> String {
         Call::CheckBasket(_, response) => format!("check basket: {}", basket_check(**response)),
         Call::TransferBasket(_, response) => format!("transfer: {}", basket_transfer(**response)),
         Call::Logout(_, LogoutResponse::Revoked) => "logout: revoked".to_owned(),
+        Call::Logout(_, LogoutResponse::NothingToRevoke) => "logout: nothing to revoke".to_owned(),
+        Call::Logout(_, LogoutResponse::AccessRefused) => "logout: token refused".to_owned(),
         Call::Logout(_, LogoutResponse::Failed) => "logout: failed".to_owned(),
     }
 }

@@ -1,13 +1,13 @@
 //! Login and logout: what is kept, what is not, and what ends whatever an upstream responds.
 
 use tandem::flow::{
-    CheckBasketResponse, DwChange, GuestBasket, Intent, LoginResponse, LogoutResponse, Outcome,
-    RefreshResponse, TokenChange, TransferBasketResponse,
+    CheckBasketResponse, DwChange, GuestBasket, Intent, LoginResponse, LogoutResponse, LogoutScope,
+    Outcome, RefreshResponse, TokenChange, TransferBasketResponse,
 };
 use tandem::ids::{AccessToken, Usid};
 
 use crate::facts::{ENSURE_SESSION, Guest, LOGINS, LOGOUTS, Registered, Start, starts};
-use crate::walk::{Call, Path, walk_all};
+use crate::walk::{Call, Path, is_access_refused, walk_all};
 
 fn logs_in(call: &Call<'_>) -> bool {
     matches!(call, Call::Login(..))
@@ -197,16 +197,50 @@ fn a_guests_logout_makes_no_logout_and_no_refresh_call() {
 }
 
 #[test]
-fn revoked_is_reported_only_if_slas_revoked_or_refused_the_tokens() {
+fn kind_15_revoked_is_reported_only_if_nothing_that_was_to_end_is_valid_any_more() {
     walk_all(starts(&LOGOUTS).filter(Start::is_registered), |path| {
-        let gone = path.any(|call| {
+        let revoked = path.any(|call| matches!(call, Call::Logout(_, LogoutResponse::Revoked)));
+        let ended_before = path.any(|call| {
             matches!(
                 call,
-                Call::Logout(_, LogoutResponse::Revoked)
+                Call::Logout(_, LogoutResponse::NothingToRevoke)
                     | Call::Refresh(_, RefreshResponse::Refused)
             )
         });
+        let here = path.start.intent == Intent::Logout(LogoutScope::ThisDevice);
+        let gone = revoked || (here && ended_before);
         assert_eq!(path.decision.outcome, Outcome::LoggedOut { revoked: gone }, "{path}");
+    });
+}
+
+#[test]
+fn kind_15_a_refused_access_token_is_refreshed_once_and_the_logout_repeated_with_the_new_one() {
+    walk_all(starts(&LOGOUTS), |path| {
+        let refused = path.calls.iter().position(is_access_refused);
+        let Some(refused) = refused else { return };
+        let refreshes = |calls: &[Call<'_>]| {
+            calls.iter().filter(|call| matches!(call, Call::Refresh(..))).count()
+        };
+        assert_eq!(refreshes(path.calls), 1, "{path}");
+        let (before, after) = path.calls.split_at(refused + 1);
+        if refreshes(before) == 1 {
+            return;
+        }
+        let Call::Logout(first, _) = &before[refused] else { unreachable!() };
+        let second = after.iter().find_map(|call| match call {
+            Call::Logout(call, _) => Some(call),
+            _ => None,
+        });
+        let granted = after.iter().find_map(|call| match call {
+            Call::Refresh(_, RefreshResponse::Granted(grant)) => Some(grant),
+            _ => None,
+        });
+        let granted = granted.filter(|grant| grant.claims.customer.kind == Registered);
+        let expected = granted.map(|grant| &grant.access);
+        let accepted = second.map(|call| &call.access);
+        // A grant of another shopper than the seal's is none.
+        assert!(accepted == expected || (accepted.is_none() && after.len() > 1), "{path}");
+        assert!(accepted != Some(&first.access), "{path}");
     });
 }
 

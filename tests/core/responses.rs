@@ -99,7 +99,12 @@ impl Responses {
                 TransferBasketResponse::NothingToMove,
                 TransferBasketResponse::Failed,
             ],
-            logout: vec![LogoutResponse::Revoked, LogoutResponse::Failed],
+            logout: vec![
+                LogoutResponse::Revoked,
+                LogoutResponse::NothingToRevoke,
+                LogoutResponse::AccessRefused,
+                LogoutResponse::Failed,
+            ],
         }
     }
 

@@ -43,6 +43,10 @@ impl Call<'_> {
     }
 }
 
+pub(crate) fn is_access_refused(call: &Call<'_>) -> bool {
+    matches!(call, Call::Logout(_, LogoutResponse::AccessRefused))
+}
+
 /// One path from a start to a decision.
 #[derive(Debug)]
 pub(crate) struct Path<'p> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tandem_sandbox::{Fault, Operation, RefreshTokenState, Times, Upstream};
-use testkit::{Browser, DwSession, JO, SAM, Scenario, controller};
+use testkit::{Browser, DwSession, JO, SAM, Scenario, World, controller};
 
 /// The browser has none of these values any more.
 #[track_caller]
@@ -183,4 +183,87 @@ async fn promise_10_a_login_does_not_revive_revoked_credentials() {
     world.seconds_pass(61);
     stale.visits("/").await.expect(200);
     stale.expect_guest(DwSession::Live);
+}
+
+/// SLAS accepts no access token of `browser` any more, although it has not expired.
+fn revoke_access_token(world: &World, browser: &Browser) {
+    world.control().revoke_access_token(&browser.expect_cookie("token"));
+}
+
+/// A logout with an access token that SLAS refuses, and once more with a new one.
+const SECOND_ATTEMPT: [&str; 3] = ["slas.logout", "slas.token.refresh", "slas.logout"];
+
+#[tokio::test]
+async fn kind_15_a_logout_with_a_refused_access_token_revokes_the_refresh_token_all_the_same() {
+    for scenario in Scenario::all() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        revoke_access_token(&world, &browser);
+        let view = browser.logs_out().await.expect(200).json();
+        assert_eq!(view["revoked"], true, "{scenario}");
+        world.expect_calls(&[SECOND_ATTEMPT.to_vec(), scenario.landing_calls()].concat());
+        assert_eq!(world.control().live_refresh_tokens_of(JO.0), 0, "{scenario}");
+        browser.expect_guest(scenario.dw_session_after_landing());
+    }
+}
+
+#[tokio::test]
+async fn kind_15_with_a_refused_access_token_all_devices_are_logged_out_too() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let here = world.registered_on_ecom().await;
+        let _there = world.registered_on_ecom().await;
+        revoke_access_token(&world, &here);
+        let all = json!({"all_devices": true});
+        let view = here.posts_json("/bff/logout", &all).await.expect(200).json();
+        assert_eq!(view["revoked"], true, "{scenario}");
+        assert_eq!(world.control().live_refresh_tokens_of(JO.0), 0, "{scenario}");
+    }
+}
+
+#[tokio::test]
+async fn kind_15_a_logout_on_ecom_with_a_refused_access_token_revokes_the_refresh_token() {
+    for scenario in [Scenario::private(), Scenario::public(), Scenario::private().on_demand()] {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        revoke_access_token(&world, &browser);
+        browser.visits(&controller("Login-Logout")).await.expect(302);
+        assert_eq!(world.control().live_refresh_tokens_of(JO.0), 0, "{scenario}");
+        browser.visits("/").await.expect(200);
+        browser.expect_guest(scenario.dw_session_after_landing());
+    }
+}
+
+#[tokio::test]
+async fn kind_15_a_logout_that_slas_refuses_with_every_access_token_is_not_repeated_for_ever() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        let refused = r#"{"error":"invalid_client","error_description":"Authorization failed."}"#;
+        let fault = Fault::Body(401, refused.to_owned());
+        world.control().inject_fault(Operation::Logout, fault, Times::Always);
+        let view = browser.logs_out().await.expect(200).json();
+        assert_eq!(view["revoked"], false, "{scenario}");
+        world.expect_calls(&[SECOND_ATTEMPT.to_vec(), scenario.landing_calls()].concat());
+        browser.expect_guest(DwSession::Live);
+    }
+}
+
+#[tokio::test]
+async fn kind_15_the_answer_tells_whether_slas_has_revoked_the_session() {
+    let answers = [
+        (Fault::Status(500, None), false),
+        (Fault::Status(429, Some(5)), false),
+        (Fault::Body(403, "<html>Access Denied</html>".to_owned()), false),
+        (Fault::Body(400, "<html>Bad Request</html>".to_owned()), false),
+        (Fault::Body(400, r#"{"message":"invalid channel_id"}"#.to_owned()), false),
+        (Fault::Body(400, r#"{"message":"Bad or missing refresh token."}"#.to_owned()), true),
+    ];
+    for (fault, revoked) in answers {
+        let world = Scenario::private().start().await;
+        let browser = world.registered_on_ecom().await;
+        world.control().inject_fault(Operation::Logout, fault.clone(), Times::Always);
+        let view = browser.logs_out().await.expect(200).json();
+        assert_eq!(view["revoked"], revoked, "{fault:?}");
+    }
 }

@@ -296,6 +296,19 @@ async fn a_logout_ends_both_sessions_and_creates_none() {
 }
 
 #[tokio::test]
+async fn kind_15_a_logout_with_a_refused_access_token_revokes_the_refresh_token() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered().await;
+        world.control().revoke_access_token(&browser.expect_cookie("token"));
+        sdk_logout(&browser, scenario.client).await.expect(200);
+        world.expect_calls(&["slas.logout", "slas.token.refresh", "slas.logout"]);
+        assert_eq!(world.control().live_refresh_tokens_of(JO.0), 0, "{scenario}");
+        assert_eq!(browser.token(), None, "{scenario}");
+    }
+}
+
+#[tokio::test]
 async fn a_link_on_another_site_logs_no_shopper_out() {
     let world = Scenario::private().start().await;
     let browser = world.browser();

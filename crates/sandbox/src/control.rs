@@ -126,6 +126,15 @@ impl Control {
         state.grants.get(token).map(|grant| RefreshTokenView::of(grant, self.platform.now()))
     }
 
+    /// Counts the refresh tokens of a registered shopper that can still be exchanged.
+    #[must_use]
+    pub fn live_refresh_tokens_of(&self, login: &str) -> usize {
+        let (state, now) = (self.platform.state(), self.platform.now());
+        let Some(customer) = state.customers.by_login(login) else { return 0 };
+        let is_own = |grant: &&Grant| grant.identity.customer_id == customer.id;
+        state.grants.all().filter(is_own).filter(|grant| grant.is_live(now)).count()
+    }
+
     /// Returns the items in a customer's basket. A customer without a basket has none.
     #[must_use]
     pub fn basket_of(&self, customer_id: &str) -> Vec<BasketItem> {

@@ -50,6 +50,13 @@ pub(super) struct Rejection {
     text: String,
 }
 
+/// The token that SLAS refuses with a logout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogoutRefusal {
+    AccessToken,
+    RefreshToken,
+}
+
 /// Errors about the state of SLAS itself (`OpenAPI`; RFC 6749 section 4.1.2.1).
 const TEMPORARY: [&str; 3] = ["server_error", "gateway_server_error", "temporarily_unavailable"];
 
@@ -91,6 +98,23 @@ impl Rejection {
             }
             StatusCode::UNAUTHORIZED => self.is_about_refresh_token(),
             _ => false,
+        }
+    }
+
+    /// Which token of a logout SLAS refuses; `None` if it refuses neither. A 401 is about the access
+    /// token, which the call presents as its credential, whatever it says of a client.
+    pub(super) fn of_logout(&self) -> Option<LogoutRefusal> {
+        match self.status {
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED
+                if self.is_about_refresh_token() || self.code == "invalid_grant" =>
+            {
+                Some(LogoutRefusal::RefreshToken)
+            }
+            StatusCode::UNAUTHORIZED => Some(LogoutRefusal::AccessToken),
+            StatusCode::BAD_REQUEST if self.is_about_access_token() => {
+                Some(LogoutRefusal::AccessToken)
+            }
+            _ => None,
         }
     }
 
@@ -138,6 +162,10 @@ impl Rejection {
     fn is_about_refresh_token(&self) -> bool {
         let text = self.text.replace(' ', "_");
         text.contains("refresh_token")
+    }
+
+    fn is_about_access_token(&self) -> bool {
+        self.text.replace(' ', "_").contains("access_token")
     }
 
     /// Whether the usid belongs to another session that is still alive.

@@ -1,6 +1,6 @@
 //! The SLAS operations, one per call of the core.
 
-use super::error::{Rejection, SlasError, SlasResult};
+use super::error::{LogoutRefusal, Rejection, SlasError, SlasResult};
 use super::{CallContext, Credentials, Jwk, Operation, Pkce, Slas, base64_pair, wire};
 use crate::flow::{
     AdoptCall, AdoptResponse, DwProof, GuestResponse, LoginResponse, LogoutResponse, LogoutScope,
@@ -210,11 +210,11 @@ impl Slas {
         let request = self.get("logout", context).query(&query).header(AUTHORIZATION, bearer);
         let operation = Operation { upstream: "slas", name: "logout" };
         match self.sender.send(operation, request).await {
-            // 400 and 401: there is nothing to revoke.
-            Ok(reply) if reply.status.is_success() || reply.status.is_client_error() => {
+            // HTML comes from the edge in front of SLAS.
+            Ok(reply) if reply.status.is_success() && !reply.body.starts_with(b"<") => {
                 LogoutResponse::Revoked
             }
-            Ok(_) => LogoutResponse::Failed,
+            Ok(reply) => logout_rejected(Rejection::of(&reply)),
             Err(error) => {
                 SlasError::Call(error).warn("logout");
                 LogoutResponse::Failed
@@ -306,6 +306,17 @@ fn adopt_failed(error: &SlasError) -> AdoptResponse {
         _ => {
             error.warn("session_bridge");
             AdoptResponse::Failed(error.failure())
+        }
+    }
+}
+
+fn logout_rejected(rejection: Rejection) -> LogoutResponse {
+    match rejection.of_logout() {
+        Some(LogoutRefusal::AccessToken) => LogoutResponse::AccessRefused,
+        Some(LogoutRefusal::RefreshToken) => LogoutResponse::NothingToRevoke,
+        None => {
+            SlasError::Rejected(rejection).warn("logout");
+            LogoutResponse::Failed
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cookies::sealed_state::SealedState;
-use crate::flow::Dw;
+use crate::flow::{Dw, Outcome};
 use crate::lifetimes::EXPIRED_NOTICE;
 use crate::model::Claims;
 use crate::site::Site;
@@ -25,6 +25,9 @@ pub(crate) struct SessionView {
     session_expired: bool,
     /// No tokens can be had at the moment: the shopper has no session for that reason.
     unavailable: bool,
+    /// After a logout: whether everything that was to end has ended at SLAS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked: Option<bool>,
 }
 
 impl SessionView {
@@ -43,7 +46,11 @@ impl SessionView {
             Dw::Dead => "expired",
         };
         let dnt = session.presented.dnt;
-        Self::new(claims, state, dw, dnt, &session.site)
+        let revoked = update.and_then(|update| match update.decision().outcome {
+            Outcome::LoggedOut { revoked } => Some(revoked),
+            _ => None,
+        });
+        Self { revoked, ..Self::new(claims, state, dw, dnt, &session.site) }
     }
 
     fn new(
@@ -69,6 +76,7 @@ impl SessionView {
             dnt: dnt.or(claims.and_then(|claims| claims.dnt)),
             session_expired: expired.is_some_and(|at| now.since(at) < EXPIRED_NOTICE),
             unavailable: claims.is_none() && site.is_unavailable(),
+            revoked: None,
         }
     }
 }

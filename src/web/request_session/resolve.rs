@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use crate::cookies::set_cookie::CookieLife;
 use crate::flow::{
     self, Access, Decision, Dw, DwChange, DwClaim, Facts, Intent, LogoutScope, Outcome,
-    PageResponse, Policy, Step, TokenChange,
+    PageResponse, Policy, TokenChange,
 };
 use crate::problem::Problem;
 use crate::revocations::Reason;
@@ -99,7 +99,7 @@ impl RequestSession {
     ) -> Result<SessionUpdate, Problem> {
         let before = before.into_decision();
         let step = flow::reconcile(self.facts_after(&before), response);
-        if matches!(step, Step::Logout(_)) {
+        if step.ends_session() {
             // Before the calls, so that no request in progress can restore the session.
             self.revoke_presented(Reason::LoggedOut);
         }

@@ -117,6 +117,8 @@ impl Call {
                     .await
                 {
                     LogoutResponse::Revoked => "revoked".to_owned(),
+                    LogoutResponse::NothingToRevoke => "nothing to revoke".to_owned(),
+                    LogoutResponse::AccessRefused => "access token refused".to_owned(),
                     LogoutResponse::Failed => "failed".to_owned(),
                 }
             }
