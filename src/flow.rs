@@ -25,13 +25,13 @@ mod responses;
 mod session_bridge;
 mod state;
 
-pub use accept_tokens::accept_tokens;
+pub use accept_tokens::{TokenSource, accept_tokens};
 pub use calls::{
     AdoptCall, BridgeCall, CheckBasketCall, DwProof, GuestCall, LoginCall, LogoutCall, ProbeCall,
     RefreshCall, TransferBasketCall,
 };
-pub use decision::{BridgeRefusal, Decision, DwChange, FormCsrf, Outcome, TokenChange};
-pub use ecom_page::{EcomPage, Handoff, PageAccess, PageCookies, PageResponse};
+pub use decision::{BridgeRefusal, Decision, DwChange, FormCsrf, Outcome, SessionEnd, TokenChange};
+pub use ecom_page::{EcomPage, EcomPages, Handoff, PageAccess, PageCookies, PageResponse};
 pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
     Intent, LogoutScope, Policy,

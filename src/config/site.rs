@@ -8,7 +8,7 @@ use super::parse::Origin;
 use super::routes::RouteConfig;
 use crate::access_token::Audience;
 use crate::client_ip::TrustedProxies;
-use crate::flow::Policy;
+use crate::flow::{EcomPages, Policy};
 use crate::ids::SiteId;
 
 mod read;
@@ -131,10 +131,8 @@ pub enum BasketAction {
 pub struct EcomConfig {
     /// Further sites of the instance whose pages and files ECOM serves on this host.
     pub sites: Vec<SiteId>,
-    /// Controllers or paths where shoppers log in.
-    pub login_pages: Vec<String>,
-    /// Controllers or paths where shoppers log out.
-    pub logout_pages: Vec<String>,
+    /// Its pages that change the shopper.
+    pub pages: EcomPages,
     /// Whether a returning visitor is redirected to the same address.
     pub redirect_returning: bool,
     /// Whether a DW session that replaces ours is kept if it is the shopper's.

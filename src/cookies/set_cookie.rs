@@ -96,6 +96,9 @@ impl CookieContext<'_> {
             }
             _ => {}
         }
+        if matches!(decision.outcome, Outcome::LoggedIn { .. }) {
+            self.delete_guest_refresh(&mut changes);
+        }
         if logging_out {
             let ends =
                 self.revoked.iter().copied().filter(|tag| !decision.keeps(*tag, self.dwsid()));

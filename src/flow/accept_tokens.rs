@@ -7,9 +7,18 @@ use super::state::{FlowState, Goal};
 use super::{BridgeMode, Decision, DwChange, Facts, Intent, Outcome, TokenChange};
 use crate::model::Grant;
 
-/// The decision when `grant` replaces the tokens of the browser.
+/// How a Head obtained tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenSource {
+    /// By a login, or as a new guest: they are newer than anything that the browser holds.
+    Grant,
+    /// By a refresh token.
+    Refresh,
+}
+
+/// The decision when `grant`, obtained from `source`, replaces the tokens of the browser.
 #[must_use]
-pub fn accept_tokens(facts: Facts, grant: Box<Grant>) -> Decision {
+pub fn accept_tokens(facts: Facts, grant: Box<Grant>, source: TokenSource) -> Decision {
     let shopper = &grant.claims.customer;
     let changed = facts.customer() != Some(shopper);
     let hybrid = facts.policy.mode == BridgeMode::HybridAuth;
@@ -22,7 +31,8 @@ pub fn accept_tokens(facts: Facts, grant: Box<Grant>) -> Decision {
     };
     // A Head requests guest tokens when a registered session is over: report the expiry.
     let expired = shopper.is_guest() && state.is_registered();
-    let logged_in = changed && shopper.is_registered();
+    // The same shopper logs in again after a changed password.
+    let logged_in = shopper.is_registered() && (changed || source == TokenSource::Grant);
     Decision {
         outcome: if logged_in { Outcome::LoggedIn { basket_lost: false } } else { Outcome::Ready },
         tokens: TokenChange::Set(grant),

@@ -42,6 +42,22 @@ impl Decision {
         }
     }
 
+    /// An upstream has refused the credentials of the session for good.
+    #[must_use]
+    pub fn refused() -> Self {
+        Self { session_expired: true, ..Self::logged_out_locally() }
+    }
+
+    /// Who ended the session, if this decision is its end.
+    #[must_use]
+    pub fn end(&self) -> Option<SessionEnd> {
+        match self.outcome {
+            Outcome::LoggedOut { .. } if self.session_expired => Some(SessionEnd::Refusal),
+            Outcome::LoggedOut { .. } => Some(SessionEnd::Wish),
+            _ => None,
+        }
+    }
+
     /// One decision with the effect of `earlier` followed by this one, which must have been made
     /// from the facts after `earlier`.
     #[must_use]
@@ -97,6 +113,15 @@ impl Decision {
         };
         granted || session
     }
+}
+
+/// Who ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// The shopper, by a logout. Nothing that is under way overtakes that.
+    Wish,
+    /// An upstream, which refused the session's credentials. A login is newer than that.
+    Refusal,
 }
 
 /// Whether a form contains a CSRF token of ECOM.

@@ -6,7 +6,7 @@ use super::{
     BridgeMode, BridgeResponse, BridgeTime, Cause, Dw, DwChange, Intent, Outcome, ProbeResponse,
     Step, UpstreamFailure, ensure_session,
 };
-use crate::model::{Customer, DwCookies};
+use crate::model::{Customer, DwCookies, Grant};
 
 /// Aligns the DW session with the tokens, which are valid.
 pub(super) fn align(state: FlowState) -> Step {
@@ -65,13 +65,14 @@ pub(super) fn without_call(state: &FlowState) -> DwChange {
 /// The DW session that the platform of a Hybrid Auth tenant set on a token response.
 fn granted_dw(state: &FlowState) -> Option<DwCookies> {
     match &state.tokens {
-        Tokens::Renewed(grant) | Tokens::New(grant)
-            if state.facts.policy.mode == BridgeMode::HybridAuth =>
-        {
-            grant.dw.clone()
-        }
-        _ => None,
+        Tokens::Renewed(grant) | Tokens::New(grant) => granted_with(state, grant),
+        Tokens::Kept(_) | Tokens::Dropped => None,
     }
+}
+
+/// The DW session that the platform of a Hybrid Auth tenant set with `grant`.
+pub(super) fn granted_with(state: &FlowState, grant: &Grant) -> Option<DwCookies> {
+    grant.dw.clone().filter(|_| state.facts.policy.mode == BridgeMode::HybridAuth)
 }
 
 fn is_of_other_customer(state: &FlowState, customer: &Customer) -> bool {

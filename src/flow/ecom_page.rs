@@ -11,23 +11,52 @@ pub enum EcomPage {
     Ordinary,
     /// Shoppers log in or register there.
     Login,
+    /// A registered shopper changes the password there, which ends every token. SLAS has renewed the
+    /// tokens of the session for this very request, so it was still the shopper's; afterwards its DW
+    /// session vouches for the shopper, once. Apart from that, it is like a login page.
+    Password,
     /// Shoppers log out there.
     Logout,
 }
 
-impl EcomPage {
-    /// The page at `path`, by its controller (the last segment) or its whole path, both as the
-    /// operator lists them. A page on both lists is a logout page.
+/// The pages of ECOM that change the shopper, as the operator lists them: each by its controller (the
+/// last segment of the path) or by its whole path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EcomPages {
+    /// Where shoppers log in or register.
+    pub login: Vec<String>,
+    /// Where shoppers log out.
+    pub logout: Vec<String>,
+    /// Where registered shoppers change their password.
+    pub password: Vec<String>,
+}
+
+impl EcomPages {
+    /// The page at `path`. Of several lists that name it, the one that changes most counts.
     #[must_use]
-    pub fn at(path: &str, login: &[String], logout: &[String]) -> Self {
+    pub fn find(&self, path: &str) -> EcomPage {
         let controller = path.rsplit('/').next().unwrap_or_default();
         let named = |names: &[String]| names.iter().any(|name| name == controller || name == path);
-        if named(logout) {
-            Self::Logout
-        } else if named(login) {
-            Self::Login
+        if named(&self.logout) {
+            EcomPage::Logout
+        } else if named(&self.password) {
+            EcomPage::Password
+        } else if named(&self.login) {
+            EcomPage::Login
         } else {
-            Self::Ordinary
+            EcomPage::Ordinary
+        }
+    }
+}
+
+impl EcomPage {
+    /// What the page is for if SLAS has not renewed the tokens for this request, so that nothing
+    /// proves that the session was still the shopper's: no more than a login page.
+    #[must_use]
+    pub fn without_renewal(self) -> Self {
+        match self {
+            Self::Password => Self::Login,
+            other => other,
         }
     }
 }

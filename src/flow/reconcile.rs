@@ -12,7 +12,8 @@ use super::calls::{AdoptCall, AdoptPurpose, DwProof, ProbeCall, ProbePurpose, Re
 use super::state::{FlowState, Goal, Tokens};
 use super::{
     AdoptResponse, BridgeMode, Dw, DwChange, EcomPage, Facts, Handoff, HeldDw, HeldRefresh,
-    LogoutScope, Outcome, PageResponse, ProbeResponse, Provenance, RefreshResponse, Step, logout,
+    LogoutScope, Outcome, PageResponse, ProbeResponse, Provenance, RefreshResponse, Step,
+    dw_session, logout,
 };
 use crate::model::{Customer, CustomerType, DwCookies, Grant};
 
@@ -253,13 +254,14 @@ fn by_page(state: FlowState, page: EcomPage) -> Step {
             facts.policy.guest_after_logout = false;
             logout::begin(facts, LogoutScope::ThisDevice)
         }
+        EcomPage::Password if hybrid && registered && !sets_dw => adopt_without_probe(state),
         // The platform itself keeps its sessions aligned with the token cookies.
-        EcomPage::Ordinary | EcomPage::Login if hybrid && sets_dw => {
+        EcomPage::Ordinary | EcomPage::Login | EcomPage::Password if hybrid && sets_dw => {
             let owner = state.customer().cloned();
             let change = owner.map_or(DwChange::Keep, |owner| dw_from_response(&state, owner));
             state.decide(change)
         }
-        EcomPage::Login if classic => probe_owner(state),
+        EcomPage::Login | EcomPage::Password if classic => probe_owner(state),
         EcomPage::Ordinary if classic && sets_dw => probe_owner(state),
         _ => state.decide(DwChange::Keep),
     }
@@ -281,30 +283,50 @@ pub(super) fn probed(state: FlowState, response: ProbeResponse) -> Step {
     let ProbeResponse::Alive { owner, login } = response else {
         return without_owner(state);
     };
-    if state.customer() == Some(&owner) {
+    let on_password_page = is_on(&state, EcomPage::Password);
+    if state.customer() == Some(&owner) && !on_password_page {
         let dw = dw_from_response(&state, owner);
         return state.decide(dw);
     }
-    let may_log_in = is_on(&state, EcomPage::Login);
+    let may_log_in = on_password_page || is_on(&state, EcomPage::Login);
     match (login, state.held_dw().cloned()) {
         (Some(login), Some(dw)) if may_log_in && owner.is_registered() => {
-            let (proof, kind) = (DwProof::Session(dw.dwsid), owner.kind);
-            let state = Box::new(state);
-            Step::Adopt(AdoptCall {
-                proof,
-                kind,
-                owner: Some(owner),
-                login,
-                purpose: AdoptPurpose::Reconcile,
-                state,
-            })
+            adopt(state, dw, owner, login)
         }
+        _ if state.customer() == Some(&owner) => keep_own(state, owner),
         _ if owner.is_registered() && may_log_in => drop_guest_tokens(state, owner),
         // A replacement session that belongs to another customer is ignored. If the browser's own
         // session changed customer, it is dropped.
         _ if response_dw(&state).is_some() => state.decide(DwChange::Keep),
         _ => state.decide(DwChange::Drop),
     }
+}
+
+fn adopt(state: FlowState, dw: HeldDw, owner: Customer, login: String) -> Step {
+    Step::Adopt(AdoptCall {
+        proof: DwProof::Session(dw.dwsid),
+        kind: owner.kind,
+        owner: Some(owner),
+        login,
+        purpose: AdoptPurpose::Reconcile,
+        state: Box::new(state),
+    })
+}
+
+/// Where OCAPI is never called, SLAS alone decides whether the session is still the shopper's.
+fn adopt_without_probe(state: FlowState) -> Step {
+    let claims = state.facts.held().map(|held| held.claims.clone());
+    let login = claims.and_then(|claims| Some((claims.customer, claims.login_id?)));
+    match (login, state.held_dw().cloned()) {
+        (Some((owner, login)), Some(dw)) => adopt(state, dw, owner, login),
+        _ => state.decide(DwChange::Keep),
+    }
+}
+
+/// The tokens in hand may have ended. If so, the next request is told.
+fn keep_own(state: FlowState, owner: Customer) -> Step {
+    let dw = dw_from_response(&state, owner);
+    state.decide(dw)
 }
 
 /// A Head has set a DW session beside tokens: it is taken over only if the same shopper owns it.
@@ -331,12 +353,18 @@ pub(super) fn adopted(
     response: AdoptResponse,
 ) -> Step {
     let Some(owner) = owner else { return without_owner(state) };
+    let same = state.customer() == Some(&owner);
     match response {
         AdoptResponse::Granted(grant) if grant.claims.customer == owner => {
+            let granted = dw_session::granted_with(&state, &grant);
             state.tokens = Tokens::New(grant);
-            let dw = dw_from_response(&state, owner);
+            let dw = match granted {
+                Some(cookies) => DwChange::Set { cookies, owner: Some(owner) },
+                None => dw_from_response(&state, owner),
+            };
             state.decide_with(Outcome::LoggedIn { basket_lost: false }, dw)
         }
+        _ if same => keep_own(state, owner),
         AdoptResponse::Granted(_)
         | AdoptResponse::Refused
         | AdoptResponse::NotPermitted

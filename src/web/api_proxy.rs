@@ -21,11 +21,10 @@ use http::request::Parts;
 use crate::allowlist::commerce_apis::{self, Shop};
 use crate::app::App;
 use crate::client_ip::ClientAddress;
-use crate::flow::{Decision, TokenChange};
+use crate::flow::TokenChange;
 use crate::header_values::bearer;
 use crate::model::Customer;
 use crate::problem::Problem;
-use crate::revocations::Reason;
 use crate::route::{Kind, Route, TokenNeed};
 use crate::site::{Site, SiteAtHost};
 use crate::web::csrf;
@@ -167,7 +166,6 @@ impl ApiCall {
 
 /// The password was changed elsewhere, which invalidates every older token. Ends the session.
 fn end_session(session: &RequestSession) -> Result<Response, Problem> {
-    session.revoke_presented(Reason::LoggedOut);
-    let update = session.commit(Decision::logged_out_locally(), None)?;
+    let update = session.end_refused()?;
     Ok((update, Problem::SessionExpired).into_response())
 }

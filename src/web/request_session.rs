@@ -61,6 +61,9 @@ pub(crate) struct RequestSession {
     presented_tags: Vec<Tag>,
     /// Fingerprints of the credentials that count.
     effective_tags: Vec<Tag>,
+    /// Fingerprints of sealed credentials whose session is over: a logout is a wish to leave all the
+    /// same.
+    ended_tags: Vec<Tag>,
     /// Fingerprints of tokens that SLAS has granted for this request.
     confirmed: Vec<Tag>,
     /// A login in another tab has just replaced the credentials of this request.
@@ -137,6 +140,8 @@ impl RequestSession {
         let cross_site_dwsid = take_cross_site_dwsid(&mut presented, headers, &site);
         remove_dwsid_of_neighbours(&mut presented, headers, &site, &state);
         let logged_out_at = logged_out_since(&presented, &state, &site, received_at);
+        let ended_tags = state.sealed_tags().filter(|tag| !is_live(&site, *tag, received_at));
+        let ended_tags = ended_tags.collect();
         let state = without_logged_out(state, &site, received_at);
         let preview = Preview::of(headers, &presented, &site.preview_parents);
         if site.config.routes.ecom.is_some() && site.names.access != site.names.handoff {
@@ -169,6 +174,7 @@ impl RequestSession {
             received_at,
             presented_tags,
             effective_tags,
+            ended_tags,
             confirmed: Vec::new(),
             superseded,
             logged_out_at,
@@ -184,8 +190,7 @@ impl RequestSession {
     /// Whether the session that this credential belongs to has been logged out.
     pub(crate) fn is_logged_out(&self, tag: Tag) -> bool {
         let revoked = revoked(&self.site, tag, self.received_at);
-        revoked.is_some_and(|(reason, _)| reason == Reason::LoggedOut)
-            || self.state.logged_out.has(tag)
+        revoked.is_some_and(|(reason, _)| reason.ends_session()) || self.state.logged_out.has(tag)
     }
 
     /// Whether a logout in another tab has just ended the session of this request.

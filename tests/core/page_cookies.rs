@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use tandem::flow::{EcomPage, Handoff, HeldRefresh, PageAccess, PageCookies, Provenance};
+use tandem::flow::{
+    EcomPage, EcomPages, Handoff, HeldRefresh, PageAccess, PageCookies, Provenance,
+};
 use tandem::model::{CustomerType, RefreshGrant};
 
 use crate::facts::{
@@ -196,7 +198,9 @@ fn a_page_is_known_by_its_controller_or_its_whole_path() {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let login = names(&["Account-Login", "/enter"]);
     let logout = names(&["Login-Logout", "/leave", "Both"]);
-    let login = [login, names(&["Both"])].concat();
+    let login = [login, names(&["Both", "Reset"])].concat();
+    let password = names(&["Account-SavePassword", "Reset", "Both"]);
+    let pages = EcomPages { login, logout, password };
     for (path, expected) in [
         ("/on/demandware.store/Sites-RefArch-Site/en_US/Account-Login", EcomPage::Login),
         ("/Account-Login", EcomPage::Login),
@@ -205,6 +209,8 @@ fn a_page_is_known_by_its_controller_or_its_whole_path() {
         ("/s/Login-Logout", EcomPage::Logout),
         ("/leave", EcomPage::Logout),
         ("/s/Both", EcomPage::Logout),
+        ("/s/Account-SavePassword", EcomPage::Password),
+        ("/s/Reset", EcomPage::Password),
         ("/en/enter", EcomPage::Ordinary),
         ("/Account-Login/more", EcomPage::Ordinary),
         ("/Account-LoginForm", EcomPage::Ordinary),
@@ -212,7 +218,7 @@ fn a_page_is_known_by_its_controller_or_its_whole_path() {
         ("/", EcomPage::Ordinary),
         ("", EcomPage::Ordinary),
     ] {
-        assert_eq!(EcomPage::at(path, &login, &logout), expected, "{path}");
+        assert_eq!(pages.find(path), expected, "{path}");
     }
-    assert_eq!(EcomPage::at("/", &[], &[]), EcomPage::Ordinary);
+    assert_eq!(EcomPages::default().find("/"), EcomPage::Ordinary);
 }

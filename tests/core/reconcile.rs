@@ -18,7 +18,8 @@ use crate::facts::{
 use crate::responses::{Responses, dw_cookies, granted, without_refresh};
 use crate::walk::{Call, Path, is_access_refused, walk_on};
 
-pub(crate) const PAGES: [EcomPage; 3] = [EcomPage::Ordinary, EcomPage::Login, EcomPage::Logout];
+pub(crate) const PAGES: [EcomPage; 4] =
+    [EcomPage::Ordinary, EcomPage::Login, EcomPage::Password, EcomPage::Logout];
 
 /// A shopper whose tokens and DW session match.
 fn paired(mode: BridgeMode, customer: &Customer) -> Start {
@@ -335,18 +336,54 @@ fn a_response_creates_no_session_and_costs_at_most_two_calls() {
 #[test]
 fn attack_13_another_customers_session_is_accepted_only_on_login_pages() {
     walk_every(|case, path| {
-        if case.response.handoff.is_none() && case.response.page != EcomPage::Login {
+        let may_log_in = [EcomPage::Login, EcomPage::Password].contains(&case.response.page);
+        if case.response.handoff.is_none() && !may_log_in {
             assert_eq!(granted_to(path), None, "{path}");
         }
     });
 }
 
 #[test]
-fn hybrid_auth_makes_no_probe_and_no_adopt_call() {
+fn kind_43_a_dw_session_renews_the_tokens_of_its_shopper_only_after_a_password_page() {
+    walk_every(|case, path| {
+        for call in path.calls {
+            let Call::Adopt(call, _) = call else { continue };
+            let shopper = customer_before(case);
+            let own = call.owner.as_ref() == Some(shopper);
+            assert!(call.kind == Registered, "{path}");
+            assert!(!own || case.response.page == EcomPage::Password, "{path}");
+        }
+    });
+}
+
+#[test]
+fn kind_43_a_registered_shopper_keeps_tokens_whatever_follows_a_password_page() {
+    walk_every(|case, path| {
+        let silent = case.response.handoff.is_none() && case.response.dw.is_none();
+        let shopper = customer_before(case);
+        let is_own = case.response.page == EcomPage::Password && shopper.kind == Registered;
+        let other = path.any(|call| match call {
+            Call::Probe(_, ProbeResponse::Alive { owner, .. }) => owner != shopper,
+            _ => false,
+        });
+        if silent && is_own && !is_by_head(case) && !other {
+            assert_ne!(path.decision.tokens, TokenChange::Drop, "{path}");
+            assert!(!path.decision.session_expired, "{path}");
+            assert!(
+                granted_to(path).is_none_or(|grant| grant.claims.customer == *shopper),
+                "{path}"
+            );
+        }
+    });
+}
+
+#[test]
+fn hybrid_auth_makes_no_probe_and_an_adopt_call_only_after_a_password_page() {
     walk_every(|case, path| {
         if case.start.facts.policy.mode == BridgeMode::HybridAuth {
-            let probes = path.any(|call| matches!(call, Call::Probe(..) | Call::Adopt(..)));
-            assert!(!probes, "{path}");
+            assert!(!path.any(|call| matches!(call, Call::Probe(..))), "{path}");
+            let adopts = path.any(|call| matches!(call, Call::Adopt(..)));
+            assert!(!adopts || case.response.page == EcomPage::Password, "{path}");
         }
     });
 }

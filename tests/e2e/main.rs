@@ -24,6 +24,7 @@ mod login;
 mod logout;
 mod logout_sticks;
 mod outages;
+mod password_change;
 mod planted_cookies;
 mod planted_dw_sessions;
 mod planted_paths;

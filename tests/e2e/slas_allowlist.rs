@@ -3,6 +3,9 @@
 mod hostile;
 mod profiles;
 
+use std::future::IntoFuture as _;
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tandem_sandbox::{Fault, Operation};
@@ -11,6 +14,8 @@ use testkit::{
 };
 
 const BELOW: &str = "shopper/auth/v1/organizations/f_ecom_zzte_053/oauth2";
+const ORGANIZATION: &str = "organizations/f_ecom_zzte_053";
+const NEW_PASSWORD: &str = "Another-2026";
 const VERIFIER: &str = "a-code-verifier-of-at-least-forty-three-characters";
 const CALLBACK: &str = "https://shop.test/callback";
 
@@ -391,4 +396,33 @@ async fn the_callback_page_is_empty_and_not_stored() {
     assert_eq!(page.cache_control(), "private, no-store");
     page.expect_no_cookies();
     world.expect_calls(&[]);
+}
+
+#[tokio::test]
+async fn kind_42_a_refused_call_does_not_end_the_login_under_way() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered().await;
+        world.control().change_password(JO.0, NEW_PASSWORD);
+        world.seconds_pass(2);
+        let form = [("redirect_uri", CALLBACK), ("code_challenge", &challenge())];
+        let request = browser.sends(&slas_path(scenario.client, "login"), &form);
+        let basic = basic_authorization((JO.0, NEW_PASSWORD));
+        let code = code_of(&request.header("authorization", &basic).await.expect(303));
+        let late = Fault::DelayAfter(Duration::from_millis(200));
+        world.control().inject_fault(Operation::TokenCode, late, 1);
+        world.forget_calls();
+        let login = exchange_code(&browser, scenario.client, &code).into_future();
+        let login = tokio::spawn(login);
+        world.wait_for_calls(Operation::TokenCode, 1).await;
+        let path = format!("/mobify/proxy/api/checkout/shopper-baskets/v1/{ORGANIZATION}/baskets");
+        let call = browser.posts(&format!("{path}?siteId=RefArch"));
+        call.await.expect_problem(401, "session_expired");
+        login.await.unwrap().expect(200);
+        browser.visits("/").await.expect(200);
+        browser.expect_registered(JO.0, DwSession::Live);
+        world.minutes_pass(40);
+        browser.visits("/").await.expect(200);
+        browser.expect_registered(JO.0, DwSession::Live);
+    }
 }

@@ -77,6 +77,7 @@ fn on_session(context: &mut ControllerContext<'_>) -> Option<ControllerResponse>
 fn only_method(controller: &str) -> Option<Method> {
     match controller {
         "Account-SaveProfile"
+        | "Account-SavePassword"
         | "Account-Login"
         | "Account-SubmitRegistration"
         | "Cart-AddProduct" => Some(Method::POST),
@@ -97,6 +98,7 @@ fn dispatch(context: &mut ControllerContext<'_>) -> ControllerResponse {
         "Account-Show" => pages::account(context.customer()).into(),
         "Account-EditProfile" => profile::form(context).into(),
         "Account-SaveProfile" => profile::save(context).into(),
+        "Account-SavePassword" => account::save_password(context),
         "Login-Show" => account::show(context),
         "Account-Login" => account::log_in(context),
         "Account-SubmitRegistration" => account::register(context),

@@ -15,7 +15,7 @@ use crate::config::parse::{self, Origin};
 use crate::config::routes::{self, RouteConfig};
 use crate::config::section::{Section, read_fields};
 use crate::cookies::profiles::SiteSuffix;
-use crate::flow::{BridgeMode, BridgeTime, Policy};
+use crate::flow::{BridgeMode, BridgeTime, EcomPages, Policy};
 use crate::ids::SiteId;
 
 const BASKET_ACTIONS: [(&str, BasketAction); 3] = [
@@ -204,8 +204,11 @@ fn read_ecom(ecom: &Section<'_>) -> Option<EcomConfig> {
     let site_ids = "a list of site ids, like [\"RefArchB2B\"]";
     read_fields!(EcomConfig {
         sites: ecom.list("sites", site_ids, parse::ecom_site),
-        login_pages: ecom.texts("login_pages"),
-        logout_pages: ecom.texts("logout_pages"),
+        pages: read_fields!(EcomPages {
+            login: ecom.texts("login_pages"),
+            logout: ecom.texts("logout_pages"),
+            password: ecom.texts("password_pages"),
+        }),
         redirect_returning: ecom.choice("returning", &[("forward", false), ("redirect", true)]),
         adopt_other: ecom.choice("other_session", &[("repair", false), ("adopt", true)]),
     })

@@ -7,7 +7,7 @@ use crate::cookies::sealed_state::{SealedState, SlasSession};
 use crate::cookies::token_pieces::PIECE;
 use crate::flow::{HeldAccess, TokenChange};
 use crate::ids::AccessToken;
-use crate::model::{Claims, Extras, Grant};
+use crate::model::{Claims, CustomerType, Extras, Grant};
 use crate::timestamp::Timestamp;
 
 impl CookieContext<'_> {
@@ -74,6 +74,15 @@ impl CookieContext<'_> {
         }
         if kind.is_guest() {
             self.delete(&self.names.registered_seal, deletion, changes);
+        }
+    }
+
+    /// Deletes a guest's refresh token although the browser has not presented it: another tab may have
+    /// become a guest while the login was under way.
+    pub(super) fn delete_guest_refresh(&self, changes: &mut CookieChanges) {
+        let name = self.names.refresh(CustomerType::Guest);
+        if !self.presented.has(name) {
+            changes.delete(name);
         }
     }
 

@@ -6,7 +6,7 @@ use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::cookies::profiles::DWSID;
-use crate::flow::{DwChange, Intent, UpstreamFailure};
+use crate::flow::{DwChange, EcomPage, Facts, Intent, UpstreamFailure};
 use crate::model::Customer;
 use crate::problem::Problem;
 use crate::web::headers::path_and_query;
@@ -30,7 +30,7 @@ impl ProxiedRequest {
         if begins_nothing || self.session.is_late() {
             return Ok(self.without_session(kind, body).await);
         }
-        let mut update = self.session.resolve(self.session.facts(None), Intent::Ecom).await?;
+        let mut update = self.session.resolve(self.facts_for_page(), Intent::Ecom).await?;
         if let Some(problem) = update.failure() {
             return Ok(self.serve_without_tokens(kind, body, problem, update).await);
         }
@@ -47,6 +47,18 @@ impl ProxiedRequest {
         update.record_dw_use(&self.session);
         let response = self.forward(body, Some(update.changes())).await;
         self.after_ecom(response, update).await
+    }
+
+    /// The facts of the request. A registered shopper's tokens are renewed before a password is
+    /// changed: the change ends them, and only SLAS can tell whether they were still the shopper's.
+    fn facts_for_page(&self) -> Facts {
+        let registered =
+            self.session.held().is_some_and(|held| held.claims.customer.is_registered());
+        if registered && self.page(StatusCode::OK) == EcomPage::Password {
+            self.session.facts_to_renew()
+        } else {
+            self.session.facts(None)
+        }
     }
 
     /// Reconciles the session with ECOM's response, and corrects a response that ECOM made in a

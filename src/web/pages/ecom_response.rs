@@ -17,6 +17,7 @@ use crate::problem::Problem;
 use crate::route::Kind;
 use crate::web::incoming::below_prefix;
 use crate::web::pages::ProxiedRequest;
+use crate::web::request_kind::is_reading;
 use crate::web::request_session::SessionUpdate;
 
 /// How long a refresh token counts whose cookie ends with the browser session, in seconds.
@@ -42,7 +43,9 @@ impl ProxiedRequest {
         let is_other =
             |dw: &DwCookies| self.sent_dwsid(update).is_none_or(|sent| sent != dw.dwsid.expose());
         let other_dw = cookies.dw.clone().filter(is_other);
-        PageObservation { page: self.page(response.status()), other_dw, cookies }
+        let page = self.page(response.status());
+        let page = if renews_registered(update) { page } else { page.without_renewal() };
+        PageObservation { page, other_dw, cookies }
     }
 
     /// Applies what the response states about the shopper; `before` unchanged if that is nothing.
@@ -58,7 +61,11 @@ impl ProxiedRequest {
         let page_refresh = observed.cookies.refresh.as_ref();
         let page_token = matches!(response.handoff, Some(Handoff::Refresh(Some(_))));
         let ends_with_browser = page_refresh.is_some_and(|refresh| refresh.max_age.is_none());
-        let life = ends_with_browser.then_some(CookieLife::BrowserSession);
+        let life = match observed.page {
+            // The shopper stays logged in for as long as was chosen.
+            EcomPage::Password => Some(self.session.life()),
+            _ => ends_with_browser.then_some(CookieLife::BrowserSession),
+        };
         let mut update = self.session.reconcile(before, response, life).await?;
         if let (Outcome::Unavailable(_), Some(refresh)) =
             (&update.decision().outcome, page_refresh.filter(|_| page_token))
@@ -122,13 +129,15 @@ impl ProxiedRequest {
 
     /// What the page is for. A page that failed did nothing.
     pub(crate) fn page(&self, status: StatusCode) -> EcomPage {
-        let config = &self.session.site.config.ecom;
         let failed = status.is_client_error() || status.is_server_error();
         if failed || self.route.kind != Kind::Ecom {
             return EcomPage::Ordinary;
         }
         let path = below_prefix(&self.session.site, self.parts.uri.path());
-        EcomPage::at(path, &config.login_pages, &config.logout_pages)
+        match self.session.site.config.ecom.pages.find(path) {
+            EcomPage::Password if is_reading(&self.parts.method) => EcomPage::Ordinary,
+            page => page,
+        }
     }
 
     /// For how many seconds the refresh token in hand is valid.
@@ -141,6 +150,14 @@ impl ProxiedRequest {
         }
         .filter(|seconds| *seconds > 0)
         .unwrap_or(BROWSER_SESSION)
+    }
+}
+
+/// Whether SLAS has renewed the tokens of a registered shopper for the request.
+fn renews_registered(update: &SessionUpdate) -> bool {
+    match &update.decision().tokens {
+        TokenChange::Set(grant) => grant.claims.customer.is_registered(),
+        TokenChange::Keep | TokenChange::Drop => false,
     }
 }
 

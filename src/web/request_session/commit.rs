@@ -4,7 +4,7 @@ use crate::clock;
 use crate::cookies::set_cookie::{
     CookieChanges, CookieContext, CookieLife, PreviewMarker, StrayCookies,
 };
-use crate::flow::{Decision, DwChange, Outcome, TokenChange};
+use crate::flow::{Decision, DwChange, Outcome, SessionEnd, TokenChange};
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::web::request_session::stray_cookies::Strays;
@@ -20,13 +20,18 @@ impl RequestSession {
         decision: Decision,
         life: Option<CookieLife>,
     ) -> Result<SessionUpdate, Problem> {
-        let is_logout = matches!(decision.outcome, Outcome::LoggedOut { .. });
+        let is_logout = decision.end() == Some(SessionEnd::Wish);
         let is_login = matches!(decision.outcome, Outcome::LoggedIn { .. });
-        let check = RevocationCheck::of(self);
+        let check = match decision.end() {
+            Some(SessionEnd::Refusal) => RevocationCheck::of(self).without_refusals(),
+            _ if is_login => RevocationCheck::of(self).without_refusals(),
+            _ => RevocationCheck::of(self),
+        };
         if !is_logout && changes_anything(&decision) && check.is_revoked(&self.site) {
             // A logout or login in another tab has finished first, and its cookies must stay.
             return Err(Problem::LoginConflict);
         }
+        let decision = if is_login { self.without_refused_dw(decision) } else { decision };
         // However the shopper logs in: only Tandem's own login has a checkbox.
         let life = is_login.then(|| life.unwrap_or_else(|| self.default_life()));
         let now = self.site.clock.now();
@@ -35,7 +40,7 @@ impl RequestSession {
             presented: &self.presented,
             state: &self.state,
             access: self.held(),
-            revoked: &if is_logout { self.logged_out_tags() } else { Vec::new() },
+            revoked: &if decision.end().is_some() { self.logged_out_tags() } else { Vec::new() },
             now,
         };
         let mut changes = context.changes(&decision, life);
@@ -47,11 +52,13 @@ impl RequestSession {
         }
         self.seal(&mut changes);
         if let Some(preview) = self.preview.clone() {
-            let marker = if is_logout { PreviewMarker::Deleted } else { PreviewMarker::Kept };
+            let marker =
+                if decision.end().is_some() { PreviewMarker::Deleted } else { PreviewMarker::Kept };
             changes.show_in_preview(preview, marker);
         }
         if is_login {
             self.revoke_all_but(Reason::Superseded, &decision);
+            self.restore_confirmed_dw(&decision);
         }
         let check = match &decision.tokens {
             TokenChange::Set(grant) => check.with_granted(grant, self),
@@ -59,6 +66,30 @@ impl RequestSession {
         };
         let check = (!is_login && !is_logout).then_some(check);
         Ok(SessionUpdate::new(self, decision, changes, check))
+    }
+
+    /// The decision of a login that keeps the DW session, without that session if it has been refused
+    /// since: only ECOM's own login vouches for it anew.
+    fn without_refused_dw(&self, decision: Decision) -> Decision {
+        let dwsid = self.state.dw.as_ref().map(|dw| dw.dwsid);
+        let is_kept = matches!(decision.dw, DwChange::Keep | DwChange::Recheck);
+        match dwsid {
+            Some(dwsid) if is_kept && self.is_logged_out(dwsid) => {
+                Decision { dw: DwChange::Drop, ..decision }
+            }
+            _ => decision,
+        }
+    }
+
+    fn restore_confirmed_dw(&self, decision: &Decision) {
+        if let (DwChange::Confirm(Some(_)), Some(dw)) = (&decision.dw, &self.state.dw) {
+            self.site.revocations.restore_refused(dw.dwsid, self.site.clock.monotonic());
+        }
+    }
+
+    /// How long the cookies of the shopper live, by the choice at the last login.
+    pub(crate) fn life(&self) -> CookieLife {
+        if self.state.forget_on_close { CookieLife::BrowserSession } else { CookieLife::Tokens }
     }
 
     fn default_life(&self) -> CookieLife {

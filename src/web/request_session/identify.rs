@@ -51,6 +51,7 @@ impl RequestSession {
     fn reject(&mut self, claims: &Claims) {
         let (usid, issued) = (claims.usid.tag(), claims.issued_at);
         let ended = self.site.revocations.session_ended(usid, issued, self.received_at);
+        let ended = ended.map(|(_, at)| at);
         self.presented.access.clear();
         self.strays.add(vec![self.site.names.access.clone()]);
         let recent = ended.filter(|at| self.state.is_blank() && is_recent(*at, self.received_at));

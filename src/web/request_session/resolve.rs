@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use crate::cookies::set_cookie::CookieLife;
 use crate::flow::{
     self, Access, Decision, Dw, DwChange, DwClaim, Facts, Intent, LogoutScope, Outcome,
-    PageResponse, Policy, TokenChange,
+    PageResponse, Policy, SessionEnd, TokenChange,
 };
 use crate::problem::Problem;
 use crate::revocations::Reason;
@@ -83,6 +83,14 @@ impl RequestSession {
             .unwrap_or_else(|_| self.commit(Decision::logged_out_locally(), None))
     }
 
+    /// An upstream has refused the credentials of this request for good. A login in another tab that
+    /// has finished first is newer than that.
+    pub(crate) fn end_refused(&self) -> Result<SessionUpdate, Problem> {
+        let update = self.commit(Decision::refused(), None)?;
+        self.revoke_presented(Reason::Refused);
+        Ok(update)
+    }
+
     /// Obtains tokens for a DW session that ECOM confirms.
     pub(crate) async fn session_bridge(&self, claim: DwClaim) -> Result<SessionUpdate, Problem> {
         let decision =
@@ -105,9 +113,16 @@ impl RequestSession {
         }
         let decision = self.run(step, "reconcile", None).await;
         let update = self.commit(decision.following(before), life)?;
-        if matches!(update.decision().outcome, Outcome::LoggedOut { .. }) {
-            self.revoke_all_but(Reason::LoggedOut, update.decision());
+        if let Some(end) = update.decision().end() {
+            self.revoke_all_but(reason_of(end), update.decision());
         }
         Ok(update)
+    }
+}
+
+fn reason_of(end: SessionEnd) -> Reason {
+    match end {
+        SessionEnd::Wish => Reason::LoggedOut,
+        SessionEnd::Refusal => Reason::Refused,
     }
 }

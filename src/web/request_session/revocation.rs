@@ -8,8 +8,9 @@ use crate::cookies::sealed_state::SealedState;
 use crate::flow::{Access, Decision, RefreshResponse};
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
 use crate::model::{CustomerType, Grant};
-use crate::revocations::Reason;
+use crate::revocations::{Reason, Revoked};
 use crate::site::Site;
+use crate::timestamp::Timestamp;
 use crate::web::request_session::RequestSession;
 
 /// A request that presents credentials logged out less than this ago was sent before the browser had
@@ -52,8 +53,8 @@ impl RequestSession {
     /// Revokes the session of this request, and the tokens that a refresh of it has just brought.
     pub(crate) fn revoke_presented(&self, reason: Reason) {
         self.revoke(reason, |_| true);
-        if reason == Reason::LoggedOut {
-            self.end_sessions(|_| true);
+        if reason.ends_session() {
+            self.end_sessions(reason, |_| true);
         }
     }
 
@@ -63,8 +64,8 @@ impl RequestSession {
         let dwsid = self.state.dw.as_ref().map(|dw| dw.dwsid);
         let is_dropped = |tag: &Tag| !decision.keeps(*tag, dwsid);
         self.revoke(reason, is_dropped);
-        if reason == Reason::LoggedOut {
-            self.end_sessions(|usid| is_dropped(&usid));
+        if reason.ends_session() {
+            self.end_sessions(reason, |usid| is_dropped(&usid));
         }
     }
 
@@ -83,17 +84,23 @@ impl RequestSession {
         let held = self.held().map(|held| held.token.tag());
         let exchanged = |tag: &Tag| !successors(&self.site, *tag).is_empty();
         let refreshed = self.presented.refresh_tokens().map(RefreshToken::tag).filter(exchanged);
-        let confirmed = self.confirmed.iter().copied();
+        let confirmed = self.confirmed.iter().chain(&self.ended_tags).copied();
         refreshed.chain(confirmed).chain(held).chain(self.state.sealed_tags()).collect()
     }
 
     /// Ends the SLAS session of this request, including all its tokens that others still hold.
-    fn end_sessions(&self, is_dropped: impl Fn(Tag) -> bool) {
+    fn end_sessions(&self, reason: Reason, is_dropped: impl Fn(Tag) -> bool) {
         let (now, at) = (self.site.clock.monotonic(), self.site.clock.now());
+        let held = self.access.claims().map(|claims| (claims.usid.tag(), claims.issued_at));
+        // A refusal speaks of the refused token and of older ones. A login may have brought newer
+        // ones with the same `usid`.
+        let until = |issued: Timestamp| match reason {
+            Reason::Refused => held.map_or(at, |(_, refused)| refused),
+            Reason::LoggedOut | Reason::Superseded => issued.max(at),
+        };
         let sealed = self.state.session.as_ref().map(|session| (session.usid, at));
-        let held = self.access.claims().map(|claims| (claims.usid.tag(), claims.issued_at.max(at)));
         for (usid, issued) in sealed.into_iter().chain(held).filter(|(usid, _)| is_dropped(*usid)) {
-            self.site.revocations.end_session(usid, issued, now);
+            self.site.revocations.end_session(usid, until(issued), reason, now);
         }
     }
 
@@ -131,13 +138,13 @@ pub(crate) fn effective_tags(
 }
 
 /// Why and since when a credential, or its successor by a recent refresh, is revoked.
-pub(crate) fn revoked(site: &Site, tag: Tag, now: Instant) -> Option<(Reason, Instant)> {
+pub(crate) fn revoked(site: &Site, tag: Tag, now: Instant) -> Option<Revoked> {
     let find = |tag| site.revocations.find(tag, now);
     find(tag).or_else(|| successors(site, tag).into_iter().find_map(find))
 }
 
 fn logged_out(site: &Site, tag: Tag, now: Instant) -> Option<Instant> {
-    revoked(site, tag, now).and_then(|(reason, at)| (reason == Reason::LoggedOut).then_some(at))
+    revoked(site, tag, now).and_then(|(reason, at)| reason.ends_session().then_some(at))
 }
 
 /// Whether a logout is so recent that the browser may not have its response yet.

@@ -13,6 +13,7 @@ use crate::flow::{Decision, DwChange, TokenChange};
 use crate::ids::{AccessToken, Dwsid, Tag};
 use crate::model::{Claims, Customer, Grant};
 use crate::problem::Problem;
+use crate::revocations::{Reason, Revoked};
 use crate::site::Site;
 use crate::timestamp::Timestamp;
 use crate::web::headers::no_store;
@@ -35,7 +36,7 @@ pub(crate) struct SessionUpdate {
     decision: Decision,
     changes: CookieChanges,
     site: Arc<Site>,
-    /// `None`: a login or a logout, which nothing supersedes.
+    /// `None`: a login or a logout, which nothing supersedes once it is committed.
     revocation_check: Option<RevocationCheck>,
     delivery: Delivery,
 }
@@ -204,6 +205,14 @@ pub(super) struct RevocationCheck {
     credentials: Vec<Tag>,
     /// SLAS sessions, with the issue time of a token: the one presented, and the one granted.
     sessions: Vec<(Tag, Timestamp)>,
+    refusals: Refusals,
+}
+
+/// Whether a refusal of the credentials overtakes an update.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusals {
+    Count,
+    Ignored,
 }
 
 impl RevocationCheck {
@@ -215,7 +224,8 @@ impl RevocationCheck {
         let held = session.access.claims().filter(|_| lineage.is_none());
         let sessions = held.map(|claims| (claims.usid.tag(), claims.issued_at));
         let sessions = sessions.into_iter().collect();
-        Self { received_at: session.received_at, credentials, sessions }
+        let (received_at, refusals) = (session.received_at, Refusals::Count);
+        Self { received_at, credentials, sessions, refusals }
     }
 
     /// Also for the tokens of `grant`.
@@ -227,13 +237,23 @@ impl RevocationCheck {
         self
     }
 
+    /// For a login or a refusal, which another refusal of the credentials does not overtake.
+    pub(super) fn without_refusals(mut self) -> Self {
+        self.refusals = Refusals::Ignored;
+        self
+    }
+
     pub(super) fn is_revoked(&self, site: &Site) -> bool {
         let (revocations, now) = (&site.revocations, site.clock.monotonic());
-        let has_ended = |(usid, issued): &(Tag, Timestamp)| {
-            let ended = revocations.session_ended(*usid, *issued, now);
-            ended.is_some_and(|at| at >= self.received_at)
+        let overtakes = |(reason, at): &Revoked| {
+            let ignored = self.refusals == Refusals::Ignored && *reason == Reason::Refused;
+            *at >= self.received_at && !ignored
         };
-        revocations.any_since(&self.credentials, self.received_at, now)
-            || self.sessions.iter().any(has_ended)
+        let has_ended = |(usid, issued): &(Tag, Timestamp)| {
+            revocations
+                .session_ended(*usid, *issued, now)
+                .is_some_and(|revoked| overtakes(&revoked))
+        };
+        revocations.any(&self.credentials, now, overtakes) || self.sessions.iter().any(has_ended)
     }
 }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::allowlist::redact;
 use crate::driver;
 use crate::flow::{
-    self, Facts, Intent, LogoutScope, Policy, RefreshResponse, TokenChange, UpstreamFailure,
+    self, Facts, Intent, LogoutScope, Policy, RefreshResponse, TokenChange, TokenSource,
+    UpstreamFailure,
 };
 use crate::ids::RefreshToken;
 use crate::model::Grant;
@@ -47,7 +48,7 @@ impl SlasProxyCall {
             // The session has ended. The new tokens replace everything that this update deletes.
             update.discard();
         }
-        let update = self.accept(grant)?;
+        let update = self.accept(grant, TokenSource::Grant)?;
         if !self.session.site.names.readable_tokens {
             redact::strip(&mut fields);
         }
@@ -103,13 +104,13 @@ impl SlasProxyCall {
             return Ok(response::for_server(&grant, &self.session));
         }
         let response = response::tokens(&grant, &self.session);
-        let update = self.accept(*grant)?;
+        let update = self.accept(*grant, TokenSource::Refresh)?;
         Ok((update, response).into_response())
     }
 
     /// Accepts tokens as the browser's.
-    fn accept(&self, grant: Grant) -> Result<SessionUpdate, Problem> {
-        let decision = flow::accept_tokens(self.session.facts(None), Box::new(grant));
+    fn accept(&self, grant: Grant, source: TokenSource) -> Result<SessionUpdate, Problem> {
+        let decision = flow::accept_tokens(self.session.facts(None), Box::new(grant), source);
         self.session.site.metrics.flow("accept_tokens", decision.label());
         self.session.commit(decision, None)
     }

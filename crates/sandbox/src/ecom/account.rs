@@ -3,6 +3,8 @@
 //! They change the customer of the DW session and keep its `dwsid`. A proxy cannot see the change
 //! from outside, unless `plugin_slas` or Hybrid Auth set cookies that show it.
 
+use serde_json::json;
+
 use super::controller_context::ControllerContext;
 use super::pages::{self, PageContent};
 use super::{ControllerResponse, NAME_LIMIT, hybrid, plugin_slas};
@@ -49,6 +51,28 @@ pub(super) fn register(context: &mut ControllerContext<'_>) -> ControllerRespons
         return pages::login(context, Some(TAKEN)).into();
     };
     enter(context, Some(customer_id), false)
+}
+
+/// `Account-SavePassword`: invalidates every token of the shopper; the session stays. Whether it has
+/// worked is in the document.
+pub(super) fn save_password(context: &mut ControllerContext<'_>) -> ControllerResponse {
+    let Some(form) = context.verified_form() else {
+        return reject_form(context, "Account-Show").into();
+    };
+    let current = form.get("dwfrm_profile_login_currentpassword").unwrap_or_default();
+    let new = form.get("dwfrm_profile_login_newpasswords_newpassword").unwrap_or_default();
+    let known = context.customer().filter(|customer| customer.has_password(current));
+    let shopper =
+        known.and_then(|customer| Some((customer.id.clone(), customer.login()?.to_owned())));
+    let Some((id, login)) = shopper.filter(|_| new.chars().count() >= PASSWORD_MINIMUM) else {
+        return ControllerResponse::Json(json!({"success": false}));
+    };
+    // Tokens count in seconds: those that follow in this one are newer than the change.
+    let just_now = context.platform.now() - 1;
+    context.state.customers.change_password(&login, new, just_now);
+    context.state.grants.revoke_all_of(&id);
+    let redirect = context.path_to("Account-Show");
+    ControllerResponse::Json(json!({"success": true, "redirectUrl": redirect}))
 }
 
 /// `Login-Logout`: the session continues as a new guest's.
