@@ -17,6 +17,9 @@ pub enum EcomPage {
     Password,
     /// Shoppers log out there.
     Logout,
+    /// The page ended the DW session of its request on purpose: ECOM set another one, and that of the
+    /// request was known to be alive.
+    Ended,
 }
 
 /// The pages of ECOM that change the shopper, as the operator lists them: each by its controller (the

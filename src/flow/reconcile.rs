@@ -249,11 +249,8 @@ fn by_page(state: FlowState, page: EcomPage) -> Step {
     let sets_dw = response_dw(&state).is_some();
     match page {
         _ if is_by_head(&state) => state.decide(DwChange::Keep),
-        EcomPage::Logout if registered => {
-            let mut facts = state.facts;
-            facts.policy.guest_after_logout = false;
-            logout::begin(facts, LogoutScope::ThisDevice)
-        }
+        EcomPage::Logout if registered => log_out(state),
+        EcomPage::Ended if classic && registered && sets_dw => probe_owner(state),
         EcomPage::Password if hybrid && registered && !sets_dw => adopt_without_probe(state),
         // The platform itself keeps its sessions aligned with the token cookies.
         EcomPage::Ordinary | EcomPage::Login | EcomPage::Password if hybrid && sets_dw => {
@@ -265,6 +262,13 @@ fn by_page(state: FlowState, page: EcomPage) -> Step {
         EcomPage::Ordinary if classic && sets_dw => probe_owner(state),
         _ => state.decide(DwChange::Keep),
     }
+}
+
+/// No guest session follows: the next page begins one.
+fn log_out(state: FlowState) -> Step {
+    let mut facts = state.facts;
+    facts.policy.guest_after_logout = false;
+    logout::begin(facts, LogoutScope::ThisDevice)
 }
 
 fn probe_owner(state: FlowState) -> Step {
@@ -283,6 +287,9 @@ pub(super) fn probed(state: FlowState, response: ProbeResponse) -> Step {
     let ProbeResponse::Alive { owner, login } = response else {
         return without_owner(state);
     };
+    if is_on(&state, EcomPage::Ended) && owner.is_guest() {
+        return log_out(state);
+    }
     let on_password_page = is_on(&state, EcomPage::Password);
     if state.customer() == Some(&owner) && !on_password_page {
         let dw = dw_from_response(&state, owner);

@@ -18,8 +18,8 @@ use crate::facts::{
 use crate::responses::{Responses, dw_cookies, granted, without_refresh};
 use crate::walk::{Call, Path, is_access_refused, walk_on};
 
-pub(crate) const PAGES: [EcomPage; 4] =
-    [EcomPage::Ordinary, EcomPage::Login, EcomPage::Password, EcomPage::Logout];
+pub(crate) const PAGES: [EcomPage; 5] =
+    [EcomPage::Ordinary, EcomPage::Login, EcomPage::Password, EcomPage::Logout, EcomPage::Ended];
 
 /// A shopper whose tokens and DW session match.
 fn paired(mode: BridgeMode, customer: &Customer) -> Start {
@@ -324,7 +324,10 @@ fn a_response_creates_no_session_and_costs_at_most_two_calls() {
     walk_every(|case, path| {
         let begun = path.any(|call| matches!(call, Call::Guest(..) | Call::Bridge(..)));
         // A logout with a refused access token is repeated with another one.
-        let most = if path.any(is_access_refused) { 3 } else { 2 };
+        let repeated = usize::from(path.any(is_access_refused));
+        // OCAPI is asked before a logout that nobody has announced.
+        let asked = usize::from(case.response.page == EcomPage::Ended);
+        let most = 2 + repeated + asked;
         assert!(!begun && path.calls.len() <= most, "{} {path}", case.content);
         let ordinary = case.response.page == EcomPage::Ordinary;
         if ordinary && case.response.handoff.is_none() && case.response.dw.is_none() {
@@ -374,6 +377,25 @@ fn kind_43_a_registered_shopper_keeps_tokens_whatever_follows_a_password_page() 
                 "{path}"
             );
         }
+    });
+}
+
+#[test]
+fn kind_40_a_session_that_ecom_ended_is_a_logout_only_if_the_next_one_is_a_guests() {
+    walk_every(|case, path| {
+        let PageResponse { handoff, dw, page, .. } = &case.response;
+        let registered = customer_before(case).kind == Registered;
+        if *page != EcomPage::Ended || handoff.is_some() || dw.is_none() || !registered {
+            return;
+        }
+        let is_guests = path.any(|call| match call {
+            Call::Probe(_, ProbeResponse::Alive { owner, .. }) => owner.kind == Guest,
+            _ => false,
+        });
+        let logged_out = matches!(path.decision.outcome, Outcome::LoggedOut { .. });
+        assert_eq!(logged_out, is_guests, "{path}");
+        assert_eq!(path.decision.tokens == TokenChange::Drop, is_guests, "{path}");
+        assert!(!path.decision.session_expired, "{path}");
     });
 }
 

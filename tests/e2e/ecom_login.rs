@@ -1,5 +1,6 @@
 //! Shoppers log in, register and log out on ECOM's own pages, and the Head knows it.
 
+use http::Method;
 use tandem_sandbox::{Fault, Operation, Times};
 use testkit::{Browser, DwSession, JO, Mode, Page, SAM, Scenario, World, controller};
 
@@ -329,4 +330,73 @@ async fn a_do_not_track_choice_reaches_the_token_once() {
         browser.visits("/").await.expect(200);
         assert_eq!(world.take_calls(), [""; 0], "{scenario}");
     }
+}
+
+/// Logs out by a controller of the shop's own, which no list names.
+async fn leave(browser: &Browser, method: Method) -> Page {
+    let path = controller("Shop-QuickLogout");
+    match method {
+        Method::POST => browser.posts_form(&controller("Account-Show"), &path, &[]).await,
+        method => browser.visits(&path).method(method).await,
+    }
+}
+
+#[tokio::test]
+async fn kind_40_a_logout_by_an_unlisted_controller_logs_out() {
+    for scenario in scenarios() {
+        for method in [Method::GET, Method::HEAD, Method::POST] {
+            let world = scenario.clone().start().await;
+            let browser = world.registered_on_ecom().await;
+            let before = browser.stale_copy();
+            leave(&browser, method.clone()).await.expect(302);
+            assert!(browser.token().is_none_or(|token| !token.registered), "{scenario} {method}");
+            assert_eq!(world.control().live_refresh_tokens_of(JO.0), 0, "{scenario} {method}");
+            browser.visits("/").await.expect(200);
+            let view = browser.calls("/bff/session").await.expect(200).json();
+            assert_eq!(view["customer_type"], "guest", "{scenario} {method}");
+            // With Hybrid Auth the platform hands over a guest, as it does for an expired session.
+            let told = scenario.mode == Mode::Hybrid;
+            assert_eq!(view["session_expired"], told, "{scenario} {method}");
+            let page = browser.visits(&controller("Account-Show")).await.expect(200);
+            assert_eq!(page.ecom_customer().0, "guest", "{scenario} {method}");
+            before.visits("/").await.expect_no_cookies();
+        }
+    }
+}
+
+#[tokio::test]
+async fn kind_40_a_listed_logout_that_begins_another_session_logs_out_at_once() {
+    for scenario in scenarios() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        browser.visits(&controller("Account-Logout")).await.expect(302);
+        assert_eq!(world.count(Operation::EcomPage), 1, "{scenario}");
+        assert_eq!(world.control().live_refresh_tokens_of(JO.0), 0, "{scenario}");
+    }
+}
+
+#[tokio::test]
+async fn kind_40_a_session_that_expired_early_is_no_logout() {
+    for scenario in [Scenario::private(), Scenario::public(), Scenario::private().on_demand()] {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        world.minutes_pass(12);
+        world.control().expire_dw_session(&browser.expect_cookie("dwsid"));
+        browser.posts_form("/", &controller("Login-Show"), &[]).await;
+        assert!(browser.token().unwrap().registered, "{scenario}");
+        let page = browser.visits(&controller("Account-Show")).await.expect(200);
+        assert_eq!(page.ecom_customer().0, "registered", "{scenario}");
+    }
+}
+
+#[tokio::test]
+async fn kind_40_without_ocapi_an_unlisted_logout_is_not_guessed() {
+    let world = Scenario::private().start().await;
+    let browser = world.registered_on_ecom().await;
+    let down = Fault::Status(503, None);
+    world.control().inject_fault(Operation::CustomersAuth, down, Times::Always);
+    leave(&browser, Method::POST).await.expect(302);
+    world.control().clear_faults();
+    let page = browser.visits(&controller("Account-Show")).await.expect(200);
+    assert_eq!(page.ecom_customer().0, "registered");
 }

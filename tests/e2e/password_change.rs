@@ -258,10 +258,6 @@ async fn kind_43_a_password_changed_on_another_device_ends_everything_here() {
 async fn kind_43_a_password_page_does_not_bring_a_thief_back() {
     for scenario in ecoms() {
         let (world, thief) = with_changed_password(&scenario).await;
-        for page in ["Account-SavePassword", "Account-SaveProfile"] {
-            let fields = [("dwfrm_profile_login_currentpassword", "guessed"), ("pid", "x")];
-            thief.stale_copy().sends(&controller(page), &fields).await;
-        }
         let fields = [("dwfrm_profile_login_currentpassword", "guessed")];
         thief.sends(&controller("Account-SavePassword"), &fields).await.expect(401);
         assert_eq!(world.count(Operation::SessionBridge), 0, "{scenario}");

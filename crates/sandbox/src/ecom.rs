@@ -103,6 +103,7 @@ fn dispatch(context: &mut ControllerContext<'_>) -> ControllerResponse {
         "Account-Login" => account::log_in(context),
         "Account-SubmitRegistration" => account::register(context),
         "Login-Logout" => account::log_out(context),
+        "Account-Logout" | "Shop-QuickLogout" => account::leave(context),
         "TandemBridge-Signature" => signature::show(context),
         _ => pages::not_found().into(),
     }

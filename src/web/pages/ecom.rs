@@ -10,6 +10,7 @@ use crate::flow::{DwChange, EcomPage, Facts, Intent, UpstreamFailure};
 use crate::model::Customer;
 use crate::problem::Problem;
 use crate::web::headers::path_and_query;
+use crate::web::pages::ecom_response::PageObservation;
 use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::RequestKind;
 use crate::web::request_session::SessionUpdate;
@@ -83,10 +84,12 @@ impl ProxiedRequest {
         let safe = self.may_be_repeated() && !has_body(&self.parts.headers);
         tracing::info!(repeated = safe, "ECOM replaced the DW session");
         if safe {
-            self.retry_in_new_session(response, update).await
-        } else {
-            Ok(self.serve_without_session(response, update))
+            return self.retry_in_new_session(response, update).await;
         }
+        if self.ends_session_on_purpose(&response, &update) {
+            return Ok(self.end_session(&observed, response, update).await);
+        }
+        Ok(self.serve_without_session(response, update))
     }
 
     /// Whether a returning visitor is redirected to the same page with the new session, because the
@@ -126,8 +129,9 @@ impl ProxiedRequest {
         before: SessionUpdate,
     ) -> Result<Response, Problem> {
         if matches!(before.decision().dw, DwChange::Set { .. }) {
-            // ECOM does not accept a session that was made for this request: a retry would loop.
-            return Ok(self.reject_session(response, before));
+            // ECOM ends a session that was made for this request: a retry would loop.
+            let observed = self.observe(&before, &response);
+            return Ok(self.end_session(&observed, response, before).await);
         }
         let update = self.session.rebridge(before).await?;
         if let Some(problem) = update.failure() {
@@ -135,10 +139,48 @@ impl ProxiedRequest {
             return Ok(self.with_cookies(problem.into_response(), update));
         }
         let response = self.forward(Body::empty(), Some(update.changes())).await;
-        if self.observe(&update, &response).other_dw.is_some() {
-            return Ok(self.reject_session(response, update));
+        let observed = self.observe(&update, &response);
+        if observed.other_dw.is_some() {
+            return Ok(self.end_session(&observed, response, update).await);
         }
         Ok(self.with_cookies(response, update))
+    }
+
+    /// ECOM has replaced a DW session that was alive: the shopper has logged out there, if OCAPI
+    /// confirms that the other one is a guest's.
+    async fn end_session(
+        &self,
+        observed: &PageObservation,
+        response: Response,
+        before: SessionUpdate,
+    ) -> Response {
+        let Ok(update) = self.session.reconcile(before, observed.as_end(), None).await else {
+            return self.without_session_cookies(response);
+        };
+        if observed.is_other_session(&update) {
+            return self.refuse_other_session(response, update);
+        }
+        let mut response = response;
+        filter(&self.session.site, &self.route, DwCompanions::Stripped, &mut response);
+        self.with_cookies(response, update)
+    }
+
+    fn refuse_other_session(&self, response: Response, update: SessionUpdate) -> Response {
+        if self.may_be_repeated() {
+            self.reject_session(response, update)
+        } else {
+            self.serve_without_session(response, update)
+        }
+    }
+
+    /// Whether the response to a form or a script's call, which must not be repeated, shows that the
+    /// shopper has left: it redirects, and ECOM has served a page in the same DW session a short time
+    /// ago. An expired session would not look different later, and a rejected CSRF token is no wish.
+    fn ends_session_on_purpose(&self, response: &Response, update: &SessionUpdate) -> bool {
+        let target = response.headers().get(LOCATION).and_then(|target| target.to_str().ok());
+        let target = target.filter(|_| response.status().is_redirection());
+        let leaves = target.is_some_and(|target| !target.to_ascii_lowercase().contains("csrf"));
+        leaves && self.session.has_recent_dw(update.decision())
     }
 
     /// ECOM does not accept a session that OCAPI has just made. A guest may see the page of another

@@ -168,6 +168,17 @@ impl PageObservation {
         cookies.handoff.is_none() && cookies.refresh.is_none() && cookies.deleted.is_empty()
     }
 
+    /// What it states if the DW session of the request was alive.
+    pub(crate) fn as_end(&self) -> PageResponse {
+        PageResponse {
+            by: Provenance::Ecom,
+            deletes_refresh: false,
+            handoff: None,
+            dw: self.other_dw.clone(),
+            page: EcomPage::Ended,
+        }
+    }
+
     /// Whether ECOM served the response in a session that is not the shopper's.
     pub(crate) fn is_other_session(&self, update: &SessionUpdate) -> bool {
         let dw = &update.decision().dw;

@@ -9,6 +9,7 @@ use crate::flow::{
     self, Access, Decision, Dw, DwChange, DwClaim, Facts, Intent, LogoutScope, Outcome,
     PageResponse, Policy, SessionEnd, TokenChange,
 };
+use crate::lifetimes::DW_USE_RECORD;
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::web::request_session::{RequestSession, SessionUpdate};
@@ -27,6 +28,21 @@ impl RequestSession {
         // What `before` decided about the dead session no longer applies.
         let before = Decision { dw: DwChange::Keep, ..before };
         self.commit(decision.following(before), None)
+    }
+
+    /// Whether ECOM, or OCAPI, is known to have used the DW session of the decision `before` a short
+    /// time ago, so that it was alive when the request was sent.
+    pub(crate) fn has_recent_dw(&self, before: &Decision) -> bool {
+        let used_at = self.state.dw.as_ref().map(|dw| dw.used_at);
+        match &before.dw {
+            DwChange::Set { .. } | DwChange::Confirm(Some(_)) => true,
+            DwChange::Keep => {
+                used_at.is_some_and(|at| self.site.clock.now().since(at) < 2 * DW_USE_RECORD)
+            }
+            DwChange::Recheck | DwChange::Confirm(None) | DwChange::Drop | DwChange::Failed(_) => {
+                false
+            }
+        }
     }
 
     /// The browser's tokens for an API call, renewed if necessary; or the response to a browser that

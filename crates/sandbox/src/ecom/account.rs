@@ -85,6 +85,16 @@ pub(super) fn log_out(context: &mut ControllerContext<'_>) -> ControllerResponse
     ControllerResponse::RedirectTo("Home-Show")
 }
 
+/// `Account-Logout` as in SiteGenesis, and a logout of the shop's own: another session begins, with a
+/// `dwsid` of its own.
+pub(super) fn leave(context: &mut ControllerContext<'_>) -> ControllerResponse {
+    context.begin_session();
+    if context.platform.options.ecom == EcomKind::HybridAuth {
+        hybrid::log_out(context);
+    }
+    ControllerResponse::RedirectTo("Home-Show")
+}
+
 /// Rejects a form of another session and logs the shopper out, as SFRA does. Hybrid Auth changes
 /// the tokens too; `plugin_slas` leaves them.
 pub(super) fn reject_form(context: &mut ControllerContext<'_>, retry: &str) -> PageContent {

@@ -36,12 +36,17 @@ impl<'a> ControllerContext<'a> {
             session.touch(now);
             return Self { platform, request, state, dwsid, is_new: false, set_cookies };
         }
-        let dwsid = state.open_guest_session(now);
         let mut context = Self { platform, request, state, dwsid, is_new: true, set_cookies };
-        let guest = context.session().map(|session| session.customer_id.clone());
-        let (headers, options) = (&mut context.set_cookies, &platform.options);
-        cookies::open_session(headers, options, &context.dwsid, &guest.unwrap_or_default());
+        context.begin_session();
         context
+    }
+
+    /// Opens a new guest's session in place of the current one.
+    pub(super) fn begin_session(&mut self) {
+        self.dwsid = self.state.open_guest_session(self.platform.now());
+        let guest = self.customer_id();
+        let (headers, options) = (&mut self.set_cookies, &self.platform.options);
+        cookies::open_session(headers, options, &self.dwsid, &guest);
     }
 
     pub(super) fn session(&self) -> Option<&DwSession> {
