@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::logged_out::LoggedOut;
 use crate::ids::Tag;
-use crate::lifetimes::DW_USE_RECORD;
+use crate::lifetimes::{DW_CHECK, DW_USE_RECORD};
 use crate::model::Customer;
 use crate::timestamp::Timestamp;
 
@@ -49,6 +49,10 @@ pub struct SealedState {
     /// restart.
     #[serde(rename = "o", default, skip_serializing_if = "LoggedOut::is_empty")]
     pub logged_out: LoggedOut,
+    /// When OCAPI was last asked whose the DW session is only because a form was answered by a
+    /// redirect.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub dw_checked_at: Option<Timestamp>,
     /// When cookies that others have set under Tandem's names were last deleted.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub strays_deleted_at: Option<Timestamp>,
@@ -136,6 +140,7 @@ impl SealedState {
     pub fn with_registered_session(self, own: Self) -> Self {
         Self {
             dw: self.dw,
+            dw_checked_at: self.dw_checked_at,
             logged_out: self.logged_out,
             strays_deleted_at: self.strays_deleted_at,
             ..own
@@ -148,6 +153,7 @@ impl SealedState {
         Self {
             dw: self.dw.clone(),
             logged_out: self.logged_out.clone(),
+            dw_checked_at: self.dw_checked_at,
             strays_deleted_at: self.strays_deleted_at,
             ..Self::default()
         }
@@ -158,6 +164,14 @@ impl SealedState {
         if let Some(dw) = &mut self.dw {
             dw.owner = None;
         }
+    }
+
+    /// Whether a redirected form is reason to ask OCAPI whose the DW session is: there is one that the
+    /// seal names, and the last time was long enough ago.
+    #[must_use]
+    pub fn may_check_dw(&self, now: Timestamp) -> bool {
+        let recent = self.dw_checked_at.is_some_and(|at| now.since(at) < DW_CHECK);
+        self.dw.as_ref().is_some_and(|dw| dw.owner.is_some()) && !recent
     }
 
     /// Records that ECOM serves a request in the DW session now, which keeps the session alive. It

@@ -15,6 +15,8 @@ pub enum EcomPage {
     /// tokens of the session for this very request, so it was still the shopper's; afterwards its DW
     /// session vouches for the shopper, once. Apart from that, it is like a login page.
     Password,
+    /// A form was answered by a redirect: shoppers may log in or out there.
+    Redirected,
     /// Shoppers log out there.
     Logout,
     /// The page ended the DW session of its request on purpose: ECOM set another one, and that of the

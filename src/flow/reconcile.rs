@@ -259,7 +259,8 @@ fn by_page(state: FlowState, page: EcomPage) -> Step {
             state.decide(change)
         }
         EcomPage::Login | EcomPage::Password if classic => probe_owner(state),
-        EcomPage::Ordinary if classic && sets_dw => probe_owner(state),
+        EcomPage::Redirected if classic && !sets_dw => probe_owner(state),
+        EcomPage::Ordinary | EcomPage::Redirected if classic && sets_dw => probe_owner(state),
         _ => state.decide(DwChange::Keep),
     }
 }
@@ -287,15 +288,20 @@ pub(super) fn probed(state: FlowState, response: ProbeResponse) -> Step {
     let ProbeResponse::Alive { owner, login } = response else {
         return without_owner(state);
     };
-    if is_on(&state, EcomPage::Ended) && owner.is_guest() {
+    let redirected = is_on(&state, EcomPage::Redirected);
+    let was_registered = state.customer().is_some_and(Customer::is_registered);
+    if owner.is_guest() && (is_on(&state, EcomPage::Ended) || (redirected && was_registered)) {
         return log_out(state);
+    }
+    if redirected && state.customer() == Some(&owner) {
+        return state.decide(DwChange::Keep);
     }
     let on_password_page = is_on(&state, EcomPage::Password);
     if state.customer() == Some(&owner) && !on_password_page {
         let dw = dw_from_response(&state, owner);
         return state.decide(dw);
     }
-    let may_log_in = on_password_page || is_on(&state, EcomPage::Login);
+    let may_log_in = on_password_page || redirected || is_on(&state, EcomPage::Login);
     match (login, state.held_dw().cloned()) {
         (Some(login), Some(dw)) if may_log_in && owner.is_registered() => {
             adopt(state, dw, owner, login)

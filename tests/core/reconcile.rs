@@ -18,8 +18,14 @@ use crate::facts::{
 use crate::responses::{Responses, dw_cookies, granted, without_refresh};
 use crate::walk::{Call, Path, is_access_refused, walk_on};
 
-pub(crate) const PAGES: [EcomPage; 5] =
-    [EcomPage::Ordinary, EcomPage::Login, EcomPage::Password, EcomPage::Logout, EcomPage::Ended];
+pub(crate) const PAGES: [EcomPage; 6] = [
+    EcomPage::Ordinary,
+    EcomPage::Login,
+    EcomPage::Password,
+    EcomPage::Logout,
+    EcomPage::Ended,
+    EcomPage::Redirected,
+];
 
 /// A shopper whose tokens and DW session match.
 fn paired(mode: BridgeMode, customer: &Customer) -> Start {
@@ -262,7 +268,12 @@ fn promise_2_a_guest_handoff_ends_a_registered_session_only_after_slas() {
 fn promise_2_a_logout_by_a_non_logout_page_is_reported_as_expiry() {
     walk_cases(ecom_cases(), |case, path| {
         let out = matches!(path.decision.outcome, Outcome::LoggedOut { .. });
-        if customer_before(case).kind == Registered && out && case.response.page != EcomPage::Logout
+        // There ECOM itself has logged the shopper out, as OCAPI confirms.
+        let asked = path.any(|call| matches!(call, Call::Probe(..)));
+        if customer_before(case).kind == Registered
+            && out
+            && !asked
+            && case.response.page != EcomPage::Logout
         {
             assert!(path.decision.session_expired, "{} {path}", case.content);
         }
@@ -326,7 +337,8 @@ fn a_response_creates_no_session_and_costs_at_most_two_calls() {
         // A logout with a refused access token is repeated with another one.
         let repeated = usize::from(path.any(is_access_refused));
         // OCAPI is asked before a logout that nobody has announced.
-        let asked = usize::from(case.response.page == EcomPage::Ended);
+        let asks = [EcomPage::Ended, EcomPage::Redirected].contains(&case.response.page);
+        let asked = usize::from(asks);
         let most = 2 + repeated + asked;
         assert!(!begun && path.calls.len() <= most, "{} {path}", case.content);
         let ordinary = case.response.page == EcomPage::Ordinary;
@@ -339,7 +351,8 @@ fn a_response_creates_no_session_and_costs_at_most_two_calls() {
 #[test]
 fn attack_13_another_customers_session_is_accepted_only_on_login_pages() {
     walk_every(|case, path| {
-        let may_log_in = [EcomPage::Login, EcomPage::Password].contains(&case.response.page);
+        let login_pages = [EcomPage::Login, EcomPage::Password, EcomPage::Redirected];
+        let may_log_in = login_pages.contains(&case.response.page);
         if case.response.handoff.is_none() && !may_log_in {
             assert_eq!(granted_to(path), None, "{path}");
         }
@@ -396,6 +409,26 @@ fn kind_40_a_session_that_ecom_ended_is_a_logout_only_if_the_next_one_is_a_guest
         assert_eq!(logged_out, is_guests, "{path}");
         assert_eq!(path.decision.tokens == TokenChange::Drop, is_guests, "{path}");
         assert!(!path.decision.session_expired, "{path}");
+    });
+}
+
+#[test]
+fn kind_41_after_a_redirected_form_ocapi_says_whether_the_shopper_has_changed() {
+    walk_every(|case, path| {
+        let silent = case.response.handoff.is_none() && case.response.dw.is_none();
+        if case.response.page != EcomPage::Redirected || !silent || is_by_head(case) {
+            return;
+        }
+        let shopper = customer_before(case);
+        let owner = path.calls.iter().find_map(|call| match call {
+            Call::Probe(_, ProbeResponse::Alive { owner, .. }) => Some(owner),
+            _ => None,
+        });
+        let same = owner.is_none_or(|owner| owner == shopper);
+        assert!(!same || path.decision.tokens == TokenChange::Keep, "{path}");
+        let left = owner.is_some_and(|owner| owner.kind == Guest) && shopper.kind == Registered;
+        let logged_out = matches!(path.decision.outcome, Outcome::LoggedOut { .. });
+        assert_eq!(logged_out, left, "{path}");
     });
 }
 

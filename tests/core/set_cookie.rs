@@ -278,6 +278,7 @@ fn the_sealed_state_fits_into_a_cookie() {
         session_expired_at: Some(now()),
         session: Some(SlasSession { customer, usid: tag, lineage: tag }),
         logged_out,
+        dw_checked_at: Some(now()),
         strays_deleted_at: Some(now()),
     };
     let name = format!("{SEAL}_{}", SiteId::parse(&"s".repeat(100)).unwrap());

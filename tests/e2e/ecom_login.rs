@@ -400,3 +400,87 @@ async fn kind_40_without_ocapi_an_unlisted_logout_is_not_guessed() {
     let page = browser.visits(&controller("Account-Show")).await.expect(200);
     assert_eq!(page.ecom_customer().0, "registered");
 }
+
+/// Logs in by this controller.
+async fn log_in_at(browser: &Browser, page: &str) -> Page {
+    let form = browser.visits(&controller("Login-Show")).await.expect(200).csrf_token();
+    let fields = [("csrf_token", &*form), ("loginEmail", JO.0), ("loginPassword", JO.1)];
+    browser.posts_form(&controller("Login-Show"), &controller(page), &fields).await.expect(302)
+}
+
+/// Sends a cart form, which is answered by a redirect.
+async fn submits_cart(browser: &Browser) -> Page {
+    let fields = [("pid", "bag-harbour"), ("quantity", "1")];
+    let path = controller("Cart-SubmitForm");
+    browser.posts_form(&controller("Cart-Show"), &path, &fields).await.expect(302)
+}
+
+#[tokio::test]
+async fn kind_41_the_login_forms_of_sfra_and_sitegenesis_are_known() {
+    for page in ["Account-Login", "COCustomer-LoginForm"] {
+        let world = Scenario::private().start().await;
+        let browser = visit_both(&world).await;
+        // A form that has been answered by a redirect a moment ago does not matter for them.
+        submits_cart(&browser).await;
+        log_in_at(&browser, page).await;
+        browser.expect_registered(JO.0, DwSession::Live);
+    }
+}
+
+#[tokio::test]
+async fn kind_41_a_login_by_an_unlisted_controller_is_seen() {
+    for scenario in scenarios() {
+        let world = scenario.clone().start().await;
+        let browser = visit_both(&world).await;
+        log_in_at(&browser, "Shop-SignIn").await;
+        browser.expect_registered(JO.0, DwSession::Live);
+        world.forget_calls();
+        browser.visits("/").await.expect(200);
+        assert_eq!(world.take_calls(), [""; 0], "{scenario}: the next page is warm");
+    }
+}
+
+#[tokio::test]
+async fn kind_41_a_logout_by_an_unlisted_form_in_the_same_session_is_seen() {
+    for scenario in [Scenario::private(), Scenario::public(), Scenario::private().on_demand()] {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        let path = controller("Shop-SignOut?logout=1");
+        browser.posts_form(&controller("Account-Show"), &path, &[]).await.expect(302);
+        assert_eq!(world.control().live_refresh_tokens_of(JO.0), 0, "{scenario}");
+        browser.visits("/").await.expect(200);
+        browser.expect_guest(scenario.dw_session_after_landing());
+    }
+}
+
+#[tokio::test]
+async fn kind_41_and_promise_5_redirected_forms_cost_one_look_in_five_minutes() {
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().start().await;
+        for browser in [world.guest_on_ecom().await, world.registered_on_ecom().await] {
+            let looks = usize::from(scenario.mode == Mode::Classic);
+            for _ in 0..2 {
+                world.forget_calls();
+                for _ in 0..5 {
+                    submits_cart(&browser).await;
+                    world.seconds_pass(10);
+                }
+                let calls = world.take_calls();
+                assert_eq!(calls, vec!["ocapi.customers.auth"; looks], "{scenario}");
+                world.minutes_pass(5);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn kind_41_without_ocapi_a_redirected_form_changes_nothing() {
+    let world = Scenario::private().start().await;
+    let browser = world.registered_on_ecom().await;
+    let down = Fault::Status(503, None);
+    world.control().inject_fault(Operation::CustomersAuth, down, Times::Always);
+    submits_cart(&browser).await;
+    world.control().clear_faults();
+    browser.visits(&controller("Account-Show")).await.expect(200);
+    browser.expect_registered(JO.0, DwSession::Live);
+}

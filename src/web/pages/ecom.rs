@@ -10,7 +10,7 @@ use crate::flow::{DwChange, EcomPage, Facts, Intent, UpstreamFailure};
 use crate::model::Customer;
 use crate::problem::Problem;
 use crate::web::headers::path_and_query;
-use crate::web::pages::ecom_response::PageObservation;
+use crate::web::pages::ecom_response::{PageObservation, is_csrf_failure, redirect_target};
 use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::RequestKind;
 use crate::web::request_session::SessionUpdate;
@@ -177,9 +177,7 @@ impl ProxiedRequest {
     /// shopper has left: it redirects, and ECOM has served a page in the same DW session a short time
     /// ago. An expired session would not look different later, and a rejected CSRF token is no wish.
     fn ends_session_on_purpose(&self, response: &Response, update: &SessionUpdate) -> bool {
-        let target = response.headers().get(LOCATION).and_then(|target| target.to_str().ok());
-        let target = target.filter(|_| response.status().is_redirection());
-        let leaves = target.is_some_and(|target| !target.to_ascii_lowercase().contains("csrf"));
+        let leaves = redirect_target(response).is_some_and(|target| !is_csrf_failure(target));
         leaves && self.session.has_recent_dw(update.decision())
     }
 

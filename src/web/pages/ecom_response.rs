@@ -2,15 +2,17 @@
 //! with it. What follows from which cookies is decided in `flow`.
 
 use axum::response::Response;
-use http::StatusCode;
+use http::header::LOCATION;
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::cookies::request_cookies::RequestHandoff;
 use crate::cookies::response_cookies::ResponseCookies;
 use crate::cookies::set_cookie::CookieLife;
 use crate::flow::{
-    Decision, EcomPage, Handoff, Outcome, PageAccess, PageCookies, PageResponse, Provenance,
-    TokenChange,
+    BridgeMode, Decision, EcomPage, Handoff, Outcome, PageAccess, PageCookies, PageResponse,
+    Provenance, TokenChange,
 };
+use crate::header_values::has_media_type;
 use crate::ids::AccessToken;
 use crate::model::{DwCookies, RefreshGrant};
 use crate::problem::Problem;
@@ -45,6 +47,10 @@ impl ProxiedRequest {
         let other_dw = cookies.dw.clone().filter(is_other);
         let page = self.page(response.status());
         let page = if renews_registered(update) { page } else { page.without_renewal() };
+        let page = match page {
+            EcomPage::Ordinary if other_dw.is_none() => self.page_of_form(response),
+            page => page,
+        };
         PageObservation { page, other_dw, cookies }
     }
 
@@ -66,7 +72,11 @@ impl ProxiedRequest {
             EcomPage::Password => Some(self.session.life()),
             _ => ends_with_browser.then_some(CookieLife::BrowserSession),
         };
+        let checks_dw = response.page == EcomPage::Redirected && response.handoff.is_none();
         let mut update = self.session.reconcile(before, response, life).await?;
+        if checks_dw {
+            update.record_dw_check(&self.session);
+        }
         if let (Outcome::Unavailable(_), Some(refresh)) =
             (&update.decision().outcome, page_refresh.filter(|_| page_token))
         {
@@ -140,6 +150,27 @@ impl ProxiedRequest {
         }
     }
 
+    /// What a page is for that no list names: a form that is answered by a redirect may have logged a
+    /// shopper in or out. OCAPI is asked seldom, because most such forms have not. ECOM logs a shopper
+    /// out whose CSRF token it rejects, which is no wish to leave.
+    fn page_of_form(&self, response: &Response) -> EcomPage {
+        let session = &self.session;
+        let is_classic = session.site.config.policy.mode == BridgeMode::Classic;
+        let is_form = self.parts.method == Method::POST && is_form(&self.parts.headers);
+        let is_ecom = self.route.kind == Kind::Ecom && self.route.bridge && is_classic;
+        let may_ask = session.state.may_check_dw(session.site.clock.now());
+        match redirect_target(response) {
+            Some(target) if is_form && is_ecom && may_ask => {
+                if is_csrf_failure(target) {
+                    EcomPage::Login
+                } else {
+                    EcomPage::Redirected
+                }
+            }
+            _ => EcomPage::Ordinary,
+        }
+    }
+
     /// For how many seconds the refresh token in hand is valid.
     fn refresh_expires_in(&self, before: &Decision) -> i64 {
         let now = self.session.site.clock.now();
@@ -151,6 +182,23 @@ impl ProxiedRequest {
         .filter(|seconds| *seconds > 0)
         .unwrap_or(BROWSER_SESSION)
     }
+}
+
+/// Where a response redirects the browser.
+pub(crate) fn redirect_target(response: &Response) -> Option<&str> {
+    let target = response.headers().get(LOCATION)?;
+    target.to_str().ok().filter(|_| response.status().is_redirection())
+}
+
+/// Whether ECOM redirects to the page that it shows after a wrong CSRF token (SFRA: `CSRF-Fail`).
+pub(crate) fn is_csrf_failure(target: &str) -> bool {
+    target.to_ascii_lowercase().contains("csrf")
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    ["application/x-www-form-urlencoded", "multipart/form-data"]
+        .iter()
+        .any(|kind| has_media_type(headers, kind))
 }
 
 /// Whether SLAS has renewed the tokens of a registered shopper for the request.

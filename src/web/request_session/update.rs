@@ -121,6 +121,14 @@ impl SessionUpdate {
         }
     }
 
+    /// Records that OCAPI was asked whose the DW session is because a form was answered by a redirect.
+    pub(crate) fn record_dw_check(&mut self, session: &RequestSession) {
+        if !session.superseded && !session.is_late() {
+            self.changes.state.dw_checked_at = Some(self.site.clock.now());
+            session.seal(&mut self.changes);
+        }
+    }
+
     /// Leaves a refresh token that an upstream handed over, and that cannot be exchanged now, for the
     /// next request. It may be the only one that is still valid.
     pub(crate) fn defer_refresh_token(

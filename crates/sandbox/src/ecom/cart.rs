@@ -8,6 +8,12 @@ use crate::catalog;
 use crate::scapi::baskets::QUANTITY_LIMIT;
 use crate::state::Basket;
 
+/// Puts a product into the basket as SiteGenesis does: a form that is answered by a redirect.
+pub(super) fn submit(context: &mut ControllerContext<'_>) -> ControllerResponse {
+    add_product(context);
+    ControllerResponse::RedirectTo("Cart-Show")
+}
+
 /// Puts a product into the basket of the session's customer; the shop's script reads the response.
 pub(super) fn add_product(context: &mut ControllerContext<'_>) -> ControllerResponse {
     let form = context.request.form();
