@@ -56,6 +56,8 @@ pub enum Problem {
     SessionExpired,
     /// The session that a form was rendered in has been replaced before the form was sent.
     FormExpired,
+    /// The browser has not kept the cookies of its login.
+    CookiesNeeded,
     /// The session must be renewed before this call, which cannot do it.
     RenewalNeeded,
     /// Only a registered shopper may have this.
@@ -158,6 +160,13 @@ impl Problem {
                 "session_expired",
                 "The form was not sent, because the session had expired. The session is renewed: \
                  please go back and send the form again.",
+                None,
+            ),
+            Self::CookiesNeeded => (
+                StatusCode::BAD_REQUEST,
+                "cookies_needed",
+                "You are not logged in, because your browser keeps no cookies of this shop. Please \
+                 allow cookies and log in again.",
                 None,
             ),
             Self::RenewalNeeded => (

@@ -27,7 +27,7 @@ mod slas_proxy;
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::web::bff::{bridge, go, login, logout, session};
+use crate::web::bff::{bridge, cookies, go, login, logout, session};
 
 /// Our own routes; the route table has all others, `/mobify/slas/` and `/mobify/proxy/` among them.
 pub(crate) fn router(app: &Arc<App>) -> Router {
@@ -36,6 +36,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/bff/login", only(post(login::login)))
         .route("/bff/logout", only(post(logout::logout)))
         .route("/bff/bridge", only(post(bridge::bridge)))
+        .route("/bff/cookies", only(get(cookies::check)))
         .route("/bff/go", only(get(go::go)))
         .route("/bff/establish", any(forward_auth::establish::establish))
         .route("/bff/", any(|| async { Problem::NotFound }))

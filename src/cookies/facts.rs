@@ -156,6 +156,7 @@ pub fn derive(
         access,
         refresh: refresh.next(),
         fallbacks: refresh.collect(),
+        registered_tokens_lost: ownership::has_lost_registered(presented, state, writers),
         known: ownership::sealed_customer(presented, state, writers).cloned(),
         dw: dw(presented, state, &site, now),
         dw_provenance: dw_source(presented, state, dw_writers),

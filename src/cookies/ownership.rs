@@ -156,6 +156,21 @@ pub fn sealed_customer<'m>(
     session.map(|session| &session.customer)
 }
 
+/// Whether the seal names a registered shopper and the browser presents neither of the sealed tokens.
+/// Where others write tokens too, they may have deleted them.
+#[must_use]
+pub fn has_lost_registered(
+    presented: &RequestCookies,
+    state: &SealedState,
+    writers: Writers,
+) -> bool {
+    let registered = state.session.as_ref().is_some_and(|session| session.customer.is_registered());
+    let refresh = |token: &RefreshToken| state.refresh == Some(token.tag());
+    let access = |token: &AccessToken| state.access == Some(token.tag());
+    let sealed = presented.refresh_tokens().any(refresh) || presented.access.iter().any(access);
+    writers.is_tandem() && registered && !sealed
+}
+
 /// Reduces `presented` to what may be sent upstream with a request that is handled without a
 /// shopper: if only Tandem writes cookies about the shopper, that is what the seal names.
 pub fn retain_sealed(presented: &mut RequestCookies, state: &SealedState, layout: Layout) {

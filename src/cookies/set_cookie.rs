@@ -96,7 +96,10 @@ impl CookieContext<'_> {
             }
             _ => {}
         }
-        if matches!(decision.outcome, Outcome::LoggedIn { .. }) {
+        if let (Outcome::LoggedIn { .. }, TokenChange::Set(grant)) =
+            (&decision.outcome, &decision.tokens)
+            && grant.claims.customer.is_registered()
+        {
             self.delete_guest_refresh(&mut changes);
         }
         if logging_out {

@@ -13,7 +13,7 @@ use crate::model::{Customer, CustomerType};
 const GUEST_LOGIN: &str = "guest";
 
 pub(super) fn begin(facts: Facts, intent: Intent) -> Step {
-    let state = FlowState::new(facts, Goal::EnsureSession(intent));
+    let mut state = FlowState::new(facts, Goal::EnsureSession(intent));
     let usable = match &state.facts.access {
         Access::Fresh(_) => !state.is_superseded_by_registered() && !state.has_other_dnt(),
         Access::Expiring(_) => state.facts.refresh.is_none(),
@@ -22,6 +22,8 @@ pub(super) fn begin(facts: Facts, intent: Intent) -> Step {
     if usable {
         return dw_session::align(state);
     }
+    // A registered shopper never silently becomes a guest, whose token may be all that is left.
+    state.session_expired = state.facts.registered_tokens_lost;
     match state.unused_refresh() {
         Some(refresh) => state.refresh(refresh, RefreshPurpose::EnsureSession),
         None => without_refresh(state),
@@ -34,6 +36,8 @@ fn without_refresh(state: FlowState) -> Step {
             expire_session(state, CustomerType::Registered)
         }
         Access::Fresh(_) => dw_session::align(state),
+        // Its DW session alone must not restore the tokens.
+        _ if state.facts.registered_tokens_lost => expire_session(state, CustomerType::Registered),
         _ if state.goal == Goal::EnsureSession(Intent::Api) => dw_session::discard_dw(state),
         Access::Expired(claims) => {
             let usid = guest_usid(claims);
@@ -108,8 +112,8 @@ pub(super) fn refreshed(
 fn unavailable(mut state: FlowState, failure: UpstreamFailure) -> Step {
     if state.tokens == Tokens::Dropped {
         state.tokens = Tokens::Kept(None);
-        state.session_expired = false;
     }
+    state.session_expired = false;
     state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
 }
 

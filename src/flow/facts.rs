@@ -93,7 +93,7 @@ pub enum GuestBasket {
 
 /// Everything that a decision depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four facts that do not exclude each other")]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
 pub struct Facts {
     /// The site's policy.
     pub policy: Policy,
@@ -106,6 +106,9 @@ pub struct Facts {
     pub fallbacks: Vec<HeldRefresh>,
     /// The shopper whose tokens the seal names.
     pub known: Option<Customer>,
+    /// The seal names a registered shopper, and the browser presents none of the sealed tokens any
+    /// more: that session is over.
+    pub registered_tokens_lost: bool,
     /// The DW session in hand.
     pub dw: Dw,
     /// Who vouches that the DW session is this browser's.
@@ -197,6 +200,7 @@ impl Facts {
                 }),
                 fallbacks: Vec::new(),
                 known: Some(grant.claims.customer.clone()),
+                registered_tokens_lost: false,
                 bridged: false,
                 dnt_changed: false,
                 ..self
@@ -206,6 +210,7 @@ impl Facts {
                 refresh: None,
                 fallbacks: Vec::new(),
                 known: None,
+                registered_tokens_lost: false,
                 bridged: false,
                 bridge_resting: matches!(dw, DwChange::Failed(_)),
                 dnt_changed: false,

@@ -288,7 +288,7 @@ pub(super) fn probed(state: FlowState, response: ProbeResponse) -> Step {
     let ProbeResponse::Alive { owner, login } = response else {
         return without_owner(state);
     };
-    let redirected = is_on(&state, EcomPage::Redirected);
+    let redirected = is_on(&state, EcomPage::Redirected) && response_dw(&state).is_none();
     let was_registered = state.customer().is_some_and(Customer::is_registered);
     if owner.is_guest() && (is_on(&state, EcomPage::Ended) || (redirected && was_registered)) {
         return log_out(state);

@@ -2,6 +2,7 @@
 
 mod body;
 pub(super) mod bridge;
+pub(super) mod cookies;
 pub(super) mod go;
 pub(super) mod login;
 pub(super) mod logout;

@@ -129,6 +129,7 @@ fn own_route_label(path: &str) -> Option<&'static str> {
         "/bff/login" => "login",
         "/bff/logout" => "logout",
         "/bff/bridge" => "bridge",
+        "/bff/cookies" => "cookies",
         "/bff/go" => "go",
         "/bff/establish" => "establish",
         path if path == dialect::AUTH || path.starts_with("/bff/auth/") => "auth",

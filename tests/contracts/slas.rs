@@ -46,6 +46,7 @@ pub(crate) fn adopt_call(kind: CustomerType, signature: Option<&str>) -> AdoptCa
         refresh: None,
         fallbacks: Vec::new(),
         known: None,
+        registered_tokens_lost: false,
         dw: Dw::Unverified { held, owner: None },
         dw_provenance: Provenance::Seal,
         bridged: false,

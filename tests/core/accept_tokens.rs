@@ -15,7 +15,7 @@ fn customers() -> [Customer; 4] {
     [guest(), other_guest(), shopper(), other_shopper()]
 }
 
-fn with_sources(customer: Customer) -> [(Customer, TokenSource); 2] {
+fn with_sources(customer: &Customer) -> [(Customer, TokenSource); 2] {
     [TokenSource::Grant, TokenSource::Refresh].map(|source| (customer.clone(), source))
 }
 
@@ -49,7 +49,7 @@ fn promise_1_new_tokens_keep_only_a_dw_session_of_the_same_customer() {
 #[test]
 fn kind_42_granted_tokens_of_a_registered_shopper_are_a_login_and_refreshed_ones_of_a_new_one() {
     for start in starts(&ENSURE_SESSION[..1]) {
-        for (customer, source) in customers().into_iter().flat_map(with_sources) {
+        for (customer, source) in customers().iter().flat_map(with_sources) {
             let decision = accept(&start, &customer, source);
             let same = start.claims().is_some_and(|claims| claims.customer == customer);
             let logged_in = matches!(decision.outcome, Outcome::LoggedIn { .. });

@@ -249,6 +249,7 @@ pub(crate) fn nothing(mode: BridgeMode) -> Facts {
         refresh: None,
         fallbacks: Vec::new(),
         known: None,
+        registered_tokens_lost: false,
         dw: Dw::Absent,
         dw_provenance: Provenance::Seal,
         bridged: false,

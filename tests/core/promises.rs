@@ -332,3 +332,25 @@ fn kind_8_a_form_without_a_csrf_token_stays_with_its_shopper() {
         }
     });
 }
+
+/// The seal names a registered shopper, and the browser has lost the tokens.
+fn with_lost_tokens() -> impl Iterator<Item = Start> {
+    starts(&ENSURE_SESSION).filter(|start| !start.is_registered() && start.valid().is_none()).map(
+        |mut start| {
+            start.facts.registered_tokens_lost = true;
+            start
+        },
+    )
+}
+
+#[test]
+fn kind_33_a_registered_shopper_whose_tokens_are_lost_is_told_and_not_restored() {
+    walk_all(with_lost_tokens(), |path| {
+        let restores = path.any(|call| matches!(call, Call::Adopt(..)));
+        assert!(!restores, "by the DW session alone: {path}");
+        let registered = customer_after(path).is_some_and(|customer| customer.kind == Registered);
+        let unchanged = path.decision.tokens == TokenChange::Keep
+            && matches!(path.decision.outcome, Outcome::Unavailable(_));
+        assert!(path.decision.session_expired || registered || unchanged, "{path}");
+    });
+}

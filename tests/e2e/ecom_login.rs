@@ -484,3 +484,36 @@ async fn kind_41_without_ocapi_a_redirected_form_changes_nothing() {
     browser.visits(&controller("Account-Show")).await.expect(200);
     browser.expect_registered(JO.0, DwSession::Live);
 }
+
+#[tokio::test]
+async fn kind_33_a_browser_that_keeps_dwsid_alone_is_not_redirected_again_and_again() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().with_site("ecom.returning", "redirect").start().await;
+        let browser = world.guest_on_ecom().await;
+        let mut redirects = 0;
+        world.minutes_pass(45);
+        for _ in 0..4 {
+            for (name, _) in browser.cookies().iter().filter(|(name, _)| name != "dwsid") {
+                browser.loses_cookie(name);
+            }
+            let page = browser.visits(&controller("Cart-Show")).await;
+            assert!([200, 307].contains(&page.status.as_u16()), "{scenario}: {}", page.status);
+            redirects += usize::from(page.status == 307);
+        }
+        assert!(redirects <= 1, "{scenario}: {redirects}");
+    }
+}
+
+#[tokio::test]
+async fn kind_33_a_browser_that_refuses_dwsid_is_redirected_once() {
+    let world = Scenario::private().with_site("ecom.returning", "redirect").start().await;
+    let browser = world.registered_on_ecom().await;
+    world.minutes_pass(45);
+    let mut redirects = 0;
+    for _ in 0..3 {
+        browser.loses_cookie("dwsid");
+        let page = browser.visits(&controller("Account-Show")).await;
+        redirects += usize::from(page.status == 307);
+    }
+    assert_eq!(redirects, 1);
+}

@@ -250,3 +250,43 @@ async fn fault_28_a_login_without_bridge_works_and_ecom_tries_again() {
         assert_eq!(page.ecom_customer().1, browser.expect_registered(JO.0, DwSession::Live));
     }
 }
+
+const FORM: [(&str, &str); 3] =
+    [("username", JO.0), ("password", JO.1), ("return_to", "/cart?x=1")];
+
+#[tokio::test]
+async fn kind_33_a_form_login_without_cookies_is_told_that_they_are_needed() {
+    for scenario in Scenario::all() {
+        let world = scenario.clone().start().await;
+        world.allow_no_landing();
+        let page = world.browser().posts_form("/login", "/bff/login", &FORM).await.expect(303);
+        // The browser has kept nothing.
+        let next = world.browser().visits(page.location()).await;
+        next.expect_problem(400, "cookies_needed").expect_no_cookies();
+    }
+}
+
+#[tokio::test]
+async fn kind_33_a_form_login_of_a_first_visit_succeeds() {
+    for scenario in Scenario::all() {
+        let world = scenario.clone().start().await;
+        let browser = world.browser();
+        let page = browser.posts_form("/login", "/bff/login", &FORM).await.expect(303);
+        world.forget_calls();
+        let page = browser.visits(page.location()).await.expect(303);
+        assert_eq!(page.location(), "/cart?x=1", "{scenario}");
+        world.expect_calls(&[]);
+        assert!(browser.token().unwrap().registered, "{scenario}");
+    }
+}
+
+#[tokio::test]
+async fn kind_33_the_check_for_cookies_leads_to_no_other_site() {
+    let world = Scenario::private().start().await;
+    let browser = world.guest().await;
+    for hostile in ["//evil.test", "https://evil.test", "/bff/logout", "/%5Cevil.test"] {
+        let page = browser.visits(&format!("/bff/cookies?return_to={hostile}")).await.expect(303);
+        assert_eq!(page.location(), "/", "{hostile}");
+    }
+    assert_eq!(browser.visits("/bff/cookies").await.expect(303).location(), "/");
+}

@@ -1,8 +1,8 @@
 //! Returning: the effect of time on a shopper who has been here before.
 
 use serde_json::json;
-use tandem_sandbox::{TokenSignature, TokenSpec};
-use testkit::{Client, DwSession, JO, Mode, Scenario, Time, controller};
+use tandem_sandbox::{Operation, TokenSignature, TokenSpec};
+use testkit::{Browser, Client, DwSession, JO, Mode, Scenario, Time, controller};
 
 #[tokio::test]
 async fn promise_5_a_warm_shopper_costs_nothing() {
@@ -382,5 +382,77 @@ async fn promise_2_a_call_of_an_expired_shopper_is_not_made_as_another() {
             "no basket was changed"
         );
         assert_eq!(browser.calls("/bff/session").await.json()["session_expired"], true);
+    }
+}
+
+/// The registered shopper of `browser` is a guest now, and has been told once.
+async fn expect_told(browser: &Browser, scenario: &Scenario) {
+    browser.visits("/").await.expect(200);
+    assert!(!browser.token().expect("a token").registered, "{scenario}");
+    let view = browser.calls("/bff/session").await.expect(200).json();
+    assert_eq!(view["session_expired"], true, "{scenario}");
+    browser.logs_in(JO).await.expect(200);
+    let view = browser.calls("/bff/session").await.expect(200).json();
+    assert_eq!(view["session_expired"], false, "{scenario}");
+}
+
+#[tokio::test]
+async fn kind_33_a_shopper_whose_tokens_are_lost_is_told() {
+    for scenario in Scenario::all() {
+        for lost in [&["cc-nx", "token"][..], &["cc-nx", "token", "dwsid"], &["cc-nx"]] {
+            let world = scenario.clone().start().await;
+            let browser = world.registered_on_ecom().await;
+            for name in lost {
+                browser.loses_cookie(name);
+            }
+            if lost.len() == 1 {
+                // The access token still names the shopper, until it expires.
+                browser.visits("/").await.expect(200);
+                assert!(browser.token().unwrap().registered, "{scenario}");
+                world.minutes_pass(40);
+            }
+            expect_told(&browser, &scenario).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn kind_33_a_call_of_a_shopper_whose_tokens_are_lost_is_told() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        browser.loses_cookie("cc-nx").loses_cookie("token");
+        browser.posts("/bff/session").await.expect_problem(401, "session_expired");
+        browser.expect_guest(DwSession::Live);
+    }
+}
+
+#[tokio::test]
+async fn kind_33_a_lost_guest_and_a_logged_out_shopper_are_told_nothing() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let guest = world.guest_on_ecom().await;
+        let out = world.registered_on_ecom().await;
+        out.logs_out().await.expect(200);
+        for browser in [guest, out] {
+            browser.loses_cookie("cc-nx-g").loses_cookie("token");
+            browser.visits("/").await.expect(200);
+            let view = browser.calls("/bff/session").await.expect(200).json();
+            assert_eq!(view["session_expired"], false, "{scenario}");
+        }
+    }
+}
+
+/// A DW session that is still alive on ECOM says nothing of a password that was changed since.
+#[tokio::test]
+async fn kind_43_a_dw_session_alone_does_not_restore_the_tokens_of_its_shopper() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let thief = world.registered_on_ecom().await;
+        world.control().change_password(JO.0, "Another-2026");
+        thief.loses_cookie("cc-nx").loses_cookie("token");
+        thief.visits(&controller("Account-Show")).await.expect(200);
+        thief.expect_guest(DwSession::Live);
+        assert_eq!(world.count(Operation::SessionBridge), 0, "{scenario}");
     }
 }

@@ -1,7 +1,7 @@
 //! `POST /bff/login`: B2C Commerce credentials, as JSON or as a form.
 
 use axum::body::Bytes;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -11,6 +11,9 @@ use crate::flow::{GuestBasket, Intent};
 use crate::problem::Problem;
 use crate::upstream::slas::Credentials;
 use crate::web::bff::body::{self, Format};
+use crate::web::bff::cookies;
+use crate::web::headers::see_other;
+use crate::web::redirect::local_path;
 use crate::web::request_session::RequestSession;
 
 /// Longest login or password, in bytes.
@@ -76,7 +79,13 @@ pub(crate) async fn login(
     let intent = Intent::Login(basket);
     let update =
         session.resolve_login(session.facts(None), intent, Some(credentials), Some(life)).await?;
-    Ok(format.respond(&session, update, request.return_to.as_deref()))
+    let return_to = request.return_to.as_deref();
+    if format == Format::Form && update.rejection().is_none() && !cookies::keeps_cookies(&session) {
+        let target = return_to.and_then(local_path).unwrap_or("/");
+        let check = cookies::check_path(&session.site.config.path_prefix, target);
+        return Ok((update, see_other(&check)).into_response());
+    }
+    Ok(format.respond(&session, update, return_to))
 }
 
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(LoginRequest, Format), Problem> {

@@ -15,6 +15,9 @@ use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::RequestKind;
 use crate::web::request_session::SessionUpdate;
 
+/// Seconds within which a browser follows a redirect.
+const REDIRECTED: i64 = 60;
+
 impl ProxiedRequest {
     pub(crate) async fn serve_ecom(
         &self,
@@ -93,10 +96,14 @@ impl ProxiedRequest {
     }
 
     /// Whether a returning visitor is redirected to the same page with the new session, because the
-    /// operator chose so. A browser without cookies may store none, and would loop.
+    /// operator chose so. A browser that may not keep the cookies of the redirect would loop: it
+    /// presents no seal, or a seal that names a session made a moment ago.
     fn redirects_returning(&self, update: &SessionUpdate) -> bool {
+        let (state, now) = (&self.session.state, self.session.site.clock.now());
+        let made_at = state.dw.as_ref().map(|dw| dw.created_at);
         self.session.site.config.ecom.redirect_returning
-            && !self.session.presented.is_empty()
+            && !state.is_blank()
+            && made_at.is_none_or(|at| now.since(at) > REDIRECTED)
             && matches!(update.decision().dw, DwChange::Set { .. })
     }
 

@@ -51,7 +51,7 @@ impl ProxiedRequest {
             EcomPage::Ordinary if other_dw.is_none() => self.page_of_form(response),
             page => page,
         };
-        PageObservation { page, other_dw, cookies }
+        PageObservation { cookies, page, other_dw }
     }
 
     /// Applies what the response states about the shopper; `before` unchanged if that is nothing.
