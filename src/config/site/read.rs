@@ -204,13 +204,17 @@ fn read_ecom(ecom: &Section<'_>) -> Option<EcomConfig> {
     let site_ids = "a list of site ids, like [\"RefArchB2B\"]";
     read_fields!(EcomConfig {
         sites: ecom.list("sites", site_ids, parse::ecom_site),
-        pages: read_fields!(EcomPages {
-            login: ecom.texts("login_pages"),
-            logout: ecom.texts("logout_pages"),
-            password: ecom.texts("password_pages"),
-        }),
+        pages: read_ecom_pages(ecom),
         redirect_returning: ecom.choice("returning", &[("forward", false), ("redirect", true)]),
         adopt_other: ecom.choice("other_session", &[("repair", false), ("adopt", true)]),
+    })
+}
+
+fn read_ecom_pages(ecom: &Section<'_>) -> Option<EcomPages> {
+    read_fields!(EcomPages {
+        login: ecom.texts("login_pages"),
+        logout: ecom.texts("logout_pages"),
+        password: ecom.texts("password_pages"),
     })
 }
 
