@@ -150,7 +150,9 @@ async fn exchange(
     };
     let is_newer = move |response: &RefreshResponse| match response {
         RefreshResponse::Granted(grant) => Some(grant.access.tag()) != spent,
-        RefreshResponse::Refused | RefreshResponse::Failed(_) => true,
+        RefreshResponse::Refused | RefreshResponse::Doubtful(_) | RefreshResponse::Failed(_) => {
+            true
+        }
     };
     let joined = site.refreshes.join_if(token.tag(), is_newer, call, keep_refresh);
     // The exchange may take longer than the request waits; the next request then gets its result.
@@ -171,7 +173,7 @@ fn keep_refresh(response: &RefreshResponse) -> Duration {
         RefreshResponse::Failed(UpstreamFailure { cause: Cause::Throttled, retry_after }) => {
             Duration::from_secs(retry_after.unwrap_or(5).into()).min(KEEP_GRANTED)
         }
-        RefreshResponse::Failed(_) => KEEP_FAILED,
+        RefreshResponse::Doubtful(_) | RefreshResponse::Failed(_) => KEEP_FAILED,
     }
 }
 

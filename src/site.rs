@@ -18,6 +18,7 @@ use crate::upstream::http::{self, Sender};
 use crate::upstream::jwks::Keys;
 use crate::upstream::ocapi::Ocapi;
 use crate::upstream::refresh_limit::{self, RefreshLimit};
+use crate::upstream::refresh_rejections::{self, RefreshRejections};
 use crate::upstream::scapi::Scapi;
 use crate::upstream::single_flight::{self, SingleFlight};
 use crate::upstream::slas::Slas;
@@ -134,17 +135,19 @@ impl Site {
     #[must_use]
     pub fn new(config: config::SiteConfig, shared: &Shared) -> Self {
         let clock = shared.clock.clone();
+        let metrics = &shared.metrics;
+        let rejections = metrics.cache("refresh_rejections", refresh_rejections::LIMIT);
         let slas = Slas::new(
             shared.sender(),
             clock.clone(),
             config.slas.clone(),
             shared.limits.refresh_timeout,
+            RefreshRejections::new(&rejections),
         );
         // Keys have a sender of their own: an open breaker of the token endpoint must not block them.
         let key_slas = slas.with_sender(shared.sender());
         let keys = Keys::new(key_slas, clock.clone());
         let ocapi = config.ocapi.clone();
-        let metrics = &shared.metrics;
         let responses = metrics.cache("upstream_responses", 3 * single_flight::LIMIT);
         let exchanges = metrics.cache("refresh_limits", refresh_limit::LIMIT);
         let revocations = metrics.cache("revocations", 2 * revocations::LIMIT);

@@ -8,6 +8,7 @@ pub mod http;
 pub mod jwks;
 pub mod ocapi;
 pub mod refresh_limit;
+pub mod refresh_rejections;
 pub mod scapi;
 pub mod single_flight;
 pub mod slas;

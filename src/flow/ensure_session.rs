@@ -98,12 +98,19 @@ pub(super) fn refreshed(
             dw_session::align(state)
         }
         RefreshResponse::Refused => expire_session(state, kind),
-        RefreshResponse::Failed(failure)
+        // The tokens that take its place show that the rejection is about the token.
+        RefreshResponse::Doubtful(_) if state.may_replace_tokens() => {
+            state.doubtful = true;
+            expire_session(state, kind)
+        }
+        RefreshResponse::Doubtful(failure) | RefreshResponse::Failed(failure)
             if state.access().is_some() && !state.is_superseded_by_registered() =>
         {
             dw_session::align_without_refresh(state, failure)
         }
-        RefreshResponse::Failed(failure) => unavailable(state, failure),
+        RefreshResponse::Doubtful(failure) | RefreshResponse::Failed(failure) => {
+            unavailable(state, failure)
+        }
     }
 }
 
@@ -141,6 +148,7 @@ fn without_guest(state: FlowState, failure: UpstreamFailure) -> Step {
     match (&state.goal, &state.tokens) {
         (Goal::Logout { .. }, _) => state.decide(DwChange::Drop),
         // No refresh token was refused: the access token in hand may still be used.
+        (_, Tokens::Dropped) if state.doubtful => unavailable(state, failure),
         (_, Tokens::Dropped) if state.facts.refresh.is_none() && state.facts.held().is_some() => {
             unavailable(state, failure)
         }

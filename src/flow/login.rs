@@ -34,7 +34,7 @@ pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step
             state.tokens = Tokens::Dropped;
             log_in(state)
         }
-        RefreshResponse::Failed(failure) => {
+        RefreshResponse::Doubtful(failure) | RefreshResponse::Failed(failure) => {
             state.decide_with(Outcome::Unavailable(failure), DwChange::Keep)
         }
     }

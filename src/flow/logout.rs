@@ -49,7 +49,9 @@ pub(super) fn refreshed(mut state: FlowState, response: RefreshResponse) -> Step
             clear(state)
         }
         // A guest's tokens cannot end a registered session.
-        RefreshResponse::Granted(_) | RefreshResponse::Failed(_) => clear(state),
+        RefreshResponse::Granted(_) | RefreshResponse::Doubtful(_) | RefreshResponse::Failed(_) => {
+            clear(state)
+        }
     }
 }
 

@@ -128,7 +128,7 @@ pub(super) fn after_guest_grant_check(
             state.decide(head.unwrap_or(dw))
         }
         RefreshResponse::Granted(_) | RefreshResponse::Refused => accept(state, guest_grant),
-        RefreshResponse::Failed(_) => state.decide(dw),
+        RefreshResponse::Doubtful(_) | RefreshResponse::Failed(_) => state.decide(dw),
     }
 }
 
@@ -220,7 +220,9 @@ pub(super) fn own_refreshed(state: FlowState, response: RefreshResponse) -> Step
     match response {
         RefreshResponse::Granted(grant) => accept(state, grant),
         RefreshResponse::Refused => expired(state),
-        RefreshResponse::Failed(failure) => state.decide_with(Outcome::Unavailable(failure), dw),
+        RefreshResponse::Doubtful(failure) | RefreshResponse::Failed(failure) => {
+            state.decide_with(Outcome::Unavailable(failure), dw)
+        }
     }
 }
 

@@ -50,6 +50,9 @@ pub enum RefreshResponse {
     Granted(Box<Grant>),
     /// SLAS states that the refresh token is invalid.
     Refused,
+    /// SLAS rejects the refresh in words that name neither the token nor Tandem's client. The token
+    /// has ended if SLAS issues other tokens to the same client now; otherwise this is a failure.
+    Doubtful(UpstreamFailure),
     /// The call failed. The refresh token may still be valid.
     Failed(UpstreamFailure),
 }
@@ -60,7 +63,7 @@ impl RefreshResponse {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::Granted(grant) => grant.heap_bytes(),
-            Self::Refused | Self::Failed(_) => 0,
+            Self::Refused | Self::Doubtful(_) | Self::Failed(_) => 0,
         }
     }
 }

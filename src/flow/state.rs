@@ -11,7 +11,7 @@ use crate::model::{Customer, CustomerType, DwCookies, Grant};
 
 /// What the flow knows so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four findings that do not exclude each other")]
+#[expect(clippy::struct_excessive_bools, reason = "five findings that do not exclude each other")]
 pub(super) struct FlowState {
     pub(super) facts: Facts,
     pub(super) goal: Goal,
@@ -24,6 +24,9 @@ pub(super) struct FlowState {
     /// The flow has used the refresh token in hand; it does not use it twice.
     pub(super) refreshed: bool,
     pub(super) session_expired: bool,
+    /// SLAS rejected a refresh token without naming it: the token has ended only if SLAS issues
+    /// other tokens now.
+    pub(super) doubtful: bool,
     pub(super) guest_adoption_refused: bool,
 }
 
@@ -75,6 +78,7 @@ impl FlowState {
             confirmed: false,
             refreshed: false,
             session_expired: false,
+            doubtful: false,
             guest_adoption_refused: false,
             facts,
             goal,
@@ -139,6 +143,12 @@ impl FlowState {
     /// Whether the request may only renew a session, not begin one.
     pub(super) fn only_renews(&self) -> bool {
         matches!(self.goal, Goal::EnsureSession(Intent::Renew | Intent::Api))
+    }
+
+    /// Whether the flow has no valid tokens and may begin a guest session in their place.
+    pub(super) fn may_replace_tokens(&self) -> bool {
+        self.goal != Goal::EnsureSession(Intent::Api)
+            && (self.access().is_none() || self.is_superseded_by_registered())
     }
 
     pub(super) fn refresh(mut self, held: HeldRefresh, purpose: RefreshPurpose) -> Step {

@@ -18,6 +18,10 @@ use crate::metrics::Metrics;
 /// `Retry-After` where an upstream sends none, in seconds.
 const DEFAULT_RETRY_AFTER: u32 = 5;
 
+/// The name of the operation that exchanges a refresh token: what SLAS responds to it may concern that
+/// token only.
+const REFRESH: &str = "refresh";
+
 /// The called operation, for metrics and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
@@ -159,7 +163,7 @@ impl Sender {
         let started = self.clock.monotonic();
         let admitted = self.breaker().admit(started);
         let result = match admitted {
-            Ok(()) => self.exchange(request).await,
+            Ok(()) => self.exchange(operation, request).await,
             Err(wait) => Err(CallError::BreakerOpen(wait)),
         };
         let now = self.clock.monotonic();
@@ -180,7 +184,11 @@ impl Sender {
         result
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<BufferedResponse, CallError> {
+    async fn exchange(
+        &self,
+        operation: Operation,
+        request: RequestBuilder,
+    ) -> Result<BufferedResponse, CallError> {
         #[expect(clippy::disallowed_methods, reason = "the only place that sends calls")]
         let response = request.send().await.map_err(classify)?;
         let status = response.status();
@@ -188,7 +196,9 @@ impl Sender {
             let after = retry_after(response.headers(), self.clock.now());
             return Err(CallError::Throttled(after));
         }
-        if status.is_server_error() || status == StatusCode::PRECONDITION_FAILED {
+        // SLAS may mean a single refresh token by a 412, and its text shows that.
+        let failed = status == StatusCode::PRECONDITION_FAILED && operation.name != REFRESH;
+        if status.is_server_error() || failed {
             return Err(CallError::ServerError(status));
         }
         let headers = response.headers().clone();
@@ -219,8 +229,9 @@ impl Sender {
         let mut breaker = self.breaker();
         match result {
             Err(CallError::BreakerOpen(_)) => {}
+            Ok(reply) if reply.status == StatusCode::PRECONDITION_FAILED => {}
             // SLAS may throttle a single refresh token; other calls are not affected.
-            Err(CallError::Throttled(after)) if operation.name != "refresh" => {
+            Err(CallError::Throttled(after)) if operation.name != REFRESH => {
                 let seconds = after.unwrap_or(DEFAULT_RETRY_AFTER);
                 breaker.hold(now, Duration::from_secs(seconds.into()));
             }
@@ -249,6 +260,7 @@ fn classify(error: reqwest::Error) -> CallError {
 fn outcome(status: StatusCode) -> &'static str {
     match status.as_u16() {
         200..=399 => "ok",
+        412 => "server_error",
         400..=499 => "rejected",
         _ => "invalid_status",
     }

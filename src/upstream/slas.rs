@@ -9,6 +9,7 @@ use http::StatusCode;
 use http::header::AUTHORIZATION;
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
 use std::time::Duration;
 
 mod error;
@@ -23,6 +24,7 @@ use crate::clock::{self, Clock};
 use crate::config::SlasConfig;
 use crate::header_values::sensitive;
 use crate::model::Grant;
+use crate::upstream::refresh_rejections::RefreshRejections;
 use error::{Rejection, SlasError, SlasResult};
 pub use passthrough::{CallCredentials, PassthroughBody, PassthroughCall};
 use pkce::Pkce;
@@ -51,6 +53,7 @@ pub struct Slas {
     base: String,
     config: SlasConfig,
     refresh_timeout: Duration,
+    rejections: Arc<RefreshRejections>,
 }
 
 impl Slas {
@@ -61,13 +64,15 @@ impl Slas {
         clock: Clock,
         config: SlasConfig,
         refresh_timeout: Duration,
+        rejections: RefreshRejections,
     ) -> Self {
         let base = format!(
             "{}/shopper/auth/v1/organizations/{}/oauth2",
             config.base_url.as_str(),
             config.organization_id
         );
-        Self { sender, clock, base, config, refresh_timeout }
+        let rejections = Arc::new(rejections);
+        Self { sender, clock, base, config, refresh_timeout, rejections }
     }
 
     /// This client with another sender.
@@ -124,7 +129,10 @@ impl Slas {
             return Err(SlasError::Rejected(Rejection::of(&reply)));
         }
         let audience = &self.config.audience;
-        wire::grant(&reply, audience, self.clock.now()).map_err(SlasError::Malformed)
+        let grant = wire::grant(&reply, audience, self.clock.now());
+        let grant = grant.map_err(SlasError::Malformed)?;
+        self.rejections.succeeded(self.clock.monotonic());
+        Ok(grant)
     }
 
     /// A call whose response is a redirect with a code; returned with the verifier that the exchange

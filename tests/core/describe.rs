@@ -120,6 +120,7 @@ fn refreshed(response: &RefreshResponse) -> String {
     match response {
         RefreshResponse::Granted(grant) => self::grant(grant),
         RefreshResponse::Refused => "refused".to_owned(),
+        RefreshResponse::Doubtful(_) => "doubtful".to_owned(),
         RefreshResponse::Failed(failure) => self::failure(*failure).to_owned(),
     }
 }

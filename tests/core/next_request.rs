@@ -62,7 +62,8 @@ fn is_unfinished(path: &Path<'_>) -> bool {
     let outage = path.any(|call| {
         matches!(
             call,
-            Call::Refresh(_, RefreshResponse::Failed(_)) | Call::Probe(_, ProbeResponse::Failed(_))
+            Call::Refresh(_, RefreshResponse::Doubtful(_) | RefreshResponse::Failed(_))
+                | Call::Probe(_, ProbeResponse::Failed(_))
         )
     });
     let unpaired = facts.policy.mode == BridgeMode::HybridAuth && decision.dw == DwChange::Drop;

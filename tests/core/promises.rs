@@ -201,6 +201,17 @@ fn promise_2_session_expired_is_reported_only_if_a_session_ended() {
     }
 }
 
+/// SLAS issued tokens on the path: the client works, so a doubtful rejection was about the token.
+fn issues_tokens(path: &Path<'_>) -> bool {
+    path.any(|call| {
+        matches!(
+            call,
+            Call::Refresh(_, RefreshResponse::Granted(_))
+                | Call::Guest(_, GuestResponse::Granted(_))
+        )
+    })
+}
+
 /// SLAS refused a refresh token, or a registered session has no refresh token left.
 fn has_ended(path: &Path<'_>) -> bool {
     let dead = path.start.valid().is_none()
@@ -208,6 +219,7 @@ fn has_ended(path: &Path<'_>) -> bool {
         && path.start.refresh_kind() != Some(Registered);
     let refused = |call: &Call<'_>| match call {
         Call::Refresh(_, RefreshResponse::Refused) => true,
+        Call::Refresh(_, RefreshResponse::Doubtful(_)) => issues_tokens(path),
         Call::Refresh(call, RefreshResponse::Granted(grant)) => {
             call.kind == Registered && grant.claims.customer.kind == Guest
         }
@@ -229,6 +241,21 @@ fn promise_2_only_a_refusal_deletes_tokens() {
     for intents in [&ENSURE_SESSION[..], &LOGINS] {
         walk_all(starts(intents), |path| {
             assert!(path.decision.tokens != TokenChange::Drop || has_ended(path), "{path}");
+        });
+    }
+}
+
+#[test]
+fn promise_2_kind_44_a_doubtful_rejection_ends_a_session_only_if_slas_issues_other_tokens() {
+    for intents in [&ENSURE_SESSION[..], &LOGINS] {
+        walk_all(starts(intents), |path| {
+            let doubtful =
+                path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Doubtful(_))));
+            let refused =
+                path.any(|call| matches!(call, Call::Refresh(_, RefreshResponse::Refused)));
+            if doubtful && !refused && !issues_tokens(path) {
+                assert!(path.decision.tokens != TokenChange::Drop, "{path}");
+            }
         });
     }
 }
@@ -287,7 +314,7 @@ fn all_calls_work(path: &Path<'_>) -> bool {
             GuestResponse::UsidTaken => call.usid.is_some(),
             GuestResponse::Failed(_) => false,
         },
-        Call::Refresh(_, RefreshResponse::Failed(_))
+        Call::Refresh(_, RefreshResponse::Doubtful(_) | RefreshResponse::Failed(_))
         | Call::Probe(_, ProbeResponse::Failed(_))
         | Call::Adopt(_, AdoptResponse::Failed(_))
         | Call::Bridge(_, BridgeResponse::Failed(_) | BridgeResponse::TokenRefused) => false,

@@ -39,6 +39,7 @@ impl Responses {
                     RefreshResponse::Granted(with_dw(granted("paired", guest.clone()))),
                     RefreshResponse::Granted(with_dw(granted("paired", shopper.clone()))),
                     RefreshResponse::Refused,
+                    RefreshResponse::Doubtful(UpstreamFailure::UNAVAILABLE),
                 ],
                 RefreshResponse::Failed,
             ),
@@ -113,7 +114,7 @@ impl Responses {
         let mut responses = Self::every();
         responses.refresh.retain(|response| match response {
             RefreshResponse::Granted(grant) => is_plain(grant),
-            RefreshResponse::Refused => true,
+            RefreshResponse::Refused | RefreshResponse::Doubtful(_) => true,
             RefreshResponse::Failed(failure) => is_outage(*failure),
         });
         responses.guest.retain(|response| match response {

@@ -31,6 +31,7 @@ mod planted_paths;
 mod preview;
 mod profiles;
 mod races;
+mod refused_refresh;
 mod replicas;
 mod returning;
 mod route_rules;

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::flow::UpstreamFailure;
 use crate::upstream::http::{BufferedResponse, CallError};
+use crate::upstream::refresh_rejections::Doubt;
 
 /// Why SLAS returned no tokens.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +59,10 @@ pub(super) enum LogoutRefusal {
 }
 
 /// Errors about the state of SLAS itself (`OpenAPI`; RFC 6749 section 4.1.2.1).
-const TEMPORARY: [&str; 3] = ["server_error", "gateway_server_error", "temporarily_unavailable"];
+const TEMPORARY: [&str; 4] =
+    ["server_error", "gateway_server_error", "temporarily_unavailable", DEPENDENCY_DOWN];
+/// A service that SLAS needs for this call is down.
+const DEPENDENCY_DOWN: &str = "precondition_failure";
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -86,11 +90,17 @@ impl Rejection {
     /// Whether a later call may succeed: the error is about the state of SLAS itself, or the
     /// response is HTML or empty, so it comes from the edge in front of SLAS.
     fn is_temporary(&self) -> bool {
-        self.text.trim().is_empty() || TEMPORARY.contains(&self.code.as_str())
+        let early = matches!(self.status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY);
+        early || self.is_of_edge() || TEMPORARY.contains(&self.code.as_str())
     }
 
-    /// Whether it ends a refresh token. Any 400 does unless it is about the client; a 401 does only
-    /// if it names the refresh token: a wrong client secret must not log out all shoppers.
+    /// Whether the response has no error in it, so SLAS has not sent it.
+    fn is_of_edge(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+
+    /// Whether it ends a refresh token by itself. Any 400 does unless it is about the client; a 401
+    /// does only if it names the refresh token: a wrong client secret must not log out all shoppers.
     pub(super) fn ends_refresh_token(&self) -> bool {
         match self.status {
             StatusCode::BAD_REQUEST => {
@@ -115,6 +125,27 @@ impl Rejection {
                 Some(LogoutRefusal::AccessToken)
             }
             _ => None,
+        }
+    }
+
+    /// Whether it may end a refresh token, and what else it may be about. `None` if it is about
+    /// neither: the state of SLAS, the rate of calls, or a response of the edge.
+    pub(super) fn doubt(&self) -> Option<Doubt> {
+        const REFRESH_ONLY: [&str; 3] =
+            ["unauthorized_client", "unsupported_grant_type", "invalid_scope"];
+        match self.status {
+            StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => None,
+            status if !status.is_client_error() || self.is_of_edge() => None,
+            _ if self.code == DEPENDENCY_DOWN => Some(Doubt::Refresh),
+            _ if self.is_temporary() => None,
+            _ if REFRESH_ONLY.iter().any(|word| self.text.contains(word))
+                || self.is_about_scope() =>
+            {
+                Some(Doubt::Refresh)
+            }
+            _ if self.is_about_client() => Some(Doubt::Client),
+            StatusCode::UNAUTHORIZED => Some(Doubt::Credentials),
+            _ => Some(Doubt::None),
         }
     }
 

@@ -4,14 +4,18 @@ use super::error::{LogoutRefusal, Rejection, SlasError, SlasResult};
 use super::{CallContext, Credentials, Jwk, Operation, Pkce, Slas, base64_pair, wire};
 use crate::flow::{
     AdoptCall, AdoptResponse, DwProof, GuestResponse, LoginResponse, LogoutResponse, LogoutScope,
-    RefreshResponse,
+    RefreshResponse, UpstreamFailure,
 };
 use crate::header_values;
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Usid};
 use crate::model::Grant;
+use crate::upstream::refresh_rejections::Verdict;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use secrecy::ExposeSecret as _;
+
+/// Another attempt may show whether a rejected refresh token has ended.
+const UNRESOLVED: UpstreamFailure = UpstreamFailure::unavailable_for(5);
 
 type Form = Vec<(&'static str, String)>;
 
@@ -34,14 +38,39 @@ impl Slas {
         let request = request.timeout(self.refresh_timeout);
         // No retry after 409 or any other response: the token of a public client may be spent.
         match self.exchange_refresh(request).await {
-            Ok(grant) => RefreshResponse::Granted(Box::new(grant)),
+            Ok(grant) => {
+                self.rejections.refreshed(token.tag(), self.clock.monotonic());
+                RefreshResponse::Granted(Box::new(grant))
+            }
             Err(SlasError::Rejected(rejection)) if rejection.ends_refresh_token() => {
                 RefreshResponse::Refused
             }
             Err(error) => {
                 error.warn("refresh");
-                RefreshResponse::Failed(error.failure())
+                self.judge(&error, token)
             }
+        }
+    }
+
+    /// What follows from a refresh that failed without a word about the token.
+    fn judge(&self, error: &SlasError, token: &RefreshToken) -> RefreshResponse {
+        let SlasError::Rejected(rejection) = error else {
+            return RefreshResponse::Failed(error.failure());
+        };
+        let verdict = rejection
+            .doubt()
+            .map(|doubt| self.rejections.reject(token.tag(), doubt, self.clock.monotonic()));
+        match verdict {
+            Some(Verdict::Ended) => {
+                let status = rejection.status.as_u16();
+                tracing::warn!(
+                    status,
+                    "refresh token ended: rejected repeatedly, the client works"
+                );
+                RefreshResponse::Refused
+            }
+            Some(Verdict::Doubtful) => RefreshResponse::Doubtful(UNRESOLVED),
+            Some(Verdict::Open) | None => RefreshResponse::Failed(error.failure()),
         }
     }
 
@@ -78,6 +107,7 @@ impl Slas {
             }
             Err(error) => {
                 error.warn("guest");
+                self.rejections.failed(self.clock.monotonic());
                 GuestResponse::Failed(error.failure())
             }
         }

@@ -129,6 +129,9 @@ impl Slas {
     /// The tokens of such a response, if they were issued for this site.
     pub fn parse_grant(&self, reply: &BufferedResponse) -> Result<Grant, UpstreamFailure> {
         let grant = wire::grant(reply, &self.config.audience, self.clock.now());
+        if grant.is_ok() {
+            self.rejections.succeeded(self.clock.monotonic());
+        }
         grant.map_err(|what| {
             let error = SlasError::Malformed(what);
             error.warn("call");

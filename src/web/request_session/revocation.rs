@@ -189,7 +189,9 @@ pub(crate) fn without_logged_out(state: SealedState, site: &Site, now: Instant) 
 fn successors(site: &Site, tag: Tag) -> Vec<Tag> {
     let granted = |response: &RefreshResponse| match response {
         RefreshResponse::Granted(grant) => grant.tags(),
-        RefreshResponse::Refused | RefreshResponse::Failed(_) => Vec::new(),
+        RefreshResponse::Refused | RefreshResponse::Doubtful(_) | RefreshResponse::Failed(_) => {
+            Vec::new()
+        }
     };
     site.refreshes.peek(&tag, granted).unwrap_or_default()
 }

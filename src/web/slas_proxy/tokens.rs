@@ -98,7 +98,9 @@ impl SlasProxyCall {
         let grant = match driver::renew(&self.session.site.site, token, None, None, context).await {
             RefreshResponse::Granted(grant) => grant,
             RefreshResponse::Refused => return Ok(response::invalid_refresh_token()),
-            RefreshResponse::Failed(failure) => return Err(Problem::Upstream(failure)),
+            RefreshResponse::Doubtful(failure) | RefreshResponse::Failed(failure) => {
+                return Err(Problem::Upstream(failure));
+            }
         };
         if self.server {
             return Ok(response::for_server(&grant, &self.session));

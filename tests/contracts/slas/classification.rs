@@ -89,6 +89,7 @@ impl Call {
             Refresh => match slas.refresh(&refresh_token(), None, &context).await {
                 RefreshResponse::Granted(grant) => granted(&grant),
                 RefreshResponse::Refused => "refused".to_owned(),
+                RefreshResponse::Doubtful(_) => "doubtful".to_owned(),
                 RefreshResponse::Failed(failure) => failure_text(failure),
             },
             Guest | Authorize | CodeExchange => match slas.guest(Some(&usid()), &context).await {
