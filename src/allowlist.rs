@@ -28,8 +28,9 @@ pub(crate) enum Refusal {
 const MAX_PAIRS: usize = 40;
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 100;
-/// The longest value, in bytes; SLAS accepts at most 512, except for the JSON of a passkey.
-const LONGEST_VALUE: usize = 4096;
+/// The longest value, in bytes; by far the longest are access tokens and the JSON of a
+/// passkey.
+const LONGEST_VALUE: usize = 8192;
 
 /// Names and values, in order.
 pub(crate) type Pairs = Vec<(String, String)>;

@@ -76,6 +76,9 @@ macro_rules! secret {
         pub struct $name(Arc<Secret>);
 
         impl $name {
+            /// The most characters.
+            pub const LONGEST: usize = $longest;
+
             /// Accepts a text that is not empty, not too long, and valid in a cookie.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
@@ -147,9 +150,9 @@ secret! {
     IdToken, longest 4000
 }
 secret! {
-    /// A SLAS access token (JWT). Name and value of a cookie may have 4096 bytes together, hence the
-    /// limit.
-    AccessToken, longest 4000
+    /// A SLAS access token (JWT). A longer one would not fit a request's headers beside the other
+    /// cookies: the servers of many Heads accept 8 or 16 kB.
+    AccessToken, longest 7194
 }
 secret! {
     /// A SLAS refresh token. SLAS accepts at most 256 bytes in a request.

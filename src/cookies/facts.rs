@@ -87,6 +87,9 @@ pub fn may_forward(
 ) -> bool {
     // Trims as much as the most lenient upstream may trim.
     let (name, value) = (pair.0.trim(), pair.1.trim());
+    if names.part_of(name).is_some() {
+        return false;
+    }
     if let Some(number) = names.piece_of(name)
         && (names.in_pieces() || names.access != names.handoff)
     {
@@ -107,6 +110,19 @@ pub fn may_forward(
         return true;
     };
     effective == Some(value)
+}
+
+/// The pair of the access token that counts, if the browser presents that token in parts: an upstream
+/// receives the whole token in one cookie.
+#[must_use]
+pub fn whole_token(
+    names: &CookieNames,
+    presented: &RequestCookies,
+    state: &SealedState,
+) -> Option<String> {
+    let token = effective_access_token(presented, state)?;
+    let is_in_parts = !names.in_pieces() && !names.fits(token);
+    is_in_parts.then(|| format!("{}={}", names.access, token.expose()))
 }
 
 /// The DW session that counts.

@@ -58,12 +58,11 @@ pub fn retain_own(
     presented.dwsid.retain(|dwsid| live(dwsid.tag()));
     retain_own_tokens(presented, state, layout.tokens);
     retain_own_dwsid(presented, state, layout.dw);
-    let names = [&names.access, &names.registered_refresh, &names.guest_refresh, DWSID];
+    let (registered, guest) = (names.registered_refresh.clone(), names.guest_refresh.clone());
+    let names =
+        [presented.access_names(names), vec![registered], vec![guest], vec![DWSID.to_owned()]];
     let changed = names.into_iter().zip(before.iter().zip(counts(presented)));
-    changed
-        .filter(|(_, (before, after))| *before != after)
-        .map(|(name, _)| name.to_owned())
-        .collect()
+    changed.filter(|(_, (before, after))| *before != after).flat_map(|(names, _)| names).collect()
 }
 
 fn counts(presented: &RequestCookies) -> [usize; 4] {

@@ -341,6 +341,7 @@ impl CookieNames {
             || name == self.guest_refresh
             || name == self.registered_refresh
             || self.piece_of(name).is_some()
+            || (self.part_of(name).is_some() && self.access == self.handoff)
     }
 
     /// Whether the cookie `name` is one of Tandem's seals, which no upstream receives.
@@ -359,6 +360,7 @@ impl CookieNames {
             || name == self.guard
             || name == MARKER
             || self.piece_of(name).is_some()
+            || self.part_of(name).is_some()
             || self.entries.iter().any(|entry| entry.name == name)
     }
 

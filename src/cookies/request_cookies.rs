@@ -65,27 +65,35 @@ impl RequestCookies {
     /// Reads the `Cookie` headers of a request (HTTP/2 may send several).
     pub fn read<'a>(headers: impl Iterator<Item = &'a [u8]>, names: &CookieNames) -> Self {
         let mut presented = Self::default();
-        let mut pieces = Pieces::default();
+        let (mut pieces, mut parts) = (Pieces::of_handoff(), Pieces::of_long_token());
         for header in headers {
             // A foreign cookie that is not UTF-8 must not hide the others of its header.
             let pairs = pairs_in(header).filter_map(|pair| std::str::from_utf8(pair).ok());
             for (name, value) in pairs.filter_map(pair_of) {
                 presented.take(name, value, names);
-                pieces.take(name, value, names);
+                pieces.take(names.piece_of(name), value);
+                parts.take(names.part_of(name), value);
             }
         }
-        presented.accept_handoff(&pieces, names);
+        presented.accept_handoff(&pieces, parts.tokens(), names);
         presented
     }
 
-    /// In most profiles ECOM writes to the access cookie itself.
-    fn accept_handoff(&mut self, pieces: &Pieces, names: &CookieNames) {
+    /// In most profiles ECOM writes to the access cookie itself. Beside a `long` token, which is not
+    /// in that cookie, that is a handoff all the same.
+    fn accept_handoff(&mut self, pieces: &Pieces, long: Vec<AccessToken>, names: &CookieNames) {
         let is_access = names.access == names.handoff;
         if is_access && names.in_pieces() {
             self.access = pieces.tokens();
         }
         match pieces.joined() {
-            Some(RequestHandoff::Token(token)) if is_access => self.access = vec![token],
+            Some(RequestHandoff::Token(token)) if is_access && long.is_empty() => {
+                self.access = vec![token];
+            }
+            Some(handoff @ RequestHandoff::Token(_)) if is_access => {
+                self.access.clear();
+                self.handoff = Some(handoff);
+            }
             Some(handoff) => {
                 if is_access {
                     self.access.clear();
@@ -94,6 +102,15 @@ impl RequestCookies {
             }
             None => {}
         }
+        if self.handoff != Some(RequestHandoff::Refresh) || !is_access {
+            long.into_iter().for_each(|token| candidate(&mut self.access, Some(token)));
+        }
+    }
+
+    /// The names of the access cookie and of the parts that the browser sent.
+    pub fn access_names(&self, names: &CookieNames) -> Vec<String> {
+        let parts = names.part_names().filter(|name| self.has(name));
+        std::iter::once(names.access.clone()).chain(parts).collect()
     }
 
     fn take(&mut self, name: &str, value: &str, names: &CookieNames) {
@@ -175,7 +192,7 @@ impl RequestCookies {
         } else if name == profiles::DWSID {
             !self.dwsid.is_empty()
         } else {
-            name != names.access || !self.access.is_empty()
+            !names.is_access(name) || !self.access.is_empty()
         }
     }
 
@@ -283,7 +300,7 @@ mod tests {
 
     #[test]
     fn an_invalid_value_is_left_out_but_its_name_is_recorded() {
-        let long = format!("token={}; cc-nx=a\"b; dwsid=", "x".repeat(5000));
+        let long = format!("token={}; cc-nx=a\"b; dwsid=", "x".repeat(8000));
         let presented = read(&[&long]);
         assert!(presented.is_empty());
         assert!(presented.has("token") && presented.has("cc-nx") && presented.has("dwsid"));

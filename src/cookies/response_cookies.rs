@@ -47,7 +47,7 @@ impl ResponseCookies {
     #[must_use]
     pub fn read(headers: &HeaderMap, names: &CookieNames, now: Timestamp) -> Self {
         let mut cookies = Self { dw: dw_cookies::read(headers), ..Self::default() };
-        let mut pieces = Pieces::default();
+        let mut pieces = Pieces::of_handoff();
         for cookie in set_cookies(headers, now) {
             if cookie.name == DWSID {
                 cookies.invalid_dwsid = cookies.dw.is_none() && cookie.is_set();
@@ -56,7 +56,7 @@ impl ResponseCookies {
             } else if cookie.name == names.registered_refresh {
                 cookies.take(CustomerType::Registered, &cookie);
             } else if cookie.is_set() {
-                pieces.take(&cookie.name, &cookie.value, names);
+                pieces.take(names.piece_of(&cookie.name), &cookie.value);
             }
         }
         cookies.handoff = pieces.joined();

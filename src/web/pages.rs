@@ -190,8 +190,9 @@ impl ProxiedRequest {
         let unchanged = CookieChanges::default();
         let names = &self.session.site.names;
         let forwardable = self.session.forwardable(&self.parts.headers.get_all(COOKIE));
-        let mut forwarded =
-            changes.unwrap_or(&unchanged).request_header(forwardable.into_iter(), names)?;
+        let mut forwarded = changes
+            .unwrap_or(&unchanged)
+            .request_header(forwardable.iter().map(AsRef::as_ref), names)?;
         if self.route.kind == Kind::Ecom {
             add_guard(&mut forwarded, &names.guard);
         }
@@ -293,9 +294,11 @@ pub(crate) fn passthrough_cookies(
     kind: Kind,
     parts: &Parts,
 ) -> Option<HeaderValue> {
-    let pairs = forwardable_unverified(site, &parts.headers).into_iter();
-    let kept =
-        pairs.filter(|pair| kind != Kind::Ecom || !is_named(pair, |name| site.names.owns(name)));
+    let pairs = forwardable_unverified(site, &parts.headers);
+    let kept = pairs
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|pair| kind != Kind::Ecom || !is_named(pair, |name| site.names.owns(name)));
     HeaderValue::from_bytes(&CookieChanges::default().request_header(kept, &site.names)?).ok()
 }
 

@@ -154,3 +154,22 @@ async fn kind_36_after_a_login_by_a_head_behind_a_gateway_ecom_serves_that_shopp
         browser.expect_registered(JO.0, DwSession::Live);
     }
 }
+
+#[tokio::test]
+async fn kind_39_a_gateway_forwards_a_long_token_whole() {
+    for scenario in Scenario::clients() {
+        let (world, browser) = start_behind_envoy(&scenario).await;
+        world.control().lengthen_access_tokens(5_000);
+        visit_through_gateway(&browser, "/").await;
+        let token = browser.access_token();
+        assert!(token.len() >= 5_000, "{scenario}");
+        let page = browser.visits(&subrequest("/")).await.expect(200);
+        let cookies: Vec<&str> = page.header("cookie").split("; ").collect();
+        assert!(cookies.contains(&format!("token={token}").as_str()), "{scenario}: {cookies:?}");
+        assert!(!cookies.iter().any(|pair| pair.starts_with("token.")), "{scenario}");
+        let path = "/mobify/proxy/api/checkout/shopper-baskets/v1/organizations/f_ecom_zzte_053/\
+                    baskets/none?siteId=RefArch";
+        let call = browser.calls(&subrequest(path)).await.expect(200);
+        assert_eq!(call.header("authorization"), format!("Bearer {token}"), "{scenario}");
+    }
+}

@@ -23,6 +23,7 @@ mod late_requests;
 mod login;
 mod logout;
 mod logout_sticks;
+mod long_tokens;
 mod outages;
 mod password_change;
 mod planted_cookies;

@@ -80,6 +80,11 @@ impl Control {
         self.platform.state().changes_usid_at_login = true;
     }
 
+    /// Makes new access tokens at least so many characters long, as more scopes do.
+    pub fn lengthen_access_tokens(&self, length: usize) {
+        self.platform.state().access_token_length = length;
+    }
+
     /// Ends a DW session as its idle timeout would.
     pub fn expire_dw_session(&self, dwsid: &str) {
         self.platform.state().sessions.expire(dwsid);

@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) logins: HashMap<String, Instant>,
     /// Whether the next login returns another usid than it received.
     pub(super) changes_usid_at_login: bool,
+    /// The least length of a new access token, in characters.
+    pub(super) access_token_length: usize,
     pub(super) call_log: CallLog,
     pub(super) faults: Faults,
 }
@@ -47,6 +49,7 @@ impl State {
             revoked: HashSet::new(),
             logins: HashMap::new(),
             changes_usid_at_login: false,
+            access_token_length: 0,
             call_log: CallLog::default(),
             faults: Faults::default(),
         }

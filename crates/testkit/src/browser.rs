@@ -253,9 +253,22 @@ impl Browser {
 
     /// The claims of the access token.
     pub fn token(&self) -> Option<TokenClaims> {
-        let pieces = ["cc-at", "cc-at_2", "cc-at_3"];
-        let pieces: String = pieces.iter().filter_map(|name| self.cookie(name)).collect();
-        TokenClaims::read(&self.cookie("token").unwrap_or(pieces))
+        TokenClaims::read(&self.access_token())
+    }
+
+    /// The access token, joined from its cookies; empty without one.
+    pub fn access_token(&self) -> String {
+        let joined = |name: String, separator: char, numbers: std::ops::RangeInclusive<u8>| {
+            let rest =
+                numbers.filter_map(|number| self.cookie(&format!("{name}{separator}{number}")));
+            let first = self.cookie(&name);
+            first.into_iter().chain(rest).collect::<String>()
+        };
+        let with_site = |name: &str| [name.to_owned(), format!("{name}_{SITE}")];
+        let names = [with_site("token"), with_site("cc-at")].concat();
+        let long = names.iter().map(|name| joined(name.clone(), '.', 1..=2));
+        let pieces = names.iter().map(|name| joined(name.clone(), '_', 2..=6));
+        long.chain(pieces).find(|token| token.matches('.').count() == 2).unwrap_or_default()
     }
 
     /// The customer of the access token.

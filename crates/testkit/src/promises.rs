@@ -28,8 +28,9 @@ const LONG: usize = 16;
 /// Whether the value of a cookie is a secret, with any addition of the profile to its name.
 fn is_secret(name: &str) -> bool {
     let name = name.replacen(&format!("_{SITE}"), "", 1);
-    let is_piece = |rest: &str| rest.is_empty() || rest.starts_with('_');
+    let is_piece = |rest: &str| rest.is_empty() || rest.starts_with(['_', '.']);
     SECRETS.contains(&name.as_str())
+        || name.strip_prefix("token").is_some_and(is_piece)
         || name.strip_prefix("cc-at").is_some_and(is_piece)
         || name.starts_with("dwsecuretoken_")
 }

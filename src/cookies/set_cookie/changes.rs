@@ -10,7 +10,7 @@ use super::PreviewMarker;
 use crate::cookies::logged_out::LoggedOut;
 use crate::cookies::preview::{MARKER, Preview};
 use crate::cookies::profiles::{CookieNames, Readable};
-use crate::cookies::request_cookies::pairs_in;
+use crate::cookies::request_cookies::{RequestCookies, pairs_in};
 use crate::cookies::response_cookies::UpstreamRefresh;
 use crate::cookies::sealed_state::SealedState;
 use crate::timestamp::Timestamp;
@@ -90,9 +90,18 @@ impl CookieChanges {
 
     /// Replaces all tokens with the refresh token of another writer, and leaves its exchange to the
     /// next request.
-    pub fn defer_refresh_token(&mut self, names: &CookieNames, upstream: &UpstreamRefresh) {
+    pub fn defer_refresh_token(
+        &mut self,
+        names: &CookieNames,
+        presented: &RequestCookies,
+        upstream: &UpstreamRefresh,
+    ) {
         for entry in names.entries() {
             self.cookies.retain(|write| write.name != entry.name);
+        }
+        self.cookies.retain(|write| names.part_of(&write.name).is_none());
+        for name in names.part_names().filter(|name| presented.has(name)) {
+            self.delete(&name);
         }
         let name = names.refresh(upstream.kind);
         for entry in names.entries().iter().filter(|entry| entry.name != name) {
@@ -143,14 +152,27 @@ impl CookieChanges {
             let kept = pairs_in(header).map(<[u8]>::trim_ascii);
             pairs.extend(kept.filter(|pair| !pair.is_empty() && !self.replaces(pair, names)));
         }
-        let written: Vec<Vec<u8>> = self.cookies.iter().filter_map(|w| w.pair(names)).collect();
+        let mut written: Vec<Vec<u8>> = self.cookies.iter().filter_map(|w| w.pair(names)).collect();
+        written.extend(self.whole_token(names));
         pairs.extend(written.iter().map(Vec::as_slice));
         (!pairs.is_empty()).then(|| pairs.join(&b"; "[..]))
     }
 
     fn replaces(&self, pair: &[u8], names: &CookieNames) -> bool {
         let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
-        names.is_seal(name) || self.cookies.iter().any(|write| write.name.as_bytes() == name)
+        // The whole token of the request is replaced with the parts that held it.
+        let is_whole = name == names.access.as_bytes();
+        names.is_seal(name)
+            || self.cookies.iter().any(|write| {
+                write.name.as_bytes() == name || (is_whole && names.part_of(&write.name).is_some())
+            })
+    }
+
+    /// The access token that is written in parts, as one pair.
+    fn whole_token(&self, names: &CookieNames) -> Option<Vec<u8>> {
+        let parts = self.cookies.iter().filter(|write| names.part_of(&write.name).is_some());
+        let token: String = parts.filter_map(|write| write.value.as_deref()).collect();
+        (!token.is_empty()).then(|| format!("{}={token}", names.access).into_bytes())
     }
 }
 
@@ -184,7 +206,8 @@ impl CookieWrite {
     }
 
     fn pair(&self, names: &CookieNames) -> Option<Vec<u8>> {
-        let value = self.value.as_ref().filter(|_| !names.is_seal(self.name.as_bytes()))?;
+        let is_hidden = names.is_seal(self.name.as_bytes()) || names.part_of(&self.name).is_some();
+        let value = self.value.as_ref().filter(|_| !is_hidden)?;
         Some(format!("{}={value}", self.name).into_bytes())
     }
 }

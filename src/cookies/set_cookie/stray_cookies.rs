@@ -115,8 +115,11 @@ impl CookieContext<'_> {
             presented.guest_refresh.iter().find(refresh).map(RefreshToken::expose)
         } else if name == DWSID {
             presented.dwsid.iter().find(dwsid).map(Dwsid::expose)
-        } else if name == names.access && !names.in_pieces() {
-            presented.access.iter().find(access).map(AccessToken::expose)
+        } else if names.is_access(name) && !names.in_pieces() {
+            let token = presented.access.iter().find(access)?;
+            let parts = names.parts(token);
+            let part = parts.into_iter().find(|(part, _)| part == name).map(|(_, value)| value);
+            part.or_else(|| (name == names.access && names.fits(token)).then(|| token.expose()))
         } else {
             None
         }
@@ -127,7 +130,7 @@ impl CookieContext<'_> {
     fn max_age(&self, name: &str, state: &SealedState) -> Option<i64> {
         let expires_at = if name == DWSID || state.forget_on_close {
             None
-        } else if name == self.names.access {
+        } else if self.names.is_access(name) {
             self.access.map(|held| held.claims.expires_at)
         } else {
             state.refresh_expires_at

@@ -21,6 +21,7 @@ impl CookieContext<'_> {
             for entry in self.names.entries() {
                 self.delete(&entry.name, deletion, changes);
             }
+            self.delete_parts(0, changes);
             changes.state = changes.state.without_tokens();
             self.delete(&self.names.registered_seal, deletion, changes);
         }
@@ -65,8 +66,8 @@ impl CookieContext<'_> {
         for entry in self.names.entries() {
             let life = if entry.lifetime == Lifetime::Access { access_life } else { refresh_life };
             match value(entry.field, grant, self.now) {
-                Some(token) if entry.field == Field::Access && self.names.in_pieces() => {
-                    self.set_pieces(&token, life, changes);
+                Some(_) if entry.field == Field::Access => {
+                    self.set_access(&grant.access, life, changes);
                 }
                 Some(value) => changes.set(&entry.name, &value, life),
                 None => self.delete(&entry.name, deletion, changes),
@@ -101,9 +102,35 @@ impl CookieContext<'_> {
         let grant = Grant { access, claims, refresh: None, dw: None, extras: Extras::default() };
         for entry in self.names.entries() {
             let ours = matches!(entry.field, Field::Access | Field::Usid | Field::CustomerId);
-            if let Some(value) = value(entry.field, &grant, self.now).filter(|_| ours) {
+            if entry.field == Field::Access {
+                self.set_access(&held.token, Some(life), changes);
+            } else if let Some(value) = value(entry.field, &grant, self.now).filter(|_| ours) {
                 changes.set(&entry.name, &value, Some(life));
             }
+        }
+    }
+
+    /// Writes the token, in pieces where the profile has them or the browser would drop the cookie.
+    fn set_access(&self, token: &AccessToken, life: Option<i64>, changes: &mut CookieChanges) {
+        if self.names.in_pieces() {
+            return self.set_pieces(token.expose(), life, changes);
+        }
+        let parts = self.names.parts(token);
+        if parts.is_empty() {
+            changes.set(&self.names.access, token.expose(), life);
+        } else {
+            self.delete(&self.names.access, Deletion::IfPresented, changes);
+        }
+        for (name, value) in &parts {
+            changes.set(name, value, life);
+        }
+        self.delete_parts(parts.len(), changes);
+    }
+
+    /// Deletes the parts of an earlier token behind the first `kept` ones.
+    fn delete_parts(&self, kept: usize, changes: &mut CookieChanges) {
+        for name in self.names.part_names().skip(kept) {
+            self.delete(&name, Deletion::IfPresented, changes);
         }
     }
 

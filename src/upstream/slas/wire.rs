@@ -9,7 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::error::{Rejection, SlasError, SlasResult};
-use crate::access_token::{self, Audience};
+use crate::access_token::{Audience, read_issued};
 use crate::cookies::dw_cookies;
 use crate::ids::{AccessToken, IdToken, RefreshToken, Usid, Word};
 use crate::model::{Extras, Grant, RefreshGrant};
@@ -41,9 +41,8 @@ pub(super) fn grant(
 ) -> Result<Grant, &'static str> {
     let response: TokenResponse =
         serde_json::from_slice(&reply.body).map_err(|_| "malformed token response")?;
-    let access = AccessToken::parse(&response.access_token).ok_or("invalid access token")?;
-    let claims = access_token::read_issued(&access, audience)
-        .map_err(|_| "access token for another audience")?;
+    let access = access_token(&response.access_token)?;
+    let claims = read_issued(&access, audience).map_err(|_| "access token for another audience")?;
     if response.expires_in <= 0 || claims.expires_at <= now {
         return Err("expired access token");
     }
@@ -53,6 +52,20 @@ pub(super) fn grant(
         encoded_user_id: response.enc_user_id.as_deref().and_then(present).and_then(Word::parse),
     };
     Ok(Grant { access, claims, refresh, dw: dw_cookies::read(&reply.headers), extras })
+}
+
+fn access_token(text: &str) -> Result<AccessToken, &'static str> {
+    let (length, longest) = (text.len(), AccessToken::LONGEST);
+    if length > longest {
+        tracing::error!(
+            length,
+            longest,
+            "access token too long for a request's headers: no shopper gets a session; remove \
+             scopes that the shop does not use from the SLAS client"
+        );
+        return Err("access token too long");
+    }
+    AccessToken::parse(text).ok_or("invalid access token")
 }
 
 fn refresh(response: &TokenResponse) -> Result<Option<RefreshGrant>, &'static str> {

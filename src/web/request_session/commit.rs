@@ -5,6 +5,7 @@ use crate::cookies::set_cookie::{
     CookieChanges, CookieContext, CookieLife, PreviewMarker, StrayCookies,
 };
 use crate::flow::{Decision, DwChange, Outcome, SessionEnd, TokenChange};
+use crate::ids::AccessToken;
 use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::web::request_session::stray_cookies::Strays;
@@ -60,6 +61,9 @@ impl RequestSession {
             self.revoke_all_but(Reason::Superseded, &decision);
             self.restore_confirmed_dw(&decision);
         }
+        if let TokenChange::Set(grant) = &decision.tokens {
+            self.report_unreadable(&grant.access);
+        }
         let check = match &decision.tokens {
             TokenChange::Set(grant) => check.with_granted(grant, self),
             TokenChange::Keep | TokenChange::Drop => check,
@@ -90,6 +94,20 @@ impl RequestSession {
     /// How long the cookies of the shopper live, by the choice at the last login.
     pub(crate) fn life(&self) -> CookieLife {
         if self.state.forget_on_close { CookieLife::BrowserSession } else { CookieLife::Tokens }
+    }
+
+    /// Reports a token that scripts cannot read, because no cookie of theirs can hold it.
+    fn report_unreadable(&self, token: &AccessToken) {
+        let names = &self.site.names;
+        if names.readable_tokens && !names.in_pieces() && !names.fits(token) {
+            let length = token.expose().len();
+            tracing::error!(
+                length,
+                cookie = names.access,
+                "access token too long for the cookie that scripts read: remove scopes that the \
+                 shop does not use from the SLAS client"
+            );
+        }
     }
 
     fn default_life(&self) -> CookieLife {

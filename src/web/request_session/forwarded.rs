@@ -1,5 +1,7 @@
 //! The cookies of a request that may be forwarded to an upstream.
 
+use std::borrow::Cow;
+
 use http::header::{COOKIE, GetAll};
 use http::{HeaderMap, HeaderValue};
 
@@ -17,7 +19,7 @@ use crate::web::request_session::revocation::{is_live, without_logged_out};
 
 impl RequestSession {
     /// The cookie pairs of `headers` that may be forwarded to an upstream.
-    pub(crate) fn forwardable<'h>(&self, headers: &GetAll<'h, HeaderValue>) -> Vec<&'h [u8]> {
+    pub(crate) fn forwardable<'h>(&self, headers: &GetAll<'h, HeaderValue>) -> Vec<Cow<'h, [u8]>> {
         forwardable(headers, &self.site, &self.presented, &self.state)
     }
 }
@@ -27,7 +29,7 @@ impl RequestSession {
 pub(crate) fn forwardable_unverified<'h>(
     site: &SiteAtHost,
     headers: &'h HeaderMap,
-) -> Vec<&'h [u8]> {
+) -> Vec<Cow<'h, [u8]>> {
     let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
     let mut presented = RequestCookies::read(cookies, &site.names);
     let now = site.clock.monotonic();
@@ -105,13 +107,15 @@ fn forwardable<'h>(
     site: &Site,
     presented: &RequestCookies,
     state: &SealedState,
-) -> Vec<&'h [u8]> {
+) -> Vec<Cow<'h, [u8]>> {
     let may_forward = |pair: &&[u8]| match std::str::from_utf8(pair).ok().and_then(pair_of) {
         Some(pair) => facts::may_forward(pair, &site.names, presented, state),
         None => true,
     };
     let pairs = headers.iter().flat_map(|header| pairs_in(header.as_bytes()));
-    pairs.filter(may_forward).collect()
+    let whole = facts::whole_token(&site.names, presented, state);
+    let whole = whole.map(|pair| Cow::Owned(pair.into_bytes()));
+    pairs.filter(may_forward).map(Cow::Borrowed).chain(whole).collect()
 }
 
 /// The browser's cookies without those of the session, which an API gets in headers. The others are

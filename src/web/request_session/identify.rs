@@ -53,7 +53,7 @@ impl RequestSession {
         let ended = self.site.revocations.session_ended(usid, issued, self.received_at);
         let ended = ended.map(|(_, at)| at);
         self.presented.access.clear();
-        self.strays.add(vec![self.site.names.access.clone()]);
+        self.strays.add(self.presented.access_names(&self.site.names));
         let recent = ended.filter(|at| self.state.is_blank() && is_recent(*at, self.received_at));
         if recent.is_some() {
             self.logged_out_at = recent;

@@ -136,7 +136,7 @@ impl SessionUpdate {
         session: &RequestSession,
         offered: &UpstreamRefresh,
     ) {
-        self.changes.defer_refresh_token(&self.site.names, offered);
+        self.changes.defer_refresh_token(&self.site.names, &session.presented, offered);
         session.seal(&mut self.changes);
     }
 

@@ -272,7 +272,7 @@ fn grants() -> Responses {
         ("access_token null", set("access_token", Value::Null)),
         ("access_token is no JWT", set("access_token", json!("opaque"))),
         ("access_token with a semicolon", set("access_token", json!("a.b;c.d"))),
-        ("access_token of 5 kB", set("access_token", json!("a".repeat(5000)))),
+        ("access_token of 8 kB", set("access_token", json!("a".repeat(8000)))),
         ("expires_in missing", without("expires_in")),
         ("expires_in 0", set("expires_in", json!(0))),
         ("expires_in negative", set("expires_in", json!(-1800))),

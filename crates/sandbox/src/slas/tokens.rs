@@ -70,7 +70,9 @@ pub(super) fn respond(
 pub(super) fn claims(platform: &Platform, state: &State, tokens: &Tokens) -> Claims {
     let customer = state.customers.get(&tokens.identity.customer_id);
     let client_id = client_auth::client_id(platform, tokens.client);
-    Claims::new(&platform.options, client_id, &tokens.identity, customer, platform.now())
+    let now = platform.now();
+    let claims = Claims::new(&platform.options, client_id, &tokens.identity, customer, now);
+    claims.lengthened(state, state.access_token_length)
 }
 
 fn document(platform: &Platform, state: &State, tokens: &Tokens) -> Value {
