@@ -126,8 +126,8 @@ fn has_ended(site: &Site, grant: &Grant) -> bool {
     site.revocations.has_ended(&grant.claims, site.clock.monotonic())
 }
 
-/// A cached exchange that returned the access token `spent` does not count: that token was already
-/// rejected.
+/// Exchanges a refresh token, and its successor once more if another request's exchange was made with
+/// another do-not-track choice.
 async fn exchange(
     site: &Arc<Site>,
     token: &RefreshToken,
@@ -135,6 +135,38 @@ async fn exchange(
     spent: Option<Tag>,
     context: &CallContext,
 ) -> RefreshResponse {
+    let (source, first) = exchange_once(site, token, dwsid, spent, context).await;
+    let RefreshResponse::Granted(grant) = &first else { return first };
+    // The two responses may reach the browser in any order, and a public client's earlier refresh
+    // token would be spent.
+    let may_repeat = match source {
+        Source::Leader => false,
+        Source::Shared => !site.slas.is_public(),
+        Source::Cached => true,
+    };
+    let other =
+        context.dnt.is_some() && grant.claims.dnt.is_some_and(|dnt| Some(dnt) != context.dnt);
+    if !(may_repeat && other) {
+        return first;
+    }
+    let next = grant.refresh.as_ref().map_or(token, |refresh| &refresh.token);
+    let dwsid = grant.dw.as_ref().map(|dw| &dw.dwsid).or(dwsid);
+    let spent = Some(grant.access.tag());
+    match exchange_once(site, next, dwsid, spent, context).await {
+        (_, second @ RefreshResponse::Granted(_)) => second,
+        _ => first,
+    }
+}
+
+/// A cached exchange that returned the access token `spent` does not count: that token was already
+/// rejected.
+async fn exchange_once(
+    site: &Arc<Site>,
+    token: &RefreshToken,
+    dwsid: Option<&Dwsid>,
+    spent: Option<Tag>,
+    context: &CallContext,
+) -> (Source, RefreshResponse) {
     let call = {
         let (site, context) = (Arc::clone(site), context.clone());
         let (token, dwsid) = (token.clone(), dwsid.cloned());
@@ -163,7 +195,7 @@ async fn exchange(
         Source::Shared => "shared",
         Source::Cached => "cached",
     });
-    response.unwrap_or(RefreshResponse::Failed(UNAVAILABLE))
+    (source, response.unwrap_or(RefreshResponse::Failed(UNAVAILABLE)))
 }
 
 fn keep_refresh(response: &RefreshResponse) -> Duration {

@@ -36,9 +36,13 @@ pub struct SealedState {
     /// after a failure.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub bridge_after: Option<Timestamp>,
-    /// The do-not-track choice with which the access token was requested.
+    /// The do-not-track choice that the browser presented when the access token was requested.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub dnt: Option<bool>,
+    /// The do-not-track choice of a SLAS call, which counts until the browser presents another one
+    /// than [`dnt`](Self::dnt).
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub stated_dnt: Option<bool>,
     /// When a registered session was found to have expired, until the next login or logout.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub session_expired_at: Option<Timestamp>,
@@ -117,6 +121,8 @@ impl SealedState {
             refresh: Some(self.refresh?),
             refresh_expires_at: self.refresh_expires_at,
             forget_on_close: self.forget_on_close,
+            dnt: self.dnt,
+            stated_dnt: self.stated_dnt,
             session: Some(session),
             ..Self::default()
         })
@@ -155,8 +161,28 @@ impl SealedState {
             logged_out: self.logged_out.clone(),
             dw_checked_at: self.dw_checked_at,
             strays_deleted_at: self.strays_deleted_at,
+            dnt: self.dnt.filter(|_| self.stated_dnt.is_some()),
+            stated_dnt: self.stated_dnt,
             ..Self::default()
         }
+    }
+
+    /// The shopper's do-not-track choice, in a browser that presents the choice `presented`.
+    #[must_use]
+    pub fn dnt_choice(&self, presented: Option<bool>) -> Option<bool> {
+        let stated = self.stated_dnt.filter(|_| presented == self.dnt);
+        stated.or(presented)
+    }
+
+    /// Records the choice `stated` of a SLAS call in a browser that presents the choice `presented`.
+    pub fn state_dnt(&mut self, stated: bool, presented: Option<bool>) {
+        (self.dnt, self.stated_dnt) = (presented, Some(stated));
+    }
+
+    /// Records that a token was requested in a browser that presents the choice `presented`.
+    pub fn record_dnt(&mut self, presented: Option<bool>) {
+        self.stated_dnt = self.stated_dnt.filter(|_| presented == self.dnt);
+        self.dnt = presented;
     }
 
     /// Removes the owner of the DW session, because the owner has become uncertain.

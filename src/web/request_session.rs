@@ -162,7 +162,7 @@ impl RequestSession {
             })
         };
         let superseded = effective_tags.iter().any(is_superseded);
-        let context = CallContext { dnt: presented.dnt, ..context };
+        let context = CallContext { dnt: state.dnt_choice(presented.dnt), ..context };
         let mut session = Self {
             site,
             presented,
@@ -185,6 +185,20 @@ impl RequestSession {
             session.presented.clear();
         }
         session
+    }
+
+    /// The shopper's do-not-track choice.
+    pub(crate) fn dnt(&self) -> Option<bool> {
+        self.context.dnt
+    }
+
+    /// Takes over the do-not-track choice that a SLAS call of this browser states. It counts over the
+    /// cookie, which the storefront may write later.
+    pub(crate) fn state_dnt(&mut self, dnt: bool) {
+        if self.context.dnt != Some(dnt) {
+            self.state.state_dnt(dnt, self.presented.dnt);
+            self.context.dnt = Some(dnt);
+        }
     }
 
     /// Whether the session that this credential belongs to has been logged out.

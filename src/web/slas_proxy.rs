@@ -119,6 +119,9 @@ impl SlasProxyCall {
     async fn respond(mut self, body: &[u8]) -> Result<Response, Problem> {
         let message = self.message(body)?;
         let operation = self.call.operation;
+        if let Some(dnt) = message.dnt() {
+            self.session.state_dnt(dnt);
+        }
         if self.session.is_late() && message.get("grant_type") == Some("client_credentials") {
             // The new tokens would replace those of the session that followed the logout.
             return Err(Problem::LoginConflict);

@@ -1,5 +1,6 @@
 //! The SLAS proxy: a Head fetches tokens with the shipped SDKs, and only cookies hold them.
 
+mod do_not_track;
 mod hostile;
 mod profiles;
 

@@ -55,7 +55,7 @@ impl CookieContext<'_> {
         state.refresh = grant.refresh.as_ref().map(|refresh| refresh.token.tag());
         state.refresh_expires_at =
             grant.refresh.as_ref().map(|refresh| self.now.plus(refresh.expires_in));
-        state.dnt = self.presented.dnt;
+        state.record_dnt(self.presented.dnt);
         let access_life = grant.claims.expires_at.since(self.now);
         let kept = |life| (!state.forget_on_close).then_some(life);
         let refresh_life = match &grant.refresh {
@@ -96,7 +96,7 @@ impl CookieContext<'_> {
         changes.state.access = Some(held.token.tag());
         changes.state.session = Some(session_of(&held.token, &held.claims, &changes.state));
         changes.state.refresh = None;
-        changes.state.dnt = self.presented.dnt;
+        changes.state.record_dnt(self.presented.dnt);
         let life = held.claims.expires_at.since(self.now);
         let (access, claims) = (held.token.clone(), held.claims.clone());
         let grant = Grant { access, claims, refresh: None, dw: None, extras: Extras::default() };

@@ -45,7 +45,7 @@ impl SessionView {
             Dw::Unverified { .. } => "unknown",
             Dw::Dead => "expired",
         };
-        let dnt = session.presented.dnt;
+        let dnt = session.dnt();
         let revoked = update.and_then(|update| match update.decision().outcome {
             Outcome::LoggedOut { revoked } => Some(revoked),
             _ => None,

@@ -37,6 +37,11 @@ impl Message {
         }
     }
 
+    /// The do-not-track choice that the call states.
+    pub(crate) fn dnt(&self) -> Option<bool> {
+        self.get("dnt")?.parse().ok()
+    }
+
     pub(crate) fn refreshes(&self) -> bool {
         matches!(self, Self::Pairs(_, parameters) if parameters.refreshes())
     }
@@ -64,7 +69,7 @@ impl SlasProxyCall {
         let query = self.parts.uri.query().unwrap_or_default();
         let query = pairs(query.as_bytes()).ok_or(TOO_MANY)?;
         let hint = query.iter().find(|(name, _)| name == "hint").map(|(_, hint)| hint.as_str());
-        let own = ShopperValues { usid: self.own_usid(hint), dnt: self.session.presented.dnt };
+        let own = ShopperValues { usid: self.own_usid(hint), dnt: self.session.dnt() };
         match operation.form() {
             Form::Json => {
                 self.is_of_type("application/json")?;
