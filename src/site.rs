@@ -14,6 +14,7 @@ use crate::flow::{BridgeMode, BridgeResponse, GuestResponse, RefreshResponse};
 use crate::ids::Tag;
 use crate::metrics::Metrics;
 use crate::revocations::{self, Revocations};
+use crate::upstream::api_rejections::{self, ApiRejections};
 use crate::upstream::http::{self, Sender};
 use crate::upstream::jwks::Keys;
 use crate::upstream::ocapi::Ocapi;
@@ -53,6 +54,8 @@ pub struct Site {
     pub refreshes: SingleFlight<Tag, RefreshResponse>,
     /// How often each refresh token has been exchanged.
     pub exchanges: Arc<RefreshLimit>,
+    /// Access tokens that an API has rejected.
+    pub api_rejections: ApiRejections,
     /// Bridge calls in progress and their recent responses, by access token.
     pub bridges: SingleFlight<Tag, BridgeResponse>,
     /// The guest that all crawlers share.
@@ -150,6 +153,7 @@ impl Site {
         let ocapi = config.ocapi.clone();
         let responses = metrics.cache("upstream_responses", 3 * single_flight::LIMIT);
         let exchanges = metrics.cache("refresh_limits", refresh_limit::LIMIT);
+        let rejected = metrics.cache("api_rejections", api_rejections::LIMIT);
         let revocations = metrics.cache("revocations", 2 * revocations::LIMIT);
         Self {
             names: names(&config),
@@ -163,6 +167,7 @@ impl Site {
             verifier: Verifier::new(keys, config.slas.audience.clone()),
             refreshes: SingleFlight::new(clock.clone(), RefreshResponse::heap_bytes, &responses),
             exchanges: Arc::new(RefreshLimit::new(&exchanges)),
+            api_rejections: ApiRejections::new(&rejected),
             bridges: SingleFlight::new(clock.clone(), BridgeResponse::heap_bytes, &responses),
             crawlers: SingleFlight::new(clock.clone(), GuestResponse::heap_bytes, &responses),
             revocations: Revocations::new(&revocations),

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub mod api_rejections;
 mod breaker;
 pub mod http;
 pub mod jwks;

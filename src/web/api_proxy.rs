@@ -135,7 +135,9 @@ impl ApiCall {
         }
         match repeated {
             // A token that was renewed for this call and is rejected would be rejected again.
-            Some(repeated) if first.decision().tokens == TokenChange::Keep => {
+            Some(repeated)
+                if first.decision().tokens == TokenChange::Keep && session.may_renew_rejected() =>
+            {
                 // The second update is made from the same cookies, and includes this one.
                 first.discard();
                 self.retry_renewed(&session, repeated, response).await

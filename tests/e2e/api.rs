@@ -3,7 +3,7 @@
 
 use http::Method;
 use serde_json::json;
-use tandem_sandbox::{Call, Fault, Operation, Upstream};
+use tandem_sandbox::{Call, Fault, Operation, Times, Upstream};
 use testkit::{Browser, DwSession, JO, PendingRequest, Scenario, World, controller};
 
 const ORGANIZATION: &str = "organizations/f_ecom_zzte_053";
@@ -136,6 +136,69 @@ async fn fault_47_a_long_body_is_streamed_and_not_sent_twice() {
     let long = json!({"c_note": "x".repeat(70_000)});
     browser.posts_json(&baskets("?siteId=RefArch"), &long).await.expect(401);
     world.expect_calls(&["scapi.other"]);
+}
+
+#[tokio::test]
+async fn kind_47_an_api_that_rejects_every_token_costs_one_refresh_a_minute() {
+    for profile in ["classic", "pwa-kit", "storefront-next", "plugin-slas"] {
+        for scenario in Scenario::clients().map(|it| it.with_profile(profile)) {
+            let (world, browser) = start_with_guest(&scenario).await;
+            let refusal =
+                Fault::Body(401, r#"{"detail":"The access token is invalid."}"#.to_owned());
+            world.control().inject_fault(Operation::ScapiOther, refusal, Times::Always);
+            for _ in 0..6 {
+                creates_basket(&browser).await.expect(401);
+                reads_basket(&browser).await.expect(401);
+                world.seconds_pass(5);
+            }
+            assert_eq!(world.count(Operation::TokenRefresh), 1, "{scenario}");
+            // Another shopper's session is another one.
+            let other = world.guest().await;
+            world.forget_calls();
+            creates_basket(&other).await.expect(401);
+            assert_eq!(world.count(Operation::TokenRefresh), 1, "{scenario}");
+            world.seconds_pass(61);
+            creates_basket(&browser).await.expect(401);
+            assert_eq!(world.count(Operation::TokenRefresh), 2, "{scenario}");
+            // The token is as good as before.
+            world.control().clear_faults();
+            creates_basket(&browser).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn kind_47_a_token_that_was_just_renewed_is_not_renewed_for_a_401() {
+    for scenario in Scenario::clients() {
+        let (world, browser) = start_with_guest(&scenario).await;
+        world.minutes_pass(31);
+        browser.visits("/").await.expect(200);
+        world.control().revoke_access_token(&browser.access_token());
+        world.forget_calls();
+        creates_basket(&browser).await.expect(401);
+        assert_eq!(world.count(Operation::TokenRefresh), 0, "{scenario}");
+        world.seconds_pass(10);
+        creates_basket(&browser).await.expect(200);
+        assert_eq!(world.count(Operation::TokenRefresh), 1, "{scenario}");
+    }
+}
+
+#[tokio::test]
+async fn kind_47_concurrent_calls_share_the_new_token() {
+    for scenario in Scenario::clients() {
+        let (world, browser) = start_with_guest(&scenario).await;
+        world.minutes_pass(2);
+        world.control().revoke_access_token(&browser.access_token());
+        world.forget_calls();
+        let calls: Vec<_> = (0..6).map(|_| reads_basket(&browser)).collect();
+        let calls: Vec<_> =
+            calls.into_iter().map(|call| tokio::spawn(async { call.await })).collect();
+        for call in calls {
+            // Let in: there is no such basket.
+            call.await.unwrap().expect(404);
+        }
+        assert_eq!(world.count(Operation::TokenRefresh), 1, "{scenario}");
+    }
 }
 
 #[tokio::test]

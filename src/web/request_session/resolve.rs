@@ -14,6 +14,9 @@ use crate::problem::Problem;
 use crate::revocations::Reason;
 use crate::web::request_session::{RequestSession, SessionUpdate};
 
+/// An access token that was renewed less than so many seconds ago is as good as a new one.
+const JUST_RENEWED: i64 = 5;
+
 impl RequestSession {
     /// Replaces the DW session of the decision `before`, which has turned out to be dead.
     pub(crate) async fn rebridge(&self, before: SessionUpdate) -> Result<SessionUpdate, Problem> {
@@ -59,6 +62,22 @@ impl RequestSession {
             Some(problem) => Err((update, problem).into_response()),
             None => Ok(update),
         }
+    }
+
+    /// Whether the access token, which an API has rejected, may be renewed for that: not if it is the
+    /// result of such a renewal, or of any other one just now.
+    pub(crate) fn may_renew_rejected(&self) -> bool {
+        let Some(held) = self.held() else { return false };
+        let (token, claims) = (held.token.tag(), &held.claims);
+        // Two devices of a shopper may share one `usid`: the lineage tells their sessions apart.
+        let sealed = self.state.session.as_ref().filter(|_| self.state.access == Some(token));
+        let lineage = sealed.map(|session| session.lineage);
+        let age = self.site.clock.now().since(claims.issued_at);
+        if lineage.is_some_and(|first| first != token) && age < JUST_RENEWED {
+            return false;
+        }
+        let session = lineage.unwrap_or_else(|| claims.usid.tag());
+        self.site.api_rejections.may_renew(session, token, self.site.clock.monotonic())
     }
 
     /// The facts of this request after an upstream has rejected the access token: the token counts
