@@ -1,7 +1,7 @@
 //! Runs a flow: makes the calls the core asks for and resumes it with their responses.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::flow::{
     BridgeCall, BridgeResponse, Cause, Decision, LoginCall, LoginResponse, Outcome, ProbeCall,
@@ -172,7 +172,11 @@ async fn exchange_once(
         let (token, dwsid) = (token.clone(), dwsid.cloned());
         move || async move {
             match site.exchanges.acquire(token.tag(), site.clock.monotonic()) {
-                Ok(()) => site.slas.refresh(&token, dwsid.as_ref(), &context).await,
+                Ok(()) => {
+                    let started = site.clock.monotonic();
+                    let may_repeat = || may_repeat(&site, token.tag(), started);
+                    site.slas.refresh_repeating(&token, dwsid.as_ref(), &context, may_repeat).await
+                }
                 Err(wait) => {
                     let failure = UpstreamFailure::throttled_for(upstream::seconds(wait));
                     RefreshResponse::Failed(failure)
@@ -196,6 +200,14 @@ async fn exchange_once(
         Source::Cached => "cached",
     });
     (source, response.unwrap_or(RefreshResponse::Failed(UNAVAILABLE)))
+}
+
+/// Whether a refresh that was `started` at that time may be made once more: while the request waits
+/// for it, and as one of the exchanges that SLAS permits.
+fn may_repeat(site: &Site, token: Tag, started: Instant) -> bool {
+    let now = site.clock.monotonic();
+    let in_time = now.saturating_duration_since(started) < site.call_timeout / 2;
+    in_time && site.exchanges.acquire(token, now).is_ok()
 }
 
 fn keep_refresh(response: &RefreshResponse) -> Duration {

@@ -63,9 +63,9 @@ pub enum CallError {
     /// 429.
     #[error("call throttled by the upstream (429)")]
     Throttled(Option<u32>),
-    /// 412 or 5xx.
+    /// 412 or 5xx, and the seconds of its `Retry-After`.
     #[error("upstream failed with {0}")]
-    ServerError(StatusCode),
+    ServerError(StatusCode, Option<u32>),
 }
 
 impl CallError {
@@ -73,6 +73,17 @@ impl CallError {
     #[must_use]
     pub fn is_safe_to_repeat(&self) -> bool {
         matches!(self, Self::Connect(_))
+    }
+
+    /// Whether the call may succeed at once, if it may be made twice: the upstream failed without
+    /// asking for a pause, or its response was lost.
+    #[must_use]
+    pub fn is_momentary(&self) -> bool {
+        match self {
+            Self::ServerError(status, after) => status.is_server_error() && after.is_none(),
+            Self::Broken(_) | Self::Timeout(_) | Self::Connect(_) => true,
+            Self::BreakerOpen(_) | Self::TooLarge | Self::Throttled(_) => false,
+        }
     }
 
     /// The failure as the core knows it.
@@ -95,7 +106,7 @@ impl CallError {
             Self::Broken(_) => "connection_broken",
             Self::TooLarge => "response_too_large",
             Self::Throttled(_) => "throttled",
-            Self::ServerError(_) => "server_error",
+            Self::ServerError(..) => "server_error",
         }
     }
 }
@@ -199,7 +210,8 @@ impl Sender {
         // SLAS may mean a single refresh token by a 412, and its text shows that.
         let failed = status == StatusCode::PRECONDITION_FAILED && operation.name != REFRESH;
         if status.is_server_error() || failed {
-            return Err(CallError::ServerError(status));
+            let after = retry_after(response.headers(), self.clock.now());
+            return Err(CallError::ServerError(status, after));
         }
         let headers = response.headers().clone();
         Ok(BufferedResponse { status, headers, body: self.read(response).await? })

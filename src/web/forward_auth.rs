@@ -6,4 +6,5 @@ pub(super) mod dialect;
 pub(super) mod establish;
 mod headers;
 mod original_request;
+mod outage;
 mod route;

@@ -275,6 +275,7 @@ fn the_sealed_state_fits_into_a_cookie() {
         bridged: Some(tag),
         bridge_after: Some(now()),
         dnt: Some(true),
+        stated_dnt: Some(true),
         session_expired_at: Some(now()),
         session: Some(SlasSession { customer, usid: tag, lineage: tag }),
         logged_out,

@@ -9,7 +9,8 @@ async fn fault_6_a_lost_response_is_retried_where_the_token_is_reusable() {
     let browser = world.registered().await;
     world.minutes_pass(60);
     let before = browser.cookies();
-    world.control().inject_fault(Operation::TokenRefresh, Fault::Reset, 1);
+    // The call itself is made twice.
+    world.control().inject_fault(Operation::TokenRefresh, Fault::Reset, 2);
     browser.visits("/").await.expect_problem(503, "upstream_unavailable").expect_no_cookies();
     assert_eq!(browser.cookies(), before);
     world.seconds_pass(2);

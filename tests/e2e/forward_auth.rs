@@ -1,7 +1,8 @@
 //! Behind a gateway that sends auth subrequests the same promises hold, for every kind of client,
 //! bridge mode and bridge time.
 
-use testkit::{Browser, DwSession, JO, Scenario, World, controller};
+use tandem_sandbox::{Fault, Operation, Times, Upstream};
+use testkit::{Browser, DwSession, JO, Page, Scenario, World, controller};
 
 /// The redirects of a browser that needs new cookies: from the page to `/bff/establish`, from there
 /// to the same address with `again` (where the browser shows that it stores cookies), and back to
@@ -171,5 +172,184 @@ async fn kind_39_a_gateway_forwards_a_long_token_whole() {
                     baskets/none?siteId=RefArch";
         let call = browser.calls(&subrequest(path)).await.expect(200);
         assert_eq!(call.header("authorization"), format!("Bearer {token}"), "{scenario}");
+    }
+}
+
+/// The browser requests `target` at the gateway, follows redirects, and gets this final answer.
+async fn ask_through_gateway(browser: &Browser, target: &str) -> (String, Page) {
+    let mut path = target.to_owned();
+    for _ in 0..MAX_REQUESTS {
+        let is_tandems = path.starts_with("/bff/");
+        let sent = if is_tandems { path.clone() } else { subrequest(&path) };
+        let page = browser.visits(&sent).await;
+        if page.status.as_u16() != 303 {
+            return (path, page);
+        }
+        page.location().trim_start_matches("https://shop.test").clone_into(&mut path);
+    }
+    panic!("no answer after {MAX_REQUESTS} requests; the next one is for {path}");
+}
+
+fn outages() -> [Fault; 4] {
+    let secret = r#"{"error":"invalid_client","error_description":"Authorization failed."}"#;
+    [
+        Fault::Status(503, None),
+        Fault::Status(429, Some(20)),
+        Fault::Hang,
+        Fault::Body(401, secret.to_owned()),
+    ]
+}
+
+#[tokio::test]
+async fn promise_15_and_kind_13_a_new_visitor_behind_a_gateway_gets_pages_in_an_outage() {
+    for scenario in Scenario::clients() {
+        for fault in outages() {
+            let (world, browser) =
+                start_behind_envoy(&scenario.clone().with_short_timeouts()).await;
+            world.control().inject_fault(Upstream::Slas, fault.clone(), Times::Always);
+            let name = format!("{scenario}, {fault:?}");
+            for _ in 0..3 {
+                let (path, page) = ask_through_gateway(&browser, "/cart?x=1").await;
+                assert_eq!(page.status, 200, "{name}");
+                assert!(path.starts_with("/cart?x=1&bff-unavailable-at="), "{name}: {path}");
+                for header in ["cookie", "authorization", "x-bff-customer-id", "x-bff-usid"] {
+                    assert_eq!(page.header(header), "", "{name}: {header}");
+                }
+                page.expect_no_cookies();
+                // Reloaded much later, the same address tries again.
+                world.minutes_pass(2);
+                let (later, page) = ask_through_gateway(&browser, &path).await;
+                assert_eq!(page.status, 200, "{name}");
+                assert_ne!(later, path, "{name}");
+                assert_eq!(later.matches("bff-unavailable-at").count(), 1, "{name}: {later}");
+            }
+            assert_eq!(browser.names(), [""; 0], "{name}");
+            let view = browser.calls("/bff/session").await.expect(200).json();
+            assert_eq!(view["unavailable"], true, "{name}");
+            // These need a session.
+            for path in ["/account".to_owned(), controller("Home-Show")] {
+                let (_, page) = ask_through_gateway(&browser, &path).await;
+                assert!(page.status.is_server_error(), "{name}, {path}: {}", page.status);
+                page.expect_no_cookies();
+            }
+            world.control().clear_faults();
+            world.minutes_pass(2);
+            visit_through_gateway(&browser, "/").await;
+            browser.expect_guest(scenario.dw_session_after_landing());
+        }
+    }
+}
+
+#[tokio::test]
+async fn promise_15_and_kind_13_a_returning_shopper_behind_a_gateway_keeps_everything() {
+    for scenario in Scenario::clients() {
+        for fault in outages() {
+            let (world, browser) =
+                start_behind_envoy(&scenario.clone().with_short_timeouts()).await;
+            visit_through_gateway(&browser, "/").await;
+            browser.logs_in(JO).await.expect(200);
+            world.minutes_pass(60);
+            let before = browser.cookies();
+            world.control().inject_fault(Operation::TokenRefresh, fault.clone(), Times::Always);
+            let name = format!("{scenario}, {fault:?}");
+            let (_, page) = ask_through_gateway(&browser, "/").await;
+            assert_eq!(page.status, 200, "{name}");
+            assert!(!page.header("cookie").contains("cc-nx"), "{name}");
+            assert_eq!(page.header("x-bff-customer-id"), "", "{name}");
+            for path in ["/account".to_owned(), controller("Account-Show")] {
+                let (_, page) = ask_through_gateway(&browser, &path).await;
+                assert!(page.status.is_server_error(), "{name}, {path}: {}", page.status);
+            }
+            assert_eq!(browser.cookies(), before, "{name}");
+            world.control().clear_faults();
+            world.minutes_pass(2);
+            visit_through_gateway(&browser, "/").await;
+            browser.expect_registered(JO.0, scenario.dw_session_after_landing());
+        }
+    }
+}
+
+#[tokio::test]
+async fn promise_15_and_kind_13_ecom_behind_a_gateway_is_served_in_the_live_dw_session() {
+    for scenario in Scenario::with_ecom() {
+        let (world, browser) = start_behind_envoy(&scenario).await;
+        visit_through_gateway(&browser, &controller("Home-Show")).await;
+        browser.logs_in(JO).await.expect(200);
+        visit_through_gateway(&browser, &controller("Home-Show")).await;
+        world.minutes_pass(20);
+        visit_through_gateway(&browser, &controller("Home-Show")).await;
+        // The token has expired, the DW session has not.
+        world.minutes_pass(12);
+        world.control().inject_fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
+        let before = browser.cookies();
+        let (_, page) = ask_through_gateway(&browser, &controller("Account-Show")).await;
+        assert_eq!(page.status, 200, "{scenario}");
+        let cookies = page.header("cookie");
+        assert!(cookies.contains(&format!("dwsid={}", browser.expect_cookie("dwsid"))));
+        assert!(!cookies.contains("cc-nx") && !cookies.contains("token="), "{scenario}");
+        assert_eq!(browser.cookies(), before, "{scenario}");
+        // The form is not sent: its page is shown.
+        let form = subrequest(&controller("Account-SaveProfile"));
+        let sent = browser.posts_form(&controller("Home-Show"), &form, &[("name", "Jo")]).await;
+        let establish = sent.expect(303).location().replace("https://shop.test", "");
+        assert!(establish.starts_with("/bff/establish"), "{scenario}: {establish}");
+        let (path, page) = ask_through_gateway(&browser, &establish).await;
+        assert_eq!(page.status, 200, "{scenario}: {path}");
+        assert!(path.starts_with(&controller("Home-Show")), "{scenario}: {path}");
+        // Once it is known to be dead, ECOM would serve another shopper.
+        world.minutes_pass(40);
+        let (_, page) = ask_through_gateway(&browser, &controller("Account-Show")).await;
+        page.expect_problem(503, "upstream_unavailable").expect_no_cookies();
+    }
+}
+
+#[tokio::test]
+async fn kind_13_the_head_behind_a_gateway_needs_no_dw_session() {
+    for scenario in Scenario::clients() {
+        let (world, browser) = start_behind_envoy(&scenario).await;
+        world.control().inject_fault(Upstream::Ocapi, Fault::Status(503, None), Times::Always);
+        let (_, page) = ask_through_gateway(&browser, "/").await;
+        assert_eq!(page.status, 200, "{scenario}");
+        let guest = browser.expect_guest(DwSession::Absent);
+        assert_eq!(page.header("x-bff-customer-id"), guest, "{scenario}");
+        let (_, page) = ask_through_gateway(&browser, &controller("Home-Show")).await;
+        assert_eq!(page.status, 503, "{scenario}");
+    }
+}
+
+#[tokio::test]
+async fn kind_13_a_gateway_shop_that_refuses_pages_in_outages_answers_503() {
+    let scenario = Scenario::private().refusing_pages_in_outages();
+    let (world, browser) = start_behind_envoy(&scenario).await;
+    world.allow_no_landing();
+    world.control().inject_fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
+    let (_, page) = ask_through_gateway(&browser, "/").await;
+    page.expect_problem(503, "upstream_unavailable").expect_no_cookies();
+    // Nobody gets past this by the address alone.
+    let now = world.clock.now().unix();
+    let (_, page) = ask_through_gateway(&browser, &format!("/?bff-unavailable-at={now}")).await;
+    page.expect_problem(503, "upstream_unavailable").expect_no_cookies();
+}
+
+#[tokio::test]
+async fn kind_13_the_address_of_an_outage_opens_no_protected_page() {
+    for scenario in Scenario::clients() {
+        let (world, browser) = start_behind_envoy(&scenario).await;
+        let now = world.clock.now().unix();
+        for path in ["/account", "/%61ccount", "/ACCOUNT"] {
+            let (path, _) =
+                ask_through_gateway(&browser, &format!("{path}?bff-unavailable-at={now}")).await;
+            let page = browser.visits(&subrequest(&path)).await;
+            assert_ne!(page.header("x-bff-customer-id"), "", "{scenario}: a session first, {path}");
+        }
+        // For a shopper with a session it means nothing.
+        let path = format!("/?bff-unavailable-at={now}");
+        let page = browser.visits(&subrequest(&path)).await.expect(200);
+        assert_ne!(page.header("x-bff-customer-id"), "", "{scenario}");
+        for hostile in ["", "x", "-1", "99999999999999999999", "9223372036854775807"] {
+            let fresh = world.browser();
+            let page = fresh.visits(&subrequest(&format!("/?bff-unavailable-at={hostile}"))).await;
+            assert_eq!(page.status, 303, "{scenario}: {hostile}");
+        }
     }
 }

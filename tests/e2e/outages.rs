@@ -372,3 +372,75 @@ async fn kind_13_a_page_of_the_head_that_bridges_is_served_while_ocapi_is_down()
         page.expect_problem(503, "upstream_unavailable");
     }
 }
+
+#[tokio::test]
+async fn kind_13_a_momentary_failure_of_a_refresh_is_not_seen_with_a_private_client() {
+    for fault in [Fault::Status(500, None), Fault::Status(503, None), Fault::Reset] {
+        for profile in ["classic", "pwa-kit", "storefront-next", "plugin-slas"] {
+            let world = Scenario::private().with_profile(profile).start().await;
+            let browser = world.registered().await;
+            for request in ["page", "call"] {
+                world.minutes_pass(60);
+                world.forget_calls();
+                world.control().inject_fault(Operation::TokenRefresh, fault.clone(), 1);
+                if request == "page" {
+                    browser.visits("/").await.expect(200);
+                } else {
+                    browser.posts("/bff/session").await.expect(200);
+                }
+                browser.expect_registered(JO.0, DwSession::Live);
+                assert_eq!(world.count(Operation::TokenRefresh), 2, "{profile}, {fault:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn promise_3_and_kind_13_a_refresh_is_repeated_once_and_only_where_that_is_safe() {
+    let refusal = Fault::Body(400, UNKNOWN_CHANNEL.to_owned());
+    let cases = [
+        (Scenario::private(), Fault::Status(500, None), 2),
+        // These ask for a pause.
+        (Scenario::private(), Fault::Status(503, Some(7)), 1),
+        (Scenario::private(), Fault::Status(429, Some(7)), 1),
+        (Scenario::private(), Fault::Status(409, None), 1),
+        (Scenario::private(), refusal, 1),
+        // No time is left.
+        (Scenario::private().with_short_timeouts(), Fault::Hang, 1),
+        (Scenario::public(), Fault::Status(500, None), 1),
+        (Scenario::public(), Fault::Status(503, None), 1),
+        (Scenario::public(), Fault::Reset, 1),
+    ];
+    for (scenario, fault, calls) in cases {
+        let world = scenario.clone().start().await;
+        let browser = world.registered().await;
+        world.minutes_pass(60);
+        world.forget_calls();
+        world.control().inject_fault(Operation::TokenRefresh, fault.clone(), Times::Always);
+        let before = browser.cookies();
+        browser.visits("/").await.expect(200).expect_no_cookies();
+        assert_eq!(world.count(Operation::TokenRefresh), calls, "{scenario}, {fault:?}");
+        assert_eq!(browser.cookies(), before, "{scenario}, {fault:?}");
+        assert!(world.control().max_exchanges_within_a_minute() <= 3);
+        for _ in 0..5 {
+            world.seconds_pass(2);
+            browser.visits("/").await.expect(200);
+        }
+        assert!(world.control().max_exchanges_within_a_minute() <= 3, "{scenario}, {fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn kind_13_a_refresh_is_not_repeated_while_the_breaker_is_open() {
+    let world = Scenario::private().refusing_pages_in_outages().start().await;
+    let browser = world.registered().await;
+    world.minutes_pass(60);
+    world.control().inject_fault(Upstream::Slas, Fault::Status(500, None), Times::Always);
+    for _ in 0..4 {
+        world.browser().visits("/").await.expect(503);
+    }
+    world.forget_calls();
+    // The fifth failure opens it.
+    browser.visits("/").await.expect_problem(503, "upstream_unavailable");
+    assert_eq!(world.count(Operation::TokenRefresh), 1);
+}

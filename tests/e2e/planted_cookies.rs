@@ -267,8 +267,9 @@ async fn promise_2_earlier_tokens_survive_an_outage_at_the_first_page() {
         returning.stores_host_cookie("cc-nx", &old.expect_cookie("cc-nx"));
         // An older set-up left its usid for the whole domain beside the newer one.
         returning.stores_host_cookie("usid", "a").stores_domain_cookie("usid", "b");
-        world.control().inject_fault(Operation::TokenRefresh, Fault::Status(503, None), 1);
+        world.control().inject_fault(Operation::TokenRefresh, Fault::Status(503, None), 2);
         returning.visits("/").await.expect(503);
+        world.control().clear_faults();
         world.minutes_pass(2);
         returning.visits("/").await.expect(200);
         returning.expect_registered(JO.0, DwSession::live_if(scenario.bridges_at_landing()));

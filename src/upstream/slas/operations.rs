@@ -9,13 +9,18 @@ use crate::flow::{
 use crate::header_values;
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Usid};
 use crate::model::Grant;
+use crate::upstream::http::CallError;
 use crate::upstream::refresh_rejections::Verdict;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use secrecy::ExposeSecret as _;
+use std::time::Duration;
 
 /// Another attempt may show whether a rejected refresh token has ended.
 const UNRESOLVED: UpstreamFailure = UpstreamFailure::unavailable_for(5);
+
+/// The pause before a refresh that failed is made once more.
+const REPEAT_AFTER: Duration = Duration::from_millis(50);
 
 type Form = Vec<(&'static str, String)>;
 
@@ -27,6 +32,39 @@ impl Slas {
         dwsid: Option<&Dwsid>,
         context: &CallContext,
     ) -> RefreshResponse {
+        let result = self.request_refresh(token, dwsid, context).await;
+        self.refreshed(token, result)
+    }
+
+    /// [Refreshes](Self::refresh), and once more after a momentary failure if the client is private
+    /// and `may_repeat` permits it. A private client's refresh token stays valid; that of a public
+    /// client may be spent, so its refresh is never repeated.
+    pub async fn refresh_repeating(
+        &self,
+        token: &RefreshToken,
+        dwsid: Option<&Dwsid>,
+        context: &CallContext,
+        may_repeat: impl FnOnce() -> bool + Send,
+    ) -> RefreshResponse {
+        let first = self.request_refresh(token, dwsid, context).await;
+        let momentary = matches!(&first, Err(SlasError::Call(error)) if error.is_momentary());
+        if self.is_public() || !momentary || !may_repeat() {
+            return self.refreshed(token, first);
+        }
+        tokio::time::sleep(REPEAT_AFTER).await;
+        match self.request_refresh(token, dwsid, context).await {
+            // It was not sent: the first failure is the cause.
+            Err(SlasError::Call(CallError::BreakerOpen(_))) => self.refreshed(token, first),
+            second => self.refreshed(token, second),
+        }
+    }
+
+    async fn request_refresh(
+        &self,
+        token: &RefreshToken,
+        dwsid: Option<&Dwsid>,
+        context: &CallContext,
+    ) -> SlasResult<Grant> {
         let mut form = self.form("refresh_token");
         form.push(("refresh_token", token.expose().to_owned()));
         form.push(("client_id", self.config.client_id.clone()));
@@ -35,9 +73,12 @@ impl Slas {
         if let Some(dwsid) = dwsid {
             request = request.header("sfdc_dwsid", header_values::sensitive(dwsid.expose()));
         }
-        let request = request.timeout(self.refresh_timeout);
-        // No retry after 409 or any other response: the token of a public client may be spent.
-        match self.exchange_refresh(request).await {
+        // No retry after a 409: the token of a public client may be spent.
+        self.exchange_refresh(request.timeout(self.refresh_timeout)).await
+    }
+
+    fn refreshed(&self, token: &RefreshToken, result: SlasResult<Grant>) -> RefreshResponse {
+        match result {
             Ok(grant) => {
                 self.rejections.refreshed(token.tag(), self.clock.monotonic());
                 RefreshResponse::Granted(Box::new(grant))

@@ -173,7 +173,10 @@ impl ProxiedRequest {
 
     /// For a page, and every request to ECOM: both sessions must be valid and of one shopper.
     fn for_page(&self, kind: RequestKind, intent: Intent) -> AuthDecision {
-        let Some(mut update) = self.session.ready(intent) else { return self.renewal_needed(kind) };
+        let Some(mut update) = self.session.ready(intent) else {
+            let in_outage = self.allow_in_outage(kind);
+            return in_outage.unwrap_or_else(|| self.renewal_needed(kind));
+        };
         if let Some(response) = self.login_required_response(kind, &update) {
             update.discard();
             return AuthDecision::Deny(response);
@@ -208,7 +211,7 @@ impl ProxiedRequest {
     }
 
     /// Whether a call may be made with the token: never as a guest where the shopper has logged in.
-    fn may_use(&self, held: &HeldAccess) -> bool {
+    pub(crate) fn may_use(&self, held: &HeldAccess) -> bool {
         let refresh = self.session.facts(None).refresh;
         held.claims.customer.is_registered()
             || !(refresh.is_some_and(|refresh| refresh.kind.is_registered())

@@ -99,7 +99,9 @@ impl ProxiedRequest {
         };
         let update = self.session.resolve(self.session.facts(None), intent).await?;
         if let Some(problem) = update.failure() {
-            return Ok(self.with_cookies(problem.into_response(), update));
+            let back = self.back_in_outage(kind, &update);
+            let response = back.unwrap_or_else(|| problem.into_response());
+            return Ok(self.with_cookies(response, update));
         }
         if let Some(response) = self.response_instead(kind, &update) {
             return Ok(self.with_cookies(response, update));

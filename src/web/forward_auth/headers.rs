@@ -73,6 +73,13 @@ impl AuthHeaders {
         headers
     }
 
+    /// For a page for which no valid tokens can be had.
+    pub(crate) fn without_tokens(request: &ProxiedRequest) -> Self {
+        let mut headers = Self::for_page(&request.route, &request.parts);
+        headers.set_if(COOKIE, request.cookies_without_tokens(None));
+        headers
+    }
+
     /// For the shopper of `request`, with the cookies after `changes`.
     pub(crate) fn for_shopper(request: &ProxiedRequest, changes: &CookieChanges) -> Self {
         let kind = request.route.kind;

@@ -5,7 +5,8 @@ use axum::response::{IntoResponse as _, Response};
 use http::HeaderValue;
 
 use crate::config::Unavailable;
-use crate::flow::{Dw, DwChange, Outcome};
+use crate::cookies::set_cookie::CookieChanges;
+use crate::flow::{Decision, Dw, DwChange, Outcome};
 use crate::problem::Problem;
 use crate::route::Kind;
 use crate::web::headers::no_store;
@@ -24,12 +25,14 @@ impl ProxiedRequest {
         update: SessionUpdate,
     ) -> Response {
         let refused = self.session.site.config.session.unavailable == Unavailable::Refused;
-        if refused || self.is_protected() || !self.has_page_without_tokens(kind, &update) {
+        if refused || self.is_protected() || !self.has_page_without_tokens(kind, update.decision())
+        {
             let expired = update.decision().session_expired;
             let problem = if expired { Problem::SessionExpired } else { problem };
             return self.with_cookies(problem.into_response(), update);
         }
-        let mut response = self.forward_with(body, self.cookies_without_tokens(&update)).await;
+        let mut response =
+            self.forward_with(body, self.cookies_without_tokens(Some(update.changes()))).await;
         if self.route.kind == Kind::Ecom && self.observe(&update, &response).other_dw.is_some() {
             // The DW session has ended: this is another shopper's page.
             if !is_reading(&self.parts.method) {
@@ -43,8 +46,7 @@ impl ProxiedRequest {
     }
 
     /// Whether the upstream can serve the page to a shopper without tokens.
-    fn has_page_without_tokens(&self, kind: RequestKind, update: &SessionUpdate) -> bool {
-        let decision = update.decision();
+    pub(crate) fn has_page_without_tokens(&self, kind: RequestKind, decision: &Decision) -> bool {
         match self.route.kind {
             Kind::Ecom => {
                 let facts = self.session.facts(None);
@@ -61,11 +63,15 @@ impl ProxiedRequest {
         }
     }
 
-    fn cookies_without_tokens(&self, update: &SessionUpdate) -> Option<HeaderValue> {
+    /// The cookies of a page without tokens, after `changes`.
+    pub(crate) fn cookies_without_tokens(
+        &self,
+        changes: Option<&CookieChanges>,
+    ) -> Option<HeaderValue> {
         if self.route.kind != Kind::Ecom {
             return foreign_cookies(&self.session.site, &self.parts.headers);
         }
-        let cookies = self.cookies(Some(update.changes()))?;
+        let cookies = self.cookies(changes)?;
         without(&cookies, |name| self.session.site.names.owns(name))
     }
 

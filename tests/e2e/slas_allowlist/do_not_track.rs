@@ -114,10 +114,11 @@ async fn kind_52_a_choice_that_slas_cannot_take_leaves_the_session() {
         let world = scenario.clone().start().await;
         let browser = world.browser();
         browser.visits("/").await.expect(200);
-        world.control().inject_fault(Operation::TokenRefresh, Fault::Status(503, None), 1);
+        world.control().inject_fault(Operation::TokenRefresh, Fault::Status(503, None), 2);
         let before = browser.cookies();
         chooses(&browser, scenario.client, true).await;
         assert_eq!(browser.cookies(), before, "{scenario}");
+        world.control().clear_faults();
         world.minutes_pass(1);
         chooses(&browser, scenario.client, true).await.expect(200);
         assert_eq!(dnt_of(&browser), "1", "{scenario}");
