@@ -5,7 +5,7 @@ use tandem_sandbox::{Fault, Operation, Times, Upstream};
 use testkit::{Browser, DwSession, JO, PendingRequest, Scenario, World, controller};
 
 /// Rejections that do not name the refresh token.
-const REJECTIONS: [(u16, &str, &str); 7] = [
+const REJECTIONS: [(u16, &str, &str); 8] = [
     (403, "forbidden", "Customer account is locked."),
     (401, "unauthorized", "Customer is disabled."),
     (404, "not_found", "User not found"),
@@ -13,6 +13,7 @@ const REJECTIONS: [(u16, &str, &str); 7] = [
     (412, "session_ended", "Session was ended."),
     (422, "unprocessable", "Session cannot be renewed."),
     (403, "forbidden", "Customer group was removed."),
+    (410, "server_error", "Gone"),
 ];
 /// Rejections that speak of the client, or of what only a refresh needs.
 const ABOUT_CLIENT: [(u16, &str, &str); 5] = [
@@ -85,8 +86,8 @@ async fn kind_44_an_api_call_ends_the_token_when_it_is_rejected_again() {
                 first.expect_problem(503, "upstream_unavailable").expect_no_cookies();
                 assert_eq!(browser.cookies(), before);
                 world.seconds_pass(5);
-                // A 401 may be about the client, so another call of it decides.
-                if words.0 == 401 {
+                // These may be about the client or about SLAS, so another call decides.
+                if words.0 == 401 || words.1 == "server_error" {
                     world.browser().visits("/").await.expect(200);
                 }
                 let second = creates_basket(&browser).await;

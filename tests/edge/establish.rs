@@ -151,7 +151,7 @@ async fn an_outage_is_an_error_page_and_changes_nothing() {
     let jar = world.registered_cookies().await;
     world.minutes_pass(40);
     world.control().inject_fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
-    let response = world.send(get(&establish("/cart")).document().cookies(&jar)).await;
+    let response = world.send(get(&establish("/account")).document().cookies(&jar)).await;
     response.expect_problem_page(503, "upstream_unavailable").expect_no_cookies();
     assert!(response.header("retry-after").is_some());
     // A call, which would only renew the session, is not redirected either.
@@ -162,6 +162,31 @@ async fn an_outage_is_an_error_page_and_changes_nothing() {
     world.control().clear_faults();
     world.minutes_pass(1);
     assert_eq!(follow_establish(&world, "/cart", &mut jar.clone()).await, 2);
+}
+
+#[tokio::test]
+async fn promise_15_and_kind_13_every_gateway_forwards_pages_in_an_outage() {
+    for gateway in GATEWAYS {
+        let world = gateway.shop().start().await;
+        let jar = world.registered_cookies().await;
+        world.minutes_pass(40);
+        world.control().inject_fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
+        for jar in [jar, Cookies::default()] {
+            let asked = gateway.subrequest("GET", "/cart").document().cookies(&jar);
+            gateway.expect_establish(&world.send(asked).await, "/cart");
+            let back = world.send(get(&establish("/cart")).document().cookies(&jar)).await;
+            back.expect(303).expect_no_cookies();
+            let there = back.header("location").unwrap();
+            assert!(there.starts_with("/cart?bff-unavailable-at="), "{there}");
+            let asked = gateway.subrequest("GET", there).document().cookies(&jar);
+            let allowed = world.send(asked).await;
+            gateway.expect_allowed(&allowed);
+            for name in ["authorization", "cookie", "x-bff-customer-id"] {
+                assert_eq!(allowed.header(name), Some(""), "{name}");
+            }
+            allowed.expect_no_cookies();
+        }
+    }
 }
 
 #[tokio::test]

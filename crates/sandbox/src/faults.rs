@@ -97,13 +97,21 @@ impl Faults {
         self.planned.iter().find(whole).map(|planned| &planned.fault)
     }
 
+    /// The permanent fault of one operation, if any.
+    pub(super) fn of_operation(&self, operation: Operation) -> Option<&Fault> {
+        let of_it = |planned: &&Planned| {
+            planned.target == Target::Operation(operation) && planned.times == Times::Always
+        };
+        self.planned.iter().find(of_it).map(|planned| &planned.fault)
+    }
+
     pub(super) fn clear(&mut self) {
         self.planned.clear();
     }
 
-    /// Removes the faults of a whole system.
-    pub(super) fn clear_upstream(&mut self, upstream: Upstream) {
-        self.planned.retain(|planned| planned.target != Target::Upstream(upstream));
+    /// Removes the faults of `target`.
+    pub(super) fn clear_target(&mut self, target: Target) {
+        self.planned.retain(|planned| planned.target != target);
     }
 }
 

@@ -12,17 +12,24 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
+use serde_json::json;
 
-use super::call_log::Upstream;
+use super::call_log::{Operation, Upstream};
 use super::cookies;
-use super::faults::{Fault, Times};
+use super::faults::{Fault, Target, Times};
 use super::head::{HeadError, check_same_origin};
 use super::platform::{Platform, Shared};
 use super::request::{Endpoint, Request};
 use super::slas::access_token;
+use super::state::State;
 
 /// The delay of a slow system.
 const SLOW: Duration = Duration::from_millis(2500);
+
+/// Characters of an access token that fits no cookie, but the headers of a request.
+const LONG_TOKEN: usize = 5_000;
+/// Characters of an access token that fits neither.
+const UNUSABLE_TOKEN: usize = 8_000;
 
 /// The cookies that can hold a refresh token, with the customer type.
 const REFRESH_COOKIES: [(&str, &str); 2] = [("cc-nx", "registered"), ("cc-nx-g", "guest")];
@@ -81,12 +88,21 @@ fn revoke_refresh_token(platform: &Platform, request: &Request) -> HandlerResult
     Ok(no_content())
 }
 
-#[derive(Deserialize)]
-struct FaultRequest {
-    upstream: Upstream,
-    kind: Kind,
+/// What fails, and how. There is no fault of the Head: it could not show the button that removes it.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(tag = "upstream", content = "kind", rename_all = "lowercase")]
+enum FaultRequest {
+    Slas(Kind),
+    Ocapi(Kind),
+    Scapi(Kind),
+    Ecom(Kind),
+    /// The refresh of tokens alone.
+    Refresh(RefreshKind),
+    /// New access tokens.
+    Tokens(TokenKind),
 }
 
+/// A fault of a whole system.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
@@ -95,21 +111,82 @@ enum Kind {
     None,
 }
 
+/// In which words SLAS rejects every refresh.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RefreshKind {
+    /// 403: the account is locked.
+    Locked,
+    /// 400: the client is unknown.
+    Client,
+    None,
+}
+
+/// How long new access tokens are.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum TokenKind {
+    /// Longer than a cookie.
+    Long,
+    /// Longer than the headers of a request.
+    Unusable,
+    None,
+}
+
+impl RefreshKind {
+    fn fault(self) -> Option<Fault> {
+        let body = |status, error: &str, text: &str| {
+            Fault::Body(status, json!({"error": error, "error_description": text}).to_string())
+        };
+        match self {
+            Self::Locked => Some(body(403, "forbidden", "Customer account is locked.")),
+            Self::Client => Some(body(400, "invalid_request", "invalid client_id")),
+            Self::None => None,
+        }
+    }
+}
+
+impl TokenKind {
+    fn least_length(self) -> usize {
+        match self {
+            Self::Long => LONG_TOKEN,
+            Self::Unusable => UNUSABLE_TOKEN,
+            Self::None => 0,
+        }
+    }
+}
+
 fn set_fault(platform: &Platform, request: &Request) -> HandlerResult {
     check_same_origin(request)?;
     let body: Option<FaultRequest> = request.json();
-    // A failing Head could not show the button that removes the fault.
-    let body = body.filter(|body| body.upstream != Upstream::Head);
-    let FaultRequest { upstream, kind } =
-        body.ok_or(HeadError { status: StatusCode::BAD_REQUEST, code: "bad_request" })?;
+    let body = body.ok_or(HeadError { status: StatusCode::BAD_REQUEST, code: "bad_request" })?;
     let mut state = platform.state();
-    state.faults.clear_upstream(upstream);
-    match kind {
-        Kind::Slow => state.faults.plan(upstream.into(), Fault::Delay(SLOW), Times::Always),
-        Kind::Fail => state.faults.plan(upstream.into(), Fault::Status(503, None), Times::Always),
-        Kind::None => {}
+    match body {
+        FaultRequest::Slas(kind) => fail(&mut state, Upstream::Slas, kind),
+        FaultRequest::Ocapi(kind) => fail(&mut state, Upstream::Ocapi, kind),
+        FaultRequest::Scapi(kind) => fail(&mut state, Upstream::Scapi, kind),
+        FaultRequest::Ecom(kind) => fail(&mut state, Upstream::Ecom, kind),
+        FaultRequest::Refresh(kind) => plan(&mut state, Operation::TokenRefresh, kind.fault()),
+        FaultRequest::Tokens(kind) => state.access_token_length = kind.least_length(),
     }
     Ok(no_content())
+}
+
+fn fail(state: &mut State, upstream: Upstream, kind: Kind) {
+    let fault = match kind {
+        Kind::Slow => Some(Fault::Delay(SLOW)),
+        Kind::Fail => Some(Fault::Status(503, None)),
+        Kind::None => None,
+    };
+    plan(state, upstream, fault);
+}
+
+fn plan(state: &mut State, target: impl Into<Target>, fault: Option<Fault>) {
+    let target = target.into();
+    state.faults.clear_target(target);
+    if let Some(fault) = fault {
+        state.faults.plan(target, fault, Times::Always);
+    }
 }
 
 fn no_content() -> Response {

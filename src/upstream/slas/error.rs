@@ -137,6 +137,9 @@ impl Rejection {
             StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => None,
             status if !status.is_client_error() || self.is_of_edge() => None,
             _ if self.code == DEPENDENCY_DOWN => Some(Doubt::Refresh),
+            StatusCode::BAD_REQUEST if self.is_temporary() => None,
+            // The code contradicts the status, so another call decides.
+            _ if self.code == "server_error" => Some(Doubt::Credentials),
             _ if self.is_temporary() => None,
             _ if REFRESH_ONLY.iter().any(|word| self.text.contains(word))
                 || self.is_about_scope() =>

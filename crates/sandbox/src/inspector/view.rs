@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{REFRESH_COOKIES, requests};
-use crate::call_log::Upstream;
+use super::{REFRESH_COOKIES, UNUSABLE_TOKEN, requests};
+use crate::call_log::{Operation, Upstream};
 use crate::faults::Fault;
 use crate::options::ClientKind;
 use crate::platform::Platform;
@@ -37,6 +37,7 @@ fn cookie((name, value): &(String, String)) -> Value {
 fn meaning(name: &str) -> (&'static str, bool) {
     match name {
         "token" => ("SLAS access token", false),
+        "token.1" | "token.2" => ("half of a long SLAS access token", false),
         "cc-nx" => ("SLAS refresh token of a registered shopper", false),
         "cc-nx-g" => ("SLAS refresh token of a guest", false),
         "cc-sg" => ("plugin_slas: this session is bridged", true),
@@ -109,6 +110,17 @@ fn faults(state: &State) -> Value {
         Some(Fault::Delay(_) | Fault::DelayAfter(_)) => "slow",
         Some(_) => "fail",
     };
+    let refresh = match state.faults.of_operation(Operation::TokenRefresh) {
+        None => "none",
+        Some(Fault::Body(400, _)) => "client",
+        Some(_) => "locked",
+    };
+    let tokens = match state.access_token_length {
+        0 => "none",
+        UNUSABLE_TOKEN.. => "unusable",
+        _ => "long",
+    };
     json!({"slas": kind(Upstream::Slas), "ocapi": kind(Upstream::Ocapi),
-           "scapi": kind(Upstream::Scapi), "ecom": kind(Upstream::Ecom)})
+           "scapi": kind(Upstream::Scapi), "ecom": kind(Upstream::Ecom),
+           "refresh": refresh, "tokens": tokens})
 }

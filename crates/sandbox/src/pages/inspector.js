@@ -340,13 +340,18 @@ function drawFaults(faults) {
   }
 }
 
-const FAULTED = { none: 'is healthy again.', slow: 'now takes 2.5 seconds longer to respond.', fail: 'now responds to everything with 503.' };
+const SYSTEM = { none: 'is healthy again.', slow: 'now takes 2.5 seconds longer to respond.', fail: 'now responds to everything with 503.' };
+const FAULTED = {
+  refresh: { none: 'SLAS grants refreshes again.', locked: 'SLAS now rejects every refresh: 403, "Customer account is locked."', client: 'SLAS now rejects every refresh: 400, "invalid client_id".' },
+  tokens: { none: 'New access tokens have a typical length again.', long: 'New access tokens are now longer than a cookie may be.', unusable: 'New access tokens are now longer than the headers of a request may be.' },
+};
+const faulted = (part, kind) => FAULTED[part]?.[kind] ?? `${part.toUpperCase()} ${SYSTEM[kind]}`;
 
 async function setFault(upstream, kind) {
   faultsInFlight.add(upstream);
   try {
     await post('/inspector/fault', { upstream, kind });
-    showMessage(`${upstream.toUpperCase()} ${FAULTED[kind]}`);
+    showMessage(faulted(upstream, kind));
   } catch (error) {
     showMessage(sentence(error), true);
   } finally {
@@ -373,7 +378,17 @@ async function visited(system, frame, took) {
   setText(find(`[data-frame-status="${system}"]`), `${result} · ${milliseconds(took)}`);
   await poll();
   const word = find('[data-verdict]').textContent.toLowerCase();
-  showMessage(`${system === 'head' ? 'Head' : 'ECOM'} ${result}, after ${milliseconds(took)}. Verdict: ${word}.`);
+  showMessage(`${system === 'head' ? 'Head' : 'ECOM'} ${result}, after ${milliseconds(took)}. Verdict: ${word}. ${await notice()}`);
+}
+
+/** What Tandem reports to the Head's scripts besides the session. */
+async function notice() {
+  try {
+    const session = await getJson('/bff/session');
+    if (session.unavailable) return 'Tokens are not available now; the next page tries again.';
+    if (session.session_expired) return 'The shopper is told that the session has expired.';
+  } catch { /* The verdict says enough. */ }
+  return '';
 }
 
 /** The result of a visit, read from the page itself. */

@@ -121,6 +121,50 @@ async fn the_inspector_adds_and_removes_a_fault() {
 }
 
 #[tokio::test]
+async fn kind_44_the_inspector_rejects_refreshes_in_other_words() {
+    let world = world();
+    let token = world.private_guest().await.member("refresh_token");
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
+    let set = |kind| {
+        post(&world, "/inspector/fault").json(&json!({"upstream": "refresh", "kind": kind})).send()
+    };
+    for (kind, status, word) in [("locked", 403, "locked"), ("client", 400, "client_id")] {
+        set(kind).await.expect(204);
+        let rejected = world.private_token_call(&fields).send().await.expect(status);
+        assert!(rejected.text.contains(word), "{}", rejected.text);
+        let document = get(&world, "/inspector/state").send().await.json();
+        assert_eq!(document["faults"]["refresh"], kind);
+        assert_eq!(document["faults"]["slas"], "none", "other calls work");
+        world.private_guest().await;
+    }
+    set("none").await.expect(204);
+    world.private_token_call(&fields).send().await.expect(200);
+    set("slow").await.expect(400);
+}
+
+#[tokio::test]
+async fn kind_39_the_inspector_lengthens_new_access_tokens() {
+    let world = world();
+    let set = |kind| {
+        post(&world, "/inspector/fault").json(&json!({"upstream": "tokens", "kind": kind})).send()
+    };
+    for (kind, lengths) in [("long", 5_000..5_100), ("unusable", 8_000..8_100), ("none", 1..4_000)]
+    {
+        set(kind).await.expect(204);
+        let token = world.private_guest().await.member("access_token");
+        assert!(lengths.contains(&token.len()), "{kind}: {}", token.len());
+        let cookie = format!("token={token}");
+        get(&world, "/api/me").header("cookie", &cookie).send().await.expect(200);
+        let document = get(&world, "/inspector/state").send().await.json();
+        assert_eq!(document["faults"]["tokens"], kind);
+        // The expired copy fits a cookie.
+        let call = post(&world, "/inspector/expire-access").header("cookie", &cookie);
+        let expired = call.send().await.expect(204).cookie("token").unwrap();
+        assert!(expired.len() < 4_000, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_path_returns_a_404_page() {
     let world = world();
     let page = get(&world, "/nowhere").send().await.expect(404);
