@@ -103,11 +103,14 @@ impl RequestCookies {
             None => {}
         }
         if self.handoff != Some(RequestHandoff::Refresh) || !is_access {
-            long.into_iter().for_each(|token| candidate(&mut self.access, Some(token)));
+            for token in long {
+                candidate(&mut self.access, Some(token));
+            }
         }
     }
 
     /// The names of the access cookie and of the parts that the browser sent.
+    #[must_use]
     pub fn access_names(&self, names: &CookieNames) -> Vec<String> {
         let parts = names.part_names().filter(|name| self.has(name));
         std::iter::once(names.access.clone()).chain(parts).collect()

@@ -163,7 +163,7 @@ mod tests {
                 let parts = names.parts(&token);
                 assert_eq!(parts.len(), MAX_PARTS);
                 assert!(parts.iter().all(|(name, _)| names.owns(name)));
-                assert_eq!(read(profile, &parts).access, [token.clone()]);
+                assert_eq!(read(profile, &parts).access, std::slice::from_ref(&token));
                 assert_eq!(read(profile, &parts[..1]).access, [], "the rest is missing");
                 assert_eq!(read(profile, &parts[1..]).access, []);
             }
@@ -177,7 +177,11 @@ mod tests {
             let token = token(count * PIECE);
             let piece = |at: usize| &token.expose()[at * PIECE..(at + 1) * PIECE];
             let pieces: Vec<_> = (0..count).map(|at| (names.piece(at + 1), piece(at))).collect();
-            assert_eq!(read(Profile::PluginSlas, &pieces).access, [token.clone()], "{count}");
+            assert_eq!(
+                read(Profile::PluginSlas, &pieces).access,
+                std::slice::from_ref(&token),
+                "{count}"
+            );
         }
     }
 
@@ -187,7 +191,7 @@ mod tests {
         let mut pairs = names.parts(&long);
         pairs.push((names.access.clone(), "x.y.z"));
         let presented = read(Profile::PwaKit, &pairs);
-        assert_eq!(presented.access, [long.clone()]);
+        assert_eq!(presented.access, std::slice::from_ref(&long));
         let handoff = AccessToken::parse("x.y.z").map(RequestHandoff::Token);
         assert_eq!(presented.handoff, handoff);
         pairs.last_mut().unwrap().1 = "refresh";

@@ -29,13 +29,11 @@ impl ApiRejections {
     #[must_use]
     pub fn may_renew(&self, session: Tag, token: Tag, now: Instant) -> bool {
         let mut renewed = self.0.lock();
-        match renewed.get(&session, now) {
-            Some(earlier) => *earlier == token,
-            None => {
-                renewed.insert(session, token, 0, now + PAUSE, now);
-                true
-            }
+        if let Some(earlier) = renewed.get(&session, now) {
+            return *earlier == token;
         }
+        renewed.insert(session, token, 0, now + PAUSE, now);
+        true
     }
 }
 
@@ -43,11 +41,16 @@ impl ApiRejections {
 #[expect(clippy::disallowed_methods, reason = "an `Instant` cannot be made otherwise")]
 mod tests {
     use super::*;
+    use crate::ids::AccessToken;
+
+    fn tag(text: &str) -> Tag {
+        AccessToken::parse(text).unwrap().tag()
+    }
 
     #[test]
     fn kind_47_a_session_gets_one_new_token_in_a_minute() {
         let (rejections, now) = (ApiRejections::new(&Gauge::default()), Instant::now());
-        let [session, other, first, second] = ["s", "o", "a", "b"].map(Tag::of);
+        let [session, other, first, second] = ["s", "o", "a", "b"].map(tag);
         assert!(rejections.may_renew(session, first, now));
         assert!(rejections.may_renew(session, first, now), "a concurrent call");
         assert!(!rejections.may_renew(session, second, now + PAUSE / 2));

@@ -45,8 +45,9 @@ async fn is_reported_expired(browser: &Browser) -> bool {
 
 #[tokio::test]
 async fn kind_44_a_page_is_a_guests_if_slas_rejects_the_token_and_serves_others() {
-    for scenario in Scenario::all() {
-        for words in REJECTIONS {
+    for (at, scenario) in Scenario::all().into_iter().enumerate() {
+        // Every kind of shop, and all words for one of them.
+        for words in REJECTIONS.into_iter().take(if at == 0 { REJECTIONS.len() } else { 1 }) {
             let world = scenario.clone().start().await;
             let browser = world.registered().await;
             world.minutes_pass(60);
@@ -76,7 +77,8 @@ async fn kind_44_a_page_of_ecom_is_never_502_for_it() {
 async fn kind_44_an_api_call_ends_the_token_when_it_is_rejected_again() {
     for profile in ["classic", "pwa-kit", "storefront-next", "plugin-slas"] {
         for scenario in Scenario::clients() {
-            for words in REJECTIONS {
+            let all = profile == "classic";
+            for words in REJECTIONS.into_iter().take(if all { REJECTIONS.len() } else { 1 }) {
                 let world = scenario.clone().with_profile(profile).start().await;
                 let browser = world.registered().await;
                 world.minutes_pass(60);
