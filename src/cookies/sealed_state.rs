@@ -55,7 +55,7 @@ pub struct SealedState {
     pub logged_out: LoggedOut,
     /// When OCAPI was last asked whose the DW session is only because a form was answered by a
     /// redirect.
-    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub dw_checked_at: Option<Timestamp>,
     /// When cookies that others have set under Tandem's names were last deleted.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
