@@ -3,12 +3,14 @@
 //! A [`Table`] is built once from the configuration and matches the same bytes that are forwarded
 //! later. [`path`] rejects paths that two programs may read differently. Some spellings remain;
 //! [`readings`] enumerates them, so that a rule which protects a path protects all its spellings.
-//! [`instance`] tells paths of the ECOM instance that are not part of the shop. No I/O.
+//! [`instance`] tells paths of the ECOM instance that are not part of the shop, and [`ecom_proxy`]
+//! finds the pages and files of ECOM below the path of the OCAPI proxy. No I/O.
 
 use std::time::Duration;
 
 use http::Method;
 
+pub mod ecom_proxy;
 pub mod instance;
 pub mod path;
 pub mod readings;
@@ -126,6 +128,15 @@ pub enum CrossSitePost {
     InSession,
 }
 
+/// Which part of the browser's path the upstream gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UpstreamPath {
+    /// The whole path.
+    Whole,
+    /// The part below the mount.
+    BelowMount,
+}
+
 /// One route of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -135,6 +146,8 @@ pub struct Route {
     /// The path below which the upstream's own paths begin: the prefix, or for an exception the
     /// listed path that it is an exception from.
     pub mount: String,
+    /// Which part of the path the upstream gets.
+    pub upstream_path: UpstreamPath,
     /// Where it leads.
     pub kind: Kind,
     /// The tokens it needs.
@@ -184,6 +197,11 @@ impl Route {
         Self {
             prefix: prefix.to_owned(),
             mount: prefix.to_owned(),
+            upstream_path: if kind.is_pages() {
+                UpstreamPath::Whole
+            } else {
+                UpstreamPath::BelowMount
+            },
             kind,
             token,
             bridge: kind == Kind::Ecom,
@@ -203,14 +221,17 @@ impl Route {
         }
     }
 
-    /// This route for static files, which need no tokens and no DW session.
+    /// This route for static files, which need no tokens and no DW session. Those of an API are read
+    /// only: any cache may store the responses.
     #[must_use]
     pub fn for_files(self, prefix: &str) -> Self {
+        let reading = [Method::GET, Method::HEAD, Method::OPTIONS];
         Self {
             prefix: prefix.to_owned(),
             token: TokenNeed::None,
             bridge: false,
             is_files: true,
+            methods: if self.kind.is_pages() { self.methods } else { reading.to_vec() },
             ..self
         }
     }

@@ -12,7 +12,7 @@ use http::request::Parts;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::route::path::{EncodedSlash, is_plain};
-use crate::route::{Crawlers, Kind, Route, TokenNeed, instance, readings};
+use crate::route::{Crawlers, Kind, Route, TokenNeed, ecom_proxy, instance, readings};
 use crate::site::{Site, SiteAtHost};
 use crate::web::api_proxy;
 use crate::web::incoming::{Incoming, below_prefix};
@@ -102,10 +102,24 @@ pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
         let mut ids = std::iter::once(&site.config.id).chain(&site.config.ecom.sites);
         ids.any(|known| known.as_str().eq_ignore_ascii_case(id))
     };
+    if let Some((route, path)) = ecom_route(site, &route, below) {
+        if !is_plain(path.as_bytes(), encoded_slash(route.kind)) {
+            return Err(AMBIGUOUS_PATH);
+        }
+        let reaches_instance = instance::is_reached(&route, &path, is_own);
+        return if reaches_instance { Err(Problem::Refused) } else { Ok(Arc::new(route)) };
+    }
     // ECOM gets the path with the prefix, and may read that as the prefix of a locale.
     let reaches_instance = |path| instance::is_reached(&route, path, is_own);
     if reaches_instance(below) || (below.len() != path.len() && reaches_instance(path)) {
         return Err(Problem::Refused);
     }
     Ok(route)
+}
+
+/// The route of ECOM for a path below the OCAPI proxy, and the path that ECOM gets.
+fn ecom_route(site: &Site, proxy: &Route, below: &str) -> Option<(Route, String)> {
+    let is_reachable = proxy.kind == Kind::Ocapi && pages::origin(site, Kind::Ecom).is_some();
+    let path = format!("/{}", proxy.below(below).filter(|_| is_reachable)?);
+    Some((ecom_proxy::ecom_route(&site.config.routes.table, proxy, &path)?, path))
 }

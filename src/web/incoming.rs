@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::request::Parts;
+use http::uri::PathAndQuery;
 
 use crate::app::App;
-use crate::route::Route;
+use crate::problem::Problem;
+use crate::route::{Route, UpstreamPath};
 use crate::site::{Site, SiteAtHost};
 use crate::web::request_kind::RequestKind;
 
@@ -30,6 +32,30 @@ impl Incoming {
 /// The path of a request below that of `route`, without a leading slash.
 pub(crate) fn path_below_route(site: &Site, route: &Route, parts: &Parts) -> String {
     route.below(below_prefix(site, parts.uri.path())).unwrap_or_default().to_owned()
+}
+
+/// The path and query that an upstream of pages gets, if they are not those of the browser.
+pub(crate) fn page_target(
+    site: &Site,
+    route: &Route,
+    parts: &Parts,
+) -> Result<Option<PathAndQuery>, Problem> {
+    if route.upstream_path == UpstreamPath::Whole {
+        return Ok(None);
+    }
+    let path = path_below_route(site, route, parts);
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = PathAndQuery::try_from(format!("/{path}{query}"));
+    target.map(Some).map_err(|_| Problem::BadRequest("Invalid path."))
+}
+
+/// The path of a request as the lists of the site name it: below its prefix, and below the OCAPI
+/// proxy for a page of ECOM.
+pub(crate) fn listed_path(site: &Site, route: &Route, parts: &Parts) -> String {
+    match route.upstream_path {
+        UpstreamPath::Whole => below_prefix(site, parts.uri.path()).to_owned(),
+        UpstreamPath::BelowMount => format!("/{}", path_below_route(site, route, parts)),
+    }
 }
 
 /// The path without the site's prefix: the site's routes and lists are written so.

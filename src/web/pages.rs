@@ -8,6 +8,7 @@ mod ecom_response;
 pub(super) mod file;
 mod form;
 mod head;
+mod location;
 mod outage;
 mod prefetch;
 mod rejection;
@@ -35,7 +36,7 @@ use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{CrossSitePost, Kind, Route, SetCookies, TokenNeed};
 use crate::site::{Site, SiteAtHost};
 use crate::web::headers::own_authorization;
-use crate::web::incoming::Incoming;
+use crate::web::incoming::{Incoming, page_target};
 use crate::web::pages::file::{File, MadeFor};
 use crate::web::request_kind::RequestKind;
 use crate::web::request_log::RequestId;
@@ -238,7 +239,7 @@ impl UpstreamRequest<'_> {
             public_origin: &site.public_origin,
             allowed_origins: &site.config.cors_origins,
             parts,
-            target: None,
+            target: page_target(site, route, parts)?,
             body,
             cookies,
             set,
@@ -246,7 +247,9 @@ impl UpstreamRequest<'_> {
             timeout: route.timeout,
             request_id: RequestId::of(parts),
         };
-        app.proxy.forward(outgoing).await
+        let mut response = app.proxy.forward(outgoing).await?;
+        location::keep_below_proxy(site, route, response.headers_mut());
+        Ok(response)
     }
 }
 
@@ -278,11 +281,13 @@ fn host(site: &SiteAtHost, kind: Kind) -> Option<&Origin> {
 /// The origin of the upstream of this kind, if the site has one.
 pub(crate) fn origin(site: &Site, kind: Kind) -> Option<&Origin> {
     let config = &site.config;
+    let instance = config.ocapi.as_ref().map(|ocapi| &ocapi.base_url);
     match kind {
         Kind::Head => config.routes.head.as_ref(),
-        Kind::Ecom => config.routes.ecom.as_ref(),
+        // Below the OCAPI proxy there are files of the instance, even if its pages are not behind us.
+        Kind::Ecom => config.routes.ecom.as_ref().or(instance),
         Kind::Scapi | Kind::Slas(_) => Some(&config.slas.base_url),
-        Kind::Ocapi => config.ocapi.as_ref().map(|ocapi| &ocapi.base_url),
+        Kind::Ocapi => instance,
     }
 }
 

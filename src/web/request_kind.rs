@@ -7,7 +7,7 @@ use http::{HeaderMap, Method};
 use crate::app::App;
 use crate::cookies::preview;
 use crate::header_values::first_text;
-use crate::route::{Kind, Route, TokenNeed};
+use crate::route::{Kind, Route, TokenNeed, ecom_proxy};
 use crate::site::Site;
 use crate::user_agents::{self, CrawlerRule};
 
@@ -18,7 +18,7 @@ pub(crate) enum RequestKind {
     Document,
     /// A call of a page: it may renew a session.
     Call,
-    /// A file, a preflight, or a route that needs no token: no auth work.
+    /// A file, a preflight, a beacon, or a route that needs no token: no auth work.
     Passive,
     /// A page that the browser fetches before the shopper opens it, and that may never be looked at:
     /// no auth call.
@@ -81,7 +81,7 @@ fn classify(
     };
     if is_crawler(headers, rules.crawlers) {
         RequestKind::Crawler
-    } else if *method == Method::OPTIONS || !needs_token {
+    } else if *method == Method::OPTIONS || !needs_token || is_beacon(path, route) {
         RequestKind::Passive
     } else if (route.kind.is_pages() || !needs_login) && is_prefetch(headers) {
         RequestKind::Prefetch
@@ -93,6 +93,13 @@ fn classify(
     } else {
         RequestKind::Call
     }
+}
+
+/// Whether a page only reports to ECOM what a shopper does. It does so while it is being left, so a
+/// session that began or changed with the report could replace the next page's.
+fn is_beacon(path: &str, route: &Route) -> bool {
+    let needs_login = route.token == TokenNeed::Registered;
+    route.kind == Kind::Ecom && !needs_login && ecom_proxy::is_beacon(path)
 }
 
 /// Whether a trusted preview shows the page in a frame of its own.

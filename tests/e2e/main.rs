@@ -31,6 +31,7 @@ mod planted_dw_sessions;
 mod planted_paths;
 mod preview;
 mod profiles;
+mod pwa_kit;
 mod races;
 mod refused_refresh;
 mod replicas;

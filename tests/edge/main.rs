@@ -6,6 +6,7 @@ mod caching;
 mod cookies;
 mod csrf;
 mod ecom;
+mod ecom_proxy;
 mod establish;
 mod forward_auth;
 mod forward_auth_decisions;

@@ -37,7 +37,11 @@ impl ApiCall {
     ) -> Response {
         let response = self.forward(upload, self.own_headers(bearer, dwsid)).await;
         let mut response = response.unwrap_or_else(IntoResponse::into_response);
-        response::make_private(response.headers_mut());
+        if self.route.is_files {
+            response::make_public(response.headers_mut());
+        } else {
+            response::make_private(response.headers_mut());
+        }
         response
     }
 
@@ -56,13 +60,19 @@ impl ApiCall {
             parts: &self.parts,
             target: Some(target),
             body: upload.into_body(),
-            cookies: foreign_cookies(&self.site, &self.parts.headers),
+            cookies: self.cookies(),
             set,
             remove: &remove,
             timeout: self.route.timeout,
             request_id: RequestId::of(&self.parts),
         };
         self.app.proxy.forward(outgoing).await
+    }
+
+    /// Any cache may store what an API returns below a path of files: the request has no cookies.
+    fn cookies(&self) -> Option<HeaderValue> {
+        let has_cookies = !self.route.is_files;
+        has_cookies.then(|| foreign_cookies(&self.site, &self.parts.headers)).flatten()
     }
 
     fn own_headers(&self, bearer: Option<&HeaderValue>, dwsid: Option<&Dwsid>) -> HeaderMap {

@@ -57,9 +57,15 @@ pub(crate) async fn unauthorized(
     Ok((Response::from_parts(parts, Body::from(body)), rejected))
 }
 
-/// Keeps a response for one shopper out of shared caches. An API may neither set cookies nor decide
-/// which origins read the response.
+/// Keeps a response for one shopper out of shared caches.
 pub(crate) fn make_private(headers: &mut HeaderMap) {
+    make_public(headers);
+    no_shared_store(headers);
+}
+
+/// A response to a request without credentials, which caches may store as the API says. An API may
+/// neither set cookies nor decide which origins read the response.
+pub(crate) fn make_public(headers: &mut HeaderMap) {
     headers.remove(SET_COOKIE);
     let cross_origin: Vec<_> = headers
         .keys()
@@ -69,7 +75,6 @@ pub(crate) fn make_private(headers: &mut HeaderMap) {
     for name in cross_origin {
         headers.remove(name);
     }
-    no_shared_store(headers);
 }
 
 #[cfg(test)]

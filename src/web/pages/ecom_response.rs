@@ -17,7 +17,7 @@ use crate::ids::AccessToken;
 use crate::model::{DwCookies, RefreshGrant};
 use crate::problem::Problem;
 use crate::route::Kind;
-use crate::web::incoming::below_prefix;
+use crate::web::incoming::listed_path;
 use crate::web::pages::ProxiedRequest;
 use crate::web::request_kind::is_reading;
 use crate::web::request_session::SessionUpdate;
@@ -143,8 +143,8 @@ impl ProxiedRequest {
         if failed || self.route.kind != Kind::Ecom {
             return EcomPage::Ordinary;
         }
-        let path = below_prefix(&self.session.site, self.parts.uri.path());
-        match self.session.site.config.ecom.pages.find(path) {
+        let path = listed_path(&self.session.site, &self.route, &self.parts);
+        match self.session.site.config.ecom.pages.find(&path) {
             EcomPage::Password if is_reading(&self.parts.method) => EcomPage::Ordinary,
             page => page,
         }

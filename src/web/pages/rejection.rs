@@ -8,7 +8,7 @@ use crate::model::Customer;
 use crate::problem::Problem;
 use crate::route::{TokenNeed, readings};
 use crate::web::headers::{path_and_query, see_other};
-use crate::web::incoming::below_prefix;
+use crate::web::incoming::listed_path;
 use crate::web::pages::ProxiedRequest;
 use crate::web::redirect::local_path;
 use crate::web::request_kind::RequestKind;
@@ -94,11 +94,11 @@ impl ProxiedRequest {
     }
 
     pub(crate) fn is_protected(&self) -> bool {
-        let path = below_prefix(&self.session.site, self.parts.uri.path());
+        let path = listed_path(&self.session.site, &self.route, &self.parts);
         let protected = &self.session.site.config.session.protected_paths;
         let needs_login = |reading: &str| {
             protected.iter().any(|prefix| readings::is_below(reading, prefix.trim_end_matches('/')))
         };
-        self.route.token == TokenNeed::Registered || readings::any(path, needs_login)
+        self.route.token == TokenNeed::Registered || readings::any(&path, needs_login)
     }
 }
