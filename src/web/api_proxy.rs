@@ -32,7 +32,7 @@ use crate::web::headers::authorization;
 use crate::web::incoming::Incoming;
 use crate::web::replay_body::ReplayBody;
 use crate::web::request_kind::RequestKind;
-use crate::web::request_session::RequestSession;
+use crate::web::request_session::{Keys, OwnBearer, RequestSession};
 use crate::web::site_lookup::check_site_id;
 use crate::web::slas_proxy::{no_access_token, refused};
 use response::Rejected;
@@ -101,6 +101,9 @@ impl ApiCall {
     async fn for_shopper(mut self, body: Body) -> Result<Response, Problem> {
         let app = Arc::clone(&self.app);
         let session = RequestSession::from_request_parts(&mut self.parts, &app).await?;
+        if let Some(own) = session.own_bearer(&self.parts.headers, Keys::Fetched).await {
+            return self.with_own_bearer(&own, body).await;
+        }
         // Before the renewal: a body that never arrives must not spend a refresh token.
         let upload = ReplayBody::read(body, &self.parts, self.route.timeout).await?;
         let first = match session.resolve_call(session.facts(None)).await {
@@ -144,6 +147,14 @@ impl ApiCall {
             }
             _ => Ok((first, response).into_response()),
         }
+    }
+
+    /// Makes the call with the caller's own token, which the caller also renews.
+    async fn with_own_bearer(&self, own: &OwnBearer, body: Body) -> Result<Response, Problem> {
+        if self.route.token == TokenNeed::Registered && !own.claims.customer.is_registered() {
+            return Err(Problem::LoginRequired);
+        }
+        Ok(self.send(ReplayBody::streamed(body), Some(&own.header), None).await)
     }
 
     /// Renews the token that the API rejected, and repeats the call.

@@ -12,7 +12,7 @@ use http::request::Parts;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::route::path::{EncodedSlash, is_plain};
-use crate::route::{Crawlers, Kind, Route, TokenNeed, ecom_proxy, instance, readings};
+use crate::route::{Crawlers, Kind, Route, SlasClient, TokenNeed, ecom_proxy, instance, readings};
 use crate::site::{Site, SiteAtHost};
 use crate::web::api_proxy;
 use crate::web::incoming::{Incoming, below_prefix};
@@ -98,6 +98,10 @@ pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
     if !is_plain(path.as_bytes(), encoded_slash(route.kind)) {
         return Err(AMBIGUOUS_PATH);
     }
+    if is_slas_call(site, &route, below) {
+        let kind = Kind::Slas(SlasClient::Public);
+        return Ok(Arc::new(Route { kind, ..Route::clone(&route) }));
+    }
     let is_own = |id: &str| {
         let mut ids = std::iter::once(&site.config.id).chain(&site.config.ecom.sites);
         ids.any(|known| known.as_str().eq_ignore_ascii_case(id))
@@ -115,6 +119,13 @@ pub(crate) fn route(site: &Site, path: &str) -> Result<Arc<Route>, Problem> {
         return Err(Problem::Refused);
     }
     Ok(route)
+}
+
+/// Whether a path below that of the Commerce APIs is a call of SLAS, which is one of them: the SDKs call
+/// SLAS there with a public client.
+fn is_slas_call(site: &Site, route: &Route, below: &str) -> bool {
+    let is_api = route.kind == Kind::Scapi && !route.is_files && site.slas.is_public();
+    is_api && route.below(below).is_some_and(|path| path.starts_with("shopper/auth/"))
 }
 
 /// The route of ECOM for a path below the OCAPI proxy, and the path that ECOM gets.

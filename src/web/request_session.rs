@@ -1,6 +1,7 @@
 //! A request's shopper session: reads the cookies, opens the seal, checks the access token, and
 //! resolves what the response changes.
 
+mod bearer;
 mod commit;
 mod forwarded;
 mod identify;
@@ -36,6 +37,7 @@ use crate::site::SiteAtHost;
 use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
 use crate::web::request_log::{LogFields, RequestId};
+pub(crate) use crate::web::request_session::bearer::OwnBearer;
 pub(crate) use crate::web::request_session::forwarded::{foreign_cookies, forwardable_unverified};
 use crate::web::request_session::forwarded::{
     remove_dwsid_of_neighbours, sealed, take_cross_site_dwsid,

@@ -25,6 +25,7 @@ mod logout;
 mod logout_sticks;
 mod long_tokens;
 mod outages;
+mod own_tokens;
 mod password_change;
 mod planted_cookies;
 mod planted_dw_sessions;

@@ -1,6 +1,6 @@
 //! The decision about a request of a gateway: allowed, to be established first, or denied.
 
-use tandem_sandbox::Operation;
+use tandem_sandbox::{Operation, TokenSignature, TokenSpec};
 use testkit::{Cookies, ORIGIN, get};
 
 use crate::support::{
@@ -326,5 +326,49 @@ async fn kind_1_a_form_of_another_site_keeps_the_dw_session_on_a_named_path() {
         let other = world.send(returns(&CART.replace("Cart-Show", "Account-Show"))).await;
         assert!(!other.header("cookie").unwrap_or_default().contains("dwsid"));
         assert_eq!(world.auth_calls(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn kind_38_a_storefronts_own_token_is_verified_with_known_keys() {
+    for gateway in GATEWAYS {
+        let world = gateway.shop().start().await;
+        let jar = world.guest_cookies().await;
+        let own = format!("Bearer {}", jar.value("token"));
+        let forged = TokenSpec { signature: TokenSignature::Forged, ..TokenSpec::default() };
+        let forged = format!("Bearer {}", world.control().forge_token(&forged));
+        let call = |token: &str, cookies: &Cookies| {
+            let request = gateway.subrequest("GET", PRODUCT).same_origin_fetch();
+            request.cookies(cookies).header("authorization", token)
+        };
+        let none = Cookies::default();
+        // The key is fetched in the background, for the next call.
+        let first = world.send(call(&own, &none)).await;
+        assert_eq!(first.header("authorization"), Some(""));
+        world.wait_for_calls(Operation::Jwks, 1).await;
+        let sees = async {
+            while world.send(call(&own, &none)).await.header("authorization") != Some(&*own) {}
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(10), sees).await.expect("the key");
+        let other = world.send(call(&own, &world.guest_cookies().await)).await;
+        gateway.expect_allowed(&other);
+        assert_ne!(other.header("authorization"), Some(&*own), "the cookies count");
+        assert_eq!(world.send(call(&forged, &none)).await.header("authorization"), Some(""));
+        let page = gateway.subrequest("GET", "/").same_origin_fetch();
+        let page = world.send(page.header("authorization", &own)).await;
+        assert_eq!(page.header("authorization"), Some(""), "no token for the Head");
+    }
+}
+
+#[tokio::test]
+async fn kind_38_slas_below_the_api_path_is_served_by_tandem() {
+    for gateway in GATEWAYS {
+        let world = gateway.shop().with_public_client().start().await;
+        let token = "/mobify/proxy/api/shopper/auth/v1/organizations/f_ecom_zzte_053/oauth2/token";
+        let request =
+            gateway.subrequest("POST", token).same_origin_fetch().header("origin", ORIGIN);
+        let response = world.send(request).await;
+        gateway.expect_allowed(&response);
+        assert_eq!(response.header("x-bff-upstream"), Some("tandem"));
     }
 }

@@ -29,7 +29,7 @@ use crate::web::incoming::path_below_route;
 use crate::web::pages::ProxiedRequest;
 use crate::web::redirect::local_path;
 use crate::web::request_kind::{RequestKind, is_navigation, is_reading};
-use crate::web::request_session::LocalSession;
+use crate::web::request_session::{Keys, LocalSession, OwnBearer};
 use crate::web::{api_proxy, csrf, dispatch, slas_proxy};
 
 /// In the query of a page for a browser that stores no cookies: it gets the page without a session.
@@ -88,9 +88,28 @@ async fn decide_for(
         Classified::Depends(route, kind) => (route, kind),
     };
     let LocalSession(session) = LocalSession::from_request_parts(&mut parts, app).await?;
-    session.fetch_keys();
+    if !route.kind.is_pages()
+        && let Some(own) = session.own_bearer(&parts.headers, Keys::Known).await
+    {
+        return allow_own_bearer(site, &route, &parts, own);
+    }
+    session.fetch_keys(&parts.headers);
     let request = ProxiedRequest { app: Arc::clone(app), session, route, parts };
     Ok(request.decide(kind))
+}
+
+/// Allows a call with the caller's own token.
+fn allow_own_bearer(
+    site: &Site,
+    route: &Route,
+    parts: &Parts,
+    own: OwnBearer,
+) -> Result<AuthDecision, Problem> {
+    if route.token == TokenNeed::Registered && !own.claims.customer.is_registered() {
+        return Err(Problem::LoginRequired);
+    }
+    let headers = AuthHeaders::for_server(site, route.kind, parts, own.header);
+    Ok(AuthDecision::Allow(Box::new(headers)))
 }
 
 /// Classifies a request by its path and headers alone.

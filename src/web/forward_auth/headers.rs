@@ -66,7 +66,7 @@ impl AuthHeaders {
         headers
     }
 
-    /// For an API, with the own token of a server that renders pages.
+    /// For an API, with the own token of the caller.
     pub(crate) fn for_server(site: &Site, kind: Kind, parts: &Parts, bearer: HeaderValue) -> Self {
         let mut headers = Self::for_api(site, kind, parts);
         headers.set(AUTHORIZATION, bearer);

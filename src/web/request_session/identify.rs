@@ -61,7 +61,7 @@ impl RequestSession {
         }
     }
 
-    async fn check(&self, token: &AccessToken, keys: Keys) -> Option<Claims> {
+    pub(super) async fn check(&self, token: &AccessToken, keys: Keys) -> Option<Claims> {
         let (verifier, sealed) = (&self.site.verifier, self.state.access);
         match keys {
             Keys::Known => verifier.verify_cached(token, sealed).await,
@@ -71,12 +71,17 @@ impl RequestSession {
 
     fn accept(&mut self, token: AccessToken, claims: Claims) {
         let is_sealed = self.state.access == Some(token.tag());
-        let log_id = self.site.seal.log_id(claims.usid.as_str());
-        self.log_fields.with(|fields| fields.session = Some(log_id));
+        self.record_shopper(&claims);
         self.access = match Access::classify(token, claims, self.site.clock.now()) {
             // An expired token identifies a guest only if Tandem wrote it to this browser.
             Access::Expired(claims) if !is_sealed && claims.customer.is_guest() => Access::None,
             access => access,
         };
+    }
+
+    /// Records the session in the request log.
+    pub(super) fn record_shopper(&self, claims: &Claims) {
+        let log_id = self.site.seal.log_id(claims.usid.as_str());
+        self.log_fields.with(|fields| fields.session = Some(log_id));
     }
 }

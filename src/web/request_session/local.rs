@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 use crate::cookies::facts;
 use crate::flow::{self, Access, Decision, Intent, Outcome, TokenChange};
 use crate::web::request_session::{RequestSession, SessionUpdate};
@@ -32,9 +34,10 @@ impl RequestSession {
 
     /// Fetches the key of a token that could not be verified without it, for the next request. This
     /// request does not wait for it.
-    pub(crate) fn fetch_keys(&self) {
-        let token = facts::effective_access_token(&self.presented, &self.state);
-        if let (Access::None, Some(token)) = (&self.access, token.cloned()) {
+    pub(crate) fn fetch_keys(&self, headers: &HeaderMap) {
+        let bearer = || self.presented_bearer(headers).map(|(_, token)| token);
+        let token = facts::effective_access_token(&self.presented, &self.state).cloned();
+        if let (Access::None, Some(token)) = (&self.access, token.or_else(bearer)) {
             let site = Arc::clone(&self.site);
             tokio::spawn(async move { site.verifier.verify(&token, None).await });
         }
