@@ -223,6 +223,15 @@ impl RequestSession {
         })
     }
 
+    /// Whether the session that the seal names is that of a guest with this `usid`, and the browser
+    /// still has a token of it.
+    pub(crate) fn is_sealed_guest(&self, usid: Tag) -> bool {
+        let (presented, state) = (&self.presented, &self.state);
+        let customer = ownership::sealed_customer(presented, state, self.site.layout.tokens);
+        let is_session = state.session.as_ref().is_some_and(|session| session.usid == usid);
+        is_session && customer.is_some_and(Customer::is_guest)
+    }
+
     /// The context that all upstream calls of this request share.
     pub(crate) fn context(&self) -> &CallContext {
         &self.context

@@ -217,8 +217,13 @@ async fn sdk_guest(browser: &Browser) -> Value {
     exchange_code(browser, code_of(&redirect)).await
 }
 
-async fn sdk_login(browser: &Browser, (login, password): (&str, &str)) -> Value {
-    let fields = [("redirect_uri", CALLBACK), ("code_challenge", &challenge())];
+async fn sdk_login(browser: &Browser, shopper: (&str, &str)) -> Value {
+    sdk_login_with(browser, shopper, "").await
+}
+
+async fn sdk_login_with(browser: &Browser, (login, password): (&str, &str), usid: &str) -> Value {
+    let challenge = challenge();
+    let fields = [("redirect_uri", CALLBACK), ("code_challenge", &*challenge), ("usid", usid)];
     let basic = format!("Basic {}", STANDARD.encode(format!("{login}:{password}")));
     let request = browser.sends(&format!("{SLAS}/login"), &fields);
     let redirect = request.header("authorization", &basic).await.expect(303);
@@ -317,4 +322,45 @@ async fn attack_44_below_the_api_path_slas_is_as_closed_as_elsewhere() {
             assert_eq!(world.auth_calls(), [""; 0]);
         }
     }
+}
+
+/// A storefront that has taken its access token out of the cookies: it stores it elsewhere.
+fn takes_token_out(browser: &Browser) {
+    for piece in ["cc-at", "cc-at_2", "cc-at_3"] {
+        browser.loses_cookie(piece);
+    }
+}
+
+#[tokio::test]
+async fn kind_38_a_login_keeps_the_usid_of_a_guest_whose_token_is_not_in_the_cookies() {
+    for scenario in [storefront(), Scenario::public()] {
+        let world = scenario.start().await;
+        let browser = world.guest().await;
+        let usid = browser.usid();
+        takes_token_out(&browser);
+        browser.loses_cookie("token");
+        let registered = sdk_login_with(&browser, JO, &usid).await;
+        assert_eq!(registered["usid"], usid.as_str(), "{}", world.scenario);
+    }
+}
+
+#[tokio::test]
+async fn attack_14_a_planted_usid_is_not_carried_into_a_login() {
+    let world = storefront().start().await;
+    let victim = world.guest().await.usid();
+    for cookies in ["all", "no token", "none"] {
+        let browser = if cookies == "none" { world.browser() } else { world.guest().await };
+        if cookies == "no token" {
+            takes_token_out(&browser);
+        }
+        let registered = sdk_login_with(&browser, JO, &victim).await;
+        assert_ne!(registered["usid"], victim.as_str(), "{cookies}");
+        // SLAS allows one login of a shopper in a second.
+        world.seconds_pass(2);
+    }
+    let browser = world.registered().await;
+    let own = browser.usid();
+    takes_token_out(&browser);
+    let other = sdk_login_with(&browser, testkit::SAM, &own).await;
+    assert_ne!(other["usid"], own.as_str(), "of a registered shopper");
 }

@@ -9,6 +9,7 @@ use crate::allowlist::slas_parameters::{
 };
 use crate::flow::Access;
 use crate::header_values::has_media_type;
+use crate::ids::Usid;
 use crate::problem::Problem;
 use crate::upstream::slas::PassthroughBody;
 use crate::web::slas_proxy::{SlasProxyCall, refused};
@@ -68,11 +69,15 @@ impl SlasProxyCall {
         let operation = self.call.operation;
         let query = self.parts.uri.query().unwrap_or_default();
         let query = pairs(query.as_bytes()).ok_or(TOO_MANY)?;
-        let hint = query.iter().find(|(name, _)| name == "hint").map(|(_, hint)| hint.as_str());
-        let own = ShopperValues { usid: self.own_usid(hint), dnt: self.session.dnt() };
+        let own_usid = |form: &[(String, String)]| {
+            self.own_usid(find(&query, "hint"), find(form, "usid").or(find(&query, "usid")))
+        };
+        let own = |usid| ShopperValues { usid, dnt: self.session.dnt() };
         match operation.form() {
             Form::Json => {
                 self.is_of_type("application/json")?;
+                let usid = own_usid(&[]);
+                let own = own(usid.as_ref().map(Usid::as_str));
                 Ok(Message::Json(
                     validate_json(operation, body, &site_values, &own).map_err(refused)?,
                 ))
@@ -82,6 +87,8 @@ impl SlasProxyCall {
                     self.is_of_type("application/x-www-form-urlencoded")?;
                 }
                 let pairs = pairs(body).ok_or(TOO_MANY)?;
+                let usid = own_usid(&pairs);
+                let own = own(usid.as_ref().map(Usid::as_str));
                 let parameters =
                     validate(operation, &query, &pairs, &site_values, &own).map_err(refused)?;
                 Ok(Message::Pairs(form, parameters))
@@ -91,15 +98,20 @@ impl SlasProxyCall {
 
     /// The usid of the browser's own token, if that is a guest's: that of a registered shopper
     /// would be carried over into another customer's session. A caller that begins a guest session
-    /// while one is valid wants another one.
-    fn own_usid(&self, hint: Option<&str>) -> Option<&str> {
+    /// while one is valid wants another one. A storefront that has taken its access token out of the
+    /// cookies names the usid itself; it counts if the seal names the same.
+    fn own_usid(&self, hint: Option<&str>, named: Option<&str>) -> Option<Usid> {
         let begins_guest = self.call.operation == Operation::Token || hint == Some("guest");
         let claims = match &self.session.access {
             Access::Fresh(held) | Access::Expiring(held) if !begins_guest => &held.claims,
             Access::Expired(claims) => claims,
+            Access::None if !begins_guest => {
+                let named = named.and_then(Usid::parse);
+                return named.filter(|usid| self.session.is_sealed_guest(usid.tag()));
+            }
             _ => return None,
         };
-        claims.customer.is_guest().then(|| claims.usid.as_str())
+        claims.customer.is_guest().then(|| claims.usid.clone())
     }
 
     fn is_of_type(&self, wanted: &str) -> Result<(), Problem> {
@@ -109,4 +121,8 @@ impl SlasProxyCall {
             Err(Problem::BadRequest("The Content-Type is not the one that SLAS accepts."))
         }
     }
+}
+
+fn find<'p>(pairs: &'p [(String, String)], name: &str) -> Option<&'p str> {
+    pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
