@@ -89,7 +89,8 @@ pub enum Csrf {
 pub enum Crawlers {
     /// The upstream's, without a session.
     WithoutSession,
-    /// The upstream's to a read-only call, with the token of a guest that all crawlers share.
+    /// The upstream's to a read-only call of an API or to a page of the Head, with the token of a guest
+    /// that all crawlers share.
     SharedGuest,
     /// An error.
     Refused,

@@ -21,6 +21,7 @@ mod replay_body;
 mod request_kind;
 mod request_log;
 mod request_session;
+mod shared_guest;
 mod site_lookup;
 mod site_name;
 mod slas_proxy;

@@ -148,7 +148,7 @@ fn read_rule(rule: &Section<'_>, listed: &Table, timeout: Duration) -> Option<Ro
     replace(&mut route.token, rule.word("token", &TOKENS));
     replace(&mut route.csrf, rule.word("csrf", &CSRF));
     replace(&mut route.cross_site_post, read_cross_site_post(rule, route.kind));
-    replace(&mut route.crawlers, rule.word("crawlers", &CRAWLERS));
+    replace(&mut route.crawlers, read_crawlers(rule, route.kind));
     replace(&mut route.cookies, rule.word("cookies", &COOKIES));
     replace(&mut route.authorization, read_authorization(rule, route.kind));
     replace(&mut route.bridge, rule.optional("bridge", Section::boolean));
@@ -199,6 +199,15 @@ fn read_cross_site_post(rule: &Section<'_>, kind: Kind) -> Option<CrossSitePost>
         return None;
     }
     Some(cross_site_post)
+}
+
+fn read_crawlers(rule: &Section<'_>, kind: Kind) -> Option<Crawlers> {
+    let crawlers = rule.word("crawlers", &CRAWLERS)?;
+    let has_token = matches!(kind, Kind::Head | Kind::Scapi | Kind::Ocapi);
+    if crawlers == Crawlers::SharedGuest && !has_token {
+        rule.error("crawlers", "\"shared-guest\" is for the Head and the APIs");
+    }
+    Some(crawlers)
 }
 
 fn read_authorization(rule: &Section<'_>, kind: Kind) -> Option<Authorization> {

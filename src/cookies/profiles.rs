@@ -7,7 +7,8 @@
 
 use self::Readable::{ByScripts, ByServersOnly};
 use super::preview::MARKER;
-use crate::ids::SiteId;
+use super::token_pieces::PIECE;
+use crate::ids::{AccessToken, SiteId};
 use crate::model::CustomerType;
 
 /// The cookie that holds the id of the DW session.
@@ -310,6 +311,18 @@ impl CookieNames {
     #[must_use]
     pub fn in_pieces(&self) -> bool {
         self.profile == Profile::PluginSlas
+    }
+
+    /// The cookies that hold an access token, as names and values.
+    #[must_use]
+    pub fn access_pairs(&self, token: &AccessToken) -> Vec<(String, String)> {
+        let token = token.expose();
+        if !self.in_pieces() {
+            return vec![(self.access.clone(), token.to_owned())];
+        }
+        let pieces = token.as_bytes().chunks(PIECE).enumerate();
+        let text = |piece: &[u8]| String::from_utf8_lossy(piece).into_owned();
+        pieces.map(|(index, piece)| (self.piece(index + 1), text(piece))).collect()
     }
 
     /// The name of piece `number`, counted from 1, of a handed-over access token. The name of the

@@ -3,6 +3,7 @@
 //! The forwarded request already has the new cookies, so a page is rendered once, in the right
 //! session. The browser gets the same cookies with the response.
 
+mod crawler;
 mod ecom;
 mod ecom_response;
 pub(super) mod file;
@@ -91,8 +92,11 @@ pub(crate) async fn serve(incoming: Incoming) -> Result<Response, Problem> {
 }
 
 async fn serve_without_shopper(incoming: Incoming, file: File) -> Result<Response, Problem> {
-    let Incoming { app, site, route, parts, body, .. } = incoming;
-    let cookies = file.cookies(&site, &route, &parts);
+    let Incoming { app, site, route, kind, parts, body } = incoming;
+    let cookies = match crawler::cookies(&site, &route, kind, &parts).await {
+        Some(of_shared_guest) => Some(of_shared_guest),
+        None => file.cookies(&site, &route, &parts),
+    };
     let is_personal = file == File::Data && cookies != foreign_cookies(&site, &parts.headers);
     let request =
         UpstreamRequest { app: &app, site: &site, route: &route, parts: &parts, body, cookies };

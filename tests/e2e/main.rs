@@ -40,3 +40,4 @@ mod returning;
 mod route_rules;
 mod session_route;
 mod slas_allowlist;
+mod storefront_next;

@@ -5,7 +5,8 @@
 //! - [`Browser`] sends requests as a browser does, keeps cookies, and checks the promises after
 //!   every response.
 //! - [`RawRequest`] and [`Connection`] exchange bytes, checked by nothing.
-//! - [`Head`], [`FixedHead`] and [`ScriptedHead`] stand in for the storefront, [`Server`] is the
+//! - [`Head`], [`FixedHead`] and [`ScriptedHead`] stand in for the storefront,
+//!   [`StorefrontNext`] imitates one, [`Server`] is the
 //!   real binary, and [`stop_time`] gives the test the clock.
 #![expect(
     clippy::missing_panics_doc,
@@ -26,6 +27,7 @@ mod raw;
 mod request;
 mod response;
 mod scenario;
+mod storefront_next;
 mod time;
 mod world;
 
@@ -41,6 +43,7 @@ pub use raw::{Cookies, RawRequest, get, post, request};
 pub use request::PendingRequest;
 pub use response::{HeaderSection, RawResponse};
 pub use scenario::{Client, DwSession, JO, Mode, PASSWORD, SAM, Scenario, Time, slas_keys};
+pub use storefront_next::StorefrontNext;
 pub use time::{StoppedTime, settle, stop_time};
 pub use world::{World, start_platform};
 

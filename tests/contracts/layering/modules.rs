@@ -94,7 +94,7 @@ pub(super) const DEPENDENCIES: [(&str, &[&str]); 28] = [
 
 /// Every module below `web`, and the modules beside it that it may use: features (`bff`, `pages`, the
 /// proxies, forward-auth) use a request's session, and the session uses no feature.
-pub(super) const BELOW_WEB: [(&str, &[&str]); 18] = [
+pub(super) const BELOW_WEB: [(&str, &[&str]); 19] = [
     (
         "api_proxy",
         &[
@@ -106,6 +106,7 @@ pub(super) const BELOW_WEB: [(&str, &[&str]); 18] = [
             "request_kind",
             "request_log",
             "request_session",
+            "shared_guest",
             "site_lookup",
             "slas_proxy",
         ],
@@ -154,6 +155,7 @@ pub(super) const BELOW_WEB: [(&str, &[&str]); 18] = [
             "request_kind",
             "request_log",
             "request_session",
+            "shared_guest",
         ],
     ),
     ("redirect", &[]),
@@ -162,6 +164,7 @@ pub(super) const BELOW_WEB: [(&str, &[&str]); 18] = [
     ("request_kind", &[]),
     ("request_log", &[]),
     ("request_session", &["headers", "rejection", "request_log"]),
+    ("shared_guest", &["request_log"]),
     ("site_lookup", &["pages", "request_log", "site_name"]),
     ("site_name", &[]),
     (
