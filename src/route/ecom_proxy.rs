@@ -33,7 +33,7 @@ pub fn ecom_route(table: &Table, proxy: &Route, below: &str) -> Option<Route> {
         }
         (None, None) => return None,
     };
-    Some(below_proxy(route, proxy))
+    Some(below_proxy(&route, proxy))
 }
 
 fn unlisted(prefix: &str, proxy: &Route) -> Route {
@@ -42,7 +42,7 @@ fn unlisted(prefix: &str, proxy: &Route) -> Route {
 
 /// `route` as strict as `proxy`. The storefront password is not the browser's credential for an API:
 /// for it, the route of ECOM decides alone.
-fn below_proxy(route: Route, proxy: &Route) -> Route {
+fn below_proxy(route: &Route, proxy: &Route) -> Route {
     let strict = route.stricter(proxy).unwrap_or_else(|| route.clone());
     let without_tokens = proxy.token == TokenNeed::None;
     Route {

@@ -199,7 +199,7 @@ async fn attack_68_the_shared_guest_is_for_reading_pages_of_the_head_alone() {
     let browser = world.registered_on_ecom().await;
     head.received_cookies();
     let page = browser.visits("/").header("user-agent", CRAWLER).await.expect(200);
-    assert_eq!(shown(&page.expect_no_cookies()).0, "guest", "never as the shopper of its cookies");
+    assert_eq!(shown(page.expect_no_cookies()).0, "guest", "never as the shopper of its cookies");
     let ours = |sent: &String| sent.contains("cc-nx") || sent.contains("dwsid");
     assert!(!head.received_cookies().iter().any(ours));
     browser.visits(&controller("Home-Show")).header("user-agent", CRAWLER).await.expect(200);

@@ -132,13 +132,13 @@ impl Visit<'_> {
     /// A page for the shopper: it states who that is.
     async fn show(self) -> Response {
         let mut writes = Writes::default();
-        let token = match self.session.valid_access(self.platform.clock.now().unix()) {
-            Some(token) => token.to_owned(),
-            None => {
-                let tokens = self.renewed(&mut writes).await;
-                writes.set_tokens(&tokens);
-                tokens.access
-            }
+        let now = self.platform.clock.now().unix();
+        let token = if let Some(token) = self.session.valid_access(now) {
+            token.to_owned()
+        } else {
+            let tokens = self.renewed(&mut writes).await;
+            writes.set_tokens(&tokens);
+            tokens.access
         };
         let claims = TokenClaims::read(&token).expect("a token");
         let customer = if claims.registered { "registered" } else { "guest" };

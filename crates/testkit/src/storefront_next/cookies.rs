@@ -80,7 +80,9 @@ impl Writes {
     }
 
     pub(super) fn delete_all(&mut self) {
-        NAMES.iter().for_each(|name| self.delete(name));
+        for name in NAMES {
+            self.delete(name);
+        }
     }
 
     /// The guard against a loop of redirects.
