@@ -14,6 +14,7 @@ use crate::web::bff::body::{self, Format};
 use crate::web::bff::cookies;
 use crate::web::headers::see_other;
 use crate::web::redirect::local_path;
+use crate::web::request_kind::is_navigation;
 use crate::web::request_session::RequestSession;
 
 /// Longest login or password, in bytes.
@@ -80,7 +81,9 @@ pub(crate) async fn login(
     let update =
         session.resolve_login(session.facts(None), intent, Some(credentials), Some(life)).await?;
     let return_to = request.return_to.as_deref();
-    if format == Format::Form && update.rejection().is_none() && !cookies::keeps_cookies(&session) {
+    // A script or a plain HTTP client that sends a form gets the address that it asked for.
+    let is_page = format == Format::Form && is_navigation(&headers);
+    if is_page && update.rejection().is_none() && !cookies::keeps_cookies(&session) {
         let target = return_to.and_then(local_path).unwrap_or("/");
         let check = cookies::check_path(&session.site.config.path_prefix, target);
         return Ok((update, see_other(&check)).into_response());
