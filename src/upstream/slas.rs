@@ -16,6 +16,7 @@ mod error;
 mod operations;
 mod passthrough;
 mod pkce;
+mod refresh;
 mod wire;
 
 use super::CallContext;

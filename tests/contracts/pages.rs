@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Longest README, in lines: what, try, test, run. Everything else has a page below `docs`.
-const LONGEST_README: usize = 130;
+const LONGEST_README: usize = 145;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

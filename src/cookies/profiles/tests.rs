@@ -1,6 +1,7 @@
 //! Tests of the cookie names.
 
 use super::*;
+use crate::ids::SiteId;
 
 fn names(profile: Profile, suffix: SiteSuffix) -> CookieNames {
     CookieNames::new(profile, &SiteId::parse("LOE_USA").unwrap(), suffix, Transport::Https)

@@ -91,7 +91,9 @@ impl Rejection {
     /// response is HTML or empty, so it comes from the edge in front of SLAS.
     fn is_temporary(&self) -> bool {
         let early = matches!(self.status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY);
-        early || self.is_of_edge() || TEMPORARY.contains(&self.code.as_str())
+        // SLAS documents this limit of calls as a 400.
+        let throttled = self.text.contains("too many");
+        early || throttled || self.is_of_edge() || TEMPORARY.contains(&self.code.as_str())
     }
 
     /// Whether the response has no error in it, so SLAS has not sent it.

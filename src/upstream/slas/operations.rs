@@ -4,131 +4,17 @@ use super::error::{LogoutRefusal, Rejection, SlasError, SlasResult};
 use super::{CallContext, Credentials, Jwk, Operation, Pkce, Slas, base64_pair, wire};
 use crate::flow::{
     AdoptCall, AdoptResponse, DwProof, GuestResponse, LoginResponse, LogoutResponse, LogoutScope,
-    RefreshResponse, UpstreamFailure,
 };
 use crate::header_values;
-use crate::ids::{AccessToken, Dwsid, RefreshToken, Usid};
+use crate::ids::{AccessToken, RefreshToken, Usid};
 use crate::model::Grant;
-use crate::upstream::http::CallError;
-use crate::upstream::refresh_rejections::Verdict;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use secrecy::ExposeSecret as _;
-use std::time::Duration;
 
-/// Another attempt may show whether a rejected refresh token has ended.
-const UNRESOLVED: UpstreamFailure = UpstreamFailure::unavailable_for(5);
-
-/// The pause before a refresh that failed is made once more.
-const REPEAT_AFTER: Duration = Duration::from_millis(50);
-
-type Form = Vec<(&'static str, String)>;
+pub(super) type Form = Vec<(&'static str, String)>;
 
 impl Slas {
-    /// `POST /token` `refresh_token`. `dwsid` is sent for Hybrid Auth tenants.
-    pub async fn refresh(
-        &self,
-        token: &RefreshToken,
-        dwsid: Option<&Dwsid>,
-        context: &CallContext,
-    ) -> RefreshResponse {
-        let result = self.request_refresh(token, dwsid, context).await;
-        self.refreshed(token, result)
-    }
-
-    /// [Refreshes](Self::refresh), and once more after a momentary failure if the client is private
-    /// and `may_repeat` permits it. A private client's refresh token stays valid; that of a public
-    /// client may be spent, so its refresh is never repeated.
-    pub async fn refresh_repeating(
-        &self,
-        token: &RefreshToken,
-        dwsid: Option<&Dwsid>,
-        context: &CallContext,
-        may_repeat: impl FnOnce() -> bool + Send,
-    ) -> RefreshResponse {
-        let first = self.request_refresh(token, dwsid, context).await;
-        let momentary = matches!(&first, Err(SlasError::Call(error)) if error.is_momentary());
-        if self.is_public() || !momentary || !may_repeat() {
-            return self.refreshed(token, first);
-        }
-        tokio::time::sleep(REPEAT_AFTER).await;
-        match self.request_refresh(token, dwsid, context).await {
-            // It was not sent: the first failure is the cause.
-            Err(SlasError::Call(CallError::BreakerOpen(_))) => self.refreshed(token, first),
-            second => self.refreshed(token, second),
-        }
-    }
-
-    async fn request_refresh(
-        &self,
-        token: &RefreshToken,
-        dwsid: Option<&Dwsid>,
-        context: &CallContext,
-    ) -> SlasResult<Grant> {
-        let mut form = self.form("refresh_token");
-        form.push(("refresh_token", token.expose().to_owned()));
-        form.push(("client_id", self.config.client_id.clone()));
-        push_dnt(&mut form, context);
-        let mut request = self.authorize_client(self.post("token", context)).form(&form);
-        if let Some(dwsid) = dwsid {
-            request = request.header("sfdc_dwsid", header_values::sensitive(dwsid.expose()));
-        }
-        // No retry after a 409: the token of a public client may be spent.
-        self.exchange_refresh(request.timeout(self.refresh_timeout)).await
-    }
-
-    fn refreshed(&self, token: &RefreshToken, result: SlasResult<Grant>) -> RefreshResponse {
-        match result {
-            Ok(grant) => {
-                self.rejections.refreshed(token.tag(), self.clock.monotonic());
-                RefreshResponse::Granted(Box::new(grant))
-            }
-            Err(SlasError::Rejected(rejection)) if rejection.ends_refresh_token() => {
-                RefreshResponse::Refused
-            }
-            Err(error) => {
-                error.warn("refresh");
-                self.judge(&error, token)
-            }
-        }
-    }
-
-    /// What follows from a refresh that failed without a word about the token.
-    fn judge(&self, error: &SlasError, token: &RefreshToken) -> RefreshResponse {
-        let SlasError::Rejected(rejection) = error else {
-            return RefreshResponse::Failed(error.failure());
-        };
-        let verdict = rejection
-            .doubt()
-            .map(|doubt| self.rejections.reject(token.tag(), doubt, self.clock.monotonic()));
-        match verdict {
-            Some(Verdict::Ended) => {
-                let status = rejection.status.as_u16();
-                tracing::warn!(
-                    status,
-                    "refresh token ended: rejected repeatedly, the client works"
-                );
-                RefreshResponse::Refused
-            }
-            Some(Verdict::Doubtful) => RefreshResponse::Doubtful(UNRESOLVED),
-            Some(Verdict::Open) | None => RefreshResponse::Failed(error.failure()),
-        }
-    }
-
-    async fn exchange_refresh(&self, request: reqwest::RequestBuilder) -> SlasResult<Grant> {
-        let operation = Operation { upstream: "slas", name: "refresh" };
-        let reply = self.sender.send(operation, request).await?;
-        if reply.status != StatusCode::OK {
-            return Err(SlasError::Rejected(Rejection::of(&reply)));
-        }
-        let grant = wire::grant(&reply, &self.config.audience, self.clock.now());
-        match grant.map_err(SlasError::Malformed)? {
-            // Without it the session would end with the access token.
-            Grant { refresh: None, .. } => Err(SlasError::Malformed("no refresh token")),
-            grant => Ok(grant),
-        }
-    }
-
     /// Guest tokens: one call for a private client, two for a public one.
     pub async fn guest(&self, usid: Option<&Usid>, context: &CallContext) -> GuestResponse {
         let result = if self.is_public() {
@@ -341,7 +227,7 @@ impl Slas {
         }
     }
 
-    fn form(&self, grant_type: &str) -> Form {
+    pub(super) fn form(&self, grant_type: &str) -> Form {
         let channel = self.config.audience.channel.clone();
         vec![("grant_type", grant_type.to_owned()), ("channel_id", channel)]
     }
@@ -353,7 +239,7 @@ fn push_usid(form: &mut Form, usid: Option<&Usid>) {
     }
 }
 
-fn push_dnt(form: &mut Form, context: &CallContext) {
+pub(super) fn push_dnt(form: &mut Form, context: &CallContext) {
     if let Some(dnt) = context.dnt {
         form.push(("dnt", dnt.to_string()));
     }
