@@ -38,7 +38,9 @@ pub(crate) fn check_scapi(
     };
     let literal = is_literal(family) && is_literal(api) && is_version(version);
     let ours = literal && *named == organization && !api.eq_ignore_ascii_case("auth");
-    if !ours || rest.is_empty() {
+    // The resource is a word, and only behind it are names and ids.
+    let named = rest.first().is_some_and(|resource| has_no_encoded_slash(resource));
+    if !ours || !named {
         return Err(Refusal::Forbidden);
     }
     check_site(query, site)?;
@@ -100,6 +102,10 @@ fn segments(path: &str) -> Result<Vec<&str>, Refusal> {
         return Err(Refusal::Forbidden);
     }
     Ok(path.split('/').skip(1).collect())
+}
+
+fn has_no_encoded_slash(segment: &str) -> bool {
+    is_plain(format!("/{segment}").as_bytes(), EncodedSlash::Refused)
 }
 
 /// Whether a reading of a SCAPI path is the address of one customer.
@@ -240,11 +246,13 @@ mod tests {
             "/product/shopper-products/v1%5Corganizations/f_ecom_zzte_053/products/x",
             "/shopper/x/v1/organizations/f_ecom_other_001%2Ff_ecom_zzte_053/products",
             "/shopper/x/v1/organizations/f_ecom_zzte_053/..%2F..%2Fauth",
+            "/product/shopper-products/v1/organizations/f_ecom_zzte_053/products%2Fx",
+            "/product/shopper-products/v1/organizations/f_ecom_zzte_053/products%5Cx",
             "/shopper/x/v1/organizations/f_ecom_zzte_053/a%5C..%5C..%5C..%5Cauth",
         ] {
             assert_eq!(scapi_at(&Method::GET, path, ""), Err(Refusal::Forbidden), "{path}");
         }
-        for path in ["customers%2Fx", "customers%5Cx", "customers/x%2F", "customers/x%255C"] {
+        for path in ["customers/x%2F", "customers/x%255C"] {
             let path = format!("{organization}/{path}");
             assert_eq!(scapi_at(&Method::DELETE, &path, ""), Err(Refusal::Method), "{path}");
         }

@@ -30,13 +30,15 @@ fn names<'r>(route: &Route, uri: &'r Uri, headers: &'r HeaderMap) -> Vec<Cow<'r,
         Kind::Ocapi => uri.path().get(route.mount.len() - 1..).and_then(instance::named_site),
         Kind::Head | Kind::Scapi | Kind::Slas(_) => None,
     };
-    let parameter = match route.kind {
-        Kind::Scapi | Kind::Ocapi => Some("siteId"),
-        Kind::Slas(_) => Some("channel_id"),
-        Kind::Head | Kind::Ecom => None,
+    let parameters: &[&str] = match route.kind {
+        // The calls of SLAS are below the path of SCAPI too.
+        Kind::Scapi => &["siteId", "channel_id"],
+        Kind::Ocapi => &["siteId"],
+        Kind::Slas(_) => &["channel_id"],
+        Kind::Head | Kind::Ecom => &[],
     };
     let query = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-    let query = query.filter(|(name, _)| Some(name.as_ref()) == parameter);
+    let query = query.filter(|(name, _)| parameters.contains(&name.as_ref()));
     let path = path.map(|id| Cow::Borrowed(id.as_bytes())).into_iter();
     let query = query.map(|(_, id)| Cow::Owned(id.into_owned().into_bytes()));
     let header = headers.get_all(SITE_ID).iter().map(|id| Cow::Borrowed(id.as_bytes()));
@@ -74,6 +76,8 @@ mod tests {
         assert_eq!(named(ocapi, Kind::Ocapi, &shop, None), ["RefArch"]);
         let beacon = format!("{ocapi}on/demandware.store/Sites-RefArch-Site/en/__Analytics-Start");
         assert_eq!(named(ocapi, Kind::Ocapi, &beacon, None), ["RefArch"]);
+        let authorize = format!("{api}shopper/auth/x/oauth2/authorize?channel_id=RefArch");
+        assert_eq!(named(api, Kind::Scapi, &authorize, None), ["RefArch"]);
         let slas = "/mobify/slas/public/";
         let call = format!("{slas}shopper/auth/x?channel_id=RefArch&siteId=Other");
         assert_eq!(named(slas, Kind::Slas(SlasClient::Public), &call, None), ["RefArch"]);

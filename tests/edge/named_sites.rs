@@ -164,6 +164,10 @@ async fn kind_3_a_controller_is_served_in_the_session_of_its_own_site() {
     assert!(response.expect(200).text().contains("jo@example.com"));
     assert_eq!(host.auth_calls(), 0);
     host.world.send(show("RefArchOther")).await.expect(403);
+    // PWA Kit's proxy of the instance leads to the same page.
+    let path = "/mobify/proxy/ocapi/on/demandware.store/Sites-RefArchUS-Site/en_US/Account-Show";
+    let response = host.world.send(get(path).document().cookies(&jar)).await;
+    assert!(response.expect(200).text().contains("jo@example.com"));
 }
 
 #[tokio::test]
