@@ -323,12 +323,14 @@ async fn attacks_39_and_40_an_ambiguous_path_reaches_no_upstream() {
 }
 
 #[tokio::test]
-async fn an_outage_of_slas_is_a_page_and_warm_shoppers_are_served() {
+async fn kind_13_an_outage_of_slas_costs_a_page_of_ecom_and_no_warm_shopper() {
     let (world, nginx) = start_behind_nginx().await;
     let mut warm = Shopper::new(nginx.address);
     warm.visits("/").await.response.expect(200);
     world.control().inject_fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
     let page = Shopper::new(nginx.address).visits("/").await.response;
+    page.expect(200).expect_no_cookies();
+    let page = Shopper::new(nginx.address).visits(CART).await.response;
     page.expect_problem_page(503, "upstream_unavailable");
     assert!(page.header("retry-after").is_some());
     warm.visits(CART).await.response.expect(200);

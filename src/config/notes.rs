@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::SiteConfig;
+use crate::flow::BridgeMode;
+use crate::ids::SiteId;
 
 /// Notes about sites that share a host.
 pub(super) fn notes(sites: &[SiteConfig]) -> Vec<String> {
@@ -13,7 +15,8 @@ pub(super) fn notes(sites: &[SiteConfig]) -> Vec<String> {
         }
     }
     let shared = hosts.into_iter().filter(|(_, sites)| sites.len() > 1);
-    let rules = [paths_of_no_site, files_of_two_heads, pages_of_two_sites, one_dwsid];
+    let rules =
+        [paths_of_no_site, paths_of_a_prefix, files_of_two_heads, pages_of_two_sites, one_dwsid];
     shared
         .flat_map(|(host, sites)| rules.into_iter().filter_map(move |rule| rule(host, &sites)))
         .collect()
@@ -27,6 +30,21 @@ fn paths_of_no_site(host: &str, sites: &[&SiteConfig]) -> Option<String> {
             list(sites.iter().map(|site| site.path_prefix.as_str()))
         )
     })
+}
+
+/// A prefix that is, or contains, a path at which all sites of the host have their calls and controllers.
+fn paths_of_a_prefix(host: &str, sites: &[&SiteConfig]) -> Option<String> {
+    const SHARED: [&str; 4] = ["/mobify", "/on", "/s", "/dw"];
+    let taken = |site: &&&SiteConfig| {
+        let first = site.path_prefix.split('/').nth(1).unwrap_or_default();
+        SHARED.iter().any(|path| path[1..].eq_ignore_ascii_case(first))
+    };
+    let site = sites.iter().find(taken)?;
+    Some(format!(
+        "{host}: {} is the path_prefix of {}, and paths below it belong to that site even if they name \
+         another one",
+        site.path_prefix, site.id
+    ))
 }
 
 fn files_of_two_heads(host: &str, sites: &[&SiteConfig]) -> Option<String> {
@@ -45,7 +63,7 @@ fn files_of_two_heads(host: &str, sites: &[&SiteConfig]) -> Option<String> {
 /// A further site of ECOM that is configured itself: the pages are served in its own session.
 fn pages_of_two_sites(host: &str, sites: &[&SiteConfig]) -> Option<String> {
     let listed = sites.iter().find_map(|site| {
-        let further = |id: &&crate::ids::SiteId| sites.iter().any(|other| other.id == **id);
+        let further = |id: &&SiteId| sites.iter().any(|other| other.id == **id);
         site.ecom.sites.iter().find(further).map(|id| (site, id))
     });
     let (site, id) = listed?;
@@ -57,8 +75,11 @@ fn pages_of_two_sites(host: &str, sites: &[&SiteConfig]) -> Option<String> {
 }
 
 fn one_dwsid(host: &str, sites: &[&SiteConfig]) -> Option<String> {
-    let with_ecom: Vec<&str> =
-        sites.iter().filter(|site| site.ocapi.is_some()).map(|site| site.id.as_str()).collect();
+    let with_ecom: Vec<&str> = sites
+        .iter()
+        .filter(|site| site.policy.mode != BridgeMode::None)
+        .map(|site| site.id.as_str())
+        .collect();
     (with_ecom.len() > 1).then(|| {
         format!(
             "{host}: {} share the one cookie dwsid; a shopper who changes the site gets a new DW session \

@@ -2,7 +2,7 @@
 //! time.
 
 use super::ownership::{self, Layout, Writers};
-use super::profiles::{CookieNames, DWSID};
+use super::profiles::{CookieNames, DWSID, is_dw_companion};
 use super::request_cookies::{RequestCookies, RequestHandoff};
 use super::sealed_state::{SealedDw, SealedState};
 use super::token_pieces::PIECE;
@@ -87,7 +87,7 @@ pub fn may_forward(
 ) -> bool {
     // Trims as much as the most lenient upstream may trim.
     let (name, value) = (pair.0.trim(), pair.1.trim());
-    if names.part_of(name).is_some() {
+    if names.part_of(name).is_some() || (presented.lax_withheld && is_dw_companion(name)) {
         return false;
     }
     if let Some(number) = names.piece_of(name)

@@ -114,27 +114,27 @@ pub fn remove_dwsid_of_neighbour(
     presented.dwsid.retain(|dwsid| Some(dwsid.tag()) != theirs);
 }
 
-/// Where the page is that caused a request, as the browser says.
+/// Whether a browser sends cookies that are `SameSite=Lax` with a request (RFC 6265bis section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Initiator {
-    /// The shop itself, a host of the same site, or the person.
-    SameSite,
-    /// Another site, or unknown.
-    CrossSite,
+pub enum LaxCookies {
+    /// It does.
+    Sent,
+    /// It does not: a page of another site has caused the request.
+    Withheld,
 }
 
-/// Takes the DW session out of a request of another site: with `SameSite=None` it comes with every
-/// one, and with `SameSite=Lax` it would not. Such a request presents no seal, because seals are `Lax`;
-/// with one, the browser holds the request to be the shopper's own. Returns the session that `dw_seal`
-/// names, for a path that expects such requests.
+/// Takes the DW session out of a request without `Lax` cookies: as `SameSite=None`, it comes with such
+/// requests too. Seals are `Lax`, so with a seal the request is the shopper's own. Returns the session
+/// that `dw_seal` names, for a path that expects such requests.
 pub fn take_cross_site_dwsid(
     presented: &mut RequestCookies,
     dw_seal: &SealedState,
-    initiator: Initiator,
+    lax: LaxCookies,
 ) -> Option<Dwsid> {
-    if presented.seal.is_some() || initiator == Initiator::SameSite {
+    if presented.seal.is_some() || lax == LaxCookies::Sent {
         return None;
     }
+    presented.lax_withheld = true;
     presented.dw_companions.clear();
     let mut taken = std::mem::take(&mut presented.dwsid).into_iter();
     taken.find(|dwsid| dw_seal.dwsid() == Some(dwsid.tag()))

@@ -40,6 +40,8 @@ pub struct RequestCookies {
     pub registered_seal: Option<String>,
     /// The seal of the DW session alone, not yet opened.
     pub dw_seal: Option<String>,
+    /// The browser has withheld its `Lax` cookies, so those of the DW session must not count either.
+    pub lax_withheld: bool,
     /// The origin of the parent whose preview shows the shop, from the marker cookie.
     pub preview: Option<String>,
     /// What ECOM hands over, unless that is an access token in the access cookie itself.

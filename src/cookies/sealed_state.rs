@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::logged_out::LoggedOut;
 use crate::ids::Tag;
-use crate::lifetimes::{DW_CHECK, DW_USE_RECORD};
+use crate::lifetimes::{DW_CHECK, DW_IDLE, DW_MARGIN, DW_MAX_AGE, DW_USE_RECORD};
 use crate::model::Customer;
 use crate::timestamp::Timestamp;
 
@@ -132,6 +132,26 @@ impl SealedState {
     #[must_use]
     pub fn dw_only(&self) -> Option<Self> {
         Some(Self { dw: Some(self.dw.clone()?), ..Self::default() })
+    }
+
+    /// This state, with an unknown owner of the DW session if the seal of that session alone says so: a
+    /// form of another site may have changed whose it is.
+    #[must_use]
+    pub fn checked_by(mut self, dw_seal: &Self) -> Self {
+        let is_unverified = dw_seal.dw.as_ref().is_some_and(|dw| dw.owner.is_none());
+        if is_unverified && dw_seal.dwsid() == self.dwsid() {
+            self.mark_dw_unverified();
+        }
+        self
+    }
+
+    /// Whether the DW session is alive, as far as the seal knows.
+    #[must_use]
+    pub fn has_live_dw(&self, now: Timestamp) -> bool {
+        self.dw.as_ref().is_some_and(|dw| {
+            now.since(dw.created_at) < DW_MAX_AGE - DW_MARGIN
+                && now.since(dw.used_at) < DW_IDLE - DW_MARGIN
+        })
     }
 
     /// The DW session that the seal names.

@@ -44,7 +44,8 @@ fn unlisted(prefix: &str, proxy: &Route) -> Route {
 /// for it, the route of ECOM decides alone.
 fn below_proxy(route: &Route, proxy: &Route) -> Route {
     let strict = route.stricter(proxy).unwrap_or_else(|| route.clone());
-    let without_tokens = proxy.token == TokenNeed::None;
+    // What is reserved for registered shoppers stays so.
+    let without_tokens = proxy.token == TokenNeed::None && strict.token != TokenNeed::Registered;
     Route {
         mount: proxy.mount.clone(),
         upstream_path: UpstreamPath::BelowMount,
@@ -140,6 +141,8 @@ mod tests {
         let without = Route { token: TokenNeed::None, ..proxy() };
         let found = ecom_route(&fronting(), &without, CART).unwrap();
         assert_eq!((found.token, found.bridge), (TokenNeed::None, false));
+        let found = ecom_route(&table, &without, CART).unwrap();
+        assert_eq!((found.token, found.bridge), (TokenNeed::Registered, true));
     }
 
     #[test]

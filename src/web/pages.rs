@@ -31,13 +31,13 @@ use crate::config::{Origin, UpstreamHost};
 use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::{pair_of, pairs_in};
 use crate::cookies::set_cookie::CookieChanges;
-use crate::flow::Intent;
+use crate::flow::{EcomPage, Intent};
 use crate::problem::Problem;
 use crate::proxy::{CookieFilter, Outgoing};
 use crate::route::{CrossSitePost, Kind, Route, SetCookies, TokenNeed};
 use crate::site::{Site, SiteAtHost};
 use crate::web::headers::own_authorization;
-use crate::web::incoming::{Incoming, page_target};
+use crate::web::incoming::{Incoming, listed_path, page_target};
 use crate::web::pages::file::{File, MadeFor};
 use crate::web::request_kind::RequestKind;
 use crate::web::request_log::RequestId;
@@ -171,17 +171,21 @@ impl ProxiedRequest {
     }
 
     /// The cookies of a form that another site posts to a path which the operator names for that: with
-    /// the DW session, of which nothing else is known, because the browser sent no other cookie.
+    /// the DW session, of which nothing else is known, because the browser sent no other cookie. A page
+    /// that changes the shopper is none of these paths: its result could not be taken over.
     pub(crate) fn cross_site_cookies(&self) -> Option<HeaderValue> {
-        let is_named = self.route.cross_site_post == CrossSitePost::InSession;
-        let dwsid = self.session.cross_site_dwsid.as_ref();
-        let dwsid = dwsid.filter(|_| is_named && self.parts.method == Method::POST)?;
-        let mut cookies = self.cookies(None).map(|it| it.as_bytes().to_vec()).unwrap_or_default();
-        if !cookies.is_empty() {
-            cookies.extend_from_slice(b"; ");
-        }
-        cookies.extend_from_slice(format!("{DWSID}={}", dwsid.expose()).as_bytes());
-        let mut cookies = HeaderValue::from_bytes(&cookies).ok()?;
+        let expects_form = self.route.cross_site_post == CrossSitePost::InSession
+            && self.parts.method == Method::POST
+            && !changes_shopper(&self.session.site, &self.route, &self.parts);
+        let dwsid = self.session.cross_site_dwsid.as_ref().filter(|_| expects_form)?;
+        let lines = self.parts.headers.get_all(COOKIE).iter();
+        let pairs = lines.flat_map(|line| pairs_in(line.as_bytes())).map(<[u8]>::trim_ascii);
+        let mut own: Vec<&[u8]> = pairs.filter(|pair| is_named(pair, is_dw_companion)).collect();
+        let dwsid = format!("{DWSID}={}", dwsid.expose());
+        own.push(dwsid.as_bytes());
+        let others = self.cookies(None);
+        own.extend(others.as_ref().map(HeaderValue::as_bytes));
+        let mut cookies = HeaderValue::from_bytes(&own.join(&b"; "[..])).ok()?;
         cookies.set_sensitive(true);
         Some(cookies)
     }
@@ -257,6 +261,11 @@ impl UpstreamRequest<'_> {
     }
 }
 
+/// Whether the page is on a list of pages that change the shopper.
+pub(crate) fn changes_shopper(site: &Site, route: &Route, parts: &Parts) -> bool {
+    site.config.ecom.pages.find(&listed_path(site, route, parts)) != EcomPage::Ordinary
+}
+
 /// The header that tells upstreams of this kind the client's IP address. They trust it, so a value
 /// from the client is never forwarded.
 pub(crate) fn address_header(site: &Site, kind: Kind) -> Option<&HeaderName> {
@@ -303,7 +312,7 @@ pub(crate) fn passthrough_cookies(
     kind: Kind,
     parts: &Parts,
 ) -> Option<HeaderValue> {
-    let pairs = forwardable_unverified(site, &parts.headers);
+    let pairs = forwardable_unverified(site, parts);
     let kept = pairs
         .iter()
         .map(AsRef::as_ref)

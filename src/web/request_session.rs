@@ -38,9 +38,11 @@ use crate::upstream::CallContext;
 use crate::upstream::slas::Credentials;
 use crate::web::request_log::{LogFields, RequestId};
 pub(crate) use crate::web::request_session::bearer::OwnBearer;
-pub(crate) use crate::web::request_session::forwarded::{foreign_cookies, forwardable_unverified};
+pub(crate) use crate::web::request_session::forwarded::{
+    cross_site_dwsid, foreign_cookies, forwardable_unverified,
+};
 use crate::web::request_session::forwarded::{
-    remove_dwsid_of_neighbours, sealed, take_cross_site_dwsid,
+    opened_dw_seal, remove_dwsid_of_neighbours, sealed, take_cross_site_dwsid,
 };
 use crate::web::request_session::revocation::{
     effective_tags, is_fresh, is_live, logged_out_since, presented_tags, revoked,
@@ -78,6 +80,8 @@ pub(crate) struct RequestSession {
     /// The DW session of a request that another site has caused. It counts only on the paths that the
     /// operator names for that.
     pub(crate) cross_site_dwsid: Option<Dwsid>,
+    /// The seal of the DW session alone.
+    dw_seal: SealedState,
 }
 
 impl FromRequestParts<Arc<App>> for RequestSession {
@@ -138,8 +142,9 @@ impl RequestSession {
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let mut presented = RequestCookies::read(cookies, &site.names);
         let presented_tags = presented_tags(&presented);
-        let state = sealed(&presented, &site);
-        let cross_site_dwsid = take_cross_site_dwsid(&mut presented, headers, &site);
+        let dw_seal = opened_dw_seal(&presented, &site);
+        let state = sealed(&presented, &site).checked_by(&dw_seal);
+        let cross_site_dwsid = take_cross_site_dwsid(&mut presented, &dw_seal, parts, &site);
         remove_dwsid_of_neighbours(&mut presented, headers, &site, &state);
         let logged_out_at = logged_out_since(&presented, &state, &site, received_at);
         let ended_tags = state.sealed_tags().filter(|tag| !is_live(&site, *tag, received_at));
@@ -182,6 +187,7 @@ impl RequestSession {
             logged_out_at,
             strays,
             cross_site_dwsid,
+            dw_seal,
         };
         if logged_out_at.is_some() {
             session.presented.clear();

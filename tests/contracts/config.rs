@@ -315,6 +315,9 @@ fn kind_3_a_valid_file_is_noted_where_sites_share_a_host_and_a_path_is_no_ones()
     let default = at("RefArchGlobal", "/global", "default_site = true");
     let left = notes(&[default, us]);
     assert!(left.len() == 1 && left[0].contains("dwsid"), "{left:?}");
+    let default = at("RefArchGlobal", "/global", "default_site = true");
+    let swallows = notes(&[default, at("RefArchUS", "/on", "")]);
+    assert!(swallows[0].contains("/on is the path_prefix of RefArchUS"), "{swallows:?}");
 }
 
 #[test]

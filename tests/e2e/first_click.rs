@@ -1,7 +1,7 @@
 //! The first click after an idle half hour, and pages that were fetched before the click.
 
 use tandem_sandbox::Operation;
-use testkit::{Browser, DwSession, JO, Page, Scenario, World, controller};
+use testkit::{Browser, DwSession, JO, Mode, Page, Scenario, World, controller};
 
 /// The token has expired after this time, and so has the DW session.
 const IDLE_MINUTES: u64 = 32;
@@ -195,6 +195,13 @@ async fn kind_1_a_payment_returns_to_the_session_of_the_shopper() {
     }
 }
 
+/// The companions of the DW session, as a `Cookie` header.
+fn companions(browser: &Browser) -> String {
+    let cookies = browser.cookies().into_iter();
+    let companions = cookies.filter(|(name, _)| name.starts_with("dwanonymous_"));
+    companions.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+}
+
 /// What a browser sends with the POST of another site: cookies that are `SameSite=None`.
 fn cross_site_cookies(browser: &Browser) -> String {
     let sent = ["dwsid", "__Host-tandem-dw"].map(|name| (name, browser.expect_cookie(name)));
@@ -203,7 +210,7 @@ fn cross_site_cookies(browser: &Browser) -> String {
 
 #[tokio::test]
 async fn kind_1_a_payment_returns_at_once_where_the_dw_session_comes_with_it() {
-    for scenario in Scenario::with_ecom() {
+    for scenario in classic() {
         let rule = format!(
             "routes.rules = [{{ path = \"{}\", cross_site_post = \"session\" }}]",
             controller("Cart-Show")
@@ -214,32 +221,112 @@ async fn kind_1_a_payment_returns_at_once_where_the_dw_session_comes_with_it() {
         add_to_cart(&browser).await.expect(200);
         let guest = browser.expect_guest(DwSession::Live);
         world.forget_calls();
-        let bank = world.browser();
-        let posts = |path: &str, cookies: &str| {
-            let returns = bank.posts_form("/", path, &[("PaRes", "y")]);
-            let returns = returns.header("sec-fetch-site", "cross-site");
-            returns.header("origin", "https://acs.bank.example").header("cookie", cookies)
-        };
         let cookies = cross_site_cookies(&browser);
-        let cart = posts(&controller("Cart-Show"), &cookies).await.expect(200);
-        cart.expect_no_cookies();
+        let cart = cross_site_form(&world, &controller("Cart-Show"), &cookies).await.expect(200);
+        // ECOM may have changed whose the session is: that is all that the browser is told.
+        let [line] = cart.set_cookies()[..] else { panic!("{:?}", cart.set_cookies()) };
+        assert!(line.starts_with("__Host-tandem-dw="), "{line}");
         assert!(cart.text.contains("Harbour"), "{scenario}: {}", cart.text);
         assert_eq!(world.auth_calls(), [""; 0], "{scenario}");
         // On a path that nobody named, and with a session that another host has set, it is a stranger.
         let dwsid = browser.expect_cookie("dwsid");
         for (path, cookies) in [
-            ("Account-Show", cookies.clone()),
+            ("Account-Show", format!("{cookies}; {}", companions(&browser))),
             ("Cart-Show", format!("dwsid={dwsid}")),
             ("Cart-Show", format!("dwsid={dwsid}; __Host-tandem-dw=forged")),
         ] {
-            let page = posts(&controller(path), &cookies).await;
+            let page = cross_site_form(&world, &controller(path), &cookies).await;
             assert!(!page.text.contains("Harbour"), "{scenario}: {path}");
             let calls = world.control().calls();
             let sent = calls.last().and_then(|call| call.header("cookie")).unwrap_or_default();
             assert!(!sent.contains(&dwsid), "{scenario}: {path}");
+            assert!(!sent.contains("dwanonymous"), "{scenario}: {path}");
         }
         assert_eq!(world.auth_calls(), [""; 0], "{scenario}");
         assert_eq!(browser.expect_guest(DwSession::Live), guest, "{scenario}");
+    }
+}
+
+/// The kinds of shop that can look up whose a DW session is.
+fn classic() -> Vec<Scenario> {
+    let all = Scenario::with_ecom().into_iter();
+    all.filter(|scenario| scenario.mode == Mode::Classic).collect()
+}
+
+/// A form of another site, with these cookies of the browser.
+async fn cross_site_form(world: &World, path: &str, cookies: &str) -> Page {
+    let returns = world.browser().posts_form("/", path, &[("PaRes", "y")]);
+    let returns = returns.header("sec-fetch-site", "cross-site").header("cookie", cookies);
+    returns.header("origin", "https://acs.bank.example").await
+}
+
+fn with_session_rule(scenario: &Scenario, path: &str) -> Scenario {
+    scenario.clone().route(&format!("path = \"{path}\"\ncross_site_post = \"session\""))
+}
+
+#[tokio::test]
+async fn promise_10_kind_1_a_form_of_another_site_reaches_no_session_that_was_logged_out() {
+    for scenario in classic() {
+        let path = controller("Account-Show");
+        let world = with_session_rule(&scenario, &path).start().await;
+        let browser = world.registered_on_ecom().await;
+        let cookies = cross_site_cookies(&browser);
+        let before = cross_site_form(&world, &path, &cookies).await;
+        assert_eq!(before.ecom_customer().0, "registered", "{scenario}");
+        browser.logs_out().await.expect(200);
+        let after = cross_site_form(&world, &path, &cookies).await;
+        assert!(!after.text.contains(JO.0), "{scenario}: {}", after.text);
+    }
+}
+
+#[tokio::test]
+async fn promise_1_kind_1_a_login_by_a_form_of_another_site_leaves_one_shopper() {
+    for scenario in classic() {
+        let path = controller("Account-Show");
+        let world = with_session_rule(&scenario, &path).start().await;
+        let browser = world.guest_on_ecom().await;
+        let cookies = cross_site_cookies(&browser);
+        // ECOM logs the shopper in while it serves the form.
+        assert!(world.control().log_in_on_ecom(&browser.expect_cookie("dwsid"), JO.0));
+        let page = cross_site_form(&world, &path, &cookies).await.expect(200);
+        browser.stores_cookies_of(&page);
+        let page = browser.visits(&controller("Account-Show")).await;
+        let (kind, _) = page.expect(200).ecom_customer();
+        let registered = browser.token().is_some_and(|token| token.registered);
+        assert_eq!(kind == "registered", registered, "{scenario}: one shopper on both sides");
+    }
+}
+
+#[tokio::test]
+async fn kind_1_a_dw_session_that_comes_with_a_form_of_another_site_counts_only_where_it_is_named()
+{
+    for scenario in classic() {
+        // Without any rule: the cookie is the platform's own, or from before the rule was removed.
+        let world = scenario.clone().start().await;
+        let browser = world.guest_on_ecom().await;
+        let dwsid = browser.expect_cookie("dwsid");
+        world.forget_calls();
+        let cookies = format!("dwsid={dwsid}; {}", companions(&browser));
+        let page = cross_site_form(&world, &controller("Account-Show"), &cookies).await;
+        page.expect_no_cookies();
+        assert_eq!(world.auth_calls(), [""; 0], "{scenario}");
+        let calls = world.control().calls();
+        let sent = calls.last().and_then(|call| call.header("cookie")).unwrap_or_default();
+        assert!(!sent.contains(&dwsid) && !sent.contains("dwanonymous"), "{scenario}: {sent}");
+        // On a page that logs in, a rule for everything changes nothing.
+        let world = with_session_rule(&scenario, "/on/demandware.store/").start().await;
+        let browser = world.guest_on_ecom().await;
+        let cookies = cross_site_cookies(&browser);
+        let page = cross_site_form(&world, &controller("Account-Login"), &cookies).await;
+        page.expect(200).expect_no_cookies();
+        assert_eq!(world.count_ecom_posts(), 0, "{scenario}: the form is posted again");
+        // So it is after the DW session has expired at the bank.
+        let browser = world.guest_on_ecom().await;
+        world.minutes_pass(IDLE_MINUTES);
+        let cookies = cross_site_cookies(&browser);
+        let page = cross_site_form(&world, &controller("Cart-Show"), &cookies).await.expect(200);
+        assert!(page.text.contains("PaRes"), "{scenario}: {}", page.text);
+        assert_eq!(world.count_ecom_posts(), 0, "{scenario}");
     }
 }
 

@@ -444,3 +444,51 @@ async fn kind_13_a_refresh_is_not_repeated_while_the_breaker_is_open() {
     browser.visits("/").await.expect_problem(503, "upstream_unavailable");
     assert_eq!(world.count(Operation::TokenRefresh), 1);
 }
+
+/// Nobody listens there.
+const CLOSED: &str = "http://127.0.0.1:1";
+
+#[tokio::test]
+async fn promise_15_an_outage_of_ecom_closes_no_page_of_the_head() {
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().with_ecom_at(CLOSED).start().await;
+        let ecom = controller("Home-Show");
+        let warm = world.registered().await;
+        let returning = world.guest().await;
+        warm.visits("/").await.expect(200);
+        warm.visits(&ecom).await.expect_problem(502, "upstream_unavailable");
+        warm.expect_registered(JO.0, DwSession::live_if(warm.cookie("dwsid").is_some()));
+        let before = returning.customer_id();
+        world.minutes_pass(60);
+        returning.visits(&ecom).await.expect_problem(502, "upstream_unavailable");
+        returning.visits("/").await.expect(200);
+        assert_eq!(returning.customer_id(), before, "{scenario}");
+        let visitor = world.browser();
+        visitor.visits(&ecom).await.expect_problem(502, "upstream_unavailable");
+        visitor.visits("/").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn promise_15_an_outage_of_the_head_closes_no_page_of_ecom() {
+    for scenario in Scenario::with_ecom() {
+        let world = scenario.clone().with_head(CLOSED).start().await;
+        let ecom = controller("Account-Show");
+        let (warm, returning) = (world.browser(), world.browser());
+        for browser in [&warm, &returning] {
+            browser.visits(&ecom).await.expect(200);
+        }
+        warm.logs_in(JO).await.expect(200);
+        warm.visits("/").await.expect_problem(502, "upstream_unavailable");
+        assert_eq!(warm.visits(&ecom).await.expect(200).ecom_customer().0, "registered");
+        let before = returning.customer_id();
+        world.minutes_pass(60);
+        returning.visits("/").await.expect_problem(502, "upstream_unavailable");
+        returning.visits(&ecom).await.expect(200);
+        assert_eq!(returning.customer_id(), before, "{scenario}");
+        let visitor = world.browser();
+        visitor.visits("/").await.expect_problem(502, "upstream_unavailable");
+        visitor.visits(&ecom).await.expect(200);
+        visitor.expect_guest(DwSession::Live);
+    }
+}

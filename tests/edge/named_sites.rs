@@ -189,6 +189,33 @@ async fn kind_3_a_dw_session_of_one_site_never_reaches_the_pages_of_another() {
 }
 
 #[tokio::test]
+async fn promise_14_kind_3_a_dw_session_that_another_site_sends_along_is_no_neighbours() {
+    let rule = "routes.rules = [{ path = \"/on/demandware.store/Sites-RefArch-Site/en_US/Cart-Show\", \
+                cross_site_post = \"session\" }]";
+    let host = SharedHost::start(rule).await;
+    let mut jar = host.visitor_of_both().await;
+    let global = "/on/demandware.store/Sites-RefArch-Site/en_US/Home-Show";
+    jar.take(host.world.send(get(global).document().cookies(&jar)).await.expect(200));
+    host.forget_calls();
+    let sent = Cookies::of(&[("dwsid", jar.value("dwsid"))]);
+    for request in [
+        post("/on/demandware.store/Sites-RefArchUS-Site/en_US/Account-Show").form("a=b"),
+        get("/on/demandware.store/Sites-RefArchUS-Site/en_US/Account-Show"),
+    ] {
+        let request = request.headers(&[
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "no-cors"),
+            ("sec-fetch-dest", "image"),
+        ]);
+        host.world.send(request.cookies(&sent)).await.expect_no_cookies();
+        assert_eq!(host.auth_calls(), 0);
+        let calls = host.american.control().calls();
+        let cookies = calls.iter().filter_map(|call| call.header("cookie"));
+        assert_eq!(cookies.count(), 0);
+    }
+}
+
+#[tokio::test]
 async fn kind_3_files_and_callbacks_at_the_root_are_the_same_for_all_sites() {
     let keys = "slas.redirect_uri = \"https://shop.test/callback\"";
     let host = SharedHost::start(keys).await;

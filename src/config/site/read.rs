@@ -232,6 +232,12 @@ fn read_routes(
         let why = "cross_site_post \"session\" needs https: browsers require it of SameSite=None";
         site.error("routes.rules", why);
     }
+    let is_classic = policy.is_none_or(|policy| policy.mode == BridgeMode::Classic);
+    if !is_classic && routes.table.has_cross_site_sessions() {
+        let why = "cross_site_post \"session\" needs bridge mode \"classic\": otherwise nobody can be \
+                   asked whose the DW session is after the form";
+        site.error("routes.rules", why);
+    }
     let no_dw = policy.is_some_and(|policy| policy.mode == BridgeMode::None);
     if no_dw && routes.ecom.is_some() {
         site.error("routes.ecom", "must be empty: bridge mode \"none\" has no DW session");

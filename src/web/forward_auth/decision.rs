@@ -158,7 +158,8 @@ impl ProxiedRequest {
         if let Some(cookies) = self.cross_site_cookies() {
             let mut headers = AuthHeaders::anonymous(&self.session.site, &self.route, &self.parts);
             headers.set(COOKIE, cookies);
-            return AuthDecision::Allow(Box::new(headers));
+            let update = self.session.after_cross_site_form();
+            return allow(headers, update.into_single_cookie().unwrap_or_default());
         }
         // A prefetched page is decided like the page itself, but begins nothing.
         let page = if kind == RequestKind::Prefetch { RequestKind::Document } else { kind };

@@ -29,7 +29,9 @@ impl ProxiedRequest {
         // replace the one whose cookies the browser did not send.
         let begins_nothing = !self.may_create_session(kind) && self.session.presented.is_empty();
         if let Some(cookies) = self.cross_site_cookies() {
-            return Ok(self.without_session_cookies(self.forward_with(body, Some(cookies)).await));
+            let response = self.forward_with(body, Some(cookies)).await;
+            let response = self.without_session_cookies(response);
+            return Ok((self.session.after_cross_site_form(), response).into_response());
         }
         if begins_nothing || self.session.is_late() {
             return Ok(self.without_session(kind, body).await);

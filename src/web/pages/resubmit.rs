@@ -20,7 +20,9 @@ use crate::route::CrossSitePost;
 use crate::site::SiteAtHost;
 use crate::web::headers::{no_store, path_and_query};
 use crate::web::incoming::Incoming;
+use crate::web::pages::changes_shopper;
 use crate::web::replay_body::ReplayBody;
+use crate::web::request_session::cross_site_dwsid;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -43,7 +45,15 @@ pub(crate) async fn intercept(
 
 fn applies(incoming: &Incoming) -> bool {
     let Incoming { site, route, parts, .. } = incoming;
-    route.cross_site_post == CrossSitePost::Resubmitted
+    let is_resubmitted = match route.cross_site_post {
+        CrossSitePost::Forwarded => false,
+        CrossSitePost::Resubmitted => true,
+        // Where no DW session comes with the form, or the page changes the shopper.
+        CrossSitePost::InSession => {
+            changes_shopper(site, route, parts) || cross_site_dwsid(parts, site).is_none()
+        }
+    };
+    is_resubmitted
         && parts.method == Method::POST
         && wants_page(&parts.headers)
         && has_media_type(&parts.headers, FORM)

@@ -1,6 +1,7 @@
 //! Turns a decision into cookie changes.
 
 use crate::clock;
+use crate::cookies::sealed_state::SealedState;
 use crate::cookies::set_cookie::{
     CookieChanges, CookieContext, CookieLife, PreviewMarker, StrayCookies,
 };
@@ -131,13 +132,29 @@ impl RequestSession {
             let sealed = self.site.seal.seal(&names.registered_seal, id, own, clock::random());
             changes.seal_registered(names, &sealed, now);
         }
-        if names.dw_cross_site && changes.state.dwsid() != self.state.dwsid() {
-            let own = changes.state.dw_only();
-            let seal = |own| self.site.seal.seal(&names.dw_seal, id, &own, clock::random());
-            changes.seal_dw(names, own.map(seal).as_deref());
+        if names.dw_cross_site && changes.state.dw != self.dw_seal.dw {
+            self.seal_dw(changes.state.dw_only(), changes);
         }
         let sealed = self.site.seal.seal(&names.seal, id, &changes.state, clock::random());
         changes.store_state(names, &sealed, now);
+    }
+}
+
+impl RequestSession {
+    /// The update after ECOM has served a form of another site in the DW session: whose it is now must be
+    /// looked up. The browser's other cookies are not at hand.
+    pub(crate) fn after_cross_site_form(&self) -> SessionUpdate {
+        let mut own = self.dw_seal.clone();
+        own.mark_dw_unverified();
+        let mut changes = CookieChanges { state: self.state.clone(), ..CookieChanges::default() };
+        self.seal_dw(Some(own), &mut changes);
+        SessionUpdate::new(self, Decision::unchanged(Outcome::Ready), changes, None)
+    }
+
+    fn seal_dw(&self, own: Option<SealedState>, changes: &mut CookieChanges) {
+        let (names, id) = (&self.site.names, &self.site.config.id);
+        let seal = |own| self.site.seal.seal(&names.dw_seal, id, &own, clock::random());
+        changes.seal_dw(names, own.map(seal).as_deref());
     }
 }
 

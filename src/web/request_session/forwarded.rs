@@ -3,17 +3,19 @@
 use std::borrow::Cow;
 
 use http::header::{COOKIE, GetAll};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 use crate::access_token;
 use crate::cookies::facts;
-use crate::cookies::ownership::{self, Initiator};
+use crate::cookies::ownership::{self, LaxCookies};
 use crate::cookies::profiles::{DWSID, is_dw_companion};
 use crate::cookies::request_cookies::{RequestCookies, pair_of, pairs_in};
 use crate::cookies::sealed_state::SealedState;
 use crate::header_values::single_text;
 use crate::ids::{AccessToken, Dwsid, RefreshToken};
 use crate::site::{Site, SiteAtHost};
+use crate::web::request_kind::is_reading;
 use crate::web::request_session::RequestSession;
 use crate::web::request_session::revocation::{is_live, without_logged_out};
 
@@ -28,13 +30,15 @@ impl RequestSession {
 /// Of several candidates, the upstream receives the same one as with a page.
 pub(crate) fn forwardable_unverified<'h>(
     site: &SiteAtHost,
-    headers: &'h HeaderMap,
+    parts: &'h Parts,
 ) -> Vec<Cow<'h, [u8]>> {
+    let headers = &parts.headers;
     let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
     let mut presented = RequestCookies::read(cookies, &site.names);
     let now = site.clock.monotonic();
     let state = without_logged_out(sealed(&presented, site), site, now);
-    take_cross_site_dwsid(&mut presented, headers, site);
+    let dw_seal = opened_dw_seal(&presented, site);
+    take_cross_site_dwsid(&mut presented, &dw_seal, parts, site);
     remove_dwsid_of_neighbours(&mut presented, headers, site, &state);
     let live = |tag| is_live(site, tag, now);
     ownership::retain_own(&mut presented, &state, site.layout, &site.names, live);
@@ -48,23 +52,46 @@ pub(crate) fn forwardable_unverified<'h>(
     forwardable(&headers.get_all(COOKIE), site, &presented, &state)
 }
 
-/// Takes the DW session out of a request of another site. Only where an operator names paths for it
-/// does the browser send it at all.
+/// Takes the DW session out of a request that another site has caused, if the browser has sent it all
+/// the same. Returns it if it may be used on a path that expects such requests, and has not ended.
 pub(crate) fn take_cross_site_dwsid(
     presented: &mut RequestCookies,
-    headers: &HeaderMap,
+    dw_seal: &SealedState,
+    parts: &Parts,
     site: &Site,
 ) -> Option<Dwsid> {
-    if !site.names.dw_cross_site {
-        return None;
+    let lax = lax_cookies(parts, site.names.dw_cross_site);
+    let taken = ownership::take_cross_site_dwsid(presented, dw_seal, lax)?;
+    let is_live = is_live(site, taken.tag(), site.clock.monotonic());
+    (is_live && dw_seal.has_live_dw(site.clock.now())).then_some(taken)
+}
+
+/// The DW session that comes with a request of another site, if it may be used.
+pub(crate) fn cross_site_dwsid(parts: &Parts, site: &Site) -> Option<Dwsid> {
+    let cookies = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    let mut presented = RequestCookies::read(cookies, &site.names);
+    let dw_seal = opened_dw_seal(&presented, site);
+    take_cross_site_dwsid(&mut presented, &dw_seal, parts, site)
+}
+
+/// By what the browser says of the request. One that says nothing withholds the cookies if it sends the
+/// DW session with every request.
+fn lax_cookies(parts: &Parts, dw_cross_site: bool) -> LaxCookies {
+    let text = |name: &str| single_text(&parts.headers, name);
+    let is_link = is_reading(&parts.method)
+        && text("sec-fetch-mode") == Some("navigate")
+        && text("sec-fetch-dest") == Some("document");
+    match text("sec-fetch-site") {
+        Some("cross-site") if !is_link => LaxCookies::Withheld,
+        None if dw_cross_site => LaxCookies::Withheld,
+        _ => LaxCookies::Sent,
     }
-    let initiator = match single_text(headers, "sec-fetch-site") {
-        Some("same-origin" | "same-site" | "none") => Initiator::SameSite,
-        _ => Initiator::CrossSite,
-    };
-    let dw_seal = presented.dw_seal.as_deref().unwrap_or_default();
-    let dw_seal = site.seal.open(&site.names.dw_seal, &site.config.id, dw_seal);
-    ownership::take_cross_site_dwsid(presented, &dw_seal, initiator)
+}
+
+/// What the seal of the DW session alone holds.
+pub(crate) fn opened_dw_seal(presented: &RequestCookies, site: &Site) -> SealedState {
+    let value = presented.dw_seal.as_deref().unwrap_or_default();
+    site.seal.open(&site.names.dw_seal, &site.config.id, value)
 }
 
 /// The state that our sealed cookies hold. A registered shopper's seal counts if the request presents

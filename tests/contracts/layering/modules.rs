@@ -163,7 +163,7 @@ pub(super) const BELOW_WEB: [(&str, &[&str]); 19] = [
     ("replay_body", &[]),
     ("request_kind", &[]),
     ("request_log", &[]),
-    ("request_session", &["headers", "rejection", "request_log"]),
+    ("request_session", &["headers", "rejection", "request_kind", "request_log"]),
     ("shared_guest", &["request_log"]),
     ("site_lookup", &["pages", "request_log", "site_name"]),
     ("site_name", &[]),
