@@ -155,3 +155,22 @@ async fn a_body_without_one_claim_is_rejected_without_a_call() {
     let body = json!({"dwsgst": "a.b.c"});
     world.browser().posts_json("/bff/bridge", &body).await.expect_problem(404, "not_found");
 }
+
+#[tokio::test]
+async fn kind_46_a_login_by_the_bridge_ends_with_the_browser_if_that_is_the_default() {
+    for scenario in Scenario::clients() {
+        let scenario = scenario.with_site("session.remember_me", "false");
+        let world = scenario.clone().start().await;
+        let browser = world.browser();
+        browser.visits("/").await.expect(200);
+        let dwsid = browser.expect_cookie("dwsid");
+        assert!(world.control().log_in_on_ecom(&dwsid, JO.0));
+        let signed = world.control().sign_dw_session(&dwsid).unwrap();
+        let body = json!({"dwsrst": signed, "login_id": JO.0});
+        let page = browser.posts_json("/bff/bridge", &body).await.expect(200);
+        let line = page.set_cookies().into_iter().find(|line| line.starts_with("cc-nx="));
+        assert!(line.is_some_and(|line| !line.contains("Max-Age")), "{scenario}: {line:?}");
+        browser.restarts();
+        assert!(browser.cookie("cc-nx").is_none(), "{scenario}");
+    }
+}
