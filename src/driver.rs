@@ -42,19 +42,28 @@ pub(crate) struct FlowResult {
     pub decision: Decision,
     /// Number of calls the flow made.
     pub upstream_calls: u32,
+    /// When SLAS last renewed tokens by an exchange that this flow began itself. The result of another
+    /// request's exchange shows nothing about the time since that request.
+    pub renewed_at: Option<Instant>,
+}
+
+impl FlowResult {
+    /// The result of a flow that made no call.
+    pub(crate) fn without_calls(decision: Decision) -> Self {
+        Self { decision, upstream_calls: 0, renewed_at: None }
+    }
 }
 
 /// Runs a flow to its end, in a separate task: if the browser disconnects in the middle, exchanged
 /// tokens must still be stored for its next request.
 pub(crate) async fn drive(site: Arc<Site>, step: Step, flow_context: FlowContext) -> FlowResult {
     match step {
-        Step::Done(decision) => FlowResult { decision: *decision, upstream_calls: 0 },
+        Step::Done(decision) => FlowResult::without_calls(*decision),
         step => {
             let task = tokio::spawn(run(site, step, flow_context));
             // After a panic nothing is known, so nothing changes.
-            task.await.unwrap_or_else(|_| FlowResult {
-                decision: Decision::unchanged(Outcome::Unavailable(UNAVAILABLE)),
-                upstream_calls: 0,
+            task.await.unwrap_or_else(|_| {
+                FlowResult::without_calls(Decision::unchanged(Outcome::Unavailable(UNAVAILABLE)))
             })
         }
     }
@@ -62,10 +71,17 @@ pub(crate) async fn drive(site: Arc<Site>, step: Step, flow_context: FlowContext
 
 async fn run(site: Arc<Site>, mut step: Step, flow_context: FlowContext) -> FlowResult {
     let context = &flow_context.context;
-    let mut upstream_calls = 0;
+    let (mut upstream_calls, mut renewed_at) = (0, None);
     loop {
         step = match step {
-            Step::Refresh(call) => refresh(&site, call, context).await,
+            Step::Refresh(call) => {
+                let (source, response) = refresh(&site, &call, context).await;
+                let is_own = source == Source::Leader;
+                if is_own && matches!(response, RefreshResponse::Granted(_)) {
+                    renewed_at = Some(site.clock.monotonic());
+                }
+                call.resume(response)
+            }
             Step::Guest(call) => {
                 let response = site.slas.guest(call.usid.as_ref(), context).await;
                 call.resume(response)
@@ -90,21 +106,27 @@ async fn run(site: Arc<Site>, mut step: Step, flow_context: FlowContext) -> Flow
                 let response = slas.logout(&call.access, &call.refresh, call.scope, context).await;
                 call.resume(response)
             }
-            Step::Done(decision) => return FlowResult { decision: *decision, upstream_calls },
+            Step::Done(decision) => {
+                return FlowResult { decision: *decision, upstream_calls, renewed_at };
+            }
         };
         upstream_calls += 1;
     }
 }
 
-async fn refresh(site: &Arc<Site>, call: RefreshCall, context: &CallContext) -> Step {
+async fn refresh(
+    site: &Arc<Site>,
+    call: &RefreshCall,
+    context: &CallContext,
+) -> (Source, RefreshResponse) {
     let (token, dwsid) = (&call.token, call.dwsid.as_ref());
+    let (source, response) = exchange(site, token, dwsid, call.spent, context).await;
     // The lineage of a sealed token was checked before this call.
-    let response = if call.is_for_logout() || call.provenance == Provenance::Seal {
-        exchange(site, token, dwsid, call.spent, context).await
+    if call.is_for_logout() || call.provenance == Provenance::Seal {
+        (source, response)
     } else {
-        renew(site, token, dwsid, call.spent, context).await
-    };
-    call.resume(response)
+        (source, unless_ended(site, response))
+    }
 }
 
 /// Exchanges a refresh token, once for all concurrent requests. Tokens of a session that a logout
@@ -116,7 +138,12 @@ pub(crate) async fn renew(
     spent: Option<Tag>,
     context: &CallContext,
 ) -> RefreshResponse {
-    match exchange(site, token, dwsid, spent, context).await {
+    let (_, response) = exchange(site, token, dwsid, spent, context).await;
+    unless_ended(site, response)
+}
+
+fn unless_ended(site: &Site, response: RefreshResponse) -> RefreshResponse {
+    match response {
         RefreshResponse::Granted(grant) if has_ended(site, &grant) => RefreshResponse::Refused,
         response => response,
     }
@@ -134,9 +161,9 @@ async fn exchange(
     dwsid: Option<&Dwsid>,
     spent: Option<Tag>,
     context: &CallContext,
-) -> RefreshResponse {
+) -> (Source, RefreshResponse) {
     let (source, first) = exchange_once(site, token, dwsid, spent, context).await;
-    let RefreshResponse::Granted(grant) = &first else { return first };
+    let RefreshResponse::Granted(grant) = &first else { return (source, first) };
     // The two responses may reach the browser in any order, and a public client's earlier refresh
     // token would be spent.
     let may_repeat = match source {
@@ -147,14 +174,14 @@ async fn exchange(
     let other =
         context.dnt.is_some() && grant.claims.dnt.is_some_and(|dnt| Some(dnt) != context.dnt);
     if !(may_repeat && other) {
-        return first;
+        return (source, first);
     }
     let next = grant.refresh.as_ref().map_or(token, |refresh| &refresh.token);
     let dwsid = grant.dw.as_ref().map(|dw| &dw.dwsid).or(dwsid);
     let spent = Some(grant.access.tag());
     match exchange_once(site, next, dwsid, spent, context).await {
-        (_, second @ RefreshResponse::Granted(_)) => second,
-        _ => first,
+        (second_source, second @ RefreshResponse::Granted(_)) => (second_source, second),
+        _ => (source, first),
     }
 }
 

@@ -288,8 +288,9 @@ impl RequestSession {
         credentials: Option<Credentials>,
         life: Option<CookieLife>,
     ) -> Result<SessionUpdate, Problem> {
-        let decision = self.decide(facts, intent, credentials).await?;
-        self.commit(decision, life)
+        let FlowResult { decision, renewed_at, .. } =
+            self.decide(facts, intent, credentials).await?;
+        Ok(self.commit(decision, life)?.with_renewal(renewed_at))
     }
 
     async fn decide(
@@ -297,11 +298,11 @@ impl RequestSession {
         facts: Facts,
         intent: Intent,
         credentials: Option<Credentials>,
-    ) -> Result<Decision, Problem> {
+    ) -> Result<FlowResult, Problem> {
         let step = flow::decide(facts, intent);
         let is_logout = matches!(intent, Intent::Logout(_));
         if self.is_late() && !is_logout && !matches!(intent, Intent::Login(_)) {
-            return Ok(Decision::unchanged(Outcome::Ready));
+            return Ok(FlowResult::without_calls(Decision::unchanged(Outcome::Ready)));
         }
         if self.superseded && !is_logout && !matches!(step, flow::Step::Done(_)) {
             return Err(Problem::LoginConflict);
@@ -315,15 +316,14 @@ impl RequestSession {
         step: flow::Step,
         intent: &'static str,
         credentials: Option<Credentials>,
-    ) -> Decision {
+    ) -> FlowResult {
         let flow_context = FlowContext { context: self.context.clone(), credentials };
-        let FlowResult { decision, upstream_calls } =
-            drive(Arc::clone(&self.site.site), step, flow_context).await;
-        if decision.guest_adoption_refused {
+        let result = drive(Arc::clone(&self.site.site), step, flow_context).await;
+        if result.decision.guest_adoption_refused {
             self.site.retire_guest_adoption();
         }
-        self.record(intent, &decision, upstream_calls);
-        decision
+        self.record(intent, &result.decision, result.upstream_calls);
+        result
     }
 
     /// Records the outcome in the metrics and in the request log.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use tandem_sandbox::{Fault, Operation, Times};
-use testkit::{Browser, DwSession, JO, Mode, Page, Scenario, World, controller};
+use testkit::{Browser, DwSession, JO, Mode, Page, PendingRequest, Scenario, World, controller};
 use tokio::task::JoinHandle;
+
+use crate::slas_allowlist::slas_path;
 
 const NEW_PASSWORD: &str = "Another-2026";
 /// Jo after the change.
@@ -152,15 +154,20 @@ async fn kind_42_what_was_refused_stays_refused_after_the_login() {
     }
 }
 
-/// Jo changes the password on ECOM's page.
-async fn changes_password(browser: &Browser, current: &str) -> Page {
+/// ECOM's form for a new password, filled in.
+async fn password_form(browser: &Browser, current: &str) -> PendingRequest {
     let form = browser.visits(&controller("Account-EditProfile")).await.expect(200).csrf_token();
     let fields = [
         ("csrf_token", &*form),
         ("dwfrm_profile_login_currentpassword", current),
         ("dwfrm_profile_login_newpasswords_newpassword", NEW_PASSWORD),
     ];
-    browser.sends(&controller("Account-SavePassword"), &fields).await.expect(200)
+    browser.sends(&controller("Account-SavePassword"), &fields)
+}
+
+/// Jo changes the password on ECOM's page.
+async fn changes_password(browser: &Browser, current: &str) -> Page {
+    password_form(browser, current).await.await.expect(200)
 }
 
 /// ECOM without a handoff, ECOM with the cartridge, and a platform with Hybrid Auth.
@@ -263,6 +270,75 @@ async fn kind_43_a_password_page_does_not_bring_a_thief_back() {
         assert_eq!(world.count(Operation::SessionBridge), 0, "{scenario}");
         thief.visits("/").await.expect(200);
         assert!(!thief.token().unwrap().registered, "{scenario}");
+    }
+}
+
+/// Refreshes through the SLAS proxy, as a tab of the storefront does.
+fn refreshes(browser: &Browser, scenario: &Scenario) -> PendingRequest {
+    let form = [("grant_type", "refresh_token"), ("refresh_token", ""), ("channel_id", "RefArch")];
+    browser.sends(&slas_path(scenario.client, "token"), &form)
+}
+
+async fn expect_shut_out(world: &World, thief: &Browser, scenario: &Scenario) {
+    assert_eq!(world.count(Operation::SessionBridge), 0, "{scenario}");
+    // With Hybrid Auth the page of an ended session has made a guest already.
+    let was_registered = thief.token().unwrap().registered;
+    let basket = creates_basket(thief).await;
+    assert!(!(was_registered && basket.status.is_success()), "{scenario}");
+    thief.visits("/").await.expect(200);
+    assert!(!thief.token().unwrap().registered, "{scenario}");
+}
+
+/// The exchange of another tab, before the change, says nothing of the time after it.
+#[tokio::test]
+async fn kind_43_and_promise_10_a_remembered_refresh_does_not_bring_a_thief_back() {
+    for scenario in ecoms() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        world.seconds_pass(2);
+        let thief = browser.stale_copy();
+        refreshes(&browser, &scenario).await.expect(200);
+        world.seconds_pass(20);
+        world.control().change_password(JO.0, NEW_PASSWORD);
+        world.seconds_pass(20);
+        changes_password(&thief, "guessed").await;
+        expect_shut_out(&world, &thief, &scenario).await;
+    }
+}
+
+#[tokio::test]
+async fn kind_43_and_promise_10_a_refresh_under_way_does_not_bring_a_thief_back() {
+    for scenario in ecoms() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        world.seconds_pass(2);
+        let thief = browser.stale_copy();
+        let form = password_form(&thief, "guessed").await;
+        let refresh = refreshes(&browser, &scenario).into_future();
+        let refresh = slow(&world, Operation::TokenRefresh, refresh).await;
+        world.seconds_pass(2);
+        world.control().change_password(JO.0, NEW_PASSWORD);
+        form.await.expect(200);
+        refresh.await.unwrap();
+        expect_shut_out(&world, &thief, &scenario).await;
+    }
+}
+
+/// A slow page, or a slow upload, stretches the time between the exchange and the response.
+#[tokio::test]
+async fn kind_43_and_promise_10_a_slow_password_page_does_not_bring_a_thief_back() {
+    for scenario in ecoms() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        world.seconds_pass(2);
+        let thief = browser.stale_copy();
+        let form = password_form(&thief, "guessed").await.into_future();
+        let page = slow(&world, Operation::EcomPage, form).await;
+        world.seconds_pass(10);
+        world.control().change_password(JO.0, NEW_PASSWORD);
+        world.seconds_pass(2);
+        page.await.unwrap();
+        expect_shut_out(&world, &thief, &scenario).await;
     }
 }
 

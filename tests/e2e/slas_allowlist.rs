@@ -21,7 +21,7 @@ const VERIFIER: &str = "a-code-verifier-of-at-least-forty-three-characters";
 const CALLBACK: &str = "https://shop.test/callback";
 
 /// The path of a call, below the private or the public prefix.
-fn slas_path(client: Client, call: &str) -> String {
+pub(crate) fn slas_path(client: Client, call: &str) -> String {
     let prefix = if client == Client::Private { "private" } else { "public" };
     format!("/mobify/slas/{prefix}/{BELOW}/{call}")
 }

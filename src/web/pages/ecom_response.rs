@@ -45,8 +45,7 @@ impl ProxiedRequest {
         let is_other =
             |dw: &DwCookies| self.sent_dwsid(update).is_none_or(|sent| sent != dw.dwsid.expose());
         let other_dw = cookies.dw.clone().filter(is_other);
-        let page = self.page(response.status());
-        let page = if renews_registered(update) { page } else { page.without_renewal() };
+        let page = self.page(response.status()).with_renewal(update.age_of_renewal());
         let page = match page {
             EcomPage::Ordinary if other_dw.is_none() => self.page_of_form(response),
             page => page,
@@ -199,14 +198,6 @@ fn is_form(headers: &HeaderMap) -> bool {
     ["application/x-www-form-urlencoded", "multipart/form-data"]
         .iter()
         .any(|kind| has_media_type(headers, kind))
-}
-
-/// Whether SLAS has renewed the tokens of a registered shopper for the request.
-fn renews_registered(update: &SessionUpdate) -> bool {
-    match &update.decision().tokens {
-        TokenChange::Set(grant) => grant.claims.customer.is_registered(),
-        TokenChange::Keep | TokenChange::Drop => false,
-    }
 }
 
 impl PageObservation {

@@ -27,7 +27,7 @@ impl RequestSession {
             // The token that made the dead session must not make another one.
             facts.bridged = true;
         }
-        let decision = self.decide(facts, Intent::Ecom, None).await?;
+        let decision = self.decide(facts, Intent::Ecom, None).await?.decision;
         // What `before` decided about the dead session no longer applies.
         let before = Decision { dw: DwChange::Keep, ..before };
         self.commit(decision.following(before), None)
@@ -128,8 +128,8 @@ impl RequestSession {
 
     /// Obtains tokens for a DW session that ECOM confirms.
     pub(crate) async fn session_bridge(&self, claim: DwClaim) -> Result<SessionUpdate, Problem> {
-        let decision =
-            self.run(flow::session_bridge(self.facts(None), claim), "session_bridge", None).await;
+        let step = flow::session_bridge(self.facts(None), claim);
+        let decision = self.run(step, "session_bridge", None).await.decision;
         self.commit(decision, None)
     }
 
@@ -146,7 +146,7 @@ impl RequestSession {
             // Before the calls, so that no request in progress can restore the session.
             self.revoke_presented(Reason::LoggedOut);
         }
-        let decision = self.run(step, "reconcile", None).await;
+        let decision = self.run(step, "reconcile", None).await.decision;
         let update = self.commit(decision.following(before), life)?;
         if let Some(end) = update.decision().end() {
             self.revoke_all_but(reason_of(end), update.decision());

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::response::{IntoResponseParts, ResponseParts};
 use http::header::{HeaderValue, SET_COOKIE};
@@ -38,6 +38,8 @@ pub(crate) struct SessionUpdate {
     site: Arc<Site>,
     /// `None`: a login or a logout, which nothing supersedes once it is committed.
     revocation_check: Option<RevocationCheck>,
+    /// When SLAS renewed the tokens for this very request.
+    renewed_at: Option<Instant>,
     delivery: Delivery,
 }
 
@@ -53,7 +55,24 @@ impl SessionUpdate {
         revocation_check: Option<RevocationCheck>,
     ) -> Self {
         let delivery = Delivery { log_fields: session.log_fields.clone(), is_pending: true };
-        Self { decision, changes, site: Arc::clone(&session.site.site), revocation_check, delivery }
+        let site = Arc::clone(&session.site.site);
+        Self { decision, changes, site, revocation_check, renewed_at: None, delivery }
+    }
+
+    /// This update, for which SLAS renewed tokens at that time; not by another request's exchange.
+    pub(super) fn with_renewal(self, renewed_at: Option<Instant>) -> Self {
+        Self { renewed_at, ..self }
+    }
+
+    /// How long ago SLAS renewed the tokens of a registered shopper for this very request.
+    pub(crate) fn age_of_renewal(&self) -> Option<Duration> {
+        match &self.decision.tokens {
+            TokenChange::Set(grant) if grant.claims.customer.is_registered() => {
+                let now = self.site.clock.monotonic();
+                self.renewed_at.map(|at| now.saturating_duration_since(at))
+            }
+            TokenChange::Set(_) | TokenChange::Keep | TokenChange::Drop => None,
+        }
     }
 
     pub(crate) fn decision(&self) -> &Decision {
