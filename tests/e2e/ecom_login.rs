@@ -389,6 +389,63 @@ async fn kind_40_a_session_that_expired_early_is_no_logout() {
     }
 }
 
+/// ECOM answers the next pages in a guest's session, as an instance does that has just been restarted.
+async fn replace_sessions(world: &World, pages: usize) {
+    let other = world.guest_on_ecom().await.expect_cookie("dwsid");
+    let fault = Fault::ExtraHeader("set-cookie", format!("dwsid={other}; Path=/"));
+    world.control().inject_fault(Operation::EcomPage, fault, Times::Next(pages));
+}
+
+#[tokio::test]
+async fn kind_40_and_promise_2_a_page_in_another_session_is_no_logout() {
+    let on_demand = Scenario::clients().map(Scenario::on_demand);
+    for scenario in Scenario::clients().into_iter().chain(on_demand) {
+        for method in [Method::GET, Method::HEAD] {
+            for (idle, pages) in [(0, 1), (0, 2), (12, 2), (45, 1), (45, 2)] {
+                let world = scenario.clone().start().await;
+                let browser = world.registered_on_ecom().await;
+                world.minutes_pass(idle);
+                replace_sessions(&world, pages).await;
+                let name = format!("{scenario} {method} after {idle} min, {pages} pages");
+                let page = browser.visits(&controller("Home-Show")).method(method.clone()).await;
+                let status = if pages == 1 { 200 } else { 503 };
+                assert_eq!(page.status, status, "{name}");
+                assert!(browser.token().unwrap().registered, "{name}");
+                assert_eq!(world.control().live_refresh_tokens_of(JO.0), 1, "{name}");
+                let view = browser.calls("/bff/session").await.expect(200).json();
+                assert_eq!(view["customer_type"], "registered", "{name}");
+                assert_eq!(view["session_expired"], false, "{name}");
+                let page = browser.visits(&controller("Account-Show")).await.expect(200);
+                assert_eq!(page.ecom_customer().0, "registered", "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn kind_40_a_logout_in_a_session_made_for_the_request_logs_out() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        world.minutes_pass(45);
+        leave(&browser, Method::GET).await.expect(302);
+        assert!(browser.token().is_none_or(|token| !token.registered), "{scenario}");
+        assert_eq!(world.control().live_refresh_tokens_of(JO.0), 0, "{scenario}");
+    }
+}
+
+#[tokio::test]
+async fn kind_40_a_guest_sees_the_page_of_another_guests_session_at_no_extra_cost() {
+    let world = Scenario::private().start().await;
+    let browser = world.guest_on_ecom().await;
+    world.minutes_pass(45);
+    replace_sessions(&world, 1).await;
+    world.forget_calls();
+    browser.visits(&controller("Home-Show")).await.expect(200);
+    world.expect_calls(&["slas.token.refresh", "ocapi.sessions"]);
+    assert!(!browser.token().unwrap().registered);
+}
+
 #[tokio::test]
 async fn kind_40_without_ocapi_an_unlisted_logout_is_not_guessed() {
     let world = Scenario::private().start().await;

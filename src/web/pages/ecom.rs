@@ -131,16 +131,16 @@ impl ProxiedRequest {
     }
 
     /// ECOM replaced our DW session by a new guest session, because ours had ended. Bridges another
-    /// one and requests the page again.
+    /// one and requests the page again, once. A session that was made for this very request is no
+    /// exception: an instance that has just been restarted may not know it yet.
     async fn retry_in_new_session(
         &self,
         response: Response,
         before: SessionUpdate,
     ) -> Result<Response, Problem> {
-        if matches!(before.decision().dw, DwChange::Set { .. }) {
-            // ECOM ends a session that was made for this request: a retry would loop.
-            let observed = self.observe(&before, &response);
-            return Ok(self.end_session(&observed, response, before).await);
+        let is_new = matches!(before.decision().dw, DwChange::Set { .. });
+        if is_new && !self.has_registered_dw(&before) {
+            return Ok(self.refuse_other_session(response, before));
         }
         let update = self.session.rebridge(before).await?;
         if let Some(problem) = update.failure() {
@@ -149,10 +149,13 @@ impl ProxiedRequest {
         }
         let response = self.forward(Body::empty(), Some(update.changes())).await;
         let observed = self.observe(&update, &response);
-        if observed.other_dw.is_some() {
+        if observed.other_dw.is_none() {
+            return Ok(self.with_cookies(response, update));
+        }
+        if self.ends_session_on_purpose(&response, &update) {
             return Ok(self.end_session(&observed, response, update).await);
         }
-        Ok(self.with_cookies(response, update))
+        Ok(self.refuse_other_session(response, update))
     }
 
     /// ECOM has replaced a DW session that was alive: the shopper has logged out there, if OCAPI
@@ -182,9 +185,10 @@ impl ProxiedRequest {
         }
     }
 
-    /// Whether the response to a form or a script's call, which must not be repeated, shows that the
-    /// shopper has left: it redirects, and ECOM has served a page in the same DW session a short time
-    /// ago. An expired session would not look different later, and a rejected CSRF token is no wish.
+    /// Whether a response in another session than the shopper's shows that the shopper has left: it
+    /// redirects, and that session was just made, or ECOM has served a page in it a short time ago. An
+    /// expired session would not look different later, a rejected CSRF token is no wish, and a page
+    /// that is not the answer to a logout is a fault of ECOM.
     fn ends_session_on_purpose(&self, response: &Response, update: &SessionUpdate) -> bool {
         let leaves = redirect_target(response).is_some_and(|target| !is_csrf_failure(target));
         leaves && self.session.has_recent_dw(update.decision())
@@ -194,18 +198,22 @@ impl ProxiedRequest {
     /// guest session; a registered shopper must not get a guest's page.
     fn reject_session(&self, response: Response, update: SessionUpdate) -> Response {
         tracing::warn!("DW session made by OCAPI rejected by ECOM");
-        let is_registered = match &update.decision().dw {
+        if self.has_registered_dw(&update) {
+            let problem = Problem::Upstream(UpstreamFailure::UNAVAILABLE);
+            return self.with_cookies(problem.into_response(), update);
+        }
+        self.with_cookies(response, update)
+    }
+
+    /// Whether the update makes the DW session of a registered shopper.
+    fn has_registered_dw(&self, update: &SessionUpdate) -> bool {
+        match &update.decision().dw {
             DwChange::Set { owner, .. } => {
                 let owner = owner.as_ref().or_else(|| update.customer(&self.session));
                 owner.is_some_and(Customer::is_registered)
             }
             _ => false,
-        };
-        if is_registered {
-            let problem = Problem::Upstream(UpstreamFailure::UNAVAILABLE);
-            return self.with_cookies(problem.into_response(), update);
         }
-        self.with_cookies(response, update)
     }
 
     /// The `dwsid` that the upstream got.
