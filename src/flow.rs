@@ -31,7 +31,9 @@ pub use calls::{
     RefreshCall, TransferBasketCall,
 };
 pub use decision::{BridgeRefusal, Decision, DwChange, FormCsrf, Outcome, SessionEnd, TokenChange};
-pub use ecom_page::{EcomPage, EcomPages, Handoff, PageAccess, PageCookies, PageResponse};
+pub use ecom_page::{
+    EcomPage, EcomPages, Handoff, PageAccess, PageCookies, PageResponse, names_logout,
+};
 pub use facts::{
     Access, BridgeMode, BridgeTime, Dw, Facts, GuestBasket, HeldAccess, HeldDw, HeldRefresh,
     Intent, LogoutScope, Policy,

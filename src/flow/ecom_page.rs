@@ -60,6 +60,16 @@ impl EcomPages {
     }
 }
 
+/// Whether a controller that no list names is one for logging out, by its name. A form that any other
+/// controller answers in another session tells only that the DW session is lost.
+#[must_use]
+pub fn names_logout(path: &str) -> bool {
+    const WORDS: [&str; 4] = ["logout", "logoff", "signout", "signoff"];
+    let controller = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let letters: String = controller.chars().filter(char::is_ascii_alphanumeric).collect();
+    WORDS.iter().any(|word| letters.contains(word))
+}
+
 impl EcomPage {
     /// What the page is for if SLAS renewed the tokens for this very request `age` before the page
     /// responded; `None` if it did not. Without a recent renewal nothing proves that the session was
@@ -217,4 +227,21 @@ impl PageCookies {
 
 fn is_same(one: &HeldRefresh, other: &HeldRefresh) -> bool {
     (one.kind, &one.token) == (other.kind, &other.token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_40_a_controller_for_logging_out_is_known_by_its_name() {
+        for path in
+            ["/x/Account-Logout", "/x/Shop-QuickLogOut", "/x/Session-SignOff", "/my/sign-out"]
+        {
+            assert!(names_logout(path), "{path}");
+        }
+        for path in ["/x/Cart-SubmitForm", "/logout/Home-Show", "/x/Account-Login", ""] {
+            assert!(!names_logout(path), "{path}");
+        }
+    }
 }

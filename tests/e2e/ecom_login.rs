@@ -447,6 +447,22 @@ async fn kind_40_a_guest_sees_the_page_of_another_guests_session_at_no_extra_cos
 }
 
 #[tokio::test]
+async fn kind_40_and_promise_2_a_form_into_a_session_that_ecom_has_lost_is_no_logout() {
+    for scenario in scenarios() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        world.minutes_pass(2);
+        world.control().expire_dw_session(&browser.expect_cookie("dwsid"));
+        let form = [("pid", "bag-harbour"), ("quantity", "1")];
+        let from = controller("Cart-Show");
+        browser.posts_form(&from, &controller("Cart-SubmitForm"), &form).await.expect(302);
+        assert!(world.control().live_refresh_tokens_of(JO.0) > 0, "{scenario}");
+        browser.visits(&controller("Account-Show")).await.expect(200);
+        browser.expect_registered(JO.0, DwSession::Live);
+    }
+}
+
+#[tokio::test]
 async fn kind_40_without_ocapi_an_unlisted_logout_is_not_guessed() {
     let world = Scenario::private().start().await;
     let browser = world.registered_on_ecom().await;

@@ -6,10 +6,11 @@ use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::cookies::profiles::DWSID;
-use crate::flow::{DwChange, EcomPage, Facts, Intent, UpstreamFailure};
+use crate::flow::{DwChange, EcomPage, Facts, Intent, UpstreamFailure, names_logout};
 use crate::model::Customer;
 use crate::problem::Problem;
 use crate::web::headers::path_and_query;
+use crate::web::incoming::listed_path;
 use crate::web::pages::ecom_response::{PageObservation, is_csrf_failure, redirect_target};
 use crate::web::pages::{DwCompanions, ProxiedRequest, filter};
 use crate::web::request_kind::RequestKind;
@@ -91,7 +92,8 @@ impl ProxiedRequest {
         if safe {
             return self.retry_in_new_session(response, update).await;
         }
-        if self.ends_session_on_purpose(&response, &update) {
+        let path = listed_path(&self.session.site, &self.route, &self.parts);
+        if names_logout(&path) && self.ends_session_on_purpose(&response, &update) {
             return Ok(self.end_session(&observed, response, update).await);
         }
         Ok(self.serve_without_session(response, update))
