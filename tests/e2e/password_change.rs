@@ -269,7 +269,7 @@ async fn kind_43_a_password_page_does_not_bring_a_thief_back() {
         thief.sends(&controller("Account-SavePassword"), &fields).await.expect(401);
         assert_eq!(world.count(Operation::SessionBridge), 0, "{scenario}");
         thief.visits("/").await.expect(200);
-        assert!(!thief.token().unwrap().registered, "{scenario}");
+        assert!(!thief.token().expect("a token").registered, "{scenario}");
     }
 }
 
@@ -282,11 +282,11 @@ fn refreshes(browser: &Browser, scenario: &Scenario) -> PendingRequest {
 async fn expect_shut_out(world: &World, thief: &Browser, scenario: &Scenario) {
     assert_eq!(world.count(Operation::SessionBridge), 0, "{scenario}");
     // With Hybrid Auth the page of an ended session has made a guest already.
-    let was_registered = thief.token().unwrap().registered;
+    let was_registered = thief.token().expect("a token").registered;
     let basket = creates_basket(thief).await;
     assert!(!(was_registered && basket.status.is_success()), "{scenario}");
     thief.visits("/").await.expect(200);
-    assert!(!thief.token().unwrap().registered, "{scenario}");
+    assert!(!thief.token().expect("a token").registered, "{scenario}");
 }
 
 /// The exchange of another tab, before the change, says nothing of the time after it.
