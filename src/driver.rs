@@ -153,8 +153,10 @@ fn has_ended(site: &Site, grant: &Grant) -> bool {
     site.revocations.has_ended(&grant.claims, site.clock.monotonic())
 }
 
-/// Exchanges a refresh token, and its successor once more if another request's exchange was made with
-/// another do-not-track choice.
+/// Exchanges a refresh token. If another request's exchange was made with another do-not-track choice,
+/// a private client's token is exchanged once more. A public client's successor is not: the responses
+/// may reach the browser in any order, and the other request's would leave a spent token there. The
+/// next request that presents the successor renews it.
 async fn exchange(
     site: &Arc<Site>,
     token: &RefreshToken,
@@ -163,26 +165,22 @@ async fn exchange(
     context: &CallContext,
 ) -> (Source, RefreshResponse) {
     let (source, first) = exchange_once(site, token, dwsid, spent, context).await;
-    let RefreshResponse::Granted(grant) = &first else { return (source, first) };
-    // The two responses may reach the browser in any order, and a public client's earlier refresh
-    // token would be spent.
-    let may_repeat = match source {
-        Source::Leader => false,
-        Source::Shared => !site.slas.is_public(),
-        Source::Cached => true,
+    let mut grant = match first {
+        RefreshResponse::Granted(grant) if source != Source::Leader => grant,
+        first => return (source, first),
     };
-    let other =
+    grant.other_dnt =
         context.dnt.is_some() && grant.claims.dnt.is_some_and(|dnt| Some(dnt) != context.dnt);
-    if !(may_repeat && other) {
-        return (source, first);
+    if grant.other_dnt && !site.slas.is_public() {
+        let next = grant.refresh.as_ref().map_or(token, |refresh| &refresh.token);
+        let dwsid = grant.dw.as_ref().map(|dw| &dw.dwsid).or(dwsid);
+        let spent = Some(grant.access.tag());
+        let second = exchange_once(site, next, dwsid, spent, context).await;
+        if matches!(second.1, RefreshResponse::Granted(_)) {
+            return second;
+        }
     }
-    let next = grant.refresh.as_ref().map_or(token, |refresh| &refresh.token);
-    let dwsid = grant.dw.as_ref().map(|dw| &dw.dwsid).or(dwsid);
-    let spent = Some(grant.access.tag());
-    match exchange_once(site, next, dwsid, spent, context).await {
-        (second_source, second @ RefreshResponse::Granted(_)) => (second_source, second),
-        _ => (source, first),
-    }
+    (source, RefreshResponse::Granted(grant))
 }
 
 /// A cached exchange that returned the access token `spent` does not count: that token was already

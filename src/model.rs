@@ -95,6 +95,9 @@ pub struct Grant {
     pub dw: Option<DwCookies>,
     /// Further values for some Heads.
     pub extras: Extras,
+    /// The tokens were requested for another request of the browser, with another do-not-track choice
+    /// than the shopper's: the next request renews them.
+    pub other_dnt: bool,
 }
 
 /// Further values of a token response, for some Heads.

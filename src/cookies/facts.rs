@@ -159,7 +159,7 @@ pub fn derive(
 ) -> Facts {
     let held = access.held().map(|held| held.token.tag());
     let other_dnt = |held: &HeldAccess| {
-        let choice = presented.dnt.filter(|_| state.dnt != presented.dnt);
+        let choice = state.dnt_to_apply(presented.dnt);
         choice.is_some() && held.claims.dnt.is_some() && choice != held.claims.dnt
     };
     let dnt_changed = matches!(&access, Access::Fresh(held) if other_dnt(held));

@@ -43,6 +43,10 @@ pub struct SealedState {
     /// than [`dnt`](Self::dnt).
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub stated_dnt: Option<bool>,
+    /// The access token was requested with another do-not-track choice than the shopper's, and must be
+    /// renewed.
+    #[serde(rename = "q", default, skip_serializing_if = "std::ops::Not::not")]
+    pub dnt_not_applied: bool,
     /// When a registered session was found to have expired, until the next login or logout.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub session_expired_at: Option<Timestamp>,
@@ -123,6 +127,7 @@ impl SealedState {
             forget_on_close: self.forget_on_close,
             dnt: self.dnt,
             stated_dnt: self.stated_dnt,
+            dnt_not_applied: self.dnt_not_applied,
             session: Some(session),
             ..Self::default()
         })
@@ -192,6 +197,17 @@ impl SealedState {
     pub fn dnt_choice(&self, presented: Option<bool>) -> Option<bool> {
         let stated = self.stated_dnt.filter(|_| presented == self.dnt);
         stated.or(presented)
+    }
+
+    /// The do-not-track choice that the access token must be renewed for, unless it has that choice, in
+    /// a browser that presents the choice `presented`.
+    #[must_use]
+    pub fn dnt_to_apply(&self, presented: Option<bool>) -> Option<bool> {
+        if self.dnt_not_applied {
+            self.dnt_choice(presented)
+        } else {
+            presented.filter(|_| presented != self.dnt)
+        }
     }
 
     /// Records the choice `stated` of a SLAS call in a browser that presents the choice `presented`.

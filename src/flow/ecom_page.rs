@@ -221,7 +221,7 @@ impl PageCookies {
             kept.map(|held| RefreshGrant { token: held.token.clone(), expires_in: kept_expires_in })
         });
         let (access, claims) = (token.clone(), claims.clone());
-        Grant { access, claims, refresh, dw: None, extras: Extras::default() }
+        Grant { access, claims, refresh, dw: None, extras: Extras::default(), other_dnt: false }
     }
 }
 

@@ -202,7 +202,7 @@ impl Facts {
                 known: Some(grant.claims.customer.clone()),
                 registered_tokens_lost: false,
                 bridged: false,
-                dnt_changed: false,
+                dnt_changed: grant.other_dnt,
                 ..self
             },
             TokenChange::Drop => Self {

@@ -72,7 +72,7 @@ impl Platform {
         self.claims.insert(access.expose().to_owned(), claims.clone());
         let dw = (self.mode == BridgeMode::HybridAuth).then(|| self.session_of(customer));
         let refresh = Some(RefreshGrant { token: refresh, expires_in: REFRESH_LIFE });
-        Box::new(Grant { access, claims, refresh, dw, extras: Extras::default() })
+        Box::new(Grant { access, claims, refresh, dw, extras: Extras::default(), other_dnt: false })
     }
 
     fn session_of(&mut self, customer: &str) -> DwCookies {

@@ -201,6 +201,7 @@ pub(crate) fn granted(how: &str, customer: Customer) -> Box<Grant> {
         refresh: Some(RefreshGrant { token: refresh, expires_in: days * 24 * 60 * 60 }),
         dw: None,
         extras: Extras::default(),
+        other_dnt: false,
     })
 }
 

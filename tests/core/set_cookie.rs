@@ -276,6 +276,7 @@ fn the_sealed_state_fits_into_a_cookie() {
         bridge_after: Some(now()),
         dnt: Some(true),
         stated_dnt: Some(true),
+        dnt_not_applied: true,
         session_expired_at: Some(now()),
         session: Some(SlasSession { customer, usid: tag, lineage: tag }),
         logged_out,

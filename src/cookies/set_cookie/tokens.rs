@@ -56,6 +56,7 @@ impl CookieContext<'_> {
         state.refresh_expires_at =
             grant.refresh.as_ref().map(|refresh| self.now.plus(refresh.expires_in));
         state.record_dnt(self.presented.dnt);
+        state.dnt_not_applied = grant.other_dnt;
         let access_life = grant.claims.expires_at.since(self.now);
         let kept = |life| (!state.forget_on_close).then_some(life);
         let refresh_life = match &grant.refresh {
@@ -97,9 +98,17 @@ impl CookieContext<'_> {
         changes.state.session = Some(session_of(&held.token, &held.claims, &changes.state));
         changes.state.refresh = None;
         changes.state.record_dnt(self.presented.dnt);
+        changes.state.dnt_not_applied = false;
         let life = held.claims.expires_at.since(self.now);
         let (access, claims) = (held.token.clone(), held.claims.clone());
-        let grant = Grant { access, claims, refresh: None, dw: None, extras: Extras::default() };
+        let grant = Grant {
+            access,
+            claims,
+            refresh: None,
+            dw: None,
+            extras: Extras::default(),
+            other_dnt: false,
+        };
         for entry in self.names.entries() {
             let ours = matches!(entry.field, Field::Access | Field::Usid | Field::CustomerId);
             if entry.field == Field::Access {

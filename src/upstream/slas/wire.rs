@@ -51,7 +51,14 @@ pub(super) fn grant(
         id_token: response.id_token.as_deref().and_then(present).and_then(IdToken::parse),
         encoded_user_id: response.enc_user_id.as_deref().and_then(present).and_then(Word::parse),
     };
-    Ok(Grant { access, claims, refresh, dw: dw_cookies::read(&reply.headers), extras })
+    Ok(Grant {
+        access,
+        claims,
+        refresh,
+        dw: dw_cookies::read(&reply.headers),
+        extras,
+        other_dnt: false,
+    })
 }
 
 fn access_token(text: &str) -> Result<AccessToken, &'static str> {

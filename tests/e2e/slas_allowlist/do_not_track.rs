@@ -1,7 +1,9 @@
 //! The do-not-track choice that a SLAS call states.
 
-use tandem_sandbox::{Fault, Operation};
-use testkit::{Browser, Client, DwSession, JO, PendingRequest, Scenario};
+use std::time::Duration;
+
+use tandem_sandbox::{Fault, Operation, Times};
+use testkit::{Browser, Client, DwSession, JO, PendingRequest, Scenario, World};
 
 use super::{sdk_guest, sdk_login, slas_path};
 
@@ -103,8 +105,79 @@ async fn kind_52_an_answer_for_another_request_is_not_taken_for_the_choice() {
         assert_eq!(dnt_of(&browser), "0");
         // This tab still holds the tokens of before, and the exchange is remembered.
         chooses(&late, scenario.client, true).await.expect(200);
+        // A public client's successor is not spent before the browser has it.
+        let now = if scenario.client == Client::Public { "0" } else { "1" };
+        assert_eq!(dnt_of(&late), now, "{scenario}");
+        late.visits("/").await.expect(200);
+        assert_eq!(dnt_of(&late), "1", "{scenario}");
+        world.forget_calls();
+        late.visits("/").await.expect(200);
+        world.expect_calls(&[]);
+    }
+}
+
+/// The response of a slow page, which has renewed the tokens, arrives after the choice.
+async fn choice_during_slow_page(world: &World, browser: &Browser, choice: PendingRequest) {
+    let slow = Fault::DelayAfter(Duration::from_millis(300));
+    world.control().inject_fault(Operation::HeadPage, slow, Times::Next(1));
+    world.forget_calls();
+    let tab = browser.clone();
+    let page = tokio::spawn(async move { tab.visits("/").await });
+    world.wait_for_calls(Operation::HeadPage, 1).await;
+    choice.await.expect(200);
+    page.await.unwrap().expect(200);
+}
+
+#[tokio::test]
+async fn kind_52_and_promise_2_a_choice_during_a_slow_page_keeps_the_session() {
+    for profile in PROFILES {
+        for scenario in Scenario::clients().map(|it| it.with_profile(profile)) {
+            let world = scenario.clone().start().await;
+            let browser = world.registered().await;
+            world.minutes_pass(31);
+            let choice = chooses(&browser, scenario.client, true);
+            choice_during_slow_page(&world, &browser, choice).await;
+            world.minutes_pass(31);
+            browser.posts("/bff/session").await.expect(200);
+            browser.expect_registered(JO.0, DwSession::Live);
+        }
+    }
+}
+
+/// The same choice by the cookie.
+#[tokio::test]
+async fn kind_52_and_promise_2_a_changed_cookie_during_a_slow_page_keeps_the_session() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered().await;
+        world.minutes_pass(31);
+        let choice = browser.stale_copy().stores_host_cookie("dw_dnt", "1").visits("/");
+        choice_during_slow_page(&world, &browser, choice).await;
+        world.minutes_pass(31);
+        browser.posts("/bff/session").await.expect(200);
+        browser.expect_registered(JO.0, DwSession::Live);
+    }
+}
+
+#[tokio::test]
+async fn kind_52_a_choice_that_came_late_costs_one_refresh_of_the_next_request() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered().await;
+        world.minutes_pass(31);
+        let late = browser.copy();
+        browser.visits("/").await.expect(200);
+        world.forget_calls();
+        chooses(&late, scenario.client, true).await.expect(200);
+        late.visits("/").await.expect(200);
+        let refreshes = world.take_calls().iter().filter(|it| it.contains("refresh")).count();
+        assert_eq!(refreshes, 1, "{scenario}");
         assert_eq!(dnt_of(&late), "1", "{scenario}");
         late.visits("/").await.expect(200);
+        world.expect_calls(&[]);
+        world.minutes_pass(31);
+        late.visits("/").await.expect(200);
+        assert_eq!(dnt_of(&late), "1", "{scenario}");
     }
 }
 
