@@ -1,7 +1,7 @@
 //! Which of the presented credentials are this browser's own (promise 13).
 
 use super::profiles::{CookieNames, DWSID};
-use super::request_cookies::RequestCookies;
+use super::request_cookies::{RequestCookies, RequestHandoff, candidate};
 use super::sealed_state::SealedState;
 use crate::flow::Provenance;
 use crate::ids::{AccessToken, Dwsid, RefreshToken, Tag};
@@ -33,6 +33,20 @@ pub struct Layout {
     pub tokens: Writers,
     /// `dwsid` and its companions.
     pub dw: Writers,
+}
+
+/// Makes the token that the access cookie holds an access token, if the seal names it. Beside a token in
+/// parts it was read as a handoff of ECOM, but any host of the domain may have set those parts.
+pub fn settle_handoff(presented: &mut RequestCookies, state: &SealedState, names: &CookieNames) {
+    if names.access != names.handoff {
+        return;
+    }
+    if let Some(RequestHandoff::Token(token)) = &presented.handoff
+        && state.access == Some(token.tag())
+    {
+        candidate(&mut presented.access, Some(token.clone()));
+        presented.handoff = None;
+    }
 }
 
 /// Removes from `presented` every credential that cannot be this browser's own according to the

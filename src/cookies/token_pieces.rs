@@ -136,6 +136,8 @@ impl CookieNames {
 mod tests {
     use super::super::profiles::{Profile, SiteSuffix, Transport};
     use super::super::request_cookies::RequestCookies;
+    use super::super::sealed_state::SealedState;
+    use super::super::{facts, ownership};
     use super::*;
     use crate::ids::SiteId;
 
@@ -192,8 +194,15 @@ mod tests {
         pairs.push((names.access.clone(), "x.y.z"));
         let presented = read(Profile::PwaKit, &pairs);
         assert_eq!(presented.access, std::slice::from_ref(&long));
-        let handoff = AccessToken::parse("x.y.z").map(RequestHandoff::Token);
-        assert_eq!(presented.handoff, handoff);
+        let handoff_token = || AccessToken::parse("x.y.z").unwrap();
+        assert_eq!(presented.handoff, Some(RequestHandoff::Token(handoff_token())));
+        // Unless the seal names it: then the parts were planted.
+        let tag = handoff_token().tag();
+        let state = SealedState { access: Some(tag), ..SealedState::default() };
+        let mut settled = presented.clone();
+        ownership::settle_handoff(&mut settled, &state, &names);
+        assert_eq!(facts::effective_access_token(&settled, &state), Some(&handoff_token()));
+        assert_eq!(settled.handoff, None);
         pairs.last_mut().unwrap().1 = "refresh";
         let presented = read(Profile::PwaKit, &pairs);
         assert_eq!((presented.access, presented.handoff), (vec![], Some(RequestHandoff::Refresh)));

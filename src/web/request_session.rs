@@ -141,9 +141,10 @@ impl RequestSession {
         let headers = &parts.headers;
         let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let mut presented = RequestCookies::read(cookies, &site.names);
-        let presented_tags = presented_tags(&presented);
         let dw_seal = opened_dw_seal(&presented, &site);
         let state = sealed(&presented, &site).checked_by(&dw_seal);
+        ownership::settle_handoff(&mut presented, &state, &site.names);
+        let presented_tags = presented_tags(&presented);
         let cross_site_dwsid = take_cross_site_dwsid(&mut presented, &dw_seal, parts, &site);
         remove_dwsid_of_neighbours(&mut presented, headers, &site, &state);
         let logged_out_at = logged_out_since(&presented, &state, &site, received_at);

@@ -179,6 +179,31 @@ async fn promise_13_and_kind_39_planted_parts_change_no_shopper() {
 }
 
 #[tokio::test]
+async fn promises_5_and_13_and_kind_39_a_planted_part_costs_no_call() {
+    for scenario in scenarios() {
+        let world = start(&scenario, 0).await;
+        let sam = world.logged_in(SAM).await.access_token();
+        let target = world.registered_on_ecom().await;
+        let shopper = target.customer_id().unwrap();
+        for value in ["a.b.c", &sam] {
+            let browser = target.stale_copy();
+            for name in ["token.1", "cc-at.1", "cc-at_RefArch.1"] {
+                browser.stores_domain_cookie(name, value);
+            }
+            for _ in 0..3 {
+                world.forget_calls();
+                let page = browser.visits(&controller("Account-Show")).await.expect(200);
+                assert_eq!(page.ecom_customer().1, shopper, "{scenario}");
+                browser.visits("/").await.expect(200);
+                let view = browser.calls("/bff/session").await.expect(200).json();
+                assert_eq!(view["customer_type"], "registered", "{scenario}");
+                world.expect_calls(&[]);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn kind_39_a_token_that_fits_no_request_is_an_outage_that_keeps_cookies() {
     for scenario in scenarios() {
         let world = start(&scenario, 0).await;

@@ -36,7 +36,9 @@ pub(crate) fn forwardable_unverified<'h>(
     let cookies = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
     let mut presented = RequestCookies::read(cookies, &site.names);
     let now = site.clock.monotonic();
-    let state = without_logged_out(sealed(&presented, site), site, now);
+    let state = sealed(&presented, site);
+    ownership::settle_handoff(&mut presented, &state, &site.names);
+    let state = without_logged_out(state, site, now);
     let dw_seal = opened_dw_seal(&presented, site);
     take_cross_site_dwsid(&mut presented, &dw_seal, parts, site);
     remove_dwsid_of_neighbours(&mut presented, headers, site, &state);
