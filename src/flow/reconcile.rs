@@ -287,10 +287,13 @@ pub(super) fn probed(state: FlowState, response: ProbeResponse) -> Step {
     if is_by_head(&state) {
         return probed_for_head(state, response);
     }
-    let ProbeResponse::Alive { owner, login } = response else {
-        return without_owner(state);
-    };
     let redirected = is_on(&state, EcomPage::Redirected) && response_dw(&state).is_none();
+    let (owner, login) = match response {
+        ProbeResponse::Alive { owner, login } => (owner, login),
+        // Most redirected forms change no session, so a look that failed is no reason to doubt it.
+        ProbeResponse::Failed(_) if redirected => return state.decide(DwChange::Keep),
+        ProbeResponse::Dead | ProbeResponse::Failed(_) => return without_owner(state),
+    };
     let was_registered = state.customer().is_some_and(Customer::is_registered);
     if owner.is_guest() && (is_on(&state, EcomPage::Ended) || (redirected && was_registered)) {
         return log_out(state);

@@ -295,6 +295,19 @@ fn promise_2_no_response_silently_makes_a_registered_shopper_a_guest() {
 }
 
 #[test]
+fn promise_15_kind_41_a_look_after_a_form_that_fails_changes_nothing() {
+    let cases = ecom_cases()
+        .into_iter()
+        .filter(|case| case.response.page == EcomPage::Redirected && case.response.dw.is_none());
+    walk_cases(cases.collect(), |case, path| {
+        if path.any(|call| matches!(call, Call::Probe(_, ProbeResponse::Failed(_)))) {
+            assert_eq!(path.decision.dw, DwChange::Keep, "{} {path}", case.content);
+            assert_eq!(path.decision.tokens, TokenChange::Keep, "{} {path}", case.content);
+        }
+    });
+}
+
+#[test]
 fn of_two_tokens_the_newer_one_wins() {
     walk_every(|case, path| {
         if let Some(Handoff::Grant(grant)) = &case.response.handoff {

@@ -1,7 +1,7 @@
 //! Shoppers log in, register and log out on ECOM's own pages, and the Head knows it.
 
 use http::Method;
-use tandem_sandbox::{Fault, Operation, Times};
+use tandem_sandbox::{Fault, Operation, Times, Upstream};
 use testkit::{Browser, DwSession, JO, Mode, Page, SAM, Scenario, World, controller};
 
 /// ECOM without a handoff, ECOM with the cartridge, and a platform with Hybrid Auth.
@@ -547,15 +547,27 @@ async fn kind_41_and_promise_5_redirected_forms_cost_one_look_in_five_minutes() 
 }
 
 #[tokio::test]
-async fn kind_41_without_ocapi_a_redirected_form_changes_nothing() {
-    let world = Scenario::private().start().await;
-    let browser = world.registered_on_ecom().await;
-    let down = Fault::Status(503, None);
-    world.control().inject_fault(Operation::CustomersAuth, down, Times::Always);
-    submits_cart(&browser).await;
-    world.control().clear_faults();
-    browser.visits(&controller("Account-Show")).await.expect(200);
-    browser.expect_registered(JO.0, DwSession::Live);
+async fn promise_15_and_kind_41_without_ocapi_a_redirected_form_changes_nothing() {
+    let classic = [Scenario::private(), Scenario::public(), Scenario::private().on_demand()];
+    for fault in [Fault::Status(503, None), Fault::Reset, Fault::Status(429, Some(20))] {
+        for scenario in &classic {
+            let world = scenario.clone().start().await;
+            for browser in [world.registered_on_ecom().await, world.guest_on_ecom().await] {
+                let shopper = browser.visits(&controller("Account-Show")).await.ecom_customer();
+                world.control().inject_fault(Upstream::Ocapi, fault.clone(), Times::Always);
+                // The second form comes after the time in which one look is enough.
+                for _ in 0..2 {
+                    submits_cart(&browser).await;
+                    let page = browser.visits(&controller("Account-Show")).await.expect(200);
+                    assert_eq!(page.ecom_customer(), shopper, "{scenario}, {fault:?}");
+                    world.minutes_pass(6);
+                }
+                world.control().clear_faults();
+                let page = browser.visits(&controller("Account-Show")).await.expect(200);
+                assert_eq!(page.ecom_customer(), shopper, "{scenario}, {fault:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
