@@ -10,9 +10,9 @@ use crate::flow::{
 use crate::ids::{Dwsid, RefreshToken, Tag};
 use crate::model::Grant;
 use crate::site::Site;
+use crate::upstream::CallContext;
 use crate::upstream::single_flight::Source;
 use crate::upstream::slas::Credentials;
-use crate::upstream::{self, CallContext};
 
 /// How long a late tab still gets the successor of its token.
 const KEEP_GRANTED: Duration = Duration::from_secs(60);
@@ -196,17 +196,10 @@ async fn exchange_once(
         let (site, context) = (Arc::clone(site), context.clone());
         let (token, dwsid) = (token.clone(), dwsid.cloned());
         move || async move {
-            match site.exchanges.acquire(token.tag(), site.clock.monotonic()) {
-                Ok(()) => {
-                    let started = site.clock.monotonic();
-                    let may_repeat = || may_repeat(&site, token.tag(), started);
-                    site.slas.refresh_repeating(&token, dwsid.as_ref(), &context, may_repeat).await
-                }
-                Err(wait) => {
-                    let failure = UpstreamFailure::throttled_for(upstream::seconds(wait));
-                    RefreshResponse::Failed(failure)
-                }
-            }
+            // A repeated call must end while the request waits for it.
+            let repeat_before = site.clock.monotonic() + site.call_timeout / 2;
+            let limit = &site.exchanges;
+            site.slas.refresh_limited(&token, dwsid.as_ref(), &context, limit, repeat_before).await
         }
     };
     let is_newer = move |response: &RefreshResponse| match response {
@@ -225,14 +218,6 @@ async fn exchange_once(
         Source::Cached => "cached",
     });
     (source, response.unwrap_or(RefreshResponse::Failed(UNAVAILABLE)))
-}
-
-/// Whether a refresh that was `started` at that time may be made once more: while the request waits
-/// for it, and as one of the exchanges that SLAS permits.
-fn may_repeat(site: &Site, token: Tag, started: Instant) -> bool {
-    let now = site.clock.monotonic();
-    let in_time = now.saturating_duration_since(started) < site.call_timeout / 2;
-    in_time && site.exchanges.acquire(token, now).is_ok()
 }
 
 fn keep_refresh(response: &RefreshResponse) -> Duration {

@@ -492,3 +492,46 @@ async fn promise_15_an_outage_of_the_head_closes_no_page_of_ecom() {
         visitor.expect_guest(DwSession::Live);
     }
 }
+
+#[tokio::test]
+async fn promise_3_and_kind_13_a_shopper_is_back_when_slas_is() {
+    for scenario in Scenario::clients() {
+        let scenario = scenario.refusing_pages_in_outages();
+        for path in [controller("Account-Show"), "/".to_owned()] {
+            let world = scenario.clone().start().await;
+            let browser = world.registered_on_ecom().await;
+            world.minutes_pass(60);
+            let down = Fault::Status(500, None);
+            world.control().inject_fault(Operation::TokenRefresh, down, Times::Always);
+            for _ in 0..2 {
+                browser.visits(&path).await.expect(503).expect_no_cookies();
+                world.seconds_pass(6);
+            }
+            world.control().clear_faults();
+            browser.visits(&path).await.expect(200);
+            assert!(world.control().max_exchanges_within_a_minute() <= 3, "{scenario}");
+            browser.expect_registered(JO.0, DwSession::Live);
+        }
+    }
+}
+
+#[tokio::test]
+async fn promise_3_and_kind_13_a_refresh_that_the_breaker_holds_back_does_not_count() {
+    for scenario in Scenario::clients() {
+        let world = scenario.clone().start().await;
+        let browser = world.registered_on_ecom().await;
+        world.minutes_pass(60);
+        world.control().inject_fault(Upstream::Slas, Fault::Status(500, None), Times::Always);
+        for _ in 0..5 {
+            world.browser().visits("/").await.expect(200);
+        }
+        for _ in 0..3 {
+            browser.visits(&controller("Account-Show")).await.expect(503);
+            world.seconds_pass(1);
+        }
+        world.control().clear_faults();
+        world.seconds_pass(8);
+        browser.visits(&controller("Account-Show")).await.expect(200);
+        browser.expect_registered(JO.0, DwSession::Live);
+    }
+}

@@ -8,9 +8,11 @@ use crate::header_values;
 use crate::ids::{Dwsid, RefreshToken};
 use crate::model::Grant;
 use crate::upstream::http::CallError;
+use crate::upstream::refresh_limit::RefreshLimit;
 use crate::upstream::refresh_rejections::Verdict;
+use crate::upstream::seconds;
 use http::StatusCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Another attempt may show whether a rejected refresh token has ended.
 const UNRESOLVED: UpstreamFailure = UpstreamFailure::unavailable_for(5);
@@ -30,27 +32,66 @@ impl Slas {
         self.refreshed(token, result)
     }
 
-    /// [Refreshes](Self::refresh), and once more after a momentary failure if the client is private
-    /// and `may_repeat` permits it. A private client's refresh token stays valid; that of a public
-    /// client may be spent, so its refresh is never repeated.
-    pub async fn refresh_repeating(
+    /// [Refreshes](Self::refresh) as often as `limit` permits. It does so once more after a momentary
+    /// failure if the client is private and the first call ended before `repeat_before`. A private
+    /// client's refresh token stays valid; that of a public client may be spent, so its refresh is
+    /// never repeated.
+    pub async fn refresh_limited(
         &self,
         token: &RefreshToken,
         dwsid: Option<&Dwsid>,
         context: &CallContext,
-        may_repeat: impl FnOnce() -> bool + Send,
+        limit: &RefreshLimit,
+        repeat_before: Instant,
     ) -> RefreshResponse {
-        let first = self.request_refresh(token, dwsid, context).await;
-        let momentary = matches!(&first, Err(SlasError::Call(error)) if error.is_momentary());
-        if self.is_public() || !momentary || !may_repeat() {
+        if let Err(wait) = limit.acquire(token.tag(), self.clock.monotonic()) {
+            return RefreshResponse::Failed(UpstreamFailure::throttled_for(seconds(wait)));
+        }
+        let first = self.request_counted(token, dwsid, context, limit).await;
+        if !self.may_repeat(token, &first, limit, repeat_before) {
             return self.refreshed(token, first);
         }
         tokio::time::sleep(REPEAT_AFTER).await;
-        match self.request_refresh(token, dwsid, context).await {
+        match self.request_counted(token, dwsid, context, limit).await {
             // It was not sent: the first failure is the cause.
             Err(SlasError::Call(CallError::BreakerOpen(_))) => self.refreshed(token, first),
-            second => self.refreshed(token, second),
+            second => {
+                if matches!(&second, Err(SlasError::Call(_) | SlasError::Malformed(_))) {
+                    limit.pause(token.tag(), self.clock.monotonic());
+                }
+                self.refreshed(token, second)
+            }
         }
+    }
+
+    fn may_repeat(
+        &self,
+        token: &RefreshToken,
+        first: &SlasResult<Grant>,
+        limit: &RefreshLimit,
+        repeat_before: Instant,
+    ) -> bool {
+        let now = self.clock.monotonic();
+        let momentary = matches!(first, Err(SlasError::Call(error)) if error.is_momentary());
+        !self.is_public()
+            && momentary
+            && now < repeat_before
+            && limit.acquire_repeat(token.tag(), now).is_ok()
+    }
+
+    /// The request; it does not count if the circuit breaker held it back.
+    async fn request_counted(
+        &self,
+        token: &RefreshToken,
+        dwsid: Option<&Dwsid>,
+        context: &CallContext,
+        limit: &RefreshLimit,
+    ) -> SlasResult<Grant> {
+        let result = self.request_refresh(token, dwsid, context).await;
+        if matches!(&result, Err(SlasError::Call(CallError::BreakerOpen(_)))) {
+            limit.release(token.tag(), self.clock.monotonic());
+        }
+        result
     }
 
     async fn request_refresh(
