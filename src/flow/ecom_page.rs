@@ -1,14 +1,12 @@
 //! What a page of ECOM, or of a Head, is for, and what the cookies of its response hand over.
 
-use std::time::Duration;
-
 use super::{HeldRefresh, Provenance};
 use crate::ids::AccessToken;
 use crate::model::{Claims, CustomerType, DwCookies, Extras, Grant, RefreshGrant};
 
-/// For how long a renewal proves that the session is the shopper's. A request may be slow on purpose,
+/// For how many seconds a renewal proves that the session is the shopper's. A request may be slow on purpose,
 /// and the password may be changed on another device meanwhile.
-const LONGEST_PROOF: Duration = Duration::from_secs(5);
+const LONGEST_PROOF: i64 = 5;
 
 /// What a page of ECOM is for, as far as it matters for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,11 +69,11 @@ pub fn names_logout(path: &str) -> bool {
 }
 
 impl EcomPage {
-    /// What the page is for if SLAS renewed the tokens for this very request `age` before the page
-    /// responded; `None` if it did not. Without a recent renewal nothing proves that the session was
+    /// What the page is for if SLAS renewed the tokens for this very request `age` seconds before
+    /// the page responded; `None` if it did not. Without a recent renewal nothing proves that the session was
     /// still the shopper's: a password page is no more than a login page then.
     #[must_use]
-    pub fn with_renewal(self, age: Option<Duration>) -> Self {
+    pub fn with_renewal(self, age: Option<i64>) -> Self {
         match self {
             Self::Password if age.is_none_or(|age| age > LONGEST_PROOF) => Self::Login,
             other => other,

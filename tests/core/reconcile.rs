@@ -2,7 +2,6 @@
 //! follow.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use tandem::flow::{
     Access, BridgeMode, Dw, DwChange, EcomPage, Handoff, Intent, LogoutResponse, Outcome,
@@ -389,9 +388,9 @@ fn kind_43_a_dw_session_renews_the_tokens_of_its_shopper_only_after_a_password_p
 #[test]
 fn kind_43_only_a_renewal_a_moment_ago_makes_a_dw_session_vouch() {
     for page in PAGES {
-        let recent = [0, 1, 5].map(|seconds| Some(Duration::from_secs(seconds)));
+        let recent = [0, 1, 5].map(Some);
         assert!(recent.iter().all(|age| page.with_renewal(*age) == page), "{page:?}");
-        let late = [6, 60, 3600].map(|seconds| Some(Duration::from_secs(seconds)));
+        let late = [6, 60, 3600].map(Some);
         for age in late.into_iter().chain([None]) {
             assert_ne!(page.with_renewal(age), EcomPage::Password, "{age:?}");
             assert!(page == EcomPage::Password || page.with_renewal(age) == page, "{age:?}");

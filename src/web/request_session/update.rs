@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::response::{IntoResponseParts, ResponseParts};
 use http::header::{HeaderValue, SET_COOKIE};
@@ -64,12 +64,13 @@ impl SessionUpdate {
         Self { renewed_at, ..self }
     }
 
-    /// How long ago SLAS renewed the tokens of a registered shopper for this very request.
-    pub(crate) fn age_of_renewal(&self) -> Option<Duration> {
+    /// How many seconds ago SLAS renewed the tokens of a registered shopper for this very request.
+    pub(crate) fn age_of_renewal(&self) -> Option<i64> {
         match &self.decision.tokens {
             TokenChange::Set(grant) if grant.claims.customer.is_registered() => {
                 let now = self.site.clock.monotonic();
-                self.renewed_at.map(|at| now.saturating_duration_since(at))
+                let age = self.renewed_at.map(|at| now.saturating_duration_since(at).as_secs());
+                age.map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX))
             }
             TokenChange::Set(_) | TokenChange::Keep | TokenChange::Drop => None,
         }

@@ -125,7 +125,7 @@ async fn choice_during_slow_page(world: &World, browser: &Browser, choice: Pendi
     let page = tokio::spawn(async move { tab.visits("/").await });
     world.wait_for_calls(Operation::HeadPage, 1).await;
     choice.await.expect(200);
-    page.await.unwrap().expect(200);
+    page.await.expect("a page").expect(200);
 }
 
 #[tokio::test]
