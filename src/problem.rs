@@ -18,6 +18,8 @@ use crate::header_values::{PRIVATE_NO_STORE, first_text};
 
 /// Default of `Retry-After`, in seconds.
 const RETRY: u32 = 5;
+/// The same where somebody has to correct a setting first.
+const RETRY_MISCONFIGURED: u32 = 60;
 
 const TRY_AGAIN: &str = r#"<a href="">Try again</a> &middot; "#;
 /// The browser requests the page of the form again, which has a CSRF token of the new session.
@@ -138,10 +140,10 @@ impl Problem {
                 None,
             ),
             Self::ScopeMissing => (
-                StatusCode::BAD_GATEWAY,
+                StatusCode::SERVICE_UNAVAILABLE,
                 "misconfigured",
                 "The SLAS client lacks the scope sfcc.session_bridge.",
-                None,
+                Some(RETRY_MISCONFIGURED),
             ),
             Self::LoginConflict => (
                 StatusCode::CONFLICT,
@@ -255,12 +257,18 @@ impl Parts {
                 "upstream_throttled",
                 "The shop is very busy right now. Please try again in a moment.",
             ),
-            Cause::Misconfigured => {
-                (StatusCode::BAD_GATEWAY, "misconfigured", "The shop is misconfigured.")
-            }
+            // Nothing is wrong with the request: it succeeds once the setting is corrected.
+            Cause::Misconfigured => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "misconfigured",
+                "The shop is misconfigured. Please try again later.",
+            ),
         };
-        let may_recover = failure.cause != Cause::Misconfigured;
-        let retry_after = failure.retry_after.or(may_recover.then_some(RETRY));
+        let default = match failure.cause {
+            Cause::Unavailable | Cause::Throttled => RETRY,
+            Cause::Misconfigured => RETRY_MISCONFIGURED,
+        };
+        let retry_after = Some(failure.retry_after.unwrap_or(default));
         Self { status, code, title, retry_after }
     }
 }

@@ -127,7 +127,7 @@ async fn an_error_names_the_scope_that_the_client_lacks() {
             let (browser, dwsid, _) = world.ecom_visitor();
             let signed = world.control().sign_dw_session(&dwsid).unwrap();
             let page = browser.posts_json("/bff/bridge", &json!({"dwsgst": signed})).await;
-            page.expect_problem(502, "misconfigured");
+            page.expect_problem(503, "misconfigured");
             assert!(page.text.contains("sfcc.session_bridge"), "{status} {error}");
         }
     }

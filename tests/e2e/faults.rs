@@ -214,7 +214,7 @@ async fn fault_22_an_ocapi_that_rejects_every_token_is_misconfigured() {
         let fault = Fault::Body(401, fault.to_owned());
         world.control().inject_fault(Operation::Sessions, fault, Times::Always);
         let page = browser.visits(&controller("Account-Show")).await;
-        page.expect_problem(502, "misconfigured");
+        page.expect_problem(503, "misconfigured");
         assert!(!page.text.contains("CANARY"));
         world.expect_calls(&["ocapi.sessions", "slas.token.refresh", "ocapi.sessions"]);
         browser.expect_registered(JO.0, DwSession::Absent);
