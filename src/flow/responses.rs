@@ -50,8 +50,9 @@ pub enum RefreshResponse {
     Granted(Box<Grant>),
     /// SLAS states that the refresh token is invalid.
     Refused,
-    /// SLAS rejects the refresh in words that name neither the token nor Tandem's client. The token
-    /// has ended if SLAS issues other tokens to the same client now; otherwise this is a failure.
+    /// SLAS rejects the refresh in words that do not name the token; they may name Tandem's client.
+    /// The token has ended if SLAS issues other tokens to the same client now; otherwise this is a
+    /// failure.
     Doubtful(UpstreamFailure),
     /// The call failed. The refresh token may still be valid.
     Failed(UpstreamFailure),

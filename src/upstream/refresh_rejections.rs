@@ -16,18 +16,14 @@ use crate::ids::Tag;
 pub const LIMIT: usize = 4 * 1024 * 1024;
 /// How long a rejection is remembered.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
-/// A rejection that speaks of the client is doubted if it is still made after this time. Requests
-/// that arrive together do not count as two.
-const REPEATED: Duration = Duration::from_secs(10);
 
 /// What a rejection may be about besides the token: it decides which other call clears that up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
     /// Nothing that SLAS has said: it is about the token if it is made twice.
     None,
-    /// The credentials of the client: any other call of the client clears it up.
-    Credentials,
-    /// The client or its settings by name: likewise, but the rejection must be made again.
+    /// The client, its credentials or settings: any other call of the client clears it up, but only
+    /// one that is made after the rejection. The secret may just have expired.
     Client,
     /// What a refresh needs and other calls do not (the grant type, a scope, a service behind
     /// SLAS): only the refresh of another token clears it up.
@@ -73,8 +69,8 @@ impl RefreshRejections {
         let Some(first) = first else {
             self.first.lock().insert(token, now, 0, now + LIFETIME, now);
             return match doubt {
-                Doubt::None | Doubt::Credentials => Verdict::Doubtful,
-                Doubt::Client | Doubt::Refresh => Verdict::Open,
+                Doubt::None | Doubt::Client => Verdict::Doubtful,
+                Doubt::Refresh => Verdict::Open,
             };
         };
         let calls = self.calls();
@@ -83,11 +79,10 @@ impl RefreshRejections {
         match doubt {
             Doubt::None if fails => Verdict::Doubtful,
             Doubt::None => Verdict::Ended,
-            Doubt::Credentials | Doubt::Client if works => Verdict::Ended,
-            Doubt::Credentials => Verdict::Doubtful,
-            Doubt::Client if now.saturating_duration_since(first) >= REPEATED => Verdict::Doubtful,
+            Doubt::Client if works => Verdict::Ended,
+            Doubt::Client => Verdict::Doubtful,
             Doubt::Refresh if calls.refreshed >= Some(first) => Verdict::Ended,
-            Doubt::Client | Doubt::Refresh => Verdict::Open,
+            Doubt::Refresh => Verdict::Open,
         }
     }
 
@@ -119,7 +114,7 @@ mod tests {
     use super::*;
     use crate::ids::RefreshToken;
 
-    const DOUBTS: [Doubt; 4] = [Doubt::None, Doubt::Credentials, Doubt::Client, Doubt::Refresh];
+    const DOUBTS: [Doubt; 3] = [Doubt::None, Doubt::Client, Doubt::Refresh];
 
     /// The verdict on a rejection that is made again a minute after the first one, with something
     /// between the two.
@@ -138,9 +133,9 @@ mod tests {
         use Verdict::{Doubtful, Ended, Open};
         let verdicts =
             |between: fn(&RefreshRejections, Instant)| DOUBTS.map(|d| second(d, between));
-        assert_eq!(verdicts(|_, _| ()), [Ended, Doubtful, Doubtful, Open]);
-        assert_eq!(verdicts(RefreshRejections::failed), [Doubtful, Doubtful, Doubtful, Open]);
-        assert_eq!(verdicts(RefreshRejections::succeeded), [Ended, Ended, Ended, Open]);
+        assert_eq!(verdicts(|_, _| ()), [Ended, Doubtful, Open]);
+        assert_eq!(verdicts(RefreshRejections::failed), [Doubtful, Doubtful, Open]);
+        assert_eq!(verdicts(RefreshRejections::succeeded), [Ended, Ended, Open]);
         let other = RefreshToken::parse("b").unwrap().tag();
         for doubt in DOUBTS {
             let verdict = second(doubt, |rejections, now| rejections.refreshed(other, now));
@@ -158,11 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn kind_44_requests_that_arrive_together_do_not_count_as_two_against_the_client() {
+    fn promise_2_kind_44_what_succeeded_before_the_rejection_proves_nothing_of_the_client() {
         let (rejections, now) = (RefreshRejections::new(&Gauge::default()), Instant::now());
         let token = RefreshToken::parse("a").unwrap().tag();
+        rejections.succeeded(now);
+        let later = now + Duration::from_secs(1);
         for _ in 0..5 {
-            assert_eq!(rejections.reject(token, Doubt::Client, now), Verdict::Open);
+            assert_eq!(rejections.reject(token, Doubt::Client, later), Verdict::Doubtful);
         }
     }
 }

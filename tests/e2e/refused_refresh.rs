@@ -125,36 +125,65 @@ async fn promise_2_and_kind_44_words_about_the_client_keep_the_session_while_not
 }
 
 #[tokio::test]
-async fn kind_44_an_unknown_client_ends_the_token_while_guest_logins_work() {
-    for scenario in Scenario::clients() {
+async fn kind_44_an_unknown_client_ends_the_token_at_once_while_guest_logins_work() {
+    for scenario in Scenario::with_ecom() {
         for words in &ABOUT_CLIENT[..2] {
-            let world = scenario.clone().start().await;
-            let browser = world.registered().await;
-            world.minutes_pass(60);
-            reject_refresh(&world, rejection(*words));
-            let before = browser.cookies();
-            browser.posts("/bff/session").await.expect_no_cookies();
-            assert_eq!(browser.cookies(), before, "said once, it may be about the client");
-            world.seconds_pass(5);
-            world.browser().visits("/").await.expect(200);
-            browser.visits("/").await.expect(200);
-            assert!(is_reported_expired(&browser).await, "{scenario}, {words:?}");
-            browser.expect_guest(scenario.dw_session_after_landing());
+            for path in ["/", "/account", "/bff/session", &controller("Account-Show")] {
+                let world = scenario.clone().start().await;
+                let browser = world.registered().await;
+                world.minutes_pass(60);
+                reject_refresh(&world, rejection(*words));
+                let page = match path {
+                    "/bff/session" => browser.posts(path).await,
+                    path => browser.visits(path).await,
+                };
+                let status = match path {
+                    // A shopper whose session is over is sent to the login page.
+                    "/account" => 303,
+                    "/bff/session" => 401,
+                    _ => 200,
+                };
+                assert_eq!(page.status, status, "{scenario}, {words:?}, {path}");
+                assert!(is_reported_expired(&browser).await, "{scenario}, {words:?}, {path}");
+                let landed = scenario.dw_session_after_landing();
+                let bridged = path.contains("Account-Show");
+                browser.expect_guest(if bridged { DwSession::Live } else { landed });
+            }
         }
     }
 }
 
 #[tokio::test]
-async fn kind_44_an_unknown_client_ends_the_token_of_the_only_shopper() {
+async fn promise_2_and_kind_44_an_api_call_ends_no_token_by_what_succeeded_before() {
     for scenario in Scenario::clients() {
-        let world = scenario.clone().start().await;
-        let browser = world.registered().await;
-        world.minutes_pass(60);
-        reject_refresh(&world, rejection(ABOUT_CLIENT[0]));
-        browser.visits("/").await;
-        world.seconds_pass(15);
-        browser.visits("/").await.expect(200);
-        assert!(is_reported_expired(&browser).await, "{scenario}");
+        for words in &ABOUT_CLIENT[..2] {
+            let world = scenario.clone().start().await;
+            let browser = world.registered().await;
+            world.minutes_pass(60);
+            // The client works, and then its secret expires.
+            world.browser().visits("/").await.expect(200);
+            world.control().inject_fault(Upstream::Slas, rejection(*words), Times::Always);
+            let before = browser.cookies();
+            for _ in 0..4 {
+                let call = creates_basket(&browser).await.expect(503);
+                assert!(call.retry_after() > 0, "{scenario}, {words:?}");
+                for path in ["/account", &controller("Account-Show")] {
+                    let page = browser.visits(path).await.expect(503);
+                    page.expect_no_cookies();
+                    assert!(page.retry_after() > 0, "{scenario}, {words:?}, {path}");
+                }
+                world.seconds_pass(20);
+            }
+            assert_eq!(browser.cookies(), before, "{scenario}, {words:?}");
+            world.control().clear_faults();
+            world.minutes_pass(2);
+            // The refresh alone is rejected: an API call learns of a guest's login in between.
+            reject_refresh(&world, rejection(*words));
+            creates_basket(&browser).await.expect(503);
+            world.seconds_pass(5);
+            world.browser().visits("/").await.expect(200);
+            creates_basket(&browser).await.expect_problem(401, "session_expired");
+        }
     }
 }
 

@@ -141,15 +141,16 @@ impl Rejection {
             _ if self.code == DEPENDENCY_DOWN => Some(Doubt::Refresh),
             StatusCode::BAD_REQUEST if self.is_temporary() => None,
             // The code contradicts the status, so another call decides.
-            _ if self.code == "server_error" => Some(Doubt::Credentials),
+            _ if self.code == "server_error" => Some(Doubt::Client),
             _ if self.is_temporary() => None,
             _ if REFRESH_ONLY.iter().any(|word| self.text.contains(word))
                 || self.is_about_scope() =>
             {
                 Some(Doubt::Refresh)
             }
-            _ if self.is_about_client() => Some(Doubt::Client),
-            StatusCode::UNAUTHORIZED => Some(Doubt::Credentials),
+            status if status == StatusCode::UNAUTHORIZED || self.is_about_client() => {
+                Some(Doubt::Client)
+            }
             _ => Some(Doubt::None),
         }
     }
