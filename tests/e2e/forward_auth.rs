@@ -1,7 +1,7 @@
 //! Behind a gateway that sends auth subrequests the same promises hold, for every kind of client,
 //! bridge mode and bridge time.
 
-use tandem_sandbox::{Fault, Operation, Times, Upstream};
+use tandem_sandbox::{Fault, Times, Upstream};
 use testkit::{Browser, DwSession, JO, Page, Scenario, World, controller};
 
 /// The redirects of a browser that needs new cookies: from the page to `/bff/establish`, from there
@@ -229,7 +229,8 @@ async fn promise_15_and_kind_13_a_new_visitor_behind_a_gateway_gets_pages_in_an_
             // These need a session.
             for path in ["/account".to_owned(), controller("Home-Show")] {
                 let (_, page) = ask_through_gateway(&browser, &path).await;
-                assert!(page.status.is_server_error(), "{name}, {path}: {}", page.status);
+                assert_eq!(page.status, 503, "{name}, {path}");
+                assert!(page.retry_after() > 0, "{name}, {path}");
                 page.expect_no_cookies();
             }
             world.control().clear_faults();
@@ -250,7 +251,8 @@ async fn promise_15_and_kind_13_a_returning_shopper_behind_a_gateway_keeps_every
             browser.logs_in(JO).await.expect(200);
             world.minutes_pass(60);
             let before = browser.cookies();
-            world.control().inject_fault(Operation::TokenRefresh, fault.clone(), Times::Always);
+            // A client that SLAS rejects gets no guest's tokens either.
+            world.control().inject_fault(Upstream::Slas, fault.clone(), Times::Always);
             let name = format!("{scenario}, {fault:?}");
             let (_, page) = ask_through_gateway(&browser, "/").await;
             assert_eq!(page.status, 200, "{name}");
@@ -258,7 +260,8 @@ async fn promise_15_and_kind_13_a_returning_shopper_behind_a_gateway_keeps_every
             assert_eq!(page.header("x-bff-customer-id"), "", "{name}");
             for path in ["/account".to_owned(), controller("Account-Show")] {
                 let (_, page) = ask_through_gateway(&browser, &path).await;
-                assert!(page.status.is_server_error(), "{name}, {path}: {}", page.status);
+                assert_eq!(page.status, 503, "{name}, {path}");
+                assert!(page.retry_after() > 0, "{name}, {path}");
             }
             assert_eq!(browser.cookies(), before, "{name}");
             world.control().clear_faults();
@@ -329,6 +332,26 @@ async fn kind_13_a_gateway_shop_that_refuses_pages_in_outages_answers_503() {
     let now = world.clock.now().unix();
     let (_, page) = ask_through_gateway(&browser, &format!("/?bff-unavailable-at={now}")).await;
     page.expect_problem(503, "upstream_unavailable").expect_no_cookies();
+}
+
+#[tokio::test]
+async fn kind_13_the_address_of_an_outage_may_be_of_a_replica_with_another_clock() {
+    for scenario in Scenario::clients() {
+        let (world, _) = start_behind_envoy(&scenario).await;
+        world.allow_no_landing();
+        world.control().inject_fault(Upstream::Slas, Fault::Status(503, None), Times::Always);
+        let now = world.clock.now().unix();
+        for (seconds, status) in
+            [(-3600, 303), (-15, 303), (-5, 200), (0, 200), (1, 200), (5, 200), (15, 303)]
+        {
+            let path = format!("/cart?bff-unavailable-at={}", now + seconds);
+            let page = world.browser().visits(&subrequest(&path)).await;
+            assert_eq!(page.status, status, "{scenario}: {seconds} s");
+            // Whatever the clocks say, the page is reached.
+            let (_, page) = ask_through_gateway(&world.browser(), &path).await;
+            assert_eq!(page.status, 200, "{scenario}: {seconds} s");
+        }
+    }
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ use crate::web::request_session::SessionUpdate;
 
 /// In the query of a page: when its tokens could not be had, in seconds since 1970.
 const UNAVAILABLE_AT: &str = "bff-unavailable-at=";
-/// Seconds for which the page is then served without tokens.
+/// Seconds for which the page is then served without tokens. The clocks of replicas may differ by as
+/// much.
 const SERVED_FOR: i64 = 10;
 
 impl ProxiedRequest {
@@ -71,7 +72,7 @@ impl ProxiedRequest {
         let query = self.parts.uri.query().unwrap_or_default();
         let times = query.split('&').filter_map(|field| field.strip_prefix(UNAVAILABLE_AT));
         let mut ages = times.filter_map(|at| now.unix().checked_sub(at.parse().ok()?));
-        ages.any(|age| (0..SERVED_FOR).contains(&age))
+        ages.any(|age| (-SERVED_FOR..=SERVED_FOR).contains(&age))
     }
 }
 
