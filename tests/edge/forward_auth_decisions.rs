@@ -322,8 +322,8 @@ async fn kind_1_a_form_of_another_site_keeps_the_dw_session_on_a_named_path() {
         gateway.expect_allowed(&response);
         let dwsid = format!("dwsid={}", jar.value("dwsid"));
         assert_eq!(response.header("cookie"), Some(dwsid.as_str()));
-        let set = response.all("set-cookie");
-        assert!(set.len() == 1 && set[0].starts_with("__Host-tandem-dw="), "{set:?}");
+        let written = response.all("set-cookie");
+        assert!(written.len() == 1 && written[0].starts_with("__Host-tandem-dw="), "{written:?}");
         let other = world.send(returns(&CART.replace("Cart-Show", "Account-Show"))).await;
         assert!(!other.header("cookie").unwrap_or_default().contains("dwsid"));
         assert_eq!(world.auth_calls(), [""; 0]);
