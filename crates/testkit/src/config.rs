@@ -1,6 +1,7 @@
 //! The configuration of a test: one shop that works, and what a test changes in it.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use toml::{Table, Value};
 
@@ -116,10 +117,22 @@ fn merge(into: &mut Table, changes: Table) {
     }
 }
 
-/// An address of loopback that was free a moment ago.
+/// An address of loopback that was free a moment ago. The system gives such ports to nobody who asks for
+/// any port, so only another call of this function could take it, and none returns the same one.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-    listener.local_addr().expect("a bound socket")
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    // Below the range that systems choose from (32768 on Linux, 49152 elsewhere).
+    let ports = 10_000..32_000_u32;
+    // Tests that run at the same time begin at different ports.
+    let start = std::process::id().wrapping_mul(97);
+    loop {
+        let place = start.wrapping_add(CALLS.fetch_add(1, Ordering::Relaxed));
+        let port = ports.start + place % (ports.end - ports.start);
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap_or_default()));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 #[cfg(test)]
