@@ -68,6 +68,12 @@ pub(crate) fn site_of<'a>(
     headers: &HeaderMap,
 ) -> Option<&'a Arc<SiteAtHost>> {
     let sites = app.sites_at(host);
+    if let [only] = sites
+        && only.config.is_default
+    {
+        // It has every path: the usual case, which costs no search.
+        return Some(only);
+    }
     let has_prefix = |site: &&Arc<SiteAtHost>| site.config.has_prefix_of(uri.path());
     let is_named = |site: &&Arc<SiteAtHost>| site_name::is_named(&site.config, uri, headers);
     let is_default = |site: &&Arc<SiteAtHost>| site.config.is_default;

@@ -45,7 +45,7 @@ pub(crate) async fn intercept(
 
 fn applies(incoming: &Incoming) -> bool {
     let Incoming { site, route, parts, .. } = incoming;
-    let is_resubmitted = match route.cross_site_post {
+    let is_resubmitted = || match route.cross_site_post {
         CrossSitePost::Forwarded => false,
         CrossSitePost::Resubmitted => true,
         // Where no DW session comes with the form, or the page changes the shopper.
@@ -53,12 +53,13 @@ fn applies(incoming: &Incoming) -> bool {
             changes_shopper(site, route, parts) || cross_site_dwsid(parts, site).is_none()
         }
     };
-    is_resubmitted
+    route.cross_site_post != CrossSitePost::Forwarded
         && parts.method == Method::POST
         && wants_page(&parts.headers)
         && has_media_type(&parts.headers, FORM)
         && is_cross_site(&parts.headers, site)
         && has_no_session(incoming, parts)
+        && is_resubmitted()
 }
 
 /// Whether the form comes from a page of another site. A sibling sub-domain is the same site: with

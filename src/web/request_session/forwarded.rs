@@ -90,10 +90,12 @@ fn lax_cookies(parts: &Parts, dw_cross_site: bool) -> LaxCookies {
     }
 }
 
-/// What the seal of the DW session alone holds.
+/// What the seal of the DW session alone holds, where such seals are written.
 pub(crate) fn opened_dw_seal(presented: &RequestCookies, site: &Site) -> SealedState {
-    let value = presented.dw_seal.as_deref().unwrap_or_default();
-    site.seal.open(&site.names.dw_seal, &site.config.id, value)
+    match presented.dw_seal.as_deref().filter(|_| site.names.dw_cross_site) {
+        Some(value) => site.seal.open(&site.names.dw_seal, &site.config.id, value),
+        None => SealedState::default(),
+    }
 }
 
 /// The state that our sealed cookies hold. A registered shopper's seal counts if the request presents
