@@ -162,9 +162,7 @@ pub fn sealed_customer<'m>(
     state: &'m SealedState,
     writers: Writers,
 ) -> Option<&'m Customer> {
-    let refresh = |token: &RefreshToken| state.refresh == Some(token.tag());
-    let access = |token: &AccessToken| state.access == Some(token.tag());
-    let sealed = presented.refresh_tokens().any(refresh) || presented.access.iter().any(access);
+    let sealed = presents_sealed_token(presented, state);
     let session = state.session.as_ref().filter(|_| sealed || writers == Writers::OnlyTandem);
     session.map(|session| &session.customer)
 }
@@ -178,10 +176,13 @@ pub fn has_lost_registered(
     writers: Writers,
 ) -> bool {
     let registered = state.session.as_ref().is_some_and(|session| session.customer.is_registered());
+    writers.is_tandem() && registered && !presents_sealed_token(presented, state)
+}
+
+fn presents_sealed_token(presented: &RequestCookies, state: &SealedState) -> bool {
     let refresh = |token: &RefreshToken| state.refresh == Some(token.tag());
     let access = |token: &AccessToken| state.access == Some(token.tag());
-    let sealed = presented.refresh_tokens().any(refresh) || presented.access.iter().any(access);
-    writers.is_tandem() && registered && !sealed
+    presented.refresh_tokens().any(refresh) || presented.access.iter().any(access)
 }
 
 /// Reduces `presented` to what may be sent upstream with a request that is handled without a

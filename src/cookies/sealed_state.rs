@@ -108,7 +108,7 @@ impl SealedState {
 
     /// Tags of every credential that the seal names: what Tandem last wrote to this browser.
     pub fn sealed_tags(&self) -> impl Iterator<Item = Tag> {
-        let dw = self.dw.as_ref().map(|dw| dw.dwsid);
+        let dw = self.dwsid();
         let lineage = self.session.as_ref().map(|session| session.lineage);
         [self.access, self.refresh, dw, lineage].into_iter().flatten()
     }
